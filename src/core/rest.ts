@@ -1,0 +1,38 @@
+// What the REST adapter of downstream/ needs of transcoding/: the two meet in hub.ts through these types.
+import type { Call, Method } from "./call.js";
+import type { Status } from "./status.js";
+
+/** The HTTP requests that reach gRPC methods; immutable, replaced whole when config or schema changes. */
+export interface RestRouter {
+  /** `target` is the raw request target, path and query as received. */
+  match(httpMethod: string, target: string): RestMatch | RestMiss;
+  /** google.rpc.Status as JSON text, details printed through the schema where it knows their types. */
+  renderStatus(status: Status): string;
+}
+
+/** A request that has a route: which method it calls, and how its messages are read and written. */
+export interface RestMatch {
+  readonly kind: "match";
+  readonly method: Method;
+  /** Reads body, path and query into one protobuf message; a Status (INVALID_ARGUMENT, …) says what does not fit and where. */
+  encodeRequest(body: Buffer, contentType: string | undefined): Uint8Array | Status;
+  /** Prints one response message. */
+  decodeResponse(message: Uint8Array): RestBody | Status;
+}
+
+export interface RestBody {
+  /** e.g. `application/json` */
+  readonly contentType: string;
+  /** string: UTF-8 text to be encoded. */
+  readonly body: string | Uint8Array;
+}
+
+/** No route. `allow` has the methods that the path knows (then it is 405), else it is empty (404). */
+export interface RestMiss {
+  readonly kind: "miss";
+  readonly allow: readonly string[];
+  readonly status: Status;
+}
+
+/** Re-exported so that adapters need one import. */
+export type { Call };

@@ -1,0 +1,63 @@
+// How the halves of a call flow: a Sink takes one direction of it, pushed; a Source is the way back for credit.
+import type { Call } from "./call.js";
+import type { Headers } from "./headers.js";
+import type { Status } from "./status.js";
+
+/** Why a call ended early, and whether the service can have seen it (what retries need to know). */
+export interface Abort {
+  readonly status: Status;
+  readonly by: "client" | "hub" | "upstream";
+  /** never: not one byte left; refused: the peer said it did not process it; maybe: it can have been processed. */
+  readonly sent: "never" | "refused" | "maybe";
+}
+
+/**
+ * One direction of a call, pushed. Order: open, then (responses only) headers once, data*, and one ending:
+ * `headers(…, true)`, `data(…, last)`, trailers or abort. Nothing follows the ending but a late abort, which is ignored.
+ *
+ * A request's headers are those of its Call, so a request Sink is never given headers or trailers.
+ * Chunks are immutable and garbage-collected: keep a slice if you need it, copy small ones.
+ */
+export interface Sink {
+  open(source: Source): void;
+  /** Once. `end`: nothing follows (trailers-only, or an answer without body). */
+  headers(headers: Headers, end: boolean): void;
+  /** Bytes start..end of chunk. The range may be empty when `last`. Each byte is given back by `Source.consumed`. */
+  data(chunk: Buffer, start: number, end: number, last: boolean): void;
+  trailers(headers: Headers): void;
+  /** Idempotent; may come at any time after construction, before `open` too. */
+  abort(cause: Abort): void;
+}
+
+/** The other end of a Sink: takes credit back, or is told to stop sending. */
+export interface Source {
+  /** The receiver is done with so many bytes, and can take as many again. */
+  consumed(bytes: number): void;
+  /** The receiver wants no more of this direction. Idempotent. */
+  cancel(cause: Abort): void;
+}
+
+/** Takes a call and where its response goes; returns where its request goes. Routing, cache, retry, hedging are Handlers. */
+export type Handler = (call: Call, response: Sink) => Sink;
+
+/** A request Sink for calls that are already answered: takes everything, gives credit back, does nothing. */
+export class DiscardSink implements Sink {
+  #source: Source | undefined;
+  open(source: Source): void {
+    this.#source = source;
+  }
+  headers(): void {}
+  data(_chunk: Buffer, start: number, end: number): void {
+    this.#source?.consumed(end - start);
+  }
+  trailers(): void {}
+  abort(): void {}
+}
+
+/** A Handler that answers every call with this status, before a byte goes anywhere. */
+export function refuse(statusOf: (call: Call) => Status): Handler {
+  return (call, response) => {
+    response.abort({ status: statusOf(call), by: "hub", sent: "never" });
+    return new DiscardSink();
+  };
+}
