@@ -1,0 +1,55 @@
+// The hub's configuration once it has been read: validated, immutable, with every default filled in.
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export type SchemaSource =
+  | { readonly kind: "reflection" }
+  | { readonly kind: "protoset"; readonly file: string }
+  | { readonly kind: "protos"; readonly dirs: readonly string[] };
+
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly endpoints: readonly ListenAddress[];
+  readonly schema: SchemaSource;
+}
+
+export interface MethodConfig {
+  /** `pkg.Service/Method`, or `pkg.Service` for all of them */
+  readonly selector: string;
+  readonly deadlineMs: number | "none" | undefined;
+  readonly idempotent: boolean | undefined;
+}
+
+export interface HttpRuleConfig {
+  /** `pkg.Service.Method`, as in google.api.Http selectors */
+  readonly selector: string;
+  /** the google.api.HttpRule in its JSON form, selector left out */
+  readonly rule: Readonly<Record<string, unknown>>;
+}
+
+export interface Config {
+  readonly listen: ListenAddress;
+  readonly admin: ListenAddress | undefined;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly deadline: {
+    /** Milliseconds; unary methods without a deadline of their own. */
+    readonly defaultMs: number | undefined;
+    /** Milliseconds; caps what the caller asks for and the default. undefined: no cap. */
+    readonly maxMs: number | undefined;
+  };
+  readonly methods: readonly MethodConfig[];
+  readonly http: { readonly prefix: string; readonly rules: readonly HttpRuleConfig[] };
+  readonly limits: {
+    /** Bytes of one message, after the gRPC prefix. */
+    readonly maxMessageBytes: number;
+    /** Concurrent streams of one HTTP/2 connection. */
+    readonly maxConcurrentStreams: number;
+  };
+  readonly reflection: boolean;
+  /** How long drain waits for running calls, milliseconds. */
+  readonly drainGraceMs: number;
+}
