@@ -1,0 +1,111 @@
+// Splits a gRPC body into its messages, and frames messages for one (gRPC over HTTP/2, "Length-Prefixed-Message").
+import { gunzipSync, inflateSync } from "node:zlib";
+import { Code, Status } from "./status.js";
+
+/** 1 byte compressed flag, 4 bytes length, big-endian. */
+export const PREFIX_BYTES = 5;
+
+/** One frame of a message that is not compressed. */
+export function frameMessage(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, PREFIX_BYTES);
+  return frame;
+}
+
+/**
+ * Collects the messages of one direction from chunks of any size.
+ * Memory is bounded by `maxBytes`, which holds before and after decompression.
+ */
+export class MessageSplitter {
+  private readonly maxBytes: number;
+  /** grpc-encoding of the direction; `identity` when absent */
+  private readonly encoding: string;
+  private readonly prefix = Buffer.allocUnsafe(PREFIX_BYTES);
+  private prefixLength = 0;
+  private body: Buffer | undefined = undefined;
+  private bodyLength = 0;
+
+  constructor(maxBytes: number, encoding: string | undefined) {
+    this.maxBytes = maxBytes;
+    this.encoding = encoding ?? "identity";
+  }
+
+  /** True between messages: a body that ends elsewhere was cut short. */
+  get atBoundary(): boolean {
+    return this.prefixLength === 0;
+  }
+
+  /** Adds bytes start..end; calls `onMessage` for each message that is complete. A Status says what is wrong with them. */
+  push(chunk: Buffer, start: number, end: number, onMessage: (message: Buffer) => void): Status | undefined {
+    let at = start;
+    while (at < end || (this.body !== undefined && this.bodyLength === this.body.length)) {
+      if (this.body === undefined) {
+        const n = Math.min(PREFIX_BYTES - this.prefixLength, end - at);
+        chunk.copy(this.prefix, this.prefixLength, at, at + n);
+        this.prefixLength += n;
+        at += n;
+        if (this.prefixLength < PREFIX_BYTES) return undefined;
+        const length = this.prefix.readUInt32BE(1);
+        if (length > this.maxBytes) return tooLarge(length, this.maxBytes);
+        if ((this.prefix[0] ?? 0) > 1) {
+          return new Status(Code.INTERNAL, `gRPC frame with compressed flag ${this.prefix[0]}: it must be 0 or 1`);
+        }
+        if (end - at >= length) {
+          // The usual case: the whole message lies in this chunk, and is passed on as a view of it.
+          const failure = this.deliver(chunk.subarray(at, at + length), onMessage);
+          at += length;
+          if (failure !== undefined) return failure;
+          continue;
+        }
+        this.body = Buffer.allocUnsafe(length);
+        this.bodyLength = 0;
+      }
+      const n = Math.min(this.body.length - this.bodyLength, end - at);
+      chunk.copy(this.body, this.bodyLength, at, at + n);
+      this.bodyLength += n;
+      at += n;
+      if (this.bodyLength === this.body.length) {
+        const failure = this.deliver(this.body, onMessage);
+        if (failure !== undefined) return failure;
+      }
+    }
+    return undefined;
+  }
+
+  private deliver(payload: Buffer, onMessage: (message: Buffer) => void): Status | undefined {
+    const compressed = this.prefix[0] === 1;
+    this.prefixLength = 0;
+    this.body = undefined;
+    if (!compressed) {
+      onMessage(payload);
+      return undefined;
+    }
+    const plain = decompress(payload, this.encoding, this.maxBytes);
+    if (plain instanceof Status) return plain;
+    onMessage(plain);
+    return undefined;
+  }
+}
+
+function decompress(payload: Buffer, encoding: string, maxOutputLength: number): Buffer | Status {
+  try {
+    // Synchronous: messages are bounded by the size limit, and order must hold.
+    if (encoding === "gzip") return gunzipSync(payload, { maxOutputLength });
+    if (encoding === "deflate") return inflateSync(payload, { maxOutputLength });
+  } catch (error) {
+    if (error instanceof RangeError) return tooLarge(undefined, maxOutputLength);
+    return new Status(Code.INTERNAL, `a message is not valid ${encoding} data`);
+  }
+  const reason =
+    encoding === "identity"
+      ? "a message is marked compressed, but no grpc-encoding was announced"
+      : `grpc-encoding "${encoding}" is not supported here: use identity, gzip or deflate`;
+  return new Status(encoding === "identity" ? Code.INTERNAL : Code.UNIMPLEMENTED, reason);
+}
+
+function tooLarge(bytes: number | undefined, maxBytes: number): Status {
+  const size = bytes === undefined ? "a decompressed message" : `a message of ${bytes} bytes`;
+  return new Status(Code.RESOURCE_EXHAUSTED, `${size} is larger than the limit of ${maxBytes} bytes`);
+}

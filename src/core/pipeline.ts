@@ -1,0 +1,294 @@
+// The runner: takes a call through the steps of its plan to its handler, and ends every started step exactly once.
+import type { Call, Method } from "./call.js";
+import type { Headers } from "./headers.js";
+import type { Interceptor, Outcome, Step } from "./interceptor.js";
+import type { Abort, Handler, Sink, Source } from "./sink.js";
+import { Code, parseGrpcStatus, Status } from "./status.js";
+import type { Timed, TimerWheel } from "./timer-wheel.js";
+
+/** All that is known of a method before a call comes; immutable, made when config or schema changes. */
+export interface Plan {
+  readonly method: Method;
+  readonly steps: readonly Step[];
+  /** The steps' `around`, composed over the handler that the routes gave. */
+  readonly handler: Handler;
+}
+
+/** Resolves the interceptors (outermost first) for one method. */
+export function plan(method: Method, interceptors: readonly Interceptor[], handler: Handler): Plan {
+  const steps: Step[] = [];
+  for (const interceptor of interceptors) {
+    const step = interceptor.plan(method);
+    if (step !== undefined) steps.push(step);
+  }
+  const composed = steps.reduceRight((next, step) => step.around?.(next) ?? next, handler);
+  return { method, steps, handler: composed };
+}
+
+/**
+ * Runs a call. Returns the Sink that takes its request; `response` gets its answer, or an abort.
+ *
+ * While a step waits, request chunks are kept without giving credit back, so the client's own flow control
+ * bounds them. A call that is aborted meanwhile runs no further step; its ends run once the waiting step settled.
+ */
+export function run(plan: Plan, call: Call, response: Sink, timers: TimerWheel): Sink {
+  const running = new Running(plan, call, response, timers);
+  running.begin();
+  return running.request;
+}
+
+/** The response's way: what the handler answers passes here, so that the end of the call is seen. */
+class Running implements Sink, Timed {
+  timerSlot = -1;
+  timerNext: Timed | undefined = undefined;
+  timerPrevious: Timed | undefined = undefined;
+  expiresAt = Number.POSITIVE_INFINITY;
+
+  readonly call: Call;
+  readonly request: RequestSide;
+  requestBytes = 0;
+  done = false;
+  private readonly plan: Plan;
+  private readonly response: Sink;
+  private readonly timers: TimerWheel;
+  private started = 0;
+  private waiting = false;
+  private responseBytes = 0;
+  private outcome: Outcome | undefined = undefined;
+
+  constructor(plan: Plan, call: Call, response: Sink, timers: TimerWheel) {
+    this.plan = plan;
+    this.call = call;
+    this.response = response;
+    this.timers = timers;
+    this.request = new RequestSide(this);
+  }
+
+  begin(): void {
+    const steps = this.plan.steps;
+    while (this.started < steps.length && !this.done) {
+      const step = steps[this.started];
+      this.started++;
+      if (step?.start === undefined) continue;
+      let verdict: undefined | Status | Promise<undefined | Status>;
+      try {
+        verdict = step.start(this.call);
+      } catch (error) {
+        verdict = brokenStep(step, error);
+      }
+      if (verdict instanceof Promise) {
+        this.watchDeadline();
+        this.wait(step, verdict);
+        return;
+      }
+      if (verdict !== undefined) {
+        this.finish(refusal(verdict), true);
+        return;
+      }
+    }
+    this.dispatch();
+  }
+
+  private wait(step: Step, verdict: Promise<undefined | Status>): void {
+    this.waiting = true;
+    this.call.stage = step.name;
+    const settle = (status: undefined | Status): void => {
+      this.waiting = false;
+      if (this.done) this.runEnds();
+      else if (status !== undefined) this.finish(refusal(status), true);
+      else this.begin();
+    };
+    verdict.then(settle, (error: unknown) => settle(brokenStep(step, error)));
+  }
+
+  private dispatch(): void {
+    if (this.done) return;
+    this.call.stage = "dispatch";
+    this.watchDeadline();
+    const upstream = this.plan.handler(this.call, this);
+    // The handler may have answered or refused before it returned.
+    this.request.connect(upstream);
+  }
+
+  private watchDeadline(): void {
+    const deadline = this.call.deadline;
+    if (deadline === undefined || this.timerSlot >= 0) return;
+    this.expiresAt = deadline;
+    this.timers.add(this);
+  }
+
+  onExpired(): void {
+    this.finish({ status: deadlineExceeded(this.call), by: "hub", sent: "maybe" }, true);
+  }
+
+  open(source: Source): void {
+    if (this.done) return;
+    this.response.open(source);
+  }
+
+  headers(headers: Headers, end: boolean): void {
+    if (this.done) return;
+    this.response.headers(headers, end);
+    if (end) this.answered(headers);
+  }
+
+  data(chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.done) return;
+    this.responseBytes += end - start;
+    this.response.data(chunk, start, end, last);
+    if (last) this.answered(undefined);
+  }
+
+  trailers(headers: Headers): void {
+    if (this.done) return;
+    this.response.trailers(headers);
+    this.answered(headers);
+  }
+
+  /** The handler gives up: the client is told, the request side is stopped. */
+  abort(cause: Abort): void {
+    this.finish(cause, true);
+  }
+
+  private answered(trailers: Headers | undefined): void {
+    if (this.done) return;
+    this.done = true;
+    const steps = this.plan.steps;
+    if (steps.length > 0) {
+      this.outcome = {
+        code: trailers === undefined ? Code.UNKNOWN : parseGrpcStatus(trailers.get("grpc-status")),
+        by: "upstream",
+        trailers,
+        cause: undefined,
+        durationMs: this.timers.clock.now() - this.call.startedAt,
+        requestBytes: this.requestBytes,
+        responseBytes: this.responseBytes,
+      };
+    }
+    this.timers.cancel(this);
+    this.runEnds();
+  }
+
+  /** Ends the call early. `tellClient` is false when it was the client that left. */
+  finish(cause: Abort, tellClient: boolean): void {
+    if (this.done) return;
+    this.done = true;
+    this.outcome = {
+      code: cause.status.code,
+      by: cause.by,
+      trailers: undefined,
+      cause,
+      durationMs: this.timers.clock.now() - this.call.startedAt,
+      requestBytes: this.requestBytes,
+      responseBytes: this.responseBytes,
+    };
+    this.timers.cancel(this);
+    this.request.disconnect(cause);
+    if (tellClient) this.response.abort(cause);
+    this.call.abort(cause);
+    if (!this.waiting) this.runEnds();
+  }
+
+  private runEnds(): void {
+    const outcome = this.outcome;
+    if (outcome === undefined) return;
+    const steps = this.plan.steps;
+    for (let i = this.started - 1; i >= 0; i--) {
+      const step = steps[i];
+      if (step?.end === undefined) continue;
+      try {
+        step.end(this.call, outcome);
+      } catch (error) {
+        process.emitWarning(`interceptor ${step.name} failed at the end of a call: ${String(error)}`);
+      }
+    }
+    this.started = 0;
+  }
+}
+
+/** The request's way: keeps chunks while a step waits, then hands everything on. */
+class RequestSide implements Sink, Source {
+  private readonly running: Running;
+  private upstream: Sink | undefined = undefined;
+  private source: Source | undefined = undefined;
+  private kept: Chunk[] | undefined = undefined;
+  private stopped: Abort | undefined = undefined;
+
+  constructor(running: Running) {
+    this.running = running;
+  }
+
+  connect(upstream: Sink): void {
+    this.upstream = upstream;
+    if (this.stopped !== undefined) {
+      upstream.abort(this.stopped);
+      return;
+    }
+    if (this.source !== undefined) upstream.open(this.source);
+    const kept = this.kept;
+    this.kept = undefined;
+    if (kept !== undefined) for (const c of kept) upstream.data(c.chunk, c.start, c.end, c.last);
+  }
+
+  disconnect(cause: Abort): void {
+    this.stopped = cause;
+    this.kept = undefined;
+    this.upstream?.abort(cause);
+    this.source?.cancel(cause);
+  }
+
+  open(source: Source): void {
+    this.source = source;
+    if (this.stopped !== undefined) source.cancel(this.stopped);
+    else this.upstream?.open(source);
+  }
+
+  headers(): void {}
+
+  data(chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.stopped !== undefined) {
+      this.source?.consumed(end - start);
+      return;
+    }
+    this.running.requestBytes += end - start;
+    if (this.upstream !== undefined) this.upstream.data(chunk, start, end, last);
+    else if (this.kept === undefined) this.kept = [{ chunk, start, end, last }];
+    else this.kept.push({ chunk, start, end, last });
+  }
+
+  trailers(): void {}
+
+  /** The client left. */
+  abort(cause: Abort): void {
+    this.running.finish(cause, false);
+  }
+
+  consumed(bytes: number): void {
+    this.source?.consumed(bytes);
+  }
+
+  cancel(cause: Abort): void {
+    this.source?.cancel(cause);
+  }
+}
+
+interface Chunk {
+  readonly chunk: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly last: boolean;
+}
+
+function refusal(status: Status): Abort {
+  return { status, by: "hub", sent: "never" };
+}
+
+function brokenStep(step: Step, error: unknown): Status {
+  return new Status(Code.INTERNAL, `the hub's interceptor "${step.name}" failed`, { cause: error });
+}
+
+function deadlineExceeded(call: Call): Status {
+  const waited = Math.round((call.deadline ?? 0) - call.startedAt);
+  return new Status(Code.DEADLINE_EXCEEDED, `the deadline of ${waited} ms passed while in stage: ${call.stage}`);
+}
+
