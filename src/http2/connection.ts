@@ -1,0 +1,1043 @@
+// An HTTP/2 connection over any Duplex, either role (RFC 9113). Knows nothing of gRPC or of the hub.
+// Hot path: no object, closure, promise or event per frame; frames are parsed in place from the socket's chunks.
+import type { Duplex } from "node:stream";
+import { HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
+import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
+import { checkRequest, checkResponse, checkTrailers } from "./messages.js";
+import { Output, type OutputOwner } from "./output.js";
+import {
+  DEFAULT_FRAME_BYTES,
+  DEFAULT_WINDOW_BYTES,
+  ErrorCode,
+  errorName,
+  Flag,
+  FRAME_HEADER_BYTES,
+  FrameType,
+  MAX_FRAME_BYTES,
+  MAX_STREAM_ID,
+  MAX_WINDOW_BYTES,
+  PREFACE,
+  Setting,
+} from "./protocol.js";
+import { Stream, type StreamHandler, type StreamReset } from "./stream.js";
+
+export interface ConnectionOptions {
+  readonly role: "server" | "client";
+  /** Streams the peer may have open at once (server role). Default 256. */
+  readonly maxConcurrentStreams?: number;
+  /** Bytes of a header list, counted as RFC 9113 §10.5.1. Default 64 KiB. */
+  readonly maxHeaderListBytes?: number;
+  /** A stream's receive window starts at 64 KiB − 1 and grows to this while it is read. Default 256 KiB. */
+  readonly maxStreamWindowBytes?: number;
+}
+
+/** What the owner of a connection is told. */
+export interface ConnectionHandler {
+  /** Server role: a request has begun. Sets `stream.handler` before it returns. */
+  onStream(stream: Stream, block: HeaderBlock, end: boolean): void;
+  /** The peer's first SETTINGS came: the connection is usable. */
+  onReady?(): void;
+  /** The peer will take no new streams (GOAWAY came), or room for streams came back. */
+  onCapacity?(): void;
+  /** Once: the connection is over, whoever ended it. Its streams have been told before. */
+  onClose(reason: string): void;
+}
+
+/** DATA per stream and turn of the round-robin. */
+const QUANTUM_BYTES = 16 * 1024;
+/** Receive window of a connection: credit comes back on receipt, so it bounds nothing but one round trip. */
+const CONNECTION_WINDOW_BYTES = 1024 * 1024;
+/** CONTINUATION frames of one header block (CVE-2024-27983). */
+const MAX_CONTINUATIONS = 8;
+/** What may be gathered for a peer that does not read: past it the peer is only making us work. */
+const MAX_PENDING_BYTES = 4 * 1024 * 1024;
+/** Streams we reset a while ago, whose frames may still be under way: they are ignored, not an error. */
+const REMEMBERED_RESETS = 128;
+/** Before the peer's SETTINGS come we assume it takes this many streams (RFC 9113 §6.5.2 recommends at least 100). */
+const INITIAL_PEER_STREAMS = 100;
+
+/** Header blocks are encoded here first, one at a time; shared by all connections of the process. */
+let scratch = Buffer.allocUnsafeSlow(16 * 1024);
+
+class ConnectionError extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A handler for streams that nobody owns (yet): drops what comes. */
+const NOBODY: StreamHandler = {
+  onHeaders() {},
+  onData(stream, _chunk, start, end) {
+    stream.consumed(end - start);
+  },
+  onTrailers() {},
+  onReset() {},
+  onSent() {},
+};
+
+export class Connection implements OutputOwner {
+  readonly socket: Duplex;
+  readonly role: "server" | "client";
+  readonly maxStreamWindowBytes: number;
+  private readonly handler: ConnectionHandler;
+  private readonly maxConcurrentStreams: number;
+  private readonly decoder: HpackDecoder;
+  private readonly encoder = new HpackEncoder();
+  private readonly out: Output;
+  private readonly streams = new Map<number, Stream>();
+  private readonly recentResets: number[] = [];
+
+  // What the peer told us.
+  private peerInitialWindow = DEFAULT_WINDOW_BYTES;
+  private peerFrameBytes = DEFAULT_FRAME_BYTES;
+  private peerMaxStreams = INITIAL_PEER_STREAMS;
+  private settingsReceived = false;
+
+  private sendWindow = DEFAULT_WINDOW_BYTES;
+  private receiveWindow = DEFAULT_WINDOW_BYTES;
+  private received = 0;
+
+  private lastPeerId = 0;
+  private nextId: number;
+  private state: "open" | "draining" | "closed" = "open";
+  private goawaySent = false;
+  private peerGoaway = false;
+  private peerGoawayId = MAX_STREAM_ID;
+  private pingsOut = 0;
+  private onPong: (() => void) | undefined = undefined;
+  private closeReason: string | undefined = undefined;
+
+  // Streams with DATA to send and window to send it, in turn.
+  private readonly ring: Stream[] = [];
+  private ringAt = 0;
+  /** Streams that have DATA, but the connection has no window. */
+  private starved = false;
+
+  // The header block being written.
+  private blockLength = 0;
+
+  // The parser: a frame header that is not complete, a frame being assembled, or a DATA frame being passed on.
+  private prefaceLeft: number;
+  private readonly head = Buffer.alloc(FRAME_HEADER_BYTES);
+  private headLength = 0;
+  private frameLength = 0;
+  private frameType = 0;
+  private frameFlags = 0;
+  private frameStream = 0;
+  private assembly: Buffer | undefined = undefined;
+  private assembled = 0;
+  private inData = false;
+  private dataStream: Stream | undefined = undefined;
+  private dataLeft = 0;
+  private padLeft = 0;
+  private needPadLength = false;
+  // A header block in several frames.
+  private blockParts: Buffer[] | undefined = undefined;
+  private blockBytes = 0;
+  private blockStream = 0;
+  private blockEnd = false;
+  private continuations = 0;
+
+  constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
+    this.socket = socket;
+    this.role = options.role;
+    this.handler = handler;
+    this.maxConcurrentStreams = options.maxConcurrentStreams ?? 256;
+    this.maxStreamWindowBytes = options.maxStreamWindowBytes ?? 256 * 1024;
+    const maxListBytes = options.maxHeaderListBytes ?? 64 * 1024;
+    this.decoder = new HpackDecoder({ maxListBytes });
+    this.out = new Output(socket, this);
+    this.nextId = this.role === "client" ? 1 : 2;
+    this.prefaceLeft = this.role === "server" ? PREFACE.length : 0;
+    this.sendPreface(maxListBytes);
+    socket.on("data", this.onChunk);
+    socket.on("end", this.onEnd);
+    socket.on("error", this.onError);
+    socket.on("close", this.onSocketClose);
+  }
+
+  // ---------------------------------------------------------------- for the owner
+
+  /** Open streams. */
+  get active(): number {
+    return this.streams.size;
+  }
+
+  /** The peer's first SETTINGS have come. */
+  get ready(): boolean {
+    return this.settingsReceived;
+  }
+
+  /** Client role: whether a stream can be opened now. */
+  get canOpen(): boolean {
+    return (
+      this.state === "open" &&
+      !this.peerGoaway &&
+      this.streams.size < this.peerMaxStreams &&
+      this.nextId <= MAX_STREAM_ID
+    );
+  }
+
+  /** Client role: no stream will be opened on this connection ever again. */
+  get leaving(): boolean {
+    return this.state !== "open" || this.peerGoaway || this.nextId > MAX_STREAM_ID;
+  }
+
+  get closed(): boolean {
+    return this.state === "closed";
+  }
+
+  /** Client role: opens a stream; undefined when `canOpen` is false. Follow with beginHeaders at once. */
+  open(handler: StreamHandler): Stream | undefined {
+    if (!this.canOpen) return undefined;
+    const id = this.nextId;
+    this.nextId += 2;
+    const stream = new Stream(this, id, handler, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
+    this.streams.set(id, stream);
+    return stream;
+  }
+
+  /** Sends a PING; `onPong` runs when it is answered. One at a time: a later call replaces the callback. */
+  ping(onPong: () => void): void {
+    this.onPong = onPong;
+    this.pingsOut++;
+    this.writePing(0, this.pingsOut);
+  }
+
+  /**
+   * Server role: tells the peer that no more streams will be taken, in two steps (RFC 9113 §6.8), so that
+   * requests under way are not lost: GOAWAY(2³¹−1), then, once a PING has come back or `giveUp` is called,
+   * GOAWAY with the last stream. The connection closes when its streams have ended.
+   * Returns the function that ends the wait for the PING.
+   */
+  drain(): () => void {
+    if (this.state !== "open") return () => {};
+    this.state = "draining";
+    this.writeGoaway(MAX_STREAM_ID, ErrorCode.NO_ERROR, "");
+    const finish = (): void => {
+      if (this.state !== "draining" || this.goawaySent) return;
+      this.goawaySent = true;
+      this.writeGoaway(this.lastPeerId, ErrorCode.NO_ERROR, "");
+      this.closeWhenIdle();
+    };
+    if (this.role === "server") this.ping(finish);
+    else finish();
+    return finish;
+  }
+
+  /** Ends the connection at once, with GOAWAY. Streams are told. */
+  destroy(code: number = ErrorCode.NO_ERROR, reason = "the connection was closed"): void {
+    if (this.state === "closed") return;
+    this.writeGoaway(this.lastPeerId, code, code === ErrorCode.NO_ERROR ? "" : reason);
+    this.out.flush();
+    this.socket.end();
+    this.lose(reason);
+    // A peer that does not read must not keep the socket.
+    const timer = setTimeout(() => this.socket.destroy(), 1000);
+    timer.unref();
+    this.socket.once("close", () => clearTimeout(timer));
+  }
+
+  // ---------------------------------------------------------------- output
+
+  private sendPreface(maxListBytes: number): void {
+    const settings: [number, number][] = [[Setting.MAX_HEADER_LIST_SIZE, maxListBytes]];
+    if (this.role === "client") {
+      this.out.append(PREFACE, 0, PREFACE.length);
+      settings.push([Setting.ENABLE_PUSH, 0]);
+    } else {
+      settings.push([Setting.MAX_CONCURRENT_STREAMS, this.maxConcurrentStreams]);
+    }
+    const bytes = settings.length * 6;
+    const b = this.out.room(FRAME_HEADER_BYTES + bytes);
+    let at = writeFrameHeader(b, this.out.position, bytes, FrameType.SETTINGS, 0, 0);
+    for (const [id, value] of settings) {
+      at = b.writeUInt16BE(id, at);
+      at = b.writeUInt32BE(value, at);
+    }
+    this.out.advance(at);
+    this.sendWindowUpdate(0, CONNECTION_WINDOW_BYTES - DEFAULT_WINDOW_BYTES);
+    this.receiveWindow = CONNECTION_WINDOW_BYTES;
+  }
+
+  beginHeaders(): void {
+    this.blockLength = this.encoder.begin(scratch, 0);
+  }
+
+  header(name: string, value: string, sensitive: boolean): void {
+    const need = this.blockLength + maxFieldBytes(name, value);
+    if (need > scratch.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(need, scratch.length * 2));
+      scratch.copy(larger, 0, 0, this.blockLength);
+      scratch = larger;
+    }
+    this.blockLength = this.encoder.field(scratch, this.blockLength, name, value, sensitive);
+  }
+
+  endHeaders(stream: Stream, end: boolean): void {
+    const total = this.blockLength;
+    let sent = Math.min(total, this.peerFrameBytes);
+    const flags = (end ? Flag.END_STREAM : 0) | (sent === total ? Flag.END_HEADERS : 0);
+    this.writeFrame(FrameType.HEADERS, flags, stream.id, scratch, 0, sent);
+    while (sent < total) {
+      const next = Math.min(total, sent + this.peerFrameBytes);
+      const last = next === total ? Flag.END_HEADERS : 0;
+      this.writeFrame(FrameType.CONTINUATION, last, stream.id, scratch, sent, next);
+      sent = next;
+    }
+    stream.headersMark = this.out.appendedBytes;
+  }
+
+  /** Copies payload (at most one frame) behind its header. */
+  private writeFrame(type: number, flags: number, id: number, payload: Buffer, start: number, end: number): void {
+    const bytes = end - start;
+    if (bytes + FRAME_HEADER_BYTES <= 16 * 1024) {
+      const b = this.out.room(FRAME_HEADER_BYTES + bytes);
+      const at = writeFrameHeader(b, this.out.position, bytes, type, flags, id);
+      if (bytes <= 32) for (let i = 0; i < bytes; i++) b[at + i] = payload[start + i] ?? 0;
+      else payload.copy(b, at, start, end);
+      this.out.advance(at + bytes);
+      return;
+    }
+    const b = this.out.room(FRAME_HEADER_BYTES);
+    this.out.advance(writeFrameHeader(b, this.out.position, bytes, type, flags, id));
+    const copy = Buffer.from(payload.subarray(start, end));
+    this.out.append(copy, 0, bytes);
+  }
+
+  /**
+   * Writes as much DATA of start..end as windows and socket allow; returns how many bytes went.
+   * An empty range with `last` always goes.
+   */
+  sendData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): number {
+    if (start === end) {
+      if (last) this.writeFrame(FrameType.DATA, Flag.END_STREAM, stream.id, chunk, 0, 0);
+      return 0;
+    }
+    let at = start;
+    while (at < end) {
+      if (this.out.blocked) break;
+      const window = Math.min(stream.sendWindow, this.sendWindow);
+      if (window <= 0) {
+        if (this.sendWindow <= 0) this.starved = true;
+        break;
+      }
+      const bytes = Math.min(end - at, window, this.peerFrameBytes, QUANTUM_BYTES);
+      const flags = last && at + bytes === end ? Flag.END_STREAM : 0;
+      const b = this.out.room(FRAME_HEADER_BYTES);
+      this.out.advance(writeFrameHeader(b, this.out.position, bytes, FrameType.DATA, flags, stream.id));
+      this.out.append(chunk, at, at + bytes);
+      stream.sendWindow -= bytes;
+      this.sendWindow -= bytes;
+      at += bytes;
+    }
+    return at - start;
+  }
+
+  /** Puts a stream with queued DATA in turn, if it has window. */
+  schedule(stream: Stream): void {
+    if (stream.ready || stream.dead) return;
+    if (stream.sendWindow <= 0 && stream.hasQueued) return;
+    stream.ready = true;
+    this.ring.push(stream);
+    this.out.touch();
+  }
+
+  /** Round-robin over the ready streams, a quantum each, until the output or the window is full. */
+  fill(): void {
+    const ring = this.ring;
+    while (ring.length > this.ringAt && !this.out.blocked) {
+      if (this.sendWindow <= 0) {
+        this.starved = true;
+        break;
+      }
+      const stream = ring[this.ringAt++];
+      if (this.ringAt > 64 && this.ringAt * 2 > ring.length) {
+        ring.splice(0, this.ringAt);
+        this.ringAt = 0;
+      }
+      if (stream === undefined) continue;
+      stream.ready = false;
+      if (stream.dead) continue;
+      if (stream.pump(QUANTUM_BYTES) && !stream.ready) {
+        stream.ready = true;
+        ring.push(stream);
+      }
+    }
+    if (this.ringAt === ring.length) {
+      ring.length = 0;
+      this.ringAt = 0;
+    }
+  }
+
+  sendWindowUpdate(id: number, increment: number): void {
+    const b = this.control(4, FrameType.WINDOW_UPDATE, 0, id);
+    this.out.advance(b.writeUInt32BE(increment, this.out.position + FRAME_HEADER_BYTES));
+  }
+
+  /** Sends RST_STREAM and forgets the stream. */
+  sendReset(stream: Stream, code: number): void {
+    this.writeReset(stream.id, code);
+    this.forget(stream);
+  }
+
+  private writeReset(id: number, code: number): void {
+    const b = this.control(4, FrameType.RST_STREAM, 0, id);
+    this.out.advance(b.writeUInt32BE(code, this.out.position + FRAME_HEADER_BYTES));
+    this.recentResets.push(id);
+    if (this.recentResets.length > REMEMBERED_RESETS) this.recentResets.shift();
+  }
+
+  private writePing(flags: number, value: number): void {
+    const b = this.control(8, FrameType.PING, flags, 0);
+    const at = b.writeUInt32BE(0, this.out.position + FRAME_HEADER_BYTES);
+    this.out.advance(b.writeUInt32BE(value, at));
+  }
+
+  private writeGoaway(lastId: number, code: number, debug: string): void {
+    const text = Buffer.from(debug.slice(0, 256), "utf8");
+    const b = this.control(8 + text.length, FrameType.GOAWAY, 0, 0);
+    let at = b.writeUInt32BE(lastId, this.out.position + FRAME_HEADER_BYTES);
+    at = b.writeUInt32BE(code, at);
+    text.copy(b, at);
+    this.out.advance(at + text.length);
+  }
+
+  private control(bytes: number, type: number, flags: number, id: number): Buffer {
+    if (this.out.pending > MAX_PENDING_BYTES) {
+      this.out.close();
+      this.socket.destroy();
+    }
+    const b = this.out.room(FRAME_HEADER_BYTES + bytes);
+    writeFrameHeader(b, this.out.position, bytes, type, flags, id);
+    return b;
+  }
+
+  // ---------------------------------------------------------------- life and death
+
+  /** Both sides of the stream have ended, or it was reset. */
+  forget(stream: Stream): void {
+    if (!this.streams.delete(stream.id)) return;
+    if (this.state === "draining") this.closeWhenIdle();
+    else if (this.role === "client") this.handler.onCapacity?.();
+  }
+
+  private closeWhenIdle(): void {
+    if (this.streams.size > 0 || this.state !== "draining") return;
+    if (this.role === "server" && !this.goawaySent) return;
+    this.out.flush();
+    this.socket.end();
+    this.lose("the connection was drained");
+  }
+
+  private readonly onEnd = (): void => {
+    // A peer that closes its half is gone: HTTP/2 has no use for a half-open connection.
+    this.out.flush();
+    this.socket.end();
+    this.lose("the peer closed the connection");
+  };
+
+  private readonly onError = (error: Error): void => {
+    this.lose(`the connection failed: ${error.message}`);
+  };
+
+  private readonly onSocketClose = (): void => {
+    this.lose("the connection was lost");
+  };
+
+  private fail(code: number, message: string): void {
+    this.destroy(code, `${errorName(code)}: ${message}`);
+  }
+
+  /** Tells everyone, once. */
+  private lose(reason: string): void {
+    if (this.state === "closed") return;
+    this.state = "closed";
+    this.closeReason = reason;
+    this.socket.removeListener("data", this.onChunk);
+    this.socket.resume();
+    const streams = [...this.streams.values()];
+    this.streams.clear();
+    for (const stream of streams) {
+      const sent = stream.headersMark > this.out.flushedBytes ? "never" : "maybe";
+      this.tell(stream, { code: ErrorCode.CANCEL, by: "connection", sent, reason });
+    }
+    this.out.close();
+    this.handler.onClose(reason);
+  }
+
+  private tell(stream: Stream, reset: StreamReset): void {
+    if (stream.dead) return;
+    stream.die();
+    stream.handler.onReset(stream, reset);
+  }
+
+  /** What the peer did on one stream was wrong: RST_STREAM to it, a reset to the owner. */
+  private streamError(stream: Stream, code: number, reason: string): void {
+    if (stream.dead) return;
+    this.writeReset(stream.id, code);
+    this.tell(stream, { code, by: "local", sent: "maybe", reason });
+    this.forget(stream);
+  }
+
+  // ---------------------------------------------------------------- input
+
+  private readonly onChunk = (chunk: Buffer): void => {
+    try {
+      this.parse(chunk);
+    } catch (error) {
+      if (error instanceof ConnectionError) this.fail(error.code, error.message);
+      else if (error instanceof HpackError) this.fail(ErrorCode.COMPRESSION_ERROR, error.message);
+      else {
+        this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
+        throw error;
+      }
+    }
+  };
+
+  private parse(chunk: Buffer): void {
+    const length = chunk.length;
+    let at = this.prefaceLeft > 0 ? this.parsePreface(chunk) : 0;
+    while (this.state !== "closed") {
+      if (this.inData) {
+        at = this.parseData(chunk, at, length);
+        if (this.inData) return;
+        continue;
+      }
+      if (this.assembly !== undefined) {
+        const n = Math.min(this.frameLength - this.assembled, length - at);
+        chunk.copy(this.assembly, this.assembled, at, at + n);
+        this.assembled += n;
+        at += n;
+        if (this.assembled < this.frameLength) return;
+        const whole = this.assembly;
+        this.assembly = undefined;
+        this.handleFrame(whole, 0, this.frameLength);
+        continue;
+      }
+      if (this.headLength === 0 && length - at >= FRAME_HEADER_BYTES) {
+        this.readFrameHeader(chunk, at);
+        at += FRAME_HEADER_BYTES;
+      } else {
+        const n = Math.min(FRAME_HEADER_BYTES - this.headLength, length - at);
+        if (n === 0) return;
+        chunk.copy(this.head, this.headLength, at, at + n);
+        this.headLength += n;
+        at += n;
+        if (this.headLength < FRAME_HEADER_BYTES) return;
+        this.headLength = 0;
+        this.readFrameHeader(this.head, 0);
+      }
+      if (this.frameType === FrameType.DATA) {
+        this.beginData();
+      } else if (length - at >= this.frameLength) {
+        const start = at;
+        at += this.frameLength;
+        this.handleFrame(chunk, start, at);
+      } else {
+        this.assembly = Buffer.allocUnsafe(this.frameLength);
+        this.assembled = 0;
+      }
+    }
+  }
+
+  private parsePreface(chunk: Buffer): number {
+    const n = Math.min(this.prefaceLeft, chunk.length);
+    const from = PREFACE.length - this.prefaceLeft;
+    if (PREFACE.compare(chunk, 0, n, from, from + n) !== 0) {
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "the connection preface is not that of HTTP/2");
+    }
+    this.prefaceLeft -= n;
+    return n;
+  }
+
+  private readFrameHeader(b: Buffer, at: number): void {
+    const length = ((b[at] ?? 0) << 16) | ((b[at + 1] ?? 0) << 8) | (b[at + 2] ?? 0);
+    const type = b[at + 3] ?? 0;
+    this.frameLength = length;
+    this.frameType = type;
+    this.frameFlags = b[at + 4] ?? 0;
+    this.frameStream =
+      (((b[at + 5] ?? 0) & 0x7f) << 24) | ((b[at + 6] ?? 0) << 16) | ((b[at + 7] ?? 0) << 8) | (b[at + 8] ?? 0);
+    if (length > DEFAULT_FRAME_BYTES) {
+      throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `a frame of ${length} bytes; the limit is 16384`);
+    }
+    if (!this.settingsReceived && type !== FrameType.SETTINGS) {
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "the first frame must be SETTINGS");
+    }
+    if (this.blockParts !== undefined && (type !== FrameType.CONTINUATION || this.frameStream !== this.blockStream)) {
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "a header block was interrupted by another frame");
+    }
+  }
+
+  private beginData(): void {
+    const id = this.frameStream;
+    if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "DATA on stream 0");
+    const length = this.frameLength;
+    this.receiveWindow -= length;
+    if (this.receiveWindow < 0) {
+      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the connection's window");
+    }
+    // Credit for the connection comes back on receipt: one slow stream must not stall the others.
+    this.received += length;
+    if (this.received * 2 >= CONNECTION_WINDOW_BYTES) {
+      this.receiveWindow += this.received;
+      this.sendWindowUpdate(0, this.received);
+      this.received = 0;
+    }
+    let stream = this.streams.get(id);
+    if (stream === undefined) {
+      this.checkNotIdle(id, "DATA");
+      if (!this.recentResets.includes(id)) this.writeReset(id, ErrorCode.STREAM_CLOSED);
+    } else if (stream.remoteEnded) {
+      this.streamError(stream, ErrorCode.STREAM_CLOSED, "DATA after END_STREAM");
+      stream = undefined;
+    } else if (!stream.headersReceived) {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA before HEADERS");
+      stream = undefined;
+    } else {
+      stream.receiveWindow -= length;
+      if (stream.receiveWindow < 0) {
+        this.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the stream's window");
+        stream = undefined;
+      }
+    }
+    this.dataStream = stream;
+    this.inData = true;
+    this.dataLeft = length;
+    this.padLeft = 0;
+    this.needPadLength = (this.frameFlags & Flag.PADDED) !== 0;
+    if (this.needPadLength && length === 0) {
+      throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "a padded DATA frame without its pad length");
+    }
+  }
+
+  /** Passes on what the chunk has of the DATA frame; `inData` is false once the frame is complete. */
+  private parseData(chunk: Buffer, start: number, length: number): number {
+    let at = start;
+    if (this.needPadLength) {
+      if (at === length) return at;
+      const pad = chunk[at++] ?? 0;
+      this.needPadLength = false;
+      this.dataLeft--;
+      if (pad > this.dataLeft) {
+        throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "padding longer than the frame");
+      }
+      this.dataLeft -= pad;
+      this.padLeft = pad;
+      // Padding is used up on receipt.
+      this.dataStream?.consumed(pad + 1);
+    }
+    const n = Math.min(this.dataLeft, length - at);
+    const ends = (this.frameFlags & Flag.END_STREAM) !== 0;
+    const complete = n === this.dataLeft;
+    this.dataLeft -= n;
+    const stream = this.dataStream;
+    if (complete) {
+      // The padding that is left carries nothing, so the frame's meaning is complete before it.
+      const pad = Math.min(this.padLeft, length - at - n);
+      if (stream !== undefined && !this.dataDelivered) {
+        this.dataDelivered = true;
+        this.deliver(stream, chunk, at, at + n, ends);
+      }
+      this.padLeft -= pad;
+      if (this.padLeft === 0) {
+        this.inData = false;
+        this.dataDelivered = false;
+        this.dataStream = undefined;
+      }
+      return at + n + pad;
+    }
+    if (n > 0 && stream !== undefined) this.deliver(stream, chunk, at, at + n, false);
+    return at + n;
+  }
+  private dataDelivered = false;
+
+  private deliver(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (stream.dead) return;
+    if (stream.announcedBytes >= 0) {
+      stream.announcedBytes -= end - start;
+      if (stream.announcedBytes < 0 || (last && stream.announcedBytes !== 0)) {
+        this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the body is not as long as content-length says");
+        return;
+      }
+    }
+    if (last) stream.finishRemote();
+    if (end > start || last) stream.handler.onData(stream, chunk, start, end, last);
+  }
+
+  private handleFrame(b: Buffer, start: number, end: number): void {
+    switch (this.frameType) {
+      case FrameType.HEADERS:
+        this.handleHeaders(b, start, end);
+        break;
+      case FrameType.CONTINUATION:
+        this.handleContinuation(b, start, end);
+        break;
+      case FrameType.WINDOW_UPDATE:
+        this.handleWindowUpdate(b, start, end);
+        break;
+      case FrameType.RST_STREAM:
+        this.handleReset(b, start, end);
+        break;
+      case FrameType.SETTINGS:
+        this.handleSettings(b, start, end);
+        break;
+      case FrameType.PING:
+        this.handlePing(b, start, end);
+        break;
+      case FrameType.GOAWAY:
+        this.handleGoaway(b, start, end);
+        break;
+      case FrameType.PRIORITY:
+        this.handlePriority(b, start, end);
+        break;
+      case FrameType.PUSH_PROMISE:
+        throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE, though push is off");
+      default: // RFC 9113 §4.1: unknown types are ignored
+    }
+  }
+
+  private handleHeaders(b: Buffer, start: number, end: number): void {
+    const flags = this.frameFlags;
+    const id = this.frameStream;
+    if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "HEADERS on stream 0");
+    let from = start;
+    let to = end;
+    if ((flags & Flag.PADDED) !== 0) {
+      if (to - from < 1) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "HEADERS without its pad length");
+      to -= b[from++] ?? 0;
+    }
+    if ((flags & Flag.PRIORITY) !== 0) {
+      if (to - from < 5 && end - from < 5) {
+        throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "HEADERS without its priority");
+      }
+      this.checkDependency(b, from, id);
+      from += 5;
+    }
+    if (to < from) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "padding longer than the frame");
+    this.blockEnd = (flags & Flag.END_STREAM) !== 0;
+    if ((flags & Flag.END_HEADERS) !== 0) {
+      this.handleBlock(id, b, from, to);
+      return;
+    }
+    this.blockParts = [Buffer.from(b.subarray(from, to))];
+    this.blockBytes = to - from;
+    this.blockStream = id;
+    this.continuations = 0;
+  }
+
+  private handleContinuation(b: Buffer, start: number, end: number): void {
+    const parts = this.blockParts;
+    if (parts === undefined) {
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "CONTINUATION without a header block");
+    }
+    this.continuations++;
+    this.blockBytes += end - start;
+    // The bytes of a block can be fewer than those of its list, never usefully more.
+    if (this.continuations > MAX_CONTINUATIONS) {
+      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `more than ${MAX_CONTINUATIONS} CONTINUATION frames`);
+    }
+    parts.push(Buffer.from(b.subarray(start, end)));
+    if ((this.frameFlags & Flag.END_HEADERS) === 0) return;
+    this.blockParts = undefined;
+    const block = Buffer.concat(parts, this.blockBytes);
+    this.handleBlock(this.blockStream, block, 0, block.length);
+  }
+
+  /** A complete header block. It is decoded whatever becomes of it: the table must stay in step. */
+  private handleBlock(id: number, b: Buffer, start: number, end: number): void {
+    const block = this.decoder.decode(b, start, end);
+    const ends = this.blockEnd;
+    const stream = this.streams.get(id);
+    if (stream !== undefined) {
+      if (stream.remoteEnded) {
+        this.streamError(stream, ErrorCode.STREAM_CLOSED, "HEADERS after END_STREAM");
+      } else if (!stream.headersReceived) this.handleResponse(stream, block, ends);
+      else this.handleTrailers(stream, block, ends);
+      return;
+    }
+    if (this.role === "server" && (id & 1) === 1 && id > this.lastPeerId) {
+      this.handleRequest(id, block, ends);
+      return;
+    }
+    this.checkNotIdle(id, "HEADERS");
+    if (!this.recentResets.includes(id)) {
+      throw new ConnectionError(ErrorCode.STREAM_CLOSED, `HEADERS on stream ${id}, which is closed`);
+    }
+  }
+
+  private handleRequest(id: number, block: HeaderBlock, ends: boolean): void {
+    this.lastPeerId = id;
+    if (this.goawaySent || this.state !== "open") {
+      // Streams that cross the first GOAWAY are served; those after the last one are not.
+      if (this.goawaySent) {
+        this.writeReset(id, ErrorCode.REFUSED_STREAM);
+        return;
+      }
+    }
+    if (this.streams.size >= this.maxConcurrentStreams) {
+      this.writeReset(id, ErrorCode.REFUSED_STREAM);
+      return;
+    }
+    const stream = new Stream(this, id, NOBODY, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
+    stream.headersReceived = true;
+    this.streams.set(id, stream);
+    if (!block.tooLarge) {
+      const problem = checkRequest(block, ends);
+      if (typeof problem === "string") {
+        this.streamError(stream, ErrorCode.PROTOCOL_ERROR, problem);
+        return;
+      }
+      stream.announcedBytes = problem.contentLength;
+    }
+    if (ends) stream.remoteEnded = true;
+    this.handler.onStream(stream, block, ends);
+  }
+
+  private handleResponse(stream: Stream, block: HeaderBlock, ends: boolean): void {
+    if (block.tooLarge) {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the response's headers are larger than the limit");
+      return;
+    }
+    const head = checkResponse(block);
+    if (typeof head === "string") {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, head);
+      return;
+    }
+    if (head.status < 200) {
+      if (ends) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "an interim response with END_STREAM");
+      return;
+    }
+    stream.headersReceived = true;
+    if (ends) stream.finishRemote();
+    else stream.announcedBytes = head.contentLength;
+    stream.handler.onHeaders(stream, block, ends);
+  }
+
+  private handleTrailers(stream: Stream, block: HeaderBlock, ends: boolean): void {
+    if (!ends) {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "a second header block without END_STREAM");
+      return;
+    }
+    const problem = block.tooLarge ? "the trailers are larger than the limit" : checkTrailers(block);
+    if (problem !== undefined) {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, problem);
+      return;
+    }
+    if (stream.announcedBytes > 0) {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the body is shorter than content-length says");
+      return;
+    }
+    stream.finishRemote();
+    stream.handler.onTrailers(stream, block);
+  }
+
+  private handleWindowUpdate(b: Buffer, start: number, end: number): void {
+    this.expectLength(end - start, 4, "WINDOW_UPDATE");
+    const increment = b.readUInt32BE(start) & MAX_WINDOW_BYTES;
+    const id = this.frameStream;
+    if (id === 0) {
+      if (increment === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
+      this.sendWindow += increment;
+      if (this.sendWindow > MAX_WINDOW_BYTES) {
+        throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window exceeds 2^31-1");
+      }
+      if (this.starved) {
+        this.starved = false;
+        // Streams that stopped for want of connection window have window of their own.
+        for (const stream of this.streams.values()) if (stream.hasQueued) this.schedule(stream);
+        this.out.touch();
+      }
+      return;
+    }
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      this.checkNotIdle(id, "WINDOW_UPDATE");
+      return;
+    }
+    if (increment === 0) {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
+      return;
+    }
+    stream.sendWindow += increment;
+    if (stream.sendWindow > MAX_WINDOW_BYTES) {
+      this.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "the stream's window exceeds 2^31-1");
+      return;
+    }
+    if (stream.hasQueued) this.schedule(stream);
+  }
+
+  private handleReset(b: Buffer, start: number, end: number): void {
+    this.expectLength(end - start, 4, "RST_STREAM");
+    const id = this.frameStream;
+    if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "RST_STREAM on stream 0");
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      this.checkNotIdle(id, "RST_STREAM");
+      return;
+    }
+    const code = b.readUInt32BE(start);
+    const sent = code === ErrorCode.REFUSED_STREAM ? "refused" : "maybe";
+    this.tell(stream, { code, by: "peer", sent, reason: `the peer reset the stream: ${errorName(code)}` });
+    this.forget(stream);
+  }
+
+  private handleSettings(b: Buffer, start: number, end: number): void {
+    if (this.frameStream !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "SETTINGS on a stream");
+    const length = end - start;
+    if ((this.frameFlags & Flag.ACK) !== 0) {
+      if (!this.settingsReceived) {
+        throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "the first frame must be SETTINGS, not an ACK of it");
+      }
+      this.expectLength(length, 0, "SETTINGS with ACK");
+      return;
+    }
+    if (length % 6 !== 0) {
+      throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `SETTINGS of ${length} bytes, not a multiple of 6`);
+    }
+    for (let at = start; at < end; at += 6) this.applySetting(b.readUInt16BE(at), b.readUInt32BE(at + 2));
+    this.control(0, FrameType.SETTINGS, Flag.ACK, 0);
+    this.out.advance(this.out.position + FRAME_HEADER_BYTES);
+    if (!this.settingsReceived) {
+      this.settingsReceived = true;
+      if (this.peerMaxStreams === INITIAL_PEER_STREAMS && !this.peerLimitsStreams) {
+        this.peerMaxStreams = Number.POSITIVE_INFINITY;
+      }
+      this.handler.onReady?.();
+    }
+    this.handler.onCapacity?.();
+  }
+  private peerLimitsStreams = false;
+
+  private applySetting(id: number, value: number): void {
+    switch (id) {
+      case Setting.HEADER_TABLE_SIZE:
+        this.encoder.setPeerTableSize(value);
+        break;
+      case Setting.ENABLE_PUSH:
+        if (value > 1 || (value === 1 && this.role === "client")) {
+          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `ENABLE_PUSH of ${value}`);
+        }
+        break;
+      case Setting.MAX_CONCURRENT_STREAMS:
+        this.peerMaxStreams = value;
+        this.peerLimitsStreams = true;
+        break;
+      case Setting.INITIAL_WINDOW_SIZE: {
+        if (value > MAX_WINDOW_BYTES) {
+          throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE of ${value}`);
+        }
+        const change = value - this.peerInitialWindow;
+        this.peerInitialWindow = value;
+        for (const stream of this.streams.values()) {
+          stream.sendWindow += change;
+          if (stream.sendWindow > MAX_WINDOW_BYTES) {
+            throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE overflows a stream's window");
+          }
+          if (stream.hasQueued) this.schedule(stream);
+        }
+        break;
+      }
+      case Setting.MAX_FRAME_SIZE:
+        if (value < DEFAULT_FRAME_BYTES || value > MAX_FRAME_BYTES) {
+          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `MAX_FRAME_SIZE of ${value}`);
+        }
+        this.peerFrameBytes = value;
+        break;
+      default: // MAX_HEADER_LIST_SIZE is advice; unknown settings are ignored
+    }
+  }
+
+  private handlePing(b: Buffer, start: number, end: number): void {
+    if (this.frameStream !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PING on a stream");
+    this.expectLength(end - start, 8, "PING");
+    if ((this.frameFlags & Flag.ACK) !== 0) {
+      const onPong = this.onPong;
+      if (onPong !== undefined && b.readUInt32BE(start) === 0 && b.readUInt32BE(start + 4) === this.pingsOut) {
+        this.onPong = undefined;
+        onPong();
+      }
+      return;
+    }
+    this.writeFrame(FrameType.PING, Flag.ACK, 0, b, start, end);
+  }
+
+  private handleGoaway(b: Buffer, start: number, end: number): void {
+    if (this.frameStream !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "GOAWAY on a stream");
+    if (end - start < 8) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY shorter than 8 bytes");
+    if (this.role === "server") return; // the client will open no more: it closes when it is done
+    const lastId = b.readUInt32BE(start) & MAX_STREAM_ID;
+    const code = b.readUInt32BE(start + 4);
+    if (lastId > this.peerGoawayId) {
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "GOAWAY with a higher stream than the one before");
+    }
+    this.peerGoaway = true;
+    this.peerGoawayId = lastId;
+    const reason = `the peer is going away: ${errorName(code)}`;
+    for (const stream of [...this.streams.values()]) {
+      if (stream.id <= lastId) continue;
+      this.streams.delete(stream.id);
+      this.tell(stream, { code: ErrorCode.REFUSED_STREAM, by: "connection", sent: "refused", reason });
+    }
+    this.handler.onCapacity?.();
+    if (this.state === "open") this.state = "draining";
+    this.closeWhenIdle();
+  }
+
+  private handlePriority(b: Buffer, start: number, end: number): void {
+    const id = this.frameStream;
+    if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PRIORITY on stream 0");
+    if (end - start !== 5) {
+      const stream = this.streams.get(id);
+      if (stream !== undefined) this.streamError(stream, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
+      else this.writeReset(id, ErrorCode.FRAME_SIZE_ERROR);
+      return;
+    }
+    this.checkDependency(b, start, id);
+  }
+
+  /** Priorities are checked, and otherwise ignored (RFC 9113 §5.3.2). */
+  private checkDependency(b: Buffer, at: number, id: number): void {
+    if ((b.readUInt32BE(at) & MAX_STREAM_ID) !== id) return;
+    const stream = this.streams.get(id);
+    if (stream === undefined) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `stream ${id} depends on itself`);
+    this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the stream depends on itself");
+  }
+
+  private expectLength(length: number, expected: number, frame: string): void {
+    if (length !== expected) {
+      throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `${frame} of ${length} bytes, not ${expected}`);
+    }
+  }
+
+  /** A frame on a stream that never was is a connection error (RFC 9113 §5.1, "idle"). */
+  private checkNotIdle(id: number, frame: string): void {
+    const ours = (id & 1) === (this.role === "client" ? 1 : 0);
+    const known = ours ? id < this.nextId : id <= this.lastPeerId;
+    if (id === 0 || !known) {
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `${frame} on stream ${id}, which is idle`);
+    }
+  }
+
+  /** Why the connection is over; undefined while it is not. */
+  get whyClosed(): string | undefined {
+    return this.closeReason;
+  }
+}
+
+function writeFrameHeader(b: Buffer, at: number, length: number, type: number, flags: number, id: number): number {
+  b[at] = length >>> 16;
+  b[at + 1] = length >>> 8;
+  b[at + 2] = length;
+  b[at + 3] = type;
+  b[at + 4] = flags;
+  b[at + 5] = id >>> 24;
+  b[at + 6] = id >>> 16;
+  b[at + 7] = id >>> 8;
+  b[at + 8] = id;
+  return at + FRAME_HEADER_BYTES;
+}

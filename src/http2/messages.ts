@@ -1,0 +1,214 @@
+// What makes a header block a valid request, response or trailer section (RFC 9113 §8), checked once per block.
+import type { Field } from "../core/headers.js";
+import type { HeaderBlock } from "./hpack/decoder.js";
+
+/** A valid request's head. Shared by all streams whose block is the same: not to be changed. */
+export class RequestHead {
+  readonly method: string;
+  readonly scheme: string;
+  readonly path: string;
+  /** `:authority`, else `host`; empty when there is neither. */
+  readonly authority: string;
+  /** Without the pseudo-header fields. */
+  readonly fields: readonly Field[];
+  /** Bytes; -1: none announced */
+  readonly contentLength: number;
+
+  constructor(
+    method: string,
+    scheme: string,
+    path: string,
+    authority: string,
+    fields: readonly Field[],
+    contentLength: number,
+  ) {
+    this.method = method;
+    this.scheme = scheme;
+    this.path = path;
+    this.authority = authority;
+    this.fields = fields;
+    this.contentLength = contentLength;
+  }
+}
+
+export class ResponseHead {
+  readonly status: number;
+  readonly fields: readonly Field[];
+  readonly contentLength: number;
+
+  constructor(status: number, fields: readonly Field[], contentLength: number) {
+    this.status = status;
+    this.fields = fields;
+    this.contentLength = contentLength;
+  }
+}
+
+/** Token characters of RFC 9110 §5.6.2 less upper case: what a field name may have (RFC 9113 §8.2.1). */
+const NAME_CHARS = new Uint8Array(256);
+for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") NAME_CHARS[c.charCodeAt(0)] = 1;
+
+/** Names found valid: names repeat, so a look-up saves the walk over their characters. Bounded. */
+const validNames = new Set<string>();
+const VALID_NAMES_MAX = 1024;
+const VALID_NAME_CHARS_MAX = 64;
+
+function validName(name: string): boolean {
+  if (validNames.has(name)) return true;
+  if (name.length === 0) return false;
+  for (let i = 0; i < name.length; i++) if (NAME_CHARS[name.charCodeAt(i)] !== 1) return false;
+  if (validNames.size < VALID_NAMES_MAX && name.length <= VALID_NAME_CHARS_MAX) validNames.add(name);
+  return true;
+}
+
+/** No NUL, CR or LF, and no space or tab at either end (RFC 9113 §8.2.1). */
+function validValue(value: string): boolean {
+  const length = value.length;
+  if (length === 0) return true;
+  const first = value.charCodeAt(0);
+  const last = value.charCodeAt(length - 1);
+  if (first === 0x20 || first === 0x09 || last === 0x20 || last === 0x09) return false;
+  for (let i = 0; i < length; i++) {
+    const c = value.charCodeAt(i);
+    if (c === 0x0d || c === 0x0a || c === 0) return false;
+  }
+  return true;
+}
+
+/** A string that says what is wrong with an ordinary field, or undefined. */
+function fieldProblem(f: Field): string | undefined {
+  if (!validName(f.name)) {
+    return f.name.startsWith(":") ? `pseudo-header field ${f.name} is not allowed here` : "a field name is not valid";
+  }
+  if (!validValue(f.value)) return `the value of field ${f.name} is not valid`;
+  // RFC 9113 §8.2.2: fields that speak of the connection do not exist in HTTP/2.
+  switch (f.name) {
+    case "connection":
+    case "keep-alive":
+    case "proxy-connection":
+    case "transfer-encoding":
+    case "upgrade":
+      return `field ${f.name} is not allowed in HTTP/2`;
+    case "te":
+      return f.value === "trailers" ? undefined : 'field te may only be "trailers" in HTTP/2';
+    default:
+      return undefined;
+  }
+}
+
+function parseLength(value: string, before: number): number | string {
+  if (!/^\d{1,15}$/.test(value)) return "content-length is not a number";
+  const length = Number(value);
+  return before >= 0 && before !== length ? "content-length twice, and not the same" : length;
+}
+
+/** The head of a request, or what is wrong with it. */
+export function checkRequest(block: HeaderBlock, ends: boolean): RequestHead | string {
+  const memo = block.memo;
+  const head = memo instanceof RequestHead ? memo : readRequest(block);
+  if (typeof head === "string") return head;
+  block.memo = head;
+  if (ends && head.contentLength > 0) {
+    return "content-length promises a body that does not come";
+  }
+  return head;
+}
+
+function readRequest(block: HeaderBlock): RequestHead | string {
+  const all = block.fields;
+  let method: string | undefined;
+  let scheme: string | undefined;
+  let path: string | undefined;
+  let authority: string | undefined;
+  let at = 0;
+  for (; at < all.length; at++) {
+    const f = all[at];
+    if (f === undefined || f.name.charCodeAt(0) !== 0x3a) break;
+    if (!validValue(f.value)) return `the value of ${f.name} is not valid`;
+    switch (f.name) {
+      case ":method":
+        if (method !== undefined) return ":method twice";
+        method = f.value;
+        break;
+      case ":scheme":
+        if (scheme !== undefined) return ":scheme twice";
+        scheme = f.value;
+        break;
+      case ":path":
+        if (path !== undefined) return ":path twice";
+        path = f.value;
+        break;
+      case ":authority":
+        if (authority !== undefined) return ":authority twice";
+        authority = f.value;
+        break;
+      default:
+        return `unknown pseudo-header field ${f.name}`;
+    }
+  }
+  const fields = all.slice(at);
+  let contentLength = -1;
+  let host: string | undefined;
+  for (let i = 0; i < fields.length; i++) {
+    const f = fields[i];
+    if (f === undefined) continue;
+    const problem = fieldProblem(f);
+    if (problem !== undefined) return problem;
+    if (f.name === "content-length") {
+      const length = parseLength(f.value, contentLength);
+      if (typeof length === "string") return length;
+      contentLength = length;
+    } else if (f.name === "host") host = f.value;
+  }
+  if (method === undefined || method === "") return ":method is missing";
+  if (method === "CONNECT") {
+    if (scheme !== undefined || path !== undefined) return "CONNECT with :scheme or :path";
+    return new RequestHead(method, "", "", authority ?? "", fields, contentLength);
+  }
+  if (scheme === undefined || scheme === "") return ":scheme is missing";
+  if (path === undefined || path === "") return ":path is missing";
+  if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS")) return ":path does not begin with /";
+  return new RequestHead(method, scheme, path, authority ?? host ?? "", fields, contentLength);
+}
+
+/** The head of a response, or what is wrong with it. */
+export function checkResponse(block: HeaderBlock): ResponseHead | string {
+  const memo = block.memo;
+  const head = memo instanceof ResponseHead ? memo : readResponse(block);
+  if (typeof head !== "string") block.memo = head;
+  return head;
+}
+
+function readResponse(block: HeaderBlock): ResponseHead | string {
+  const all = block.fields;
+  const first = all[0];
+  if (first === undefined || first.name !== ":status") return ":status is missing";
+  if (!/^[1-5]\d\d$/.test(first.value)) return `:status "${first.value.slice(0, 10)}" is not a status`;
+  const fields = all.slice(1);
+  let contentLength = -1;
+  for (let i = 0; i < fields.length; i++) {
+    const f = fields[i];
+    if (f === undefined) continue;
+    const problem = fieldProblem(f);
+    if (problem !== undefined) return problem;
+    if (f.name === "content-length") {
+      const length = parseLength(f.value, contentLength);
+      if (typeof length === "string") return length;
+      contentLength = length;
+    }
+  }
+  return new ResponseHead(Number(first.value), fields, contentLength);
+}
+
+/** The memo of a block that was found to be a valid trailer section. */
+const TRAILERS_FINE = Symbol("valid trailers");
+
+/** What is wrong with a trailer section, or undefined. */
+export function checkTrailers(block: HeaderBlock): string | undefined {
+  if (block.memo === TRAILERS_FINE) return undefined;
+  for (const f of block.fields) {
+    const problem = fieldProblem(f);
+    if (problem !== undefined) return problem;
+  }
+  block.memo = TRAILERS_FINE;
+  return undefined;
+}

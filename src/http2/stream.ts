@@ -1,0 +1,255 @@
+// One HTTP/2 stream, either role: its state, its flow-control windows, and the DATA that waits for room.
+import type { Field } from "../core/headers.js";
+import type { Connection } from "./connection.js";
+import type { HeaderBlock } from "./hpack/decoder.js";
+import { ErrorCode } from "./protocol.js";
+
+/** Why a stream ended before both sides had finished. */
+export interface StreamReset {
+  /** HTTP/2 error code */
+  readonly code: number;
+  /** peer: RST_STREAM came; local: we sent it, or the frames were malformed; connection: it was lost or closed. */
+  readonly by: "peer" | "local" | "connection";
+  /** never: our HEADERS did not leave; refused: the peer said it did not process the stream; maybe: it can have. */
+  readonly sent: "never" | "refused" | "maybe";
+  /** For people: what happened. */
+  readonly reason: string;
+}
+
+/** What the owner of a stream is told. `onReset` is the last thing, and comes at most once. */
+export interface StreamHandler {
+  /** A response's header block (client role). 1xx blocks do not come through. */
+  onHeaders(stream: Stream, block: HeaderBlock, end: boolean): void;
+  /** Bytes start..end of chunk; give them back by `stream.consumed`. The range may be empty when `last`. */
+  onData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): void;
+  onTrailers(stream: Stream, block: HeaderBlock): void;
+  onReset(stream: Stream, reset: StreamReset): void;
+  /** So many bytes of DATA have gone to the connection: the sender may bring as many again. */
+  onSent(bytes: number): void;
+}
+
+interface Segment {
+  readonly chunk: Buffer;
+  start: number;
+  readonly end: number;
+}
+
+/** Below this a slice of a read buffer is copied before it waits, so as not to keep 64 KiB alive for a few bytes. */
+const KEEP_SLICE_BYTES = 4096;
+
+export class Stream {
+  readonly connection: Connection;
+  readonly id: number;
+  handler: StreamHandler;
+
+  /** We have sent (or queued nothing after) END_STREAM. */
+  localEnded = false;
+  /** The peer has sent END_STREAM. */
+  remoteEnded = false;
+  /** Reset by either side, or lost: no event follows, nothing is sent. */
+  dead = false;
+  headersReceived = false;
+
+  /** What the peer lets us send. May be negative after a SETTINGS change (RFC 9113 §6.9.2). */
+  sendWindow: number;
+  /** What the peer may still send. */
+  receiveWindow: number;
+  /** The window we mean the peer to have; grows while the stream is read. */
+  receiveTarget: number;
+  /** Taken by the owner, not yet given back to the peer. */
+  private owed = 0;
+  private readSinceGrowth = 0;
+  /** Bytes announced by content-length that have not come; -1: none announced. */
+  announcedBytes = -1;
+
+  /** DATA that waits for window or room, and what comes after it. */
+  private segments: Segment[] | undefined = undefined;
+  private endQueued = false;
+  private trailersQueued: readonly Field[] | undefined = undefined;
+  /** In the connection's ready ring. */
+  ready = false;
+  /** Value of the connection's output counter once our HEADERS are wholly handed to the socket. */
+  headersMark = Number.POSITIVE_INFINITY;
+
+  constructor(
+    connection: Connection,
+    id: number,
+    handler: StreamHandler,
+    sendWindow: number,
+    receiveWindow: number,
+  ) {
+    this.connection = connection;
+    this.id = id;
+    this.handler = handler;
+    this.sendWindow = sendWindow;
+    this.receiveWindow = receiveWindow;
+    this.receiveTarget = receiveWindow;
+  }
+
+  /** Nothing more will come or go. */
+  get closed(): boolean {
+    return this.dead || (this.localEnded && this.remoteEnded);
+  }
+
+  get hasQueued(): boolean {
+    return this.segments !== undefined;
+  }
+
+  /**
+   * Starts the header block of this stream; follow at once with `header` for each field and `endHeaders`.
+   * False when the stream takes none any more.
+   */
+  beginHeaders(): boolean {
+    if (this.dead || this.localEnded) return false;
+    this.connection.beginHeaders();
+    return true;
+  }
+
+  header(name: string, value: string, sensitive: boolean): void {
+    this.connection.header(name, value, sensitive);
+  }
+
+  endHeaders(end: boolean): void {
+    this.connection.endHeaders(this, end);
+    if (end) this.finishLocal();
+  }
+
+  /** Sends bytes start..end of chunk, now or when windows and socket allow. `onSent` tells when they have gone. */
+  sendData(chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.dead || this.localEnded || this.endQueued) {
+      if (end > start) this.handler.onSent(end - start);
+      return;
+    }
+    if (start === end && !last) return;
+    if (this.segments !== undefined) {
+      this.enqueue(chunk, start, end, last);
+      return;
+    }
+    const sent = this.connection.sendData(this, chunk, start, end, last);
+    if (start + sent < end) this.enqueue(chunk, start + sent, end, last);
+    else if (last) this.finishLocal();
+    // Last: the sender may answer with more at once.
+    if (sent > 0) this.handler.onSent(sent);
+  }
+
+  private enqueue(chunk: Buffer, start: number, end: number, last: boolean): void {
+    let segment: Segment = { chunk, start, end };
+    if (end - start < KEEP_SLICE_BYTES) {
+      segment = { chunk: Buffer.from(chunk.subarray(start, end)), start: 0, end: end - start };
+    }
+    if (this.segments === undefined) this.segments = [segment];
+    else this.segments.push(segment);
+    if (last) this.endQueued = true;
+    this.connection.schedule(this);
+  }
+
+  /** Sends the trailer section, behind all DATA, and ends our side. */
+  sendTrailers(fields: readonly Field[]): void {
+    if (this.dead || this.localEnded || this.endQueued) return;
+    if (this.segments !== undefined) {
+      this.trailersQueued = fields;
+      this.endQueued = true;
+      this.connection.schedule(this);
+      return;
+    }
+    this.writeTrailers(fields);
+  }
+
+  private writeTrailers(fields: readonly Field[]): void {
+    const connection = this.connection;
+    connection.beginHeaders();
+    for (let i = 0; i < fields.length; i++) {
+      const f = fields[i];
+      if (f !== undefined) connection.header(f.name, f.value, f.sensitive);
+    }
+    connection.endHeaders(this, true);
+    this.finishLocal();
+  }
+
+  /**
+   * Sends up to `budget` bytes of what waits. Called by the connection in turn with the other streams.
+   * Returns true when more is waiting that could go at once.
+   */
+  pump(budget: number): boolean {
+    const segments = this.segments;
+    if (segments === undefined || this.dead) return false;
+    const segment = segments[0];
+    let sent = 0;
+    if (segment !== undefined) {
+      const lastOfAll = segments.length === 1 && this.endQueued && this.trailersQueued === undefined;
+      const end = Math.min(segment.end, segment.start + budget);
+      const last = lastOfAll && end === segment.end;
+      sent = this.connection.sendData(this, segment.chunk, segment.start, end, last);
+      segment.start += sent;
+      if (segment.start === segment.end) segments.shift();
+    }
+    if (segments.length === 0) {
+      this.segments = undefined;
+      if (this.trailersQueued !== undefined) {
+        const fields = this.trailersQueued;
+        this.trailersQueued = undefined;
+        this.writeTrailers(fields);
+      } else if (this.endQueued) this.finishLocal();
+    }
+    if (sent > 0) this.handler.onSent(sent);
+    return this.segments !== undefined && sent > 0 && this.sendWindow > 0;
+  }
+
+  /** The owner has taken so many bytes that came by onData. Credit goes back in few, large WINDOW_UPDATEs. */
+  consumed(bytes: number): void {
+    if (this.remoteEnded || this.dead) return;
+    this.owed += bytes;
+    if (this.owed * 2 < this.receiveTarget) return;
+    this.readSinceGrowth += this.owed;
+    let increment = this.owed;
+    this.owed = 0;
+    // A stream that is read as fast as it comes gets a larger window, doubling up to the cap.
+    const cap = this.connection.maxStreamWindowBytes;
+    if (this.readSinceGrowth >= this.receiveTarget && this.receiveTarget < cap) {
+      const grown = Math.min(cap, this.receiveTarget * 2);
+      increment += grown - this.receiveTarget;
+      this.receiveTarget = grown;
+      this.readSinceGrowth = 0;
+    }
+    this.receiveWindow += increment;
+    this.connection.sendWindowUpdate(this.id, increment);
+  }
+
+  /** Ends the stream with RST_STREAM; the handler is not told. Idempotent. Unsent DATA is dropped. */
+  reset(code: number): void {
+    if (this.dead) return;
+    if (this.closed) return;
+    this.die();
+    this.connection.sendReset(this, code);
+  }
+
+  /**
+   * The server's answer is complete while the request still comes: asks the client to stop (RFC 9113 §8.1).
+   * Call after the ending; does nothing when the client has ended too.
+   */
+  stopPeer(): void {
+    if (this.remoteEnded || this.dead) return;
+    if (this.localEnded) this.reset(ErrorCode.NO_ERROR);
+    else this.stopAfterEnd = true;
+  }
+  private stopAfterEnd = false;
+
+  private finishLocal(): void {
+    this.localEnded = true;
+    if (this.remoteEnded) this.connection.forget(this);
+    else if (this.stopAfterEnd) this.reset(ErrorCode.NO_ERROR);
+  }
+
+  /** The peer's END_STREAM came. */
+  finishRemote(): void {
+    this.remoteEnded = true;
+    if (this.localEnded) this.connection.forget(this);
+  }
+
+  /** Marks dead, and drops what waits. */
+  die(): void {
+    this.dead = true;
+    this.segments = undefined;
+    this.trailersQueued = undefined;
+  }
+}

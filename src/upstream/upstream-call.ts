@@ -1,0 +1,281 @@
+// One call on its way to a service: picks an endpoint, carries both directions, and sends the call elsewhere
+// when it never left or was refused unprocessed (gRFC A6, transparent retries).
+import type { Call } from "../core/call.js";
+import { Headers } from "../core/headers.js";
+import type { Abort, Sink, Source } from "../core/sink.js";
+import { Code, codeFromHttpStatus, Status } from "../core/status.js";
+import { formatTimeout } from "../core/timeout.js";
+import type { Connection } from "../http2/connection.js";
+import type { HeaderBlock } from "../http2/hpack/decoder.js";
+import { checkResponse } from "../http2/messages.js";
+import { ErrorCode } from "../http2/protocol.js";
+import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
+import { type Cluster, MAX_PENDING_CALLS } from "./cluster.js";
+import type { Endpoint, Waiter } from "./endpoint.js";
+
+/** Request bytes kept until the first sign of an answer, so that the call can be sent again. */
+const REPLAY_BYTES = 64 * 1024;
+/** A peer that refuses gets one more chance (A6); a call that never left is only limited against loops. */
+const MAX_REFUSED_RETRIES = 1;
+const MAX_UNSENT_RETRIES = 8;
+
+interface Chunk {
+  readonly chunk: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly last: boolean;
+}
+
+const NONE_TRIED: readonly Endpoint[] = [];
+
+export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
+  private readonly cluster: Cluster;
+  private readonly call: Call;
+  private readonly response: Sink;
+  private source: Source | undefined = undefined;
+  private endpoint: Endpoint | undefined = undefined;
+  private stream: Stream | undefined = undefined;
+  private done = false;
+
+  /** What the client has sent so far, as long as it can be sent again; undefined once it cannot. */
+  private kept: Chunk[] | undefined = [];
+  private keptBytes = 0;
+  /** Bytes that the source has credit for already: a replay does not give it twice. */
+  private credited = 0;
+  private replayed = 0;
+  private unsentRetries = 0;
+  private refusedRetries = 0;
+  private tried: Endpoint[] | undefined = undefined;
+
+  constructor(cluster: Cluster, call: Call, response: Sink) {
+    this.cluster = cluster;
+    this.call = call;
+    this.response = response;
+  }
+
+  start(): void {
+    const endpoint = this.cluster.balancer.pick(this.call, this.tried ?? NONE_TRIED);
+    if (endpoint === undefined) {
+      this.unavailable();
+      return;
+    }
+    this.endpoint = endpoint;
+    const connection = endpoint.available();
+    if (connection !== undefined) {
+      this.onConnection(connection);
+      return;
+    }
+    if (this.cluster.pending >= MAX_PENDING_CALLS) {
+      const message = `upstream "${this.cluster.name}" has ${MAX_PENDING_CALLS} calls waiting for a connection`;
+      this.fail(new Status(Code.UNAVAILABLE, message), "never");
+      return;
+    }
+    this.call.stage = `waiting for a connection to upstream "${this.cluster.name}"`;
+    endpoint.wait(this);
+  }
+
+  // ---------------------------------------------------------------- Waiter
+
+  onConnection(connection: Connection): void {
+    const stream = connection.open(this);
+    if (stream === undefined) {
+      this.start();
+      return;
+    }
+    this.stream = stream;
+    this.call.stage = this.cluster.stage;
+    this.writeHeaders(stream);
+    this.replayed = 0;
+    const kept = this.kept;
+    if (kept !== undefined) {
+      for (const c of kept) stream.sendData(c.chunk, c.start, c.end, c.last);
+    }
+  }
+
+  onUnreachable(): void {
+    if (this.endpoint !== undefined) {
+      this.tried ??= [];
+      this.tried.push(this.endpoint);
+    }
+    this.start();
+  }
+
+  private unavailable(): void {
+    const { name, endpoints } = this.cluster;
+    const reasons = endpoints.map((e) => `${e.address}: ${e.problem}`).join("; ");
+    this.fail(new Status(Code.UNAVAILABLE, `upstream "${name}" cannot be reached (${reasons})`), "never");
+  }
+
+  private writeHeaders(stream: Stream): void {
+    const call = this.call;
+    if (!stream.beginHeaders()) return;
+    stream.header(":method", "POST", false);
+    stream.header(":scheme", "http", false);
+    stream.header(":path", call.path, false);
+    stream.header(":authority", call.authority, false);
+    stream.header("te", "trailers", false);
+    const fields = call.headers.fields;
+    for (let i = 0; i < fields.length; i++) {
+      const f = fields[i];
+      if (f === undefined) continue;
+      switch (f.name) {
+        case "te":
+        case "host":
+        case "content-length":
+        case "grpc-timeout":
+          break;
+        default:
+          stream.header(f.name, f.value, f.sensitive);
+      }
+    }
+    if (call.deadline !== undefined) {
+      stream.header("grpc-timeout", formatTimeout(call.deadline - this.cluster.clock.now()), false);
+    }
+    stream.endHeaders(false);
+  }
+
+  // ---------------------------------------------------------------- Sink: the request
+
+  open(source: Source): void {
+    this.source = source;
+  }
+
+  headers(): void {}
+
+  data(chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.done) {
+      this.source?.consumed(end - start);
+      return;
+    }
+    if (this.kept !== undefined) {
+      this.keptBytes += end - start;
+      // Before there is a stream, chunks wait here without credit: the client's own window bounds them.
+      if (this.keptBytes > REPLAY_BYTES && this.stream !== undefined) this.kept = undefined;
+      else this.kept.push({ chunk, start, end, last });
+    }
+    this.stream?.sendData(chunk, start, end, last);
+  }
+
+  trailers(): void {}
+
+  abort(_cause: Abort): void {
+    if (this.done) return;
+    this.done = true;
+    if (this.stream === undefined) this.endpoint?.stopWaiting(this);
+    else this.stream.reset(ErrorCode.CANCEL);
+  }
+
+  // ---------------------------------------------------------------- Source: the response's credit
+
+  consumed(bytes: number): void {
+    this.stream?.consumed(bytes);
+  }
+
+  cancel(cause: Abort): void {
+    this.abort(cause);
+  }
+
+  // ---------------------------------------------------------------- StreamHandler
+
+  onSent(bytes: number): void {
+    // Bytes that were credited in an earlier attempt are not credited again.
+    const before = this.replayed;
+    this.replayed = before + bytes;
+    const fresh = this.replayed - Math.max(before, this.credited);
+    if (fresh <= 0) return;
+    this.credited += fresh;
+    this.source?.consumed(fresh);
+  }
+
+  onHeaders(stream: Stream, block: HeaderBlock, end: boolean): void {
+    if (this.done) return;
+    this.kept = undefined;
+    const head = checkResponse(block);
+    if (typeof head === "string") return; // checked by the connection before
+    const headers = new Headers(head.fields);
+    const type = headers.get("content-type");
+    if (head.status !== 200 || type === undefined || !type.startsWith("application/grpc")) {
+      if (!(end && headers.get("grpc-status") !== undefined)) {
+        this.notGrpc(stream, head.status, type);
+        return;
+      }
+    }
+    if (end && headers.get("grpc-status") === undefined) {
+      this.fail(new Status(Code.UNKNOWN, "the service ended the call without a grpc-status"), "maybe");
+      return;
+    }
+    this.response.open(this);
+    this.response.headers(headers, end);
+    if (end) this.finish(stream);
+  }
+
+  onData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.done) return;
+    if (end > start) this.response.data(chunk, start, end, false);
+    if (last) this.fail(new Status(Code.UNKNOWN, "the service ended the call without trailers"), "maybe", stream);
+  }
+
+  onTrailers(stream: Stream, block: HeaderBlock): void {
+    if (this.done) return;
+    const trailers = new Headers(block.fields);
+    if (trailers.get("grpc-status") === undefined) {
+      this.fail(new Status(Code.UNKNOWN, "the service's trailers have no grpc-status"), "maybe", stream);
+      return;
+    }
+    this.response.trailers(trailers);
+    this.finish(stream);
+  }
+
+  onReset(_stream: Stream, reset: StreamReset): void {
+    if (this.done) return;
+    this.stream = undefined;
+    if (this.kept !== undefined && this.mayRetry(reset.sent)) {
+      this.start();
+      return;
+    }
+    const where = `upstream "${this.cluster.name}" (${this.endpoint?.address ?? "?"})`;
+    this.fail(new Status(codeFromReset(reset), `${where}: ${reset.reason}`), reset.sent);
+  }
+
+  private mayRetry(sent: StreamReset["sent"]): boolean {
+    if (sent === "never") return this.unsentRetries++ < MAX_UNSENT_RETRIES;
+    if (sent === "refused") return this.refusedRetries++ < MAX_REFUSED_RETRIES;
+    return false;
+  }
+
+  /** The answer is complete. If the request is not, the service wants no more of it (RFC 9113 §8.1). */
+  private finish(stream: Stream): void {
+    this.done = true;
+    stream.reset(ErrorCode.CANCEL);
+  }
+
+  private notGrpc(stream: Stream, status: number, type: string | undefined): void {
+    const what = status === 200 ? `content-type ${type === undefined ? "missing" : `"${type}"`}` : `HTTP status ${status}`;
+    const code = status === 200 ? Code.UNKNOWN : codeFromHttpStatus(status);
+    this.fail(new Status(code, `upstream "${this.cluster.name}" did not answer in gRPC: ${what}`), "maybe", stream);
+  }
+
+  private fail(status: Status, sent: Abort["sent"], stream?: Stream): void {
+    if (this.done) return;
+    this.done = true;
+    stream?.reset(ErrorCode.CANCEL);
+    this.response.abort({ status, by: "upstream", sent });
+  }
+}
+
+/** gRPC over HTTP/2, "HTTP2 Transport Mapping: Errors". */
+function codeFromReset(reset: StreamReset): number {
+  if (reset.by === "connection") return Code.UNAVAILABLE;
+  switch (reset.code) {
+    case ErrorCode.REFUSED_STREAM:
+      return Code.UNAVAILABLE;
+    case ErrorCode.CANCEL:
+      return Code.CANCELLED;
+    case ErrorCode.ENHANCE_YOUR_CALM:
+      return Code.RESOURCE_EXHAUSTED;
+    case ErrorCode.INADEQUATE_SECURITY:
+      return Code.PERMISSION_DENIED;
+    default:
+      return Code.INTERNAL;
+  }
+}
