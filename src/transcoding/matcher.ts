@@ -1,0 +1,157 @@
+// Finds the route for a method and a path: a trie over segments, walked from the most specific branch on.
+// This is on the way of every JSON call, so its cost depends on the path's length and not on the number of routes.
+import type { RequestPath } from "./path.js";
+import type { Template } from "./template.js";
+
+/** The HTTP method of a route that takes any (`custom: { kind: "*" }`). */
+export const ANY_METHOD = "*";
+
+/** What ends at a node: verb ("" for none) → HTTP method → route. */
+type Ends<T> = Map<string, Map<string, T>>;
+
+interface Node<T> {
+  readonly literals: Map<string, Node<T>>;
+  star: Node<T> | undefined;
+  /** Routes whose last segment is this node. */
+  ends: Ends<T> | undefined;
+  /** Routes that go on with `**`. */
+  deep: Ends<T> | undefined;
+}
+
+/**
+ * Precedence, segment by segment from the left: literal, then `*`, then `**`; a split-off verb before none. A branch
+ * that ends without a route for the HTTP method is left again, so a literal under another method hides no wildcard.
+ * Under one template the exact method comes before `*`, and GET answers HEAD.
+ */
+export class Matcher<T> {
+  readonly #root: Node<T> = newNode();
+
+  /** Adds a route; returns the one that already has this shape and method, and then adds nothing. */
+  add(httpMethod: string, template: Template, route: T): T | undefined {
+    let node = this.#root;
+    let deep = false;
+    for (const segment of template.segments) {
+      if (segment.kind === "**") deep = true;
+      else if (segment.kind === "*") {
+        node.star ??= newNode();
+        node = node.star;
+      } else {
+        let next = node.literals.get(segment.text);
+        if (next === undefined) {
+          next = newNode();
+          node.literals.set(segment.text, next);
+        }
+        node = next;
+      }
+    }
+    let ends = deep ? node.deep : node.ends;
+    if (ends === undefined) {
+      ends = new Map();
+      if (deep) node.deep = ends;
+      else node.ends = ends;
+    }
+    const verb = template.verb ?? "";
+    let methods = ends.get(verb);
+    if (methods === undefined) {
+      methods = new Map();
+      ends.set(verb, methods);
+    }
+    const existing = methods.get(httpMethod);
+    if (existing === undefined) methods.set(httpMethod, route);
+    return existing;
+  }
+
+  /** The most specific route for this method and path. */
+  find(httpMethod: string, path: RequestPath): T | undefined {
+    return walk(this.#root, 0, path, httpMethod, pick);
+  }
+
+  /** The methods that have a route for this path, sorted; HEAD wherever GET is. */
+  allowed(path: RequestPath): string[] {
+    const found = new Set<string>();
+    walk(this.#root, 0, path, found, collect);
+    if (found.has("GET")) found.add("HEAD");
+    return [...found].sort();
+  }
+
+  /** Every route that matches the path under any method, most specific first. For explanations. */
+  candidates(path: RequestPath): T[] {
+    const found: T[] = [];
+    walk(this.#root, 0, path, found, gather);
+    return found;
+  }
+}
+
+function newNode<T>(): Node<T> {
+  return { literals: new Map(), star: undefined, ends: undefined, deep: undefined };
+}
+
+/** Looks at the routes of one template; a result ends the walk. */
+type Visit<T, C> = (methods: ReadonlyMap<string, T>, context: C) => T | undefined;
+
+function pick<T>(methods: ReadonlyMap<string, T>, httpMethod: string): T | undefined {
+  return (
+    methods.get(httpMethod) ??
+    (httpMethod === "HEAD" ? methods.get("GET") : undefined) ??
+    methods.get(ANY_METHOD)
+  );
+}
+
+function collect<T>(methods: ReadonlyMap<string, T>, found: Set<string>): undefined {
+  for (const method of methods.keys()) found.add(method);
+}
+
+function gather<T>(methods: ReadonlyMap<string, T>, found: T[]): undefined {
+  found.push(...methods.values());
+}
+
+// Depth is bounded by the trie's, which the templates set, not by the request.
+function walk<T, C>(
+  node: Node<T>,
+  at: number,
+  path: RequestPath,
+  context: C,
+  visit: Visit<T, C>,
+): T | undefined {
+  const segment = path.decoded[at];
+  if (segment === undefined) return end(node, "", context, visit);
+
+  const tail = at === path.decoded.length - 1 ? path.tail : undefined;
+  const literals = node.literals;
+  let found: T | undefined;
+  if (literals.size > 0) {
+    if (tail !== undefined) {
+      const next = literals.get(tail.head);
+      if (next !== undefined) found = end(next, tail.verb, context, visit);
+      if (found !== undefined) return found;
+    }
+    const next = literals.get(segment);
+    if (next !== undefined) found = walk(next, at + 1, path, context, visit);
+    if (found !== undefined) return found;
+  }
+  const star = node.star;
+  if (star !== undefined) {
+    // `*` takes no empty segment: `DELETE /v1/books/` must not become a call with an empty name.
+    if (tail !== undefined && tail.head !== "") found = end(star, tail.verb, context, visit);
+    if (found === undefined && segment !== "") found = walk(star, at + 1, path, context, visit);
+    if (found !== undefined) return found;
+  }
+  if (node.deep === undefined) return undefined;
+  if (path.tail !== undefined) found = visitVerb(node.deep, path.tail.verb, context, visit);
+  return found ?? visitVerb(node.deep, "", context, visit);
+}
+
+/** The path is used up here, apart from this verb ("" for none); `**` takes zero segments too. */
+function end<T, C>(node: Node<T>, verb: string, context: C, visit: Visit<T, C>): T | undefined {
+  return visitVerb(node.ends, verb, context, visit) ?? visitVerb(node.deep, verb, context, visit);
+}
+
+function visitVerb<T, C>(
+  ends: Ends<T> | undefined,
+  verb: string,
+  context: C,
+  visit: Visit<T, C>,
+): T | undefined {
+  const methods = ends?.get(verb);
+  return methods === undefined ? undefined : visit(methods, context);
+}

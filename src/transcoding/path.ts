@@ -1,0 +1,81 @@
+// The path of a request: split while it is raw, decoded after, never twice.
+
+/** Some character needs decoding: an escape, or a byte beyond ASCII (clients send those though RFC 3986 has them escaped). */
+const NEEDS_DECODING = /[%\x80-\uffff]/;
+
+/** A request's path, split at its slashes. */
+export interface RequestPath {
+  /** As received. `/v1/a` is `["v1", "a"]`, `/` is `[""]`, `/v1/` is `["v1", ""]`. */
+  readonly raw: readonly string[];
+  /** Each wholly decoded, `%2F` included; the same array as `raw` where nothing was encoded. */
+  readonly decoded: readonly string[];
+  /** What stands before and after the last ":" of the last segment: what may be a verb. */
+  readonly tail: PathTail | undefined;
+}
+
+export interface PathTail {
+  readonly rawHead: string;
+  readonly head: string;
+  readonly verb: string;
+}
+
+/** Splits and decodes a path that begins with "/"; undefined when an escape is malformed or is no UTF-8. */
+export function splitPath(path: string): RequestPath | undefined {
+  const raw = path.slice(1).split("/");
+  const last = raw[raw.length - 1] ?? "";
+  // A ":" with nothing after it starts no verb.
+  const lastColon = last.lastIndexOf(":");
+  const colon = lastColon === last.length - 1 ? -1 : lastColon;
+  if (!NEEDS_DECODING.test(path)) {
+    if (colon === -1) return { raw, decoded: raw, tail: undefined };
+    const head = last.slice(0, colon);
+    return { raw, decoded: raw, tail: { rawHead: head, head, verb: last.slice(colon + 1) } };
+  }
+  const decoded: string[] = [];
+  for (const segment of raw) {
+    const text = decodePercent(segment);
+    if (text === undefined) return undefined;
+    decoded.push(text);
+  }
+  if (colon === -1) return { raw, decoded, tail: undefined };
+  // Each half is decodable alone: a ":" is no byte of a longer UTF-8 sequence, nor of an escape.
+  const rawHead = last.slice(0, colon);
+  const head = decodePercent(rawHead);
+  const verb = decodePercent(last.slice(colon + 1));
+  if (head === undefined || verb === undefined) return undefined;
+  return { raw, decoded, tail: { rawHead, head, verb } };
+}
+
+/** Decodes %XX escapes of UTF-8 (RFC 3986 §2.1); undefined when one is malformed or the bytes are not UTF-8. */
+export function decodePercent(text: string): string | undefined {
+  if (!NEEDS_DECODING.test(text)) return text;
+  // A header block reaches us as ISO-8859-1: a raw byte beyond ASCII is one character below U+0100.
+  const ascii = text.replace(/[\x80-\uffff]+/g, escapeRawBytes);
+  try {
+    return decodeURIComponent(ascii);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `decodePercent`, but an escaped slash stays as it was written: `a%2fb/c` would else gain a segment. */
+export function decodeKeepingSlash(text: string): string | undefined {
+  if (!NEEDS_DECODING.test(text)) return text;
+  const parts: string[] = [];
+  for (const part of text.split(/(%2f)/i)) {
+    const decoded = part.length === 3 && part.toLowerCase() === "%2f" ? part : decodePercent(part);
+    if (decoded === undefined) return undefined;
+    parts.push(decoded);
+  }
+  return parts.join("");
+}
+
+/** Decodes one name or value of a query, where "+" is a space (application/x-www-form-urlencoded). */
+export function decodeQueryPart(text: string): string | undefined {
+  return decodePercent(text.includes("+") ? text.replaceAll("+", " ") : text);
+}
+
+function escapeRawBytes(chars: string): string {
+  const bytes = /^[\x80-\xff]*$/.test(chars) ? Buffer.from(chars, "latin1") : Buffer.from(chars, "utf8");
+  return bytes.toString("hex").replace(/../g, "%$&");
+}

@@ -1,0 +1,202 @@
+// Path templates of google.api.http rules: text → segments, variables and verb, and back. Used at load only.
+import { decodePercent } from "./path.js";
+
+/** One place of a path: a fixed text, one segment of any text, or all that is left. */
+export type Segment =
+  | { readonly kind: "literal"; readonly text: string }
+  | { readonly kind: "*" }
+  | { readonly kind: "**" };
+
+/** A field bound by segments `from` (inclusive) to `to` (exclusive) of the template. */
+export interface Variable {
+  /** The field path as written, e.g. `book.name`. */
+  readonly field: string;
+  readonly from: number;
+  readonly to: number;
+  /** 1-based place of the field path in the template's text. */
+  readonly column: number;
+}
+
+export interface Template {
+  /** Literals are percent-decoded. `**` is the last one if it is there at all. */
+  readonly segments: readonly Segment[];
+  readonly variables: readonly Variable[];
+  /** Percent-decoded, without its colon. */
+  readonly verb: string | undefined;
+}
+
+export interface TemplateError {
+  readonly error: string;
+  /** 1-based. */
+  readonly column: number;
+}
+
+// Characters that a literal takes as they stand: RFC 3986 pchar without ":" (it starts the verb) and "*".
+const LITERAL = /(?:[A-Za-z0-9\-._~!$&'()+,;=@]|%[0-9A-Fa-f]{2})+/y;
+const FIELD_PATH = /[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*/y;
+
+/**
+ * Reads a template. The grammar (google/api/http.proto):
+ *
+ *     Template  = "/" Segments [ ":" LITERAL ] ;
+ *     Segments  = Segment { "/" Segment } ;
+ *     Segment   = "*" | "**" | LITERAL | Variable ;
+ *     Variable  = "{" FieldPath [ "=" Segments ] "}" ;
+ *     FieldPath = IDENT { "." IDENT } ;
+ *
+ * Beyond it: `**` comes last, variables do not nest, no field is bound twice, and `/` alone is the root path.
+ */
+export function parseTemplate(text: string): Template | TemplateError {
+  return new Parser(text).template();
+}
+
+/** The template as text; `parseTemplate` of it gives an equal template. */
+export function printTemplate(template: Template): string {
+  const { segments, variables, verb } = template;
+  const parts: string[] = [];
+  let at = 0;
+  for (const variable of variables) {
+    parts.push(...segments.slice(at, variable.from).map(printSegment));
+    const inner = segments.slice(variable.from, variable.to).map(printSegment).join("/");
+    parts.push(inner === "*" ? `{${variable.field}}` : `{${variable.field}=${inner}}`);
+    at = variable.to;
+  }
+  parts.push(...segments.slice(at).map(printSegment));
+  return `/${parts.join("/")}${verb === undefined ? "" : `:${printLiteral(verb)}`}`;
+}
+
+/** What two templates have in common when they match the same paths: segments and verb, without the variables. */
+export function shapeOf(template: Template): string {
+  return printTemplate({ ...template, variables: [] });
+}
+
+function printSegment(segment: Segment): string {
+  return segment.kind === "literal" ? printLiteral(segment.text) : segment.kind;
+}
+
+function printLiteral(text: string): string {
+  return encodeURIComponent(text).replace(/\*/g, "%2A");
+}
+
+/** Ends the parse; never leaves this file. */
+class Refusal extends Error {
+  readonly at: number;
+  constructor(message: string, at: number) {
+    super(message);
+    this.at = at;
+  }
+}
+
+class Parser {
+  readonly #text: string;
+  #at = 0;
+  readonly #segments: Segment[] = [];
+  readonly #variables: Variable[] = [];
+  #deepAt: number | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  template(): Template | TemplateError {
+    try {
+      return this.#template();
+    } catch (e) {
+      if (e instanceof Refusal) return { error: e.message, column: e.at + 1 };
+      throw e;
+    }
+  }
+
+  #template(): Template {
+    if (this.#text === "") throw new Refusal("the path template is empty", 0);
+    this.#expect("/", "a path template begins with '/'");
+    if (this.#at === this.#text.length) {
+      return { segments: [{ kind: "literal", text: "" }], variables: [], verb: undefined };
+    }
+    this.#listOfSegments(false);
+    let verb: string | undefined;
+    if (this.#peek() === ":") {
+      this.#at++;
+      verb = this.#literal("a verb after ':'");
+    }
+    if (this.#at < this.#text.length) {
+      const rest = this.#text.slice(this.#at);
+      throw new Refusal(
+        verb !== undefined && rest.startsWith("/")
+          ? "a verb stands at the end of the path; write a ':' inside a segment as %3A"
+          : `unexpected '${rest.slice(0, 1)}'`,
+        this.#at,
+      );
+    }
+    return { segments: this.#segments, variables: this.#variables, verb };
+  }
+
+  #listOfSegments(insideVariable: boolean): void {
+    this.#segment(insideVariable);
+    while (this.#peek() === "/") {
+      if (this.#deepAt !== undefined) {
+        throw new Refusal("'**' must be the last segment of the path", this.#deepAt);
+      }
+      this.#at++;
+      this.#segment(insideVariable);
+    }
+  }
+
+  #segment(insideVariable: boolean): void {
+    if (this.#text.startsWith("**", this.#at)) {
+      this.#deepAt = this.#at;
+      this.#at += 2;
+      this.#segments.push({ kind: "**" });
+    } else if (this.#peek() === "*") {
+      this.#at++;
+      this.#segments.push({ kind: "*" });
+    } else if (this.#peek() === "{") {
+      if (insideVariable) throw new Refusal("variables do not nest", this.#at);
+      this.#variable();
+    } else {
+      this.#segments.push({
+        kind: "literal",
+        text: this.#literal("a segment: a literal, '*', '**' or '{field}'"),
+      });
+    }
+  }
+
+  #variable(): void {
+    this.#at++;
+    const start = this.#at;
+    FIELD_PATH.lastIndex = start;
+    const field = FIELD_PATH.exec(this.#text)?.[0];
+    if (field === undefined) throw new Refusal("expected a field path, as in {book.name}", start);
+    if (this.#variables.some((v) => v.field === field)) throw new Refusal(`'${field}' is bound twice`, start);
+    this.#at += field.length;
+    const from = this.#segments.length;
+    if (this.#peek() === "=") {
+      this.#at++;
+      this.#listOfSegments(true);
+    } else {
+      this.#segments.push({ kind: "*" });
+    }
+    this.#expect("}", "expected '}' at the end of the variable");
+    this.#variables.push({ field, from, to: this.#segments.length, column: start + 1 });
+  }
+
+  #literal(what: string): string {
+    LITERAL.lastIndex = this.#at;
+    const raw = LITERAL.exec(this.#text)?.[0];
+    if (raw === undefined) throw new Refusal(`expected ${what}`, this.#at);
+    // "}" cannot be part of a literal, "=" can: `{a=b=c}` is the literal `b=c`.
+    const text = decodePercent(raw);
+    if (text === undefined) throw new Refusal(`'${raw}' is not percent-encoded UTF-8`, this.#at);
+    this.#at += raw.length;
+    return text;
+  }
+
+  #peek(): string | undefined {
+    return this.#text[this.#at];
+  }
+
+  #expect(char: string, message: string): void {
+    if (this.#peek() !== char) throw new Refusal(message, this.#at);
+    this.#at++;
+  }
+}

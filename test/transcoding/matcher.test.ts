@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { Matcher } from "#src/transcoding/matcher.js";
+import { type RequestPath, splitPath } from "#src/transcoding/path.js";
+import { parseTemplate, type Template } from "#src/transcoding/template.js";
+import { path as anyPath, template as anyTemplate } from "./support/templates.js";
+
+function read(text: string): Template {
+  const result = parseTemplate(text);
+  if ("error" in result) assert.fail(`${text}: ${result.error}`);
+  return result;
+}
+
+function split(path: string): RequestPath {
+  return splitPath(path) ?? assert.fail(path);
+}
+
+/** Routes are written as in `GET /v1/books`, and are their own names. */
+function matcherOf(...routes: string[]): Matcher<string> {
+  const matcher = new Matcher<string>();
+  for (const route of routes) {
+    const [method = "", template = ""] = route.split(" ");
+    assert.equal(matcher.add(method, read(template), route), undefined);
+  }
+  return matcher;
+}
+
+describe("the matcher", () => {
+  const cases: [what: string, routes: string[], request: string, answer: string | undefined][] = [
+    ["a literal comes before a wildcard", ["GET /v1/*", "GET /v1/a"], "GET /v1/a", "GET /v1/a"],
+    ["a wildcard comes before the rest", ["GET /v1/**", "GET /v1/*"], "GET /v1/b", "GET /v1/*"],
+    ["a dead literal branch is left again", ["GET /a/b/c", "GET /*/b/d"], "GET /a/b/d", "GET /*/b/d"],
+    ["two dead branches are left again", ["GET /a/*/c", "GET /a/b/*/e", "GET /**"], "GET /a/b/d", "GET /**"],
+    [
+      "a literal under another method hides no wildcard",
+      ["POST /v1/a", "GET /v1/*"],
+      "GET /v1/a",
+      "GET /v1/*",
+    ],
+    ["nor a wildcard the rest", ["POST /v1/*", "GET /v1/**"], "GET /v1/a", "GET /v1/**"],
+    ["the left decides first", ["GET /*/b", "GET /a/*"], "GET /a/b", "GET /a/*"],
+    ["the exact method comes before any", ["* /v1/a", "GET /v1/a"], "GET /v1/a", "GET /v1/a"],
+    ["any method takes the others", ["* /v1/a", "GET /v1/a"], "PURGE /v1/a", "* /v1/a"],
+    [
+      "a more specific path comes before a more specific method",
+      ["* /v1/a", "GET /v1/*"],
+      "GET /v1/a",
+      "* /v1/a",
+    ],
+    ["GET answers HEAD", ["GET /v1/a"], "HEAD /v1/a", "GET /v1/a"],
+    ["a route of its own answers HEAD first", ["GET /v1/a", "HEAD /v1/a"], "HEAD /v1/a", "HEAD /v1/a"],
+    ["methods are case-sensitive", ["GET /v1/a"], "get /v1/a", undefined],
+    ["a registered verb splits", ["GET /v1/*", "GET /v1/*:read"], "GET /v1/a:read", "GET /v1/*:read"],
+    ["an unknown verb belongs to the value", ["GET /v1/*", "GET /v1/*:read"], "GET /v1/a:b", "GET /v1/*"],
+    ["only the last colon splits", ["GET /v1/*:read"], "GET /v1/a:b:read", "GET /v1/*:read"],
+    [
+      "a verb of another shape does not split",
+      ["GET /v1/*", "GET /v2/*:read"],
+      "GET /v1/a:read",
+      "GET /v1/*",
+    ],
+    ["a colon before the last slash is none", ["GET /v1/*/b"], "GET /v1/a:read/b", "GET /v1/*/b"],
+    ["an escaped colon is no verb", ["GET /v1/*", "GET /v1/*:read"], "GET /v1/a%3Aread", "GET /v1/*"],
+    [
+      "a verb follows a literal",
+      ["GET /v1/books:search", "GET /v1/*"],
+      "GET /v1/books:search",
+      "GET /v1/books:search",
+    ],
+    ["a verb follows the rest", ["GET /v1/**:raw", "GET /v1/**"], "GET /v1/a/b:raw", "GET /v1/**:raw"],
+    ["a verb follows an empty rest", ["GET /v1/**:raw"], "GET /v1:raw", "GET /v1/**:raw"],
+    ["a verb needs something before it", ["GET /v1/*:read"], "GET /v1/:read", undefined],
+    ["a colon at the end is a value", ["GET /v1/a", "GET /v1/*"], "GET /v1/a:", "GET /v1/*"],
+    ["a verb route does not match without it", ["GET /v1/*:read"], "GET /v1/a", undefined],
+    ["the rest can be nothing", ["GET /v1/**"], "GET /v1", "GET /v1/**"],
+    ["the rest can be empty segments", ["GET /v1/**"], "GET /v1//", "GET /v1/**"],
+    ["a wildcard takes no empty segment", ["GET /v1/*"], "GET /v1/", undefined],
+    ["a trailing slash counts", ["GET /v1/a"], "GET /v1/a/", undefined],
+    ["a double slash counts", ["GET /v1/a"], "GET /v1//a", undefined],
+    ["dot segments are not resolved", ["GET /v1/a", "GET /v1/*/*"], "GET /v1/b/..", "GET /v1/*/*"],
+    ["escaped literals are the same", ["GET /v1/books"], "GET /v1/b%6Fok%73", "GET /v1/books"],
+    ["an escaped slash is no slash", ["GET /v1/a/b", "GET /v1/*"], "GET /v1/a%2Fb", "GET /v1/*"],
+    ["literals are case-sensitive", ["GET /v1/Books"], "GET /v1/books", undefined],
+    ["the root is a path", ["GET /"], "GET /", "GET /"],
+    [
+      "a route of variables is its shape",
+      ["GET /v1/{name=books/*}"],
+      "GET /v1/books/1",
+      "GET /v1/{name=books/*}",
+    ],
+  ];
+  for (const [what, routes, request, answer] of cases) {
+    it(`${what}: ${request}`, () => {
+      const [method = "", path = ""] = request.split(" ");
+      assert.equal(matcherOf(...routes).find(method, split(path)), answer);
+      assert.equal(
+        matcherOf(...routes.toReversed()).find(method, split(path)),
+        answer,
+        "in the other order too",
+      );
+    });
+  }
+
+  it("names every method that a path knows", () => {
+    const matcher = matcherOf("GET /v1/*", "DELETE /v1/a", "POST /v1/**", "PUT /v2/a", "POST /v1/a:x");
+    assert.deepEqual(matcher.allowed(split("/v1/a")), ["DELETE", "GET", "HEAD", "POST"]);
+    assert.deepEqual(matcher.allowed(split("/v3")), []);
+  });
+
+  it("returns the route that a second one of the same shape and method collides with", () => {
+    const matcher = matcherOf("GET /v1/{name=books/*}");
+    assert.equal(matcher.add("GET", read("/v1/books/{id}"), "second"), "GET /v1/{name=books/*}");
+    assert.equal(matcher.find("GET", split("/v1/books/1")), "GET /v1/{name=books/*}");
+    assert.equal(matcher.add("PUT", read("/v1/books/{id}"), "third"), undefined);
+    assert.equal(matcher.add("GET", read("/v1/books/{id}:x"), "fourth"), undefined);
+  });
+
+  it("agrees with trying every route one by one", () => {
+    const method = fc.constantFrom("GET", "POST", "*");
+    const routes = fc.array(fc.tuple(method, anyTemplate), { minLength: 1, maxLength: 14 });
+    fc.assert(
+      fc.property(routes, fc.constantFrom("GET", "POST", "HEAD", "PUT"), anyPath, (list, verb, path) => {
+        const matcher = new Matcher<Route>();
+        const kept: Route[] = [];
+        for (const [m, text] of list) {
+          const route = { method: m, template: read(text), text };
+          if (matcher.add(m, route.template, route) === undefined) kept.push(route);
+        }
+        assert.equal(matcher.find(verb, split(path))?.text, bestByHand(kept, verb, path)?.text);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+interface Route {
+  readonly method: string;
+  readonly template: Template;
+  readonly text: string;
+}
+
+/** The slow matcher: every route that fits, ranked segment by segment. */
+function bestByHand(routes: readonly Route[], verb: string, path: string): Route | undefined {
+  const fitting = routes.flatMap((route) => {
+    const methods = verb === "HEAD" ? ["HEAD", "GET", "*"] : [verb, "*"];
+    const methodRank = methods.indexOf(route.method);
+    const rank = rankByHand(route.template, path);
+    return methodRank === -1 || rank === undefined ? [] : [{ route, rank: [...rank, methodRank] }];
+  });
+  fitting.sort((a, b) => {
+    for (let i = 0; ; i++) {
+      const [x, y] = [a.rank[i], b.rank[i]];
+      if (x === undefined || y === undefined) return (a.rank.length - b.rank.length) * -1;
+      if (x !== y) return x - y;
+    }
+  });
+  return fitting[0]?.route;
+}
+
+function rankByHand(template: Template, path: string): number[] | undefined {
+  const segments = path.slice(1).split("/");
+  let verbRank = 1;
+  if (template.verb !== undefined) {
+    const last = segments.pop() ?? "";
+    if (!last.endsWith(`:${template.verb}`)) return undefined;
+    segments.push(last.slice(0, -template.verb.length - 1));
+    verbRank = 0;
+  }
+  const rank: number[] = [];
+  for (const [i, part] of template.segments.entries()) {
+    if (part.kind === "**") return i === segments.length ? [...rank, verbRank, 1] : [...rank, 2, verbRank];
+    const segment = segments[i];
+    if (segment === undefined) return undefined;
+    if (part.kind === "*" && segment === "") return undefined;
+    if (part.kind === "literal" && decodeURIComponent(segment) !== part.text) return undefined;
+    rank.push(part.kind === "literal" ? 0 : 1);
+  }
+  return template.segments.length === segments.length ? [...rank, verbRank, 0] : undefined;
+}
