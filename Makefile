@@ -1,0 +1,55 @@
+# What a person types. Needs Node >= 20.19, npm and make; `make tools` brings what the rest needs.
+.DEFAULT_GOAL := help
+.PHONY: help install build run generate lint test tools test-all bench clean
+.DELETE_ON_ERROR:
+
+BIN := node_modules/.bin
+# npm writes this file at the end of each install: older than the lock file means the install is stale.
+INSTALLED := node_modules/.package-lock.json
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## install the npm packages, if they are missing or stale
+
+$(INSTALLED): package-lock.json package.json
+	@node tools/check-node.mjs
+	npm ci --ignore-scripts
+	@touch $@
+
+build: install ## compile into dist/
+	@node tools/prune.mjs
+	$(BIN)/tsc -b src
+
+run: build ## serve the sample services on 127.0.0.1:8080, admin on 127.0.0.1:9901
+	@exec node dist/main.js demo
+
+generate: install ## make generated/ anew from proto/
+	$(BIN)/buf lint
+	$(BIN)/buf generate
+	$(BIN)/buf build -o generated/image.binpb
+
+lint: install ## check format and style
+	$(BIN)/biome check --error-on-warnings .
+	$(if $(wildcard buf.yaml),$(BIN)/buf lint)
+
+# Everything compiled; what lost its source goes first, so that no deleted test runs.
+compiled: install
+	@node tools/prune.mjs
+	$(BIN)/tsc -b
+.PHONY: compiled
+
+test: compiled lint ## lint, and run the tests that need npm packages only
+	node tools/test.mjs
+
+tools: ## install the real servers and clients that test-all and bench use (Debian, Python, Go)
+	tools/install.sh
+
+test-all: compiled lint ## lint, and run every test, real foreign servers and clients included
+	node tools/test.mjs --all
+
+bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy")
+	node build/bench/main.js $(ARGS)
+
+clean: ## remove what was compiled
+	rm -rf dist build

@@ -1,0 +1,229 @@
+// Holds the one-way rule of docs/architecture.md: who may import whom, no cycles, and what each file must carry.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+import { before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+
+const STAGES = ["control", "downstream", "interceptors", "routing", "transcoding", "upstream"];
+const SHARED = ["schema", "telemetry", "config", "core"];
+
+/**
+ * The table. A layer is a folder of src/, or a file at its root; it may import itself and what stands here.
+ * Stage folders never import each other: they meet in hub.ts, through the types of core/.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  main: ["cli"],
+  index: ["hub", ...SHARED],
+  cli: ["hub", "samples", ...STAGES, ...SHARED],
+  hub: [...STAGES, ...SHARED],
+  samples: ["control", ...SHARED, "generated"],
+  control: [...SHARED, "generated"],
+  downstream: [...SHARED, "http2"],
+  interceptors: SHARED,
+  routing: SHARED,
+  transcoding: SHARED,
+  upstream: [...SHARED, "http2"],
+  schema: ["core"],
+  telemetry: ["core"],
+  config: ["core"],
+  http2: ["core/headers"],
+  core: [],
+};
+
+/** Packages that only these layers may import. */
+const PACKAGE_ONLY_IN: Readonly<Record<string, readonly string[]>> = {
+  "@grpc/grpc-js": ["control", "samples"],
+  "grpc-health-check": ["control", "samples"],
+};
+
+/** Pairs of types that name each other, as `from → to`; nothing of it is left at run time. Keep it short. */
+const CYCLES_ADMITTED: readonly string[] = [
+  "core/call → core/sink", // a Handler takes a Call, and a Call tells of its Abort
+];
+
+interface Import {
+  /** e.g. `upstream/cluster.ts` */
+  readonly from: string;
+  /** As written. */
+  readonly specifier: string;
+  /** `core/call` inside src, `generated` for stubs; undefined for a package. */
+  readonly target: string | undefined;
+}
+
+// Biome keeps statements at the start of a line and drops odd spacing; so these see every import that tsc sees.
+const STATIC = /^(?:import|export)\b(?:[^;'"]*?\bfrom)?\s*["']([^"']+)["']/gm;
+const DYNAMIC = /\b(?:import|require|require\.resolve)\(\s*["'`]([^"'`]+)["'`]/g;
+
+function importsOf(file: string, source: string): Import[] {
+  const code = source.replace(/^\s*\/\/.*$/gm, "").replace(/^\s*\/\*[\s\S]*?\*\//gm, "");
+  const imports: Import[] = [];
+  for (const pattern of [STATIC, DYNAMIC])
+    for (const match of code.matchAll(pattern)) {
+      const specifier = match[1] ?? "";
+      imports.push({ from: file, specifier, target: resolve(file, specifier) });
+    }
+  return imports;
+}
+
+function resolve(file: string, specifier: string): string | undefined {
+  if (specifier.startsWith("#generated/")) return "generated";
+  const path = specifier.startsWith("#src/")
+    ? specifier.slice("#src/".length)
+    : specifier.startsWith(".")
+      ? posix.join(posix.dirname(file), specifier)
+      : undefined;
+  if (path === undefined) return undefined;
+  return path.startsWith("../") || path.startsWith("generated/") ? "generated" : path.replace(/\.js$/, "");
+}
+
+function layerOf(path: string): string {
+  return path.split("/")[0]?.replace(/\.ts$/, "") ?? path;
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
+}
+
+/** Why an import is against the table; undefined when it is not. */
+function offence({ from, specifier, target }: Import): string | undefined {
+  const layer = layerOf(from);
+  const allowed = MAY_IMPORT[layer];
+  if (allowed === undefined) return `src/${from}: ${layer} has no row in the table of this test`;
+  if (target === undefined) {
+    const only = PACKAGE_ONLY_IN[packageOf(specifier)];
+    if (only === undefined || only.includes(layer)) return undefined;
+    return `src/${from} imports "${specifier}": only ${only.join(", ")} may`;
+  }
+  const to = layerOf(target);
+  if (to === layer || allowed.includes(to) || allowed.includes(target)) return undefined;
+  return `src/${from} imports "${specifier}": ${layer} may import ${allowed.join(", ") || "nothing"}`;
+}
+
+/** One cycle of the graph as a path whose first and last are the same; undefined when there is none. */
+function findCycle(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (node: string): string[] | undefined => {
+    if (done.has(node)) return undefined;
+    const at = path.indexOf(node);
+    if (at >= 0) return [...path.slice(at), node];
+    path.push(node);
+    for (const next of graph.get(node) ?? []) {
+      const cycle = visit(next);
+      if (cycle !== undefined) return cycle;
+    }
+    path.pop();
+    done.add(node);
+    return undefined;
+  };
+  for (const node of graph.keys()) {
+    const cycle = visit(node);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+const sources = new Map<string, string>();
+
+before(() => {
+  for (const path of readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }))
+    if (path.endsWith(".ts")) sources.set(path, readFileSync(join(ROOT, "src", path), "utf8"));
+  assert.ok(sources.size > 0, "src/ has no TypeScript files");
+});
+
+test("every import goes in the allowed direction", () => {
+  const offences = [...sources].flatMap(([file, source]) =>
+    importsOf(file, source).flatMap((i) => offence(i) ?? []),
+  );
+  assert.deepEqual(offences, []);
+});
+
+test("no import cycles, types included", () => {
+  const graph = new Map(
+    [...sources].map(([file, source]) => [
+      file.replace(/\.ts$/, ""),
+      importsOf(file, source)
+        .flatMap(({ target }) => target ?? [])
+        .filter((target) => !CYCLES_ADMITTED.includes(`${file.replace(/\.ts$/, "")} → ${target}`)),
+    ]),
+  );
+  assert.equal(findCycle(graph)?.join(" → "), undefined);
+});
+
+test("every file of src opens with a comment that says what it is for", () => {
+  const bare = [...sources].filter(([, source]) => !/^(?:#!.*\n)?(?:\/\/|\/\*)/.test(source));
+  assert.deepEqual(
+    bare.map(([file]) => file),
+    [],
+  );
+});
+
+test("the lock file names no registry host", () => {
+  const lock = readFileSync(join(ROOT, "package-lock.json"), "utf8");
+  assert.deepEqual(lock.match(/"resolved": "https?:.*/g) ?? [], []);
+});
+
+test("no tracked file holds a path of somebody's machine", () => {
+  // Written in parts, so that this file does not find itself.
+  const path = new RegExp(`(?<![\\w./-])/(?:${["work", "root", "home/\\w+", "tmp/wt"].join("|")})/`, "g");
+  const found = trackedFiles().flatMap((file) => {
+    const text = readFileSync(join(ROOT, file), "latin1");
+    return text.includes("\0") ? [] : [...text.matchAll(path)].map((m) => `${file}: ${m[0]}`);
+  });
+  assert.deepEqual(found, []);
+});
+
+function trackedFiles(): string[] {
+  const listed = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" });
+  return listed.split("\0").filter((file) => file !== "" && existsSync(join(ROOT, file)));
+}
+
+test("the table itself refuses what it should", () => {
+  const import_ = (from: string, statement: string) => importsOf(from, statement).map(offence);
+  const refused: readonly (readonly [string, string])[] = [
+    ["upstream/pool.ts", 'import { a } from "../downstream/a.js";'],
+    ["upstream/pool.ts", 'import type { A } from "../routing/table.js";'],
+    ["core/call.ts", 'export { x } from "../config/config.js";'],
+    ["core/call.ts", 'const x = await import("../schema/registry.js");'],
+    ["http2/frame.ts", 'import { Status } from "../core/status.js";'],
+    ["routing/table.ts", 'import {\n  Connection,\n  type Stream,\n} from "../http2/connection.js";'],
+    ["schema/reflection.ts", 'import * as grpc from "@grpc/grpc-js";'],
+    ["upstream/pool.ts", 'import "@grpc/grpc-js/build/src/client.js";'],
+    ["newfolder/x.ts", 'import "../core/call.js";'],
+  ];
+  for (const [from, statement] of refused)
+    assert.deepEqual(
+      import_(from, statement).map((o) => typeof o),
+      ["string"],
+      `${from}: ${statement}`,
+    );
+  const admitted: readonly (readonly [string, string])[] = [
+    ["http2/hpack/decoder.ts", 'import { field } from "../../core/headers.js";'],
+    ["control/health.ts", 'import { x } from "#generated/library/v1/library.js";'],
+    ["hub.ts", 'import { Pool } from "./upstream/pool.js";'],
+    ["upstream/pool.ts", 'import net from "node:net";'],
+    ["upstream/pool.ts", '// import { a } from "../downstream/a.js";'],
+  ];
+  for (const [from, statement] of admitted)
+    assert.deepEqual(
+      import_(from, statement).filter((o) => o !== undefined),
+      [],
+      `${from}: ${statement}`,
+    );
+});
+
+test("the search for cycles finds one", () => {
+  const graph = new Map([
+    ["a", ["b"]],
+    ["b", ["c"]],
+    ["c", ["b"]],
+  ]);
+  assert.deepEqual(findCycle(graph), ["b", "c", "b"]);
+});
