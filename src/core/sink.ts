@@ -61,3 +61,45 @@ export function refuse(statusOf: (call: Call) => Status): Handler {
     return new DiscardSink();
   };
 }
+
+/** Calls `next` only once the request has bytes: for adapters that must read the body before the service may see the call. */
+export function deferred(next: Handler): Handler {
+  return (call, response) => new DeferredSink(next, call, response);
+}
+
+class DeferredSink implements Sink {
+  private readonly next: Handler;
+  private readonly call: Call;
+  private readonly response: Sink;
+  private source: Source | undefined = undefined;
+  private target: Sink | undefined = undefined;
+  private stopped = false;
+
+  constructor(next: Handler, call: Call, response: Sink) {
+    this.next = next;
+    this.call = call;
+    this.response = response;
+  }
+
+  open(source: Source): void {
+    this.source = source;
+  }
+
+  headers(): void {}
+
+  data(chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.stopped) return;
+    if (this.target === undefined) {
+      this.target = this.next(this.call, this.response);
+      if (this.source !== undefined) this.target.open(this.source);
+    }
+    this.target.data(chunk, start, end, last);
+  }
+
+  trailers(): void {}
+
+  abort(cause: Abort): void {
+    this.stopped = true;
+    this.target?.abort(cause);
+  }
+}

@@ -1,0 +1,115 @@
+// An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Field, field } from "../core/headers.js";
+import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
+
+const NO_BYTES = Buffer.alloc(0);
+/** node:http pauses here; reading goes on once the handler has taken what it got. */
+const PAUSE_BYTES = 256 * 1024;
+
+export class Http1Exchange implements Exchange {
+  readonly head: ExchangeHead;
+  handler: ExchangeHandler;
+  private readonly request: IncomingMessage;
+  private readonly response: ServerResponse;
+  private owed = 0;
+  private finished = false;
+  private gone = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, handler: ExchangeHandler) {
+    this.request = request;
+    this.response = response;
+    this.handler = handler;
+    const { remoteAddress, remotePort } = request.socket;
+    this.head = {
+      method: request.method ?? "GET",
+      target: request.url ?? "/",
+      authority: request.headers.host ?? "",
+      fields: fieldsOf(request.rawHeaders),
+      peerAddress: remoteAddress === undefined ? "unknown" : `${remoteAddress}:${remotePort ?? 0}`,
+      ended: !hasBody(request),
+    };
+  }
+
+  /** Starts reading the body; the handler must be in place. */
+  start(): void {
+    const { request, response } = this;
+    response.on("close", () => {
+      if (!this.finished) this.leave("the client closed the connection");
+    });
+    request.on("error", (error) => this.leave(error.message));
+    response.on("error", (error) => this.leave(error.message));
+    if (this.head.ended) {
+      request.resume();
+      return;
+    }
+    request.on("data", (chunk: Buffer) => {
+      this.owed += chunk.length;
+      if (this.owed > PAUSE_BYTES) request.pause();
+      this.handler.onBody(chunk, 0, chunk.length, false);
+    });
+    request.on("end", () => this.handler.onBody(NO_BYTES, 0, 0, true));
+  }
+
+  private leave(reason: string): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.handler.onGone(reason);
+  }
+
+  consumed(bytes: number): void {
+    this.owed -= bytes;
+    if (this.owed <= PAUSE_BYTES && this.request.isPaused()) this.request.resume();
+  }
+
+  respond(status: number, fields: readonly Field[], end: boolean): void {
+    if (this.gone || this.response.headersSent) return;
+    const raw: string[] = [];
+    for (const f of fields) raw.push(f.name, f.value);
+    // An answer before the whole body was read: the rest is not worth reading, so the connection goes.
+    if (!this.request.complete && !this.head.ended) raw.push("connection", "close");
+    this.response.writeHead(status, raw);
+    if (end) this.end(undefined);
+  }
+
+  write(chunk: Buffer, last: boolean): void {
+    if (this.gone) return;
+    if (last) {
+      this.end(chunk);
+      return;
+    }
+    this.response.write(chunk, () => this.handler.onSent(chunk.length));
+  }
+
+  trailers(fields: readonly Field[]): void {
+    if (this.gone) return;
+    if (this.response.chunkedEncoding) this.response.addTrailers(fields.map((f): [string, string] => [f.name, f.value]));
+    this.end(undefined);
+  }
+
+  private end(chunk: Buffer | undefined): void {
+    this.finished = true;
+    if (chunk === undefined || chunk.length === 0) this.response.end();
+    else this.response.end(chunk);
+  }
+
+  reset(): void {
+    this.finished = true;
+    this.response.destroy();
+  }
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers["content-length"];
+  return request.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
+}
+
+function fieldsOf(raw: readonly string[]): Field[] {
+  const fields: Field[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i];
+    const value = raw[i + 1];
+    if (name !== undefined && value !== undefined) fields.push(field(name.toLowerCase(), value));
+  }
+  return fields;
+}

@@ -1,0 +1,39 @@
+// An HTTP request being answered, whatever version of HTTP carried it: what the REST adapter works on.
+import type { Field } from "../core/headers.js";
+
+export interface ExchangeHead {
+  readonly method: string;
+  /** Path and query, raw. */
+  readonly target: string;
+  readonly authority: string;
+  /** Lower-case names, without pseudo-header fields. */
+  readonly fields: readonly Field[];
+  /** e.g. `127.0.0.1:51234` */
+  readonly peerAddress: string;
+  /** Nothing follows the head. */
+  readonly ended: boolean;
+}
+
+/** Who takes the request's body, and is told when the client leaves or can take more. */
+export interface ExchangeHandler {
+  /** Bytes of the body; credit goes back by `exchange.consumed`. */
+  onBody(chunk: Buffer, start: number, end: number, last: boolean): void;
+  /** The client left before the answer was complete. Nothing follows. */
+  onGone(reason: string): void;
+  /** So many bytes written have gone to the connection. */
+  onSent(bytes: number): void;
+}
+
+export interface Exchange {
+  readonly head: ExchangeHead;
+  /** Set before the first body byte can come. */
+  handler: ExchangeHandler;
+  consumed(bytes: number): void;
+  /** `end`: no body follows. */
+  respond(status: number, fields: readonly Field[], end: boolean): void;
+  write(chunk: Buffer, last: boolean): void;
+  /** Ends the body with a trailer section, where the client can take one. */
+  trailers(fields: readonly Field[]): void;
+  /** Breaks the answer off, so that the client sees it is not whole. */
+  reset(): void;
+}

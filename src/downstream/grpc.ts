@@ -1,0 +1,172 @@
+// gRPC over HTTP/2 from clients: a stream becomes a Call and two Sinks; messages pass through unread.
+import { Call, type Peer } from "../core/call.js";
+import type { Gateway } from "../core/gateway.js";
+import { Headers } from "../core/headers.js";
+import { run } from "../core/pipeline.js";
+import type { Abort, Sink, Source } from "../core/sink.js";
+import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
+import type { RequestHead } from "../http2/messages.js";
+import { ErrorCode } from "../http2/protocol.js";
+import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
+
+const CONTENT_TYPE = "application/grpc";
+
+/** Whether a request is gRPC: by its content type, `application/grpc` or one with `+proto`, `+json` or `;…` behind it. */
+export function isGrpc(head: RequestHead): boolean {
+  const fields = head.fields;
+  for (let i = 0; i < fields.length; i++) {
+    const f = fields[i];
+    if (f === undefined || f.name !== "content-type") continue;
+    const type = f.value;
+    if (!type.startsWith(CONTENT_TYPE)) return false;
+    const next = type.charCodeAt(CONTENT_TYPE.length);
+    return Number.isNaN(next) || next === 0x2b /* + */ || next === 0x3b /* ; */ || next === 0x20;
+  }
+  return false;
+}
+
+/** Takes a gRPC request over. */
+export function openGrpc(gateway: Gateway, stream: Stream, head: RequestHead, peer: Peer, end: boolean): void {
+  const exchange = new GrpcExchange(stream);
+  stream.handler = exchange;
+  if (head.method !== "POST") {
+    exchange.refuse(new Status(Code.INTERNAL, `gRPC requests are POST, not ${head.method}`));
+    return;
+  }
+  const plan = gateway.snapshot.planFor(head.path);
+  const headers = new Headers(head.fields);
+  const call = new Call(plan.method, head.path, head.authority, peer, headers, gateway.timers.clock.now());
+  exchange.attach(run(plan, call, exchange, gateway.timers), end);
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+class GrpcExchange implements StreamHandler, Sink, Source {
+  private readonly stream: Stream;
+  private request: Sink | undefined = undefined;
+  private response: Source | undefined = undefined;
+  private headersSent = false;
+  private ended = false;
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+  }
+
+  attach(request: Sink, end: boolean): void {
+    this.request = request;
+    request.open(this);
+    // HEADERS with END_STREAM: a request without a message; the service says what it thinks of that.
+    if (end) request.data(NO_BYTES, 0, 0, true);
+  }
+
+  refuse(status: Status): void {
+    this.abort({ status, by: "hub", sent: "never" });
+  }
+
+  // ---------------------------------------------------------------- StreamHandler: from the client
+
+  onHeaders(): void {}
+
+  onData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.ended) {
+      stream.consumed(end - start);
+      return;
+    }
+    this.request?.data(chunk, start, end, last);
+  }
+
+  /** gRPC clients send no trailers, but HTTP/2 allows them: they end the request. */
+  onTrailers(): void {
+    this.request?.data(NO_BYTES, 0, 0, true);
+  }
+
+  onReset(_stream: Stream, reset: StreamReset): void {
+    this.ended = true;
+    const status = new Status(Code.CANCELLED, `the client left: ${reset.reason}`);
+    this.request?.abort({ status, by: "client", sent: "maybe" });
+  }
+
+  onSent(bytes: number): void {
+    this.response?.consumed(bytes);
+  }
+
+  // ---------------------------------------------------------------- Source: the request's credit
+
+  consumed(bytes: number): void {
+    this.stream.consumed(bytes);
+  }
+
+  /** The call is over: what still comes is dropped, and the answer, once sent, resets the stream. */
+  cancel(): void {}
+
+  // ---------------------------------------------------------------- Sink: to the client
+
+  open(source: Source): void {
+    this.response = source;
+  }
+
+  headers(headers: Headers, end: boolean): void {
+    if (this.ended || !this.stream.beginHeaders()) return;
+    this.headersSent = true;
+    const stream = this.stream;
+    stream.header(":status", "200", false);
+    const fields = headers.fields;
+    for (let i = 0; i < fields.length; i++) {
+      const f = fields[i];
+      if (f !== undefined && f.name !== "content-length") stream.header(f.name, f.value, f.sensitive);
+    }
+    stream.endHeaders(end);
+    if (end) this.finish();
+  }
+
+  data(chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.ended) return;
+    this.stream.sendData(chunk, start, end, last);
+    if (last) this.finish();
+  }
+
+  trailers(headers: Headers): void {
+    if (this.ended) return;
+    this.stream.sendTrailers(headers.fields);
+    this.finish();
+  }
+
+  abort(cause: Abort): void {
+    if (this.ended) return;
+    const { status } = cause;
+    const trailers = statusTrailers(status);
+    if (this.headersSent) this.stream.sendTrailers(trailers.fields);
+    else if (this.stream.beginHeaders()) {
+      this.stream.header(":status", "200", false);
+      this.stream.header("content-type", CONTENT_TYPE, false);
+      for (const f of trailers.fields) this.stream.header(f.name, f.value, f.sensitive);
+      this.stream.endHeaders(true);
+    }
+    this.finish();
+  }
+
+  private finish(): void {
+    this.ended = true;
+    this.stream.stopPeer();
+  }
+}
+
+/** A status as trailers (gRPC over HTTP/2, "Responses"). */
+export function statusTrailers(status: Status): Headers {
+  const trailers = new Headers(status.metadata?.fields);
+  trailers.set("grpc-status", String(status.code));
+  if (status.message !== "") trailers.set("grpc-message", encodeGrpcMessage(status.message));
+  if (status.details.length > 0) {
+    const bytes = Buffer.from(encodeStatusProto(status));
+    trailers.set("grpc-status-details-bin", bytes.toString("base64").replace(/=+$/, ""));
+  }
+  return trailers;
+}
+
+/** Refuses a stream whose headers were larger than the limit (RFC 6585 §5 for HTTP, RESOURCE_EXHAUSTED for gRPC). */
+export function refuseHeaders(stream: Stream): void {
+  if (!stream.beginHeaders()) return;
+  stream.header(":status", "431", false);
+  stream.endHeaders(true);
+  stream.reset(ErrorCode.NO_ERROR);
+}

@@ -1,0 +1,309 @@
+// HTTP/JSON from clients, over HTTP/1.1 and HTTP/2: an exchange becomes a Call; messages are read and written
+// by the transcoder that the snapshot carries.
+import { Call } from "../core/call.js";
+import type { Gateway, Snapshot } from "../core/gateway.js";
+import { type Field, field, Headers } from "../core/headers.js";
+import { frameMessage, MessageSplitter } from "../core/messages.js";
+import { run } from "../core/pipeline.js";
+import type { Framing, RestMatch } from "../core/rest.js";
+import { type Abort, deferred, type Sink, type Source } from "../core/sink.js";
+import { Code, Status, statusFromTrailers } from "../core/status.js";
+import type { Exchange, ExchangeHandler } from "./exchange.js";
+import { metadataFromRequest, responseFields, trailerFields } from "./rest-headers.js";
+
+/** Printed output that may wait for a slow client before the service is held back. */
+const MAX_UNSENT_BYTES = 64 * 1024;
+const NO_BYTES = Buffer.alloc(0);
+
+/** Takes an HTTP request over. The returned handler is already set on the exchange. */
+export function openRest(gateway: Gateway, exchange: Exchange): void {
+  const { method, target } = exchange.head;
+  const snapshot = gateway.snapshot;
+  const answer = new RestExchange(gateway, snapshot, exchange);
+  exchange.handler = answer;
+  const match = snapshot.rest.match(method, target);
+  if (match.kind === "miss") {
+    answer.refuse(match.status, match.allow.length > 0 ? [field("allow", match.allow.join(", "))] : []);
+    return;
+  }
+  answer.begin(match);
+}
+
+class RestExchange implements ExchangeHandler, Sink, Source {
+  private readonly gateway: Gateway;
+  private readonly snapshot: Snapshot;
+  private readonly exchange: Exchange;
+  private match: RestMatch | undefined = undefined;
+  private framing: Framing | undefined = undefined;
+  private streaming = false;
+
+  private request: Sink | undefined = undefined;
+  private body: Buffer[] = [];
+  private bodyBytes = 0;
+
+  private response: Source | undefined = undefined;
+  private metadata: Headers | undefined = undefined;
+  private splitter: MessageSplitter | undefined = undefined;
+  private message: Buffer | undefined = undefined;
+  private messages = 0;
+  private headSent = false;
+  private ended = false;
+  /** Printed and written, not yet taken by the connection. */
+  private unsent = 0;
+  /** Read from the service, and not given back because the client is slow. */
+  private owed = 0;
+
+  constructor(gateway: Gateway, snapshot: Snapshot, exchange: Exchange) {
+    this.gateway = gateway;
+    this.snapshot = snapshot;
+    this.exchange = exchange;
+  }
+
+  refuse(status: Status, fields: readonly Field[]): void {
+    this.answerStatus(status, fields);
+  }
+
+  begin(match: RestMatch): void {
+    const { head } = this.exchange;
+    const { kind, path } = match.method;
+    this.match = match;
+    this.streaming = kind === "server_streaming";
+    if (kind === "client_streaming" || kind === "bidi_streaming") {
+      const message = `${path.slice(1)} takes a stream of requests, which HTTP/JSON cannot carry here: call it by gRPC`;
+      this.answerStatus(new Status(Code.UNIMPLEMENTED, message), []);
+      return;
+    }
+    const framing = this.snapshot.rest.framing(this.header("accept"), this.streaming);
+    if (framing instanceof Status) {
+      this.answerStatus(framing, []);
+      return;
+    }
+    this.framing = framing;
+    const metadata = metadataFromRequest(head.fields);
+    if (metadata instanceof Status) {
+      this.answerStatus(metadata, []);
+      return;
+    }
+    const plan = this.snapshot.planFor(path);
+    const clock = this.gateway.timers.clock;
+    const peer = { address: head.peerAddress, protocol: "rest" } as const;
+    const call = new Call(plan.method, path, head.authority, peer, metadata, clock.now());
+    // The steps run now; the service is called once the body has been read and found right.
+    const request = run({ ...plan, handler: deferred(plan.handler) }, call, this, this.gateway.timers);
+    this.request = request;
+    request.open(this);
+    if (head.ended) this.onBody(NO_BYTES, 0, 0, true);
+  }
+
+  private header(name: string): string | undefined {
+    return this.exchange.head.fields.find((f) => f.name === name)?.value;
+  }
+
+  // ---------------------------------------------------------------- ExchangeHandler: from the client
+
+  onBody(chunk: Buffer, start: number, end: number, last: boolean): void {
+    this.exchange.consumed(end - start);
+    if (this.ended || this.match === undefined) return;
+    this.bodyBytes += end - start;
+    const max = this.gateway.maxMessageBytes;
+    if (this.bodyBytes > max) {
+      this.reject(new Status(Code.RESOURCE_EXHAUSTED, `the body is larger than the limit of ${max} bytes`, { http: 413 }));
+      return;
+    }
+    if (end > start) this.body.push(chunk.subarray(start, end));
+    if (!last) return;
+    const body = this.body.length === 1 ? (this.body[0] ?? NO_BYTES) : Buffer.concat(this.body, this.bodyBytes);
+    this.body = [];
+    const message = this.match.encodeRequest(body, this.header("content-type"));
+    if (message instanceof Status) {
+      this.reject(message);
+      return;
+    }
+    const frame = frameMessage(message);
+    this.request?.data(frame, 0, frame.length, true);
+  }
+
+  /** The request was wrong: the client is told, and the call's steps end. */
+  private reject(status: Status): void {
+    this.answerStatus(status, []);
+    this.request?.abort({ status, by: "client", sent: "never" });
+  }
+
+  onGone(reason: string): void {
+    if (this.ended) return;
+    this.ended = true;
+    const status = new Status(Code.CANCELLED, `the client left: ${reason}`);
+    this.request?.abort({ status, by: "client", sent: "maybe" });
+  }
+
+  onSent(bytes: number): void {
+    this.unsent -= bytes;
+    if (this.unsent > MAX_UNSENT_BYTES || this.owed === 0) return;
+    const owed = this.owed;
+    this.owed = 0;
+    this.response?.consumed(owed);
+  }
+
+  // ---------------------------------------------------------------- Source: the request's credit
+
+  /** The body was given back as it came. */
+  consumed(): void {}
+  cancel(): void {}
+
+  // ---------------------------------------------------------------- Sink: the service's answer
+
+  open(source: Source): void {
+    this.response = source;
+  }
+
+  headers(headers: Headers, end: boolean): void {
+    if (this.ended) return;
+    if (end) {
+      this.finish(headers);
+      return;
+    }
+    this.metadata = headers;
+    this.splitter = new MessageSplitter(this.gateway.maxMessageBytes, headers.get("grpc-encoding"));
+  }
+
+  data(chunk: Buffer, start: number, end: number): void {
+    if (this.ended) return;
+    const problem = this.splitter?.push(chunk, start, end, this.onMessage);
+    if (this.ended) return;
+    if (problem !== undefined) {
+      this.fail(problem);
+      return;
+    }
+    if (this.unsent > MAX_UNSENT_BYTES) this.owed += end - start;
+    else this.response?.consumed(end - start);
+  }
+
+  private readonly onMessage = (message: Buffer): void => {
+    if (this.ended) return;
+    this.messages++;
+    if (this.streaming) {
+      const json = this.print(message);
+      if (json === undefined) return;
+      this.sendHead();
+      this.write(this.framing?.message(json, this.messages === 1) ?? json);
+      return;
+    }
+    if (this.messages > 1) this.fail(new Status(Code.INTERNAL, "the service sent more than one message for a unary call"));
+    else this.message = message;
+  };
+
+  private print(message: Buffer): string | undefined {
+    const printed = this.match?.decodeResponse(message);
+    if (printed instanceof Status) {
+      this.fail(printed);
+      return undefined;
+    }
+    const body = printed?.body ?? "";
+    return typeof body === "string" ? body : Buffer.from(body).toString("utf8");
+  }
+
+  trailers(headers: Headers): void {
+    if (!this.ended) this.finish(headers);
+  }
+
+  abort(cause: Abort): void {
+    if (!this.ended) this.answerStatus(cause.status, []);
+  }
+
+  /** The service's answer is complete. */
+  private finish(trailers: Headers): void {
+    const status = statusFromTrailers(trailers);
+    if (status.code !== Code.OK) {
+      this.answerStatus(status, trailerFields(trailers, "grpc-trailer-"));
+      return;
+    }
+    if (this.splitter?.atBoundary === false) {
+      this.answerStatus(new Status(Code.INTERNAL, "the service's last message was cut short"), []);
+      return;
+    }
+    if (this.streaming) {
+      this.sendHead();
+      this.ended = true;
+      const tail = this.framing?.tail(undefined, this.messages === 0) ?? "";
+      if (tail !== "") this.exchange.write(Buffer.from(tail), false);
+      this.endStream(trailers);
+      return;
+    }
+    if (this.message === undefined) {
+      this.answerStatus(new Status(Code.INTERNAL, "the service ended a unary call without a message"), []);
+      return;
+    }
+    this.answerUnary(this.message, trailers);
+  }
+
+  private answerUnary(message: Buffer, trailers: Headers): void {
+    const printed = this.match?.decodeResponse(message);
+    if (printed === undefined) return;
+    if (printed instanceof Status) {
+      this.answerStatus(printed, []);
+      return;
+    }
+    const fields = responseFields(this.metadata);
+    fields.push(...trailerFields(trailers, "grpc-trailer-"));
+    this.answerBody(200, printed.contentType, Buffer.from(printed.body), fields);
+  }
+
+  private answerBody(status: number, contentType: string, body: Buffer, fields: readonly Field[]): void {
+    this.ended = true;
+    const head = [
+      field("content-type", contentType),
+      field("content-length", String(body.length)),
+      field("x-content-type-options", "nosniff"),
+      ...fields,
+    ];
+    const bodyless = this.exchange.head.method === "HEAD" || body.length === 0;
+    this.exchange.respond(status, head, bodyless);
+    if (!bodyless) this.exchange.write(body, true);
+  }
+
+  private sendHead(): void {
+    if (this.headSent || this.framing === undefined) return;
+    this.headSent = true;
+    const fields = [
+      field("content-type", this.framing.contentType),
+      field("x-content-type-options", "nosniff"),
+      field("cache-control", "no-store"),
+      ...responseFields(this.metadata),
+    ];
+    this.exchange.respond(200, fields, false);
+    if (this.framing.head !== "") this.write(this.framing.head);
+  }
+
+  private write(text: string): void {
+    const bytes = Buffer.from(text);
+    this.unsent += bytes.length;
+    this.exchange.write(bytes, false);
+  }
+
+  private endStream(trailers: Headers): void {
+    const fields = trailerFields(trailers, "");
+    fields.unshift(field("grpc-status", trailers.get("grpc-status") ?? "0"));
+    this.exchange.trailers(fields);
+  }
+
+  /** What the service sent cannot be passed on: it is stopped, and the client told. */
+  private fail(status: Status): void {
+    this.answerStatus(status, []);
+    this.request?.abort({ status, by: "hub", sent: "maybe" });
+  }
+
+  /** Ends the answer with a failure: as the HTTP status before the first byte, inside the stream's framing after it. */
+  private answerStatus(status: Status, fields: readonly Field[]): void {
+    if (this.ended) return;
+    const json = this.snapshot.rest.renderStatus(status);
+    if (!this.headSent) {
+      const all = [...responseFields(this.metadata), ...fields];
+      this.answerBody(status.http, "application/json", Buffer.from(json), all);
+      return;
+    }
+    this.ended = true;
+    const tail = this.framing?.tail(json, this.messages === 0) ?? "";
+    this.exchange.write(Buffer.from(tail), false);
+    this.endStream(Headers.of(["grpc-status", String(status.code)]));
+  }
+}

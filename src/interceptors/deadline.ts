@@ -1,0 +1,48 @@
+// Deadlines: what the caller asks for, the method's default, the cap. The runner enforces, upstream/ passes on what is left.
+import type { Call, Method } from "../core/call.js";
+import type { Interceptor, Step } from "../core/interceptor.js";
+import { Code, Status } from "../core/status.js";
+import { parseTimeout } from "../core/timeout.js";
+
+export interface DeadlineOptions {
+  /** Milliseconds; for unary methods whose caller asks for none. undefined: none. */
+  readonly defaultMs: number | undefined;
+  /** Milliseconds; caps what the caller asks for, and the default. undefined: no cap. */
+  readonly maxMs: number | undefined;
+  /** A method's own default: milliseconds, or `none`; undefined: the general one. */
+  readonly forMethod: (method: Method) => number | "none" | undefined;
+}
+
+/** Refuses a grpc-timeout that is not one (INVALID_ARGUMENT), and gives every call its deadline. */
+export function deadline(options: DeadlineOptions): Interceptor {
+  return {
+    name: "deadline",
+    plan(method): Step {
+      const own = options.forMethod(method);
+      // Streams live as long as they are used: a default meant for unary calls would cut them (envoyproxy/gateway#5446).
+      const general = method.kind === "unary" ? options.defaultMs : undefined;
+      const fallback = own === "none" ? undefined : (own ?? general);
+      return { name: "deadline", start: (call) => setDeadline(call, fallback, options.maxMs) };
+    },
+  };
+}
+
+function setDeadline(call: Call, fallbackMs: number | undefined, maxMs: number | undefined): Status | undefined {
+  let ms = fallbackMs;
+  const asked = call.headers.get("grpc-timeout");
+  if (asked !== undefined) {
+    ms = parseTimeout(asked);
+    if (ms === undefined) {
+      const shown = asked.slice(0, 16);
+      return new Status(
+        Code.INVALID_ARGUMENT,
+        `grpc-timeout "${shown}" is not valid: 1 to 8 digits and one of H M S m u n, as in 500m`,
+      );
+    }
+  }
+  if (maxMs !== undefined && (ms === undefined || ms > maxMs)) ms = maxMs;
+  if (ms === undefined) return undefined;
+  call.deadline = call.startedAt + ms;
+  if (ms <= 0) return new Status(Code.DEADLINE_EXCEEDED, "the deadline had passed when the call arrived");
+  return undefined;
+}

@@ -1,0 +1,78 @@
+// From a gRPC path to its plan: by method, else by service, else the refusal that says what is known.
+import type { Method } from "../core/call.js";
+import type { Interceptor } from "../core/interceptor.js";
+import { type Plan, plan } from "../core/pipeline.js";
+import { type Handler, refuse } from "../core/sink.js";
+import { Code, Status } from "../core/status.js";
+
+/** A service of an upstream, and where its calls go. */
+export interface ServiceRoute {
+  /** Full name, e.g. `library.v1.LibraryService` */
+  readonly service: string;
+  readonly methods: readonly Method[];
+  /** Name of the upstream */
+  readonly upstream: string;
+  readonly handler: Handler;
+}
+
+/** Where calls to a service that is in no schema go; a problem says why the answer may be incomplete. */
+export interface Unknown {
+  /** e.g. `upstream "x" has not been learned yet: connection refused`; then the answer is UNAVAILABLE. */
+  readonly problem: string | undefined;
+}
+
+const OTHER = "_OTHER";
+
+export class RouteTable {
+  private readonly methods = new Map<string, Plan>();
+  private readonly services = new Map<string, Plan>();
+  private readonly unknown: Plan;
+
+  /** Two routes for one service: the first wins; `shadowed` is told of the second. */
+  constructor(
+    routes: readonly ServiceRoute[],
+    interceptors: readonly Interceptor[],
+    unknown: Unknown,
+    shadowed: (route: ServiceRoute, winner: string) => void,
+  ) {
+    const owners = new Map<string, string>();
+    for (const route of routes) {
+      const owner = owners.get(route.service);
+      if (owner !== undefined) {
+        shadowed(route, owner);
+        continue;
+      }
+      owners.set(route.service, route.upstream);
+      for (const method of route.methods) this.methods.set(method.path, plan(method, interceptors, route.handler));
+      // A method that the schema does not have can still be on a newer instance of the service: it passes through.
+      this.services.set(route.service, plan(other(route.service), interceptors, route.handler));
+    }
+    this.unknown = plan(other(""), interceptors, refuse((call) => unknownService(call.path, unknown)));
+  }
+
+  /** The plan for `/package.Service/Method`. */
+  find(path: string): Plan {
+    return this.methods.get(path) ?? this.findService(path);
+  }
+
+  private findService(path: string): Plan {
+    const end = path.indexOf("/", 1);
+    return (end > 0 ? this.services.get(path.slice(1, end)) : undefined) ?? this.unknown;
+  }
+}
+
+function other(service: string): Method {
+  return { service, name: OTHER, path: `/${service}/${OTHER}`, kind: "unknown", idempotent: false, descriptor: undefined };
+}
+
+function unknownService(path: string, unknown: Unknown): Status {
+  const match = /^\/([^/]+)\/[^/]+$/.exec(path);
+  if (match === null) {
+    return new Status(Code.UNIMPLEMENTED, `"${path.slice(0, 100)}" is no gRPC path: it has the form /package.Service/Method`);
+  }
+  const name = (match[1] ?? "").slice(0, 100);
+  if (unknown.problem !== undefined) {
+    return new Status(Code.UNAVAILABLE, `service ${name} is not known (yet): ${unknown.problem}`);
+  }
+  return new Status(Code.UNIMPLEMENTED, `service ${name} is not known here: no upstream has it`);
+}
