@@ -200,8 +200,34 @@ const NAMES = new Map<string, string>();
 for (const field of STATIC_FIELDS) if (field !== undefined) NAMES.set(field.name, field.name);
 for (const name of COMMON_NAMES) NAMES.set(name, name);
 
-function latin1(buf: Buffer, start: number, end: number): string {
-  return buf.toString("latin1", start, end);
+/**
+ * ISO-8859-1 text of `b[s, end)`. Short texts, such as a grpc-timeout, are made without a call out of JavaScript:
+ * 15-35 ns up to 12 characters, where Buffer.toString takes 65. Longer, the difference is gone.
+ */
+// biome-ignore format: a table, one length a row
+function latin1(b: Buffer, s: number, end: number): string {
+  switch (end - s) {
+    case 0: return "";
+    case 1: return fromCodes(at(b, s));
+    case 2: return fromCodes(at(b, s), at(b, s + 1));
+    case 3: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2));
+    case 4: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3));
+    case 5: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3), at(b, s + 4));
+    case 6: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3), at(b, s + 4), at(b, s + 5));
+    case 7: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3), at(b, s + 4), at(b, s + 5), at(b, s + 6));
+    case 8: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3), at(b, s + 4), at(b, s + 5), at(b, s + 6), at(b, s + 7));
+    case 9: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3), at(b, s + 4), at(b, s + 5), at(b, s + 6), at(b, s + 7), at(b, s + 8));
+    case 10: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3), at(b, s + 4), at(b, s + 5), at(b, s + 6), at(b, s + 7), at(b, s + 8), at(b, s + 9));
+    case 11: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3), at(b, s + 4), at(b, s + 5), at(b, s + 6), at(b, s + 7), at(b, s + 8), at(b, s + 9), at(b, s + 10));
+    case 12: return fromCodes(at(b, s), at(b, s + 1), at(b, s + 2), at(b, s + 3), at(b, s + 4), at(b, s + 5), at(b, s + 6), at(b, s + 7), at(b, s + 8), at(b, s + 9), at(b, s + 10), at(b, s + 11));
+    default: return b.toString("latin1", s, end);
+  }
+}
+
+const fromCodes = String.fromCharCode;
+
+function at(b: Buffer, i: number): number {
+  return b[i] ?? 0;
 }
 
 const MAX_REMEMBERED_BLOCK_BYTES = 1024;
