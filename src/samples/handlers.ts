@@ -1,0 +1,116 @@
+// From async functions to grpc-js handlers: failures become statuses, streams wait for slow readers and end
+// when the caller goes away.
+import { once } from "node:events";
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type ServerDuplexStream,
+  type ServerErrorResponse,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  status,
+} from "@grpc/grpc-js";
+import { RpcError } from "./errors.js";
+
+/** Fires when the call is over for its caller: cancelled, past its deadline, or the connection is gone. */
+export function signalOf(call: {
+  cancelled: boolean;
+  on(event: "cancelled", listener: () => void): unknown;
+}): AbortSignal {
+  const controller = new AbortController();
+  if (call.cancelled) controller.abort();
+  else call.on("cancelled", () => controller.abort());
+  return controller.signal;
+}
+
+export function unary<Request, Response>(
+  handler: (request: Request, call: ServerUnaryCall<Request, Response>) => Response | Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return async (call, callback) => {
+    try {
+      callback(null, await handler(call.request, call));
+    } catch (error) {
+      callback(toServiceError(error));
+    }
+  };
+}
+
+/** The handler yields the responses; it is not asked for the next before there is room for it. */
+export function serverStreaming<Request, Response>(
+  handler: (
+    request: Request,
+    signal: AbortSignal,
+    call: ServerWritableStream<Request, Response>,
+  ) => AsyncIterable<Response> | Iterable<Response>,
+): handleServerStreamingCall<Request, Response> {
+  return (call) => {
+    const signal = signalOf(call);
+    return pump(call, signal, () => handler(call.request, signal, call));
+  };
+}
+
+export function clientStreaming<Request, Response>(
+  handler: (
+    requests: AsyncIterable<Request>,
+    signal: AbortSignal,
+    call: ServerReadableStream<Request, Response>,
+  ) => Promise<Response>,
+): handleClientStreamingCall<Request, Response> {
+  return async (call, callback) => {
+    try {
+      callback(null, await handler(requestsOf<Request>(call), signalOf(call), call));
+    } catch (error) {
+      if (!call.cancelled) callback(toServiceError(error));
+    }
+  };
+}
+
+export function bidiStreaming<Request, Response>(
+  handler: (
+    requests: AsyncIterable<Request>,
+    signal: AbortSignal,
+    call: ServerDuplexStream<Request, Response>,
+  ) => AsyncIterable<Response>,
+): handleBidiStreamingCall<Request, Response> {
+  return (call) => {
+    const signal = signalOf(call);
+    return pump(call, signal, () => handler(requestsOf<Request>(call), signal, call));
+  };
+}
+
+/** Waits; rejects when the call is over first. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0) await delay(ms, undefined, { signal });
+}
+
+async function pump<Response>(
+  call: ServerWritableStream<unknown, Response> | ServerDuplexStream<unknown, Response>,
+  signal: AbortSignal,
+  responses: () => AsyncIterable<Response> | Iterable<Response>,
+): Promise<void> {
+  try {
+    for await (const response of responses()) {
+      if (signal.aborted) return;
+      if (!call.write(response)) await once(call, "drain", { signal });
+    }
+    call.end();
+  } catch (error) {
+    if (!signal.aborted) call.emit("error", toServiceError(error));
+  }
+}
+
+/** Leaves the stream open when the reader stops early: a response may still be to come. */
+function requestsOf<Request>(call: Readable): AsyncIterable<Request> {
+  return { [Symbol.asyncIterator]: () => call.iterator({ destroyOnReturn: false }) };
+}
+
+function toServiceError(error: unknown): ServerErrorResponse {
+  if (error instanceof RpcError) return error;
+  console.error(error);
+  return new RpcError(status.INTERNAL, "the sample service failed; its log says why");
+}

@@ -1,0 +1,112 @@
+// What every sample server has: its services, health, reflection, and its name in each answer.
+import {
+  type Metadata,
+  ResponderBuilder,
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { addHealth, HEALTH_SERVICE } from "../control/health.js";
+import { addReflection, REFLECTION_SERVICES } from "../control/reflection.js";
+import { imageIndex } from "./image.js";
+
+export interface ServeOptions {
+  /** Default: 127.0.0.1. */
+  readonly host?: string;
+  /** Default: 0, any free port. */
+  readonly port?: number;
+  /** The value of the header `x-served-by`. */
+  readonly instance?: string;
+  /** Whether the server has reflection. Default: true. */
+  readonly reflection?: boolean;
+}
+
+export interface RunningSample {
+  /** `host:port`, as bound. */
+  readonly address: string;
+  /** Lets running calls end for a moment, then ends them. */
+  close(): Promise<void>;
+}
+
+export interface SampleService {
+  readonly name: string;
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+const CLOSE_GRACE_MS = 500;
+
+/** Starts a gRPC server without TLS. Rejects when it cannot listen. */
+export async function serve(
+  services: readonly SampleService[],
+  options: ServeOptions,
+): Promise<RunningSample> {
+  const host = options.host ?? "127.0.0.1";
+  const server = new Server({
+    interceptors: options.instance === undefined ? [] : [servedBy(options.instance)],
+    "grpc.max_receive_message_length": -1,
+    "grpc.max_send_message_length": -1,
+  });
+  for (const { definition, implementation } of services) server.addService(definition, implementation);
+  const names = services.map(({ name }) => name);
+  const health = addHealth(server, () => names);
+  if (options.reflection ?? true) {
+    const listed = [...names, HEALTH_SERVICE, ...REFLECTION_SERVICES];
+    addReflection(server, { serviceNames: () => listed, index: imageIndex });
+  }
+
+  const wanted = `${host.includes(":") ? `[${host}]` : host}:${options.port ?? 0}`;
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(wanted, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(new Error(`cannot listen on ${wanted}: ${error.message}`));
+    });
+  });
+
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      health.set("", false);
+      const timer = setTimeout(() => {
+        server.forceShutdown();
+        resolve();
+      }, CLOSE_GRACE_MS);
+      server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  return {
+    address: wanted.replace(/\d+$/, String(port)),
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  };
+}
+
+/** Puts `x-served-by` into the headers of each answer, or into the trailers where there is nothing else. */
+function servedBy(instance: string): ServerInterceptor {
+  return (_method, call) => {
+    let headersSent = false;
+    const name = (metadata: Metadata): void => metadata.set("x-served-by", instance);
+    return new ServerInterceptingCall(
+      call,
+      new ResponderBuilder()
+        .withSendMetadata((metadata, next) => {
+          headersSent = true;
+          name(metadata);
+          next(metadata);
+        })
+        .withSendStatus((status, next) => {
+          if (!headersSent && status.metadata !== null && status.metadata !== undefined)
+            name(status.metadata);
+          next(status);
+        })
+        .build(),
+    );
+  };
+}
