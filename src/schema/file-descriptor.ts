@@ -1,0 +1,266 @@
+// One FileDescriptorProto: read from its bytes, what it declares and what it refers to. What schema.ts is built of.
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import {
+  type DescriptorProto,
+  type FieldDescriptorProto,
+  FieldDescriptorProto_Type,
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+  file_google_protobuf_any,
+  file_google_protobuf_api,
+  file_google_protobuf_compiler_plugin,
+  file_google_protobuf_cpp_features,
+  file_google_protobuf_descriptor,
+  file_google_protobuf_duration,
+  file_google_protobuf_empty,
+  file_google_protobuf_field_mask,
+  file_google_protobuf_go_features,
+  file_google_protobuf_java_features,
+  file_google_protobuf_source_context,
+  file_google_protobuf_struct,
+  file_google_protobuf_timestamp,
+  file_google_protobuf_type,
+  file_google_protobuf_wrappers,
+} from "@bufbuild/protobuf/wkt";
+import { SchemaError } from "./schema-error.js";
+
+/** google.api.http in google.protobuf.MethodOptions (google/api/annotations.proto). */
+export const HTTP_RULE_EXTENSION = 72295728;
+
+export type SymbolKind = "message" | "enum" | "service" | "method" | "extension";
+
+export interface Declaration {
+  /** Full name, without a leading dot. */
+  readonly name: string;
+  readonly kind: SymbolKind;
+}
+
+/** A place in a file that names a type. */
+export interface Reference {
+  /** For messages: `field library.v1.Book.author`. */
+  readonly from: string;
+  /** The full name of the declaration that the name stands in; relative names are looked up from there outwards. */
+  readonly scope: string;
+  readonly name: string;
+  /** Puts the full name in the place of a relative one, and the kind where the descriptor left it out. */
+  resolve(fullName: string, kind: SymbolKind): void;
+  /** The kind of declaration that must stand there; undefined: message or enum. */
+  readonly wants: "message" | "enum" | undefined;
+}
+
+/** Reads a FileDescriptorProto. `name` is what it was announced as; a file that calls itself otherwise is refused. */
+export function parseFile(name: string, bytes: Uint8Array): FileDescriptorProto {
+  let proto: FileDescriptorProto;
+  try {
+    proto = fromBinary(FileDescriptorProtoSchema, bytes);
+  } catch (error) {
+    throw new SchemaError(`"${name}" is not a file descriptor: ${reasonOf(error)}`);
+  }
+  if (proto.name !== name) {
+    throw new SchemaError(
+      `the descriptor of "${name}" calls itself "${proto.name}"; the names must be the same`,
+    );
+  }
+  for (const message of proto.messageType) fillJsonNames(message);
+  return proto;
+}
+
+/** Only the name of a FileDescriptorProto, without reading the rest; undefined when the bytes are none or it has no name. */
+export function fileNameOf(bytes: Uint8Array): string | undefined {
+  try {
+    const reader = new BinaryReader(bytes);
+    let name: string | undefined;
+    while (reader.pos < reader.len) {
+      const [no, wire] = reader.tag();
+      if (no === 1 && wire === 2) name = reader.string();
+      else reader.skip(wire, no);
+    }
+    return name === "" ? undefined : name;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every message, enum, service, method and extension of the file. */
+export function* declarationsOf(file: FileDescriptorProto): Generator<Declaration> {
+  const scope = file.package;
+  for (const message of file.messageType) yield* messageDeclarations(message, scope);
+  for (const { name } of file.enumType) yield { name: join(scope, name), kind: "enum" };
+  for (const { name } of file.extension) yield { name: join(scope, name), kind: "extension" };
+  for (const service of file.service) {
+    const name = join(scope, service.name);
+    yield { name, kind: "service" };
+    for (const method of service.method) yield { name: join(name, method.name), kind: "method" };
+  }
+}
+
+function* messageDeclarations(message: DescriptorProto, scope: string): Generator<Declaration> {
+  const full = join(scope, message.name);
+  yield { name: full, kind: "message" };
+  for (const nested of message.nestedType) yield* messageDeclarations(nested, full);
+  for (const { name } of message.enumType) yield { name: join(full, name), kind: "enum" };
+  for (const { name } of message.extension) yield { name: join(full, name), kind: "extension" };
+}
+
+/** Every place of the file that names a type. Throws a SchemaError for a field whose type is no type at all. */
+export function* referencesOf(file: FileDescriptorProto): Generator<Reference> {
+  for (const message of file.messageType) yield* messageReferences(message, file.package);
+  for (const field of file.extension) yield* fieldReferences(field, file.package, "extension");
+  for (const service of file.service) {
+    const scope = join(file.package, service.name);
+    for (const method of service.method) {
+      const from = `method ${join(scope, method.name)}`;
+      yield {
+        from,
+        scope,
+        name: method.inputType,
+        wants: "message",
+        resolve: (name) => {
+          method.inputType = `.${name}`;
+        },
+      };
+      yield {
+        from,
+        scope,
+        name: method.outputType,
+        wants: "message",
+        resolve: (name) => {
+          method.outputType = `.${name}`;
+        },
+      };
+    }
+  }
+}
+
+function* messageReferences(message: DescriptorProto, outer: string): Generator<Reference> {
+  const scope = join(outer, message.name);
+  for (const field of message.field) yield* fieldReferences(field, scope, "field");
+  for (const field of message.extension) yield* fieldReferences(field, scope, "extension");
+  for (const nested of message.nestedType) yield* messageReferences(nested, scope);
+}
+
+function* fieldReferences(
+  field: FieldDescriptorProto,
+  scope: string,
+  what: "field" | "extension",
+): Generator<Reference> {
+  const from = `${what} ${join(scope, field.name)}`;
+  if (what === "extension") {
+    yield {
+      from,
+      scope,
+      name: field.extendee,
+      wants: "message",
+      resolve: (name) => {
+        field.extendee = `.${name}`;
+      },
+    };
+  }
+  const { type } = field;
+  // descriptor.proto: "If type_name is set, this need not be set."
+  const wants =
+    type === FieldDescriptorProto_Type.MESSAGE || type === FieldDescriptorProto_Type.GROUP
+      ? "message"
+      : type === FieldDescriptorProto_Type.ENUM
+        ? "enum"
+        : undefined;
+  const untyped = !Object.hasOwn(field, "type");
+  if (wants !== undefined || (untyped && field.typeName !== "")) {
+    yield {
+      from,
+      scope,
+      name: field.typeName,
+      wants: untyped ? undefined : wants,
+      resolve: (name, kind) => {
+        field.typeName = `.${name}`;
+        if (untyped) {
+          field.type = kind === "enum" ? FieldDescriptorProto_Type.ENUM : FieldDescriptorProto_Type.MESSAGE;
+        }
+      },
+    };
+  } else if (untyped || FieldDescriptorProto_Type[type] === undefined) {
+    throw new SchemaError(`${from} has no known type`);
+  }
+}
+
+/** Names that a reference may mean, innermost first (C++ scoping, as protoc resolves them). */
+export function* candidatesOf(reference: Reference): Generator<string> {
+  if (reference.name.startsWith(".")) {
+    yield reference.name.slice(1);
+    return;
+  }
+  for (
+    let scope = reference.scope;
+    scope !== "";
+    scope = scope.slice(0, Math.max(0, scope.lastIndexOf(".")))
+  ) {
+    yield `${scope}.${reference.name}`;
+  }
+  yield reference.name;
+}
+
+/** True when a method of the file carries a google.api.http rule. */
+export function hasHttpRule(file: FileDescriptorProto): boolean {
+  return file.service.some((service) =>
+    service.method.some((method) =>
+      method.options?.$unknown?.some((field) => field.no === HTTP_RULE_EXTENSION),
+    ),
+  );
+}
+
+const WELL_KNOWN = new Map(
+  [
+    file_google_protobuf_any,
+    file_google_protobuf_api,
+    file_google_protobuf_compiler_plugin,
+    file_google_protobuf_cpp_features,
+    file_google_protobuf_descriptor,
+    file_google_protobuf_duration,
+    file_google_protobuf_empty,
+    file_google_protobuf_field_mask,
+    file_google_protobuf_go_features,
+    file_google_protobuf_java_features,
+    file_google_protobuf_source_context,
+    file_google_protobuf_struct,
+    file_google_protobuf_timestamp,
+    file_google_protobuf_type,
+    file_google_protobuf_wrappers,
+  ].map((file) => [file.proto.name, file.proto]),
+);
+
+/** The descriptor of a `google/protobuf/*.proto` that every protobuf implementation has; undefined for other names. */
+export function wellKnownFile(name: string): Uint8Array | undefined {
+  const proto = WELL_KNOWN.get(name);
+  return proto === undefined ? undefined : toBinary(FileDescriptorProtoSchema, proto);
+}
+
+/** The well-known file that declares a type such as `google.protobuf.Timestamp`. */
+export function wellKnownFileOfType(typeName: string): string | undefined {
+  if (!typeName.startsWith("google.protobuf.")) return undefined;
+  for (const [name, proto] of WELL_KNOWN) {
+    for (const declaration of declarationsOf(proto)) if (declaration.name === typeName) return name;
+  }
+  return undefined;
+}
+
+// protoc fills json_name for its plugins only: servers in C++ and Python reflect descriptors without it.
+function fillJsonNames(message: DescriptorProto): void {
+  for (const field of message.field) if (field.jsonName === "") field.jsonName = jsonNameOf(field.name);
+  for (const nested of message.nestedType) fillJsonNames(nested);
+}
+
+/** The JSON name that protoc gives to a field: underscores go, the letter after one becomes a capital. */
+export function jsonNameOf(fieldName: string): string {
+  return fieldName.replace(/_+(.?)/g, (_, next: string) => next.toUpperCase());
+}
+
+/** Joins a scope and a name with a dot; the empty scope adds none. */
+export function join(scope: string, name: string): string {
+  return scope === "" ? name : `${scope}.${name}`;
+}
+
+/** The sentence of an error that some library threw. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error && error.message !== "" ? error.message : String(error);
+}

@@ -1,0 +1,72 @@
+// Learning a schema from a FileDescriptorSet, as `buf build -o x.binpb` and `protoc --descriptor_set_out` write it.
+import { open } from "node:fs/promises";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { fileNameOf, reasonOf } from "./file-descriptor.js";
+import { type Schema, SchemaError, schemaFromFiles } from "./schema.js";
+
+/** More is no descriptor set but a mistake: all of googleapis with comments is 60 MB. */
+const MAX_PROTOSET_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Reads a FileDescriptorSet file.
+ * @throws SchemaError, one sentence that names the file: not there, no descriptor set, without services, …
+ */
+export async function loadProtoset(path: string): Promise<Schema> {
+  const bytes = await readBounded(path);
+  let schema: Schema;
+  try {
+    schema = schemaFromFiles(splitFiles(bytes));
+  } catch (error) {
+    if (error instanceof SchemaError) throw new SchemaError(`descriptor set ${path}: ${error.message}`);
+    throw error;
+  }
+  if (schema.services.length === 0) {
+    throw new SchemaError(`descriptor set ${path} has no services`);
+  }
+  return schema;
+}
+
+async function readBounded(path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size > MAX_PROTOSET_BYTES) {
+        throw new Error(`it has ${size} bytes, more than the limit of ${MAX_PROTOSET_BYTES}`);
+      }
+      return new Uint8Array(await file.readFile());
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw new SchemaError(`descriptor set ${path} cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function splitFiles(set: Uint8Array): Map<string, Uint8Array> {
+  if (set.length === 0) throw new SchemaError("it is empty");
+  const files = new Map<string, Uint8Array>();
+  for (const bytes of fileBytes(set)) {
+    const name = fileNameOf(bytes);
+    if (name === undefined) throw new SchemaError("it is not a FileDescriptorSet: an entry has no file name");
+    if (files.has(name)) throw new SchemaError(`it has the file "${name}" twice`);
+    files.set(name, bytes);
+  }
+  return files;
+}
+
+function fileBytes(set: Uint8Array): Uint8Array[] {
+  const files: Uint8Array[] = [];
+  try {
+    const reader = new BinaryReader(set);
+    while (reader.pos < reader.len) {
+      const [no, wire] = reader.tag();
+      if (no === 1 && wire === 2) files.push(reader.bytes());
+      else reader.skip(wire, no);
+    }
+  } catch (error) {
+    throw new SchemaError(`it is not a FileDescriptorSet: ${reasonOf(error)}`);
+  }
+  if (files.length === 0) throw new SchemaError("it is not a FileDescriptorSet: it has no files");
+  return files;
+}
