@@ -1,0 +1,69 @@
+// HOST:PORT, as it stands in config and on the command line.
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import type { ListenAddress } from "./config.js";
+
+/** RFC 1035 §2.3.4. */
+const MAX_HOST_LENGTH = 253;
+// RFC 1123 §2.1 labels, and the underscore that container networks put into names.
+const HOST_LABEL = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
+
+/** An address to listen on; port 0 takes any free port. */
+export function parseListenAddress(text: string): Parsed<ListenAddress> {
+  if (/^:?\d{1,5}$/.test(text)) {
+    const port = text.replace(":", "");
+    return rejected(
+      `must name the host as well: 127.0.0.1:${port} for this machine only, 0.0.0.0:${port} for every interface`,
+    );
+  }
+  return parseHostPort(text, 0);
+}
+
+/** An address to connect to. */
+export function parseEndpoint(text: string): Parsed<ListenAddress> {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
+  if (scheme === "https" || scheme === "grpcs") {
+    return rejected("must be HOST:PORT: TLS to upstreams is not supported yet");
+  }
+  if (scheme !== undefined) return rejected("must be HOST:PORT, without a scheme");
+  return parseHostPort(text, 1);
+}
+
+function parseHostPort(text: string, minPort: number): Parsed<ListenAddress> {
+  const match = /^(?:\[([^\][]*)\]|([^:\][]*)):(\d{1,5})$/.exec(text);
+  if (match === null) {
+    return rejected(
+      isIPv6(text.replace(/:\d+$/, ""))
+        ? "must have an IPv6 host in brackets, as in [::1]:50051"
+        : "must be HOST:PORT, as in 127.0.0.1:50051",
+    );
+  }
+  const [, bracketed, bare] = match;
+  const port = Number(match[3]);
+  if (port < minPort || port > 65_535) return rejected(`must have a port from ${minPort} to 65535`);
+  if (bracketed !== undefined) {
+    if (!isIPv6(bracketed)) return rejected("must have an IPv6 address in its brackets");
+    return parsed({ host: bracketed, port });
+  }
+  const host = bare ?? "";
+  if (!isHost(host)) return rejected("must have an IP address or a host name before the port");
+  return parsed({ host, port });
+}
+
+function isHost(host: string): boolean {
+  // All digits and dots: meant as IPv4, whatever a resolver would make of it (inet_aton takes 127.1).
+  if (/^[\d.]+$/.test(host)) return isIPv4(host);
+  return host.length <= MAX_HOST_LENGTH && host.split(".").every((label) => HOST_LABEL.test(label));
+}
+
+/** `host:port`, an IPv6 host in brackets; parses to the same address again. */
+export function formatAddress(address: ListenAddress): string {
+  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** True for what only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  const h = host.toLowerCase();
+  if (isIP(h) === 0) return h === "localhost" || h.endsWith(".localhost");
+  return h === "::1" || /^(?:::ffff:)?127\./.test(h);
+}

@@ -1,0 +1,15 @@
+// Every default of the config, once, in the words of the config file. The schema, its documentation and
+// the command line read them here; this file imports nothing, so that serving targets loads no schema.
+
+export const DEFAULTS = {
+  listen: "127.0.0.1:8080",
+  admin: "127.0.0.1:9901",
+  deadlineDefault: "15s",
+  deadlineMax: "none",
+  httpPrefix: "",
+  maxMessage: "4MiB",
+  maxConcurrentStreams: 256,
+  reflection: true,
+  // Kubernetes kills 30 s after SIGTERM: end before it.
+  drainGrace: "25s",
+} as const;

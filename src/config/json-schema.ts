@@ -1,0 +1,9 @@
+// The JSON Schema of linchpin.yaml (draft 2020-12), made from the one schema: editors complete and check with it.
+import * as z from "zod";
+import { configSchema } from "./schema.js";
+
+/** What a file may hold, with descriptions, defaults and examples. */
+export function configJsonSchema(): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(configSchema, { io: "input" });
+  return { $schema, $id: "urn:linchpin:config", ...rest };
+}

@@ -1,0 +1,256 @@
+// From the bytes of linchpin.yaml to a Config, or to every error in it, each with its line and column.
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type * as z from "zod";
+import { errorCode, UserError } from "../core/user-error.js";
+import type { Config, HttpRuleConfig, SchemaSource } from "./config.js";
+import { didYouMean } from "./nearest.js";
+import { configSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
+import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
+
+/** One thing that is wrong, and where. Line and column count from 1; the column counts UTF-16 units. */
+export interface ConfigError {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** e.g. `upstreams.library.endpoints[0]`; empty where the text is no YAML. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  /** In the order of the file; never empty. */
+  | { readonly ok: false; readonly errors: readonly ConfigError[] };
+
+export interface ParseOptions {
+  /** The file's name, for messages. */
+  readonly file: string;
+  /** Relative paths in the file start here. */
+  readonly directory: string;
+  readonly env: Environment;
+  /** Says what is wrong with a file or folder that the config names; undefined: nothing. */
+  readonly checkPath: (path: string, kind: "file" | "directory") => string | undefined;
+}
+
+/** Beyond this many errors a person starts anew; the last line says how many more there are. */
+const MAX_ERRORS = 100;
+
+/** Reads and checks a file. Throws a UserError that lists every error. */
+export function loadConfig(file: string, env: Environment): Config {
+  const result = parseConfig(readBytes(file), { file, directory: dirname(resolve(file)), env, checkPath });
+  if (result.ok) return result.config;
+  throw new UserError(formatErrors(result.errors));
+}
+
+/** One line for each error, `file:line:column: path: message`. */
+export function formatErrors(errors: readonly ConfigError[]): string {
+  const lines = errors
+    .slice(0, MAX_ERRORS)
+    .map((e) => `${e.file}:${e.line}:${e.column}: ${e.path === "" ? "" : `${e.path}: `}${e.message}`);
+  if (errors.length > MAX_ERRORS) lines.push(`and ${errors.length - MAX_ERRORS} more errors`);
+  return lines.join("\n");
+}
+
+/** Checks the bytes of a config file. Never throws, whatever the bytes are. */
+export function parseConfig(bytes: Uint8Array, options: ParseOptions): ConfigResult {
+  const yaml = readYaml(bytes, options.env);
+  const errors: ConfigError[] = [];
+  const report = (offset: number, path: string, message: string): void => {
+    errors.push({ file: options.file, ...yaml.lineAndColumn(offset), path, message });
+  };
+  for (const e of yaml.errors) report(e.offset, pathText(e.path), e.message);
+  if (yaml.wellFormed) {
+    const checked = configSchema.safeParse(yaml.value, { error: defaultMessage });
+    if (!checked.success) {
+      for (const issue of checked.error.issues) reportIssue(issue, [], yaml, report);
+    } else if (errors.length === 0) {
+      const config = toConfig(checked.data, options, (path, message) =>
+        report(yaml.valueOffset(path), pathText(path), message),
+      );
+      if (errors.length === 0) return { ok: true, config };
+    }
+  }
+  return { ok: false, errors: inOrder(errors) };
+}
+
+type Report = (offset: number, path: string, message: string) => void;
+
+function reportIssue(issue: z.core.$ZodIssue, base: Path, yaml: YamlFile, report: Report): void {
+  const path: Path = [...base, ...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part))];
+  // Environment variables that are not there have been told already.
+  if (yaml.failed(path)) return;
+  switch (issue.code) {
+    case "unrecognized_keys": {
+      const allowed = issue.message.split("\n");
+      for (const key of issue.keys) {
+        const at = [...path, key];
+        report(yaml.keyOffset(at), pathText(at), unknownKey(key, allowed));
+      }
+      return;
+    }
+    case "invalid_union": {
+      // A branch that took the value's type and refused something inside tells more than the union does.
+      const closest = issue.errors.find(
+        (branch) => branch.length > 0 && branch.every((i) => i.path.length > 0),
+      );
+      if (closest !== undefined) {
+        for (const inner of closest) reportIssue(inner, path, yaml, report);
+        return;
+      }
+      break;
+    }
+    default:
+  }
+  const message = issue.message;
+  if (issue.code === "custom" && issue.params?.atKey === true) {
+    report(yaml.keyOffset(path), pathText(path), message);
+  } else if (!yaml.has(path)) {
+    report(yaml.valueOffset(path), pathText(path), `is missing: ${message}`);
+  } else {
+    report(yaml.valueOffset(path), pathText(path), `${message}${yaml.notWhat(path, KINDS.has(issue.code))}`);
+  }
+}
+
+/** Issues that are about the kind of a value. */
+const KINDS: ReadonlySet<string> = new Set(["invalid_type", "invalid_value", "invalid_union"]);
+
+function unknownKey(key: string, allowed: readonly string[]): string {
+  return `unknown key${didYouMean(key, allowed)}; allowed: ${allowed.join(", ")}`;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  array: "must be a list",
+  boolean: "must be true or false",
+  object: "must be a mapping",
+  record: "must be a mapping",
+  string: "must be text",
+};
+
+/** The sentence for what a schema has no words of its own for. */
+function defaultMessage(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return TYPES[issue.expected] ?? `must be of type ${issue.expected}`;
+    case "too_small":
+      return `must have at least ${issue.minimum}`;
+    case "too_big":
+      return `must have at most ${issue.maximum}`;
+    case "unrecognized_keys":
+      return keysOf(issue.inst).join("\n");
+    default:
+      return "is not allowed";
+  }
+}
+
+/** The keys of the object schema that raised the issue. */
+function keysOf(schema: unknown): string[] {
+  if (typeof schema !== "object" || schema === null || !("shape" in schema)) return [];
+  return typeof schema.shape === "object" && schema.shape !== null ? Object.keys(schema.shape) : [];
+}
+
+function inOrder(errors: ConfigError[]): ConfigError[] {
+  return errors.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function toConfig(
+  file: ParsedConfig,
+  options: ParseOptions,
+  wrong: (path: Path, message: string) => void,
+): Config {
+  const located = (path: Path, text: string, kind: "file" | "directory"): string => {
+    const full = resolve(options.directory, text);
+    const problem = options.checkPath(full, kind);
+    if (problem !== undefined) wrong(path, problem);
+    return full;
+  };
+  return freeze({
+    listen: file.listen,
+    admin: file.admin,
+    upstreams: Object.entries(file.upstreams).map(([name, upstream]) => {
+      const path = ["upstreams", name, "schema"];
+      let schema: SchemaSource = { kind: "reflection" };
+      if (upstream.schema !== "reflection") {
+        const { protoset, protos } = upstream.schema;
+        if (protoset !== undefined) {
+          schema = { kind: "protoset", file: located([...path, "protoset"], protoset, "file") };
+        } else if (protos !== undefined) {
+          const dirs = protos.map((dir, i) => located([...path, "protos", i], dir, "directory"));
+          schema = { kind: "protos", dirs };
+        }
+      }
+      return { name, endpoints: upstream.endpoints, schema };
+    }),
+    deadline: {
+      defaultMs: noneAsUndefined(file.interceptors.deadline.default),
+      maxMs: noneAsUndefined(file.interceptors.deadline.max),
+    },
+    methods: Object.entries(file.methods).map(([selector, method]) => ({
+      selector,
+      deadlineMs: method.deadline,
+      idempotent: method.idempotent,
+    })),
+    http: { prefix: file.http.prefix, rules: file.http.rules.map(toRule) },
+    limits: {
+      maxMessageBytes: file.limits.maxMessage,
+      maxConcurrentStreams: file.limits.maxConcurrentStreams,
+    },
+    reflection: file.reflection,
+    drainGraceMs: file.drain.grace,
+  });
+}
+
+function toRule({ selector, ...rule }: ParsedRule): HttpRuleConfig {
+  return { selector, rule };
+}
+
+function noneAsUndefined(value: number | "none"): number | undefined {
+  return value === "none" ? undefined : value;
+}
+
+/** Freezes a value of plain objects and lists, all the way down. */
+function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) freeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+function readBytes(file: string): Uint8Array {
+  try {
+    const stat = statSync(file);
+    if (stat.isDirectory()) throw new UserError(`${file}: is a directory, not a config file`);
+    if (stat.size > MAX_FILE_BYTES) {
+      throw new UserError(
+        `${file}:1:1: the file has ${stat.size} bytes; a config file has at most ${MAX_FILE_BYTES}`,
+      );
+    }
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`${file}: ${fileProblem(error)}`, { cause: error });
+  }
+}
+
+function checkPath(path: string, kind: "file" | "directory"): string | undefined {
+  try {
+    const stat = statSync(path);
+    if (kind === "directory") return stat.isDirectory() ? undefined : `${path} is no directory`;
+    return stat.isDirectory() ? `${path} is a directory, not a file` : undefined;
+  } catch (error) {
+    return `${path}: ${fileProblem(error)}`;
+  }
+}
+
+function fileProblem(error: unknown): string {
+  switch (errorCode(error)) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "no such file or directory";
+    case "EACCES":
+      return "no permission to read it";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}

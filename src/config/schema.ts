@@ -1,0 +1,322 @@
+// The one place for the keys of linchpin.yaml: what each is for, allows, and is when left out. Validation, the
+// JSON Schema and the documentation are made from it. Values come out as the program wants them (ms, bytes).
+import * as z from "zod";
+import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { parseEndpoint, parseListenAddress } from "./address.js";
+import { DEFAULTS } from "./defaults.js";
+import { parseDuration } from "./duration.js";
+import { HTTP_RULE_SELECTOR, isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
+import { parseSize } from "./size.js";
+
+/** Bounds that keep a config, and the plans built from it, small enough to reason about. */
+const MAX_UPSTREAMS = 1_000;
+const MAX_ENDPOINTS = 1_000;
+const MAX_METHODS = 10_000;
+const MAX_RULES = 10_000;
+const MAX_BINDINGS = 100;
+const MAX_MESSAGE_MIN_BYTES = 1_024;
+// A message is one Buffer while JSON is made of it, and its JSON one string (V8: 512 Mi characters).
+const MAX_MESSAGE_MAX_BYTES = 256 * 1024 ** 2;
+
+/** Text with a grammar of its own. `expected` is for a value that is no text at all. */
+function text<T>(parse: (text: string) => Parsed<T>, expected: string, examples: string[]) {
+  return z
+    .string({ error: expected })
+    .meta({ examples })
+    .transform((value, ctx) => {
+      const result = parse(value);
+      if (result.ok) return result.value;
+      ctx.issues.push({ code: "custom", message: result.reason, input: value });
+      return z.NEVER;
+    });
+}
+
+const DURATION_EXPECTED = "must be a duration such as 250ms, 15s, 2m or 1h";
+
+function duration(minMs: number) {
+  return text((value) => parseDuration(value, { minMs }), DURATION_EXPECTED, ["250ms", "15s", "2m"]);
+}
+
+function durationOrNone() {
+  return text<number | "none">(
+    (value) => {
+      if (value === "none") return parsed("none");
+      const result = parseDuration(value, { minMs: 1 });
+      return result.ok ? result : rejected(`${result.reason}, or none`);
+    },
+    `${DURATION_EXPECTED}, or none`,
+    ["250ms", "15s", "none"],
+  );
+}
+
+const listen = text(parseListenAddress, "must be HOST:PORT, as in 127.0.0.1:8080", [
+  "127.0.0.1:8080",
+  "0.0.0.0:8080",
+  "[::1]:8080",
+]);
+
+const admin = z
+  .union([z.string(), z.literal(false)], { error: "must be HOST:PORT, or off" })
+  .meta({ examples: ["127.0.0.1:9901", "off"] })
+  .transform((value, ctx) => {
+    if (value === false || value === "off") return undefined;
+    const result = parseListenAddress(value);
+    if (result.ok) return result.value;
+    ctx.issues.push({ code: "custom", message: `${result.reason}, or off`, input: value });
+    return z.NEVER;
+  });
+
+const path = z.string({ error: "must be a path" }).min(1, { error: "must be a path" });
+
+const schemaFiles = z
+  .strictObject({
+    protoset: path
+      .describe(
+        "A serialized FileDescriptorSet, as `buf build -o` and `protoc -o` write it; relative to this file.",
+      )
+      .meta({ examples: ["library.binpb"] })
+      .optional(),
+    protos: z
+      .array(path)
+      .min(1, { error: "must name at least one folder" })
+      .max(100)
+      .describe("Folders of .proto files, each an import root; relative to this file.")
+      .meta({ examples: [["proto"]] })
+      .optional(),
+  })
+  .refine((value) => (value.protoset === undefined) !== (value.protos === undefined), {
+    error: "must have exactly one of protoset and protos",
+    when: isMapping,
+  });
+
+const schemaSource = z
+  .union([z.literal("reflection"), schemaFiles], {
+    error: "must be reflection, { protoset: FILE } or { protos: [DIR] }",
+  })
+  .prefault("reflection")
+  .describe("Where the hub learns the upstream's services: gRPC server reflection, or files.");
+
+const upstream = z.strictObject({
+  endpoints: z
+    .array(
+      text(parseEndpoint, "must be HOST:PORT, as in 127.0.0.1:50051", ["127.0.0.1:50051", "library:50051"]),
+    )
+    .min(1, { error: "must have at least one endpoint" })
+    .max(MAX_ENDPOINTS)
+    .describe("HOST:PORT of each instance; calls are spread over them."),
+  schema: schemaSource,
+});
+
+const upstreams = keyed(
+  z.record(z.string(), upstream),
+  (name) => (isUpstreamName(name) ? undefined : UPSTREAM_NAME),
+  MAX_UPSTREAMS,
+)
+  .refine((value) => Object.keys(value).length > 0, { error: "must have at least one upstream" })
+  .describe("The gRPC services behind the hub, by a name of your choice.")
+  .meta({ examples: [{ library: { endpoints: ["127.0.0.1:50051", "127.0.0.1:50052"] } }] });
+
+const deadline = z
+  .strictObject({
+    default: durationOrNone()
+      .prefault(DEFAULTS.deadlineDefault)
+      .describe("For a unary call whose caller names no deadline; none: it may run for ever."),
+    max: durationOrNone()
+      .prefault(DEFAULTS.deadlineMax)
+      .describe("Cap on what the caller asks for and on every other deadline of this file; none: no cap."),
+  })
+  .refine((value) => !exceeds(value.default, value.max), {
+    error: "must not be longer than deadline.max",
+    path: ["default"],
+    when: isMapping,
+  })
+  .prefault({})
+  .describe("How long a call may take. The time left is passed on to the service.");
+
+const interceptors = z.strictObject({ deadline }).prefault({}).describe("What every call passes on its way.");
+
+const method = z.strictObject({
+  deadline: durationOrNone()
+    .optional()
+    .describe("For a call whose caller names no deadline; none: it may run for ever."),
+  idempotent: z
+    .boolean()
+    .optional()
+    .describe(
+      "true: calling it twice does what calling it once does, so that a failed call may be sent again.",
+    ),
+});
+
+const methods = keyed(
+  z.record(z.string(), method),
+  (selector) =>
+    isMethodSelector(selector) ? undefined : "must be pkg.Service/Method, or pkg.Service for all its methods",
+  MAX_METHODS,
+)
+  .prefault({})
+  .describe("Overrides for a method (pkg.Service/Method) or a service (pkg.Service); the most specific wins.")
+  .meta({ examples: [{ "library.v1.LibraryService/GetBook": { deadline: "2s", idempotent: true } }] });
+
+const VERBS = ["get", "put", "post", "delete", "patch", "custom"] as const;
+
+const template = z
+  .string({ error: "must be a path template, as in /v1/{name=books/*}" })
+  .regex(/^\//, { error: "must be a path template that starts with /, as in /v1/{name=books/*}" });
+
+const BINDING = {
+  get: template.optional(),
+  put: template.optional(),
+  post: template.optional(),
+  delete: template.optional(),
+  patch: template.optional(),
+  custom: z
+    .strictObject({
+      kind: z
+        .string()
+        .regex(/^(\*|[A-Z][A-Z-]{0,31})$/, { error: "must be an HTTP method in capitals, or *" })
+        .describe("The HTTP method; * stands for every one."),
+      path: template,
+    })
+    .optional()
+    .describe("Any other HTTP method."),
+  body: z
+    .string({ error: "must be the name of a request field, or *" })
+    .optional()
+    .describe("The request field that the HTTP body fills; * for the whole message; left out: no body."),
+  response_body: z
+    .string({ error: "must be the name of a response field" })
+    .optional()
+    .describe("The response field that becomes the HTTP body; left out: the whole message."),
+  responseBody: z
+    .string({ error: "must be the name of a response field" })
+    .optional()
+    .describe("Another spelling of response_body."),
+};
+
+function oneVerb(value: object): boolean {
+  return VERBS.filter((verb) => Reflect.get(value, verb) !== undefined).length === 1;
+}
+const ONE_VERB = { error: `must have exactly one of ${VERBS.join(", ")}`, when: isMapping };
+
+const binding = z.strictObject(BINDING).refine(oneVerb, ONE_VERB);
+const bindings = z.array(binding).max(MAX_BINDINGS).optional();
+
+const rule = z
+  .strictObject({
+    selector: z
+      .string({ error: HTTP_RULE_SELECTOR.expected })
+      .regex(HTTP_RULE_SELECTOR.pattern, { error: HTTP_RULE_SELECTOR.expected })
+      .describe("The method, as pkg.Service.Method."),
+    ...BINDING,
+    additional_bindings: bindings.describe("More routes of the same method."),
+    additionalBindings: bindings.describe("Another spelling of additional_bindings."),
+  })
+  .refine(oneVerb, ONE_VERB);
+
+const http = z
+  .strictObject({
+    prefix: z
+      .string({ error: "must be a path such as /api" })
+      .regex(/^(?:(?:\/[A-Za-z0-9._~-]+)+)?$/, {
+        error: "must be a path such as /api, without a slash at its end",
+      })
+      .prefault(DEFAULTS.httpPrefix)
+      .describe("What every REST path of the services starts with.")
+      .meta({ examples: ["/api"] }),
+    rules: z
+      .array(rule)
+      .max(MAX_RULES)
+      .prefault([])
+      .describe("HTTP rules laid over those of the services, as google.api.HttpRule writes them.")
+      .meta({ examples: [[{ selector: "library.v1.LibraryService.GetBook", get: "/v1/{name=books/*}" }]] }),
+  })
+  .prefault({})
+  .describe("The HTTP/JSON side of the services.");
+
+const limits = z
+  .strictObject({
+    maxMessage: z
+      .union([z.string(), z.number()], { error: "must be a size such as 512KiB or 4MiB" })
+      .meta({ examples: ["4MiB"] })
+      .transform((value, ctx) => {
+        const result = parseSize(String(value), MAX_MESSAGE_MIN_BYTES, MAX_MESSAGE_MAX_BYTES);
+        if (result.ok) return result.value;
+        ctx.issues.push({ code: "custom", message: result.reason, input: value });
+        return z.NEVER;
+      })
+      .prefault(DEFAULTS.maxMessage)
+      .describe("The largest message, after decompression, where the hub reads messages (JSON calls)."),
+    maxConcurrentStreams: z
+      .int({ error: "must be a whole number from 1 to 100000" })
+      .min(1, { error: "must be a whole number from 1 to 100000" })
+      .max(100_000, { error: "must be a whole number from 1 to 100000" })
+      .prefault(DEFAULTS.maxConcurrentStreams)
+      .describe("Calls that one client connection may have running at once."),
+  })
+  .prefault({})
+  .describe("What one client may take.");
+
+const drain = z
+  .strictObject({
+    grace: duration(0)
+      .prefault(DEFAULTS.drainGrace)
+      .describe("How long running calls may take to end after SIGTERM or SIGINT; then they are cut."),
+  })
+  .prefault({})
+  .describe("How the hub leaves.");
+
+export const configSchema = z
+  .strictObject({
+    listen: listen
+      .prefault(DEFAULTS.listen)
+      .describe("Where clients call, HOST:PORT. Only this machine can reach the default."),
+    admin: admin
+      .prefault(DEFAULTS.admin)
+      .describe("Where the hub shows its health and its routes, HOST:PORT, or off."),
+    upstreams,
+    interceptors,
+    methods,
+    http,
+    reflection: z
+      .boolean()
+      .prefault(DEFAULTS.reflection)
+      .describe("Whether the hub serves gRPC server reflection for everything behind it."),
+    limits,
+    drain,
+  })
+  .meta({
+    title: "linchpin.yaml",
+    description: `Configuration of the linchpin hub. \${NAME} in a value is replaced by an environment variable, \${NAME:-TEXT} has a default, $\${ stands for itself.`,
+  });
+
+/** What a valid file holds, with every default filled in. */
+export type ParsedConfig = z.output<typeof configSchema>;
+export type ParsedRule = z.output<typeof rule>;
+
+/** A mapping whose keys have a form of their own; each wrong key is told at its own place. */
+function keyed<T extends z.ZodRecord>(
+  record: T,
+  wrong: (key: string) => string | undefined,
+  maxKeys: number,
+): T {
+  const check = (value: object, ctx: z.core.$RefinementCtx): void => {
+    const keys = Object.keys(value);
+    if (keys.length > maxKeys) ctx.addIssue({ code: "custom", message: `must have at most ${maxKeys} keys` });
+    for (const key of keys) {
+      const message = wrong(key);
+      if (message !== undefined) {
+        ctx.addIssue({ code: "custom", message, path: [key], params: { atKey: true } });
+      }
+    }
+  };
+  return record.superRefine(check, { when: isMapping });
+}
+
+/** When to run a check across keys: even where a value inside is wrong, so that every error is told at once. */
+function isMapping(payload: z.core.ParsePayload): boolean {
+  return typeof payload.value === "object" && payload.value !== null;
+}
+
+function exceeds(a: unknown, b: unknown): boolean {
+  return typeof a === "number" && typeof b === "number" && a > b;
+}

@@ -1,0 +1,373 @@
+// Reads YAML into plain values, puts environment variables in, and remembers where each value stood.
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  Parser,
+  Scalar,
+  type YAMLError,
+  type YAMLMap,
+} from "yaml";
+
+export type Path = readonly (string | number)[];
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface YamlProblem {
+  /** Into the text, UTF-16 units. */
+  readonly offset: number;
+  readonly path: Path;
+  readonly message: string;
+}
+
+/** 1 MiB: far beyond what a person writes, small enough to parse in one go. */
+export const MAX_FILE_BYTES = 1024 ** 2;
+/** Levels of nesting; the schema has 7. Bounds the recursion here and in the schema. */
+const MAX_DEPTH = 32;
+/** Values after aliases are written out: 10 aliases of 10 aliases of … end here. */
+const MAX_VALUES = 100_000;
+/** Characters of a wrong value that an error message repeats. */
+const MAX_QUOTED = 60;
+
+export interface YamlFile {
+  /** False: the text is no YAML, and `value` stands for nothing. */
+  readonly wellFormed: boolean;
+  readonly value: unknown;
+  readonly errors: readonly YamlProblem[];
+  lineAndColumn(offset: number): { line: number; column: number };
+  /** Where the value stands; for one that is missing, where the mapping it misses in is named. */
+  valueOffset(path: Path): number;
+  /** Where the key of the value stands, or of the nearest thing around it. */
+  keyOffset(path: Path): number;
+  has(path: Path): boolean;
+  /** True where the value has an error of its own already. */
+  failed(path: Path): boolean;
+  /**
+   * `, not "x"`: the value as the file has it; environment variables stay names, as they may be secrets.
+   * Empty for a mapping or list, unless `collections`: there it is the kind that is wrong.
+   */
+  notWhat(path: Path, collections: boolean): string;
+}
+
+interface Place {
+  readonly key: number;
+  readonly value: number;
+  readonly what: string;
+  readonly empty: boolean;
+  readonly scalar: boolean;
+  failed: boolean;
+}
+
+/** Never throws: whatever is wrong with the bytes is in `errors`. */
+export function readYaml(bytes: Uint8Array, env: Environment): YamlFile {
+  const reader = new Reader(env);
+  reader.read(bytes);
+  return reader;
+}
+
+class Reader implements YamlFile {
+  wellFormed = false;
+  value: unknown = undefined;
+  readonly errors: YamlProblem[] = [];
+  readonly #env: Environment;
+  readonly #lines = new LineCounter();
+  readonly #places = new Map<string, Place>();
+  #text = "";
+  readonly #anchors = new Map<string, Node>();
+  readonly #known = new Set<Node>();
+  #values = 0;
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  read(bytes: Uint8Array): void {
+    if (bytes.length > MAX_FILE_BYTES) {
+      this.#wrong(0, [], `the file has ${bytes.length} bytes; a config file has at most ${MAX_FILE_BYTES}`);
+      return;
+    }
+    const wrongByte = firstNonUtf8(bytes);
+    // ignoreBOM: keep it, so that offsets count it; the parser takes it as what it is.
+    this.#text = new TextDecoder("utf-8").decode(bytes.subarray(0, wrongByte));
+    if (wrongByte !== undefined) {
+      for (const match of this.#text.matchAll(/\n/g)) this.#lines.addNewLine(match.index + 1);
+      this.#lines.lineStarts.unshift(0);
+      this.#wrong(this.#text.length, [], "the file is not UTF-8 text from here on");
+      return;
+    }
+    const documents = this.#compose();
+    if (documents === undefined) return;
+    const [document, second] = documents;
+    if (second !== undefined) {
+      this.#wrong(second.range[0], [], "the file has more than one YAML document; a config is one");
+    }
+    if (document === undefined || (document.contents === null && document.errors.length === 0)) {
+      this.#wrong(0, [], "the file is empty: a config needs at least upstreams");
+      return;
+    }
+    for (const error of [...document.errors, ...document.warnings]) {
+      this.#wrong(error.pos[0], [], sentence(error, this.#text));
+    }
+    if (this.errors.length > 0) return;
+    this.value = this.#convert(document.contents, [], 0, 0);
+    this.wellFormed = this.#values <= MAX_VALUES;
+  }
+
+  #compose(): Document.Parsed[] | undefined {
+    try {
+      const composer = new Composer({ prettyErrors: false, uniqueKeys: false, stringKeys: false });
+      const parser = new Parser(this.#lines.addNewLine);
+      const documents: Document.Parsed[] = [];
+      for (const document of composer.compose(parser.parse(this.#text))) {
+        documents.push(document);
+        if (documents.length > 1) break;
+      }
+      return documents;
+    } catch (error) {
+      // The library recurses into nested collections: a few ten thousand brackets exhaust the stack.
+      const why = error instanceof RangeError ? "it is nested too deeply" : String(error);
+      this.#wrong(0, [], `the file cannot be read as YAML: ${why}`);
+      return undefined;
+    }
+  }
+
+  #wrong(offset: number, path: Path, message: string): void {
+    this.errors.push({ offset, path, message });
+  }
+
+  /** An error of a value that needs no second one from the schema. */
+  #fail(offset: number, path: Path, message: string): void {
+    this.#wrong(offset, path, message);
+    const place = this.#places.get(id(path));
+    if (place !== undefined) place.failed = true;
+  }
+
+  #convert(node: unknown, path: Path, key: number, depth: number): unknown {
+    const value = offsetOf(node) ?? key;
+    this.#values++;
+    if (this.#values > MAX_VALUES) {
+      if (this.#values === MAX_VALUES + 1) {
+        this.#wrong(value, path, `the file has more than ${MAX_VALUES} values, aliases written out`);
+      }
+      return undefined;
+    }
+    let target = node;
+    if (isAlias(node)) {
+      // The library's own resolve() walks the whole document for each alias: quadratic in the file's size.
+      target = this.#anchors.get(node.source);
+      if (target === undefined) this.#wrong(value, path, `there is no &${node.source} before this alias`);
+    } else if (isNode(node) && node.anchor !== undefined && !this.#known.has(node)) {
+      // Once: writing out an alias passes the anchors inside it again.
+      this.#known.add(node);
+      this.#anchors.set(node.anchor, node);
+    }
+    this.#places.set(id(path), {
+      key,
+      value,
+      what: this.#describe(target),
+      empty: target === null || (isScalar(target) && target.value === null),
+      scalar: isScalar(target),
+      failed: false,
+    });
+    if (depth > MAX_DEPTH) {
+      this.#fail(value, path, `is nested more than ${MAX_DEPTH} levels deep`);
+      return undefined;
+    }
+    if (isMap(target)) return this.#mapping(target, path, depth);
+    if (isSeq(target)) {
+      return target.items.map((item, i) =>
+        this.#convert(item, [...path, i], offsetOf(item) ?? value, depth + 1),
+      );
+    }
+    if (isScalar(target)) return this.#scalar(target, path, value);
+    return target;
+  }
+
+  #mapping(map: YAMLMap, path: Path, depth: number): Record<string, unknown> {
+    const object: Record<string, unknown> = {};
+    const seen = new Map<string, number>();
+    for (const pair of map.items) {
+      const offset = offsetOf(pair.key) ?? offsetOf(map) ?? 0;
+      const key = keyText(pair, this.#text);
+      if (key === undefined || key === "__proto__") {
+        this.#wrong(offset, path, "a key must be plain text");
+        continue;
+      }
+      const at = [...path, key];
+      const before = seen.get(key);
+      if (before !== undefined) {
+        this.#wrong(offset, at, `stands twice, first in line ${this.lineAndColumn(before).line}`);
+        continue;
+      }
+      seen.set(key, offset);
+      const value = this.#convert(pair.value, at, offset, depth + 1);
+      // A key without a value is as good as left out; the schema says so where it must not be.
+      object[key] = value === null ? undefined : value;
+    }
+    return object;
+  }
+
+  #scalar(scalar: Scalar, path: Path, offset: number): unknown {
+    if (typeof scalar.value !== "string" || !scalar.value.includes("$")) return scalar.value;
+    let searchFrom = offset;
+    let replaced = false;
+    const text = scalar.value.replace(VARIABLE, (whole, escaped, name, fallback, odd) => {
+      const at = this.#text.indexOf(whole, searchFrom);
+      const end = scalar.range?.[1] ?? offset;
+      const found = at >= 0 && at < end ? at : offset;
+      searchFrom = found === at ? at + whole.length : searchFrom;
+      if (escaped !== undefined) return "${";
+      if (odd !== undefined) {
+        this.#fail(
+          found,
+          path,
+          `has a \${ that is no \${NAME} or \${NAME:-default}; write $\${ for a plain \${`,
+        );
+        return "";
+      }
+      replaced = true;
+      const value = this.#env[name];
+      if (value !== undefined && (value !== "" || fallback === undefined)) return value;
+      if (fallback !== undefined) return fallback;
+      this.#fail(
+        found,
+        path,
+        `the environment variable ${name} is not set; \${${name}:-default} gives it a default`,
+      );
+      return "";
+    });
+    // As in YAML itself: quotes make it text, without them it is what it looks like.
+    return replaced && scalar.type === Scalar.PLAIN ? plainValue(text) : text;
+  }
+
+  #describe(node: unknown): string {
+    if (isMap(node)) return "a mapping";
+    if (isSeq(node)) return "a list";
+    if (!isScalar(node) || node.value === null) return "nothing";
+    const range = node.range;
+    const source = range ? this.#text.slice(range[0], range[1]).trimEnd() : String(node.value);
+    const [line = "", more] = source.split(/\r?\n/, 2);
+    return line.length > MAX_QUOTED || more !== undefined ? `${line.slice(0, MAX_QUOTED)}…` : line;
+  }
+
+  lineAndColumn(offset: number): { line: number; column: number } {
+    const { line, col } = this.#lines.linePos(offset);
+    return line === 0 ? { line: 1, column: 1 } : { line, column: col };
+  }
+
+  valueOffset(path: Path): number {
+    const place = this.#places.get(id(path));
+    return place === undefined || place.empty ? this.keyOffset(path) : place.value;
+  }
+
+  keyOffset(path: Path): number {
+    for (let length = path.length; length >= 0; length--) {
+      const place = this.#places.get(id(path.slice(0, length)));
+      if (place !== undefined) return place.key;
+    }
+    return 0;
+  }
+
+  has(path: Path): boolean {
+    return this.#places.get(id(path))?.empty === false;
+  }
+
+  failed(path: Path): boolean {
+    return this.#places.get(id(path))?.failed === true;
+  }
+
+  notWhat(path: Path, collections: boolean): string {
+    const place = this.#places.get(id(path));
+    return place !== undefined && (place.scalar || collections) ? `, not ${place.what}` : "";
+  }
+}
+
+// $${ | ${NAME} or ${NAME:-default} | any other ${
+const VARIABLE = /(\$\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|(\$\{)/g;
+
+/** The value that unquoted text has in YAML's core schema, as far as a config has use for it. */
+function plainValue(text: string): unknown {
+  if (/^[-+]?\d{1,15}(?:\.\d{1,15})?$/.test(text)) return Number(text);
+  if (/^(?:true|True|TRUE)$/.test(text)) return true;
+  if (/^(?:false|False|FALSE)$/.test(text)) return false;
+  return text;
+}
+
+function keyText(pair: Pair, text: string): string | undefined {
+  const key: unknown = pair.key;
+  if (!isScalar(key)) return undefined;
+  if (typeof key.value === "string") return key.value;
+  // Numbers and booleans as the file writes them: 1.10 is not 1.1.
+  return key.range ? text.slice(key.range[0], key.range[1]).trim() : String(key.value);
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return isNode(node) ? (node as Node).range?.[0] : undefined;
+}
+
+function id(path: Path): string {
+  return JSON.stringify(path);
+}
+
+/** `upstreams.library.endpoints[0]`; keys with other characters in quotes. */
+export function pathText(path: Path): string {
+  let text = "";
+  for (const part of path) {
+    if (typeof part === "number") text += `[${part}]`;
+    else if (/^[A-Za-z0-9_-]+$/.test(part)) text += text === "" ? part : `.${part}`;
+    else text += `[${JSON.stringify(part)}]`;
+  }
+  return text;
+}
+
+/** What the YAML library found, in the words of this program where its own do not help. */
+function sentence(error: YAMLError, text: string): string {
+  const lineStart = text.lastIndexOf("\n", error.pos[0] - 1) + 1;
+  const lineEnd = text.indexOf("\n", error.pos[0]);
+  const line = text.slice(lineStart, lineEnd < 0 ? text.length : lineEnd);
+  if (/(^|[\s,[])\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]:\d/.test(line)) {
+    return 'an IPv6 address needs quotes, as in "[::1]:8080"';
+  }
+  switch (error.code) {
+    case "TAB_AS_INDENT":
+      return "a tab cannot indent YAML; use spaces";
+    case "TAG_RESOLVE_FAILED":
+      return "tags (!name) are not supported";
+    case "BAD_ALIAS":
+      return `this alias cannot be used: ${error.message}`;
+    default:
+      return `this is not valid YAML: ${error.message}`;
+  }
+}
+
+/** The index of the first byte that no UTF-8 text has there; undefined when all of it is UTF-8. */
+function firstNonUtf8(bytes: Uint8Array): number | undefined {
+  const decodes = (end: number): boolean => {
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, end), { stream: true });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return undefined;
+  } catch {
+    // `decodes` holds up to the wrong byte and never again: halve the range.
+    let good = 0;
+    let bad = bytes.length + 1;
+    while (bad - good > 1) {
+      const middle = (good + bad) >> 1;
+      if (decodes(middle)) good = middle;
+      else bad = middle;
+    }
+    return good;
+  }
+}
