@@ -1,0 +1,16 @@
+// Which config file a command means when it is not told.
+import { existsSync } from "node:fs";
+import type { Io } from "./io.js";
+
+/** Looked for in the working directory. */
+export const DEFAULT_FILE = "linchpin.yaml";
+
+/** LINCHPIN_CONFIG, else ./linchpin.yaml where there is one, else undefined. */
+export function defaultConfigFile(io: Io): string | undefined {
+  const named = io.env.LINCHPIN_CONFIG;
+  if (named !== undefined && named !== "") return named;
+  return existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined;
+}
+
+/** Said where a command has nothing to work on. */
+export const NO_CONFIG = `nothing to work on: there is no ./${DEFAULT_FILE}, and LINCHPIN_CONFIG is not set`;
