@@ -40,7 +40,7 @@ export class MessageSplitter {
   /** Adds bytes start..end; calls `onMessage` for each message that is complete. A Status says what is wrong with them. */
   push(chunk: Buffer, start: number, end: number, onMessage: (message: Buffer) => void): Status | undefined {
     let at = start;
-    while (at < end || (this.body !== undefined && this.bodyLength === this.body.length)) {
+    while (at < end) {
       if (this.body === undefined) {
         const n = Math.min(PREFIX_BYTES - this.prefixLength, end - at);
         chunk.copy(this.prefix, this.prefixLength, at, at + n);

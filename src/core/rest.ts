@@ -1,5 +1,5 @@
 // What the REST adapter of downstream/ needs of transcoding/: the two meet in hub.ts through these types.
-import type { Method } from "./call.js";
+import type { Call, Method } from "./call.js";
 import type { Status } from "./status.js";
 
 /** The HTTP requests that reach gRPC methods; immutable, replaced whole when config or schema changes. */
@@ -8,18 +8,6 @@ export interface RestRouter {
   match(httpMethod: string, target: string): RestMatch | RestMiss;
   /** google.rpc.Status as JSON text, details printed through the schema where it knows their types. */
   renderStatus(status: Status): string;
-  /** How the answer's messages lie in the body, by the request's Accept; a Status (406) when it takes none of ours. */
-  framing(accept: string | undefined, streaming: boolean): Framing | Status;
-}
-
-/** How messages lie in an HTTP body. */
-export interface Framing {
-  readonly contentType: string;
-  /** What stands before the first message. */
-  readonly head: string;
-  message(json: string, first: boolean): string;
-  /** What stands after the last one; `error` is a google.rpc.Status as JSON when the stream failed. */
-  tail(error: string | undefined, empty: boolean): string;
 }
 
 /** A request that has a route: which method it calls, and how its messages are read and written. */
@@ -45,3 +33,6 @@ export interface RestMiss {
   readonly allow: readonly string[];
   readonly status: Status;
 }
+
+/** Re-exported so that adapters need one import. */
+export type { Call };

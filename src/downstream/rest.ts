@@ -1,11 +1,12 @@
 // HTTP/JSON from clients, over HTTP/1.1 and HTTP/2: an exchange becomes a Call; messages are read and written
 // by the transcoder that the snapshot carries.
 import { Call } from "../core/call.js";
+import type { Framing } from "../core/framing.js";
 import type { Gateway, Snapshot } from "../core/gateway.js";
 import { type Field, field, Headers } from "../core/headers.js";
 import { frameMessage, MessageSplitter } from "../core/messages.js";
 import { run } from "../core/pipeline.js";
-import type { Framing, RestMatch } from "../core/rest.js";
+import type { RestMatch } from "../core/rest.js";
 import { type Abort, deferred, type Sink, type Source } from "../core/sink.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
@@ -73,7 +74,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       this.answerStatus(new Status(Code.UNIMPLEMENTED, message), []);
       return;
     }
-    const framing = this.snapshot.rest.framing(this.header("accept"), this.streaming);
+    const framing = this.snapshot.framing(this.header("accept"), this.streaming);
     if (framing instanceof Status) {
       this.answerStatus(framing, []);
       return;

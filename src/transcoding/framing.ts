@@ -1,5 +1,6 @@
 // How messages lie in an HTTP body: one JSON value, or a stream of them as an array, NDJSON or SSE, chosen by Accept.
-import type { Framing } from "../core/rest.js";
+import type { Framing } from "../core/framing.js";
+import { Code, Status } from "../core/status.js";
 
 const single: Framing = {
   contentType: "application/json",
@@ -37,7 +38,8 @@ interface Offer {
   readonly framing: Framing;
 }
 
-const UNARY_OFFERS: readonly Offer[] = [{ type: "application/json", framing: single }];
+const UNARY_OFFER: Offer = { type: "application/json", framing: single };
+const UNARY_OFFERS: readonly Offer[] = [UNARY_OFFER];
 /** In order of preference where the client has none. */
 const STREAM_OFFERS: readonly Offer[] = [
   { type: "application/json", framing: array },
@@ -47,10 +49,10 @@ const STREAM_OFFERS: readonly Offer[] = [
   { type: "text/event-stream", framing: sse },
 ];
 
-/** The framing that Accept (RFC 9110 §12.5.1) likes best; undefined when it takes none of them. */
-export function chooseFraming(accept: string | undefined, streaming: boolean): Framing | undefined {
+/** The framing that Accept (RFC 9110 §12.5.1) likes best; a Status (406) when it takes none of ours. */
+export function chooseFraming(accept: string | undefined, streaming: boolean): Framing | Status {
   const offers = streaming ? STREAM_OFFERS : UNARY_OFFERS;
-  if (accept === undefined || accept === "*/*" || accept === "") return offers[0]?.framing;
+  if (accept === undefined || accept === "*/*" || accept === "") return (offers[0] ?? UNARY_OFFER).framing;
   const ranges = parseAccept(accept);
   let best: Offer | undefined;
   let bestQuality = 0;
@@ -61,12 +63,13 @@ export function chooseFraming(accept: string | undefined, streaming: boolean): F
       bestQuality = quality;
     }
   }
-  return best?.framing;
+  return best?.framing ?? notAcceptable(offers);
 }
 
-/** What may be asked for, for the message of a 406. */
-export function framingTypes(streaming: boolean): string[] {
-  return [...new Set((streaming ? STREAM_OFFERS : UNARY_OFFERS).map((o) => o.framing.contentType))];
+function notAcceptable(offers: readonly Offer[]): Status {
+  const types = new Set(offers.map((o) => o.framing.contentType));
+  const message = `the request's Accept takes none of what there is: ${[...types].join(", ")}`;
+  return new Status(Code.INVALID_ARGUMENT, message, { http: 406 });
 }
 
 interface Range {

@@ -1,0 +1,133 @@
+// A bidirectional call that the hub makes itself, messages framed and split: what schema/ learns through.
+import { Call, type Method } from "../core/call.js";
+import type { Clock } from "../core/clock.js";
+import { Headers } from "../core/headers.js";
+import { frameMessage, MessageSplitter } from "../core/messages.js";
+import type { Abort, Handler, Sink, Source } from "../core/sink.js";
+import { Code, Status, statusFromTrailers } from "../core/status.js";
+
+/** Bytes of one message the hub takes for itself: descriptors of a large service. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/** Ended by a status that is not OK. */
+export class CallError extends Error {
+  readonly code: number;
+  constructor(status: Status) {
+    super(status.message);
+    this.code = status.code;
+  }
+}
+
+/** Calls `/package.Service/Method` as a bidirectional stream. */
+export function openRawStream(handler: Handler, path: string, clock: Clock): RawStream {
+  return new RawStream(handler, path, clock);
+}
+
+export class RawStream implements Sink, Source {
+  private readonly request: Sink;
+  private response: Source | undefined = undefined;
+  private splitter: MessageSplitter | undefined = undefined;
+  private readonly arrived: Uint8Array[] = [];
+  private wake: (() => void) | undefined = undefined;
+  private status: Status | undefined = undefined;
+
+  constructor(handler: Handler, path: string, clock: Clock) {
+    const end = path.lastIndexOf("/");
+    const method: Method = {
+      service: path.slice(1, end),
+      name: path.slice(end + 1),
+      path,
+      kind: "bidi_streaming",
+      idempotent: false,
+      descriptor: undefined,
+    };
+    const headers = Headers.of(["content-type", "application/grpc"], ["user-agent", "linchpin"]);
+    const peer = { address: "hub", protocol: "grpc" } as const;
+    this.request = handler(new Call(method, path, "linchpin", peer, headers, clock.now()), this);
+    this.request.open(this);
+  }
+
+  send(message: Uint8Array): void {
+    if (this.status !== undefined) return;
+    const frame = frameMessage(message);
+    this.request.data(frame, 0, frame.length, false);
+  }
+
+  end(): void {
+    if (this.status === undefined) this.request.data(Buffer.alloc(0), 0, 0, true);
+  }
+
+  cancel(): void {
+    if (this.status !== undefined) return;
+    const status = new Status(Code.CANCELLED, "cancelled by the hub");
+    this.request.abort({ status, by: "hub", sent: "maybe" });
+    this.finish(status);
+  }
+
+  /** Each message as it arrives; throws a CallError when the call fails. */
+  readonly messages: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () => ({
+      next: async (): Promise<IteratorResult<Uint8Array>> => {
+        for (;;) {
+          const message = this.arrived.shift();
+          if (message !== undefined) return { done: false, value: message };
+          if (this.status !== undefined) {
+            if (this.status.code === Code.OK) return { done: true, value: undefined };
+            throw new CallError(this.status);
+          }
+          await new Promise<void>((resolve) => {
+            this.wake = resolve;
+          });
+        }
+      },
+      return: async (): Promise<IteratorResult<Uint8Array>> => {
+        this.cancel();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+
+  private notify(): void {
+    const wake = this.wake;
+    this.wake = undefined;
+    wake?.();
+  }
+
+  private finish(status: Status): void {
+    if (this.status !== undefined) return;
+    this.status = status;
+    this.notify();
+  }
+
+  // ---------------------------------------------------------------- Sink: the answer
+
+  open(source: Source): void {
+    this.response = source;
+  }
+
+  headers(headers: Headers, end: boolean): void {
+    if (end) this.finish(statusFromTrailers(headers));
+    else this.splitter = new MessageSplitter(MAX_MESSAGE_BYTES, headers.get("grpc-encoding"));
+  }
+
+  data(chunk: Buffer, start: number, end: number): void {
+    const problem = this.splitter?.push(chunk, start, end, (message) => {
+      this.arrived.push(Uint8Array.from(message));
+    });
+    this.response?.consumed(end - start);
+    if (problem !== undefined) this.finish(problem);
+    this.notify();
+  }
+
+  trailers(headers: Headers): void {
+    this.finish(statusFromTrailers(headers));
+  }
+
+  abort(cause: Abort): void {
+    this.finish(cause.status);
+  }
+
+  // ---------------------------------------------------------------- Source: bytes sent are few and small
+
+  consumed(): void {}
+}
