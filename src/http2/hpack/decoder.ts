@@ -236,7 +236,7 @@ const REMEMBERED_BLOCKS = 64;
 
 interface RememberedBlock {
   readonly hash: number;
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   readonly block: HeaderBlock;
 }
 
@@ -274,7 +274,10 @@ class BlockMemory {
     }
     if (this.#slots[slot] !== undefined && this.#slots[slot ^ 1] === undefined) slot ^= 1;
     if (this.#slots[slot] === undefined) this.#count++;
-    this.#slots[slot] = { hash, bytes: Buffer.from(buf.subarray(start, end)), block };
+    // Not a Buffer: its pool of 8 KiB would be held by a few bytes.
+    const bytes = new Uint8Array(end - start);
+    bytes.set(buf.subarray(start, end));
+    this.#slots[slot] = { hash, bytes, block };
   }
 
   forget(): void {
@@ -298,7 +301,7 @@ function hashBytes(buf: Buffer, start: number, end: number): number {
   return hash ^ (hash >>> 13);
 }
 
-function equalBytes(bytes: Buffer, buf: Buffer, start: number, end: number): boolean {
+function equalBytes(bytes: Uint8Array, buf: Buffer, start: number, end: number): boolean {
   if (bytes.length !== end - start) return false;
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== buf[start + i]) return false;
   return true;

@@ -42,6 +42,7 @@ describe("HpackDecoder", () => {
       ["an index of 2^28", "ff81ffff7f"],
       ["an index of 2^35", "ffffffffffff7f"],
       ["an index with six continuation bytes", "ff808080808000"],
+      ["a size within the limit in six continuation bytes", "3fe19f80808000"],
       ["an endless index", `ff${"80".repeat(1000)}`],
       ["a literal without a name", "40"],
       ["a literal without a value", "40 0161"],
@@ -244,8 +245,9 @@ describe("HpackDecoder", () => {
 
     it("gives the very same block from the third sighting on, with what the connection hung on it", () => {
       const decoder = new HpackDecoder();
-      decode(decoder, LITERALS);
+      const first = decode(decoder, LITERALS);
       const second = decode(decoder, LITERALS);
+      assert.notEqual(second, first, "one-off blocks are not kept");
       second.memo = "parsed";
       const third = decode(decoder, LITERALS);
       assert.equal(third, second);

@@ -172,6 +172,19 @@ describe("HpackEncoder", () => {
     }
   });
 
+  it("forgets what it saw when names or values become too many", () => {
+    const names: Pair[] = [];
+    for (let i = 0; i < 300; i++) names.push([`x-${i}`, "v"]);
+    const values: Pair[] = [];
+    for (let i = 0; i < 320; i++) values.push([`x-${i % 20}`, `${i}`.padEnd(450, ".")]);
+    for (const many of [names, values]) {
+      const encoder = new HpackEncoder();
+      encode(encoder, [["x-first", "1"], ...many]);
+      assert.equal((encode(encoder, [["x-first", "1"]])[0] ?? 0) & 0xf0, 0x00, "as if never seen");
+      assert.equal((encode(encoder, [["x-first", "1"]])[0] ?? 0) & 0xc0, 0x40);
+    }
+  });
+
   describe("table sizes", () => {
     const sizes: readonly (readonly [why: string, peer: readonly number[], own: number, expected: string])[] =
       [
