@@ -1,5 +1,5 @@
 // How the sample services say no: a gRPC status with google.rpc details (AIP-193).
-import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 import type { Any } from "#generated/google/protobuf/any.js";
 import { BadRequest, ErrorInfo, ResourceInfo } from "#generated/google/rpc/error_details.js";
 import { Status } from "#generated/google/rpc/status.js";
@@ -13,7 +13,7 @@ export interface FieldViolation {
 }
 
 /** Thrown by a sample's handler; whatever else is thrown reaches the client as INTERNAL without its text. */
-export class RpcError extends Error implements ServiceError {
+export class RpcError extends Error {
   readonly code: number;
   readonly details: string;
   readonly statusDetails: readonly Any[];
@@ -32,7 +32,7 @@ export class RpcError extends Error implements ServiceError {
   }
 
   /** Trailers that go with the status. */
-  get metadata(): Metadata {
+  toTrailers(): Metadata {
     const metadata = new Metadata();
     if (this.statusDetails.length > 0) {
       metadata.set("grpc-status-details-bin", Buffer.from(Status.encode(this.toStatus()).finish()));

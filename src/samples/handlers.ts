@@ -8,11 +8,12 @@ import {
   type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  Metadata,
   type ServerDuplexStream,
-  type ServerErrorResponse,
   type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
+  type ServiceError,
   status,
 } from "@grpc/grpc-js";
 import { RpcError } from "./errors.js";
@@ -40,6 +41,10 @@ export function unary<Request, Response>(
   };
 }
 
+/** Makes the trailers of a call, whether it fails or not. Default: none but those of the failure. */
+type TrailersOf = (call: { readonly metadata: Metadata }) => Metadata;
+const noTrailers: TrailersOf = () => new Metadata();
+
 /** The handler yields the responses; it is not asked for the next before there is room for it. */
 export function serverStreaming<Request, Response>(
   handler: (
@@ -47,10 +52,11 @@ export function serverStreaming<Request, Response>(
     signal: AbortSignal,
     call: ServerWritableStream<Request, Response>,
   ) => AsyncIterable<Response> | Iterable<Response>,
+  trailersOf = noTrailers,
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
     const signal = signalOf(call);
-    return pump(call, signal, () => handler(call.request, signal, call));
+    return pump(call, signal, trailersOf(call), () => handler(call.request, signal, call));
   };
 }
 
@@ -60,12 +66,14 @@ export function clientStreaming<Request, Response>(
     signal: AbortSignal,
     call: ServerReadableStream<Request, Response>,
   ) => Promise<Response>,
+  trailersOf = noTrailers,
 ): handleClientStreamingCall<Request, Response> {
   return async (call, callback) => {
+    const trailers = trailersOf(call);
     try {
-      callback(null, await handler(requestsOf<Request>(call), signalOf(call), call));
+      callback(null, await handler(requestsOf<Request>(call), signalOf(call), call), trailers);
     } catch (error) {
-      if (!call.cancelled) callback(toServiceError(error));
+      if (!call.cancelled) callback(toServiceError(error, trailers));
     }
   };
 }
@@ -76,10 +84,11 @@ export function bidiStreaming<Request, Response>(
     signal: AbortSignal,
     call: ServerDuplexStream<Request, Response>,
   ) => AsyncIterable<Response>,
+  trailersOf = noTrailers,
 ): handleBidiStreamingCall<Request, Response> {
   return (call) => {
     const signal = signalOf(call);
-    return pump(call, signal, () => handler(requestsOf<Request>(call), signal, call));
+    return pump(call, signal, trailersOf(call), () => handler(requestsOf<Request>(call), signal, call));
   };
 }
 
@@ -91,6 +100,7 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
 async function pump<Response>(
   call: ServerWritableStream<unknown, Response> | ServerDuplexStream<unknown, Response>,
   signal: AbortSignal,
+  trailers: Metadata,
   responses: () => AsyncIterable<Response> | Iterable<Response>,
 ): Promise<void> {
   try {
@@ -98,9 +108,9 @@ async function pump<Response>(
       if (signal.aborted) return;
       if (!call.write(response)) await once(call, "drain", { signal });
     }
-    call.end();
+    call.end(trailers);
   } catch (error) {
-    if (!signal.aborted) call.emit("error", toServiceError(error));
+    if (!signal.aborted) call.emit("error", toServiceError(error, trailers));
   }
 }
 
@@ -109,8 +119,16 @@ function requestsOf<Request>(call: Readable): AsyncIterable<Request> {
   return { [Symbol.asyncIterator]: () => call.iterator({ destroyOnReturn: false }) };
 }
 
-function toServiceError(error: unknown): ServerErrorResponse {
-  if (error instanceof RpcError) return error;
-  console.error(error);
-  return new RpcError(status.INTERNAL, "the sample service failed; its log says why");
+/** What grpc-js ends the call with; the failure's own trailers go with the given ones. */
+export function toServiceError(error: unknown, trailers = new Metadata()): ServiceError {
+  let known: RpcError;
+  if (error instanceof RpcError) {
+    known = error;
+  } else {
+    console.error(error);
+    known = new RpcError(status.INTERNAL, "the sample service failed; its log says why");
+  }
+  const metadata = known.toTrailers();
+  metadata.merge(trailers);
+  return Object.assign(new Error(known.details), { code: known.code, details: known.details, metadata });
 }

@@ -1,0 +1,72 @@
+// What is generated is what the protos say, and the protos keep to their style. All from npm packages: no network.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, sep } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { DescriptorIndex } from "#src/schema/descriptor-index.js";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const BUF = join(ROOT, "node_modules/.bin/buf");
+/** Beside what our protos import: what services tell in status details, and the health protocol that they all have. */
+const IMAGE_PATHS = [
+  ...readdirSync(join(ROOT, "proto")).map((folder) => `proto/${folder}`),
+  "node_modules/google-proto-files/google/rpc/error_details.proto",
+  "node_modules/grpc-health-check/proto/health",
+];
+/** Not made by buf. */
+const OTHERS = new Set(["tsconfig.json", "image.binpb"]);
+
+/** Answers stdout and stderr; fails the test with them. */
+function buf(...args: string[]): string {
+  // Empty cache and no remote: whatever buf would fetch fails here.
+  const env = { ...process.env, BUF_CACHE_DIR: join(tmpdir(), "linchpin-no-buf-cache") };
+  return execFileSync(BUF, args, { cwd: ROOT, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
+    .filter((name) => !OTHERS.has(name))
+    .sort();
+}
+
+test("buf lint has nothing to say", () => {
+  assert.equal(buf("lint"), "");
+});
+
+test("buf format has nothing to change", () => {
+  assert.equal(buf("format", "--diff", "proto"), "");
+});
+
+test("the stubs in generated/ are those that the protos give: else run `make generate`", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "linchpin-generated-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  buf("generate", "--output", folder);
+  const fresh = join(folder, "generated");
+  const committed = join(ROOT, "generated");
+  assert.deepEqual(filesBelow(committed), filesBelow(fresh));
+  for (const name of filesBelow(fresh)) {
+    assert.equal(
+      readFileSync(join(committed, name), "utf8"),
+      readFileSync(join(fresh, name), "utf8"),
+      `generated/${name} is stale`,
+    );
+  }
+});
+
+test("generated/image.binpb is the one that the protos give: else run `make generate`", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "linchpin-image-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "image.binpb");
+  const paths = IMAGE_PATHS.flatMap((path) => ["--path", path]);
+  buf("build", "--as-file-descriptor-set", ...paths, "--output", file);
+  const fresh = readFileSync(file);
+  const committed = readFileSync(join(ROOT, "generated/image.binpb"));
+  // First by names: they tell more than a row of bytes.
+  assert.deepEqual(DescriptorIndex.fromSet(committed).fileNames, DescriptorIndex.fromSet(fresh).fileNames);
+  assert.ok(committed.equals(fresh), "generated/image.binpb is stale");
+});
