@@ -49,7 +49,7 @@ export interface Reference {
   readonly wants: "message" | "enum" | undefined;
 }
 
-/** Reads a FileDescriptorProto. `name` is what it was announced as; a file that calls itself otherwise is refused. */
+/** Reads a FileDescriptorProto, with JSON names filled in. `name` is what it was announced as; a file that calls itself otherwise is refused. */
 export function parseFile(name: string, bytes: Uint8Array): FileDescriptorProto {
   let proto: FileDescriptorProto;
   try {
@@ -62,7 +62,8 @@ export function parseFile(name: string, bytes: Uint8Array): FileDescriptorProto 
       `the descriptor of "${name}" calls itself "${proto.name}"; the names must be the same`,
     );
   }
-  for (const message of proto.messageType) fillJsonNames(message);
+  for (const message of proto.messageType) finishMessage(message, proto.package);
+  for (const field of proto.extension) checkType(field, proto.package);
   return proto;
 }
 
@@ -80,6 +81,13 @@ export function fileNameOf(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The file without what servers of some languages leave out: comments, and with all JSON names. For comparing. */
+export function contentOf(name: string, bytes: Uint8Array): Uint8Array {
+  const proto = parseFile(name, bytes);
+  delete proto.sourceCodeInfo;
+  return toBinary(FileDescriptorProtoSchema, proto);
 }
 
 /** Every message, enum, service, method and extension of the file. */
@@ -103,7 +111,7 @@ function* messageDeclarations(message: DescriptorProto, scope: string): Generato
   for (const { name } of message.extension) yield { name: join(full, name), kind: "extension" };
 }
 
-/** Every place of the file that names a type. Throws a SchemaError for a field whose type is no type at all. */
+/** Every place of the file that names a type. */
 export function* referencesOf(file: FileDescriptorProto): Generator<Reference> {
   for (const message of file.messageType) yield* messageReferences(message, file.package);
   for (const field of file.extension) yield* fieldReferences(field, file.package, "extension");
@@ -158,14 +166,13 @@ function* fieldReferences(
     };
   }
   const { type } = field;
-  // descriptor.proto: "If type_name is set, this need not be set."
   const wants =
     type === FieldDescriptorProto_Type.MESSAGE || type === FieldDescriptorProto_Type.GROUP
       ? "message"
       : type === FieldDescriptorProto_Type.ENUM
         ? "enum"
         : undefined;
-  const untyped = !Object.hasOwn(field, "type");
+  const untyped = isUntyped(field);
   if (wants !== undefined || (untyped && field.typeName !== "")) {
     yield {
       from,
@@ -179,8 +186,6 @@ function* fieldReferences(
         }
       },
     };
-  } else if (untyped || FieldDescriptorProto_Type[type] === undefined) {
-    throw new SchemaError(`${from} has no known type`);
   }
 }
 
@@ -244,10 +249,27 @@ export function wellKnownFileOfType(typeName: string): string | undefined {
   return undefined;
 }
 
-// protoc fills json_name for its plugins only: servers in C++ and Python reflect descriptors without it.
-function fillJsonNames(message: DescriptorProto): void {
-  for (const field of message.field) if (field.jsonName === "") field.jsonName = jsonNameOf(field.name);
-  for (const nested of message.nestedType) fillJsonNames(nested);
+function finishMessage(message: DescriptorProto, outer: string): void {
+  const scope = join(outer, message.name);
+  for (const field of message.field) {
+    checkType(field, scope);
+    // protoc fills json_name for its plugins only: servers in C++ and Python reflect descriptors without it.
+    if (field.jsonName === "") field.jsonName = jsonNameOf(field.name);
+  }
+  for (const field of message.extension) checkType(field, scope);
+  for (const nested of message.nestedType) finishMessage(nested, scope);
+}
+
+// descriptor.proto: "If type_name is set, this need not be set." Then referencesOf finds out.
+function checkType(field: FieldDescriptorProto, scope: string): void {
+  const known = isUntyped(field)
+    ? field.typeName !== ""
+    : FieldDescriptorProto_Type[field.type] !== undefined;
+  if (!known) throw new SchemaError(`field ${join(scope, field.name)} has no known type`);
+}
+
+function isUntyped(field: FieldDescriptorProto): boolean {
+  return !Object.hasOwn(field, "type");
 }
 
 /** The JSON name that protoc gives to a field: underscores go, the letter after one becomes a capital. */

@@ -12,6 +12,8 @@ import { SchemaError } from "./schema-error.js";
 
 /** Something that a file needs and nobody gave. */
 export interface Missing {
+  /** The file that needs it. */
+  readonly by: string;
   /** The file that would help, if one is known. */
   readonly file: string | undefined;
   /** The type that is not declared; undefined for an import. */
@@ -33,8 +35,9 @@ export class ParsedFiles {
     return this.#files.has(name);
   }
 
-  get(name: string): FileDescriptorProto | undefined {
-    return this.#files.get(name);
+  /** The file that declares a symbol. */
+  fileOf(symbol: string): string | undefined {
+    return this.#symbols.get(symbol)?.file;
   }
 
   declares(name: string): boolean {
@@ -61,10 +64,26 @@ export class ParsedFiles {
     for (const [full, symbol] of own) this.#symbols.set(full, symbol);
   }
 
-  /** Takes a file out again. */
-  remove(name: string): void {
-    this.#files.delete(name);
-    for (const [full, symbol] of this.#symbols) if (symbol.file === name) this.#symbols.delete(full);
+  /** Takes files out again. */
+  remove(names: ReadonlySet<string>): void {
+    for (const name of names) this.#files.delete(name);
+    for (const [full, symbol] of this.#symbols) if (names.has(symbol.file)) this.#symbols.delete(full);
+  }
+
+  /** The files and all that import them, directly or not. */
+  withImporters(names: Iterable<string>): Set<string> {
+    const importers = new Map<string, string[]>();
+    for (const [name, proto] of this.#files) {
+      for (const file of proto.dependency) {
+        const known = importers.get(file);
+        if (known === undefined) importers.set(file, [name]);
+        else known.push(name);
+      }
+    }
+    const found = new Set(names);
+    // A set goes on to what is added to it while it is walked.
+    for (const name of found) for (const importer of importers.get(name) ?? []) found.add(importer);
+    return found;
   }
 
   /** Imports first; when all are there, types that are used and not declared. */
@@ -89,6 +108,7 @@ export class ParsedFiles {
     return proto.dependency
       .filter((file, index) => !this.#files.has(file) && !weak.has(index))
       .map((file) => ({
+        by: name,
         file,
         type: undefined,
         problem: `"${name}" imports "${file}", which is missing`,
@@ -101,6 +121,7 @@ export class ParsedFiles {
       if (this.#find(reference) !== undefined) continue;
       const type = reference.name.replace(/^\./, "");
       missing.push({
+        by: name,
         file: wellKnownFileOfType(type),
         type,
         problem: `${reference.from} in "${name}" has the type "${type}", which no file declares`,

@@ -7,7 +7,14 @@ import {
   MethodOptions_IdempotencyLevel,
 } from "@bufbuild/protobuf/wkt";
 import type { Method } from "../core/call.js";
-import { hasHttpRule, parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
+import {
+  contentOf,
+  declarationsOf,
+  hasHttpRule,
+  parseFile,
+  reasonOf,
+  wellKnownFile,
+} from "./file-descriptor.js";
 import { ParsedFiles } from "./parsed-files.js";
 import { SchemaError } from "./schema-error.js";
 
@@ -29,6 +36,11 @@ export interface Schema {
 
 // The hub answers these itself; an upstream's are never routed, listed or compared.
 const NOT_ROUTABLE = /^(grpc\.(health|reflection|channelz)|linchpin)\./;
+
+/** False for the services that every hub answers itself. */
+export function isRoutable(service: string): boolean {
+  return !NOT_ROUTABLE.test(service);
+}
 
 /**
  * Makes a schema of FileDescriptorProtos. Missing google/protobuf files are added; imports that a source dropped
@@ -90,7 +102,7 @@ function build(
   const names = new Set(listed ?? parsed.services());
   const services: DescService[] = [];
   for (const name of [...names].sort()) {
-    if (NOT_ROUTABLE.test(name)) continue;
+    if (!isRoutable(name)) continue;
     const service = registry.getService(name);
     if (service === undefined)
       said.push(`service ${name} is listed, but no file declares it: it is left out`);
@@ -132,4 +144,100 @@ function hashOf(files: ReadonlyMap<string, Uint8Array>, services: readonly DescS
   }
   for (const service of services) name(service.typeName);
   return hash.digest("hex");
+}
+
+export interface UpstreamSchema {
+  /** The upstream's name in the config. */
+  readonly upstream: string;
+  readonly schema: Schema;
+}
+
+/**
+ * One schema of several upstreams', for what the hub shows as a whole. Where two contradict each other, the
+ * first wins and a warning names both upstreams and the file. Never throws.
+ */
+export function mergeSchemas(upstreams: readonly UpstreamSchema[]): Schema {
+  try {
+    return mergeAll(upstreams, []);
+  } catch {
+    // Each file fits those before it, and still the whole does not load: then an upstream is in or out as a whole.
+    const warnings: string[] = [];
+    const kept: UpstreamSchema[] = [];
+    let merged = mergeAll([], warnings);
+    for (const upstream of upstreams) {
+      try {
+        merged = mergeAll([...kept, upstream], warnings);
+        kept.push(upstream);
+      } catch (error) {
+        warnings.push(`upstream "${upstream.upstream}" is left out of reflection: ${reasonOf(error)}`);
+      }
+    }
+    return merged;
+  }
+}
+
+function mergeAll(upstreams: readonly UpstreamSchema[], warnings: readonly string[]): Schema {
+  const merge = new Merge(warnings);
+  for (const upstream of upstreams) merge.add(upstream);
+  return build(merge.files, merge.parsed, [...merge.services], merge.warnings);
+}
+
+class Merge {
+  readonly files = new Map<string, Uint8Array>();
+  readonly parsed = new ParsedFiles();
+  readonly services = new Set<string>();
+  readonly warnings: string[];
+  /** The upstream that each file came from. */
+  readonly #owners = new Map<string, string>();
+
+  constructor(warnings: readonly string[]) {
+    this.warnings = [...warnings];
+  }
+
+  add({ upstream, schema }: UpstreamSchema): void {
+    // The registry has its files in order: what a file needs comes before it.
+    for (const { proto } of schema.registry.files) {
+      const bytes = schema.files.get(proto.name);
+      const problem = bytes === undefined ? undefined : this.#addFile(upstream, proto.name, bytes);
+      if (problem !== undefined) {
+        this.warnings.push(`"${proto.name}" of upstream "${upstream}" is left out of reflection: ${problem}`);
+      }
+    }
+    // The file of a service may have been left out, with a warning; then nothing declares it.
+    for (const { typeName } of schema.services)
+      if (this.parsed.declares(typeName)) this.services.add(typeName);
+  }
+
+  /** Says why the file cannot be added. */
+  #addFile(upstream: string, name: string, bytes: Uint8Array): string | undefined {
+    const known = this.files.get(name);
+    if (known !== undefined) {
+      // Each language carries its own build of these, with other options.
+      if (name.startsWith("google/protobuf/") || sameContent(name, known, bytes)) return undefined;
+      return `upstream "${this.#owners.get(name)}" has a file of that name with other content`;
+    }
+    const proto = parseFile(name, bytes);
+    for (const { name: symbol } of declarationsOf(proto)) {
+      const file = this.parsed.fileOf(symbol);
+      if (file !== undefined) {
+        return `"${file}" of upstream "${this.#owners.get(file)}" already declares ${symbol}`;
+      }
+    }
+    this.parsed.add(name, proto);
+    const missing = this.parsed.missingOf(name)[0];
+    if (missing !== undefined) {
+      this.parsed.remove(new Set([name]));
+      return missing.problem;
+    }
+    this.files.set(name, bytes);
+    this.#owners.set(name, upstream);
+    return undefined;
+  }
+}
+
+// Comments and json_name depend on the server's language, not on what the file says.
+function sameContent(name: string, one: Uint8Array, other: Uint8Array): boolean {
+  return (
+    Buffer.compare(one, other) === 0 || Buffer.compare(contentOf(name, one), contentOf(name, other)) === 0
+  );
 }

@@ -1,0 +1,90 @@
+// The messages of grpc.reflection.v1 (those of v1alpha are the same on the wire), as far as learning needs them.
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+
+export type ReflectionQuery =
+  | { readonly kind: "services" }
+  | { readonly kind: "symbol"; readonly name: string }
+  | { readonly kind: "file"; readonly name: string };
+
+export type ReflectionAnswer =
+  | { readonly kind: "services"; readonly names: readonly string[] }
+  /** FileDescriptorProto bytes. */
+  | { readonly kind: "files"; readonly files: readonly Uint8Array[] }
+  | { readonly kind: "error"; readonly code: number; readonly message: string };
+
+// Field numbers of ServerReflectionRequest.message_request.
+const REQUEST_FIELD = { file: 3, symbol: 4, services: 7 } as const;
+
+/** A ServerReflectionRequest. */
+export function encodeQuery(query: ReflectionQuery): Uint8Array {
+  // The argument of list_services has no meaning, but servers tell the kind of query by the field's presence.
+  const argument = query.kind === "services" ? "*" : query.name;
+  return new BinaryWriter()
+    .uint32((REQUEST_FIELD[query.kind] << 3) | 2)
+    .string(argument)
+    .finish();
+}
+
+/** Reads a ServerReflectionResponse; undefined when the bytes are none or answer something else. */
+export function decodeAnswer(bytes: Uint8Array): ReflectionAnswer | undefined {
+  try {
+    let answer: ReflectionAnswer | undefined;
+    for (const [no, reader] of fields(bytes)) {
+      if (no === 4) answer = { kind: "files", files: filesIn(reader.bytes()) };
+      else if (no === 6) answer = { kind: "services", names: serviceNamesIn(reader.bytes()) };
+      else if (no === 7) answer = errorIn(reader.bytes());
+      else reader.bytes();
+    }
+    return answer;
+  } catch {
+    return undefined;
+  }
+}
+
+// FileDescriptorResponse { repeated bytes file_descriptor_proto = 1; }
+function filesIn(bytes: Uint8Array): Uint8Array[] {
+  const files: Uint8Array[] = [];
+  for (const [no, reader] of fields(bytes)) {
+    const value = reader.bytes();
+    if (no === 1) files.push(value);
+  }
+  return files;
+}
+
+// ListServiceResponse { repeated ServiceResponse service = 1; }  ServiceResponse { string name = 1; }
+function serviceNamesIn(bytes: Uint8Array): string[] {
+  const names: string[] = [];
+  for (const [no, reader] of fields(bytes)) {
+    const service = reader.bytes();
+    if (no !== 1) continue;
+    for (const [field, inner] of fields(service)) {
+      const name = inner.string();
+      if (field === 1) names.push(name);
+    }
+  }
+  return names;
+}
+
+// ErrorResponse { int32 error_code = 1; string error_message = 2; }
+function errorIn(bytes: Uint8Array): ReflectionAnswer {
+  const reader = new BinaryReader(bytes);
+  let code = 0;
+  let message = "";
+  while (reader.pos < reader.len) {
+    const [no, wire] = reader.tag();
+    if (no === 1 && wire === 0) code = reader.int32();
+    else if (no === 2 && wire === 2) message = reader.string();
+    else reader.skip(wire, no);
+  }
+  return { kind: "error", code, message };
+}
+
+/** Stops at each length-delimited field, which the caller must read; skips the others. */
+function* fields(bytes: Uint8Array): Generator<readonly [number, BinaryReader]> {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [no, wire] = reader.tag();
+    if (wire === 2) yield [no, reader];
+    else reader.skip(wire, no);
+  }
+}

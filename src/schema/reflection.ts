@@ -1,0 +1,281 @@
+// Learning a schema from a running server, by gRPC server reflection
+// (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is given: schema/ opens no connection.
+import { Code, codeName } from "../core/status.js";
+import { fileNameOf, parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
+import { ParsedFiles } from "./parsed-files.js";
+import {
+  decodeAnswer,
+  encodeQuery,
+  type ReflectionAnswer,
+  type ReflectionQuery,
+} from "./reflection-messages.js";
+import { hasHttpRules, isRoutable, type Schema, SchemaError, schemaFromFiles } from "./schema.js";
+
+/** A call that ended with a status other than OK. */
+export class RpcError extends Error {
+  override readonly name = "RpcError";
+  /** The gRPC status code. */
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** One bidirectional gRPC stream to an endpoint; messages are without their gRPC prefix. */
+export interface ReflectionStream {
+  send(message: Uint8Array): void;
+  /** No more messages will be sent. */
+  end(): void;
+  /** Gives the call up; nothing to do when it has ended. */
+  cancel(): void;
+  /** Iterated once. Throws an RpcError when the call ends with a status other than OK. */
+  readonly messages: AsyncIterable<Uint8Array>;
+}
+
+/** @param path `/grpc.reflection.v1.ServerReflection/ServerReflectionInfo`, or that of v1alpha */
+export type OpenReflectionStream = (path: string) => ReflectionStream;
+
+export interface ReflectionOptions {
+  /** Gives the learning up; it then rejects with a SchemaError. */
+  readonly signal?: AbortSignal;
+  /** Default 10,000. */
+  readonly maxFiles?: number;
+  /** Bytes of all different descriptors together; default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Default 10,000. */
+  readonly maxServices?: number;
+}
+
+const PATHS = [
+  "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+  "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+] as const;
+const MAX_FILES = 10_000;
+const MAX_BYTES = 64 * 1024 * 1024;
+const MAX_SERVICES = 10_000;
+/** Queries on their way: enough to hide the round trips, few enough for any server's buffers. */
+const WINDOW = 16;
+
+const NO_RULES =
+  "no method has a google.api.http rule: JSON clients reach the methods by POST /package.Service/Method. If the " +
+  ".proto files do have rules, the server's reflection library drops them (@grpc/reflection and descriptors out of " +
+  "@grpc/proto-loader do): then give a descriptor set, schema: { protoset: FILE }, or http.rules";
+
+/**
+ * Learns all services of a server, v1 of the protocol first, else v1alpha. All queries go on one stream, for an
+ * address may have servers of different builds behind it. Services that cannot be described are left out with a
+ * warning.
+ * @throws SchemaError when the server cannot be asked, does not offer reflection, or passes a limit.
+ */
+export async function learnByReflection(
+  open: OpenReflectionStream,
+  options: ReflectionOptions = {},
+): Promise<Schema> {
+  for (const path of PATHS) {
+    const learning = new Learning(open, path, options);
+    try {
+      return await learning.run();
+    } catch (error) {
+      if (error instanceof SchemaError) throw error;
+      if (!(error instanceof RpcError)) throw new SchemaError(`reflection failed: ${reasonOf(error)}`);
+      // Only as the very first answer does it mean that the version is not offered.
+      if (error.code !== Code.UNIMPLEMENTED || learning.answers > 0) {
+        throw new SchemaError(`reflection failed: ${codeName(error.code)}: ${error.message}`);
+      }
+    } finally {
+      learning.close();
+    }
+  }
+  throw new SchemaError(
+    "the server does not offer reflection (neither grpc.reflection.v1 nor v1alpha): switch it on, or give " +
+      "schema: { protoset: FILE } or { protos: [DIR] }",
+  );
+}
+
+class Learning {
+  /** How many messages the server has sent. */
+  answers = 0;
+  readonly #stream: ReflectionStream;
+  readonly #messages: AsyncIterator<Uint8Array>;
+  readonly #options: ReflectionOptions;
+  readonly #aborted: Promise<never>;
+  #onAbort: () => void = () => {};
+  readonly #files = new Map<string, Uint8Array>();
+  readonly #parsed = new ParsedFiles();
+  #bytes = 0;
+  /** What has been asked, or stands in the queue: nothing is asked twice. */
+  readonly #asked = new Set<string>();
+  readonly #queue: ReflectionQuery[] = [];
+  /** Why a file or symbol could not be had, by its name. */
+  readonly #problems = new Map<string, string>();
+
+  constructor(open: OpenReflectionStream, path: string, options: ReflectionOptions) {
+    this.#options = options;
+    const { signal } = options;
+    this.#aborted = new Promise((_, reject) => {
+      this.#onAbort = () =>
+        reject(new SchemaError("reflection was given up: the server did not answer in time"));
+      if (signal?.aborted) this.#onAbort();
+      else signal?.addEventListener("abort", this.#onAbort, { once: true });
+    });
+    this.#aborted.catch(() => {});
+    this.#stream = open(path);
+    this.#messages = this.#stream.messages[Symbol.asyncIterator]();
+  }
+
+  close(): void {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stream.cancel();
+  }
+
+  async run(): Promise<Schema> {
+    const listed = await this.#listServices();
+    for (const name of listed) this.#ask({ kind: "symbol", name });
+    await this.#askAll();
+    // Types that no file declares, though no import is missing: some libraries drop the imports.
+    while (this.#askForTypes()) await this.#askAll();
+    this.#stream.end();
+
+    const warnings: string[] = [];
+    this.#dropIncomplete();
+    const services = listed.filter((name) => {
+      if (this.#parsed.declares(name)) return true;
+      const why = this.#problems.get(name) ?? "the server sent no descriptor of it";
+      warnings.push(`service ${name} is left out: ${why}`);
+      return false;
+    });
+    const schema = schemaFromFiles(this.#files, services, warnings);
+    if (schema.services.length === 0 || hasHttpRules(schema)) return schema;
+    return { ...schema, warnings: [...warnings, NO_RULES] };
+  }
+
+  async #listServices(): Promise<string[]> {
+    this.#stream.send(encodeQuery({ kind: "services" }));
+    const answer = await this.#next();
+    if (answer.kind === "error") {
+      throw new SchemaError(`the server does not list its services: ${told(answer)}`);
+    }
+    if (answer.kind !== "services")
+      throw new SchemaError("the server answers list_services with something else");
+    const names = [...new Set(answer.names)].filter(isRoutable).sort();
+    const limit = this.#options.maxServices ?? MAX_SERVICES;
+    if (names.length > limit) {
+      throw new SchemaError(`the server lists ${names.length} services, more than the limit of ${limit}`);
+    }
+    return names;
+  }
+
+  /** Sends what stands in the queue, a window at a time; what the answers lack joins the queue. */
+  async #askAll(): Promise<void> {
+    const sent: ReflectionQuery[] = [];
+    while (this.#queue.length > 0 || sent.length > 0) {
+      while (sent.length < WINDOW) {
+        const query = this.#queue.shift();
+        if (query === undefined) break;
+        // An earlier answer may have brought it.
+        if (query.kind === "symbol" ? this.#parsed.declares(query.name) : this.#parsed.has(queryName(query)))
+          continue;
+        this.#stream.send(encodeQuery(query));
+        sent.push(query);
+      }
+      // Answers come in the order of the queries.
+      const query = sent.shift();
+      if (query !== undefined) this.#take(query, await this.#next());
+    }
+  }
+
+  #take(query: ReflectionQuery, answer: ReflectionAnswer): void {
+    const name = queryName(query);
+    if (answer.kind === "files") {
+      for (const bytes of answer.files) this.#addFile(bytes);
+    } else if (answer.kind === "error") {
+      this.#problems.set(name, told(answer));
+    } else {
+      throw new SchemaError(`the server answers a query for "${name}" with a list of services`);
+    }
+    // Servers that lost the descriptors of google/protobuf are common; everybody has those.
+    if (query.kind === "file" && !this.#parsed.has(name)) {
+      const bytes = wellKnownFile(name);
+      if (bytes !== undefined) this.#addFile(bytes);
+    }
+  }
+
+  #addFile(bytes: Uint8Array): void {
+    const name = fileNameOf(bytes);
+    // Without a name nobody can import it; what it should have declared will be missed.
+    if (name === undefined || this.#files.has(name)) return;
+    this.#bytes += bytes.length;
+    const { maxFiles = MAX_FILES, maxBytes = MAX_BYTES } = this.#options;
+    if (this.#files.size >= maxFiles)
+      throw new SchemaError(`the server has more files than the limit of ${maxFiles}`);
+    if (this.#bytes > maxBytes) {
+      throw new SchemaError(`the server's descriptors have more bytes than the limit of ${maxBytes}`);
+    }
+    try {
+      const proto = parseFile(name, bytes);
+      this.#parsed.add(name, proto);
+      this.#files.set(name, bytes);
+      for (const file of proto.dependency) this.#ask({ kind: "file", name: file });
+    } catch (error) {
+      this.#problems.set(name, reasonOf(error));
+    }
+  }
+
+  #ask(query: ReflectionQuery): void {
+    const key = `${query.kind} ${queryName(query)}`;
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
+    this.#queue.push(query);
+  }
+
+  /** True when there is something left to ask for. */
+  #askForTypes(): boolean {
+    for (const { file, type } of this.#parsed.missing()) {
+      const bytes = file === undefined ? undefined : wellKnownFile(file);
+      if (bytes !== undefined && type !== undefined) this.#addFile(bytes);
+      else if (type !== undefined) this.#ask({ kind: "symbol", name: type });
+    }
+    return this.#queue.length > 0;
+  }
+
+  /** Takes out the files that lack something, and those that import them. */
+  #dropIncomplete(): void {
+    for (let missing = this.#parsed.missing(); missing.length > 0; missing = this.#parsed.missing()) {
+      const reasons = new Map<string, string>();
+      for (const { by, file, type, problem } of missing) {
+        const why = this.#problems.get(type ?? file ?? "");
+        reasons.set(by, why === undefined ? problem : `${problem} (${why})`);
+      }
+      const [first] = reasons.values();
+      const drop = this.#parsed.withImporters(reasons.keys());
+      for (const service of this.#parsed.services()) {
+        const file = this.#parsed.fileOf(service);
+        if (file !== undefined && drop.has(file))
+          this.#problems.set(service, reasons.get(file) ?? first ?? "");
+      }
+      this.#parsed.remove(drop);
+      for (const name of drop) this.#files.delete(name);
+    }
+  }
+
+  async #next(): Promise<ReflectionAnswer> {
+    const result = await Promise.race([this.#messages.next(), this.#aborted]);
+    if (result.done === true)
+      throw new SchemaError("the server ended the reflection call before it had answered");
+    this.answers++;
+    const answer = decodeAnswer(result.value);
+    if (answer === undefined)
+      throw new SchemaError("the server sent a reflection answer that cannot be read");
+    return answer;
+  }
+}
+
+function queryName(query: ReflectionQuery): string {
+  return query.kind === "services" ? "" : query.name;
+}
+
+function told(error: { readonly code: number; readonly message: string }): string {
+  return `${codeName(error.code)}: ${error.message}`;
+}
