@@ -50,7 +50,10 @@ export class MessageSplitter {
         const length = this.prefix.readUInt32BE(1);
         if (length > this.maxBytes) return tooLarge(length, this.maxBytes);
         if ((this.prefix[0] ?? 0) > 1) {
-          return new Status(Code.INTERNAL, `gRPC frame with compressed flag ${this.prefix[0]}: it must be 0 or 1`);
+          return new Status(
+            Code.INTERNAL,
+            `gRPC frame with compressed flag ${this.prefix[0]}: it must be 0 or 1`,
+          );
         }
         if (end - at >= length) {
           // The usual case: the whole message lies in this chunk, and is passed on as a view of it.

@@ -289,6 +289,8 @@ function brokenStep(step: Step, error: unknown): Status {
 
 function deadlineExceeded(call: Call): Status {
   const waited = Math.round((call.deadline ?? 0) - call.startedAt);
-  return new Status(Code.DEADLINE_EXCEEDED, `the deadline of ${waited} ms passed while in stage: ${call.stage}`);
+  return new Status(
+    Code.DEADLINE_EXCEEDED,
+    `the deadline of ${waited} ms passed while in stage: ${call.stage}`,
+  );
 }
-

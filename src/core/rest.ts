@@ -4,7 +4,7 @@ import type { Status } from "./status.js";
 
 /** The HTTP requests that reach gRPC methods; immutable, replaced whole when config or schema changes. */
 export interface RestRouter {
-  /** `target` is the raw request target, path and query as received. */
+  /** `target` is the raw request target, path and query as received; it begins with "/". */
   match(httpMethod: string, target: string): RestMatch | RestMiss;
   /** google.rpc.Status as JSON text, details printed through the schema where it knows their types. */
   renderStatus(status: Status): string;
@@ -14,8 +14,13 @@ export interface RestRouter {
 export interface RestMatch {
   readonly kind: "match";
   readonly method: Method;
-  /** Reads body, path and query into one protobuf message; a Status (INVALID_ARGUMENT, …) says what does not fit and where. */
-  encodeRequest(body: Buffer, contentType: string | undefined): Uint8Array | Status;
+  /** The route's path template with the prefix, for logs and metrics: bounded in number, unlike paths. */
+  readonly route: string;
+  /**
+   * Reads body, path and query into one protobuf message; a Status (INVALID_ARGUMENT, …) says what does not fit and
+   * where. Answer it with `status.http`: an unsupported content type is 415.
+   */
+  encodeRequest(body: Uint8Array, contentType: string | undefined): Uint8Array | Status;
   /** Prints one response message. */
   decodeResponse(message: Uint8Array): RestBody | Status;
 }
@@ -27,11 +32,14 @@ export interface RestBody {
   readonly body: string | Uint8Array;
 }
 
-/** No route. `allow` has the methods that the path knows (then it is 405), else it is empty (404). */
+/** No route. `status.http` is 405 when the path has other methods, 400 when it is no valid path, else 404. */
 export interface RestMiss {
   readonly kind: "miss";
+  /** The methods that the path knows, for Allow; HEAD where GET is, OPTIONS never. Empty unless 405. */
   readonly allow: readonly string[];
   readonly status: Status;
+  /** The nearest routes, as in `GET /v1/books`: for those who may know them. Computed when asked for. */
+  hints(): readonly string[];
 }
 
 /** Re-exported so that adapters need one import. */

@@ -1,0 +1,110 @@
+// A rule checked against its method: what a request that matches binds where. Made at load, used by every call.
+import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
+import type { Method } from "../core/call.js";
+import { fieldsOf, isScalarLike } from "./fields.js";
+import type { HttpRule } from "./http-rule.js";
+import { ANY_METHOD } from "./matcher.js";
+import { type FieldTarget, resolveField } from "./set-field.js";
+import { parseTemplate, type Template } from "./template.js";
+
+export type BindingSource = "option" | "config" | "auto";
+
+export interface Variable {
+  readonly target: FieldTarget;
+  readonly from: number;
+  readonly to: number;
+  /** Binds more than one segment: an escaped slash in it stays escaped. */
+  readonly multi: boolean;
+  /** Ends with `**`: `to` is wherever the path ends. */
+  readonly deep: boolean;
+}
+
+export interface BindingPlan {
+  readonly method: Method;
+  readonly descriptor: DescMethod;
+  /** HTTP method, or `*` for any. */
+  readonly httpMethod: string;
+  readonly template: Template;
+  /** The template as written. */
+  readonly text: string;
+  readonly source: BindingSource;
+  readonly variables: readonly Variable[];
+  readonly body: "all" | "none" | DescField;
+  /** Print this field instead of the whole message. */
+  readonly responseField: DescField | undefined;
+}
+
+/** Checks one rule, without its additional bindings; a string says what is wrong, and where. */
+export function planBinding(
+  method: Method,
+  descriptor: DescMethod,
+  rule: HttpRule,
+  source: BindingSource,
+): BindingPlan | string {
+  if (rule.httpMethod === undefined)
+    return "the rule has no pattern: it needs get, put, post, delete, patch or custom";
+  // RFC 9110 §5.6.2: a method is a token; `*` is one too, and here means any.
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(rule.httpMethod)) {
+    return `'${rule.httpMethod}' is no HTTP method`;
+  }
+  const template = parseTemplate(rule.template);
+  if ("error" in template) return `column ${template.column} of '${rule.template}': ${template.error}`;
+
+  const body = planBody(descriptor.input, rule.body);
+  if (typeof body === "string" && body !== "all" && body !== "none") return body;
+  const variables: Variable[] = [];
+  for (const variable of template.variables) {
+    const fail = (problem: string) => `column ${variable.column} of '${rule.template}': ${problem}`;
+    const target = resolveField(descriptor.input, variable.field);
+    if (typeof target === "string") return fail(target);
+    const leaf = target.leaf;
+    if (leaf.fieldKind === "list" || leaf.fieldKind === "map") {
+      return fail(`'${variable.field}' is repeated: a path binds singular fields`);
+    }
+    if (leaf.fieldKind === "message" && !isScalarLike(leaf.message)) {
+      return fail(
+        `'${variable.field}' is a message: a path binds scalars, enums and types whose JSON is a string`,
+      );
+    }
+    if (variables.some((v) => v.target.key === target.key)) return fail(`'${variable.field}' is bound twice`);
+    if (target.leaf === body && target.parents.length === 0) {
+      return fail(`'${variable.field}' is bound by the path and is the body too`);
+    }
+    const deep = template.segments[variable.to - 1]?.kind === "**";
+    variables.push({
+      target,
+      from: variable.from,
+      to: variable.to,
+      multi: deep || variable.to - variable.from > 1,
+      deep,
+    });
+  }
+  let responseField: DescField | undefined;
+  if (rule.responseBody !== "" && rule.responseBody !== "*") {
+    responseField = fieldsOf(descriptor.output).get(rule.responseBody);
+    if (responseField === undefined) {
+      return `response_body: ${descriptor.output.typeName} has no field '${rule.responseBody}'`;
+    }
+  }
+  const httpMethod = rule.httpMethod === ANY_METHOD ? ANY_METHOD : rule.httpMethod;
+  return {
+    method,
+    descriptor,
+    httpMethod,
+    template,
+    text: rule.template,
+    source,
+    variables,
+    body,
+    responseField,
+  };
+}
+
+function planBody(input: DescMessage, body: string): "all" | "none" | DescField | string {
+  if (body === "") return "none";
+  if (body === "*") return "all";
+  return (
+    fieldsOf(input).get(body) ??
+    `body: ${input.typeName} has no field '${body}'${body.includes(".") ? "; a body is '*' or a field of the request itself" : ""}`
+  );
+}

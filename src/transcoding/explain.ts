@@ -1,0 +1,139 @@
+// Why a request is answered by this route and by no other; and which routes come near. For persons, never on a call's way.
+import type { BindingPlan } from "./binding.js";
+import { ANY_METHOD } from "./matcher.js";
+import { editDistance } from "./nearest.js";
+import { splitPath } from "./path.js";
+import type { Routes } from "./routes.js";
+import type { Segment } from "./template.js";
+
+const MAX_NEAREST = 3;
+/** Segments and literals beyond these are not compared. */
+const MAX_SEGMENTS = 32;
+const MAX_LITERAL = 64;
+/** How many segments may be altogether different. */
+const MAX_DISTANCE = 1.5;
+
+/** The nearest routes, best first, as in `GET /v1/books`. */
+export function nearestRoutes(routes: Routes, httpMethod: string, target: string): string[] {
+  return nearestPlans(routes, httpMethod, target).map((plan) => describe(routes, plan));
+}
+
+function nearestPlans(routes: Routes, httpMethod: string, target: string): BindingPlan[] {
+  const full = target.split("?")[0] ?? "";
+  const path = routes.pathOf(target) ?? full;
+  const [head = "", verb] = splitVerb(path);
+  const segments = head.slice(1).split("/");
+  if (segments.length > MAX_SEGMENTS) return [];
+  return routes.plans
+    .map((plan) => {
+      const verbOff = verb === plan.template.verb ? 0 : 0.5;
+      const methodOff = plan.httpMethod === httpMethod || plan.httpMethod === ANY_METHOD ? 0 : 0.25;
+      return { plan, distance: pathDistance(plan.template.segments, segments) + verbOff + methodOff };
+    })
+    .filter(({ distance }) => distance <= MAX_DISTANCE)
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, MAX_NEAREST)
+    .map(({ plan }) => plan);
+}
+
+/** Which rule answers, and why others near it do not. */
+export function explainRoute(routes: Routes, httpMethod: string, target: string): string[] {
+  const path = routes.pathOf(target);
+  const lines: string[] = [];
+  if (path === undefined) {
+    lines.push(
+      `no route: the path does not begin with ${routes.prefix === "" ? "'/'" : `the prefix ${routes.prefix}/`}`,
+    );
+    return lines.concat(near(routes, httpMethod, target, []));
+  }
+  const split = splitPath(path);
+  if (split === undefined) return ["no route: the path is not percent-encoded UTF-8 (400)"];
+  const winner = routes.find(httpMethod, path, split);
+  const candidates = routes.matcher.candidates(split);
+  const auto = routes.auto.get(path);
+  if (auto !== undefined) candidates.push(auto);
+  if (winner === undefined) {
+    const allow = routes.allowed(path, split);
+    lines.push(
+      allow.length === 0
+        ? "no route matches this path (404)"
+        : `the path has no ${httpMethod}; it has ${allow.join(", ")} (405)`,
+    );
+  } else {
+    lines.push(
+      `${describe(routes, winner)} answers: ${winner.method.service}/${winner.method.name} (${origin(winner)})`,
+    );
+    const verb = winner.template.verb;
+    const tail = split.tail;
+    if (tail !== undefined && verb === undefined) {
+      lines.push(
+        `  ':${tail.verb}' belongs to the value: no such verb is registered for this path and ${httpMethod}`,
+      );
+    }
+  }
+  for (const plan of candidates) {
+    if (plan !== winner) lines.push(`  not ${describe(routes, plan)}: ${whyNot(plan, winner, httpMethod)}`);
+  }
+  return lines.concat(
+    near(routes, httpMethod, target, winner === undefined ? candidates : [winner, ...candidates]),
+  );
+}
+
+function whyNot(plan: BindingPlan, winner: BindingPlan | undefined, httpMethod: string): string {
+  const takes = plan.httpMethod === httpMethod || plan.httpMethod === ANY_METHOD;
+  if (!takes && !(httpMethod === "HEAD" && plan.httpMethod === "GET")) return `it takes ${plan.httpMethod}`;
+  if (winner === undefined) return "it does not match";
+  if (plan.source === "auto") return "an explicit rule beats an auto-mapped path";
+  if (plan.template.verb === undefined && winner.template.verb !== undefined)
+    return "the other one has the verb";
+  const [mine, other] = [plan.template.segments, winner.template.segments];
+  const differs = other.findIndex((segment, i) => mine[i]?.kind !== segment.kind);
+  if (differs === -1) return "the other one names the HTTP method";
+  const [place, better] = [mine[differs]?.kind, other[differs]?.kind];
+  return `segment ${differs + 1} is ${name(place)} here and ${name(better)} there, which is more specific`;
+}
+
+function name(kind: Segment["kind"] | undefined): string {
+  return kind === undefined ? "nothing" : kind === "literal" ? "a literal" : `'${kind}'`;
+}
+
+function near(routes: Routes, httpMethod: string, target: string, told: readonly BindingPlan[]): string[] {
+  return nearestPlans(routes, httpMethod, target)
+    .filter((plan) => !told.includes(plan))
+    .map(
+      (plan) =>
+        `  near: ${describe(routes, plan)} of ${plan.method.service}/${plan.method.name} (${origin(plan)})`,
+    );
+}
+
+function origin(plan: BindingPlan): string {
+  if (plan.source === "auto") return "auto-mapped";
+  return plan.source === "config" ? "by a rule in the config" : "by its google.api.http option";
+}
+
+function describe(routes: Routes, plan: BindingPlan): string {
+  return `${plan.httpMethod} ${routes.prefix}${plan.text}`;
+}
+
+function splitVerb(path: string): [head: string, verb: string | undefined] {
+  const colon = path.lastIndexOf(":");
+  return colon > path.lastIndexOf("/") ? [path.slice(0, colon), path.slice(colon + 1)] : [path, undefined];
+}
+
+/** 0 for a match; 1 for each segment that is missing, too many or altogether different, less for a misspelled one. */
+function pathDistance(template: readonly Segment[], path: readonly string[]): number {
+  let distance = 0;
+  for (const [i, segment] of template.entries()) {
+    if (segment.kind === "**") return distance;
+    const text = path[i];
+    if (text === undefined) distance += 1;
+    else if (segment.kind === "literal" && segment.text !== text) {
+      const longest = Math.max(segment.text.length, text.length, 1);
+      if (longest > MAX_LITERAL) distance += 1;
+      // Half the letters wrong is another word.
+      else distance += Math.min(1, (2 * editDistance(segment.text, text)) / longest);
+    } else if (text === "") distance += 0.5;
+    if (distance > MAX_DISTANCE) return distance;
+  }
+  return distance + Math.max(0, path.length - template.length);
+}

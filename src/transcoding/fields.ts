@@ -1,0 +1,58 @@
+// Looks at message fields by name, and says what kind of JSON each takes.
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+
+/** Fields by proto name and by JSON name, as ProtoJSON reads both. */
+export type FieldsByName = ReadonlyMap<string, DescField>;
+
+// Keyed by descriptor, so that it lives as long as the schema does.
+const CACHE = new WeakMap<DescMessage, FieldsByName>();
+
+export function fieldsOf(message: DescMessage): FieldsByName {
+  let fields = CACHE.get(message);
+  if (fields === undefined) {
+    const byName = new Map<string, DescField>();
+    for (const field of message.fields) byName.set(field.name, field).set(field.jsonName, field);
+    CACHE.set(message, byName);
+    fields = byName;
+  }
+  return fields;
+}
+
+/** Well-known types whose JSON is one string, number or boolean: bound by paths and queries like scalars. */
+const SCALAR_LIKE: ReadonlySet<string> = new Set([
+  "google.protobuf.Timestamp",
+  "google.protobuf.Duration",
+  "google.protobuf.FieldMask",
+  "google.protobuf.DoubleValue",
+  "google.protobuf.FloatValue",
+  "google.protobuf.Int64Value",
+  "google.protobuf.UInt64Value",
+  "google.protobuf.Int32Value",
+  "google.protobuf.UInt32Value",
+  "google.protobuf.BoolValue",
+  "google.protobuf.StringValue",
+  "google.protobuf.BytesValue",
+]);
+
+/** Well-known types that a query gives as JSON text. */
+const JSON_TEXT: ReadonlySet<string> = new Set([
+  "google.protobuf.Struct",
+  "google.protobuf.Value",
+  "google.protobuf.ListValue",
+]);
+
+export function isScalarLike(message: DescMessage): boolean {
+  return SCALAR_LIKE.has(message.typeName);
+}
+
+export function isJsonText(message: DescMessage): boolean {
+  return JSON_TEXT.has(message.typeName);
+}
+
+export function isWrapper(message: DescMessage): boolean {
+  return isScalarLike(message) && message.typeName.endsWith("Value");
+}
+
+export function isHttpBody(message: DescMessage): boolean {
+  return message.typeName === "google.api.HttpBody";
+}

@@ -1,0 +1,261 @@
+// Methods and their HTTP rules → the router that the REST adapter asks. Built whole at load; nothing in it changes.
+import type { DescMethod, Registry } from "@bufbuild/protobuf";
+import type { HttpRuleConfig } from "../config/config.js";
+import type { Method } from "../core/call.js";
+import type { RestBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
+import { Code, Status } from "../core/status.js";
+import { errorInfo } from "../core/status-details.js";
+import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
+import { withBuiltinTypes } from "./builtin-types.js";
+import { explainRoute, nearestRoutes } from "./explain.js";
+import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
+import { JsonReader, type UnknownFields } from "./json-reader.js";
+import { JsonWriter, type PrintOptions } from "./json-writer.js";
+import { type RequestPath, splitPath } from "./path.js";
+import { ERROR_DOMAIN, encodeRequest, type RequestOptions } from "./request.js";
+import { decodeResponse } from "./response.js";
+import { fullName, Routes } from "./routes.js";
+import { renderStatus } from "./status-json.js";
+
+export interface RestRouterInput {
+  /** Those without a descriptor have no routes. */
+  readonly methods: readonly Method[];
+  /** For Any, extensions and error details. */
+  readonly registry: Registry;
+  /** A rule replaces the one in the method's options; the last one of a selector wins. */
+  readonly rules: readonly HttpRuleConfig[];
+  /** Before every path, as in `/api`; "" for none. */
+  readonly prefix: string;
+  readonly options?: RestOptions;
+}
+
+export interface RestOptions {
+  readonly print?: PrintOptions;
+  /** Fields of a body that its message does not have. Default reject. */
+  readonly unknownFields?: UnknownFields;
+  /** Query parameters that name no field. Default reject. */
+  readonly unknownQuery?: "reject" | "ignore";
+  /** Query parameters that are always passed over, e.g. `utm_source`. Default none. */
+  readonly ignoredQuery?: readonly string[];
+}
+
+/** One route, as `linchpin routes` lists it. */
+export interface Binding {
+  /** HTTP method; `*` for any. */
+  readonly verb: string;
+  /** Path template, prefix included. */
+  readonly path: string;
+  /** `pkg.Service/Method` */
+  readonly method: string;
+  /** The method's own option, the config, or `POST /pkg.Service/Method` for a method without further ado. */
+  readonly source: BindingSource;
+}
+
+export interface BuiltRestRouter {
+  readonly router: RestRouter;
+  readonly bindings: readonly Binding[];
+  /** Rules that are left out, and why: a sentence each, with the method and the column. */
+  readonly problems: readonly string[];
+  /** Which rule answers a request, and why others near it do not: lines for a person. */
+  explain(httpMethod: string, target: string): string[];
+}
+
+export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
+  const routes = new Routes(normalPrefix(input.prefix));
+  const problems: string[] = [];
+  const configured = readConfigRules(input, problems);
+  for (const method of input.methods) {
+    const descriptor = method.descriptor;
+    if (descriptor === undefined) continue;
+    const fromConfig = configured.get(fullName(method));
+    const rule = fromConfig ?? readOption(method, descriptor, problems);
+    if (rule === undefined) continue;
+    const source = fromConfig === undefined ? "option" : "config";
+    for (const [place, one] of bindingsOf(rule, fullName(method), problems)) {
+      const plan = planBinding(method, descriptor, one, source);
+      const problem = typeof plan === "string" ? plan : routes.add(plan);
+      if (problem !== undefined) problems.push(`${place}: ${problem}`);
+    }
+  }
+  for (const method of input.methods) {
+    if (method.descriptor !== undefined && isAutoMapped(method)) routes.addAuto(method, method.descriptor);
+  }
+
+  const options = input.options ?? {};
+  const reader = new JsonReader(withBuiltinTypes(input.registry), options.unknownFields ?? "reject");
+  const router = new Router(routes, new JsonWriter(input.registry, options.print ?? {}), {
+    reader,
+    unknownQuery: options.unknownQuery ?? "reject",
+    ignoredQuery: new Set(options.ignoredQuery ?? []),
+  });
+  return {
+    router,
+    bindings: routes.plans.map((plan) => ({
+      verb: plan.httpMethod,
+      path: routes.prefix + plan.text,
+      method: `${plan.method.service}/${plan.method.name}`,
+      source: plan.source,
+    })),
+    problems,
+    explain: (httpMethod, target) => explainRoute(routes, httpMethod, target),
+  };
+}
+
+/** `/api/` and `api` mean `/api`. */
+function normalPrefix(prefix: string): string {
+  const bare = prefix.replace(/^\/+|\/+$/g, "");
+  return bare === "" ? "" : `/${bare}`;
+}
+
+/** Everyone's infrastructure is not for pages of other sites, and `linchpin.*` only for the admin listener. */
+function isAutoMapped(method: Method): boolean {
+  return !/^(?:grpc|linchpin)\./.test(method.service);
+}
+
+function readConfigRules(input: RestRouterInput, problems: string[]): ReadonlyMap<string, HttpRule> {
+  const known = new Set(input.methods.map(fullName));
+  const rules = new Map<string, HttpRule>();
+  for (const { selector, rule } of input.rules) {
+    const read = httpRuleFromJson(rule);
+    if (typeof read === "string") problems.push(`http.rules, ${selector}: ${read}`);
+    else if (!known.has(selector)) problems.push(`http.rules, ${selector}: no such method is known`);
+    else rules.set(selector, read);
+  }
+  return rules;
+}
+
+function readOption(method: Method, descriptor: DescMethod, problems: string[]): HttpRule | undefined {
+  try {
+    return readHttpRule(descriptor);
+  } catch {
+    problems.push(`${fullName(method)}: its google.api.http option is not readable`);
+    return undefined;
+  }
+}
+
+function* bindingsOf(
+  rule: HttpRule,
+  name: string,
+  problems: string[],
+): Generator<[place: string, rule: HttpRule]> {
+  yield [name, rule];
+  for (const [i, additional] of rule.additionalBindings.entries()) {
+    const place = `${name}, additional_bindings[${i}]`;
+    if (additional.additionalBindings.length > 0)
+      problems.push(`${place}: additional bindings nest one level deep`);
+    yield [place, additional];
+  }
+}
+
+class Router implements RestRouter {
+  readonly #routes: Routes;
+  readonly #writer: JsonWriter;
+  readonly #options: RequestOptions;
+
+  constructor(routes: Routes, writer: JsonWriter, options: RequestOptions) {
+    this.#routes = routes;
+    this.#writer = writer;
+    this.#options = options;
+  }
+
+  match(httpMethod: string, target: string): RestMatch | RestMiss {
+    const routes = this.#routes;
+    const path = routes.pathOf(target);
+    if (path === undefined) return new Miss(routes, httpMethod, target, noRoute(httpMethod), []);
+    const split = splitPath(path);
+    if (split === undefined) {
+      const status = new Status(Code.INVALID_ARGUMENT, "the path is not percent-encoded UTF-8");
+      return new Miss(routes, httpMethod, target, status, []);
+    }
+    const plan = routes.find(httpMethod, path, split);
+    if (plan !== undefined) {
+      const question = target.indexOf("?");
+      const query = question === -1 ? "" : target.slice(question + 1);
+      return new Match(plan, routes.prefix + plan.text, split, query, this.#writer, this.#options);
+    }
+    const allow = routes.allowed(path, split);
+    const status = allow.length === 0 ? noRoute(httpMethod) : wrongMethod(httpMethod, allow);
+    return new Miss(routes, httpMethod, target, status, allow);
+  }
+
+  renderStatus(status: Status): string {
+    return renderStatus(status, this.#writer);
+  }
+}
+
+class Match implements RestMatch {
+  readonly kind = "match";
+  readonly route: string;
+  readonly #plan: BindingPlan;
+  readonly #path: RequestPath;
+  readonly #query: string;
+  readonly #writer: JsonWriter;
+  readonly #options: RequestOptions;
+
+  constructor(
+    plan: BindingPlan,
+    route: string,
+    path: RequestPath,
+    query: string,
+    writer: JsonWriter,
+    options: RequestOptions,
+  ) {
+    this.route = route;
+    this.#plan = plan;
+    this.#path = path;
+    this.#query = query;
+    this.#writer = writer;
+    this.#options = options;
+  }
+
+  get method(): Method {
+    return this.#plan.method;
+  }
+
+  encodeRequest(body: Uint8Array, contentType: string | undefined): Uint8Array | Status {
+    return encodeRequest(this.#plan, this.#path, this.#query, body, contentType, this.#options);
+  }
+
+  decodeResponse(message: Uint8Array): RestBody | Status {
+    return decodeResponse(this.#plan, message, this.#writer);
+  }
+}
+
+class Miss implements RestMiss {
+  readonly kind = "miss";
+  readonly status: Status;
+  readonly allow: readonly string[];
+  readonly #routes: Routes;
+  readonly #httpMethod: string;
+  readonly #target: string;
+
+  constructor(routes: Routes, httpMethod: string, target: string, status: Status, allow: readonly string[]) {
+    this.#routes = routes;
+    this.#httpMethod = httpMethod;
+    this.#target = target;
+    this.status = status;
+    this.allow = allow;
+  }
+
+  hints(): readonly string[] {
+    return nearestRoutes(this.#routes, this.#httpMethod, this.#target);
+  }
+}
+
+function noRoute(httpMethod: string): Status {
+  return new Status(Code.NOT_FOUND, `no route for this ${httpMethod.slice(0, 20)} path`, {
+    details: [errorInfo("NO_ROUTE", ERROR_DOMAIN)],
+  });
+}
+
+function wrongMethod(httpMethod: string, allow: readonly string[]): Status {
+  const allowed = allow.join(", ");
+  return new Status(
+    Code.UNIMPLEMENTED,
+    `this path does not take ${httpMethod.slice(0, 20)}, but ${allowed}`,
+    {
+      http: 405,
+      details: [errorInfo("METHOD_NOT_ALLOWED", ERROR_DOMAIN, { allow: allowed })],
+    },
+  );
+}
