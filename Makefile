@@ -42,7 +42,7 @@ compiled: install
 test: compiled lint ## lint, and run the tests that need npm packages only
 	node tools/test.mjs
 
-tools: ## install the real servers and clients that test-all and bench use (Debian, Python, Go)
+tools: install ## install the real servers and clients that test-all and bench use (Debian, Python, Go)
 	tools/install.sh
 
 test-all: compiled lint ## lint, and run every test, real foreign servers and clients included

