@@ -1,0 +1,103 @@
+// grpcurl through the hub without any file: it lists, describes and calls by the hub's own reflection.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { SERVERS, startHub } from "./support/peers.js";
+import { type Ended, program, run, type Server } from "./support/programs.js";
+
+const running: Server[] = [];
+let hub = "";
+
+before(async () => {
+  const server = await SERVERS["grpc-go"]?.();
+  if (server === undefined) throw new Error("there is no grpc-go server");
+  running.push(server);
+  const started = await startHub([`behavior=${server.address}`]);
+  running.push(started);
+  hub = started.address;
+});
+after(async () => {
+  for (const server of running.reverse()) await server.stop();
+});
+
+function grpcurl(args: readonly string[], input = ""): Promise<Ended> {
+  const [options, rest] = [args.filter((a) => a.startsWith("-")), args.filter((a) => !a.startsWith("-"))];
+  return run(program("grpcurl"), ["-plaintext", ...options, hub, ...rest], input);
+}
+
+test("list names the services behind the hub, and the hub's own", async () => {
+  const { stdout, stderr } = await grpcurl(["list"]);
+  const services = stdout.trim().split("\n");
+  for (const name of ["test.v1.BehaviorService", "grpc.health.v1.Health"])
+    assert.ok(services.includes(name), `${name} is not among ${stdout}${stderr}`);
+});
+
+test("list names the methods of a service", async () => {
+  const { stdout } = await grpcurl(["list", "test.v1.BehaviorService"]);
+  assert.deepEqual(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.replace("test.v1.BehaviorService.", ""))
+      .sort(),
+    ["BidiStream", "ClientStream", "ServerStream", "Unary"],
+  );
+});
+
+test("describe shows the HTTP rules that the service's authors wrote", async () => {
+  const { stdout } = await grpcurl(["describe", "test.v1.BehaviorService.Unary"]);
+  assert.match(stdout, /google\.api\.http/);
+  assert.match(stdout, /"\/test\/v1\/unary"/);
+});
+
+test("describe shows a message", async () => {
+  const { stdout } = await grpcurl(["describe", ".test.v1.UnaryRequest"]);
+  assert.match(stdout, /bytes payload = 2/);
+});
+
+test("a unary call", async () => {
+  const { code, stdout, stderr } = await grpcurl(['-d={"payload":"aGk="}', "test.v1.BehaviorService/Unary"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /"payload": "aGk="/);
+  assert.match(stdout, /"instance": "grpc-go"/);
+});
+
+test("a server stream", async () => {
+  const { code, stdout, stderr } = await grpcurl([
+    '-d={"behavior":{"responseCount":3}}',
+    "test.v1.BehaviorService/ServerStream",
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout.match(/^\{/gm)?.length, 3);
+});
+
+test("a client stream", async () => {
+  const { code, stdout, stderr } = await grpcurl(
+    ["-d=@", "test.v1.BehaviorService/ClientStream"],
+    '{"payload":"aGk="}{"payload":"aGk="}{}',
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /"requestCount": "3"/);
+});
+
+test("both ways", async () => {
+  const { code, stdout, stderr } = await grpcurl(
+    ["-d=@", "test.v1.BehaviorService/BidiStream"],
+    '{"payload":"aGk="}{"payload":"aG8="}',
+  );
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /"payload": "aGk="[\s\S]*"payload": "aG8="/);
+});
+
+test("a refusal shows its code and message", async () => {
+  const { code, stderr } = await grpcurl([
+    '-d={"behavior":{"refuse":{"code":5,"message":"no such book"}}}',
+    "test.v1.BehaviorService/Unary",
+  ]);
+  assert.equal(code, 64 + 5, stderr);
+  assert.match(stderr, /NotFound[\s\S]*no such book/);
+});
+
+test("health", async () => {
+  const { stdout, stderr } = await grpcurl(["grpc.health.v1.Health/Check"]);
+  assert.match(stdout, /"status": "SERVING"/, stderr);
+});
