@@ -2,8 +2,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type * as z from "zod";
-import { errorCode, UserError } from "../core/user-error.js";
+import { UserError } from "../core/user-error.js";
 import type { Config, HttpRuleConfig, SchemaSource } from "./config.js";
+import { checkPath, fileProblem, type PathKind } from "./files.js";
+import { defaultConfig } from "./from-args.js";
 import { didYouMean } from "./nearest.js";
 import { configSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
@@ -30,7 +32,7 @@ export interface ParseOptions {
   readonly directory: string;
   readonly env: Environment;
   /** Says what is wrong with a file or folder that the config names; undefined: nothing. */
-  readonly checkPath: (path: string, kind: "file" | "directory") => string | undefined;
+  readonly checkPath: (path: string, kind: PathKind) => string | undefined;
 }
 
 /** Beyond this many errors a person starts anew; the last line says how many more there are. */
@@ -158,7 +160,7 @@ function toConfig(
   options: ParseOptions,
   wrong: (path: Path, message: string) => void,
 ): Config {
-  const located = (path: Path, text: string, kind: "file" | "directory"): string => {
+  const located = (path: Path, text: string, kind: PathKind): string => {
     const full = resolve(options.directory, text);
     const problem = options.checkPath(full, kind);
     if (problem !== undefined) wrong(path, problem);
@@ -181,10 +183,7 @@ function toConfig(
       }
       return { name, endpoints: upstream.endpoints, schema };
     }),
-    deadline: {
-      defaultMs: noneAsUndefined(file.interceptors.deadline.default),
-      maxMs: noneAsUndefined(file.interceptors.deadline.max),
-    },
+    deadline: deadlineOf(file.interceptors.deadline),
     methods: Object.entries(file.methods).map(([selector, method]) => ({
       selector,
       deadlineMs: method.deadline,
@@ -202,6 +201,16 @@ function toConfig(
 
 function toRule({ selector, ...rule }: ParsedRule): HttpRuleConfig {
   return { selector, rule };
+}
+
+function deadlineOf(file: ParsedConfig["interceptors"]["deadline"]): Config["deadline"] {
+  const maxMs = noneAsUndefined(file.max);
+  if (file.default !== undefined) return { defaultMs: noneAsUndefined(file.default), maxMs };
+  const { defaultMs } = defaultConfig().deadline;
+  return {
+    defaultMs: maxMs === undefined || defaultMs === undefined ? defaultMs : Math.min(defaultMs, maxMs),
+    maxMs,
+  };
 }
 
 function noneAsUndefined(value: number | "none"): number | undefined {
@@ -230,27 +239,5 @@ function readBytes(file: string): Uint8Array {
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`${file}: ${fileProblem(error)}`, { cause: error });
-  }
-}
-
-function checkPath(path: string, kind: "file" | "directory"): string | undefined {
-  try {
-    const stat = statSync(path);
-    if (kind === "directory") return stat.isDirectory() ? undefined : `${path} is no directory`;
-    return stat.isDirectory() ? `${path} is a directory, not a file` : undefined;
-  } catch (error) {
-    return `${path}: ${fileProblem(error)}`;
-  }
-}
-
-function fileProblem(error: unknown): string {
-  switch (errorCode(error)) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return "no such file or directory";
-    case "EACCES":
-      return "no permission to read it";
-    default:
-      return error instanceof Error ? error.message : String(error);
   }
 }

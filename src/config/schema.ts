@@ -118,9 +118,11 @@ const upstreams = keyed(
 
 const deadline = z
   .strictObject({
+    // Filled in later: a built-in default bows to the cap, one that the file names must not exceed it.
     default: durationOrNone()
-      .prefault(DEFAULTS.deadlineDefault)
-      .describe("For a unary call whose caller names no deadline; none: it may run for ever."),
+      .optional()
+      .describe("For a unary call whose caller names no deadline; none: it may run for ever.")
+      .meta({ default: DEFAULTS.deadlineDefault }),
     max: durationOrNone()
       .prefault(DEFAULTS.deadlineMax)
       .describe("Cap on what the caller asks for and on every other deadline of this file; none: no cap."),
@@ -196,9 +198,18 @@ const BINDING = {
 function oneVerb(value: object): boolean {
   return VERBS.filter((verb) => Reflect.get(value, verb) !== undefined).length === 1;
 }
+function spelledOnce(one: string, other: string): (value: object) => boolean {
+  return (value) => Reflect.get(value, one) === undefined || Reflect.get(value, other) === undefined;
+}
 const ONE_VERB = { error: `must have exactly one of ${VERBS.join(", ")}`, when: isMapping };
 
-const binding = z.strictObject(BINDING).refine(oneVerb, ONE_VERB);
+const binding = z
+  .strictObject(BINDING)
+  .refine(oneVerb, ONE_VERB)
+  .refine(spelledOnce("response_body", "responseBody"), {
+    error: "must not have both response_body and responseBody",
+    when: isMapping,
+  });
 const bindings = z.array(binding).max(MAX_BINDINGS).optional();
 
 const rule = z
@@ -211,7 +222,15 @@ const rule = z
     additional_bindings: bindings.describe("More routes of the same method."),
     additionalBindings: bindings.describe("Another spelling of additional_bindings."),
   })
-  .refine(oneVerb, ONE_VERB);
+  .refine(oneVerb, ONE_VERB)
+  .refine(spelledOnce("response_body", "responseBody"), {
+    error: "must not have both response_body and responseBody",
+    when: isMapping,
+  })
+  .refine(spelledOnce("additional_bindings", "additionalBindings"), {
+    error: "must not have both additional_bindings and additionalBindings",
+    when: isMapping,
+  });
 
 const http = z
   .strictObject({

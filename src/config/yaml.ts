@@ -32,6 +32,7 @@ export const MAX_FILE_BYTES = 1024 ** 2;
 const MAX_DEPTH = 32;
 /** Values after aliases are written out: 10 aliases of 10 aliases of … end here. */
 const MAX_VALUES = 100_000;
+const TOO_DEEP = "the file is nested too deeply";
 /** Characters of a wrong value that an error message repeats. */
 const MAX_QUOTED = 60;
 
@@ -93,8 +94,10 @@ class Reader implements YamlFile {
       return;
     }
     const wrongByte = firstNonUtf8(bytes);
-    // ignoreBOM: keep it, so that offsets count it; the parser takes it as what it is.
-    this.#text = new TextDecoder("utf-8").decode(bytes.subarray(0, wrongByte));
+    // stream: a character that the wrong byte cuts is left out.
+    this.#text = new TextDecoder("utf-8").decode(bytes.subarray(0, wrongByte), {
+      stream: wrongByte !== undefined,
+    });
     if (wrongByte !== undefined) {
       for (const match of this.#text.matchAll(/\n/g)) this.#lines.addNewLine(match.index + 1);
       this.#lines.lineStarts.unshift(0);
@@ -131,8 +134,8 @@ class Reader implements YamlFile {
       return documents;
     } catch (error) {
       // The library recurses into nested collections: a few ten thousand brackets exhaust the stack.
-      const why = error instanceof RangeError ? "it is nested too deeply" : String(error);
-      this.#wrong(0, [], `the file cannot be read as YAML: ${why}`);
+      const why = error instanceof RangeError ? TOO_DEEP : `this is not valid YAML: ${String(error)}`;
+      this.#wrong(0, [], why);
       return undefined;
     }
   }
@@ -342,7 +345,9 @@ function sentence(error: YAMLError, text: string): string {
     case "BAD_ALIAS":
       return `this alias cannot be used: ${error.message}`;
     default:
-      return `this is not valid YAML: ${error.message}`;
+      return error.message.startsWith("Maximum call stack")
+        ? TOO_DEEP
+        : `this is not valid YAML: ${error.message}`;
   }
 }
 

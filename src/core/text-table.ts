@@ -1,7 +1,7 @@
-// Lines of aligned columns for a terminal.
+// Lines of aligned columns, for a terminal and for curl.
 
 /** Pads every column but the last to its widest cell; two spaces between columns. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function textTable(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => {

@@ -1,0 +1,33 @@
+// Whether the files that a config names are there.
+import { statSync } from "node:fs";
+import { errorCode } from "../core/user-error.js";
+
+export type PathKind = "file" | "directory";
+
+/** Says what is wrong with a path, in a sentence that names it; undefined: nothing. */
+export function checkPath(path: string, kind: PathKind): string | undefined {
+  try {
+    const isDirectory = statSync(path).isDirectory();
+    if (kind === "directory") return isDirectory ? undefined : `${path} is no directory`;
+    return isDirectory ? `${path} is a directory, not a file` : undefined;
+  } catch (error) {
+    return `${path}: ${fileProblem(error)}`;
+  }
+}
+
+/** Why a file could not be read or written, in words. */
+export function fileProblem(error: unknown): string {
+  switch (errorCode(error)) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "no such file or directory";
+    case "EACCES":
+      return "no permission";
+    case "EEXIST":
+      return "exists already";
+    case "EISDIR":
+      return "is a directory";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}

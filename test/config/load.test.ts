@@ -1,0 +1,626 @@
+// A config file is read whole, or every error in it is told with its exact place.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: environment variables are written so in the file
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import type { Config } from "#src/config/config.js";
+import { defaultConfig, withOverrides } from "#src/config/from-args.js";
+import { formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/config/load.js";
+import { UserError } from "#src/core/user-error.js";
+
+const OPTIONS: ParseOptions = {
+  file: "c.yaml",
+  directory: "/etc/hub",
+  env: { PORT: "8080", STREAMS: "10", EMPTY: "", YES: "true", SECRET: "hunter2", INJECT: "a:1]\nadmin: off" },
+  checkPath: (path) => (path.includes("missing") ? `${path}: no such file or directory` : undefined),
+};
+
+function parse(text: string | Uint8Array, options: Partial<ParseOptions> = {}) {
+  return parseConfig(typeof text === "string" ? Buffer.from(text) : text, { ...OPTIONS, ...options });
+}
+
+function errorsOf(text: string | Uint8Array): string[] {
+  const result = parse(text);
+  return result.ok ? [] : formatErrors(result.errors).split("\n");
+}
+
+function configOf(text: string): Config {
+  const result = parse(text);
+  if (result.ok) return result.config;
+  throw new assert.AssertionError({ message: formatErrors(result.errors) });
+}
+
+const UP = "upstreams: { a: { endpoints: [h:1] } }\n";
+
+describe("a file that is fine", () => {
+  test("gets every default, the same as targets on the command line", () => {
+    assert.deepEqual(configOf(UP), {
+      ...withOverrides(defaultConfig(), { targets: ["a=h:1"] }),
+    });
+  });
+
+  test("is taken whole", () => {
+    const config = configOf(`
+listen: 0.0.0.0:8081
+admin: off
+upstreams:
+  library:
+    endpoints: [127.0.0.1:50051, "[::1]:50052"]
+    schema: reflection
+  other:
+    endpoints: [127.0.0.1:50051]
+    schema: { protoset: other.binpb }
+  third:
+    endpoints: [h:1]
+    schema: { protos: [proto, /abs] }
+interceptors:
+  deadline: { default: none, max: 1m }
+methods:
+  library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true }
+  library.v1.LibraryService: { deadline: none }
+http:
+  prefix: /api
+  rules:
+    - selector: a.B.C
+      get: /v1/{name=books/*}
+      additional_bindings: [{ custom: { kind: HEAD, path: /v1/x } }]
+reflection: false
+limits: { maxMessage: 8MiB, maxConcurrentStreams: 7 }
+drain: { grace: 0s }
+`);
+    assert.deepEqual(config, {
+      listen: { host: "0.0.0.0", port: 8081 },
+      admin: undefined,
+      upstreams: [
+        {
+          name: "library",
+          endpoints: [
+            { host: "127.0.0.1", port: 50_051 },
+            { host: "::1", port: 50_052 },
+          ],
+          schema: { kind: "reflection" },
+        },
+        {
+          name: "other",
+          endpoints: [{ host: "127.0.0.1", port: 50_051 }],
+          schema: { kind: "protoset", file: "/etc/hub/other.binpb" },
+        },
+        {
+          name: "third",
+          endpoints: [{ host: "h", port: 1 }],
+          schema: { kind: "protos", dirs: ["/etc/hub/proto", "/abs"] },
+        },
+      ],
+      deadline: { defaultMs: undefined, maxMs: 60_000 },
+      methods: [
+        { selector: "library.v1.LibraryService/GetBook", deadlineMs: 2_000, idempotent: true },
+        { selector: "library.v1.LibraryService", deadlineMs: "none", idempotent: undefined },
+      ],
+      http: {
+        prefix: "/api",
+        rules: [
+          {
+            selector: "a.B.C",
+            rule: {
+              get: "/v1/{name=books/*}",
+              additional_bindings: [{ custom: { kind: "HEAD", path: "/v1/x" } }],
+            },
+          },
+        ],
+      },
+      limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7 },
+      reflection: false,
+      drainGraceMs: 0,
+    });
+  });
+
+  test("may cap deadlines below the built-in default", () => {
+    const config = configOf(`${UP}interceptors: { deadline: { max: 2s } }`);
+    assert.deepEqual(config.deadline, { defaultMs: 2_000, maxMs: 2_000 });
+  });
+
+  test("cannot be changed afterwards", () => {
+    const config = configOf(UP);
+    assert.ok(Object.isFrozen(config) && Object.isFrozen(config.upstreams[0]?.endpoints));
+  });
+
+  test("may leave sections empty, use anchors, a BOM, CRLF and JSON", () => {
+    const plain = configOf(UP);
+    assert.deepEqual(configOf(`${UP}limits:\nhttp:\n`), plain);
+    assert.deepEqual(configOf(`\uFEFF${UP}`), plain);
+    assert.deepEqual(configOf(UP.replace("\n", "\r\n")), plain);
+    assert.deepEqual(configOf(`--- # one\n${UP}...\n`), plain);
+    assert.deepEqual(configOf('{"upstreams": {"a": {"endpoints": ["h:1"]}}}'), plain);
+    const anchored = configOf("upstreams: { a: &x { endpoints: [h:1] }, b: *x }");
+    assert.deepEqual(
+      anchored.upstreams.map((u) => [u.name, u.endpoints]),
+      [
+        ["a", [{ host: "h", port: 1 }]],
+        ["b", [{ host: "h", port: 1 }]],
+      ],
+    );
+  });
+});
+
+describe("environment variables", () => {
+  const listen = (value: string): number => configOf(`${UP}listen: ${value}\n`).listen.port;
+  test("replace text in values", () => {
+    assert.equal(listen("127.0.0.1:${PORT}"), 8080);
+    assert.equal(listen('"127.0.0.1:${PORT}"'), 8080);
+    assert.equal(listen("127.0.0.1:${NOPE:-81}"), 81);
+    assert.equal(listen("127.0.0.1:${EMPTY:-82}"), 82);
+  });
+  test("unquoted make numbers and booleans, quoted make text", () => {
+    const config = configOf(`${UP}limits:\n  maxConcurrentStreams: \${STREAMS}\nreflection: \${YES}\n`);
+    assert.equal(config.limits.maxConcurrentStreams, 10);
+    assert.equal(config.reflection, true);
+    assert.match(errorsOf(`${UP}reflection: "\${YES}"\n`).join(), /reflection: must be true or false/);
+  });
+  test("cannot add keys or items to the file", () => {
+    const errors = errorsOf("upstreams:\n  a:\n    endpoints:\n      - ${INJECT}\n");
+    assert.equal(errors.length, 1);
+    assert.match(errors[0] ?? "", /^c\.yaml:4:9: upstreams\.a\.endpoints\[0\]: must be HOST:PORT/);
+  });
+  test("never show their values in an error", () => {
+    const errors = errorsOf(`${UP}listen: \${SECRET}\n`);
+    assert.deepEqual(errors, ["c.yaml:2:9: listen: must be HOST:PORT, as in 127.0.0.1:50051, not ${SECRET}"]);
+  });
+  test("are not looked for in keys and comments", () => {
+    assert.deepEqual(configOf(`# \${NOPE}\n${UP}`), configOf(UP));
+    assert.match(errorsOf(`${UP}\${PORT}: 1\n`).join(), /c\.yaml:2:1: \["\$\{PORT\}"\]: unknown key/);
+  });
+  test("$${ stands for itself", () => {
+    assert.match(errorsOf(`${UP}listen: a$\${PORT}:1\n`).join(), /host name before the port/);
+  });
+});
+
+/** Text of a file, and every error it has; `^` of the place is in the expectation. */
+const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, errors: readonly string[]])[] = [
+  ["an empty file", "", ["1:1: the file is empty: a config needs at least upstreams"]],
+  ["only a comment", "# nothing\n", ["1:1: the file is empty: a config needs at least upstreams"]],
+  ["a list", "- a\n", ["1:1: must be a mapping, not a list"]],
+  ["a word", "hello", ["1:1: must be a mapping, not hello"]],
+  ["no upstreams", "reflection: true\n", ["1:1: upstreams: is missing: must be a mapping"]],
+  ["empty upstreams", "upstreams: {}\n", ["1:12: upstreams: must have at least one upstream"]],
+  ["upstreams without a value", "upstreams:\n", ["1:1: upstreams: is missing: must be a mapping"]],
+  [
+    "an unknown key",
+    `${UP}lissen: a:1\n`,
+    [
+      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, upstreams, interceptors, methods, http, reflection, limits, drain",
+    ],
+  ],
+  [
+    "an unknown key without a value",
+    `${UP}redis:\n`,
+    [
+      "2:1: redis: unknown key; allowed: listen, admin, upstreams, interceptors, methods, http, reflection, limits, drain",
+    ],
+  ],
+  [
+    "an unknown key inside",
+    `${UP}limits:\n  maxMesage: 1MiB\n`,
+    [
+      "3:3: limits.maxMesage: unknown key (did you mean maxMessage?); allowed: maxMessage, maxConcurrentStreams",
+    ],
+  ],
+  [
+    "a policy of a later version",
+    `${UP}interceptors:\n  quota: []\n`,
+    ["3:3: interceptors.quota: unknown key; allowed: deadline"],
+  ],
+  ["a key twice", `${UP}admin: off\nadmin: off\n`, ["3:1: admin: stands twice, first in line 2"]],
+  [
+    "an upstream twice",
+    "upstreams:\n  a: { endpoints: [h:1] }\n  a: { endpoints: [h:2] }\n",
+    ["3:3: upstreams.a: stands twice, first in line 2"],
+  ],
+  ["a tab as indent", "upstreams:\n\ta: {}\n", ["2:1: a tab cannot indent YAML; use spaces"]],
+  ["two documents", `${UP}---\n${UP}`, ["2:1: the file has more than one YAML document; a config is one"]],
+  ["a tag", `${UP}listen: !secret x\n`, ["2:9: tags (!name) are not supported"]],
+  ["an alias to nothing", `${UP}listen: *here\n`, ["2:9: listen: there is no &here before this alias"]],
+  [
+    "an IPv6 address without quotes",
+    `${UP}listen: [::1]:8080\n`,
+    ['2:14: an IPv6 address needs quotes, as in "[::1]:8080"'],
+  ],
+  [
+    "bytes that are no UTF-8",
+    Buffer.concat([Buffer.from("# ä\n# b"), Buffer.from([0xff, 0x0a])]),
+    ["2:4: the file is not UTF-8 text from here on"],
+  ],
+  [
+    "a UTF-8 character cut at the end",
+    Buffer.from([0x23, 0xc3]),
+    ["1:2: the file is not UTF-8 text from here on"],
+  ],
+  ["UTF-16", Buffer.from("\uFEFFupstreams: {}", "utf16le"), ["1:1: the file is not UTF-8 text from here on"]],
+  [
+    "too large a file",
+    new Uint8Array(1_048_577).fill(0x23),
+    ["1:1: the file has 1048577 bytes; a config file has at most 1048576"],
+  ],
+  [
+    "a key that is no text",
+    "? [a]\n: b\n",
+    ["1:1: upstreams: is missing: must be a mapping", "1:3: a key must be plain text"],
+  ],
+  ["__proto__", `${UP}__proto__: { admin: off }\n`, ["2:1: a key must be plain text"]],
+
+  [
+    "listen without a host",
+    `${UP}listen: :8080\n`,
+    [
+      "2:9: listen: must name the host as well: 127.0.0.1:8080 for this machine only, 0.0.0.0:8080 for every interface, not :8080",
+    ],
+  ],
+  [
+    "listen as a number",
+    `${UP}listen: 8080\n`,
+    ["2:9: listen: must be HOST:PORT, as in 127.0.0.1:8080, not 8080"],
+  ],
+  ["admin as true", `${UP}admin: true\n`, ["2:8: admin: must be HOST:PORT, or off, not true"]],
+  [
+    "admin with a bad port",
+    `${UP}admin: "h:99999"\n`,
+    ['2:8: admin: must have a port from 0 to 65535, or off, not "h:99999"'],
+  ],
+  [
+    "an upstream without endpoints",
+    "upstreams:\n  a: {}\n",
+    ["2:3: upstreams.a.endpoints: is missing: must be a list"],
+  ],
+  ["an upstream without a value", "upstreams:\n  a:\n", ["2:3: upstreams.a: is missing: must be a mapping"]],
+  [
+    "no endpoints in the list",
+    "upstreams:\n  a: { endpoints: [] }\n",
+    ["2:19: upstreams.a.endpoints: must have at least one endpoint"],
+  ],
+  [
+    "endpoints that are no list",
+    "upstreams:\n  a: { endpoints: h:1 }\n",
+    ["2:19: upstreams.a.endpoints: must be a list, not h:1"],
+  ],
+  [
+    "an endpoint with TLS",
+    "upstreams:\n  a: { endpoints: [https://h:1] }\n",
+    [
+      "2:20: upstreams.a.endpoints[0]: must be HOST:PORT: TLS to upstreams is not supported yet, not https://h:1",
+    ],
+  ],
+  [
+    "an empty endpoint",
+    "upstreams:\n  a:\n    endpoints:\n      -\n",
+    ["4:8: upstreams.a.endpoints[0]: is missing: must be HOST:PORT, as in 127.0.0.1:50051"],
+  ],
+  [
+    "an upstream's name",
+    "upstreams:\n  a b: { endpoints: [h:1] }\n",
+    [
+      '2:3: upstreams["a b"]: must be a name of 1 to 63 letters, digits, dots, dashes and underscores that starts with a letter or digit, and is not hub',
+    ],
+  ],
+  [
+    "the hub's own name",
+    "upstreams:\n  hub: { endpoints: [h:1] }\n",
+    [
+      "2:3: upstreams.hub: must be a name of 1 to 63 letters, digits, dots, dashes and underscores that starts with a letter or digit, and is not hub",
+    ],
+  ],
+  [
+    "a schema of neither kind",
+    "upstreams:\n  a: { endpoints: [h:1], schema: reflect }\n",
+    ["2:34: upstreams.a.schema: must be reflection, { protoset: FILE } or { protos: [DIR] }, not reflect"],
+  ],
+  [
+    "a schema of both kinds",
+    "upstreams:\n  a: { endpoints: [h:1], schema: { protoset: x, protos: [y] } }\n",
+    ["2:34: upstreams.a.schema: must have exactly one of protoset and protos"],
+  ],
+  [
+    "a schema with a wrong key",
+    "upstreams:\n  a: { endpoints: [h:1], schema: { protset: x } }\n",
+    [
+      "2:34: upstreams.a.schema: must have exactly one of protoset and protos",
+      "2:36: upstreams.a.schema.protset: unknown key (did you mean protoset?); allowed: protoset, protos",
+    ],
+  ],
+  [
+    "a protoset that is not there",
+    "upstreams:\n  a: { endpoints: [h:1], schema: { protoset: missing } }\n",
+    ["2:46: upstreams.a.schema.protoset: /etc/hub/missing: no such file or directory"],
+  ],
+  [
+    "a duration without a unit",
+    `${UP}interceptors: { deadline: { default: 15 } }\n`,
+    ["2:38: interceptors.deadline.default: must be a duration such as 250ms, 15s, 2m or 1h, or none, not 15"],
+  ],
+  [
+    "a deadline of nothing",
+    `${UP}interceptors: { deadline: { default: 0s } }\n`,
+    ["2:38: interceptors.deadline.default: must be from 1ms to 576h, or none, not 0s"],
+  ],
+  [
+    "a default beyond the cap",
+    `${UP}interceptors:\n  deadline:\n    max: 2s\n    default: 3s\n`,
+    ["5:14: interceptors.deadline.default: must not be longer than deadline.max, not 3s"],
+  ],
+  [
+    "a selector with a slash too much",
+    `${UP}methods:\n  /a.B/C: {}\n`,
+    ['3:3: methods["/a.B/C"]: must be pkg.Service/Method, or pkg.Service for all its methods'],
+  ],
+  [
+    "a method's wrong value and wrong selector",
+    `${UP}methods:\n  a..B: { idempotent: 1 }\n`,
+    [
+      '3:3: methods["a..B"]: must be pkg.Service/Method, or pkg.Service for all its methods',
+      '3:23: methods["a..B"].idempotent: must be true or false, not 1',
+    ],
+  ],
+  [
+    "a prefix without its slash",
+    `${UP}http: { prefix: api }\n`,
+    ["2:17: http.prefix: must be a path such as /api, without a slash at its end, not api"],
+  ],
+  [
+    "a rule without a verb",
+    `${UP}http:\n  rules:\n    - selector: a.B.C\n`,
+    ["4:7: http.rules[0]: must have exactly one of get, put, post, delete, patch, custom"],
+  ],
+  [
+    "a rule with two verbs",
+    `${UP}http:\n  rules:\n    - { selector: a.B.C, get: /a, put: /b }\n`,
+    ["4:7: http.rules[0]: must have exactly one of get, put, post, delete, patch, custom"],
+  ],
+  [
+    "a rule with a gRPC path as selector",
+    `${UP}http:\n  rules:\n    - { selector: a.B/C, get: /a }\n`,
+    ["4:19: http.rules[0].selector: must be pkg.Service.Method, with dots only, not a.B/C"],
+  ],
+  [
+    "a rule that is nothing",
+    `${UP}http:\n  rules: [~]\n`,
+    ["3:11: http.rules[0]: is missing: must be a mapping"],
+  ],
+  [
+    "an additional binding inside another",
+    `${UP}http:\n  rules:\n    - { selector: a.B.C, get: /a, additional_bindings: [{ get: /b, additional_bindings: [] }] }\n`,
+    [
+      "4:68: http.rules[0].additional_bindings[0].additional_bindings: unknown key; allowed: get, put, post, delete, patch, custom, body, response_body, responseBody",
+    ],
+  ],
+  [
+    "two spellings of one key",
+    `${UP}http:\n  rules:\n    - { selector: a.B.C, get: /a, response_body: x, responseBody: y }\n`,
+    ["4:7: http.rules[0]: must not have both response_body and responseBody"],
+  ],
+  [
+    "a size in another unit",
+    `${UP}limits: { maxMessage: 4MB }\n`,
+    ["2:23: limits.maxMessage: must be a size such as 512KiB or 4MiB, or a number of bytes, not 4MB"],
+  ],
+  [
+    "no streams",
+    `${UP}limits: { maxConcurrentStreams: 0 }\n`,
+    ["2:33: limits.maxConcurrentStreams: must be a whole number from 1 to 100000, not 0"],
+  ],
+  [
+    "half a stream",
+    `${UP}limits: { maxConcurrentStreams: 1.5 }\n`,
+    ["2:33: limits.maxConcurrentStreams: must be a whole number from 1 to 100000, not 1.5"],
+  ],
+  [
+    "a boolean as YAML 1.1 wrote it",
+    `${UP}reflection: yes\n`,
+    ["2:13: reflection: must be true or false, not yes"],
+  ],
+  [
+    "a variable that is not set",
+    `${UP}listen: 127.0.0.1:\${NOPE}\n`,
+    ["2:19: listen: the environment variable NOPE is not set; ${NOPE:-default} gives it a default"],
+  ],
+  [
+    "two variables that are not set",
+    `${UP}listen: "\${NO}:\${NOPE}"\n`,
+    [
+      "2:10: listen: the environment variable NO is not set; ${NO:-default} gives it a default",
+      "2:16: listen: the environment variable NOPE is not set; ${NOPE:-default} gives it a default",
+    ],
+  ],
+  [
+    "an unfinished variable",
+    `${UP}listen: "h:\${PORT"\n`,
+    ["2:12: listen: has a ${ that is no ${NAME} or ${NAME:-default}; write $${ for a plain ${"],
+  ],
+  [
+    "a long value",
+    `${UP}listen: ${"x".repeat(100)}\n`,
+    [`2:9: listen: must be HOST:PORT, as in 127.0.0.1:50051, not ${"x".repeat(60)}…`],
+  ],
+];
+
+describe("an error names its place and what is allowed", () => {
+  for (const [what, text, errors] of ERRORS) {
+    test(what, () => {
+      assert.deepEqual(
+        errorsOf(text),
+        errors.map((error) => `c.yaml:${error}`),
+      );
+    });
+  }
+
+  test("a file of many errors tells them all, in order", () => {
+    const text = `lissen: x
+listen: nowhere
+admin: 1
+upstreams:
+  a: { endpoints: [] }
+interceptors:
+  deadline: { default: 1 }
+methods:
+  "a.": { idempotent: maybe }
+http: { prefix: x }
+limits: { maxMessage: -1 }
+`;
+    const places = errorsOf(text).map((line) => /:(\d+):(\d+): ([^ ]+?):/.exec(line)?.slice(1).join(" "));
+    assert.deepEqual(places, [
+      "1 1 lissen",
+      "2 9 listen",
+      "3 8 admin",
+      "5 19 upstreams.a.endpoints",
+      "7 24 interceptors.deadline.default",
+      '9 3 methods["a."]',
+      '9 23 methods["a."].idempotent',
+      "10 17 http.prefix",
+      "11 23 limits.maxMessage",
+    ]);
+  });
+
+  test("syntax errors stand where YAML breaks", () => {
+    for (const [text, place] of [
+      ["upstreams: [a\n", "c.yaml:2:1: "],
+      ["a: b: c\n", "c.yaml:1:4: "],
+      ['a: "x\n', "c.yaml:2:1: "],
+    ] as const) {
+      const [first = ""] = errorsOf(text);
+      assert.ok(first.startsWith(place) && first.includes("not valid YAML"), first);
+    }
+  });
+});
+
+describe("a hostile file", () => {
+  test("of aliases to aliases ends at the bound", () => {
+    const lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"];
+    for (let i = 1; i < 12; i++)
+      lines.push(
+        `a${i}: &a${i} [${Array(10)
+          .fill(`*a${i - 1}`)
+          .join(", ")}]`,
+      );
+    const errors = errorsOf(lines.join("\n"));
+    assert.ok(errors.some((line) => line.includes("more than 100000 values")));
+  });
+  test("of an alias inside its own anchor ends", () => {
+    assert.ok(errorsOf("a: &a [*a, *a]\n").length > 0);
+  });
+  test("of deep nesting ends with one error", () => {
+    for (const depth of [100, 10_000, 200_000]) {
+      assert.match(errorsOf(`a: ${"[".repeat(depth)}`).join("\n"), /c\.yaml:\d+:\d+: /);
+      assert.match(errorsOf(`a: ${"[".repeat(depth)}${"]".repeat(depth)}`).join("\n"), /nested/);
+    }
+  });
+  test("of many errors tells a hundred, and how many more", () => {
+    const text = Array.from({ length: 150 }, (_, i) => `k${i}: 1`).join("\n");
+    const errors = errorsOf(`${UP}${text}`);
+    assert.equal(errors.length, 101);
+    assert.equal(errors.at(-1), "and 50 more errors");
+  });
+});
+
+describe("whatever the file is", () => {
+  const directory = "/";
+  const holds = (bytes: Uint8Array): void => {
+    const result = parse(bytes, { directory });
+    if (result.ok) return;
+    assert.ok(result.errors.length > 0);
+    const lines = Buffer.from(bytes).toString("utf8").split("\n").length;
+    for (const e of result.errors) {
+      assert.ok(e.line >= 1 && e.column >= 1 && e.line <= lines + 1, JSON.stringify(e));
+      assert.ok(e.message !== "" && !e.message.includes("\n"), JSON.stringify(e));
+    }
+  };
+
+  test("bytes never make it throw", () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), holds));
+  });
+  test("text made of YAML's own signs never makes it throw", () => {
+    const bits = fc.constantFrom(
+      "upstreams",
+      ":",
+      " ",
+      "\n",
+      "  ",
+      "-",
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      "&a",
+      "*a",
+      "!t",
+      "|",
+      ">",
+      '"',
+      "'",
+      "#",
+      "?",
+      "\t",
+      "<<",
+      "${PORT}",
+      "${",
+      "null",
+      "endpoints",
+      "h:1",
+      "listen",
+      "methods",
+      "http",
+      "rules",
+      "---",
+      "...",
+      "\r",
+      "%",
+    );
+    fc.assert(
+      fc.property(
+        fc.array(bits, { maxLength: 40 }).map((parts) => Buffer.from(parts.join(""))),
+        holds,
+      ),
+      {
+        numRuns: 2_000,
+      },
+    );
+  });
+  test("any JSON in the place of any key never makes it throw", () => {
+    const keys = [
+      "listen",
+      "admin",
+      "upstreams",
+      "interceptors",
+      "methods",
+      "http",
+      "reflection",
+      "limits",
+      "drain",
+    ];
+    const shape = fc.dictionary(fc.constantFrom(...keys), fc.jsonValue({ maxDepth: 4 }));
+    fc.assert(fc.property(shape, (value) => holds(Buffer.from(JSON.stringify(value)))));
+  });
+});
+
+describe("loadConfig", () => {
+  test("reads a file, and finds what it names beside it", (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "linchpin-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "c.yaml");
+    writeFileSync(join(folder, "x.binpb"), "");
+    writeFileSync(file, "upstreams: { a: { endpoints: [h:1], schema: { protoset: x.binpb } } }");
+    assert.deepEqual(loadConfig(file, {}).upstreams[0]?.schema, {
+      kind: "protoset",
+      file: join(folder, "x.binpb"),
+    });
+    writeFileSync(file, "upstreams: { a: { endpoints: [h:1], schema: { protos: [x.binpb] } } }");
+    assert.throws(() => loadConfig(file, {}), /c\.yaml:1:56: .*x\.binpb is no directory/);
+  });
+  test("says in one sentence that there is no such file", () => {
+    assert.throws(
+      () => loadConfig("/nowhere/c.yaml", {}),
+      (error) => error instanceof UserError && error.message === "/nowhere/c.yaml: no such file or directory",
+    );
+    assert.throws(() => loadConfig("/", {}), /is a directory, not a config file/);
+  });
+});
