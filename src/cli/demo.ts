@@ -1,7 +1,57 @@
-// Not there yet.
-import { UserError } from "../core/user-error.js";
+// `linchpin demo`: the sample services behind a hub, with commands to try; what `make run` runs.
+import { defaultConfig, withOverrides } from "../config/from-args.js";
+import { startHub } from "../hub.js";
+import { readArguments } from "./args.js";
+import { COMMANDS } from "./commands.js";
 import type { Io } from "./io.js";
+import { logOf } from "./log.js";
+import { serveUntilSignal, watchSignals } from "./signals.js";
+import { summary } from "./summary.js";
 
-export async function run(_args: readonly string[], _io: Io): Promise<number> {
-  throw new UserError("this command is not there yet");
+/** The sample services as they run: `src/samples/demo.ts`. */
+export interface RunningDemo {
+  /** `host:port` of each instance of the library. */
+  readonly addresses: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function run(
+  args: readonly string[],
+  io: Io,
+  startDemo: () => Promise<RunningDemo>,
+): Promise<number> {
+  const given = readArguments(COMMANDS.demo, args);
+  const log = logOf(given.value("log-level"), given.value("log-format"), io.err);
+  const flags = { listen: given.value("listen"), admin: given.value("admin") };
+  // Before anything starts: a wrong flag is told at once.
+  withOverrides(defaultConfig(), { targets: [], ...flags });
+
+  const signals = watchSignals(log);
+  const demo = await startDemo();
+  const targets = demo.addresses.map((address) => `library=${address}`);
+  const config = withOverrides(defaultConfig(), { targets, ...flags });
+  const hub = await startHub(config, log);
+  for (const line of summary(hub)) io.out(line);
+  io.out("");
+  for (const line of tryThese(hub.url, hub.adminUrl)) io.out(line);
+  io.out("");
+  io.out(`listening on ${hub.url}`);
+  const code = await serveUntilSignal(hub, signals, config.drainGraceMs, log);
+  await demo.close();
+  return code;
+}
+
+/** Commands to copy, for the addresses that the hub has. */
+function tryThese(url: string, adminUrl: string | undefined): string[] {
+  const address = url.replace(/^https?:\/\//, "");
+  const lines = [
+    "Try:",
+    `  curl '${url}/v1/books?page_size=3'`,
+    `  curl -N '${url}/v1/books:search?query=sea'`,
+    `  curl -d '{"title": "Emma", "authors": ["Jane Austen"]}' ${url}/v1/books`,
+    `  grpcurl -plaintext ${address} list`,
+    `  grpcurl -plaintext -d '{"page_size": 3}' ${address} library.v1.LibraryService/ListBooks`,
+  ];
+  if (adminUrl !== undefined) lines.push(`  curl -H 'accept: text/plain' ${adminUrl}/routes`);
+  return lines;
 }

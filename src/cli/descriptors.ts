@@ -1,7 +1,46 @@
-// Not there yet.
+// `linchpin descriptors`: what a server tells about itself by reflection, as an image for `buf generate`.
+import { writeFileSync } from "node:fs";
+import { fileProblem } from "../config/files.js";
+import { defaultConfig, withOverrides } from "../config/from-args.js";
 import { UserError } from "../core/user-error.js";
+import { readArguments, UsageError } from "./args.js";
+import { COMMANDS } from "./commands.js";
 import type { Io } from "./io.js";
+import type { Learn } from "./learning.js";
+import { createLog } from "./log.js";
 
-export async function run(_args: readonly string[], _io: Io): Promise<number> {
-  throw new UserError("this command is not there yet");
+export async function run(args: readonly string[], io: Io, learn: Learn): Promise<number> {
+  const given = readArguments(COMMANDS.descriptors, args);
+  const output = given.value("output");
+  if (output === undefined) throw new UsageError("-o FILE is missing");
+  const config = withOverrides(defaultConfig(), { targets: given.positionals });
+  const learned = await learn(config, createLog("warn", "pretty", io.err));
+  const image = fileDescriptorSet(learned.files);
+  try {
+    // 1: standard output, whole and at once.
+    writeFileSync(output === "-" ? 1 : output, image);
+  } catch (error) {
+    throw new UserError(`${output}: ${fileProblem(error)}`, { cause: error });
+  }
+  io.err(
+    `${output === "-" ? "" : `${output}: `}${learned.files.length} files, services: ${learned.services.join(", ")}`,
+  );
+  return 0;
+}
+
+/** google.protobuf.FileDescriptorSet around files that are serialized already: `repeated FileDescriptorProto file = 1`. */
+export function fileDescriptorSet(files: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(files.flatMap((file) => [lengthPrefix(file.length), file]));
+}
+
+/** The tag of field 1, wire type 2, and a varint. */
+function lengthPrefix(length: number): Uint8Array {
+  const bytes = [0x0a];
+  let rest = length;
+  while (rest > 0x7f) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest = Math.floor(rest / 128);
+  }
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
 }

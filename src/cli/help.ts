@@ -1,9 +1,9 @@
 // `linchpin help`: all commands, or one of them with its options.
 import { didYouMean } from "../config/nearest.js";
+import { textTable } from "../core/text-table.js";
 import { type CommandSpec, readArguments, UsageError, usageLine } from "./args.js";
 import { COMMANDS, isCommand } from "./commands.js";
 import type { Io } from "./io.js";
-import { table } from "./table.js";
 
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const name = readArguments(COMMANDS.help, args).positionals[0];
@@ -23,7 +23,7 @@ function overview(): string {
   return [
     "Linchpin: one port that serves gRPC services to gRPC and HTTP/JSON clients.",
     "",
-    ...table(rows),
+    ...textTable(rows),
     "",
     "linchpin help COMMAND explains a command.",
     "Exit codes: 0 fine, 1 the input was wrong, 2 usage. LINCHPIN_DEBUG=1 shows stack traces of failures.",
@@ -39,6 +39,6 @@ function commandHelp(spec: CommandSpec): string {
   });
   const parts = [`${usageLine(spec)}\n`, `linchpin ${spec.name}: ${spec.summary}.`];
   if (spec.details !== undefined) parts.push(`\n${spec.details}`);
-  if (rows.length > 0) parts.push(`\noptions:\n${table(rows).join("\n")}`);
+  if (rows.length > 0) parts.push(`\noptions:\n${textTable(rows).join("\n")}`);
   return parts.join("\n");
 }

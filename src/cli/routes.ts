@@ -1,7 +1,71 @@
-// Not there yet.
-import { UserError } from "../core/user-error.js";
+// `linchpin routes`: the HTTP and gRPC routes of a config or a server, or which of them answers a request.
+import { existsSync } from "node:fs";
+import type { Config } from "../config/config.js";
+import { defaultConfig, withOverrides } from "../config/from-args.js";
+import { textTable } from "../core/text-table.js";
+import type { RouteRow } from "../hub.js";
+import { type Arguments, readArguments, UsageError } from "./args.js";
+import { COMMANDS } from "./commands.js";
+import { defaultConfigFile, NO_CONFIG } from "./config-file.js";
 import type { Io } from "./io.js";
+import type { Inspect } from "./learning.js";
+import { createLog } from "./log.js";
 
-export async function run(_args: readonly string[], _io: Io): Promise<number> {
-  throw new UserError("this command is not there yet");
+/** Exit code 1 where an upstream could not be learned: the table is not complete then. */
+export async function run(args: readonly string[], io: Io, inspect: Inspect): Promise<number> {
+  const given = readArguments(COMMANDS.routes, args);
+  const { source, request } = split(given.positionals);
+  const config = await configOf(source, given, io);
+  const inspection = await inspect(config, createLog("warn", "pretty", io.err));
+  for (const problem of inspection.problems) io.err(problem);
+  if (request !== undefined) {
+    const lines = inspection.explain(request.method, request.path);
+    if (given.flag("json")) io.out(JSON.stringify(lines, null, 2));
+    else for (const line of lines) io.out(line);
+  } else if (given.flag("json")) {
+    io.out(JSON.stringify(inspection.routes, null, 2));
+  } else {
+    for (const line of routeTable(inspection.routes)) io.out(line);
+  }
+  return inspection.problems.length === 0 ? 0 : 1;
+}
+
+function routeTable(routes: readonly RouteRow[]): string[] {
+  return textTable(routes.map((route) => [route.verb, route.path, route.method, route.upstream]));
+}
+
+interface Question {
+  readonly source: string | undefined;
+  readonly request: { readonly method: string; readonly path: string } | undefined;
+}
+
+/** `[TARGET|FILE] [METHOD PATH]`: a path starts with a slash, and a method stands before it. */
+function split(positionals: readonly string[]): Question {
+  const [first, second, third] = positionals;
+  if (second === undefined) {
+    if (first !== undefined && /^[A-Z]+$/.test(first))
+      throw new UsageError(`${first} needs a path: ${first} /v1/books`);
+    return { source: first, request: undefined };
+  }
+  const [source, method, path] = third === undefined ? [undefined, first, second] : [first, second, third];
+  if (method === undefined || !/^[A-Za-z*-]+$/.test(method) || !path.startsWith("/")) {
+    throw new UsageError("a request is METHOD PATH, as in GET /v1/books");
+  }
+  return { source, request: { method: method.toUpperCase(), path } };
+}
+
+async function configOf(source: string | undefined, given: Arguments, io: Io): Promise<Config> {
+  const file = source === undefined ? defaultConfigFile(io) : isFile(source) ? source : undefined;
+  const learning = { protoset: given.value("protoset"), protoDirs: given.values("proto") };
+  if (file !== undefined) {
+    const { loadConfig } = await import("../config/load.js");
+    return withOverrides(loadConfig(file, io.env), { targets: [], ...learning });
+  }
+  if (source === undefined) throw new UsageError(NO_CONFIG);
+  return withOverrides(defaultConfig(), { targets: [source], ...learning });
+}
+
+/** A name that ends as a config does is meant as one, there or not. */
+function isFile(source: string): boolean {
+  return /\.(?:ya?ml|json)$/i.test(source) || existsSync(source);
 }

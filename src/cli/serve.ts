@@ -1,7 +1,46 @@
-// Not there yet.
-import { UserError } from "../core/user-error.js";
+// `linchpin serve`: a hub in the foreground, until a signal ends it.
+import type { Config } from "../config/config.js";
+import { defaultConfig, withOverrides } from "../config/from-args.js";
+import { startHub } from "../hub.js";
+import { readArguments, UsageError } from "./args.js";
+import { COMMANDS } from "./commands.js";
+import { defaultConfigFile, NO_CONFIG } from "./config-file.js";
 import type { Io } from "./io.js";
+import { logOf } from "./log.js";
+import { serveUntilSignal, watchSignals } from "./signals.js";
+import { summary } from "./summary.js";
 
-export async function run(_args: readonly string[], _io: Io): Promise<number> {
-  throw new UserError("this command is not there yet");
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  const given = readArguments(COMMANDS.serve, args);
+  const log = logOf(given.value("log-level"), given.value("log-format"), io.err);
+  const workers = given.value("workers") ?? "1";
+  if (workers !== "1")
+    throw new UsageError(`--workers ${workers}: more than one worker is not supported yet`);
+
+  const targets = given.positionals;
+  const file = given.value("config") ?? (targets.length === 0 ? defaultConfigFile(io) : undefined);
+  if (file === undefined && targets.length === 0) {
+    throw new UsageError(`${NO_CONFIG}; name a gRPC server: linchpin serve 127.0.0.1:50051`);
+  }
+  const base = file === undefined ? defaultConfig() : await fromFile(file, io);
+  const config = withOverrides(base, {
+    targets,
+    protoset: given.value("protoset"),
+    protoDirs: given.values("proto"),
+    listen: given.value("listen"),
+    admin: given.value("admin"),
+  });
+
+  const signals = watchSignals(log);
+  const hub = await startHub(config, log);
+  for (const line of summary(hub)) io.out(line);
+  if (hub.adminUrl !== undefined) io.out(`admin on ${hub.adminUrl}`);
+  io.out(`listening on ${hub.url}`);
+  return serveUntilSignal(hub, signals, config.drainGraceMs, log);
+}
+
+/** The YAML parser and the schema are loaded only for who has a file. */
+async function fromFile(file: string, io: Io): Promise<Config> {
+  const { loadConfig } = await import("../config/load.js");
+  return loadConfig(file, io.env);
 }

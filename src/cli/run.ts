@@ -1,0 +1,79 @@
+// Finds the command and loads it alone; usage errors become a line, the usage and exit code 2.
+import { didYouMean } from "../config/nearest.js";
+import { UserError } from "../core/user-error.js";
+import { UsageError, usageLine } from "./args.js";
+import { COMMANDS, type CommandName, isCommand } from "./commands.js";
+import type { Io } from "./io.js";
+
+type Run = (args: readonly string[], io: Io) => Promise<number>;
+
+// Each command is imported when it is called: `linchpin --version` shall not wait for a YAML parser.
+const LOADERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
+  serve: async () => (await import("./serve.js")).run,
+  check: async () => (await import("./check.js")).run,
+  routes: async () => {
+    const [{ run }, { inspect }] = await Promise.all([import("./routes.js"), import("./learning.js")]);
+    return (args, io) => run(args, io, inspect);
+  },
+  descriptors: async () => {
+    const [{ run }, { learn }] = await Promise.all([import("./descriptors.js"), import("./learning.js")]);
+    return (args, io) => run(args, io, learn);
+  },
+  demo: async () => {
+    const [{ run }, { startDemo }] = await Promise.all([import("./demo.js"), import("./learning.js")]);
+    return (args, io) => run(args, io, startDemo);
+  },
+  init: async () => (await import("./init.js")).run,
+  "config-schema": async () => (await import("./config-schema.js")).run,
+  version: async () => (await import("./version.js")).run,
+  help: async () => (await import("./help.js")).run,
+};
+
+/** Runs a command line (without node and the script) to its exit code. Rejects with what the command threw. */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  const [first, ...rest] = argv;
+  if (first === undefined) {
+    const help = await LOADERS.help();
+    await help([], { ...io, out: io.err });
+    return 2;
+  }
+  const name = ALIASES.get(first) ?? first;
+  if (!isCommand(name)) {
+    const kind = first.startsWith("-") ? "option" : "command";
+    const known = kind === "option" ? ALIASES.keys() : Object.keys(COMMANDS);
+    io.err(`linchpin: unknown ${kind} ${first}${didYouMean(first, known)}`);
+    io.err("usage: linchpin COMMAND [ARGUMENTS]; linchpin help lists the commands");
+    return 2;
+  }
+  try {
+    if (asksForHelp(rest)) return await (await LOADERS.help())([name], io);
+    return await (await LOADERS[name]())(rest, io);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    io.err(`linchpin ${name}: ${error.message}`);
+    io.err(usageLine(COMMANDS[name]));
+    return 2;
+  }
+}
+
+const ALIASES: ReadonlyMap<string, CommandName> = new Map([
+  ["--version", "version"],
+  ["-v", "version"],
+  ["--help", "help"],
+  ["-h", "help"],
+]);
+
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  const options = end < 0 ? args : args.slice(0, end);
+  return options.includes("--help") || options.includes("-h");
+}
+
+/** One sentence for a person about what ended the program; the stack only for who asks for it. */
+export function explain(error: unknown, env: Io["env"]): string {
+  const debug = env.LINCHPIN_DEBUG;
+  if (debug !== undefined && debug !== "" && error instanceof Error) return error.stack ?? error.message;
+  if (error instanceof UserError) return error.message;
+  const message = error instanceof Error ? error.message : String(error);
+  return `linchpin: internal error: ${message.split("\n", 1)[0]} (LINCHPIN_DEBUG=1 shows where)`;
+}
