@@ -48,7 +48,7 @@ function tryThese(url: string, adminUrl: string | undefined): string[] {
     "Try:",
     `  curl '${url}/v1/books?page_size=3'`,
     `  curl -N '${url}/v1/books:search?query=sea'`,
-    `  curl -d '{"title": "Emma", "authors": ["Jane Austen"]}' ${url}/v1/books`,
+    `  curl --json '{"title": "Emma", "authors": ["Jane Austen"]}' ${url}/v1/books`,
     `  grpcurl -plaintext ${address} list`,
     `  grpcurl -plaintext -d '{"page_size": 3}' ${address} library.v1.LibraryService/ListBooks`,
   ];

@@ -1,7 +1,7 @@
 // What `routes`, `descriptors` and `demo` are given besides a running hub; run.ts hands it to them.
 import type { Config } from "../config/config.js";
 import { UserError } from "../core/user-error.js";
-import type { Log, RouteRow } from "../hub.js";
+import { inspect as inspectHub, type Log, type RouteRow } from "../hub.js";
 import type { RunningDemo } from "./demo.js";
 
 export interface Inspection {
@@ -25,14 +25,14 @@ export interface Learned {
 /** Learns the services of a config's upstreams. Rejects with a UserError where it cannot. */
 export type Learn = (config: Config, log: Log) => Promise<Learned>;
 
-export const inspect: Inspect = async () => {
-  throw new UserError("linchpin routes is not supported yet");
+export const inspect: Inspect = (config) => inspectHub(config);
+
+export const learn: Learn = async (config) => {
+  const { schema, problems } = await inspectHub(config);
+  if (schema.services.length === 0) throw new UserError(problems.join("\n"));
+  // In the registry each file stands after what it imports.
+  const files = [...schema.registry.files].flatMap((file) => schema.files.get(`${file.name}.proto`) ?? []);
+  return { files, services: schema.services.map((service) => service.typeName) };
 };
 
-export const learn: Learn = async () => {
-  throw new UserError("linchpin descriptors is not supported yet");
-};
-
-export const startDemo = async (): Promise<RunningDemo> => {
-  throw new UserError("linchpin demo is not supported yet");
-};
+export const startDemo = async (): Promise<RunningDemo> => (await import("../samples/demo.js")).startDemo();

@@ -11,7 +11,7 @@ import {
 } from "@grpc/grpc-js";
 import { addHealth, HEALTH_SERVICE } from "../control/health.js";
 import { addReflection, REFLECTION_SERVICES } from "../control/reflection.js";
-import { imageIndex } from "./image.js";
+import { imageIndex } from "../control/image.js";
 
 export interface ServeOptions {
   /** Default: 127.0.0.1. */

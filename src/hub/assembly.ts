@@ -1,0 +1,93 @@
+// Everything that is known at one moment, put together: the snapshot that calls run on, and what there is to tell about it.
+import type { Config } from "../config/config.js";
+import type { Method } from "../core/call.js";
+import type { Snapshot } from "../core/gateway.js";
+import type { Interceptor } from "../core/interceptor.js";
+import { RouteTable, type ServiceRoute } from "../routing/table.js";
+import { mergeSchemas, methodsOf, type Schema } from "../schema/schema.js";
+import { chooseFraming } from "../transcoding/framing.js";
+import { createRestRouter } from "../transcoding/rest-router.js";
+import type { LearnedUpstream } from "./learned-upstream.js";
+
+/** One line of `linchpin routes` and of the admin listener's /routes. */
+export interface RouteRow {
+  /** HTTP method, or `gRPC` */
+  readonly verb: string;
+  /** Path template, or `/pkg.Service/Method` */
+  readonly path: string;
+  /** `pkg.Service/Method` */
+  readonly method: string;
+  readonly upstream: string;
+}
+
+export interface Assembly {
+  readonly snapshot: Snapshot;
+  readonly routes: readonly RouteRow[];
+  /** All upstreams' schemas as one. */
+  readonly schema: Schema;
+  /** What a person should know, a sentence each. */
+  readonly warnings: readonly string[];
+  /** Which rule answers a request, and why others near it do not. */
+  explain(httpMethod: string, target: string): readonly string[];
+}
+
+/** @param ownRoutes the hub's own services; they come before those of upstreams. */
+export function assemble(
+  config: Config,
+  upstreams: readonly LearnedUpstream[],
+  interceptors: readonly Interceptor[],
+  ownRoutes: readonly ServiceRoute[],
+): Assembly {
+  const routes = upstreams.flatMap(routesOf);
+  const schema = mergeSchemas(
+    upstreams.flatMap((u) => (u.schema === undefined ? [] : [{ upstream: u.config.name, schema: u.schema }])),
+  );
+  const problems = upstreams.flatMap((u) => (u.problem === undefined ? [] : [`upstream "${u.config.name}": ${u.problem}`]));
+  const warnings = [...schema.warnings];
+  const taken = new Map<string, string>();
+  const table = new RouteTable(
+    [...ownRoutes, ...routes],
+    interceptors,
+    { problem: problems.length > 0 ? problems.join("; ") : undefined },
+    ({ service, upstream }, winner) => {
+      warnings.push(`service ${service} of upstream "${upstream}" is hidden: upstream "${winner}" has it too`);
+    },
+  );
+  const visible = routes.filter(({ service, upstream }) => {
+    if (!taken.has(service)) taken.set(service, upstream);
+    return taken.get(service) === upstream;
+  });
+  const rest = createRestRouter({
+    methods: visible.flatMap((route) => route.methods),
+    registry: schema.registry,
+    rules: config.http.rules,
+    prefix: config.http.prefix,
+  });
+  warnings.push(...rest.problems);
+  const restRows = rest.bindings.map(({ verb, path, method }) => {
+    const upstream = taken.get(method.slice(0, method.indexOf("/"))) ?? "";
+    return { verb, path, method, upstream };
+  });
+  const grpcRows = visible.flatMap(({ methods, upstream }) =>
+    methods.map(({ path }) => ({ verb: "gRPC", path, method: path.slice(1), upstream })),
+  );
+  return {
+    snapshot: { planFor: (path) => table.find(path), rest: rest.router, framing: chooseFraming },
+    routes: [...restRows, ...grpcRows],
+    schema,
+    warnings,
+    explain: rest.explain,
+  };
+}
+
+function routesOf({ cluster, config, schema }: LearnedUpstream): ServiceRoute[] {
+  if (schema === undefined) return [];
+  const methods = new Map<string, Method[]>(schema.services.map((service) => [service.typeName, []]));
+  for (const method of methodsOf(schema)) methods.get(method.service)?.push(method);
+  return [...methods].map(([service, of]) => ({
+    service,
+    methods: of,
+    upstream: config.name,
+    handler: cluster.handler,
+  }));
+}

@@ -1,0 +1,100 @@
+// An upstream of the config while the hub runs: the cluster that reaches it, and the schema that it was found to have.
+import { connect } from "node:net";
+import { formatAddress } from "../config/address.js";
+import type { UpstreamConfig } from "../config/config.js";
+import { systemClock } from "../core/clock.js";
+import { UserError } from "../core/user-error.js";
+import { loadProtos } from "../schema/protos.js";
+import { loadProtoset } from "../schema/protoset.js";
+import { learnByReflection } from "../schema/reflection.js";
+import { SchemaWatcher } from "../schema/relearn.js";
+import { type Schema, SchemaError } from "../schema/schema.js";
+import { Cluster } from "../upstream/cluster.js";
+import { openRawStream } from "../upstream/raw-stream.js";
+
+export interface UpstreamEvents {
+  /** `schema` is new. */
+  onSchema(upstream: LearnedUpstream): void;
+  /** It could not be learned (again), told once for each reason; an older schema stays in use. */
+  onProblem(upstream: LearnedUpstream, message: string): void;
+}
+
+export class LearnedUpstream {
+  readonly config: UpstreamConfig;
+  readonly cluster: Cluster;
+  schema: Schema | undefined = undefined;
+  /** Why there is no schema; undefined once there is one. */
+  problem: string | undefined = "it has not been learned yet";
+  private readonly watcher: SchemaWatcher | undefined;
+  /** Resolves with the first answer to what it serves, be it a problem. */
+  private readonly answered: Promise<void>;
+
+  constructor(config: UpstreamConfig, events: UpstreamEvents) {
+    this.config = config;
+    this.cluster = new Cluster({
+      name: config.name,
+      endpoints: config.endpoints.map(({ host, port }) => ({
+        address: formatAddress({ host, port }),
+        dial: () => connect({ host, port, noDelay: true }),
+      })),
+      onChange: (endpoint) => {
+        // It may be another build than before.
+        if (endpoint.state === "ready") this.watcher?.poke();
+      },
+    });
+    let answer = (): void => {};
+    this.answered = new Promise((resolve) => {
+      answer = resolve;
+    });
+    if (config.schema.kind !== "reflection") {
+      answer();
+      return;
+    }
+    this.watcher = new SchemaWatcher({
+      clock: systemClock,
+      learn: (signal) =>
+        learnByReflection((path) => openRawStream(this.cluster.handler, path, systemClock), { signal }),
+      onSchema: (schema) => {
+        this.schema = schema;
+        this.problem = undefined;
+        events.onSchema(this);
+        answer();
+      },
+      onProblem: (message) => {
+        if (this.schema === undefined) this.problem = message;
+        events.onProblem(this, message);
+        answer();
+      },
+    });
+  }
+
+  /**
+   * Connects, and resolves once its schema is known or is known not to be had now.
+   * Rejects with a UserError when it shall come from files that cannot be read.
+   */
+  async start(): Promise<void> {
+    const { name, schema } = this.config;
+    try {
+      if (schema.kind === "protoset") this.schema = await loadProtoset(schema.file);
+      if (schema.kind === "protos") this.schema = await loadProtos(schema.dirs);
+    } catch (error) {
+      if (!(error instanceof SchemaError)) throw error;
+      throw new UserError(`upstream "${name}": ${error.message}`, { cause: error });
+    }
+    if (this.schema !== undefined) this.problem = undefined;
+    this.cluster.connect();
+    this.watcher?.start();
+    await this.answered;
+  }
+
+  /** Running calls may end; no new ones. */
+  drain(): void {
+    this.watcher?.close();
+    this.cluster.drain();
+  }
+
+  close(): void {
+    this.watcher?.close();
+    this.cluster.close();
+  }
+}
