@@ -1,7 +1,7 @@
 // Learning a schema from a FileDescriptorSet, as `buf build -o x.binpb` and `protoc --descriptor_set_out` write it.
 import { open } from "node:fs/promises";
-import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { fileNameOf, reasonOf } from "./file-descriptor.js";
+import { splitFileDescriptorSet } from "./descriptor-index.js";
+import { reasonOf } from "./file-descriptor.js";
 import { type Schema, SchemaError, schemaFromFiles } from "./schema.js";
 
 /** More is no descriptor set but a mistake: all of googleapis with comments is 60 MB. */
@@ -45,28 +45,13 @@ async function readBounded(path: string): Promise<Uint8Array> {
 
 function splitFiles(set: Uint8Array): Map<string, Uint8Array> {
   if (set.length === 0) throw new SchemaError("it is empty");
-  const files = new Map<string, Uint8Array>();
-  for (const bytes of fileBytes(set)) {
-    const name = fileNameOf(bytes);
-    if (name === undefined) throw new SchemaError("it is not a FileDescriptorSet: an entry has no file name");
-    if (files.has(name)) throw new SchemaError(`it has the file "${name}" twice`);
-    files.set(name, bytes);
-  }
-  return files;
-}
-
-function fileBytes(set: Uint8Array): Uint8Array[] {
-  const files: Uint8Array[] = [];
+  let files: Map<string, Uint8Array>;
   try {
-    const reader = new BinaryReader(set);
-    while (reader.pos < reader.len) {
-      const [no, wire] = reader.tag();
-      if (no === 1 && wire === 2) files.push(reader.bytes());
-      else reader.skip(wire, no);
-    }
-  } catch (error) {
-    throw new SchemaError(`it is not a FileDescriptorSet: ${reasonOf(error)}`);
+    files = splitFileDescriptorSet(set);
+  } catch {
+    throw new SchemaError("it is not a FileDescriptorSet");
   }
-  if (files.length === 0) throw new SchemaError("it is not a FileDescriptorSet: it has no files");
+  if (files.size === 0) throw new SchemaError("it is not a FileDescriptorSet: it has no files");
+  if (files.has("")) throw new SchemaError("it is not a FileDescriptorSet: an entry has no file name");
   return files;
 }
