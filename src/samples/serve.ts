@@ -9,7 +9,7 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { addHealth, HEALTH_SERVICE } from "../control/health.js";
+import { addHealth, HEALTH_SERVICE, type Health } from "../control/health.js";
 import { addReflection, REFLECTION_SERVICES } from "../control/reflection.js";
 import { imageIndex } from "../control/image.js";
 
@@ -27,8 +27,10 @@ export interface ServeOptions {
 export interface RunningSample {
   /** `host:port`, as bound. */
   readonly address: string;
-  /** Lets running calls end for a moment, then ends them. */
-  close(): Promise<void>;
+  /** To play a service that is down. */
+  readonly health: Health;
+  /** Lets running calls end for so long, then ends them. Default: 500 ms. 0: ends them at once. */
+  close(graceMs?: number): Promise<void>;
 }
 
 export interface SampleService {
@@ -62,18 +64,18 @@ export async function serve(
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(wanted, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
-      else reject(new Error(`cannot listen on ${wanted}: ${error.message}`));
+      else reject(new Error(`cannot listen on ${wanted}: ${causeOf(error.message)}`));
     });
   });
 
   let closed: Promise<void> | undefined;
-  const close = (): Promise<void> =>
+  const close = (graceMs: number): Promise<void> =>
     new Promise((resolve) => {
       health.set("", false);
       const timer = setTimeout(() => {
         server.forceShutdown();
         resolve();
-      }, CLOSE_GRACE_MS);
+      }, graceMs);
       server.tryShutdown(() => {
         clearTimeout(timer);
         resolve();
@@ -81,11 +83,17 @@ export async function serve(
     });
   return {
     address: wanted.replace(/\d+$/, String(port)),
-    close: () => {
-      closed ??= close();
+    health,
+    close: (graceMs = CLOSE_GRACE_MS) => {
+      closed ??= close(graceMs);
       return closed;
     },
   };
+}
+
+/** grpc-js puts the reason in brackets, behind words that say nothing: `… errors: [listen EADDRINUSE: …]`. */
+function causeOf(message: string): string {
+  return /\[(?:listen )?(.+)\]$/.exec(message)?.[1] ?? message;
 }
 
 /** Puts `x-served-by` into the headers of each answer, or into the trailers where there is nothing else. */

@@ -662,7 +662,9 @@ describe("instances", () => {
 
   test("say in one sentence that the port is taken", async () => {
     const port = Number(server.address.split(":")[1]);
-    await assert.rejects(startLibrary({ port }), { message: /^cannot listen on 127\.0\.0\.1:\d+: / });
+    await assert.rejects(startLibrary({ port }), {
+      message: /^cannot listen on 127\.0\.0\.1:\d+: EADDRINUSE: address already in use/,
+    });
   });
 
   test("ignore metadata that they do not know", async () => {
