@@ -1,7 +1,8 @@
 // What must hold of a book, whichever API version it comes through.
 import { status } from "@grpc/grpc-js";
 import { bookError, errorInfo, type FieldViolation, invalidArgument, RpcError } from "../errors.js";
-import type { Author, BookContent, Store, StoredBook } from "./store.js";
+import type { Author, BookContent, StoredBook } from "./book.js";
+import type { Store } from "./store.js";
 
 const MAX_TITLE = 200;
 const MAX_AUTHORS = 20;

@@ -1,7 +1,7 @@
 // Pages of a list (AIP-158) in a wanted order (AIP-132).
 import { createHash } from "node:crypto";
 import { type FieldViolation, invalidArgument } from "../errors.js";
-import { nameOf, type StoredBook } from "./store.js";
+import { nameOf, type StoredBook } from "./book.js";
 
 export const DEFAULT_PAGE_SIZE = 20;
 export const MAX_PAGE_SIZE = 100;

@@ -1,6 +1,7 @@
 // Finds books by words. A few thousand books need no index.
+
+import type { StoredBook } from "./book.js";
 import { displayName } from "./content.js";
-import type { StoredBook } from "./store.js";
 
 export interface Hit {
   readonly book: StoredBook;

@@ -1,5 +1,5 @@
 // The books that the library opens with: real ones, so that every route answers something worth seeing.
-import { type Author, type BookContent, DEFAULT_LOAN_SECONDS, type Genre } from "./store.js";
+import { type Author, type BookContent, DEFAULT_LOAN_SECONDS, type Genre } from "./book.js";
 
 /** id, title, authors as `Given|Family`, year, ISBN-13 of an edition, what else is known. */
 type Row = readonly [

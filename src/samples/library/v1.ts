@@ -14,9 +14,6 @@ import {
 } from "#generated/library/v1/library.js";
 import { bookError, invalidArgument, RpcError } from "../errors.js";
 import { bidiStreaming, clientStreaming, pause, serverStreaming, unary } from "../handlers.js";
-import { authorFrom, createBook, displayName, findBook, violationsOf } from "./content.js";
-import { pageOf } from "./paging.js";
-import { search } from "./search.js";
 import {
   type BookContent,
   DEFAULT_LOAN_SECONDS,
@@ -24,10 +21,13 @@ import {
   GENRES,
   type Lending,
   nameOf,
-  type Store,
   type StoredBook,
   type Genre as StoredGenre,
-} from "./store.js";
+} from "./book.js";
+import { authorFrom, createBook, displayName, findBook, violationsOf } from "./content.js";
+import { pageOf } from "./paging.js";
+import { search } from "./search.js";
+import type { Store } from "./store.js";
 
 const MAX_REJECTIONS = 100;
 const MAX_SEARCH_INTERVAL_MS = 10_000;

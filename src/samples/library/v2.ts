@@ -2,16 +2,10 @@
 import { Book, type LibraryServiceServer, ListBooksResponse } from "#generated/library/v2/library.js";
 import { invalidArgument } from "../errors.js";
 import { unary } from "../handlers.js";
+import { type BookContent, DEFAULT_LOAN_SECONDS, etagOf, nameOf, type StoredBook } from "./book.js";
 import { createBook, findBook } from "./content.js";
 import { pageOf } from "./paging.js";
-import {
-  type BookContent,
-  DEFAULT_LOAN_SECONDS,
-  etagOf,
-  nameOf,
-  type Store,
-  type StoredBook,
-} from "./store.js";
+import type { Store } from "./store.js";
 
 export function libraryV2(store: Store): LibraryServiceServer {
   return {
