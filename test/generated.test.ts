@@ -4,11 +4,13 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DescriptorIndex } from "#src/schema/descriptor-index.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const CACHE = mkdtempSync(join(tmpdir(), "linchpin-buf-"));
+after(() => rmSync(CACHE, { recursive: true, force: true }));
 const BUF = join(ROOT, "node_modules/.bin/buf");
 /** Beside what our protos import: what services tell in status details, and the health protocol that they all have. */
 const IMAGE_PATHS = [
@@ -21,8 +23,8 @@ const OTHERS = new Set(["tsconfig.json", "image.binpb"]);
 
 /** Answers stdout and stderr; fails the test with them. */
 function buf(...args: string[]): string {
-  // Empty cache and no remote: whatever buf would fetch fails here.
-  const env = { ...process.env, BUF_CACHE_DIR: join(tmpdir(), "linchpin-no-buf-cache") };
+  // A cache of its own, and no remote in buf.yaml: what is not in node_modules is not there.
+  const env = { ...process.env, BUF_CACHE_DIR: CACHE };
   return execFileSync(BUF, args, { cwd: ROOT, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
 
