@@ -64,6 +64,22 @@ const ROWS: Readonly<Record<Genre, readonly Row[]>> = {
       { labels: { award: "pulitzer" } },
     ],
     ["the-catcher-in-the-rye", "The Catcher in the Rye", ["J. D.|Salinger"], 1951, "9780316769488"],
+    [
+      "the-old-man-and-the-sea",
+      "The Old Man and the Sea",
+      ["Ernest|Hemingway"],
+      1952,
+      "9780684801223",
+      { labels: { award: "pulitzer" } },
+    ],
+    [
+      "the-sea-the-sea",
+      "The Sea, the Sea",
+      ["Iris|Murdoch"],
+      1978,
+      "9780141186160",
+      { labels: { award: "booker" } },
+    ],
     ["slaughterhouse-five", "Slaughterhouse-Five", ["Kurt|Vonnegut"], 1969, "9780385333849"],
   ],
   speculative: [
