@@ -168,6 +168,21 @@ test("the lock file names no registry host", () => {
   assert.deepEqual(lock.match(/"resolved": "https?:.*/g) ?? [], []);
 });
 
+test("the lock file has the packages of every platform, or npm ci refuses it", () => {
+  const lock: unknown = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
+  const packages = entriesOf(Object.fromEntries(entriesOf(lock)).packages);
+  const paths = new Set(packages.map(([path]) => path));
+  const missing = packages
+    .flatMap(([, entry]) => entriesOf(Object.fromEntries(entriesOf(entry)).optionalDependencies))
+    .filter(([name]) => !paths.has(`node_modules/${name}`))
+    .map(([name]) => name);
+  assert.deepEqual(missing, [], "run: node tools/complete-lock.mjs");
+});
+
+function entriesOf(value: unknown): [string, unknown][] {
+  return typeof value === "object" && value !== null ? Object.entries(value) : [];
+}
+
 test("no tracked file holds a path of somebody's machine", () => {
   // Written in parts, so that this file does not find itself.
   const path = new RegExp(`(?<![\\w./-])/(?:${["work", "root", "home/\\w+", "tmp/wt"].join("|")})/`, "g");
