@@ -8,6 +8,7 @@ const PYTHON_PEER = join(ROOT, "test/peers/python");
 export const SERVERS: Readonly<Record<string, () => Promise<Server>>> = {
   "grpc-go": async () => startServer(program("linchpin-peer-go"), ["serve"]),
   grpcio: async () => startServer(python(), [join(PYTHON_PEER, "server.py")]),
+  "grpc-js": () => startServer(process.execPath, [join(ROOT, "build/test/tools/support/grpc-js-server.js")]),
 };
 
 /** Clients that run the cases against a target. */
