@@ -1,0 +1,217 @@
+// What clients read: messages, raw bodies, errors.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { RestBody } from "#src/core/rest.js";
+import { Code, Status, type StatusDetail } from "#src/core/status.js";
+import { badRequest, errorInfo, quotaFailure, retryInfo } from "#src/core/status-details.js";
+import type { PrintOptions } from "#src/transcoding/json-writer.js";
+import { registry } from "./support/library.js";
+import { encode, routerFor } from "./support/schema.js";
+
+function answer(target: string, bytes: Uint8Array, print: PrintOptions = {}, method = "GET"): RestBody {
+  const match = routerFor(registry, { print }).router.match(method, target);
+  assert.equal(match.kind, "match");
+  const body = match.decodeResponse(bytes);
+  if (body instanceof Status) assert.fail(body.message);
+  return body;
+}
+
+function json(target: string, bytes: Uint8Array, print?: PrintOptions): unknown {
+  const { contentType, body } = answer(target, bytes, print);
+  assert.equal(contentType, "application/json");
+  return JSON.parse(typeof body === "string" ? body : assert.fail());
+}
+
+const book = encode(registry, "test.v1.Book", {
+  title: "a",
+  pages: "9007199254740993",
+  genre: "NOVEL",
+  author: { displayName: "b" },
+});
+
+describe("an answer", () => {
+  it("is ProtoJSON: 64-bit integers as strings, names in lowerCamelCase, defaults left out", () => {
+    assert.deepEqual(json("/v1/things/1", book), {
+      title: "a",
+      pages: "9007199254740993",
+      genre: "NOVEL",
+      author: { displayName: "b" },
+    });
+  });
+
+  it("prints defaults, proto names and enum numbers where asked to", () => {
+    assert.deepEqual(
+      json("/v1/things/1", book, { emitDefaults: true, protoNames: true, enumsAsNumbers: true }),
+      {
+        name: "",
+        title: "a",
+        author: { name: "", display_name: "b", pupils: [] },
+        tags: [],
+        pages: "9007199254740993",
+        labels: {},
+        genre: 1,
+      },
+    );
+  });
+
+  const page = encode(registry, "test.v1.Page", {
+    books: [{ title: "a" }],
+    first: { title: "a" },
+    total: "12",
+    note: "",
+    labels: { x: "y" },
+  });
+  const fields: [target: string, value: unknown, whenEmpty: unknown][] = [
+    ["/v1/page", [{ title: "a" }], []],
+    ["/v1/page/first", { title: "a" }, null],
+    ["/v1/page/total", "12", "0"],
+    ["/v1/page/note", "", null],
+    ["/v1/page/labels", { x: "y" }, {}],
+  ];
+  for (const [target, value, whenEmpty] of fields) {
+    it(`can be one field of the message: ${target}`, () => {
+      assert.deepEqual(json(target, page), value);
+      assert.deepEqual(json(target, page, { protoNames: true }), value);
+      assert.deepEqual(json(target, new Uint8Array(0)), whenEmpty);
+    });
+  }
+
+  it("is the bytes of an HttpBody as they are", () => {
+    const body = encode(registry, "google.api.HttpBody", { contentType: "image/png; x=y", data: "AP8=" });
+    const raw = answer("/v1/files/a", body);
+    assert.equal(raw.contentType, "image/png; x=y");
+    assert.deepEqual(Buffer.from(raw.body), Buffer.from([0, 255]));
+    const inField = encode(registry, "test.v1.Page", { raw: { contentType: "text/csv", data: "YQ==" } });
+    assert.deepEqual(answer("/v1/page/raw", inField).contentType, "text/csv");
+  });
+
+  for (const contentType of ["", "text/html\r\nset-cookie: a=b", "é", " text/plain"]) {
+    it(`says application/octet-stream for an HttpBody of type ${JSON.stringify(contentType)}`, () => {
+      const body = encode(registry, "google.api.HttpBody", { contentType, data: "AA==" });
+      assert.equal(answer("/v1/files/a", body).contentType, "application/octet-stream");
+    });
+  }
+
+  it("prints an Any of an unknown type as base64, however deep, and the rest as ever", () => {
+    const author = (any: unknown) => ({ "@type": "type.googleapis.com/test.v1.All", text: "t", any });
+    const known = { "@type": "type.googleapis.com/google.protobuf.StringValue", value: "s" };
+    const bytes = Buffer.from(encode(registry, "test.v1.All", { any: author(known) }));
+    // The inner type's name is overwritten in place by one of the same length that nobody knows.
+    const at = bytes.indexOf("google.protobuf.StringValue");
+    bytes.write("google.protobuf.StrangeOne!".slice(0, 27), at);
+    const match = routerFor(
+      registry,
+      {},
+      { rules: [{ selector: "test.v1.Test.GetAny", rule: { get: "/any" } }] },
+    );
+    assert.ok(match);
+    const writer = routerFor(registry).router;
+    const detail: StatusDetail = { typeUrl: "type.googleapis.com/test.v1.All", value: bytes };
+    assert.deepEqual(
+      JSON.parse(writer.renderStatus(new Status(Code.ABORTED, "", { details: [detail] }))).details,
+      [
+        {
+          "@type": "type.googleapis.com/test.v1.All",
+          any: {
+            "@type": "type.googleapis.com/test.v1.All",
+            text: "t",
+            any: { "@type": "type.googleapis.com/google.protobuf.StrangeOne!", value: "CgFz" },
+          },
+        },
+      ],
+    );
+  });
+
+  it("that does not fit the schema is an INTERNAL error without details of it", () => {
+    const match = routerFor(registry).router.match("GET", "/v1/things/1");
+    assert.equal(match.kind, "match");
+    const status = match.decodeResponse(Buffer.from([0x0a, 0xff]));
+    assert.ok(status instanceof Status);
+    assert.equal(status.code, Code.INTERNAL);
+    assert.match(status.message, /test.v1.Book/);
+  });
+});
+
+describe("an error", () => {
+  const { router } = routerFor(registry);
+  const render = (details: StatusDetail[]) =>
+    JSON.parse(router.renderStatus(new Status(Code.NOT_FOUND, "no\n“book”", { details })));
+  const typed = (name: string) => `type.googleapis.com/google.rpc.${name}`;
+
+  it("is a google.rpc.Status", () => {
+    assert.deepEqual(render([]), { code: 5, message: "no\n“book”", details: [] });
+  });
+
+  const details: [what: string, detail: StatusDetail, json: unknown][] = [
+    [
+      "the hub's BadRequest",
+      badRequest([
+        { field: "a.b", description: "wrong" },
+        { field: "", description: "x" },
+      ]),
+      {
+        "@type": typed("BadRequest"),
+        fieldViolations: [{ field: "a.b", description: "wrong" }, { description: "x" }],
+      },
+    ],
+    [
+      "the hub's ErrorInfo",
+      errorInfo("R", "d", { k: "v", l: "" }),
+      { "@type": typed("ErrorInfo"), reason: "R", domain: "d", metadata: { k: "v", l: "" } },
+    ],
+    ["the hub's RetryInfo", retryInfo(1500.2), { "@type": typed("RetryInfo"), retryDelay: "1.501s" }],
+    ["a RetryInfo of nothing", retryInfo(0), { "@type": typed("RetryInfo"), retryDelay: "0s" }],
+    [
+      "the hub's QuotaFailure",
+      quotaFailure([{ subject: "s", description: "d" }]),
+      { "@type": typed("QuotaFailure"), violations: [{ subject: "s", description: "d" }] },
+    ],
+    [
+      "a service's own type",
+      {
+        typeUrl: "type.googleapis.com/test.v1.Author",
+        value: encode(registry, "test.v1.Author", { displayName: "a" }),
+      },
+      { "@type": "type.googleapis.com/test.v1.Author", displayName: "a" },
+    ],
+    [
+      "a well-known type",
+      { typeUrl: "type.googleapis.com/google.protobuf.StringValue", value: Buffer.from([0x0a, 1, 0x61]) },
+      { "@type": "type.googleapis.com/google.protobuf.StringValue", value: "a" },
+    ],
+    [
+      "an unknown type",
+      { typeUrl: "type.googleapis.com/no.Such", value: Buffer.from([1, 2, 255]) },
+      { "@type": "type.googleapis.com/no.Such", value: "AQL/" },
+    ],
+    [
+      "bytes that are no message of the type",
+      { typeUrl: typed("BadRequest"), value: Buffer.from([0x0a, 0xff]) },
+      { "@type": typed("BadRequest"), value: "Cv8=" },
+    ],
+    ["no type at all", { typeUrl: "", value: Buffer.from([1]) }, { "@type": "", value: "AQ==" }],
+    [
+      "a Help",
+      { typeUrl: typed("Help"), value: Buffer.from("0a060a0161120162".replace("06", "06"), "hex") },
+      { "@type": typed("Help"), links: [{ description: "a", url: "b" }] },
+    ],
+    [
+      "a LocalizedMessage",
+      { typeUrl: typed("LocalizedMessage"), value: Buffer.from("0a02656e120161", "hex") },
+      { "@type": typed("LocalizedMessage"), locale: "en", message: "a" },
+    ],
+    [
+      "a DebugInfo",
+      { typeUrl: typed("DebugInfo"), value: Buffer.from("0a01610a0162120163", "hex") },
+      { "@type": typed("DebugInfo"), stackEntries: ["a", "b"], detail: "c" },
+    ],
+    [
+      "a ResourceInfo",
+      { typeUrl: typed("ResourceInfo"), value: Buffer.from("0a01611201621a0163220164", "hex") },
+      { "@type": typed("ResourceInfo"), resourceType: "a", resourceName: "b", owner: "c", description: "d" },
+    ],
+  ];
+  for (const [what, detail, expected] of details) {
+    it(`prints ${what}`, () => assert.deepEqual(render([detail]).details, [expected]));
+  }
+});

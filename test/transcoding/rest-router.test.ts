@@ -1,0 +1,284 @@
+// Rules and their errors, and which route answers.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { RestMiss } from "#src/core/rest.js";
+import { httpRuleFromJson, readHttpRule } from "#src/transcoding/http-rule.js";
+import type { BuiltRestRouter } from "#src/transcoding/rest-router.js";
+import { registry } from "./support/library.js";
+import { compileProtos, methodsOf, routerFor } from "./support/schema.js";
+
+function answer(built: BuiltRestRouter, request: string): string {
+  const space = request.indexOf(" ");
+  const match = built.router.match(request.slice(0, space), request.slice(space + 1));
+  return match.kind === "match"
+    ? `${match.method.name} ${match.route}`
+    : `${match.status.http} ${match.allow.join(" ")}`.trim();
+}
+
+function miss(built: BuiltRestRouter, method: string, target: string): RestMiss {
+  const match = built.router.match(method, target);
+  if (match.kind === "match") assert.fail(match.route);
+  return match;
+}
+
+describe("HTTP rules", () => {
+  it("are read from the options of a method, additional bindings and custom methods too", () => {
+    const books = methodsOf(registry).find((m) => m.name === "Books")?.descriptor ?? assert.fail();
+    const rule = readHttpRule(books);
+    assert.equal(rule?.httpMethod, "GET");
+    assert.equal(rule.template, "/v1/page");
+    assert.equal(rule.responseBody, "books");
+    assert.equal(rule.additionalBindings.length, 6);
+    assert.deepEqual(rule.additionalBindings.at(-1), {
+      httpMethod: "PURGE",
+      template: "/v1/page",
+      body: "",
+      responseBody: "",
+      additionalBindings: [],
+    });
+    const plain = methodsOf(registry).find((m) => m.name === "Plain")?.descriptor ?? assert.fail();
+    assert.equal(readHttpRule(plain), undefined);
+  });
+
+  it("are read from config in both spellings", () => {
+    const full = { httpMethod: "POST", template: "/a", body: "*", responseBody: "x", additionalBindings: [] };
+    assert.deepEqual(httpRuleFromJson({ post: "/a", body: "*", response_body: "x" }), full);
+    assert.deepEqual(httpRuleFromJson({ selector: "s", post: "/a", body: "*", responseBody: "x" }), full);
+    const nested = httpRuleFromJson({
+      get: "/a",
+      additionalBindings: [{ custom: { kind: "*", path: "/b" } }],
+    });
+    assert.ok(typeof nested === "object");
+    assert.equal(nested.additionalBindings[0]?.httpMethod, "*");
+  });
+
+  const badJson: [rule: unknown, says: RegExp][] = [
+    ["/v1/a", /mapping/],
+    [[], /mapping/],
+    [{ gte: "/a" }, /unknown key 'gte'/],
+    [{ get: 1 }, /'get' is a path template/],
+    [{ get: "/a", post: "/b" }, /two patterns/],
+    [{ custom: "x" }, /'custom' has a kind/],
+    [{ get: "/a", body: 1 }, /'body' is the name/],
+    [{ get: "/a", additional_bindings: {} }, /list of rules/],
+    [{ get: "/a", additional_bindings: [{ x: 1 }] }, /unknown key 'x'/],
+  ];
+  for (const [rule, says] of badJson) {
+    it(`in config are refused: ${JSON.stringify(rule)}`, () => {
+      const result = httpRuleFromJson(rule);
+      assert.ok(typeof result === "string");
+      assert.match(result, says);
+    });
+  }
+
+  const problems: [rule: Record<string, unknown>, says: RegExp][] = [
+    [{}, /no pattern/],
+    [{ get: "v1/a" }, /Plain: column 1 of 'v1\/a': a path template begins with '\/'/],
+    [
+      { get: "/x/{nmae}" },
+      /column 5 of '\/x\/\{nmae\}': test.v1.NameRequest has no field 'nmae'; did you mean 'name'/,
+    ],
+    [{ get: "/x/{author}" }, /'author' is a message/],
+    [{ get: "/x/{author.pupils}" }, /'author.pupils' is repeated/],
+    [{ get: "/x/{author.pupils.name}" }, /repeated/],
+    [{ get: "/x/{name.x}" }, /'name' has no fields/],
+    [{ post: "/x", body: "nope" }, /body: test.v1.NameRequest has no field 'nope'/],
+    [{ post: "/x", body: "author.name" }, /a body is '\*' or a field of the request itself/],
+    [{ put: "/x/{page}", body: "page" }, /bound by the path and is the body too/],
+    [{ get: "/x", response_body: "nope" }, /response_body: test.v1.Book has no field 'nope'/],
+    [{ custom: { kind: "GE T", path: "/x" } }, /no HTTP method/],
+    [
+      { get: "/v1/things/{page}" },
+      /GET \/v1\/things\/\{page\} is the same route as GET \/v1\/things\/\{name\} of test.v1.Test.GetAny/,
+    ],
+    [
+      { get: "/x", additional_bindings: [{ get: "/y", additional_bindings: [{ get: "/z" }] }] },
+      /additional_bindings\[0\]: additional bindings nest one level deep/,
+    ],
+  ];
+  for (const [rule, says] of problems) {
+    it(`that do not fit are named: ${JSON.stringify(rule)}`, () => {
+      const built = routerFor(registry, {}, { rules: [{ selector: "test.v1.Test.Plain", rule }] });
+      assert.equal(built.problems.length, 1, built.problems.join("\n"));
+      assert.match(built.problems[0] ?? "", says);
+      assert.equal(answer(built, "GET /v1/things/a"), "GetAny /v1/things/{name}");
+    });
+  }
+
+  it("leave the method's other bindings working", () => {
+    const rule = { get: "/x/{nope}", additional_bindings: [{ get: "/y/{name}" }] };
+    const built = routerFor(registry, {}, { rules: [{ selector: "test.v1.Test.Plain", rule }] });
+    assert.equal(answer(built, "GET /y/a"), "Plain /y/{name}");
+    assert.equal(answer(built, "GET /x/a"), "404");
+  });
+
+  it("of the config replace the method's own, and the last one wins", () => {
+    const rules = [
+      { selector: "test.v1.Test.GetAny", rule: { get: "/one/{name}" } },
+      { selector: "test.v1.Test.GetAny", rule: { get: "/two/{name}" } },
+      { selector: "test.v1.Test.Nope", rule: { get: "/three" } },
+    ];
+    const built = routerFor(registry, {}, { rules });
+    assert.deepEqual(built.problems, ["http.rules, test.v1.Test.Nope: no such method is known"]);
+    assert.equal(answer(built, "GET /two/a"), "GetAny /two/{name}");
+    assert.equal(answer(built, "GET /one/a"), "404");
+    assert.equal(answer(built, "GET /v1/things/a"), "404");
+    assert.deepEqual(
+      built.bindings.filter((b) => b.method === "test.v1.Test/GetAny"),
+      [
+        { verb: "GET", path: "/two/{name}", method: "test.v1.Test/GetAny", source: "config" },
+        { verb: "POST", path: "/test.v1.Test/GetAny", method: "test.v1.Test/GetAny", source: "auto" },
+      ],
+    );
+  });
+});
+
+describe("routes", () => {
+  const built = routerFor(registry);
+  const cases: [request: string, answer: string][] = [
+    ["GET /v1/page", "Books /v1/page"],
+    ["HEAD /v1/page", "Books /v1/page"],
+    ["PURGE /v1/page", "Books /v1/page"],
+    ["POST /v1/page", "405 GET HEAD PURGE"],
+    ["OPTIONS /v1/page", "405 GET HEAD PURGE"],
+    ["GET /v1/page?x=/y:z", "Books /v1/page"],
+    ["GET /v1/nowhere", "404"],
+    ["GET /v1/page/%zz", "400"],
+    ["POST /test.v1.Test/Plain", "Plain /test.v1.Test/Plain"],
+    ["POST /test.v1.Test/GetAny", "GetAny /test.v1.Test/GetAny"],
+    ["GET /test.v1.Test/Plain", "405 POST"],
+    ["GET v1/page", "404"],
+    ["OPTIONS *", "404"],
+  ];
+  for (const [request, expected] of cases) {
+    it(`${request}: ${expected}`, () => assert.equal(answer(built, request), expected));
+  }
+
+  it("auto-mapped give way to any explicit rule, a wildcard too", () => {
+    const rules = [{ selector: "test.v1.Test.Plain", rule: { post: "/{name=test.v1.Test/*}", body: "*" } }];
+    const wild = routerFor(registry, {}, { rules });
+    assert.equal(answer(wild, "POST /test.v1.Test/GetAny"), "Plain /{name=test.v1.Test/*}");
+  });
+
+  it("stand below a prefix", () => {
+    for (const prefix of ["/api", "api/", "/api/"]) {
+      const prefixed = routerFor(registry, {}, { prefix });
+      assert.equal(answer(prefixed, "GET /api/v1/page"), "Books /api/v1/page");
+      assert.equal(answer(prefixed, "POST /api/test.v1.Test/Plain"), "Plain /api/test.v1.Test/Plain");
+      for (const path of ["/v1/page", "/apix/v1/page", "/api", "/API/v1/page"]) {
+        assert.equal(answer(prefixed, `GET ${path}`), "404");
+      }
+      assert.equal(prefixed.bindings[0]?.path, "/api/v1/all");
+    }
+  });
+
+  it("hint at the nearest ones of a path that has none", () => {
+    assert.equal(miss(built, "GET", "/v1/pgae").hints()[0], "GET /v1/page");
+    assert.equal(miss(built, "GET", "/v1/thing/a").hints()[0], "GET /v1/things/{name}");
+    assert.equal(miss(built, "DELETE", "/v1/page").hints()[0], "GET /v1/page");
+    assert.deepEqual(miss(built, "GET", "/entirely/else/where").hints(), []);
+    assert.ok(miss(built, "GET", `/${"a/".repeat(5000)}`).hints().length === 0);
+    assert.doesNotMatch(miss(built, "GET", "/v1/pgae").status.message, /v1/);
+  });
+
+  it("carry reasons that programs read", () => {
+    const reason = (m: RestMiss) => JSON.parse(built.router.renderStatus(m.status)).details[0];
+    assert.deepEqual(reason(miss(built, "GET", "/v1/nowhere")), {
+      "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+      reason: "NO_ROUTE",
+      domain: "linchpin",
+    });
+    assert.deepEqual(reason(miss(built, "PUT", "/v1/page")).metadata, { allow: "GET, HEAD, PURGE" });
+  });
+});
+
+describe("explanations", () => {
+  const { explain } = routerFor(
+    registry,
+    {},
+    { rules: [{ selector: "test.v1.Test.Plain", rule: { get: "/v1/**" } }] },
+  );
+  const cases: [request: [string, string], lines: RegExp[]][] = [
+    [
+      ["GET", "/v1/things/a"],
+      [
+        /^GET \/v1\/things\/\{name\} answers: test.v1.Test\/GetAny \(by its google.api.http option\)$/,
+        /not GET \/v1\/\*\*: segment 2 is '\*\*' here and a literal there/,
+      ],
+    ],
+    [
+      ["GET", "/v1/things/a:b"],
+      [/answers/, /':b' belongs to the value/],
+    ],
+    [
+      ["GET", "/v1/things/a:read"],
+      [/\{name\}:read answers/, /not GET \/v1\/things\/\{name\}: the other one has the verb/],
+    ],
+    [
+      ["DELETE", "/v1/page"],
+      [/the path has no DELETE; it has GET, HEAD, PURGE \(405\)/, /not GET \/v1\/page: it takes GET/],
+    ],
+    [
+      ["GET", "/v2/page"],
+      [/no route matches this path \(404\)/, /near: GET \/v1\/page/],
+    ],
+    [["GET", "/v1/%"], [/percent-encoded/]],
+    [["GET", "/v1/else"], [/GET \/v1\/\*\* answers: test.v1.Test\/Plain \(by a rule in the config\)/]],
+  ];
+  for (const [[method, target], lines] of cases) {
+    it(`${method} ${target}`, () => {
+      const said = explain(method, target);
+      for (const line of lines)
+        assert.ok(
+          said.some((text) => line.test(text)),
+          `${line}\n${said.join("\n")}`,
+        );
+    });
+  }
+});
+
+describe("older and newer kinds of protos", () => {
+  const proto2 = compileProtos({
+    "old/v1/old.proto": `syntax = "proto2"; package old.v1; import "google/api/annotations.proto";
+      enum Closed { ONE = 1; TWO = 2; }
+      message Old { required string name = 1; optional int32 n = 2 [default = 7]; optional Closed closed = 3;
+        optional group Inner = 4 { optional string text = 1; } extensions 100 to 199; }
+      extend Old { optional string extra = 100; }
+      service OldService { rpc Get(Old) returns (Old) { option (google.api.http) = { get: "/old" additional_bindings { post: "/old" body: "*" } }; } }`,
+  });
+  const built = routerFor(proto2);
+  const send = (method: string, target: string, body = "") => {
+    const match = built.router.match(method, target);
+    if (match.kind === "miss") assert.fail(match.status.message);
+    const bytes = match.encodeRequest(Buffer.from(body), "application/json");
+    if (!(bytes instanceof Uint8Array)) return bytes.message;
+    const printed = match.decodeResponse(bytes);
+    return "body" in printed ? printed.body : printed.message;
+  };
+  const cases: [what: string, outcome: string | Uint8Array, expected: RegExp][] = [
+    ["a required field that is missing", send("GET", "/old"), /required field not set/],
+    ["a required field from the query", send("GET", "/old?name=a"), /^\{"name":"a"\}$/],
+    ["a default that is set", send("GET", "/old?name=a&n=7"), /^\{"name":"a","n":7\}$/],
+    ["a value of a closed enum", send("GET", "/old?name=a&closed=2"), /"closed":"TWO"/],
+    [
+      "no value of a closed enum",
+      send("GET", "/old?name=a&closed=3"),
+      /expected one of ONE, TWO, or its number, got 3/,
+    ],
+    ["a group", send("POST", "/old", '{"name":"a","inner":{"text":"b"}}'), /"inner":\{"text":"b"\}/],
+    ["an extension", send("POST", "/old", '{"name":"a","[old.v1.extra]":"b"}'), /"\[old.v1.extra\]":"b"/],
+    [
+      "an extension that is none",
+      send("POST", "/old", '{"name":"a","[old.v1.nope]":"b"}'),
+      /\$\["\[old.v1.nope\]"\]: /,
+    ],
+    [
+      "a wrong type in an extension",
+      send("POST", "/old", '{"name":"a","[old.v1.extra]":1}'),
+      /expected a string, got 1/,
+    ],
+  ];
+  for (const [what, outcome, expected] of cases) {
+    it(`proto2: ${what}`, () => assert.match(String(outcome), expected));
+  }
+});
