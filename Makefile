@@ -25,13 +25,17 @@ run: build ## serve the sample services on 127.0.0.1:8080, admin on 127.0.0.1:99
 	@exec node dist/main.js demo
 
 generate: install ## make generated/ anew from proto/
+	rm -rf generated/*/
 	$(BIN)/buf lint
 	$(BIN)/buf generate
-	$(BIN)/buf build -o generated/image.binpb
+	$(BIN)/buf build --as-file-descriptor-set $(foreach d,$(wildcard proto/*),--path $(d)) \
+	  --path node_modules/google-proto-files/google/rpc/error_details.proto \
+	  --path node_modules/grpc-health-check/proto/health -o generated/image.binpb
 
 lint: install ## check format and style
 	$(BIN)/biome check --error-on-warnings .
-	$(if $(wildcard buf.yaml),$(BIN)/buf lint)
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code proto
 
 # Everything compiled; what lost its source goes first, so that no deleted test runs.
 compiled: install

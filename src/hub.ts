@@ -121,7 +121,10 @@ class Hub implements RunningHub, Gateway {
           }
         : undefined,
     );
-    this.ownCluster = new Cluster({ name: HUB, endpoints: [{ address: "in-memory", dial: () => this.own.dial() }] });
+    this.ownCluster = new Cluster({
+      name: HUB,
+      endpoints: [{ address: "in-memory", dial: () => this.own.dial() }],
+    });
     this.learned = config.upstreams.map(
       (upstream) =>
         new LearnedUpstream(upstream, {
@@ -195,7 +198,9 @@ class Hub implements RunningHub, Gateway {
   }
 
   private descriptors(): DescriptorIndex {
-    this.index ??= new DescriptorIndex(new Map([...filesOf(this.own.services), ...this.assembly.schema.files]));
+    this.index ??= new DescriptorIndex(
+      new Map([...filesOf(this.own.services), ...this.assembly.schema.files]),
+    );
     return this.index;
   }
 

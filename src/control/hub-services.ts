@@ -16,7 +16,10 @@ export interface HubServices {
 }
 
 /** @param reflection undefined: the hub does not reflect. */
-export function hubServices(health: () => readonly string[], reflection: DescriptorSource | undefined): HubServices {
+export function hubServices(
+  health: () => readonly string[],
+  reflection: DescriptorSource | undefined,
+): HubServices {
   const server = new Server({ "grpc.max_receive_message_length": 4 * 1024 * 1024 });
   const services = [HEALTH_SERVICE];
   const running = addHealth(server, health);

@@ -42,7 +42,9 @@ export function assemble(
   const schema = mergeSchemas(
     upstreams.flatMap((u) => (u.schema === undefined ? [] : [{ upstream: u.config.name, schema: u.schema }])),
   );
-  const problems = upstreams.flatMap((u) => (u.problem === undefined ? [] : [`upstream "${u.config.name}": ${u.problem}`]));
+  const problems = upstreams.flatMap((u) =>
+    u.problem === undefined ? [] : [`upstream "${u.config.name}": ${u.problem}`],
+  );
   const warnings = [...schema.warnings];
   const taken = new Map<string, string>();
   const table = new RouteTable(
@@ -50,7 +52,9 @@ export function assemble(
     interceptors,
     { problem: problems.length > 0 ? problems.join("; ") : undefined },
     ({ service, upstream }, winner) => {
-      warnings.push(`service ${service} of upstream "${upstream}" is hidden: upstream "${winner}" has it too`);
+      warnings.push(
+        `service ${service} of upstream "${upstream}" is hidden: upstream "${winner}" has it too`,
+      );
     },
   );
   const visible = routes.filter(({ service, upstream }) => {

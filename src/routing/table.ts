@@ -43,11 +43,16 @@ export class RouteTable {
         continue;
       }
       owners.set(route.service, route.upstream);
-      for (const method of route.methods) this.methods.set(method.path, plan(method, interceptors, route.handler));
+      for (const method of route.methods)
+        this.methods.set(method.path, plan(method, interceptors, route.handler));
       // A method that the schema does not have can still be on a newer instance of the service: it passes through.
       this.services.set(route.service, plan(other(route.service), interceptors, route.handler));
     }
-    this.unknown = plan(other(""), interceptors, refuse((call) => unknownService(call.path, unknown)));
+    this.unknown = plan(
+      other(""),
+      interceptors,
+      refuse((call) => unknownService(call.path, unknown)),
+    );
   }
 
   /** The plan for `/package.Service/Method`. */
@@ -62,13 +67,23 @@ export class RouteTable {
 }
 
 function other(service: string): Method {
-  return { service, name: OTHER, path: `/${service}/${OTHER}`, kind: "unknown", idempotent: false, descriptor: undefined };
+  return {
+    service,
+    name: OTHER,
+    path: `/${service}/${OTHER}`,
+    kind: "unknown",
+    idempotent: false,
+    descriptor: undefined,
+  };
 }
 
 function unknownService(path: string, unknown: Unknown): Status {
   const match = /^\/([^/]+)\/[^/]+$/.exec(path);
   if (match === null) {
-    return new Status(Code.UNIMPLEMENTED, `"${path.slice(0, 100)}" is no gRPC path: it has the form /package.Service/Method`);
+    return new Status(
+      Code.UNIMPLEMENTED,
+      `"${path.slice(0, 100)}" is no gRPC path: it has the form /package.Service/Method`,
+    );
   }
   const name = (match[1] ?? "").slice(0, 100);
   if (unknown.problem !== undefined) {

@@ -10,8 +10,8 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { addHealth, HEALTH_SERVICE, type Health } from "../control/health.js";
-import { addReflection, REFLECTION_SERVICES } from "../control/reflection.js";
 import { imageIndex } from "../control/image.js";
+import { addReflection, REFLECTION_SERVICES } from "../control/reflection.js";
 
 export interface ServeOptions {
   /** Default: 127.0.0.1. */
