@@ -1,6 +1,7 @@
 // An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Field, field } from "../core/headers.js";
+import { peerAddress } from "./peer.js";
 import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
 
 const NO_BYTES = Buffer.alloc(0);
@@ -20,13 +21,12 @@ export class Http1Exchange implements Exchange {
     this.request = request;
     this.response = response;
     this.handler = handler;
-    const { remoteAddress, remotePort } = request.socket;
     this.head = {
       method: request.method ?? "GET",
       target: request.url ?? "/",
       authority: request.headers.host ?? "",
       fields: fieldsOf(request.rawHeaders),
-      peerAddress: remoteAddress === undefined ? "unknown" : `${remoteAddress}:${remotePort ?? 0}`,
+      peerAddress: peerAddress(request.socket),
       ended: !hasBody(request),
     };
   }

@@ -11,6 +11,7 @@ import type { ExchangeHandler } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
+import { peerAddress } from "./peer.js";
 import { openRest } from "./rest.js";
 
 export interface ListenerOptions {
@@ -108,7 +109,7 @@ export class Listener {
   }
 
   private serveHttp2(socket: Socket): void {
-    const peer: Peer = { address: addressOf(socket), protocol: "grpc" };
+    const peer: Peer = { address: peerAddress(socket), protocol: "grpc" };
     const connection: Connection = new Connection(
       socket,
       { role: "server", maxConcurrentStreams: this.options.maxConcurrentStreams },
@@ -176,9 +177,4 @@ export class Listener {
     this.http1.close();
     await closed;
   }
-}
-
-function addressOf(socket: Socket): string {
-  const { remoteAddress, remotePort } = socket;
-  return remoteAddress === undefined ? "unknown" : `${remoteAddress}:${remotePort ?? 0}`;
 }

@@ -6,10 +6,11 @@ import type { Gateway, Snapshot } from "../core/gateway.js";
 import { type Field, field, Headers } from "../core/headers.js";
 import { frameMessage, MessageSplitter } from "../core/messages.js";
 import { run } from "../core/pipeline.js";
-import type { RestMatch } from "../core/rest.js";
+import type { RestMatch, RestMiss } from "../core/rest.js";
 import { type Abort, deferred, type Sink, type Source } from "../core/sink.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
+import { isLoopback } from "./peer.js";
 import { metadataFromRequest, responseFields, trailerFields } from "./rest-headers.js";
 
 /** Printed output that may wait for a slow client before the service is held back. */
@@ -24,10 +25,19 @@ export function openRest(gateway: Gateway, exchange: Exchange): void {
   exchange.handler = answer;
   const match = snapshot.rest.match(method, target);
   if (match.kind === "miss") {
-    answer.refuse(match.status, match.allow.length > 0 ? [field("allow", match.allow.join(", "))] : []);
+    const allow = match.allow.length > 0 ? [field("allow", match.allow.join(", "))] : [];
+    answer.refuse(isLoopback(exchange.head.peerAddress) ? withHints(match) : match.status, allow);
     return;
   }
   answer.begin(match);
+}
+
+/** Which routes there are is told to those who could read the config as well. */
+function withHints(miss: RestMiss): Status {
+  const { code, message, details, http } = miss.status;
+  const hints = miss.hints();
+  if (hints.length === 0) return miss.status;
+  return new Status(code, `${message}; the nearest are: ${hints.join(", ")}`, { details, http });
 }
 
 class RestExchange implements ExchangeHandler, Sink, Source {
@@ -159,11 +169,11 @@ class RestExchange implements ExchangeHandler, Sink, Source {
 
   headers(headers: Headers, end: boolean): void {
     if (this.ended) return;
+    this.metadata = headers;
     if (end) {
-      this.finish(headers);
+      this.finish(headers, []);
       return;
     }
-    this.metadata = headers;
     this.splitter = new MessageSplitter(this.gateway.maxMessageBytes, headers.get("grpc-encoding"));
   }
 
@@ -204,18 +214,18 @@ class RestExchange implements ExchangeHandler, Sink, Source {
   }
 
   trailers(headers: Headers): void {
-    if (!this.ended) this.finish(headers);
+    if (!this.ended) this.finish(headers, trailerFields(headers, "grpc-trailer-"));
   }
 
   abort(cause: Abort): void {
     if (!this.ended) this.answerStatus(cause.status, []);
   }
 
-  /** The service's answer is complete. */
-  private finish(trailers: Headers): void {
+  /** The service's answer is complete. `fields` are its trailing metadata as header fields. */
+  private finish(trailers: Headers, fields: readonly Field[]): void {
     const status = statusFromTrailers(trailers);
     if (status.code !== Code.OK) {
-      this.answerStatus(status, trailerFields(trailers, "grpc-trailer-"));
+      this.answerStatus(status, fields);
       return;
     }
     if (this.splitter?.atBoundary === false) {
@@ -234,18 +244,17 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       this.answerStatus(new Status(Code.INTERNAL, "the service ended a unary call without a message"), []);
       return;
     }
-    this.answerUnary(this.message, trailers);
+    this.answerUnary(this.message, fields);
   }
 
-  private answerUnary(message: Buffer, trailers: Headers): void {
+  private answerUnary(message: Buffer, trailers: readonly Field[]): void {
     const printed = this.match?.decodeResponse(message);
     if (printed === undefined) return;
     if (printed instanceof Status) {
       this.answerStatus(printed, []);
       return;
     }
-    const fields = responseFields(this.metadata);
-    fields.push(...trailerFields(trailers, "grpc-trailer-"));
+    const fields = [...responseFields(this.metadata), ...trailers];
     this.answerBody(200, printed.contentType, Buffer.from(printed.body), fields);
   }
 
