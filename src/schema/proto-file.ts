@@ -56,7 +56,15 @@ export interface ProtoFile {
 export function parseProtoFile(pb: Protobufjs, name: string, source: string): ProtoFile {
   // A root of its own for each file: what is in it is the file's, and names resolve later, among all files.
   const parsed = pb.parse(source, new pb.Root(), { keepCase: true, alternateCommentMode: true });
-  return new Converter(pb).file(name, parsed);
+  const file = new Converter(pb).file(name, parsed);
+  file.proto.publicDependency = publicImports(source, file.proto.dependency);
+  return file;
+}
+
+// protobufjs forgets which imports are public; clients of the hub's reflection need to know to link the file.
+function publicImports(source: string, dependency: readonly string[]): number[] {
+  const names = [...source.matchAll(/^\s*import\s+public\s+(["'])(.*?)\1/gm)].map((match) => match[2]);
+  return dependency.flatMap((file, index) => (names.includes(file) ? [index] : []));
 }
 
 const SCALARS = new Map<string, FieldDescriptorProto_Type>([
@@ -230,6 +238,7 @@ class Converter {
     const rule: unknown = field.rule;
     const proto = create(FieldDescriptorProtoSchema, {
       name: field.name,
+      jsonName: jsonNameOf(field.name),
       number: field.id,
       label:
         isMap || rule === "repeated" ? Label.REPEATED : rule === "required" ? Label.REQUIRED : Label.OPTIONAL,
@@ -242,7 +251,6 @@ class Converter {
       if (group instanceof this.#pb.Type && Reflect.get(group, "group") === true) proto.type = Type.GROUP;
     }
     if (field.extend !== undefined) proto.extendee = field.extend;
-    else proto.jsonName = jsonNameOf(field.name);
     if (isProto3Optional(field)) proto.proto3Optional = true;
 
     const written = optionsOf(field);

@@ -244,6 +244,18 @@ describe("a folder of .proto files", () => {
     );
   });
 
+  it("sees types through public imports, and keeps those public", async () => {
+    const dir = await folder({
+      "shelf/v1/book.proto": BOOK,
+      "all.proto": 'syntax = "proto3"; \n import public "shelf/v1/book.proto";',
+      "use.proto": `syntax = "proto3"; package use; import "all.proto";
+        service S { rpc Do(shelf.v1.Book) returns (shelf.v1.Book); }`,
+    });
+    const schema = await loadProtos([dir]);
+    assert.deepEqual(fileOf(schema, "all.proto").publicDependency, [0]);
+    assert.equal(schema.services[0]?.methods[0]?.input.typeName, "shelf.v1.Book");
+  });
+
   it("warns of an option that cannot be kept, and goes on", async () => {
     const dir = await folder({
       "a.proto": `syntax = "proto3"; message M { option (no.such) = 1; } service S { rpc Do(M) returns (M); }`,
