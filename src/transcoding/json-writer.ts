@@ -1,8 +1,9 @@
 // Protobuf message → JSON value. An Any whose type nobody knows prints its bytes, and breaks nothing else.
 import {
-  create,
+  createFileRegistry,
   type DescMessage,
   fromBinary,
+  fromJson,
   isMessage,
   type JsonValue,
   type Message,
@@ -11,7 +12,8 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { isReflectMessage, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { type Any, AnySchema, BytesValueSchema } from "@bufbuild/protobuf/wkt";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { type Any, AnySchema, BytesValueSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { layered, withBuiltinTypes } from "./builtin-types.js";
 
 export interface PrintOptions {
@@ -50,28 +52,29 @@ export class JsonWriter {
     const strange = new Set<string>();
     this.#collectStrange(reflect(desc, message), strange);
     this.#wrapStrange(reflect(desc, message), strange);
-    const registry = layered(this.#registry, (name) =>
-      strange.has(name) ? BytesValueSchema : this.#registry.getMessage(name),
-    );
+    const types = new Map([...strange].map((name) => [name, bytesType(name)]));
+    const registry = layered(this.#registry, (name) => types.get(name) ?? this.#registry.getMessage(name));
     return toJson(desc, message, { ...this.#options, registry });
   }
 
   #collectStrange(message: ReflectMessage, strange: Set<string>): void {
     for (const any of anysOf(message)) {
-      if (any.typeUrl === "") continue;
+      const name = typeNameOf(any);
+      if (name === "") continue;
       const content = this.#unpack(any);
-      if (content === undefined) strange.add(typeNameOf(any));
+      if (content === undefined) strange.add(name);
       else this.#collectStrange(content, strange);
     }
   }
 
-  /** Puts the bytes of strange ones into a BytesValue, whose JSON is base64; the registry then says that this is the type. */
+  /** The bytes of strange ones become the one field, `value`, of the type that the registry then says they have. */
   #wrapStrange(message: ReflectMessage, strange: ReadonlySet<string>): void {
     for (const any of anysOf(message)) {
-      if (any.typeUrl === "") continue;
-      const content = strange.has(typeNameOf(any)) ? undefined : this.#unpack(any);
+      const name = typeNameOf(any);
+      if (name === "") any.typeUrl = "";
+      const content = strange.has(name) ? undefined : this.#unpack(any);
       if (content === undefined) {
-        any.value = toBinary(BytesValueSchema, create(BytesValueSchema, { value: any.value }));
+        any.value = new BinaryWriter().uint32(10).bytes(any.value).finish();
       } else {
         this.#wrapStrange(content, strange);
         any.value = toBinary(content.desc, content.message);
@@ -89,6 +92,25 @@ export class JsonWriter {
       return undefined;
     }
   }
+}
+
+/** `message NAME { optional bytes value = 1; }`, the name in any form: a service may have put there what it likes. */
+function bytesType(name: string): DescMessage {
+  return { ...BYTES, typeName: name };
+}
+
+const BYTES = bytesTemplate();
+
+function bytesTemplate(): DescMessage {
+  const value = { name: "value", jsonName: "value", number: 1, label: "LABEL_OPTIONAL", type: "TYPE_BYTES" };
+  const message = {
+    name: "Bytes",
+    field: [{ ...value, proto3Optional: true, oneofIndex: 0 }],
+    oneofDecl: [{ name: "_value" }],
+  };
+  const file = { name: "linchpin/bytes.proto", syntax: "proto3", messageType: [message] };
+  const set = fromJson(FileDescriptorSetSchema, { file: [file] });
+  return createFileRegistry(set).getMessage("Bytes") ?? BytesValueSchema;
 }
 
 function typeNameOf(any: Any): string {

@@ -98,17 +98,11 @@ describe("an answer", () => {
     const bytes = Buffer.from(encode(registry, "test.v1.All", { any: author(known) }));
     // The inner type's name is overwritten in place by one of the same length that nobody knows.
     const at = bytes.indexOf("google.protobuf.StringValue");
-    bytes.write("google.protobuf.StrangeOne!".slice(0, 27), at);
-    const match = routerFor(
-      registry,
-      {},
-      { rules: [{ selector: "test.v1.Test.GetAny", rule: { get: "/any" } }] },
-    );
-    assert.ok(match);
-    const writer = routerFor(registry).router;
+    bytes.write("google.protobuf.StrangeOne!", at);
+    const { router } = routerFor(registry);
     const detail: StatusDetail = { typeUrl: "type.googleapis.com/test.v1.All", value: bytes };
     assert.deepEqual(
-      JSON.parse(writer.renderStatus(new Status(Code.ABORTED, "", { details: [detail] }))).details,
+      JSON.parse(router.renderStatus(new Status(Code.ABORTED, "", { details: [detail] }))).details,
       [
         {
           "@type": "type.googleapis.com/test.v1.All",
@@ -192,7 +186,7 @@ describe("an error", () => {
     ["no type at all", { typeUrl: "", value: Buffer.from([1]) }, { "@type": "", value: "AQ==" }],
     [
       "a Help",
-      { typeUrl: typed("Help"), value: Buffer.from("0a060a0161120162".replace("06", "06"), "hex") },
+      { typeUrl: typed("Help"), value: Buffer.from("0a060a0161120162", "hex") },
       { "@type": typed("Help"), links: [{ description: "a", url: "b" }] },
     ],
     [
