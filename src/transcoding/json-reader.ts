@@ -6,6 +6,7 @@ import {
   type DescField,
   type DescMessage,
   fromJson,
+  type JsonReadOptions,
   type JsonValue,
   type Message,
   mergeFromJson,
@@ -33,17 +34,23 @@ const RECURSION_LIMIT = 3 * MAX_JSON_DEPTH;
 export class JsonReader {
   readonly #registry: Registry;
   readonly #unknownFields: UnknownFields;
+  readonly #options: Partial<JsonReadOptions>;
 
   constructor(registry: Registry, unknownFields: UnknownFields = "reject") {
     this.#registry = registry;
     this.#unknownFields = unknownFields;
+    this.#options = {
+      registry,
+      ignoreUnknownFields: unknownFields === "ignore",
+      recursionLimit: RECURSION_LIMIT,
+    };
   }
 
   /** Reads a message. `json` is used up. */
   read(desc: DescMessage, json: Json): { readonly message: Message } | Misfit {
     return this.#attempt((walk) => {
       const value = plain(walk.message(desc, json));
-      return { message: fromJson(desc, value, this.#options()) };
+      return { message: fromJson(desc, value, this.#options) };
     });
   }
 
@@ -53,17 +60,9 @@ export class JsonReader {
       // "Unset": nothing to merge.
       if (json === null && !keepsNull(field)) return undefined;
       const value: JsonObject = { [field.jsonName]: walk.field(field, json) };
-      mergeFromJson(desc, target, plain(value), this.#options());
+      mergeFromJson(desc, target, plain(value), this.#options);
       return undefined;
     });
-  }
-
-  #options() {
-    return {
-      registry: this.#registry,
-      ignoreUnknownFields: this.#unknownFields === "ignore",
-      recursionLimit: RECURSION_LIMIT,
-    };
   }
 
   #attempt<T>(read: (walk: Walk) => T): T | Misfit {

@@ -6,6 +6,7 @@ import {
   fromJson,
   isMessage,
   type JsonValue,
+  type JsonWriteOptions,
   type Message,
   type Registry,
   toBinary,
@@ -27,7 +28,7 @@ export interface PrintOptions {
 
 export class JsonWriter {
   readonly #registry: Registry;
-  readonly #options: { alwaysEmitImplicit: boolean; useProtoFieldName: boolean; enumAsInteger: boolean };
+  readonly #options: JsonWriteOptions;
 
   constructor(registry: Registry, options: PrintOptions = {}) {
     this.#registry = withBuiltinTypes(registry);
@@ -35,13 +36,14 @@ export class JsonWriter {
       alwaysEmitImplicit: options.emitDefaults ?? false,
       useProtoFieldName: options.protoNames ?? false,
       enumAsInteger: options.enumsAsNumbers ?? false,
+      registry: this.#registry,
     };
   }
 
   /** The message as JSON; throws what the library throws for values that ProtoJSON cannot say (a year 10000, …). */
   write(desc: DescMessage, message: Message): JsonValue {
     try {
-      return toJson(desc, message, { ...this.#options, registry: this.#registry });
+      return toJson(desc, message, this.#options);
     } catch {
       return this.#writeAround(desc, message);
     }
