@@ -2,7 +2,7 @@
 // Nearly every deadline is cancelled, not reached, so adding and removing must cost next to nothing.
 import type { Clock, Timer } from "./clock.js";
 
-/** Width of a slot. A deadline fires at most this much late, never early. */
+/** Width of a slot. A deadline fires at most this much late (and the timer's millisecond), never early. */
 const SLOT_MS = 4;
 /** One turn of the wheel is 4096 × 4 ms = 16.4 s: longer than the default deadline, so most entries are seen once. */
 const SLOTS = 4096;
@@ -84,10 +84,13 @@ export class TimerWheel {
 
   /** Fires what is due in one slot; entries of a later turn of the wheel stay. */
   private fire(slot: number, now: number): void {
+    let e = this.slots[slot];
+    if (e === undefined) return;
     const due: Timed[] = [];
-    for (let e = this.slots[slot]; e !== undefined; e = e.timerNext) if (e.expiresAt <= now) due.push(e);
+    for (; e !== undefined; e = e.timerNext) if (e.expiresAt <= now) due.push(e);
     for (const entry of due) {
-      if (entry.timerSlot < 0) continue; // cancelled by one that fired before it
+      // Cancelled, or put off, by one that fired before it.
+      if (entry.timerSlot < 0 || entry.expiresAt > now) continue;
       this.cancel(entry);
       entry.onExpired();
     }
