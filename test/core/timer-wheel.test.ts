@@ -16,7 +16,7 @@ class Entry implements Timed {
   firedAt: number[] = [];
   /** When it can fire at the soonest. */
   due = 0;
-  then: () => void = () => {};
+  whenFired: () => void = () => {};
   private readonly clock: FakeClock;
 
   constructor(clock: FakeClock, expiresAt: number) {
@@ -26,7 +26,7 @@ class Entry implements Timed {
 
   onExpired(): void {
     this.firedAt.push(this.clock.now());
-    this.then();
+    this.whenFired();
   }
 }
 
@@ -108,8 +108,8 @@ describe("the timer wheel", () => {
     const { clock, wheel, at } = setup();
     const a = at(50);
     const b = at(50);
-    a.then = () => wheel.cancel(b);
-    b.then = () => wheel.cancel(a);
+    a.whenFired = () => wheel.cancel(b);
+    b.whenFired = () => wheel.cancel(a);
     clock.advance(100);
     assert.equal(a.firedAt.length + b.firedAt.length, 1);
     assert.equal(wheel.size, 0);
@@ -120,7 +120,7 @@ describe("the timer wheel", () => {
     const entries = [at(50), at(50)];
     for (const [i, entry] of entries.entries()) {
       const other = entries[1 - i];
-      entry.then = () => {
+      entry.whenFired = () => {
         if (other === undefined || other.timerSlot < 0) return;
         wheel.cancel(other);
         other.expiresAt = 500;
@@ -136,7 +136,7 @@ describe("the timer wheel", () => {
   it("lets one that fires add another, due at once or later", () => {
     const { clock, wheel, at } = setup();
     const added: Entry[] = [];
-    at(50).then = () => added.push(at(clock.now()), at(clock.now() + 7));
+    at(50).whenFired = () => added.push(at(clock.now()), at(clock.now() + 7));
     clock.advance(100);
     assert.equal(added.length, 2);
     for (const entry of added) assertInTime(entry);
@@ -187,7 +187,7 @@ describe("the timer wheel", () => {
           const live: Entry[] = [];
           const check = (entry: Entry, addedAt: number): void => {
             const due = Math.max(entry.expiresAt, addedAt);
-            entry.then = () => {
+            entry.whenFired = () => {
               const late = clock.now() - due;
               assert.ok(clock.now() >= entry.expiresAt && late <= LATE_MS, `${late} ms late`);
               live.splice(live.indexOf(entry), 1);
