@@ -1,8 +1,7 @@
-// What `routes`, `descriptors` and `demo` are given besides a running hub; run.ts hands it to them.
+// What `routes` and `descriptors` ask of the hub without serving; run.ts hands it to them.
 import type { Config } from "../config/config.js";
 import { UserError } from "../core/user-error.js";
 import { inspect as inspectHub, type Log, type RouteRow } from "../hub.js";
-import type { RunningDemo } from "./demo.js";
 
 export interface Inspection {
   readonly routes: readonly RouteRow[];
@@ -34,5 +33,3 @@ export const learn: Learn = async (config) => {
   const files = [...schema.registry.files].flatMap((file) => schema.files.get(`${file.name}.proto`) ?? []);
   return { files, services: schema.services.map((service) => service.typeName) };
 };
-
-export const startDemo = async (): Promise<RunningDemo> => (await import("../samples/demo.js")).startDemo();

@@ -11,7 +11,7 @@ import type { Io } from "./io.js";
 import type { Inspect } from "./learning.js";
 import { createLog } from "./log.js";
 
-/** Exit code 1 where an upstream could not be learned: the table is not complete then. */
+/** Exit code 1 where nothing could be learned; what is missing of a table is told on standard error. */
 export async function run(args: readonly string[], io: Io, inspect: Inspect): Promise<number> {
   const given = readArguments(COMMANDS.routes, args);
   const { source, request } = split(given.positionals);
@@ -27,7 +27,7 @@ export async function run(args: readonly string[], io: Io, inspect: Inspect): Pr
   } else {
     for (const line of routeTable(inspection.routes)) io.out(line);
   }
-  return inspection.problems.length === 0 ? 0 : 1;
+  return inspection.routes.length > 0 || inspection.problems.length === 0 ? 0 : 1;
 }
 
 function routeTable(routes: readonly RouteRow[]): string[] {

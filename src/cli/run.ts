@@ -20,7 +20,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
     return (args, io) => run(args, io, learn);
   },
   demo: async () => {
-    const [{ run }, { startDemo }] = await Promise.all([import("./demo.js"), import("./learning.js")]);
+    const [{ run }, { startDemo }] = await Promise.all([import("./demo.js"), import("../samples/demo.js")]);
     return (args, io) => run(args, io, startDemo);
   },
   init: async () => (await import("./init.js")).run,

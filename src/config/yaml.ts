@@ -1,12 +1,14 @@
 // Reads YAML into plain values, puts environment variables in, and remembers where each value stood.
 import {
   Composer,
+  type CST,
   type Document,
   isAlias,
   isMap,
   isNode,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   type Pair,
@@ -30,9 +32,10 @@ export interface YamlProblem {
 export const MAX_FILE_BYTES = 1024 ** 2;
 /** Levels of nesting; the schema has 7. Bounds the recursion here and in the schema. */
 const MAX_DEPTH = 32;
+/** A level takes up to two tokens of the parser's stack: the collection, and the value that is open in it. */
+const MAX_OPEN_TOKENS = 2 * MAX_DEPTH + 8;
 /** Values after aliases are written out: 10 aliases of 10 aliases of … end here. */
 const MAX_VALUES = 100_000;
-const TOO_DEEP = "the file is nested too deeply";
 /** Characters of a wrong value that an error message repeats. */
 const MAX_QUOTED = 60;
 
@@ -82,6 +85,8 @@ class Reader implements YamlFile {
   #text = "";
   readonly #anchors = new Map<string, Node>();
   readonly #known = new Set<Node>();
+  /** The collections around the value that is being converted. */
+  readonly #open = new Set<Node>();
   #values = 0;
 
   constructor(env: Environment) {
@@ -114,8 +119,12 @@ class Reader implements YamlFile {
       this.#wrong(0, [], "the file is empty: a config needs at least upstreams");
       return;
     }
+    // The first of each line: the next ones are mostly its echoes.
+    let line = 0;
     for (const error of [...document.errors, ...document.warnings]) {
-      this.#wrong(error.pos[0], [], sentence(error, this.#text));
+      const at = this.#lines.linePos(error.pos[0]).line;
+      if (at !== line) this.#wrong(error.pos[0], [], sentence(error, this.#text));
+      line = at;
     }
     if (this.errors.length > 0) return;
     this.value = this.#convert(document.contents, [], 0, 0);
@@ -123,21 +132,31 @@ class Reader implements YamlFile {
   }
 
   #compose(): Document.Parsed[] | undefined {
-    try {
-      const composer = new Composer({ prettyErrors: false, uniqueKeys: false, stringKeys: false });
-      const parser = new Parser(this.#lines.addNewLine);
-      const documents: Document.Parsed[] = [];
-      for (const document of composer.compose(parser.parse(this.#text))) {
-        documents.push(document);
-        if (documents.length > 1) break;
-      }
-      return documents;
-    } catch (error) {
-      // The library recurses into nested collections: a few ten thousand brackets exhaust the stack.
-      const why = error instanceof RangeError ? TOO_DEEP : `this is not valid YAML: ${String(error)}`;
-      this.#wrong(0, [], why);
-      return undefined;
+    const tokens = this.#parse();
+    if (tokens === undefined) return undefined;
+    const composer = new Composer({ prettyErrors: false, uniqueKeys: false, stringKeys: false });
+    const documents: Document.Parsed[] = [];
+    for (const document of composer.compose(tokens)) {
+      documents.push(document);
+      if (documents.length > 1) break;
     }
+    return documents;
+  }
+
+  /** What `Parser.parse` does, but that it gives up on nesting: the composer recurses, and would exhaust the stack. */
+  #parse(): CST.Token[] | undefined {
+    const parser = new Parser(this.#lines.addNewLine);
+    const tokens: CST.Token[] = [];
+    this.#lines.addNewLine(0);
+    for (const lexeme of new Lexer().lex(this.#text)) {
+      for (const token of parser.next(lexeme)) tokens.push(token);
+      if (parser.stack.length > MAX_OPEN_TOKENS) {
+        this.#wrong(parser.offset, [], `the file is nested more than ${MAX_DEPTH} levels deep here`);
+        return undefined;
+      }
+    }
+    for (const token of parser.end()) tokens.push(token);
+    return tokens;
   }
 
   #wrong(offset: number, path: Path, message: string): void {
@@ -165,6 +184,10 @@ class Reader implements YamlFile {
       // The library's own resolve() walks the whole document for each alias: quadratic in the file's size.
       target = this.#anchors.get(node.source);
       if (target === undefined) this.#wrong(value, path, `there is no &${node.source} before this alias`);
+      if (isNode(target) && this.#open.has(target)) {
+        this.#wrong(value, path, `this alias stands inside its own anchor &${node.source}`);
+        return undefined;
+      }
     } else if (isNode(node) && node.anchor !== undefined && !this.#known.has(node)) {
       // Once: writing out an alias passes the anchors inside it again.
       this.#known.add(node);
@@ -292,7 +315,7 @@ class Reader implements YamlFile {
 }
 
 // $${ | ${NAME} or ${NAME:-default} | any other ${
-const VARIABLE = /(\$\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|(\$\{)/g;
+const VARIABLE = /(\$\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}|(\$\{)/g;
 
 /** The value that unquoted text has in YAML's core schema, as far as a config has use for it. */
 function plainValue(text: string): unknown {
@@ -345,9 +368,7 @@ function sentence(error: YAMLError, text: string): string {
     case "BAD_ALIAS":
       return `this alias cannot be used: ${error.message}`;
     default:
-      return error.message.startsWith("Maximum call stack")
-        ? TOO_DEEP
-        : `this is not valid YAML: ${error.message}`;
+      return `this is not valid YAML: ${error.message}`;
   }
 }
 
