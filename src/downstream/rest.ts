@@ -15,6 +15,8 @@ import { metadataFromRequest, responseFields, trailerFields } from "./rest-heade
 
 /** Printed output that may wait for a slow client before the service is held back. */
 const MAX_UNSENT_BYTES = 64 * 1024;
+/** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
+const JSON_GROWTH = 2;
 const NO_BYTES = Buffer.alloc(0);
 
 /** Takes an HTTP request over. The returned handler is already set on the exchange. */
@@ -30,6 +32,10 @@ export function openRest(gateway: Gateway, exchange: Exchange): void {
     return;
   }
   answer.begin(match);
+}
+
+function tooLarge(what: string, maxBytes: number): Status {
+  return new Status(Code.RESOURCE_EXHAUSTED, `the ${what} is larger than the limit of ${maxBytes} bytes`, { http: 413 });
 }
 
 /** Which routes there are is told to those who could read the config as well. */
@@ -117,8 +123,8 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     if (this.ended || this.match === undefined) return;
     this.bodyBytes += end - start;
     const max = this.gateway.maxMessageBytes;
-    if (this.bodyBytes > max) {
-      this.reject(new Status(Code.RESOURCE_EXHAUSTED, `the body is larger than the limit of ${max} bytes`, { http: 413 }));
+    if (this.bodyBytes > max * JSON_GROWTH) {
+      this.reject(tooLarge("body", max * JSON_GROWTH));
       return;
     }
     if (end > start) this.body.push(chunk.subarray(start, end));
@@ -128,6 +134,10 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     const message = this.match.encodeRequest(body, this.header("content-type"));
     if (message instanceof Status) {
       this.reject(message);
+      return;
+    }
+    if (message.length > max) {
+      this.reject(tooLarge("message", max));
       return;
     }
     const frame = frameMessage(message);
