@@ -78,13 +78,22 @@ export class JsonReader {
   }
 }
 
+/** Longest path in a message, in steps: what is left out is its middle. */
+const MAX_PRINTED_STEPS = 20;
+
 /** A path as in `author.tags[2].labels["a b"]`. */
-export function formatPath(steps: readonly (string | number)[]): string {
+function formatPath(steps: readonly (string | number)[]): string {
   let path = "";
-  for (const step of steps) {
+  const half = MAX_PRINTED_STEPS / 2;
+  for (const [i, full] of steps.entries()) {
+    if (steps.length > MAX_PRINTED_STEPS && i >= half && i < steps.length - half) {
+      if (i === half) path += "…";
+      continue;
+    }
+    const step = typeof full === "number" ? full : clip(full);
     if (typeof step === "number") path += `[${step}]`;
     else if (/^[A-Za-z_$@][\w$]*$/.test(step)) path += path === "" ? step : `.${step}`;
-    else path += `[${JSON.stringify(clip(step))}]`;
+    else path += `[${JSON.stringify(step)}]`;
   }
   return path;
 }

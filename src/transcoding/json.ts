@@ -180,7 +180,7 @@ class ExactParser {
       if (this.#text[start] !== '"') throw this.#unexpected("a name in double quotes");
       const name = this.#string();
       if (Object.hasOwn(object, name))
-        throw new Refusal(`the name ${JSON.stringify(name)} occurs twice`, start);
+        throw new Refusal(`the name ${JSON.stringify(name.slice(0, 60))} occurs twice`, start);
       this.#space();
       if (!this.#takes(":")) throw this.#unexpected("':'");
       const value = this.#value();

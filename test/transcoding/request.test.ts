@@ -514,6 +514,69 @@ describe("auto-mapped methods", () => {
   }
 });
 
+describe("64-bit integers", () => {
+  // A number, a string, with a zero fraction, with an exponent: always the very same integer, or a refusal.
+  const forms: [what: string, write: (n: bigint) => string][] = [
+    ["a number", (n) => `${n}`],
+    ["a string", (n) => `"${n}"`],
+    ["a number with a fraction", (n) => `${n}.00`],
+    ["a number with an exponent", (n) => (n === 0n ? "0e-3" : `${n}000e-3`)],
+    ["a shifted number", (n) => (n === 0n ? "0e5" : `${n}E+0`)],
+  ];
+  const kinds: [field: string, min: bigint, max: bigint][] = [
+    ["i64", -(2n ** 63n), 2n ** 63n - 1n],
+    ["sx64", -(2n ** 63n), 2n ** 63n - 1n],
+    ["u64", 0n, 2n ** 64n - 1n],
+  ];
+  for (const [what, write] of forms) {
+    it(`keep every digit as ${what}`, () => {
+      const edges = fc.constantFrom(2n ** 53n, 2n ** 63n, 2n ** 64n, -(2n ** 53n), -(2n ** 63n));
+      const near = fc.tuple(edges, fc.bigInt({ min: -3n, max: 3n })).map(([edge, off]) => edge + off);
+      const any = fc.oneof(
+        near,
+        fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }),
+        fc.bigInt({ min: -20n, max: 20n }),
+      );
+      fc.assert(
+        fc.property(fc.constantFrom(...kinds), any, ([field, min, max], n) => {
+          const outcome = send(strict, registry, "POST /v1/all", `{"text":"x","${field}":${write(n)}}`);
+          if (n < min || n > max) return assert.ok(outcome instanceof Status);
+          if (outcome instanceof Status) assert.fail(outcome.message);
+          assert.deepEqual(outcome.message, { text: "x", ...(n === 0n ? {} : { [field]: `${n}` }) });
+        }),
+        { numRuns: 500 },
+      );
+    });
+  }
+});
+
+describe("refusals", () => {
+  const long = "x".repeat(100_000);
+  const requests: [request: string, body: unknown][] = [
+    ["POST /v1/all", { [long]: 1 }],
+    ["POST /v1/all", { struct: long }],
+    ["POST /v1/all", { any: { "@type": long } }],
+    ["POST /v1/all", { genre: long }],
+    ["POST /v1/all", { i64: `1${long}` }],
+    ["POST /v1/all", `{"${long}":1,"${long}":2}`],
+    ["POST /v1/all", `{"value":${`{"${long.slice(0, 500)}":`.repeat(90)}1e999${"}".repeat(90)}}`],
+    [`GET /v1/all?${long}=1`, undefined],
+    [`GET /v1/all?text.${long}=1`, undefined],
+    [`GET /v1/all?i32=${long}`, undefined],
+    [`GET /v1/all?labels[${long}]=1&labels[${long}]=1`, undefined],
+    [`GET /v1/pages/${long}`, undefined],
+    [`GET /v1/${long}/${long}`, undefined],
+    [`${long} /v1/page`, undefined],
+  ];
+  for (const [request, body] of requests) {
+    it(`do not repeat what is long: ${request.slice(0, 40)} ${JSON.stringify(body ?? "").slice(0, 40)}`, () => {
+      const status = send(strict, registry, request, body);
+      assert.ok(status instanceof Status);
+      assert.ok(strict.router.renderStatus(status).length < 4000, `${status.message.length} characters`);
+    });
+  }
+});
+
 describe("whatever a client sends", () => {
   const built = [strict, lax];
   const outcome = (method: string, target: string, body: Uint8Array) => {
