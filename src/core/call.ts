@@ -87,6 +87,14 @@ export class Call {
     this.#abort = cause;
     const listeners = this.#listeners;
     this.#listeners = undefined;
-    if (listeners !== undefined) for (const listener of listeners) listener(cause);
+    if (listeners === undefined) return;
+    for (const listener of listeners) {
+      try {
+        listener(cause);
+      } catch (error) {
+        // The call must still end: its other listeners and its steps are told.
+        process.emitWarning(`an abort listener of a call to ${this.path} failed: ${String(error)}`);
+      }
+    }
   }
 }

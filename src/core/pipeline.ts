@@ -2,7 +2,7 @@
 import type { Call, Method } from "./call.js";
 import type { Headers } from "./headers.js";
 import type { Interceptor, Outcome, Step } from "./interceptor.js";
-import type { Abort, Handler, Sink, Source } from "./sink.js";
+import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "./sink.js";
 import { Code, parseGrpcStatus, Status } from "./status.js";
 import type { Timed, TimerWheel } from "./timer-wheel.js";
 
@@ -94,8 +94,11 @@ class Running implements Sink, Timed {
     this.call.stage = step.name;
     const settle = (status: undefined | Status): void => {
       this.waiting = false;
+      const deadline = this.call.deadline;
       if (this.done) this.runEnds();
       else if (status !== undefined) this.finish(refusal(status), true);
+      // The wheel is a slot late: a call whose deadline has passed is not to be sent.
+      else if (deadline !== undefined && deadline <= this.timers.clock.now()) this.onExpired();
       else this.begin();
     };
     verdict.then(settle, (error: unknown) => settle(brokenStep(step, error)));
@@ -105,14 +108,26 @@ class Running implements Sink, Timed {
     if (this.done) return;
     this.call.stage = "dispatch";
     this.watchDeadline();
-    const upstream = this.plan.handler(this.call, this);
+    let upstream: Sink;
+    try {
+      upstream = this.plan.handler(this.call, this);
+    } catch (error) {
+      upstream = new DiscardSink();
+      const status = new Status(Code.INTERNAL, "the hub failed to dispatch the call", { cause: error });
+      this.finish({ status, by: "hub", sent: "maybe" }, true);
+    }
     // The handler may have answered or refused before it returned.
     this.request.connect(upstream);
   }
 
+  /** Called again when a step may have changed the deadline. */
   private watchDeadline(): void {
     const deadline = this.call.deadline;
-    if (deadline === undefined || this.timerSlot >= 0) return;
+    if (this.timerSlot >= 0) {
+      if (this.expiresAt === deadline) return;
+      this.timers.cancel(this);
+    }
+    if (deadline === undefined) return;
     this.expiresAt = deadline;
     this.timers.add(this);
   }
@@ -226,8 +241,12 @@ class RequestSide implements Sink, Source {
     }
     if (this.source !== undefined) upstream.open(this.source);
     const kept = this.kept;
+    if (kept === undefined) return;
     this.kept = undefined;
-    if (kept !== undefined) for (const c of kept) upstream.data(c.chunk, c.start, c.end, c.last);
+    for (const c of kept) {
+      if (this.stopped !== undefined) return; // the handler gave up while it was given these
+      upstream.data(c.chunk, c.start, c.end, c.last);
+    }
   }
 
   disconnect(cause: Abort): void {

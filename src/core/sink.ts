@@ -31,7 +31,7 @@ export interface Sink {
 
 /** The other end of a Sink: takes credit back, or is told to stop sending. */
 export interface Source {
-  /** The receiver is done with so many bytes, and can take as many again. */
+  /** The receiver is done with so many bytes, and can take as many again; they never come from within this call. */
   consumed(bytes: number): void;
   /** The receiver wants no more of this direction. Idempotent. */
   cancel(cause: Abort): void;
