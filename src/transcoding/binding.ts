@@ -3,7 +3,6 @@ import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../core/call.js";
 import { fieldsOf, isScalarLike } from "./fields.js";
 import type { HttpRule } from "./http-rule.js";
-import { ANY_METHOD } from "./matcher.js";
 import { type FieldTarget, resolveField } from "./set-field.js";
 import { parseTemplate, type Template } from "./template.js";
 
@@ -51,7 +50,7 @@ export function planBinding(
   if ("error" in template) return `column ${template.column} of '${rule.template}': ${template.error}`;
 
   const body = planBody(descriptor.input, rule.body);
-  if (typeof body === "string" && body !== "all" && body !== "none") return body;
+  if (typeof body === "object" && "problem" in body) return body.problem;
   const variables: Variable[] = [];
   for (const variable of template.variables) {
     const fail = (problem: string) => `column ${variable.column} of '${rule.template}': ${problem}`;
@@ -86,7 +85,7 @@ export function planBinding(
       return `response_body: ${descriptor.output.typeName} has no field '${rule.responseBody}'`;
     }
   }
-  const httpMethod = rule.httpMethod === ANY_METHOD ? ANY_METHOD : rule.httpMethod;
+  const { httpMethod } = rule;
   return {
     method,
     descriptor,
@@ -100,11 +99,14 @@ export function planBinding(
   };
 }
 
-function planBody(input: DescMessage, body: string): "all" | "none" | DescField | string {
+function planBody(
+  input: DescMessage,
+  body: string,
+): "all" | "none" | DescField | { readonly problem: string } {
   if (body === "") return "none";
   if (body === "*") return "all";
-  return (
-    fieldsOf(input).get(body) ??
-    `body: ${input.typeName} has no field '${body}'${body.includes(".") ? "; a body is '*' or a field of the request itself" : ""}`
-  );
+  const field = fieldsOf(input).get(body);
+  if (field !== undefined) return field;
+  const hint = body.includes(".") ? "; a body is '*' or a field of the request itself" : "";
+  return { problem: `body: ${input.typeName} has no field '${body}'${hint}` };
 }
