@@ -22,11 +22,11 @@ export function createLog(level: Level, format: Format, write: (line: string) =>
     if (LEVELS.indexOf(severity) < least) return;
     const time = new Date(now()).toISOString();
     const text = message.slice(0, MAX_MESSAGE_LENGTH);
-    write(
+    const line =
       format === "json"
         ? JSON.stringify({ time, level: severity, message: text })
-        : `${time} ${severity.padEnd(5)} ${oneLine(text)}`,
-    );
+        : `${time} ${severity.padEnd(5)} ${text}`;
+    write(oneLine(line));
   };
   return {
     info: (message) => log("info", message),
@@ -37,8 +37,11 @@ export function createLog(level: Level, format: Format, write: (line: string) =>
 
 /** A message may quote what came over the network: it must not start a line of its own, or move the cursor. */
 function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => JSON.stringify(c).slice(1, -1));
+  return text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** The log that `--log-level` and `--log-format` ask for. Throws a UsageError for other values. */
