@@ -7,6 +7,7 @@ import { filesOf } from "./control/image.js";
 import { systemClock } from "./core/clock.js";
 import type { Gateway, Snapshot } from "./core/gateway.js";
 import type { Interceptor } from "./core/interceptor.js";
+import type { Log } from "./core/log.js";
 import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen } from "./core/user-error.js";
 import { Listener } from "./downstream/listener.js";
@@ -18,14 +19,8 @@ import { DescriptorIndex } from "./schema/descriptor-index.js";
 import { Cluster } from "./upstream/cluster.js";
 import type { EndpointState } from "./upstream/endpoint.js";
 
+export type { Log } from "./core/log.js";
 export type { RouteRow } from "./hub/assembly.js";
-
-/** Where the hub says what it does; the text is for a person. */
-export interface Log {
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
-}
 
 export interface UpstreamRow {
   readonly name: string;

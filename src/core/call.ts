@@ -1,6 +1,6 @@
 // One RPC crossing the hub, whatever protocol carried it: from its first header to its one outcome.
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { Headers } from "./headers.js";
+import { Headers } from "./headers.js";
 import type { Abort } from "./sink.js";
 
 export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming" | "unknown";
@@ -22,15 +22,35 @@ export interface Method {
 
 /** Who is at the other end of the client's connection. */
 export interface Peer {
-  /** e.g. `127.0.0.1:51234`, `unix:/run/x.sock`, `in-memory` */
+  /** e.g. `127.0.0.1:51234`, `[::1]:51234`, `in-memory` */
   readonly address: string;
   readonly protocol: "grpc" | "rest" | "grpc-web" | "connect";
+  /** What the client's certificate says, once it was verified; undefined without TLS or certificate. */
+  readonly certificate?: PeerCertificate | undefined;
+}
+
+/** Of a client certificate that the listener's CA has signed. */
+export interface PeerCertificate {
+  /** SPIFFE URI SAN, else the first DNS SAN, else the subject's common name. */
+  readonly name: string;
+  /** SHA-256 of the certificate, hexadecimal. */
+  readonly fingerprint: string;
 }
 
 /** Who the caller proved to be; set by the auth interceptors. */
 export interface Identity {
+  /** Unique among the callers of its kind. */
   readonly name: string;
+  readonly kind: "api-key" | "jwt" | "mtls";
   readonly roles: readonly string[];
+}
+
+/** Told of each attempt to send a call to a service; for spans of their own. */
+export interface AttemptObserver {
+  /** Before the request headers are written; may still edit `call.headers`. */
+  begin(call: Call): void;
+  /** gRPC status code of the attempt. */
+  end(call: Call, code: number): void;
 }
 
 export type AbortListener = (cause: Abort) => void;
@@ -50,6 +70,13 @@ export class Call {
   identity: Identity | undefined = undefined;
   /** What the call is doing now, for the message of a deadline that passes. */
   stage = "admission";
+  /** Where it was sent last: the upstream's name and the endpoint's address; undefined before. */
+  upstream: string | undefined = undefined;
+  endpoint: string | undefined = undefined;
+  attempts = 0;
+  attemptObserver: AttemptObserver | undefined = undefined;
+  /** What steps add to the answer's headers (`addResponseHeader`); undefined: nothing. */
+  responseHeaders: Headers | undefined = undefined;
   #abort: Abort | undefined = undefined;
   #listeners: AbortListener[] | undefined = undefined;
 
@@ -67,6 +94,12 @@ export class Call {
     this.peer = peer;
     this.headers = headers;
     this.startedAt = startedAt;
+  }
+
+  /** Adds a field to the answer's headers, whatever the answer will be. Before the answer begins. */
+  addResponseHeader(name: string, value: string): void {
+    this.responseHeaders ??= new Headers();
+    this.responseHeaders.append(name, value);
   }
 
   /** Why the call was aborted, once it was. */

@@ -1,6 +1,9 @@
 // What a policy is: an Interceptor plans, once per method, a Step that runs once per call.
 import type { Call, Method } from "./call.js";
+import type { Clock } from "./clock.js";
 import type { Headers } from "./headers.js";
+import type { Lives } from "./lives.js";
+import type { Log } from "./log.js";
 import type { Abort, Handler } from "./sink.js";
 import type { Status } from "./status.js";
 
@@ -20,6 +23,14 @@ export interface Step {
   around?(next: Handler): Handler;
   /** Exactly once for every started step, in reverse order, however the call ended. */
   end?(call: Call, outcome: Outcome): void;
+}
+
+/** What interceptors are made with, besides their own config. */
+export interface InterceptorContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For what must live longer than one snapshot of the config. */
+  readonly lives: Lives;
 }
 
 /** How a call ended. */

@@ -143,6 +143,8 @@ class Running implements Sink, Timed {
 
   headers(headers: Headers, end: boolean): void {
     if (this.done) return;
+    const added = this.call.responseHeaders;
+    if (added !== undefined) for (const f of added.fields) headers.append(f.name, f.value, f.sensitive);
     this.response.headers(headers, end);
     if (end) this.answered(headers);
   }

@@ -100,7 +100,7 @@ export interface StatusDetail {
 
 export interface StatusInit {
   readonly details?: readonly StatusDetail[];
-  /** Trailing metadata that goes with the status. */
+  /** Metadata that goes with a refusal: trailers for gRPC, header fields for HTTP (www-authenticate, retry-after, …). */
   readonly metadata?: Headers;
   /** HTTP status to answer with where the table's is not exact enough (405, 413, 415, …). */
   readonly http?: number;
@@ -219,7 +219,7 @@ export function statusFromTrailers(trailers: Headers): Status {
   const bin = trailers.get("grpc-status-details-bin");
   const full = bin === undefined ? undefined : decodeStatusProto(Buffer.from(bin, "base64"));
   const details = full !== undefined && full.code === code ? full.details : [];
-  return new Status(code, message, { details, metadata: trailers });
+  return new Status(code, message, { details });
 }
 
 /** The number in a grpc-status field; UNKNOWN (2) when it is missing or not a number. */

@@ -1,8 +1,8 @@
 // An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Field, field } from "../core/headers.js";
-import { peerAddress } from "./peer.js";
 import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
+import { peerAddress } from "./peer.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** node:http pauses here; reading goes on once the handler has taken what it got. */
@@ -83,7 +83,8 @@ export class Http1Exchange implements Exchange {
 
   trailers(fields: readonly Field[]): void {
     if (this.gone) return;
-    if (this.response.chunkedEncoding) this.response.addTrailers(fields.map((f): [string, string] => [f.name, f.value]));
+    if (this.response.chunkedEncoding)
+      this.response.addTrailers(fields.map((f): [string, string] => [f.name, f.value]));
     this.end(undefined);
   }
 

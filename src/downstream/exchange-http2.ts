@@ -12,7 +12,13 @@ export class Http2Exchange implements Exchange, StreamHandler {
   handler: ExchangeHandler;
   private readonly stream: Stream;
 
-  constructor(stream: Stream, head: RequestHead, peerAddress: string, ended: boolean, handler: ExchangeHandler) {
+  constructor(
+    stream: Stream,
+    head: RequestHead,
+    peerAddress: string,
+    ended: boolean,
+    handler: ExchangeHandler,
+  ) {
     this.stream = stream;
     this.handler = handler;
     const { method, path, authority, fields } = head;

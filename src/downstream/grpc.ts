@@ -26,7 +26,13 @@ export function isGrpc(head: RequestHead): boolean {
 }
 
 /** Takes a gRPC request over. */
-export function openGrpc(gateway: Gateway, stream: Stream, head: RequestHead, peer: Peer, end: boolean): void {
+export function openGrpc(
+  gateway: Gateway,
+  stream: Stream,
+  head: RequestHead,
+  peer: Peer,
+  end: boolean,
+): void {
   const exchange = new GrpcExchange(stream);
   stream.handler = exchange;
   if (head.method !== "POST") {

@@ -35,13 +35,19 @@ export function metadataFromRequest(fields: readonly Field[]): Headers | Status 
     if (name === "x-request-timeout") timeout = value;
     if (NOT_METADATA.has(name) || (name.startsWith("grpc-") && name !== "grpc-timeout")) continue;
     if (name.endsWith("-bin") && !value.split(",").every((v) => BASE64.test(v.trim()))) {
-      return new Status(Code.INVALID_ARGUMENT, `header ${name} must be base64: names that end in -bin carry bytes`);
+      return new Status(
+        Code.INVALID_ARGUMENT,
+        `header ${name} must be base64: names that end in -bin carry bytes`,
+      );
     }
     metadata.push(SENSITIVE.has(name) ? field(name, value, true) : f);
   }
   if (timeout !== undefined && !metadata.some((f) => f.name === "grpc-timeout")) {
     if (!/^\d{1,6}(\.\d{1,3})?$/.test(timeout)) {
-      return new Status(Code.INVALID_ARGUMENT, `header x-request-timeout must be seconds, as in 2 or 0.5, not "${timeout}"`);
+      return new Status(
+        Code.INVALID_ARGUMENT,
+        `header x-request-timeout must be seconds, as in 2 or 0.5, not "${timeout}"`,
+      );
     }
     const ms = Math.round(Number(timeout) * 1000);
     metadata.push(field("grpc-timeout", ms > 99_999_999 ? `${Math.floor(ms / 1000)}S` : `${ms}m`));
@@ -57,7 +63,8 @@ export function responseFields(metadata: Headers | undefined): Field[] {
 /** Trailing metadata → fields or trailers with this prefix; the status itself is told elsewhere. */
 export function trailerFields(trailers: Headers, prefix: string): Field[] {
   const fields: Field[] = [];
-  for (const f of trailers.fields) if (passes(f.name)) fields.push(field(prefix + f.name, f.value, f.sensitive));
+  for (const f of trailers.fields)
+    if (passes(f.name)) fields.push(field(prefix + f.name, f.value, f.sensitive));
   return fields;
 }
 

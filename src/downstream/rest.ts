@@ -35,7 +35,9 @@ export function openRest(gateway: Gateway, exchange: Exchange): void {
 }
 
 function tooLarge(what: string, maxBytes: number): Status {
-  return new Status(Code.RESOURCE_EXHAUSTED, `the ${what} is larger than the limit of ${maxBytes} bytes`, { http: 413 });
+  return new Status(Code.RESOURCE_EXHAUSTED, `the ${what} is larger than the limit of ${maxBytes} bytes`, {
+    http: 413,
+  });
 }
 
 /** Which routes there are is told to those who could read the config as well. */
@@ -129,7 +131,8 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     }
     if (end > start) this.body.push(chunk.subarray(start, end));
     if (!last) return;
-    const body = this.body.length === 1 ? (this.body[0] ?? NO_BYTES) : Buffer.concat(this.body, this.bodyBytes);
+    const body =
+      this.body.length === 1 ? (this.body[0] ?? NO_BYTES) : Buffer.concat(this.body, this.bodyBytes);
     this.body = [];
     const message = this.match.encodeRequest(body, this.header("content-type"));
     if (message instanceof Status) {
@@ -209,7 +212,8 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       this.write(this.framing?.message(json, this.messages === 1) ?? json);
       return;
     }
-    if (this.messages > 1) this.fail(new Status(Code.INTERNAL, "the service sent more than one message for a unary call"));
+    if (this.messages > 1)
+      this.fail(new Status(Code.INTERNAL, "the service sent more than one message for a unary call"));
     else this.message = message;
   };
 
@@ -317,7 +321,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     if (this.ended) return;
     const json = this.snapshot.rest.renderStatus(status);
     if (!this.headSent) {
-      const all = [...responseFields(this.metadata), ...fields];
+      const all = [...responseFields(this.metadata), ...responseFields(status.metadata), ...fields];
       this.answerBody(status.http, "application/json", Buffer.from(json), all);
       return;
     }

@@ -27,7 +27,11 @@ export function deadline(options: DeadlineOptions): Interceptor {
   };
 }
 
-function setDeadline(call: Call, fallbackMs: number | undefined, maxMs: number | undefined): Status | undefined {
+function setDeadline(
+  call: Call,
+  fallbackMs: number | undefined,
+  maxMs: number | undefined,
+): Status | undefined {
   let ms = fallbackMs;
   const asked = call.headers.get("grpc-timeout");
   if (asked !== undefined) {

@@ -1,5 +1,7 @@
 // Learning a schema from a running server, by gRPC server reflection
 // (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is given: schema/ opens no connection.
+
+import { RpcError } from "../core/rpc-error.js";
 import { Code, codeName } from "../core/status.js";
 import { fileNameOf, parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
 import { ParsedFiles } from "./parsed-files.js";
@@ -10,18 +12,6 @@ import {
   type ReflectionQuery,
 } from "./reflection-messages.js";
 import { hasHttpRules, isRoutable, type Schema, SchemaError, schemaFromFiles } from "./schema.js";
-
-/** A call that ended with a status other than OK. */
-export class RpcError extends Error {
-  override readonly name = "RpcError";
-  /** The gRPC status code. */
-  readonly code: number;
-
-  constructor(code: number, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /** One bidirectional gRPC stream to an endpoint; messages are without their gRPC prefix. */
 export interface ReflectionStream {

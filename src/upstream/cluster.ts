@@ -15,9 +15,6 @@ export interface ClusterOptions {
   readonly random?: () => number;
 }
 
-/** Calls that may wait for a connection, per cluster (mesh.md, circuit breakers: pending). */
-export const MAX_PENDING_CALLS = 1024;
-
 export class Cluster {
   readonly name: string;
   readonly endpoints: readonly Endpoint[];

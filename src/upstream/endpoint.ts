@@ -101,7 +101,11 @@ export class Endpoint {
     );
     this.connecting = connection;
     this.timeout = this.options.clock.setTimeout(
-      () => connection.destroy(ErrorCode.SETTINGS_TIMEOUT, `no HTTP/2 connection within ${CONNECT_TIMEOUT_MS} ms`),
+      () =>
+        connection.destroy(
+          ErrorCode.SETTINGS_TIMEOUT,
+          `no HTTP/2 connection within ${CONNECT_TIMEOUT_MS} ms`,
+        ),
       CONNECT_TIMEOUT_MS,
     );
     this.options.onChange(this);

@@ -3,20 +3,12 @@ import { Call, type Method } from "../core/call.js";
 import type { Clock } from "../core/clock.js";
 import { Headers } from "../core/headers.js";
 import { frameMessage, MessageSplitter } from "../core/messages.js";
+import { RpcError } from "../core/rpc-error.js";
 import type { Abort, Handler, Sink, Source } from "../core/sink.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
 
 /** Bytes of one message the hub takes for itself: descriptors of a large service. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-
-/** Ended by a status that is not OK. */
-export class CallError extends Error {
-  readonly code: number;
-  constructor(status: Status) {
-    super(status.message);
-    this.code = status.code;
-  }
-}
 
 /** Calls `/package.Service/Method` as a bidirectional stream. */
 export function openRawStream(handler: Handler, path: string, clock: Clock): RawStream {
@@ -64,7 +56,7 @@ export class RawStream implements Sink, Source {
     this.finish(status);
   }
 
-  /** Each message as it arrives; throws a CallError when the call fails. */
+  /** Each message as it arrives; throws an RpcError when the call fails. */
   readonly messages: AsyncIterable<Uint8Array> = {
     [Symbol.asyncIterator]: () => ({
       next: async (): Promise<IteratorResult<Uint8Array>> => {
@@ -73,7 +65,7 @@ export class RawStream implements Sink, Source {
           if (message !== undefined) return { done: false, value: message };
           if (this.status !== undefined) {
             if (this.status.code === Code.OK) return { done: true, value: undefined };
-            throw new CallError(this.status);
+            throw new RpcError(this.status.code, this.status.message);
           }
           await new Promise<void>((resolve) => {
             this.wake = resolve;

@@ -3,21 +3,26 @@
 import type { Call } from "../core/call.js";
 import { Headers } from "../core/headers.js";
 import type { Abort, Sink, Source } from "../core/sink.js";
-import { Code, codeFromHttpStatus, Status } from "../core/status.js";
+import { Code, codeFromHttpStatus, parseGrpcStatus, Status } from "../core/status.js";
 import { formatTimeout } from "../core/timeout.js";
 import type { Connection } from "../http2/connection.js";
 import type { HeaderBlock } from "../http2/hpack/decoder.js";
 import { checkResponse } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
-import { type Cluster, MAX_PENDING_CALLS } from "./cluster.js";
+import type { Cluster } from "./cluster.js";
 import type { Endpoint, Waiter } from "./endpoint.js";
 
+/** Calls that may wait for a connection, per cluster (Envoy's default for pending requests). */
+const MAX_PENDING_CALLS = 1024;
 /** Request bytes kept until the first sign of an answer, so that the call can be sent again. */
 const REPLAY_BYTES = 64 * 1024;
 /** A peer that refuses gets one more chance (A6); a call that never left is only limited against loops. */
 const MAX_REFUSED_RETRIES = 1;
 const MAX_UNSENT_RETRIES = 8;
+
+/** Rounding of the time left that was sent, and a slot of the timer wheel. */
+const DEADLINE_SLACK_MS = 5;
 
 interface Chunk {
   readonly chunk: Buffer;
@@ -36,6 +41,8 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   private endpoint: Endpoint | undefined = undefined;
   private stream: Stream | undefined = undefined;
   private done = false;
+  /** A stream is open, or was until now: its observer has not been told the end. */
+  private attempting = false;
 
   /** What the client has sent so far, as long as it can be sent again; undefined once it cannot. */
   private kept: Chunk[] | undefined = [];
@@ -82,8 +89,14 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       this.start();
       return;
     }
+    const call = this.call;
     this.stream = stream;
-    this.call.stage = this.cluster.stage;
+    call.stage = this.cluster.stage;
+    call.upstream = this.cluster.name;
+    call.endpoint = this.endpoint?.address;
+    call.attempts++;
+    this.attempting = true;
+    call.attemptObserver?.begin(call);
     this.writeHeaders(stream);
     this.replayed = 0;
     const kept = this.kept;
@@ -162,7 +175,16 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     if (this.done) return;
     this.done = true;
     if (this.stream === undefined) this.endpoint?.stopWaiting(this);
-    else this.stream.reset(ErrorCode.CANCEL);
+    else {
+      this.stream.reset(ErrorCode.CANCEL);
+      this.attemptEnds(Code.CANCELLED);
+    }
+  }
+
+  private attemptEnds(code: number): void {
+    if (!this.attempting) return;
+    this.attempting = false;
+    this.call.attemptObserver?.end(this.call, code);
   }
 
   // ---------------------------------------------------------------- Source: the response's credit
@@ -206,13 +228,14 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     }
     this.response.open(this);
     this.response.headers(headers, end);
-    if (end) this.finish(stream);
+    if (end) this.finish(stream, headers);
   }
 
   onData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): void {
     if (this.done) return;
     if (end > start) this.response.data(chunk, start, end, false);
-    if (last) this.fail(new Status(Code.UNKNOWN, "the service ended the call without trailers"), "maybe", stream);
+    if (last)
+      this.fail(new Status(Code.UNKNOWN, "the service ended the call without trailers"), "maybe", stream);
   }
 
   onTrailers(stream: Stream, block: HeaderBlock): void {
@@ -223,18 +246,27 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       return;
     }
     this.response.trailers(trailers);
-    this.finish(stream);
+    this.finish(stream, trailers);
   }
 
   onReset(_stream: Stream, reset: StreamReset): void {
     if (this.done) return;
     this.stream = undefined;
     if (this.kept !== undefined && this.mayRetry(reset.sent)) {
+      this.attemptEnds(Code.UNAVAILABLE);
       this.start();
       return;
     }
     const where = `upstream "${this.cluster.name}" (${this.endpoint?.address ?? "?"})`;
-    this.fail(new Status(codeFromReset(reset), `${where}: ${reset.reason}`), reset.sent);
+    const code = this.deadlineIsDue(reset) ? Code.DEADLINE_EXCEEDED : codeFromReset(reset);
+    this.fail(new Status(code, `${where}: ${reset.reason}`), reset.sent);
+  }
+
+  /** A service that keeps the deadline itself cancels a little before our own timer fires. */
+  private deadlineIsDue(reset: StreamReset): boolean {
+    const { deadline } = this.call;
+    if (deadline === undefined || reset.by !== "peer" || reset.code !== ErrorCode.CANCEL) return false;
+    return this.cluster.clock.now() >= deadline - DEADLINE_SLACK_MS;
   }
 
   private mayRetry(sent: StreamReset["sent"]): boolean {
@@ -244,21 +276,31 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   }
 
   /** The answer is complete. If the request is not, the service wants no more of it (RFC 9113 §8.1). */
-  private finish(stream: Stream): void {
+  private finish(stream: Stream, trailers: Headers): void {
     this.done = true;
     stream.reset(ErrorCode.CANCEL);
+    if (this.call.attemptObserver !== undefined)
+      this.attemptEnds(parseGrpcStatus(trailers.get("grpc-status")));
   }
 
   private notGrpc(stream: Stream, status: number, type: string | undefined): void {
-    const what = status === 200 ? `content-type ${type === undefined ? "missing" : `"${type}"`}` : `HTTP status ${status}`;
+    const what =
+      status === 200
+        ? `content-type ${type === undefined ? "missing" : `"${type}"`}`
+        : `HTTP status ${status}`;
     const code = status === 200 ? Code.UNKNOWN : codeFromHttpStatus(status);
-    this.fail(new Status(code, `upstream "${this.cluster.name}" did not answer in gRPC: ${what}`), "maybe", stream);
+    this.fail(
+      new Status(code, `upstream "${this.cluster.name}" did not answer in gRPC: ${what}`),
+      "maybe",
+      stream,
+    );
   }
 
   private fail(status: Status, sent: Abort["sent"], stream?: Stream): void {
     if (this.done) return;
     this.done = true;
     stream?.reset(ErrorCode.CANCEL);
+    this.attemptEnds(status.code);
     this.response.abort({ status, by: "upstream", sent });
   }
 }

@@ -505,10 +505,18 @@ describe("a hostile file", () => {
     assert.ok(errors.some((line) => line.includes("more than 100000 values")));
   });
   test("of an alias inside its own anchor is refused", () => {
-    assert.match(errorsOf("a: &a [*a, *a]\n").join("\n"), /c\.yaml:1:8: a\[0\]: this alias stands inside its own anchor &a/);
+    assert.match(
+      errorsOf("a: &a [*a, *a]\n").join("\n"),
+      /c\.yaml:1:8: a\[0\]: this alias stands inside its own anchor &a/,
+    );
   });
   test("of deep nesting ends with one error", () => {
-    for (const [open, close] of [["[", "]"], ["{a: ", "}"], ["- ", ""], ["? ", ""]] as const) {
+    for (const [open, close] of [
+      ["[", "]"],
+      ["{a: ", "}"],
+      ["- ", ""],
+      ["? ", ""],
+    ] as const) {
       for (const depth of [40, 10_000, 200_000]) {
         const errors = errorsOf(`${open.repeat(depth)}${close.repeat(depth)}`);
         assert.equal(errors.length, 1);
@@ -517,7 +525,19 @@ describe("a hostile file", () => {
     }
   });
   // 200 KiB each: a scan per error, or per sign, takes minutes.
-  for (const part of ["&a ", "!a ", '"', "${A:-", "$", "<<: *a\n", "---\n", "%YAML 1.2\n", "*a, ", "\n", "\t"]) {
+  for (const part of [
+    "&a ",
+    "!a ",
+    '"',
+    "${A:-",
+    "$",
+    "<<: *a\n",
+    "---\n",
+    "%YAML 1.2\n",
+    "*a, ",
+    "\n",
+    "\t",
+  ]) {
     test(`of nothing but ${JSON.stringify(part)} ends soon`, () => {
       for (const start of ["", "a: ", 'a: "', "a: ["]) {
         assert.ok(errorsOf(start + part.repeat(200_000 / part.length)).length > 0);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { learnByReflection, type ReflectionOptions, RpcError } from "#src/schema/reflection.js";
+import { RpcError } from "#src/core/rpc-error.js";
+import { learnByReflection, type ReflectionOptions } from "#src/schema/reflection.js";
 import { SchemaError, schemaFromFiles } from "#src/schema/schema.js";
 import {
   echoFile,

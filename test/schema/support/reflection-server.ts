@@ -2,7 +2,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { type OpenReflectionStream, type ReflectionStream, RpcError } from "#src/schema/reflection.js";
+import { RpcError } from "#src/core/rpc-error.js";
+import type { OpenReflectionStream, ReflectionStream } from "#src/schema/reflection.js";
 
 export interface ServerHabits {
   /** Services it lists; default all of the files. */

@@ -1,0 +1,8 @@
+// Where the hub says what it does.
+
+/** The text is for a person; it never holds a secret. */
+export interface Log {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
