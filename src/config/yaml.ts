@@ -205,11 +205,15 @@ class Reader implements YamlFile {
       this.#fail(value, path, `is nested more than ${MAX_DEPTH} levels deep`);
       return undefined;
     }
-    if (isMap(target)) return this.#mapping(target, path, depth);
-    if (isSeq(target)) {
-      return target.items.map((item, i) =>
-        this.#convert(item, [...path, i], offsetOf(item) ?? value, depth + 1),
-      );
+    if (isMap(target) || isSeq(target)) {
+      this.#open.add(target);
+      const collection = isMap(target)
+        ? this.#mapping(target, path, depth)
+        : target.items.map((item, i) =>
+            this.#convert(item, [...path, i], offsetOf(item) ?? value, depth + 1),
+          );
+      this.#open.delete(target);
+      return collection;
     }
     if (isScalar(target)) return this.#scalar(target, path, value);
     return target;
