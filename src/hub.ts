@@ -1,15 +1,16 @@
 // The composition root: builds a hub out of a Config, and starts it. The order of the interceptors stands here.
 import { formatAddress } from "./config/address.js";
-import type { Config } from "./config/config.js";
+import type { Config, UpstreamConfig } from "./config/config.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
 import { type HubServices, hubServices } from "./control/hub-services.js";
 import { filesOf } from "./control/image.js";
 import { systemClock } from "./core/clock.js";
 import type { Gateway, Snapshot } from "./core/gateway.js";
-import type { Interceptor } from "./core/interceptor.js";
+import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
+import { Lives } from "./core/lives.js";
 import type { Log } from "./core/log.js";
 import { TimerWheel } from "./core/timer-wheel.js";
-import { cannotListen } from "./core/user-error.js";
+import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
 import { LearnedUpstream } from "./hub/learned-upstream.js";
@@ -42,6 +43,13 @@ export interface RunningHub {
   readonly notReady: readonly string[];
   routes(): readonly RouteRow[];
   upstreams(): readonly UpstreamRow[];
+  /** What is in force now. */
+  readonly config: Config;
+  /**
+   * Reads the config anew and serves by it; all or nothing. Rejects with a UserError that says what is wrong;
+   * resolves with notes on what needs a restart.
+   */
+  reload(): Promise<readonly string[]>;
   /** Stops accepting, tells clients to leave (GOAWAY), waits for running calls up to the grace time, closes. */
   drain(graceMs?: number): Promise<void>;
   /** Ends at once. */
@@ -54,7 +62,7 @@ const HUB = "hub";
 const FIRST_LEARNING_MS = 2000;
 
 /** The order of the way: the first is outermost. */
-function interceptorsOf(config: Config): Interceptor[] {
+function interceptorsOf(config: Config, _context: InterceptorContext): Interceptor[] {
   const methods = new Map(config.methods.map((method) => [method.selector, method]));
   return [
     deadline({
@@ -65,12 +73,17 @@ function interceptorsOf(config: Config): Interceptor[] {
   ];
 }
 
+export interface HubOptions {
+  /** Reads the config anew, for a reload; throws a UserError when it is wrong. undefined: there is nothing to reload. */
+  readonly readConfig?: (() => Promise<Config>) | undefined;
+}
+
 /**
  * Starts a hub. Rejects with a UserError (one sentence) when it cannot listen or a file cannot be read; an upstream
  * that is down is no failure: it is learned when it comes.
  */
-export async function startHub(config: Config, log: Log): Promise<RunningHub> {
-  const hub = new Hub(config, log);
+export async function startHub(config: Config, log: Log, options: HubOptions = {}): Promise<RunningHub> {
+  const hub = new Hub(config, log, options);
   try {
     await hub.start();
   } catch (error) {
@@ -80,16 +93,22 @@ export async function startHub(config: Config, log: Log): Promise<RunningHub> {
   return hub;
 }
 
+/** What a config makes of the hub; replaced whole by a reload. */
+interface Generation {
+  readonly config: Config;
+  readonly interceptors: readonly Interceptor[];
+  readonly upstreams: readonly LearnedUpstream[];
+}
+
 class Hub implements RunningHub, Gateway {
   url = "";
   adminUrl: string | undefined = undefined;
   readonly timers = new TimerWheel(systemClock);
-  readonly maxMessageBytes: number;
 
-  private readonly config: Config;
   private readonly log: Log;
-  private readonly interceptors: readonly Interceptor[];
-  private readonly learned: readonly LearnedUpstream[];
+  private readonly options: HubOptions;
+  private readonly lives = new Lives();
+  private generation: Generation;
   private readonly own: HubServices;
   private readonly ownCluster: Cluster;
   private readonly listener: Listener;
@@ -101,12 +120,11 @@ class Hub implements RunningHub, Gateway {
   private index: DescriptorIndex | undefined = undefined;
   private state: "starting" | "ready" | "draining" = "starting";
   private readonly told = new Set<string>();
+  private reloading: Promise<readonly string[]> | undefined = undefined;
 
-  constructor(config: Config, log: Log) {
-    this.config = config;
+  constructor(config: Config, log: Log, options: HubOptions) {
     this.log = log;
-    this.maxMessageBytes = config.limits.maxMessageBytes;
-    this.interceptors = interceptorsOf(config);
+    this.options = options;
     this.own = hubServices(
       () => this.services,
       config.reflection
@@ -120,17 +138,10 @@ class Hub implements RunningHub, Gateway {
       name: HUB,
       endpoints: [{ address: "in-memory", dial: () => this.own.dial() }],
     });
-    this.learned = config.upstreams.map(
-      (upstream) =>
-        new LearnedUpstream(upstream, {
-          onSchema: () => this.rebuild(),
-          onProblem: ({ config: { name } }, message) => {
-            this.log.warn(`upstream "${name}": ${message}`);
-            this.rebuild();
-          },
-        }),
-    );
-    this.assembly = this.assemble();
+    this.lives.begin();
+    this.generation = this.generate(config);
+    this.lives.commit();
+    this.assembly = this.assemble(this.generation);
     this.listener = new Listener(this, {
       ...config.listen,
       maxConcurrentStreams: config.limits.maxConcurrentStreams,
@@ -139,12 +150,9 @@ class Hub implements RunningHub, Gateway {
 
   async start(): Promise<void> {
     this.ownCluster.connect();
-    const patience = new Promise<void>((resolve) => setTimeout(resolve, FIRST_LEARNING_MS).unref());
-    const started = Promise.all(this.learned.map((upstream) => upstream.start()));
-    started.catch((error: unknown) => this.log.error(error instanceof Error ? error.message : String(error)));
-    await Promise.race([started, patience]);
+    await this.startUpstreams(this.generation);
     this.rebuild();
-    const { listen, admin } = this.config;
+    const { listen, admin } = this.generation.config;
     const address = await this.listener.listen().catch((error: unknown) => {
       throw cannotListen("the hub", formatAddress(listen), error);
     });
@@ -156,8 +164,49 @@ class Hub implements RunningHub, Gateway {
     this.state = "ready";
   }
 
+  /** What the config makes; things that live longer than it are taken from `lives`. */
+  private generate(config: Config): Generation {
+    const context: InterceptorContext = { clock: systemClock, log: this.log, lives: this.lives };
+    return {
+      config,
+      interceptors: interceptorsOf(config, context),
+      upstreams: config.upstreams.map((upstream) => this.keepUpstream(upstream)),
+    };
+  }
+
+  private keepUpstream(config: UpstreamConfig): LearnedUpstream {
+    return this.lives.keep(
+      "upstream",
+      config,
+      () =>
+        new LearnedUpstream(config, {
+          onSchema: () => this.rebuild(),
+          onProblem: (_, message) => {
+            this.log.warn(`upstream "${config.name}": ${message}`);
+            this.rebuild();
+          },
+        }),
+    );
+  }
+
+  /** Waits a while for schemas; what takes longer is learned while the hub serves. */
+  private async startUpstreams({ upstreams }: Generation): Promise<void> {
+    const patience = new Promise<void>((resolve) => setTimeout(resolve, FIRST_LEARNING_MS).unref());
+    const started = Promise.all(upstreams.map((upstream) => upstream.start()));
+    started.catch(() => {}); // once patience has run out, each upstream tells its own problem
+    await Promise.race([started, patience]);
+  }
+
   get snapshot(): Snapshot {
     return this.assembly.snapshot;
+  }
+
+  get maxMessageBytes(): number {
+    return this.generation.config.limits.maxMessageBytes;
+  }
+
+  get config(): Config {
+    return this.generation.config;
   }
 
   get ready(): boolean {
@@ -170,11 +219,15 @@ class Hub implements RunningHub, Gateway {
 
   /** Takes in all that is known by now. Running calls keep the snapshot that they began with. */
   private rebuild(): void {
-    this.assembly = this.assemble();
-    this.services = this.assembly.schema.services.map((service) => service.typeName);
+    this.take(this.assemble(this.generation));
+  }
+
+  private take(assembly: Assembly): void {
+    this.assembly = assembly;
+    this.services = assembly.schema.services.map((service) => service.typeName);
     this.index = undefined;
     this.own.health.refresh();
-    for (const warning of this.assembly.warnings) {
+    for (const warning of assembly.warnings) {
       // Each once, however often the snapshot is made anew.
       if (this.told.has(warning)) continue;
       this.told.add(warning);
@@ -182,21 +235,54 @@ class Hub implements RunningHub, Gateway {
     }
   }
 
-  private assemble(): Assembly {
+  private assemble({ config, upstreams, interceptors }: Generation): Assembly {
     const own: ServiceRoute[] = this.own.services.map((service) => ({
       service,
       methods: [],
       upstream: HUB,
       handler: this.ownCluster.handler,
     }));
-    return assemble(this.config, this.learned, this.interceptors, own);
+    return assemble(config, upstreams, interceptors, own);
   }
 
   private descriptors(): DescriptorIndex {
-    this.index ??= new DescriptorIndex(
-      new Map([...filesOf(this.own.services), ...this.assembly.schema.files]),
-    );
+    this.index ??= new DescriptorIndex(new Map([...filesOf(this.own.services), ...this.assembly.schema.files]));
     return this.index;
+  }
+
+  /**
+   * Reads the config anew and serves by it. All or nothing: when anything is wrong it rejects with a UserError, and
+   * the hub goes on as it was. Pools, buckets and caches whose config did not change go on as they are.
+   * Resolves with what a person should know: changes that need a restart.
+   */
+  reload(): Promise<readonly string[]> {
+    const reload = async (): Promise<readonly string[]> => {
+      const { readConfig } = this.options;
+      if (readConfig === undefined) throw new UserError("there is no config file to reload");
+      if (this.state !== "ready") throw new UserError(`the hub is ${this.state}`);
+      return this.change(await readConfig());
+    };
+    // One after the other: each sees what the one before it made.
+    const next = (this.reloading ?? Promise.resolve([])).then(reload, reload);
+    this.reloading = next;
+    return next;
+  }
+
+  private async change(config: Config): Promise<readonly string[]> {
+    const before = this.generation;
+    this.lives.begin();
+    try {
+      const next = this.generate(config);
+      await this.startUpstreams(next);
+      const assembly = this.assemble(next);
+      this.generation = next;
+      this.take(assembly);
+    } catch (error) {
+      this.lives.rollback();
+      throw error;
+    }
+    this.lives.commit();
+    return needsRestart(before.config, config);
   }
 
   routes(): readonly RouteRow[] {
@@ -204,7 +290,7 @@ class Hub implements RunningHub, Gateway {
   }
 
   upstreams(): readonly UpstreamRow[] {
-    return this.learned.map(({ config, cluster, schema, problem }) => ({
+    return this.generation.upstreams.map(({ config, cluster, schema, problem }) => ({
       name: config.name,
       endpoints: cluster.endpoints.map(({ address, state }) => ({ address, state })),
       services: schema?.services.map((service) => service.typeName) ?? [],
@@ -221,11 +307,27 @@ class Hub implements RunningHub, Gateway {
 
   async close(): Promise<void> {
     this.state = "draining";
-    for (const upstream of this.learned) upstream.close();
+    for (const upstream of this.generation.upstreams) upstream.cluster.close();
+    this.lives.close();
     this.ownCluster.close();
     this.own.close();
     await Promise.all([this.listener.close(), this.admin?.close()]);
   }
+}
+
+/** Changes that a running hub cannot take over, a sentence each. */
+function needsRestart(before: Config, after: Config): string[] {
+  const changed = (["listen", "admin", "reflection"] as const).filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
+  if (before.limits.maxConcurrentStreams !== after.limits.maxConcurrentStreams) {
+    return [...changed, "limits.maxConcurrentStreams"].map(restartNote);
+  }
+  return changed.map(restartNote);
+}
+
+function restartNote(key: string): string {
+  return `${key} has changed: that takes effect when the hub is started again`;
 }
 
 /** What a config's upstreams offer, learned once, for the commands that only look. */

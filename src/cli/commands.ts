@@ -44,7 +44,8 @@ Without targets it serves the upstreams of --config, LINCHPIN_CONFIG or ./linchp
 a target replaces the upstream of its name, or joins the upstreams of the file.
 
 SIGTERM and SIGINT drain: running calls may end, then the exit code is 0. A second signal ends at once, with
-128 plus its number. SIGHUP is ignored, with a warning: reload is not supported yet.`,
+128 plus its number. SIGHUP, or POST /reload on the admin listener, reads the config file anew and serves by it, all
+or nothing: a file with errors changes nothing.`,
   },
   check: {
     name: "check",

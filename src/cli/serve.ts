@@ -22,17 +22,18 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   if (file === undefined && targets.length === 0) {
     throw new UsageError(`${NO_CONFIG}; name a gRPC server: linchpin serve 127.0.0.1:50051`);
   }
-  const base = file === undefined ? defaultConfig() : await fromFile(file, io);
-  const config = withOverrides(base, {
-    targets,
-    protoset: given.value("protoset"),
-    protoDirs: given.values("proto"),
-    listen: given.value("listen"),
-    admin: given.value("admin"),
-  });
+  const readConfig = async (): Promise<Config> =>
+    withOverrides(file === undefined ? defaultConfig() : await fromFile(file, io), {
+      targets,
+      protoset: given.value("protoset"),
+      protoDirs: given.values("proto"),
+      listen: given.value("listen"),
+      admin: given.value("admin"),
+    });
+  const config = await readConfig();
 
   const signals = watchSignals(log);
-  const hub = await startHub(config, log);
+  const hub = await startHub(config, log, { readConfig: file === undefined ? undefined : readConfig });
   for (const line of summary(hub)) io.out(line);
   if (hub.adminUrl !== undefined) io.out(`admin on ${hub.adminUrl}`);
   io.out(`listening on ${hub.url}`);

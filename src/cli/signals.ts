@@ -7,10 +7,11 @@ type Ending = "SIGTERM" | "SIGINT";
 /**
  * Installs the handlers at once: process 1 of a container has no default ones. The first SIGTERM or SIGINT resolves
  * `ending`; one more, or one before `started()`, ends the process with 128 plus its number, as shells count.
- * SIGHUP must not end the hub.
+ * SIGHUP reloads the hub that `started` was told of.
  */
-export function watchSignals(log: Log): { ending: Promise<Ending>; started: () => void } {
+export function watchSignals(log: Log): { ending: Promise<Ending>; started: (hub: RunningHub) => void } {
   let serving = false;
+  let running: RunningHub | undefined;
   let end: (signal: Ending) => void = () => undefined;
   const ending = new Promise<Ending>((resolve) => {
     end = resolve;
@@ -22,15 +23,27 @@ export function watchSignals(log: Log): { ending: Promise<Ending>; started: () =
       end(signal);
     });
   }
-  process.on("SIGHUP", () =>
-    log.warn("SIGHUP ignored: reloading the config is not supported yet; restart the hub"),
-  );
+  process.on("SIGHUP", () => {
+    if (running === undefined) log.warn("SIGHUP ignored: the hub is still starting");
+    else void reload(running, log);
+  });
   return {
     ending,
-    started: () => {
+    started: (hub) => {
       serving = true;
+      running = hub;
     },
   };
+}
+
+async function reload(hub: RunningHub, log: Log): Promise<void> {
+  try {
+    for (const note of await hub.reload()) log.warn(note);
+    log.info("SIGHUP: the config was reloaded");
+  } catch (error) {
+    const sentence = error instanceof Error ? error.message : String(error);
+    log.error(`SIGHUP: nothing was changed: ${sentence}`);
+  }
 }
 
 /** Serves until a signal asks to end, drains, and returns the exit code. */
@@ -40,7 +53,7 @@ export async function serveUntilSignal(
   graceMs: number,
   log: Log,
 ): Promise<number> {
-  signals.started();
+  signals.started(hub);
   const signal = await signals.ending;
   log.info(
     `${signal}: draining; running calls have ${graceMs / 1000} s to end, a second signal ends at once`,

@@ -4,7 +4,7 @@ import { type AddressInfo, isIP } from "node:net";
 import { formatAddress, isLoopback } from "../config/address.js";
 import type { ListenAddress } from "../config/config.js";
 import { textTable } from "../core/text-table.js";
-import { cannotListen } from "../core/user-error.js";
+import { cannotListen, UserError } from "../core/user-error.js";
 
 /** What the admin listener shows of the hub. */
 export interface AdminView {
@@ -12,8 +12,12 @@ export interface AdminView {
   readonly ready: boolean;
   /** What the hub is not ready for, a few words each, e.g. `draining`; left out: nothing more is known. */
   readonly notReady?: readonly string[];
+  /** What is in force; secrets are masked before it is shown. */
+  readonly config: object;
   routes(): readonly AdminRoute[];
   upstreams(): readonly AdminUpstream[];
+  /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. */
+  reload(): Promise<readonly string[]>;
 }
 
 export interface AdminRoute {
@@ -57,8 +61,10 @@ interface Page {
   readonly about: string;
   /** Whether it is shown to callers from other machines, who have no token to show yet. Probes are. */
   readonly remote: boolean;
+  /** What changes something takes POST alone; default GET and HEAD. */
+  readonly method?: "POST";
   /** `local`: the caller is on this machine, and may read names and addresses. */
-  answer(hub: AdminView, local: boolean): Answer;
+  answer(hub: AdminView, local: boolean): Answer | Promise<Answer>;
 }
 
 const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
@@ -83,6 +89,18 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
     "/upstreams",
     { about: "the services behind the hub, and their endpoints", remote: false, answer: upstreams },
   ],
+  [
+    "/config",
+    {
+      about: "the config in force, secrets masked",
+      remote: false,
+      answer: (hub) => ({ status: 200, body: masked(hub.config) }),
+    },
+  ],
+  [
+    "/reload",
+    { about: "POST: reads the config anew, and serves by it", remote: false, method: "POST", answer: reload },
+  ],
 ]);
 
 /** Starts the listener. Rejects with a UserError where the address cannot be bound. */
@@ -95,7 +113,7 @@ export async function startAdmin(address: ListenAddress, hub: AdminView): Promis
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
-    (request, response) => respond(request, response, answerFor(request, address.host, hub)),
+    (request, response) => void serve(request, response, address.host, hub),
   );
   server.maxConnections = MAX_CONNECTIONS;
   const bound = await listen(server, address);
@@ -124,17 +142,34 @@ function listen(server: Server, address: ListenAddress): Promise<AddressInfo> {
   });
 }
 
-function answerFor(request: IncomingMessage, boundHost: string, hub: AdminView): Answer {
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  boundHost: string,
+  hub: AdminView,
+): Promise<void> {
+  let answer: Answer;
+  try {
+    answer = await answerFor(request, boundHost, hub);
+  } catch (error) {
+    const sentence = error instanceof UserError ? error.message : "the hub failed to answer; its log says why";
+    answer = { status: error instanceof UserError ? 409 : 500, body: { error: sentence } };
+  }
+  respond(request, response, answer);
+}
+
+function answerFor(request: IncomingMessage, boundHost: string, hub: AdminView): Answer | Promise<Answer> {
   const refusal = refuse(request, boundHost);
   if (refusal !== undefined) return refusal;
   const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
   const page = PAGES.get(path);
   if (page === undefined) return { status: 404, body: { error: `no page ${path}`, ...index() } };
-  if (request.method !== "GET" && request.method !== "HEAD") {
+  const methods = page.method === undefined ? ["GET", "HEAD"] : [page.method];
+  if (!methods.includes(request.method ?? "")) {
     return {
       status: 405,
-      body: { error: `${path} takes GET and HEAD, not ${request.method}` },
-      headers: { allow: "GET, HEAD" },
+      body: { error: `${path} takes ${methods.join(" and ")}, not ${request.method}` },
+      headers: { allow: methods.join(", ") },
     };
   }
   const local = isLoopback(request.socket.remoteAddress ?? "");
@@ -234,6 +269,26 @@ function readyz(hub: AdminView, local: boolean): Answer {
         ...problems.map(({ upstream, problem }) => `${upstream}: ${problem}`),
       ].join("\n"),
   };
+}
+
+async function reload(hub: AdminView): Promise<Answer> {
+  const notes = await hub.reload();
+  return {
+    status: 200,
+    body: { reloaded: true, notes },
+    text: () => ["reloaded", ...notes].join("\n"),
+  };
+}
+
+/** Keys whose values are nobody's to read. Digests are masked too: a weak key can be guessed from one. */
+const SECRET_KEY = /token|secret|password|sha256|credential/i;
+
+function masked(config: object): unknown {
+  return JSON.parse(
+    JSON.stringify(config, (key, value: unknown) =>
+      SECRET_KEY.test(key) && (typeof value === "string" || typeof value === "number") ? "***" : value,
+    ),
+  );
 }
 
 function routes(hub: AdminView): Answer {

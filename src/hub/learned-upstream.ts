@@ -28,6 +28,7 @@ export class LearnedUpstream {
   private readonly watcher: SchemaWatcher | undefined;
   /** Resolves with the first answer to what it serves, be it a problem. */
   private readonly answered: Promise<void>;
+  private started: Promise<void> | undefined = undefined;
 
   constructor(config: UpstreamConfig, events: UpstreamEvents) {
     this.config = config;
@@ -72,7 +73,13 @@ export class LearnedUpstream {
    * Connects, and resolves once its schema is known or is known not to be had now.
    * Rejects with a UserError when it shall come from files that cannot be read.
    */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    // A reload that keeps this upstream starts it again: it is started already.
+    this.started ??= this.begin();
+    return this.started;
+  }
+
+  private async begin(): Promise<void> {
     const { name, schema } = this.config;
     try {
       if (schema.kind === "protoset") this.schema = await loadProtoset(schema.file);
@@ -87,14 +94,9 @@ export class LearnedUpstream {
     await this.answered;
   }
 
-  /** Running calls may end; no new ones. */
-  drain(): void {
-    this.watcher?.close();
-    this.cluster.drain();
-  }
-
+  /** No longer wanted: running calls may end, no new ones. */
   close(): void {
     this.watcher?.close();
-    this.cluster.close();
+    this.cluster.drain();
   }
 }

@@ -10,6 +10,8 @@ import { UserError } from "#src/core/user-error.js";
 
 const HUB: AdminView = {
   ready: true,
+  config: { listen: { host: "127.0.0.1", port: 8080 }, keys: [{ name: "web", sha256: "ab12" }], adminToken: "s3cret" },
+  reload: () => Promise.resolve(["listen has changed"]),
   routes: () => [
     { verb: "GET", path: "/v1/books", method: "library.v1.LibraryService/ListBooks", upstream: "library" },
     {
@@ -273,3 +275,29 @@ if (foreign !== undefined) {
     assert.equal((await get(`http://127.0.0.1:${bound.port}`, "/routes")).status, 200);
   });
 }
+
+test("shows the config with its secrets masked", async (t) => {
+  const reply = await ask(t, { path: "/config" });
+  assert.equal(reply.status, 200);
+  assert.deepEqual(JSON.parse(reply.body), {
+    listen: { host: "127.0.0.1", port: 8080 },
+    keys: [{ name: "web", sha256: "***" }],
+    adminToken: "***",
+  });
+});
+
+test("reloads on POST alone, and says what a reload said", async (t) => {
+  assert.equal((await ask(t, { path: "/reload" })).status, 405);
+  const reply = await ask(t, { method: "POST", path: "/reload" });
+  assert.equal(reply.status, 200);
+  assert.deepEqual(JSON.parse(reply.body), { reloaded: true, notes: ["listen has changed"] });
+});
+
+test("a reload that fails is 409 with the sentence that says why, and no web page can ask for one", async (t) => {
+  const failing: AdminView = { ...HUB, reload: () => Promise.reject(new UserError("linchpin.yaml:3:1: no such key")) };
+  const reply = await ask(t, { method: "POST", path: "/reload" }, failing);
+  assert.equal(reply.status, 409);
+  assert.match(reply.body, /linchpin\.yaml:3:1: no such key/);
+  const foreign = await ask(t, { method: "POST", path: "/reload", headers: { origin: "http://evil.example" } });
+  assert.equal(foreign.status, 403);
+});
