@@ -3,8 +3,8 @@ import { Duplex } from "node:stream";
 
 class Half extends Duplex {
   other: Half | undefined = undefined;
-  /** Set while the other side must wait for our reader. */
-  private resumeOther: (() => void) | undefined = undefined;
+  /** Ends our write once the other side's reader takes more. */
+  private written: (() => void) | undefined = undefined;
 
   constructor() {
     super({ allowHalfOpen: true, autoDestroy: true });
@@ -12,9 +12,7 @@ class Half extends Duplex {
 
   // Reading is pushed by the other side.
   override _read(): void {
-    const resume = this.resumeOther;
-    this.resumeOther = undefined;
-    resume?.();
+    this.other?.goOn();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
@@ -25,7 +23,7 @@ class Half extends Duplex {
     }
     // A writer may reuse its buffer once `done` was called, but the reader keeps slices: hence the copy.
     if (other.push(Buffer.from(chunk))) done();
-    else other.resumeOther = done;
+    else this.written = done;
   }
 
   override _final(done: () => void): void {
@@ -36,13 +34,21 @@ class Half extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const other = this.other;
     this.other = undefined;
-    this.resumeOther = undefined;
-    if (other !== undefined && !other.destroyed) process.nextTick(() => other.destroy());
+    this.goOn();
+    // A side that is done both ways just goes: what it wrote can still be read, as with a socket.
+    const complete = this.readableEnded && this.writableFinished;
+    if (other !== undefined && !complete) process.nextTick(() => other.destroy());
     done(error);
+  }
+
+  private goOn(): void {
+    const written = this.written;
+    this.written = undefined;
+    written?.();
   }
 }
 
-/** Bytes written to one can be read from the other, with backpressure; destroying one destroys both. */
+/** Bytes written to one can be read from the other, with backpressure; breaking one off breaks both off. */
 export function duplexPair(): [Duplex, Duplex] {
   const a = new Half();
   const b = new Half();

@@ -183,33 +183,41 @@ function decodeAny(bytes: Uint8Array): StatusDetail {
   return { typeUrl, value };
 }
 
-/** Percent-encodes a grpc-message (gRPC over HTTP/2: all but 0x20–0x7E, and `%`, as %XX of the UTF-8 bytes). */
+/**
+ * Percent-encodes a grpc-message (gRPC over HTTP/2: all but 0x20–0x7E, and `%`, as %XX of the UTF-8 bytes).
+ * A space at either end as well: a field value may not have one there (RFC 9113 §8.2.1).
+ */
 export function encodeGrpcMessage(message: string): string {
-  if (/^[ -$&-~]*$/.test(message)) return message;
+  if (/^(?:[!-$&-~](?:[ -$&-~]*[!-$&-~])?)?$/.test(message)) return message;
+  const bytes = Buffer.from(message, "utf8");
   let out = "";
-  for (const byte of Buffer.from(message, "utf8")) {
+  for (const [i, byte] of bytes.entries()) {
+    const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    const outer = byte === 0x20 && (i === 0 || i === bytes.length - 1);
     out +=
-      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
-        ? String.fromCharCode(byte)
-        : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+      plain && !outer ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return out;
 }
 
-/** Decodes a grpc-message. Never fails: what is no valid escape stays as it stands. */
+/**
+ * Decodes a grpc-message, a field value as ISO-8859-1 text. Never fails: what is no valid escape stays as it stands,
+ * and bytes beyond ASCII, which some servers send raw, are read as UTF-8.
+ */
 export function decodeGrpcMessage(encoded: string): string {
-  if (!encoded.includes("%")) return encoded;
-  const bytes: number[] = [];
+  if (/^[ -$&-~]*$/.test(encoded)) return encoded;
+  const bytes = Buffer.from(encoded, "latin1");
+  let length = 0;
   for (let i = 0; i < encoded.length; i++) {
     const hex = encoded[i] === "%" ? encoded.slice(i + 1, i + 3) : "";
     if (/^[0-9a-fA-F]{2}$/.test(hex)) {
-      bytes.push(Number.parseInt(hex, 16));
+      bytes[length++] = Number.parseInt(hex, 16);
       i += 2;
     } else {
-      bytes.push(...Buffer.from(encoded[i] ?? "", "utf8"));
+      bytes[length++] = bytes[i] ?? 0;
     }
   }
-  return Buffer.from(bytes).toString("utf8");
+  return bytes.toString("utf8", 0, length);
 }
 
 /** Reads the status out of trailers: details-bin where there, else grpc-status and grpc-message. */
