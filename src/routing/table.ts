@@ -22,6 +22,8 @@ export interface Unknown {
 }
 
 const OTHER = "_OTHER";
+/** `/package.Service/Method`, of identifiers: no query, no escapes, no further segments. */
+const GRPC_PATH = /^\/([A-Za-z_][\w.]*)\/[A-Za-z_]\w*$/;
 
 export class RouteTable {
   private readonly methods = new Map<string, Plan>();
@@ -62,7 +64,9 @@ export class RouteTable {
 
   private findService(path: string): Plan {
     const end = path.indexOf("/", 1);
-    return (end > 0 ? this.services.get(path.slice(1, end)) : undefined) ?? this.unknown;
+    const plan = end > 0 ? this.services.get(path.slice(1, end)) : undefined;
+    // A path that only resembles a method's must not get round what is configured for that method.
+    return plan !== undefined && GRPC_PATH.test(path) ? plan : this.unknown;
   }
 }
 
@@ -78,7 +82,7 @@ function other(service: string): Method {
 }
 
 function unknownService(path: string, unknown: Unknown): Status {
-  const match = /^\/([^/]+)\/[^/]+$/.exec(path);
+  const match = GRPC_PATH.exec(path);
   if (match === null) {
     return new Status(
       Code.UNIMPLEMENTED,

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import type { Interceptor } from "#src/core/interceptor.js";
+import { run } from "#src/core/pipeline.js";
+import { type Handler, refuse } from "#src/core/sink.js";
+import { Code, Status } from "#src/core/status.js";
+import { TimerWheel } from "#src/core/timer-wheel.js";
+import { RouteTable, type ServiceRoute } from "#src/routing/table.js";
+import { FakeClock } from "../support/fake-clock.js";
+import { callOf, methodOf, RecordingSink } from "../support/sinks.js";
+
+function route(service: string, upstream: string, ...methods: string[]): ServiceRoute {
+  // Each handler answers with the name of its upstream.
+  const handler: Handler = refuse(() => new Status(Code.OK, upstream));
+  return { service, upstream, handler, methods: methods.map((m) => methodOf(`/${service}/${m}`)) };
+}
+
+function table(routes: ServiceRoute[], problem?: string, interceptors: Interceptor[] = []): RouteTable {
+  return new RouteTable(routes, interceptors, { problem }, () => {});
+}
+
+/** How a call to this path is answered. */
+function answer(routes: RouteTable, path: string): Status {
+  const response = new RecordingSink();
+  const call = callOf({ path });
+  run(routes.find(path), call, response, new TimerWheel(new FakeClock()));
+  return response.aborted?.status ?? assert.fail("not answered");
+}
+
+describe("the route of a gRPC path", () => {
+  const routes = table([
+    route("library.v1.LibraryService", "library", "GetBook", "ListBooks"),
+    route("library.v2.LibraryService", "library-v2", "GetBook"),
+    route("NoPackage", "plain", "Call"),
+  ]);
+
+  const known: [path: string, upstream: string, method: string][] = [
+    ["/library.v1.LibraryService/GetBook", "library", "GetBook"],
+    ["/library.v1.LibraryService/ListBooks", "library", "ListBooks"],
+    ["/library.v2.LibraryService/GetBook", "library-v2", "GetBook"],
+    ["/NoPackage/Call", "plain", "Call"],
+    // A newer instance may have methods that the schema does not.
+    ["/library.v1.LibraryService/BrandNew", "library", "_OTHER"],
+    ["/library.v2.LibraryService/_x9", "library-v2", "_OTHER"],
+  ];
+  for (const [path, upstream, method] of known) {
+    it(`${path} goes to ${upstream} by the plan of ${method}`, () => {
+      assert.equal(answer(routes, path).message, upstream);
+      assert.equal(routes.find(path).method.name, method);
+    });
+  }
+
+  const unknown: [path: string, says: RegExp][] = [
+    ["/library.v3.LibraryService/GetBook", /service library\.v3\.LibraryService is not known here/],
+    ["/library.v1.Library/GetBook", /service library\.v1\.Library is not known/],
+    ["/", /no gRPC path/],
+    ["*", /no gRPC path/],
+    ["", /no gRPC path/],
+    ["/library.v1.LibraryService", /no gRPC path/],
+    ["/library.v1.LibraryService/", /no gRPC path/],
+    ["//GetBook", /no gRPC path/],
+  ];
+  for (const [path, says] of unknown) {
+    it(`${JSON.stringify(path)} is UNIMPLEMENTED, and says why`, () => {
+      const status = answer(routes, path);
+      assert.equal(status.code, Code.UNIMPLEMENTED);
+      assert.match(status.message, says);
+    });
+  }
+
+  // Config for GetBook (roles, quotas) hangs on its exact path.
+  for (const path of [
+    "library.v1.LibraryService/GetBook",
+    "/library.v1.LibraryService/GetBook/",
+    "/library.v1.LibraryService/GetBook?x",
+    "/library.v1.LibraryService/GetBook#x",
+    "/library.v1.LibraryService//GetBook",
+    "/library.v1.LibraryService/./GetBook",
+    "/library.v1.LibraryService/Get%42ook",
+    "/library.v1.LibraryService/GetBook%00",
+    "/library.v1.LibraryService/GetBook\n",
+    "//library.v1.LibraryService/GetBook",
+  ]) {
+    it(`${JSON.stringify(path)} does not get round what is configured for GetBook`, () => {
+      assert.equal(answer(routes, path).code, Code.UNIMPLEMENTED);
+    });
+  }
+
+  it("is UNAVAILABLE while an upstream that might have the service is not known", () => {
+    const status = answer(table([], 'upstream "library" has not been learned yet'), "/a.B/C");
+    assert.equal(status.code, Code.UNAVAILABLE);
+    assert.match(status.message, /service a\.B is not known \(yet\): upstream "library"/);
+  });
+
+  it("keeps messages short, whatever the path", () => {
+    assert.ok(answer(routes, `/${"a".repeat(50_000)}/B`).message.length < 300);
+    assert.ok(answer(routes, `/${"/".repeat(50_000)}`).message.length < 300);
+  });
+
+  it("for a service of two upstreams is the first's, and the second is reported", () => {
+    const shadowed: string[] = [];
+    const both = new RouteTable(
+      [route("a.B", "first", "C"), route("a.B", "second", "C", "D")],
+      [],
+      { problem: undefined },
+      (lost, winner) => shadowed.push(`${lost.service} of ${lost.upstream}, not ${winner}`),
+    );
+    assert.equal(answer(both, "/a.B/C").message, "first");
+    assert.equal(both.find("/a.B/D").method.name, "_OTHER");
+    assert.deepEqual(shadowed, ["a.B of second, not first"]);
+  });
+
+  it("plans each interceptor once per method, for unknown ones too, and never during a call", () => {
+    const planned: string[] = [];
+    const watching: Interceptor = {
+      name: "watching",
+      plan: (method) => {
+        planned.push(method.path);
+        return undefined;
+      },
+    };
+    const watched = table([route("a.B", "x", "C", "D")], undefined, [watching]);
+    assert.deepEqual(planned.sort(), ["//_OTHER", "/a.B/C", "/a.B/D", "/a.B/_OTHER"]);
+    answer(watched, "/a.B/C");
+    answer(watched, "/a.B/E");
+    answer(watched, "/x.Y/Z");
+    assert.equal(planned.length, 4);
+  });
+
+  it("exists for every string", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.string().map((s) => `/library.v1.LibraryService/${s}`),
+        ),
+        (path) => {
+          const plan = routes.find(path);
+          const allowed = /^\/[\w.]+\/\w+$/.test(path);
+          assert.ok(allowed || answer(routes, path).code === Code.UNIMPLEMENTED);
+          assert.ok(plan.handler);
+        },
+      ),
+    );
+  });
+});
