@@ -30,18 +30,26 @@ const BACKOFF_MAX_MS = 30_000;
 const BACKOFF_JITTER = 0.2;
 /** TCP, TLS and the peer's SETTINGS together. */
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A connection that is lost sooner was none: it does not reset the backoff. */
+const STABLE_MS = 1000;
 /** One connection carries as many streams as the peer allows; more are opened only when it is full. */
 const MAX_CONNECTIONS = 16;
 
 export class Endpoint {
   readonly address: string;
   private readonly options: EndpointOptions;
+  /** Those that take new streams, or will when one of theirs ends. */
   private readonly connections: Connection[] = [];
+  /** Those that take none any more, until their calls have ended. */
+  private readonly leaving = new Set<Connection>();
   private readonly waiting = new Set<Waiter>();
   private connecting: Connection | undefined = undefined;
   private timeout: Timer | undefined = undefined;
   private failures = 0;
   private retry: Timer | undefined = undefined;
+  /** The retry need not be waited for by a call: the endpoint was reached, but its connection did not last. */
+  private retryYields = false;
+  private connectedAt = 0;
   private closed = false;
   private lastProblem = "not connected yet";
 
@@ -51,9 +59,11 @@ export class Endpoint {
   }
 
   get state(): EndpointState {
-    if (this.connections.length > 0) return "ready";
+    // A call that is told of a GOAWAY looks here before the connection has been taken out.
+    const connections = this.connections;
+    for (let i = 0; i < connections.length; i++) if (connections[i]?.leaving === false) return "ready";
     if (this.connecting !== undefined) return "connecting";
-    return this.retry !== undefined ? "backoff" : "idle";
+    return this.retry !== undefined && !this.retryYields ? "backoff" : "idle";
   }
 
   /** Why it cannot be reached, for messages. */
@@ -77,6 +87,10 @@ export class Endpoint {
 
   /** Waits for a connection; ends in one of the waiter's two calls unless `stopWaiting` comes first. */
   wait(waiter: Waiter): void {
+    if (this.closed) {
+      waiter.onUnreachable(this.lastProblem);
+      return;
+    }
     this.waiting.add(waiter);
     this.connect();
   }
@@ -87,7 +101,14 @@ export class Endpoint {
 
   /** Connects if there is need and room; not while in backoff. */
   connect(): void {
-    if (this.closed || this.connecting !== undefined || this.retry !== undefined) return;
+    if (this.closed || this.connecting !== undefined) return;
+    if (this.retry !== undefined) {
+      if (!this.retryYields || this.waiting.size === 0) return;
+      this.retry.cancel();
+      this.retry = undefined;
+    }
+    // A further connection only for calls that wait for one.
+    if (this.connections.length > 0 && this.waiting.size === 0 && this.state === "ready") return;
     if (this.connections.length >= MAX_CONNECTIONS || this.available() !== undefined) return;
     const connection: Connection = new Connection(
       this.options.dial(),
@@ -119,7 +140,8 @@ export class Endpoint {
 
   private onConnected(connection: Connection): void {
     this.settle();
-    this.failures = 0;
+    this.connectedAt = this.options.clock.now();
+    if (this.connections.length > 0) this.failures = 0;
     this.connections.push(connection);
     this.options.onChange(this);
     this.serveWaiters();
@@ -129,26 +151,42 @@ export class Endpoint {
     if (connection === this.connecting) {
       this.settle();
       this.lastProblem = reason;
+      this.backOff(false);
       // With other connections alive, waiters go on waiting for room there.
-      if (this.connections.length === 0) {
-        this.failWaiters(reason);
-        this.backOff();
-      }
-    } else if (this.remove(connection)) {
+      if (this.connections.length === 0) this.failWaiters(reason);
+    } else if (!this.leaving.delete(connection)) {
       this.lastProblem = reason;
-      if (this.connections.length === 0) this.connect();
+      this.lose(connection);
     }
     this.options.onChange(this);
   }
 
   private onCapacity(connection: Connection): void {
     if (connection === this.connecting) return;
-    if (connection.leaving && this.remove(connection) && this.connections.length === 0) this.connect();
+    if (connection.leaving && this.connections.includes(connection)) {
+      this.leaving.add(connection);
+      this.lose(connection);
+    }
     if (this.waiting.size > 0) this.serveWaiters();
   }
 
-  private backOff(): void {
+  /** A connection takes no more streams. If it was the last one another is made: at once, unless they come and go. */
+  private lose(connection: Connection): void {
+    const at = this.connections.indexOf(connection);
+    if (at < 0) return;
+    this.connections.splice(at, 1);
+    if (this.connections.length > 0 || this.connecting !== undefined || this.retry !== undefined) return;
+    if (this.options.clock.now() - this.connectedAt >= STABLE_MS) this.failures = 0;
+    else if (this.waiting.size === 0) {
+      this.backOff(true);
+      return;
+    }
+    this.connect();
+  }
+
+  private backOff(yields: boolean): void {
     if (this.closed) return;
+    this.retryYields = yields;
     const base = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.failures);
     this.failures++;
     const jitter = 1 + BACKOFF_JITTER * (2 * this.options.random() - 1);
@@ -156,13 +194,6 @@ export class Endpoint {
       this.retry = undefined;
       this.connect();
     }, base * jitter);
-  }
-
-  private remove(connection: Connection): boolean {
-    const at = this.connections.indexOf(connection);
-    if (at < 0) return false;
-    this.connections.splice(at, 1);
-    return true;
   }
 
   private serveWaiters(): void {
@@ -189,12 +220,17 @@ export class Endpoint {
     this.retry?.cancel();
     this.retry = undefined;
     this.connecting?.destroy();
-    for (const connection of [...this.connections]) connection.drain();
-    this.failWaiters("the hub is shutting down");
+    this.lastProblem = "the hub is shutting down";
+    for (const connection of [...this.connections]) {
+      this.leaving.add(connection);
+      connection.drain();
+    }
+    this.connections.length = 0;
+    this.failWaiters(this.lastProblem);
   }
 
   close(): void {
     this.drain();
-    for (const connection of [...this.connections]) connection.destroy();
+    for (const connection of [...this.leaving]) connection.destroy();
   }
 }

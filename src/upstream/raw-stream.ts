@@ -107,12 +107,17 @@ export class RawStream implements Sink, Source {
       this.arrived.push(Uint8Array.from(message));
     });
     this.response?.consumed(end - start);
-    if (problem !== undefined) this.finish(problem);
+    if (problem !== undefined && this.status === undefined) {
+      this.request.abort({ status: problem, by: "hub", sent: "maybe" });
+      this.finish(problem);
+    }
     this.notify();
   }
 
   trailers(headers: Headers): void {
-    this.finish(statusFromTrailers(headers));
+    const status = statusFromTrailers(headers);
+    const cut = status.code === Code.OK && this.splitter?.atBoundary === false;
+    this.finish(cut ? new Status(Code.INTERNAL, "the last message was cut short") : status);
   }
 
   abort(cause: Abort): void {

@@ -84,6 +84,17 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   // ---------------------------------------------------------------- Waiter
 
   onConnection(connection: Connection): void {
+    const { deadline } = this.call;
+    const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - this.cluster.clock.now();
+    if (left <= 0) {
+      // The runner's timer is a little late; a deadline that has passed is never sent.
+      const status = new Status(
+        Code.DEADLINE_EXCEEDED,
+        `the deadline passed while in stage: ${this.call.stage}`,
+      );
+      this.fail(status, "never");
+      return;
+    }
     const stream = connection.open(this);
     if (stream === undefined) {
       this.start();
@@ -97,7 +108,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     call.attempts++;
     this.attempting = true;
     call.attemptObserver?.begin(call);
-    this.writeHeaders(stream);
+    this.writeHeaders(stream, left);
     this.replayed = 0;
     const kept = this.kept;
     if (kept !== undefined) {
@@ -119,7 +130,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     this.fail(new Status(Code.UNAVAILABLE, `upstream "${name}" cannot be reached (${reasons})`), "never");
   }
 
-  private writeHeaders(stream: Stream): void {
+  private writeHeaders(stream: Stream, leftMs: number): void {
     const call = this.call;
     if (!stream.beginHeaders()) return;
     stream.header(":method", "POST", false);
@@ -141,9 +152,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
           stream.header(f.name, f.value, f.sensitive);
       }
     }
-    if (call.deadline !== undefined) {
-      stream.header("grpc-timeout", formatTimeout(call.deadline - this.cluster.clock.now()), false);
-    }
+    if (call.deadline !== undefined) stream.header("grpc-timeout", formatTimeout(leftMs), false);
     stream.endHeaders(false);
   }
 
@@ -223,9 +232,15 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       }
     }
     if (end && headers.get("grpc-status") === undefined) {
-      this.fail(new Status(Code.UNKNOWN, "the service ended the call without a grpc-status"), "maybe");
+      this.fail(
+        new Status(Code.UNKNOWN, "the service ended the call without a grpc-status"),
+        "maybe",
+        stream,
+      );
       return;
     }
+    // A proxy's trailers-only answer may lack it; gRPC clients want it.
+    if (type === undefined) headers.set("content-type", "application/grpc");
     this.response.open(this);
     this.response.headers(headers, end);
     if (end) this.finish(stream, headers);
