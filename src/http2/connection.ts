@@ -1,7 +1,7 @@
 // An HTTP/2 connection over any Duplex, either role (RFC 9113). Knows nothing of gRPC or of the hub.
 // Hot path: no object, closure, promise or event per frame; frames are parsed in place from the socket's chunks.
 import type { Duplex } from "node:stream";
-import { HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
+import { type HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
 import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
 import { checkRequest, checkResponse, checkTrailers } from "./messages.js";
 import { Output, type OutputOwner } from "./output.js";
@@ -41,16 +41,24 @@ export interface ConnectionHandler {
   onCapacity?(): void;
   /** Once: the connection is over, whoever ended it. Its streams have been told before. */
   onClose(reason: string): void;
+  /**
+   * A handler threw: a bug, for the log. The stream it was for has been reset, or the connection closed, with
+   * INTERNAL_ERROR. Without this the error becomes a warning of the process.
+   */
+  onFault?(error: unknown): void;
 }
 
+/** How many dead streams the ring may hold beside twice the living. */
+const RING_SLACK = 64;
 /** DATA per stream and turn of the round-robin. */
 const QUANTUM_BYTES = 16 * 1024;
 /** Receive window of a connection: credit comes back on receipt, so it bounds nothing but one round trip. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 /** CONTINUATION frames of one header block (CVE-2024-27983). */
 const MAX_CONTINUATIONS = 8;
-/** What may be gathered for a peer that does not read: past it the peer is only making us work. */
-const MAX_PENDING_BYTES = 4 * 1024 * 1024;
+/** How long a socket may take to close: cut off when we break off, patient when what we wrote is worth reading. */
+const BREAK_OFF_MS = 1000;
+const LINGER_MS = 30_000;
 /** Streams we reset a while ago, whose frames may still be under way: they are ignored, not an error. */
 const REMEMBERED_RESETS = 128;
 /** Before the peer's SETTINGS come we assume it takes this many streams (RFC 9113 §6.5.2 recommends at least 100). */
@@ -89,6 +97,8 @@ export class Connection implements OutputOwner {
   private readonly out: Output;
   private readonly streams = new Map<number, Stream>();
   private readonly recentResets: number[] = [];
+  /** The highest of those that no longer are among the recent: below it we cannot tell. */
+  private forgottenReset = 0;
 
   // What the peer told us.
   private peerInitialWindow = DEFAULT_WINDOW_BYTES;
@@ -103,11 +113,13 @@ export class Connection implements OutputOwner {
   private lastPeerId = 0;
   private nextId: number;
   private state: "open" | "draining" | "closed" = "open";
-  private goawaySent = false;
+  /** The last stream we take, once we have said so for good. */
+  private goawayId: number | undefined = undefined;
   private peerGoaway = false;
   private peerGoawayId = MAX_STREAM_ID;
-  private pingsOut = 0;
-  private onPong: (() => void) | undefined = undefined;
+  /** PINGs sent, and what to call for those not yet answered: the last ones, in order. */
+  private pingsSent = 0;
+  private readonly pongs: (() => void)[] = [];
   private closeReason: string | undefined = undefined;
 
   // Streams with DATA to send and window to send it, in turn.
@@ -134,6 +146,8 @@ export class Connection implements OutputOwner {
   private dataLeft = 0;
   private padLeft = 0;
   private needPadLength = false;
+  /** The frame's data has all been passed on: only padding is left of it. */
+  private dataDelivered = false;
   // A header block in several frames.
   private blockParts: Buffer[] | undefined = undefined;
   private blockBytes = 0;
@@ -173,17 +187,12 @@ export class Connection implements OutputOwner {
 
   /** Client role: whether a stream can be opened now. */
   get canOpen(): boolean {
-    return (
-      this.state === "open" &&
-      !this.peerGoaway &&
-      this.streams.size < this.peerMaxStreams &&
-      this.nextId <= MAX_STREAM_ID
-    );
+    return this.state === "open" && !this.peerGoaway && this.streams.size < this.peerMaxStreams;
   }
 
   /** Client role: no stream will be opened on this connection ever again. */
   get leaving(): boolean {
-    return this.state !== "open" || this.peerGoaway || this.nextId > MAX_STREAM_ID;
+    return this.state !== "open" || this.peerGoaway;
   }
 
   get closed(): boolean {
@@ -195,50 +204,47 @@ export class Connection implements OutputOwner {
     if (!this.canOpen) return undefined;
     const id = this.nextId;
     this.nextId += 2;
+    if (this.nextId > MAX_STREAM_ID) this.state = "draining"; // no ids left: closes with its last stream
     const stream = new Stream(this, id, handler, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
     this.streams.set(id, stream);
     return stream;
   }
 
-  /** Sends a PING; `onPong` runs when it is answered. One at a time: a later call replaces the callback. */
+  /** Sends a PING; `onPong` runs when it is answered, and never if the connection ends before. */
   ping(onPong: () => void): void {
-    this.onPong = onPong;
-    this.pingsOut++;
-    this.writePing(0, this.pingsOut);
+    if (this.state === "closed") return;
+    this.pongs.push(onPong);
+    const b = this.control(8, FrameType.PING, 0, 0);
+    const at = b.writeUInt32BE(0, this.out.position + FRAME_HEADER_BYTES);
+    this.out.advance(b.writeUInt32BE(++this.pingsSent >>> 0, at));
   }
 
   /**
-   * Server role: tells the peer that no more streams will be taken, in two steps (RFC 9113 §6.8), so that
-   * requests under way are not lost: GOAWAY(2³¹−1), then, once a PING has come back or `giveUp` is called,
-   * GOAWAY with the last stream. The connection closes when its streams have ended.
-   * Returns the function that ends the wait for the PING.
+   * Tells the peer that no more streams will be taken; the connection closes when its streams have ended.
+   * Server role: in two steps (RFC 9113 §6.8), so that requests under way are not lost: GOAWAY(2³¹−1), then,
+   * once a PING has come back, GOAWAY with the last stream. Returns the function that ends the wait for the PING.
    */
   drain(): () => void {
     if (this.state !== "open") return () => {};
     this.state = "draining";
-    this.writeGoaway(MAX_STREAM_ID, ErrorCode.NO_ERROR, "");
     const finish = (): void => {
-      if (this.state !== "draining" || this.goawaySent) return;
-      this.goawaySent = true;
-      this.writeGoaway(this.lastPeerId, ErrorCode.NO_ERROR, "");
+      if (this.state !== "draining" || this.goawayId !== undefined) return;
+      this.goawayId = this.lastPeerId;
+      this.writeGoaway(this.goawayId, ErrorCode.NO_ERROR, "");
       this.closeWhenIdle();
     };
-    if (this.role === "server") this.ping(finish);
-    else finish();
+    if (this.role === "server") {
+      this.writeGoaway(MAX_STREAM_ID, ErrorCode.NO_ERROR, "");
+      this.ping(finish);
+    } else finish();
     return finish;
   }
 
   /** Ends the connection at once, with GOAWAY. Streams are told. */
   destroy(code: number = ErrorCode.NO_ERROR, reason = "the connection was closed"): void {
     if (this.state === "closed") return;
-    this.writeGoaway(this.lastPeerId, code, code === ErrorCode.NO_ERROR ? "" : reason);
-    this.out.flush();
-    this.socket.end();
-    this.lose(reason);
-    // A peer that does not read must not keep the socket.
-    const timer = setTimeout(() => this.socket.destroy(), 1000);
-    timer.unref();
-    this.socket.once("close", () => clearTimeout(timer));
+    this.writeGoaway(this.goawayId ?? this.lastPeerId, code, code === ErrorCode.NO_ERROR ? "" : reason);
+    this.hangUp(reason, BREAK_OFF_MS);
   }
 
   // ---------------------------------------------------------------- output
@@ -288,11 +294,19 @@ export class Connection implements OutputOwner {
       this.writeFrame(FrameType.CONTINUATION, last, stream.id, scratch, sent, next);
       sent = next;
     }
-    stream.headersMark = this.out.appendedBytes;
+    // The first block is what counts: a request whose trailers did not leave was sent all the same.
+    if (stream.headersMark === Number.POSITIVE_INFINITY) stream.headersMark = this.out.appendedBytes;
   }
 
   /** Copies payload (at most one frame) behind its header. */
-  private writeFrame(type: number, flags: number, id: number, payload: Buffer, start: number, end: number): void {
+  private writeFrame(
+    type: number,
+    flags: number,
+    id: number,
+    payload: Buffer,
+    start: number,
+    end: number,
+  ): void {
     const bytes = end - start;
     if (bytes + FRAME_HEADER_BYTES <= 16 * 1024) {
       const b = this.out.room(FRAME_HEADER_BYTES + bytes);
@@ -340,14 +354,35 @@ export class Connection implements OutputOwner {
   /** Puts a stream with queued DATA in turn, if it has window. */
   schedule(stream: Stream): void {
     if (stream.ready || stream.dead) return;
-    if (stream.sendWindow <= 0 && stream.hasQueued) return;
+    if (stream.sendWindow <= 0) return;
     stream.ready = true;
     this.ring.push(stream);
+    if (this.ring.length - this.ringAt > 2 * this.streams.size + RING_SLACK) this.compactRing();
     this.out.touch();
   }
 
-  /** Round-robin over the ready streams, a quantum each, until the output or the window is full. */
+  /** Drops the dead: while nothing can go they would pile up, reset and replaced without end. */
+  private compactRing(): void {
+    const live = this.ring.slice(this.ringAt).filter((stream) => !stream.dead);
+    this.ring.length = 0;
+    this.ring.push(...live);
+    this.ringAt = 0;
+  }
+
   fill(): void {
+    try {
+      this.pumpRing();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  overflow(): void {
+    this.fail(ErrorCode.ENHANCE_YOUR_CALM, "the peer does not read what is sent to it");
+  }
+
+  /** Round-robin over the ready streams, a quantum each, until the output or the window is full. */
+  private pumpRing(): void {
     const ring = this.ring;
     while (ring.length > this.ringAt && !this.out.blocked) {
       if (this.sendWindow <= 0) {
@@ -380,7 +415,9 @@ export class Connection implements OutputOwner {
 
   /** Sends RST_STREAM and forgets the stream. */
   sendReset(stream: Stream, code: number): void {
-    this.writeReset(stream.id, code);
+    // RFC 9113 §6.4: none for a stream that the peer has never heard of.
+    if (stream.headersMark !== Number.POSITIVE_INFINITY || this.role === "server")
+      this.writeReset(stream.id, code);
     this.forget(stream);
   }
 
@@ -388,13 +425,14 @@ export class Connection implements OutputOwner {
     const b = this.control(4, FrameType.RST_STREAM, 0, id);
     this.out.advance(b.writeUInt32BE(code, this.out.position + FRAME_HEADER_BYTES));
     this.recentResets.push(id);
-    if (this.recentResets.length > REMEMBERED_RESETS) this.recentResets.shift();
+    if (this.recentResets.length > REMEMBERED_RESETS) {
+      this.forgottenReset = Math.max(this.forgottenReset, this.recentResets.shift() ?? 0);
+    }
   }
 
-  private writePing(flags: number, value: number): void {
-    const b = this.control(8, FrameType.PING, flags, 0);
-    const at = b.writeUInt32BE(0, this.out.position + FRAME_HEADER_BYTES);
-    this.out.advance(b.writeUInt32BE(value, at));
+  /** Frames on such a stream are late, not wrong. */
+  private wasReset(id: number): boolean {
+    return id <= this.forgottenReset || this.recentResets.includes(id);
   }
 
   private writeGoaway(lastId: number, code: number, debug: string): void {
@@ -407,10 +445,6 @@ export class Connection implements OutputOwner {
   }
 
   private control(bytes: number, type: number, flags: number, id: number): Buffer {
-    if (this.out.pending > MAX_PENDING_BYTES) {
-      this.out.close();
-      this.socket.destroy();
-    }
     const b = this.out.room(FRAME_HEADER_BYTES + bytes);
     writeFrameHeader(b, this.out.position, bytes, type, flags, id);
     return b;
@@ -422,22 +456,26 @@ export class Connection implements OutputOwner {
   forget(stream: Stream): void {
     if (!this.streams.delete(stream.id)) return;
     if (this.state === "draining") this.closeWhenIdle();
-    else if (this.role === "client") this.handler.onCapacity?.();
+    else if (this.role === "client") this.tellCapacity();
+  }
+
+  private tellCapacity(): void {
+    try {
+      this.handler.onCapacity?.();
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
   private closeWhenIdle(): void {
     if (this.streams.size > 0 || this.state !== "draining") return;
-    if (this.role === "server" && !this.goawaySent) return;
-    this.out.flush();
-    this.socket.end();
-    this.lose("the connection was drained");
+    if (this.role === "server" && this.goawayId === undefined) return;
+    this.hangUp("the connection was drained", LINGER_MS);
   }
 
   private readonly onEnd = (): void => {
     // A peer that closes its half is gone: HTTP/2 has no use for a half-open connection.
-    this.out.flush();
-    this.socket.end();
-    this.lose("the peer closed the connection");
+    this.hangUp("the peer closed the connection", LINGER_MS);
   };
 
   private readonly onError = (error: Error): void => {
@@ -452,13 +490,33 @@ export class Connection implements OutputOwner {
     this.destroy(code, `${errorName(code)}: ${message}`);
   }
 
-  /** Tells everyone, once. */
+  /** Writes what is gathered, ends our side of the socket, and sees to it that the socket goes. */
+  private hangUp(reason: string, patienceMs: number): void {
+    if (this.state === "closed") return;
+    const { socket } = this;
+    this.stopReading(reason);
+    this.out.end();
+    // A peer that does not read, or does not close its side, must not keep the socket.
+    const timer = setTimeout(() => socket.destroy(), patienceMs);
+    timer.unref();
+    socket.once("close", () => clearTimeout(timer));
+    this.tellAll(reason);
+  }
+
   private lose(reason: string): void {
     if (this.state === "closed") return;
+    this.stopReading(reason);
+    this.tellAll(reason);
+  }
+
+  private stopReading(reason: string): void {
     this.state = "closed";
     this.closeReason = reason;
     this.socket.removeListener("data", this.onChunk);
     this.socket.resume();
+  }
+
+  private tellAll(reason: string): void {
     const streams = [...this.streams.values()];
     this.streams.clear();
     for (const stream of streams) {
@@ -466,18 +524,46 @@ export class Connection implements OutputOwner {
       this.tell(stream, { code: ErrorCode.CANCEL, by: "connection", sent, reason });
     }
     this.out.close();
-    this.handler.onClose(reason);
+    this.pongs.length = 0;
+    this.ring.length = 0;
+    this.ringAt = 0;
+    try {
+      this.handler.onClose(reason);
+    } catch (error) {
+      this.report(error);
+    }
   }
 
   private tell(stream: Stream, reset: StreamReset): void {
-    if (stream.dead) return;
+    if (stream.closed) return;
     stream.die();
-    stream.handler.onReset(stream, reset);
+    try {
+      stream.handler.onReset(stream, reset);
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  /** The stream's handler threw: our bug, and that stream's end. */
+  threw(stream: Stream, error: unknown): void {
+    this.report(error);
+    this.streamError(stream, ErrorCode.INTERNAL_ERROR, "internal error");
+  }
+
+  /** Something threw outside any stream: the end of the connection. */
+  private fault(error: unknown): void {
+    this.report(error);
+    this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
+  }
+
+  private report(error: unknown): void {
+    if (this.handler.onFault !== undefined) this.handler.onFault(error);
+    else process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 
   /** What the peer did on one stream was wrong: RST_STREAM to it, a reset to the owner. */
   private streamError(stream: Stream, code: number, reason: string): void {
-    if (stream.dead) return;
+    if (stream.closed) return;
     this.writeReset(stream.id, code);
     this.tell(stream, { code, by: "local", sent: "maybe", reason });
     this.forget(stream);
@@ -491,10 +577,7 @@ export class Connection implements OutputOwner {
     } catch (error) {
       if (error instanceof ConnectionError) this.fail(error.code, error.message);
       else if (error instanceof HpackError) this.fail(ErrorCode.COMPRESSION_ERROR, error.message);
-      else {
-        this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
-        throw error;
-      }
+      else this.fault(error);
     }
   };
 
@@ -561,14 +644,20 @@ export class Connection implements OutputOwner {
     this.frameType = type;
     this.frameFlags = b[at + 4] ?? 0;
     this.frameStream =
-      (((b[at + 5] ?? 0) & 0x7f) << 24) | ((b[at + 6] ?? 0) << 16) | ((b[at + 7] ?? 0) << 8) | (b[at + 8] ?? 0);
+      (((b[at + 5] ?? 0) & 0x7f) << 24) |
+      ((b[at + 6] ?? 0) << 16) |
+      ((b[at + 7] ?? 0) << 8) |
+      (b[at + 8] ?? 0);
     if (length > DEFAULT_FRAME_BYTES) {
       throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `a frame of ${length} bytes; the limit is 16384`);
     }
     if (!this.settingsReceived && type !== FrameType.SETTINGS) {
       throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "the first frame must be SETTINGS");
     }
-    if (this.blockParts !== undefined && (type !== FrameType.CONTINUATION || this.frameStream !== this.blockStream)) {
+    if (
+      this.blockParts !== undefined &&
+      (type !== FrameType.CONTINUATION || this.frameStream !== this.blockStream)
+    ) {
       throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "a header block was interrupted by another frame");
     }
   }
@@ -591,7 +680,7 @@ export class Connection implements OutputOwner {
     let stream = this.streams.get(id);
     if (stream === undefined) {
       this.checkNotIdle(id, "DATA");
-      if (!this.recentResets.includes(id)) this.writeReset(id, ErrorCode.STREAM_CLOSED);
+      if (!this.wasReset(id)) this.writeReset(id, ErrorCode.STREAM_CLOSED);
     } else if (stream.remoteEnded) {
       this.streamError(stream, ErrorCode.STREAM_CLOSED, "DATA after END_STREAM");
       stream = undefined;
@@ -654,7 +743,6 @@ export class Connection implements OutputOwner {
     if (n > 0 && stream !== undefined) this.deliver(stream, chunk, at, at + n, false);
     return at + n;
   }
-  private dataDelivered = false;
 
   private deliver(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): void {
     if (stream.dead) return;
@@ -665,8 +753,20 @@ export class Connection implements OutputOwner {
         return;
       }
     }
-    if (last) stream.finishRemote();
-    if (end > start || last) stream.handler.onData(stream, chunk, start, end, last);
+    if (last) stream.remoteEnded = true;
+    if (end > start || last) {
+      try {
+        stream.handler.onData(stream, chunk, start, end, last);
+      } catch (error) {
+        this.threw(stream, error);
+      }
+    }
+    if (last) this.forgetIfClosed(stream);
+  }
+
+  /** After the owner was told of the peer's end, so that it hears of the connection's end behind it. */
+  private forgetIfClosed(stream: Stream): void {
+    if (stream.closed) this.forget(stream);
   }
 
   private handleFrame(b: Buffer, start: number, end: number): void {
@@ -708,7 +808,8 @@ export class Connection implements OutputOwner {
     let from = start;
     let to = end;
     if ((flags & Flag.PADDED) !== 0) {
-      if (to - from < 1) throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "HEADERS without its pad length");
+      if (to - from < 1)
+        throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "HEADERS without its pad length");
       to -= b[from++] ?? 0;
     }
     if ((flags & Flag.PRIORITY) !== 0) {
@@ -739,7 +840,10 @@ export class Connection implements OutputOwner {
     this.blockBytes += end - start;
     // The bytes of a block can be fewer than those of its list, never usefully more.
     if (this.continuations > MAX_CONTINUATIONS) {
-      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `more than ${MAX_CONTINUATIONS} CONTINUATION frames`);
+      throw new ConnectionError(
+        ErrorCode.ENHANCE_YOUR_CALM,
+        `more than ${MAX_CONTINUATIONS} CONTINUATION frames`,
+      );
     }
     parts.push(Buffer.from(b.subarray(start, end)));
     if ((this.frameFlags & Flag.END_HEADERS) === 0) return;
@@ -765,21 +869,15 @@ export class Connection implements OutputOwner {
       return;
     }
     this.checkNotIdle(id, "HEADERS");
-    if (!this.recentResets.includes(id)) {
+    if (!this.wasReset(id)) {
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, `HEADERS on stream ${id}, which is closed`);
     }
   }
 
   private handleRequest(id: number, block: HeaderBlock, ends: boolean): void {
     this.lastPeerId = id;
-    if (this.goawaySent || this.state !== "open") {
-      // Streams that cross the first GOAWAY are served; those after the last one are not.
-      if (this.goawaySent) {
-        this.writeReset(id, ErrorCode.REFUSED_STREAM);
-        return;
-      }
-    }
-    if (this.streams.size >= this.maxConcurrentStreams) {
+    // Streams that cross the first GOAWAY are served; those after the last one are not.
+    if (this.goawayId !== undefined || this.streams.size >= this.maxConcurrentStreams) {
       this.writeReset(id, ErrorCode.REFUSED_STREAM);
       return;
     }
@@ -795,7 +893,11 @@ export class Connection implements OutputOwner {
       stream.announcedBytes = problem.contentLength;
     }
     if (ends) stream.remoteEnded = true;
-    this.handler.onStream(stream, block, ends);
+    try {
+      this.handler.onStream(stream, block, ends);
+    } catch (error) {
+      this.threw(stream, error);
+    }
   }
 
   private handleResponse(stream: Stream, block: HeaderBlock, ends: boolean): void {
@@ -813,9 +915,14 @@ export class Connection implements OutputOwner {
       return;
     }
     stream.headersReceived = true;
-    if (ends) stream.finishRemote();
+    if (ends) stream.remoteEnded = true;
     else stream.announcedBytes = head.contentLength;
-    stream.handler.onHeaders(stream, block, ends);
+    try {
+      stream.handler.onHeaders(stream, block, ends);
+    } catch (error) {
+      this.threw(stream, error);
+    }
+    if (ends) this.forgetIfClosed(stream);
   }
 
   private handleTrailers(stream: Stream, block: HeaderBlock, ends: boolean): void {
@@ -832,8 +939,13 @@ export class Connection implements OutputOwner {
       this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the body is shorter than content-length says");
       return;
     }
-    stream.finishRemote();
-    stream.handler.onTrailers(stream, block);
+    stream.remoteEnded = true;
+    try {
+      stream.handler.onTrailers(stream, block);
+    } catch (error) {
+      this.threw(stream, error);
+    }
+    this.forgetIfClosed(stream);
   }
 
   private handleWindowUpdate(b: Buffer, start: number, end: number): void {
@@ -891,27 +1003,29 @@ export class Connection implements OutputOwner {
     const length = end - start;
     if ((this.frameFlags & Flag.ACK) !== 0) {
       if (!this.settingsReceived) {
-        throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "the first frame must be SETTINGS, not an ACK of it");
+        throw new ConnectionError(
+          ErrorCode.PROTOCOL_ERROR,
+          "the first frame must be SETTINGS, not an ACK of it",
+        );
       }
       this.expectLength(length, 0, "SETTINGS with ACK");
       return;
     }
     if (length % 6 !== 0) {
-      throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `SETTINGS of ${length} bytes, not a multiple of 6`);
+      throw new ConnectionError(
+        ErrorCode.FRAME_SIZE_ERROR,
+        `SETTINGS of ${length} bytes, not a multiple of 6`,
+      );
     }
+    const first = !this.settingsReceived;
+    if (first) this.peerMaxStreams = Number.POSITIVE_INFINITY; // unless this very frame says otherwise
     for (let at = start; at < end; at += 6) this.applySetting(b.readUInt16BE(at), b.readUInt32BE(at + 2));
     this.control(0, FrameType.SETTINGS, Flag.ACK, 0);
     this.out.advance(this.out.position + FRAME_HEADER_BYTES);
-    if (!this.settingsReceived) {
-      this.settingsReceived = true;
-      if (this.peerMaxStreams === INITIAL_PEER_STREAMS && !this.peerLimitsStreams) {
-        this.peerMaxStreams = Number.POSITIVE_INFINITY;
-      }
-      this.handler.onReady?.();
-    }
-    this.handler.onCapacity?.();
+    this.settingsReceived = true;
+    if (first) this.handler.onReady?.();
+    if (!this.closed) this.tellCapacity();
   }
-  private peerLimitsStreams = false;
 
   private applySetting(id: number, value: number): void {
     switch (id) {
@@ -925,7 +1039,6 @@ export class Connection implements OutputOwner {
         break;
       case Setting.MAX_CONCURRENT_STREAMS:
         this.peerMaxStreams = value;
-        this.peerLimitsStreams = true;
         break;
       case Setting.INITIAL_WINDOW_SIZE: {
         if (value > MAX_WINDOW_BYTES) {
@@ -936,7 +1049,10 @@ export class Connection implements OutputOwner {
         for (const stream of this.streams.values()) {
           stream.sendWindow += change;
           if (stream.sendWindow > MAX_WINDOW_BYTES) {
-            throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE overflows a stream's window");
+            throw new ConnectionError(
+              ErrorCode.FLOW_CONTROL_ERROR,
+              "INITIAL_WINDOW_SIZE overflows a stream's window",
+            );
           }
           if (stream.hasQueued) this.schedule(stream);
         }
@@ -956,11 +1072,9 @@ export class Connection implements OutputOwner {
     if (this.frameStream !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PING on a stream");
     this.expectLength(end - start, 8, "PING");
     if ((this.frameFlags & Flag.ACK) !== 0) {
-      const onPong = this.onPong;
-      if (onPong !== undefined && b.readUInt32BE(start) === 0 && b.readUInt32BE(start + 4) === this.pingsOut) {
-        this.onPong = undefined;
-        onPong();
-      }
+      // Answers come in the order of the PINGs; what answers none of ours is ignored.
+      const oldest = (this.pingsSent - this.pongs.length + 1) >>> 0;
+      if (b.readUInt32BE(start) === 0 && b.readUInt32BE(start + 4) === oldest) this.pongs.shift()?.();
       return;
     }
     this.writeFrame(FrameType.PING, Flag.ACK, 0, b, start, end);
@@ -983,8 +1097,8 @@ export class Connection implements OutputOwner {
       this.streams.delete(stream.id);
       this.tell(stream, { code: ErrorCode.REFUSED_STREAM, by: "connection", sent: "refused", reason });
     }
-    this.handler.onCapacity?.();
     if (this.state === "open") this.state = "draining";
+    this.tellCapacity();
     this.closeWhenIdle();
   }
 
@@ -993,8 +1107,9 @@ export class Connection implements OutputOwner {
     if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PRIORITY on stream 0");
     if (end - start !== 5) {
       const stream = this.streams.get(id);
-      if (stream !== undefined) this.streamError(stream, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
-      else this.writeReset(id, ErrorCode.FRAME_SIZE_ERROR);
+      if (stream === undefined)
+        throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
+      this.streamError(stream, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
       return;
     }
     this.checkDependency(b, start, id);
@@ -1004,7 +1119,8 @@ export class Connection implements OutputOwner {
   private checkDependency(b: Buffer, at: number, id: number): void {
     if ((b.readUInt32BE(at) & MAX_STREAM_ID) !== id) return;
     const stream = this.streams.get(id);
-    if (stream === undefined) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `stream ${id} depends on itself`);
+    if (stream === undefined)
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `stream ${id} depends on itself`);
     this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the stream depends on itself");
   }
 
@@ -1029,7 +1145,14 @@ export class Connection implements OutputOwner {
   }
 }
 
-function writeFrameHeader(b: Buffer, at: number, length: number, type: number, flags: number, id: number): number {
+function writeFrameHeader(
+  b: Buffer,
+  at: number,
+  length: number,
+  type: number,
+  flags: number,
+  id: number,
+): number {
   b[at] = length >>> 16;
   b[at + 1] = length >>> 8;
   b[at + 2] = length;

@@ -77,7 +77,9 @@ function validValue(value: string): boolean {
 /** A string that says what is wrong with an ordinary field, or undefined. */
 function fieldProblem(f: Field): string | undefined {
   if (!validName(f.name)) {
-    return f.name.startsWith(":") ? `pseudo-header field ${f.name} is not allowed here` : "a field name is not valid";
+    return f.name.startsWith(":")
+      ? `pseudo-header field ${f.name} is not allowed here`
+      : "a field name is not valid";
   }
   if (!validValue(f.value)) return `the value of field ${f.name} is not valid`;
   // RFC 9113 §8.2.2: fields that speak of the connection do not exist in HTTP/2.
@@ -166,7 +168,8 @@ function readRequest(block: HeaderBlock): RequestHead | string {
   }
   if (scheme === undefined || scheme === "") return ":scheme is missing";
   if (path === undefined || path === "") return ":path is missing";
-  if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS")) return ":path does not begin with /";
+  if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS"))
+    return ":path does not begin with /";
   return new RequestHead(method, scheme, path, authority ?? host ?? "", fields, contentLength);
 }
 

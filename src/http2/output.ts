@@ -12,10 +12,15 @@ const pool: Buffer[] = [];
 /** Data of at least this many bytes goes out as a slice: below it a copy is cheaper than one more iovec. */
 const SLICE_BYTES = 2048;
 
-/** What is gathered before it goes to the socket at once, without waiting for the end of the turn. */
-const EAGER_BYTES = 64 * 1024;
+/** What one turn gathers at most: DATA beyond it waits in its stream. */
+const TURN_BYTES = 64 * 1024;
 /** No more is handed to the socket while it holds this many bytes: order stays ours to decide. */
 const SOCKET_HIGH_BYTES = 64 * 1024;
+/**
+ * What waits in the socket for a peer that does not read, beside DATA, which is held back: answers to PING and
+ * SETTINGS, resets, headers (CVE-2019-9512, -9515). Past it the peer is only making us work.
+ */
+const SOCKET_MAX_BYTES = 4 * 1024 * 1024;
 
 /** Connections with something to write this turn. */
 let dirty: Output[] = [];
@@ -31,6 +36,8 @@ function flushAll(): void {
 export interface OutputOwner {
   /** Asked at each flush for more, as long as there is room: the connection adds queued DATA. */
   fill(): void;
+  /** The peer does not read: far more waits for it than should. Called at most once per turn. */
+  overflow(): void;
 }
 
 export class Output {
@@ -46,10 +53,10 @@ export class Output {
   private pendingBytes = 0;
   private queued = false;
   private flushing = false;
+  private ending = false;
   private closed = false;
-  /** Total bytes ever appended, and handed to the socket: what lies between has not left. */
+  /** Total bytes ever appended. */
   appendedBytes = 0;
-  flushedBytes = 0;
   /** One entry per write that the socket has not finished: its pooled buffers. */
   private readonly writes: Buffer[][] = [];
 
@@ -60,12 +67,12 @@ export class Output {
 
   /** True while the socket holds more than it should, or a turn's worth is gathered: DATA waits in its stream. */
   get blocked(): boolean {
-    return this.pendingBytes >= EAGER_BYTES || this.socket.writableLength > SOCKET_HIGH_BYTES;
+    return this.pendingBytes >= TURN_BYTES || this.socket.writableLength > SOCKET_HIGH_BYTES;
   }
 
-  /** Bytes gathered that the socket has not taken. */
-  get pending(): number {
-    return this.pendingBytes;
+  /** Of the appended bytes, those handed to the socket: what lies between has not left. */
+  get flushedBytes(): number {
+    return this.ending ? this.appendedBytes : this.appendedBytes - this.pendingBytes;
   }
 
   /** Returns a buffer with `bytes` (at most 16 KiB) of room, to be written from `position` and then `advance`d. */
@@ -120,7 +127,7 @@ export class Output {
 
   /** Asks for a flush at the end of this turn. */
   touch(): void {
-    if (this.queued) return;
+    if (this.queued || this.flushing || this.closed) return;
     this.queued = true;
     dirty.push(this);
     if (!scheduled) {
@@ -135,11 +142,22 @@ export class Output {
     this.flushing = true;
     this.queued = false;
     do {
-      this.owner.fill();
+      if (!this.ending) this.owner.fill();
       if (this.pendingBytes === 0) break;
       this.write();
     } while (!this.closed && this.socket.writableLength <= SOCKET_HIGH_BYTES);
     this.flushing = false;
+    if (this.ending) {
+      this.closed = true;
+      this.socket.end();
+    } else if (this.socket.writableLength > SOCKET_MAX_BYTES) this.owner.overflow();
+    else if (this.pendingBytes > 0) this.touch();
+  }
+
+  /** Writes what is gathered, without asking for more, and ends our side of the socket. */
+  end(): void {
+    this.ending = true;
+    this.flush();
   }
 
   private write(): void {
@@ -152,7 +170,6 @@ export class Output {
     if (buffer !== undefined) used.push(buffer);
     this.buffer = undefined;
     this.used = [];
-    this.flushedBytes += this.pendingBytes;
     this.pendingBytes = 0;
     this.writes.push(used);
     if (first !== undefined) {
@@ -178,13 +195,13 @@ export class Output {
       }
     }
     if (!this.closed && !this.flushing) {
-      this.owner.fill();
-      if (this.pendingBytes > 0 && !this.queued) this.touch();
+      this.owner.fill(); // what this appends asks for a flush
     }
   };
 
-  /** Drops what is gathered; nothing is written any more. */
+  /** Drops what is gathered; nothing is written any more. Does nothing after `end`. */
   close(): void {
+    if (this.ending) return;
     this.closed = true;
     this.parts = [];
     this.buffer = undefined;

@@ -31,7 +31,9 @@ export interface StreamHandler {
 interface Segment {
   readonly chunk: Buffer;
   start: number;
-  readonly end: number;
+  end: number;
+  /** A buffer of our own, which more small pieces may join behind `end`. */
+  readonly own: boolean;
 }
 
 /** Below this a slice of a read buffer is copied before it waits, so as not to keep 64 KiB alive for a few bytes. */
@@ -42,7 +44,7 @@ export class Stream {
   readonly id: number;
   handler: StreamHandler;
 
-  /** We have sent (or queued nothing after) END_STREAM. */
+  /** We have sent END_STREAM. */
   localEnded = false;
   /** The peer has sent END_STREAM. */
   remoteEnded = false;
@@ -66,6 +68,11 @@ export class Stream {
   private segments: Segment[] | undefined = undefined;
   private endQueued = false;
   private trailersQueued: readonly Field[] | undefined = undefined;
+  /** Once our side has ended, the peer is asked to stop. */
+  private stopAfterEnd = false;
+  /** Bytes that went while the owner was being told of others. */
+  private untold = 0;
+  private telling = false;
   /** In the connection's ready ring. */
   ready = false;
   /** Value of the connection's output counter once our HEADERS are wholly handed to the socket. */
@@ -117,30 +124,62 @@ export class Stream {
   /** Sends bytes start..end of chunk, now or when windows and socket allow. `onSent` tells when they have gone. */
   sendData(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (this.dead || this.localEnded || this.endQueued) {
-      if (end > start) this.handler.onSent(end - start);
+      this.tellSent(end - start);
       return;
     }
     if (start === end && !last) return;
     if (this.segments !== undefined) {
-      this.enqueue(chunk, start, end, last);
+      if (last) this.endQueued = true;
+      this.enqueue(this.segments, chunk, start, end);
       return;
     }
     const sent = this.connection.sendData(this, chunk, start, end, last);
-    if (start + sent < end) this.enqueue(chunk, start + sent, end, last);
-    else if (last) this.finishLocal();
+    if (start + sent < end) {
+      if (last) this.endQueued = true;
+      this.segments = [];
+      this.enqueue(this.segments, chunk, start + sent, end);
+      this.connection.schedule(this);
+    } else if (last) this.finishLocal();
     // Last: the sender may answer with more at once.
-    if (sent > 0) this.handler.onSent(sent);
+    this.tellSent(sent);
   }
 
-  private enqueue(chunk: Buffer, start: number, end: number, last: boolean): void {
-    let segment: Segment = { chunk, start, end };
-    if (end - start < KEEP_SLICE_BYTES) {
-      segment = { chunk: Buffer.from(chunk.subarray(start, end)), start: 0, end: end - start };
+  private enqueue(segments: Segment[], chunk: Buffer, start: number, end: number): void {
+    const bytes = end - start;
+    if (bytes === 0) return;
+    if (bytes >= KEEP_SLICE_BYTES) {
+      segments.push({ chunk, start, end, own: false });
+      return;
     }
-    if (this.segments === undefined) this.segments = [segment];
-    else this.segments.push(segment);
-    if (last) this.endQueued = true;
-    this.connection.schedule(this);
+    const tail = segments.at(-1);
+    if (tail?.own === true && tail.chunk.length - tail.end >= bytes) {
+      chunk.copy(tail.chunk, tail.end, start, end);
+      tail.end += bytes;
+      return;
+    }
+    // The first small piece takes what it needs. Behind others there is room for more to join it, so that
+    // a sender of tiny pieces does not cost many times what it sends.
+    const copy = Buffer.allocUnsafeSlow(tail === undefined ? bytes : KEEP_SLICE_BYTES);
+    chunk.copy(copy, 0, start, end);
+    segments.push({ chunk: copy, start: 0, end: bytes, own: true });
+  }
+
+  /** Tells the owner, and not within its being told: an owner that answers with more would nest without end. */
+  private tellSent(bytes: number): void {
+    this.untold += bytes;
+    if (this.telling) return;
+    this.telling = true;
+    try {
+      while (this.untold > 0) {
+        const told = this.untold;
+        this.untold = 0;
+        this.handler.onSent(told);
+      }
+    } catch (error) {
+      this.untold = 0;
+      this.connection.threw(this, error);
+    }
+    this.telling = false;
   }
 
   /** Sends the trailer section, behind all DATA, and ends our side. */
@@ -149,7 +188,6 @@ export class Stream {
     if (this.segments !== undefined) {
       this.trailersQueued = fields;
       this.endQueued = true;
-      this.connection.schedule(this);
       return;
     }
     this.writeTrailers(fields);
@@ -191,7 +229,7 @@ export class Stream {
         this.writeTrailers(fields);
       } else if (this.endQueued) this.finishLocal();
     }
-    if (sent > 0) this.handler.onSent(sent);
+    this.tellSent(sent);
     return this.segments !== undefined && sent > 0 && this.sendWindow > 0;
   }
 
@@ -217,7 +255,6 @@ export class Stream {
 
   /** Ends the stream with RST_STREAM; the handler is not told. Idempotent. Unsent DATA is dropped. */
   reset(code: number): void {
-    if (this.dead) return;
     if (this.closed) return;
     this.die();
     this.connection.sendReset(this, code);
@@ -232,18 +269,11 @@ export class Stream {
     if (this.localEnded) this.reset(ErrorCode.NO_ERROR);
     else this.stopAfterEnd = true;
   }
-  private stopAfterEnd = false;
 
   private finishLocal(): void {
     this.localEnded = true;
     if (this.remoteEnded) this.connection.forget(this);
     else if (this.stopAfterEnd) this.reset(ErrorCode.NO_ERROR);
-  }
-
-  /** The peer's END_STREAM came. */
-  finishRemote(): void {
-    this.remoteEnded = true;
-    if (this.localEnded) this.connection.forget(this);
   }
 
   /** Marks dead, and drops what waits. */
