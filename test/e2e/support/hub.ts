@@ -1,0 +1,49 @@
+// The hub as its users have it: `linchpin serve` in a process of its own, on free ports.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LINCHPIN, type Program, type Scope, startNode } from "./program.js";
+
+export interface Hub {
+  /** HOST:PORT for clients. */
+  readonly address: string;
+  /** `http://HOST:PORT` of the admin listener. */
+  readonly adminUrl: string;
+  readonly program: Program;
+}
+
+/** `linchpin serve …`; resolves once it takes calls. */
+export async function startHub(scope: Scope, args: readonly string[]): Promise<Hub> {
+  const program = startNode(scope, LINCHPIN, [
+    "serve",
+    ...args,
+    "--listen=127.0.0.1:0",
+    "--admin=127.0.0.1:0",
+  ]);
+  const [, address = ""] = await program.stdout
+    .waitFor(/^listening on http:\/\/(\S+)$/)
+    .catch((error: unknown) => {
+      throw new Error(`the hub did not start: ${program.stderr.text}`, { cause: error });
+    });
+  const [, adminUrl = ""] = await program.stdout.waitFor(/^admin on (\S+)$/);
+  return { address, adminUrl, program };
+}
+
+/** A hub with a config file of this text. */
+export async function startHubWithConfig(scope: Scope, yaml: string): Promise<Hub> {
+  return startHub(scope, ["--config", await fileOf(scope, "linchpin.yaml", yaml)]);
+}
+
+/** A folder that goes with the scope. */
+export async function temporaryFolder(scope: Scope): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "linchpin-e2e-"));
+  scope.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A file that goes with the scope. */
+export async function fileOf(scope: Scope, name: string, content: string | Uint8Array): Promise<string> {
+  const file = join(await temporaryFolder(scope), name);
+  await writeFile(file, content);
+  return file;
+}
