@@ -114,6 +114,8 @@ export function requestOn(session: ClientHttp2Session, path: string, init: HttpI
   });
   const answer = new Promise<OpenAnswer>((resolve, reject) => {
     stream.on("error", reject);
+    // A stream that is closed by us ends without an error.
+    stream.on("close", () => reject(new Error("closed before the answer")));
     session.once("error", reject);
     stream.on("response", (head) =>
       resolve({
