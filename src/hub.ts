@@ -93,6 +93,9 @@ export async function startHub(config: Config, log: Log, options: HubOptions = {
   return hub;
 }
 
+/** How long an upstream that a reload dropped takes calls that began before it: longer than any step should wait. */
+const RETIREMENT_MS = 10_000;
+
 /** What a config makes of the hub; replaced whole by a reload. */
 interface Generation {
   readonly config: Config;
@@ -108,6 +111,8 @@ class Hub implements RunningHub, Gateway {
   private readonly log: Log;
   private readonly options: HubOptions;
   private readonly lives = new Lives();
+  /** Upstreams of earlier generations that may still be called. */
+  private readonly retired = new Set<LearnedUpstream>();
   private generation: Generation;
   private readonly own: HubServices;
   private readonly ownCluster: Cluster;
@@ -175,18 +180,25 @@ class Hub implements RunningHub, Gateway {
   }
 
   private keepUpstream(config: UpstreamConfig): LearnedUpstream {
-    return this.lives.keep(
-      "upstream",
-      config,
-      () =>
-        new LearnedUpstream(config, {
-          onSchema: () => this.rebuild(),
-          onProblem: (_, message) => {
-            this.log.warn(`upstream "${config.name}": ${message}`);
-            this.rebuild();
-          },
-        }),
-    );
+    const { upstream } = this.lives.keep("upstream", config, () => {
+      const upstream = new LearnedUpstream(config, {
+        onSchema: () => this.rebuild(),
+        onProblem: (_, message) => {
+          this.log.warn(`upstream "${config.name}": ${message}`);
+          this.rebuild();
+        },
+      });
+      return { upstream, close: () => this.retire(upstream) };
+    });
+    return upstream;
+  }
+
+  /** A reload has no use for it any more, but calls that are being admitted may still be on their way to it. */
+  private retire(upstream: LearnedUpstream): void {
+    this.retired.add(upstream);
+    systemClock.setTimeout(() => {
+      if (this.retired.delete(upstream)) upstream.drain();
+    }, RETIREMENT_MS);
   }
 
   /** Waits a while for schemas; what takes longer is learned while the hub serves. */
@@ -246,7 +258,9 @@ class Hub implements RunningHub, Gateway {
   }
 
   private descriptors(): DescriptorIndex {
-    this.index ??= new DescriptorIndex(new Map([...filesOf(this.own.services), ...this.assembly.schema.files]));
+    this.index ??= new DescriptorIndex(
+      new Map([...filesOf(this.own.services), ...this.assembly.schema.files]),
+    );
     return this.index;
   }
 
@@ -307,8 +321,9 @@ class Hub implements RunningHub, Gateway {
 
   async close(): Promise<void> {
     this.state = "draining";
-    for (const upstream of this.generation.upstreams) upstream.cluster.close();
     this.lives.close();
+    for (const upstream of this.retired) upstream.close();
+    this.retired.clear();
     this.ownCluster.close();
     this.own.close();
     await Promise.all([this.listener.close(), this.admin?.close()]);

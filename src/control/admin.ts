@@ -152,7 +152,8 @@ async function serve(
   try {
     answer = await answerFor(request, boundHost, hub);
   } catch (error) {
-    const sentence = error instanceof UserError ? error.message : "the hub failed to answer; its log says why";
+    const sentence =
+      error instanceof UserError ? error.message : "the hub failed to answer; its log says why";
     answer = { status: error instanceof UserError ? 409 : 500, body: { error: sentence } };
   }
   respond(request, response, answer);

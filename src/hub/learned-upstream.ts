@@ -94,9 +94,14 @@ export class LearnedUpstream {
     await this.answered;
   }
 
-  /** No longer wanted: running calls may end, no new ones. */
-  close(): void {
+  /** Running calls may end; no new ones. */
+  drain(): void {
     this.watcher?.close();
     this.cluster.drain();
+  }
+
+  close(): void {
+    this.watcher?.close();
+    this.cluster.close();
   }
 }

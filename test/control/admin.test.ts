@@ -10,7 +10,11 @@ import { UserError } from "#src/core/user-error.js";
 
 const HUB: AdminView = {
   ready: true,
-  config: { listen: { host: "127.0.0.1", port: 8080 }, keys: [{ name: "web", sha256: "ab12" }], adminToken: "s3cret" },
+  config: {
+    listen: { host: "127.0.0.1", port: 8080 },
+    keys: [{ name: "web", sha256: "ab12" }],
+    adminToken: "s3cret",
+  },
   reload: () => Promise.resolve(["listen has changed"]),
   routes: () => [
     { verb: "GET", path: "/v1/books", method: "library.v1.LibraryService/ListBooks", upstream: "library" },
@@ -126,7 +130,7 @@ test("shows routes and upstreams as JSON, and as text to who asks for it", async
 
 test("lists its pages at /, and for a page that is not there", async (t) => {
   const base = await start(t);
-  const pages = ["/", "/livez", "/readyz", "/routes", "/upstreams"];
+  const pages = ["/", "/livez", "/readyz", "/routes", "/upstreams", "/config", "/reload"];
   assert.deepEqual(Object.keys(JSON.parse((await get(base, "/")).body).pages), pages);
   for (const path of ["/nope", "/livez/", "/__proto__", "//livez", "/%6civez"]) {
     const reply = await get(base, path);
@@ -277,7 +281,7 @@ if (foreign !== undefined) {
 }
 
 test("shows the config with its secrets masked", async (t) => {
-  const reply = await ask(t, { path: "/config" });
+  const reply = await get(await start(t), "/config");
   assert.equal(reply.status, 200);
   assert.deepEqual(JSON.parse(reply.body), {
     listen: { host: "127.0.0.1", port: 8080 },
@@ -287,17 +291,23 @@ test("shows the config with its secrets masked", async (t) => {
 });
 
 test("reloads on POST alone, and says what a reload said", async (t) => {
-  assert.equal((await ask(t, { path: "/reload" })).status, 405);
-  const reply = await ask(t, { method: "POST", path: "/reload" });
+  assert.equal((await get(await start(t), "/reload")).status, 405);
+  const reply = await get(await start(t), "/reload", { method: "POST" });
   assert.equal(reply.status, 200);
   assert.deepEqual(JSON.parse(reply.body), { reloaded: true, notes: ["listen has changed"] });
 });
 
 test("a reload that fails is 409 with the sentence that says why, and no web page can ask for one", async (t) => {
-  const failing: AdminView = { ...HUB, reload: () => Promise.reject(new UserError("linchpin.yaml:3:1: no such key")) };
-  const reply = await ask(t, { method: "POST", path: "/reload" }, failing);
+  const failing: AdminView = {
+    ...HUB,
+    reload: () => Promise.reject(new UserError("linchpin.yaml:3:1: no such key")),
+  };
+  const reply = await get(await start(t, failing), "/reload", { method: "POST" });
   assert.equal(reply.status, 409);
   assert.match(reply.body, /linchpin\.yaml:3:1: no such key/);
-  const foreign = await ask(t, { method: "POST", path: "/reload", headers: { origin: "http://evil.example" } });
+  const foreign = await get(await start(t), "/reload", {
+    method: "POST",
+    headers: { origin: "http://evil.example" },
+  });
   assert.equal(foreign.status, 403);
 });

@@ -1,0 +1,104 @@
+// A reload while the hub serves: the new config holds at once, a wrong one changes nothing, and no call is lost.
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { after, describe, test } from "node:test";
+import { status } from "@grpc/grpc-js";
+import { behaviorClient, callServerStream, callUnary } from "./support/grpc.js";
+import { fileOf, startHub } from "./support/hub.js";
+import { startService } from "./support/service.js";
+
+const scope = { after };
+const [one, two] = await Promise.all([
+  startService(scope, "behavior", { instance: "one" }),
+  startService(scope, "behavior", { instance: "two" }),
+]);
+
+function configOf(endpoints: readonly string[], deadline: string): string {
+  return `
+upstreams: { behavior: { endpoints: [${endpoints.map((e) => `"${e}"`).join(", ")}] } }
+interceptors: { deadline: { default: ${deadline} } }
+`;
+}
+
+async function reload(adminUrl: string): Promise<{ status: number; body: string }> {
+  const response = await fetch(`${adminUrl}/reload`, { method: "POST" });
+  return { status: response.status, body: await response.text() };
+}
+
+describe("reload", () => {
+  test("POST /reload and SIGHUP take the file's new content; a wrong file changes nothing", async () => {
+    const file = await fileOf(scope, "linchpin.yaml", configOf([one.address], "20s"));
+    const hub = await startHub(scope, ["--config", file]);
+    const client = behaviorClient(scope, hub.address);
+    const timeLeft = async (): Promise<number> => {
+      const { code, messages } = await callUnary(client, {});
+      assert.equal(code, status.OK);
+      return Number(messages[0]?.seen?.timeLeft?.seconds ?? 0);
+    };
+    assert.ok((await timeLeft()) <= 20);
+
+    await writeFile(file, configOf([one.address], "500s"));
+    assert.equal((await reload(hub.adminUrl)).status, 200);
+    assert.ok((await timeLeft()) > 400);
+
+    await writeFile(file, `${configOf([one.address], "20s")}nonsense: [\n`);
+    const refused = await reload(hub.adminUrl);
+    assert.equal(refused.status, 409);
+    assert.match(refused.body, /linchpin\.yaml:\d+:\d+/);
+    assert.ok((await timeLeft()) > 400, "the old config serves on");
+
+    await writeFile(file, configOf([two.address], "30s"));
+    hub.program.kill("SIGHUP");
+    await hub.program.stderr.waitFor(/the config was reloaded/);
+    assert.ok((await timeLeft()) <= 30);
+    const { messages } = await callUnary(client, {});
+    assert.equal(messages[0]?.seen?.instance, "two");
+  });
+
+  test("a changed address is told to need a restart", async () => {
+    const file = await fileOf(
+      scope,
+      "linchpin.yaml",
+      `listen: 127.0.0.1:1\n${configOf([one.address], "20s")}`,
+    );
+    const hub = await startHub(scope, ["--config", file]);
+    await writeFile(
+      file,
+      configOf([one.address], "20s").replace("upstreams", "drain: { grace: 1s }\nupstreams"),
+    );
+    const { status: answer, body } = await reload(hub.adminUrl);
+    assert.equal(answer, 200);
+    assert.doesNotMatch(body, /listen/, "--listen stands before the file");
+    await writeFile(file, `reflection: false\n${configOf([one.address], "20s")}`);
+    assert.match((await reload(hub.adminUrl)).body, /reflection has changed.*started again/);
+  });
+
+  test("under load no call is lost, and a running stream goes on", async () => {
+    const file = await fileOf(scope, "linchpin.yaml", configOf([one.address], "20s"));
+    const hub = await startHub(scope, ["--config", file]);
+    const client = behaviorClient(scope, hub.address);
+    const outcomes = new Map<number, number>();
+    let running = true;
+    const stream = callServerStream(client, {
+      behavior: { responseCount: 40, interval: { seconds: 0n, nanos: 50_000_000 } },
+      payload: Buffer.from("x"),
+    });
+    const workers = Array.from({ length: 8 }, async () => {
+      while (running) {
+        const { code } = await callUnary(client, { payload: Buffer.from("x") });
+        outcomes.set(code, (outcomes.get(code) ?? 0) + 1);
+      }
+    });
+    const endpoints = [[one.address], [two.address], [one.address, two.address]];
+    for (let round = 0; round < 12; round++) {
+      await writeFile(file, configOf(endpoints[round % 3] ?? [], `${20 + (round % 5)}s`));
+      assert.equal((await reload(hub.adminUrl)).status, 200);
+    }
+    const { code, messages } = await stream;
+    running = false;
+    await Promise.all(workers);
+    assert.deepEqual([code, messages.length], [status.OK, 40]);
+    assert.deepEqual([...outcomes.keys()], [status.OK]);
+    assert.ok((outcomes.get(status.OK) ?? 0) > 100, "there was load");
+  });
+});
