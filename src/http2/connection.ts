@@ -65,7 +65,8 @@ const REMEMBERED_RESETS = 128;
 const INITIAL_PEER_STREAMS = 100;
 
 /** Header blocks are encoded here first, one at a time; shared by all connections of the process. */
-let scratch = Buffer.allocUnsafeSlow(16 * 1024);
+const USUAL_SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
+let scratch = USUAL_SCRATCH;
 
 class ConnectionError extends Error {
   readonly code: number;
@@ -294,6 +295,7 @@ export class Connection implements OutputOwner {
       this.writeFrame(FrameType.CONTINUATION, last, stream.id, scratch, sent, next);
       sent = next;
     }
+    scratch = USUAL_SCRATCH; // a larger one is let go of
     // The first block is what counts: a request whose trailers did not leave was sent all the same.
     if (stream.headersMark === Number.POSITIVE_INFINITY) stream.headersMark = this.out.appendedBytes;
   }
@@ -813,7 +815,7 @@ export class Connection implements OutputOwner {
       to -= b[from++] ?? 0;
     }
     if ((flags & Flag.PRIORITY) !== 0) {
-      if (to - from < 5 && end - from < 5) {
+      if (end - from < 5) {
         throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "HEADERS without its priority");
       }
       this.checkDependency(b, from, id);
@@ -838,7 +840,6 @@ export class Connection implements OutputOwner {
     }
     this.continuations++;
     this.blockBytes += end - start;
-    // The bytes of a block can be fewer than those of its list, never usefully more.
     if (this.continuations > MAX_CONTINUATIONS) {
       throw new ConnectionError(
         ErrorCode.ENHANCE_YOUR_CALM,
