@@ -84,6 +84,32 @@ describe("Node's client", () => {
     await once(server, "close");
   });
 
+  for (const headerTableSize of [0, 100, 65_536]) {
+    test(`may offer a header table of ${headerTableSize} bytes`, async () => {
+      const { server } = await engineServer((stream, req) => {
+        respond(
+          stream,
+          [
+            [":status", "200"],
+            ["x-long", "v".repeat(60)],
+            ...(req.headers?.filter(([n]) => n === "x-a") ?? []),
+          ],
+          true,
+        );
+      });
+      const session = http2Connect(`http://127.0.0.1:${portOf(server)}`, { settings: { headerTableSize } });
+      for (let i = 0; i < 5; i++) {
+        const { headers } = await fetch(session, Buffer.alloc(0));
+        assert.equal(headers["x-a"], "1");
+        assert.equal(headers["x-long"], "v".repeat(60));
+        if (i === 2) session.settings({ headerTableSize: 0 });
+      }
+      session.close();
+      server.close();
+      await once(server, "close");
+    });
+  }
+
   test("follows a drain: it ends its calls and opens no more", async () => {
     const { server, owners } = await engineServer(echo);
     const session = http2Connect(`http://127.0.0.1:${portOf(server)}`);

@@ -21,6 +21,8 @@ import {
 const goaways = (frames: { type: number; payload: Buffer }[]): number[] =>
   frames.filter((f) => f.type === FrameType.GOAWAY).map((f) => f.payload.readUInt32BE(0));
 
+type FrameKind = "RST_STREAM" | "GOAWAY";
+
 const sentOf = (answer: Recorder): string | undefined => answer.reset?.sent;
 
 describe("a server that drains", () => {
@@ -387,6 +389,16 @@ describe("a lost connection", () => {
     assert.equal(server.active, 0);
   });
 
+  test("the reason names the code, also one that the RFC does not know", async () => {
+    const { peer, client } = await rawServer();
+    const answer = new Recorder();
+    request(client, answer);
+    peer.send(rst(1, 0x99));
+    await answer.over;
+    assert.equal(answer.reset?.reason, "the peer reset the stream: 0x99");
+    client.destroy();
+  });
+
   test("to an address where nobody listens", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
@@ -511,6 +523,46 @@ describe("a handler that breaks off", () => {
     assert.equal(faults.length, 1);
     server.destroy();
   });
+
+  const STARTS: [string, (stream: Parameters<typeof echo>[0]) => void, FrameKind][] = [
+    ["resets it", (stream) => stream.reset(ErrorCode.CANCEL), "RST_STREAM"],
+    ["destroys the connection", (stream) => stream.connection.destroy(), "GOAWAY"],
+    ["drains the connection", (stream) => stream.connection.drain()(), "GOAWAY"],
+    [
+      "answers whole and resets",
+      (stream) => {
+        respond(stream, [[":status", "431"]], true);
+        stream.reset(ErrorCode.NO_ERROR);
+      },
+      "RST_STREAM",
+    ],
+    [
+      "answers, asks the client to stop, and drains",
+      (stream) => {
+        respond(stream, [[":status", "200"]], false);
+        stream.sendTrailers(trailersOf(["a", "b"]));
+        stream.stopPeer();
+        stream.connection.drain();
+      },
+      "RST_STREAM",
+    ],
+  ];
+  for (const [act, run, kind] of STARTS) {
+    for (const end of [false, true]) {
+      test(`${act} as soon as a request begins${end ? ", and has ended" : ""}`, async () => {
+        const { peer, server, owner } = await rawClient(run);
+        peer.send(headers(1, REQUEST, { end }), data(1, "late"));
+        if (!end || kind === "GOAWAY") await peer.frame(FrameType[kind]);
+        else await peer.until("an end", () => peer.frames.find((f) => f.id === 1));
+        server.destroy();
+        await owner.closed;
+        await peer.over();
+        assert.equal(server.active, 0);
+        assert.deepEqual(owner.events, ["ready", "close"]);
+        assert.ok((owner.requests[0]?.events ?? []).filter((e) => e === "reset").length <= 1);
+      });
+    }
+  }
 
   for (const act of ["reset", "destroy", "throw"]) {
     test(`${act}: within onSent, when queued DATA has gone`, async () => {
