@@ -7,6 +7,8 @@ import { peerAddress } from "./peer.js";
 const NO_BYTES = Buffer.alloc(0);
 /** node:http pauses here; reading goes on once the handler has taken what it got. */
 const PAUSE_BYTES = 256 * 1024;
+/** How long the rest of a body is read and dropped after its answer: closing at once could cost the client the answer. */
+const LINGER_MS = 1000;
 
 export class Http1Exchange implements Exchange {
   readonly head: ExchangeHead;
@@ -15,16 +17,18 @@ export class Http1Exchange implements Exchange {
   private readonly response: ServerResponse;
   private owed = 0;
   private finished = false;
+  private lingers = false;
   private gone = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, handler: ExchangeHandler) {
     this.request = request;
     this.response = response;
     this.handler = handler;
+    const { target, authority } = splitTarget(request.url ?? "/");
     this.head = {
       method: request.method ?? "GET",
-      target: request.url ?? "/",
-      authority: request.headers.host ?? "",
+      target,
+      authority: authority ?? request.headers.host ?? "",
       fields: fieldsOf(request.rawHeaders),
       peerAddress: peerAddress(request.socket),
       ended: !hasBody(request),
@@ -67,7 +71,10 @@ export class Http1Exchange implements Exchange {
     const raw: string[] = [];
     for (const f of fields) raw.push(f.name, f.value);
     // An answer before the whole body was read: the rest is not worth reading, so the connection goes.
-    if (!this.request.complete && !this.head.ended) raw.push("connection", "close");
+    if (!this.request.complete && !this.head.ended) {
+      raw.push("connection", "close");
+      this.lingers = true;
+    }
     this.response.writeHead(status, raw);
     if (end) this.end(undefined);
   }
@@ -90,14 +97,32 @@ export class Http1Exchange implements Exchange {
 
   private end(chunk: Buffer | undefined): void {
     this.finished = true;
-    if (chunk === undefined || chunk.length === 0) this.response.end();
-    else this.response.end(chunk);
+    const { request, response } = this;
+    if (!this.lingers) {
+      if (chunk === undefined || chunk.length === 0) response.end();
+      else response.end(chunk);
+      return;
+    }
+    // The client has the whole answer now. A socket closed with bytes unread is reset, and with it what is on its way.
+    if (chunk === undefined || chunk.length === 0) response.flushHeaders();
+    else response.write(chunk);
+    const timer = setTimeout(() => response.end(), LINGER_MS);
+    request.once("end", () => response.end());
+    response.once("close", () => clearTimeout(timer));
   }
 
   reset(): void {
     this.finished = true;
     this.response.destroy();
   }
+}
+
+/** A target in absolute form (RFC 9112 §3.2.2) names the authority itself, and wins over Host. */
+function splitTarget(url: string): { target: string; authority: string | undefined } {
+  const match = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(url);
+  if (match === null) return { target: url, authority: undefined };
+  const rest = match[2] ?? "";
+  return { target: rest.startsWith("/") ? rest : `/${rest}`, authority: match[1] };
 }
 
 function hasBody(request: IncomingMessage): boolean {

@@ -1,5 +1,10 @@
 // The one port: looks at a connection's first bytes, and hands it to HTTP/2 or HTTP/1.1, each request to its adapter.
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Peer } from "../core/call.js";
 import type { Gateway } from "../core/gateway.js";
@@ -19,14 +24,32 @@ export interface ListenerOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly maxConcurrentStreams: number;
+  /** Defaults: 10 s, 10 s, 60 s, 65 s. */
+  readonly timeouts?: Partial<ListenerTimeouts>;
 }
 
-/** A client that connects and says nothing is let go; HTTP/2 clients say their preface at once (gRPC connects early, and does too). */
-const FIRST_BYTES_TIMEOUT_MS = 10_000;
-/** A request's head, once begun (mesh.md, "Limits that guard the wire"). */
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 60_000;
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Milliseconds. Those of HTTP/1.1 requests are checked at least every second. */
+export interface ListenerTimeouts {
+  /** From the connection to the bytes that tell its protocol. */
+  readonly firstBytesMs: number;
+  /** From a request's first byte to the end of its head (HTTP/1.1). */
+  readonly headersMs: number;
+  /** From a request's first byte to its last (HTTP/1.1). */
+  readonly requestMs: number;
+  /** Between requests (HTTP/1.1). */
+  readonly keepAliveMs: number;
+}
+
+/** A silent client is let go, and so is one that stalls in the midst of a request. */
+const TIMEOUTS: ListenerTimeouts = {
+  // HTTP/2 clients say their preface at once, gRPC channels that connect early too.
+  firstBytesMs: 10_000,
+  headersMs: 10_000,
+  requestMs: 60_000,
+  keepAliveMs: 65_000,
+};
+/** How often node:http looks for requests that stall. */
+const CHECK_INTERVAL_MS = 1000;
 const MAX_HEADER_BYTES = 64 * 1024;
 /** How long drain waits for the PING that tells that the GOAWAY arrived. */
 const GOAWAY_WAIT_MS = 1000;
@@ -38,22 +61,28 @@ export class Listener {
   private readonly gateway: Gateway;
   private readonly options: ListenerOptions;
   private readonly server: Server;
-  private readonly http1 = createHttpServer({
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    connectionsCheckingInterval: 1000,
-    noDelay: true,
-  });
+  private readonly http1: HttpServer;
+  private readonly timeouts: ListenerTimeouts;
   private readonly connections = new Set<Connection>();
   private readonly sockets = new Set<Socket>();
+  /** Sockets that have not yet said which protocol they speak. */
+  private readonly silent = new Set<Socket>();
   private draining = false;
 
   constructor(gateway: Gateway, options: ListenerOptions) {
     this.gateway = gateway;
     this.options = options;
+    const timeouts = { ...TIMEOUTS, ...options.timeouts };
+    this.timeouts = timeouts;
     this.server = createServer({ noDelay: true }, (socket) => this.onSocket(socket));
+    this.http1 = createHttpServer({
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: timeouts.headersMs,
+      requestTimeout: timeouts.requestMs,
+      keepAliveTimeout: timeouts.keepAliveMs,
+      connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, timeouts.headersMs, timeouts.requestMs),
+      noDelay: true,
+    });
     this.http1.on("request", (request, response) => this.onRequest(request, response));
     // A server that never listens starts its timeout checks only on this event.
     this.http1.emit("listening");
@@ -73,12 +102,17 @@ export class Listener {
 
   private onSocket(socket: Socket): void {
     this.sockets.add(socket);
+    this.silent.add(socket);
     const onError = (): void => {
       socket.destroy();
     };
     socket.on("error", onError);
-    socket.on("close", () => this.sockets.delete(socket));
-    const timer = setTimeout(() => socket.destroy(), FIRST_BYTES_TIMEOUT_MS);
+    const timer = setTimeout(() => socket.destroy(), this.timeouts.firstBytesMs);
+    socket.on("close", () => {
+      clearTimeout(timer);
+      this.sockets.delete(socket);
+      this.silent.delete(socket);
+    });
     let seen = 0;
     const onData = (chunk: Buffer): void => {
       const n = Math.min(PREFACE.length - seen, chunk.length);
@@ -89,6 +123,7 @@ export class Listener {
         return;
       }
       clearTimeout(timer);
+      this.silent.delete(socket);
       socket.removeListener("data", onData);
       socket.pause();
       held.push(chunk);
@@ -100,7 +135,6 @@ export class Listener {
     };
     const held: Buffer[] = [];
     socket.on("data", onData);
-    socket.on("close", () => clearTimeout(timer));
   }
 
   private serveHttp1(socket: Socket): void {
@@ -154,6 +188,8 @@ export class Listener {
     const finishers = [...this.connections].map((connection) => connection.drain());
     const goaway = setTimeout(() => {
       for (const finish of finishers) finish();
+      // Connections made ahead of need, on which nothing was ever asked.
+      for (const socket of this.silent) socket.destroy();
     }, GOAWAY_WAIT_MS);
     this.http1.closeIdleConnections();
     const idle = setInterval(() => this.http1.closeIdleConnections(), 50);

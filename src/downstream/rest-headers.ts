@@ -24,14 +24,19 @@ const NOT_METADATA = new Set([
   "x-request-timeout",
 ]);
 const SENSITIVE = new Set(["authorization", "cookie"]);
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+/** Padded or not (gRPC over HTTP/2 allows both); one digit of base64 is less than a byte. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+/** What a field value may have (RFC 9110 §5.5); node:http throws on anything else. */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Request fields → metadata. `-bin` values must be base64 (gRPC over HTTP/2); anything else is INVALID_ARGUMENT. */
 export function metadataFromRequest(fields: readonly Field[]): Headers | Status {
   const metadata: Field[] = [field("content-type", "application/grpc")];
   let timeout: string | undefined;
+  const ofThisHop = connectionOptions(fields);
   for (const f of fields) {
     const { name, value } = f;
+    if (ofThisHop?.has(name) === true) continue;
     if (name === "x-request-timeout") timeout = value;
     if (NOT_METADATA.has(name) || (name.startsWith("grpc-") && name !== "grpc-timeout")) continue;
     if (name.endsWith("-bin") && !value.split(",").every((v) => BASE64.test(v.trim()))) {
@@ -55,19 +60,25 @@ export function metadataFromRequest(fields: readonly Field[]): Headers | Status 
   return new Headers(metadata);
 }
 
+/** Names that Connection lists as being of this hop alone (RFC 9110 §7.6.1). */
+function connectionOptions(fields: readonly Field[]): Set<string> | undefined {
+  const connection = fields.filter((f) => f.name === "connection");
+  if (connection.length === 0) return undefined;
+  return new Set(connection.flatMap((f) => f.value.toLowerCase().split(",")).map((option) => option.trim()));
+}
+
 /** Response metadata → fields. */
 export function responseFields(metadata: Headers | undefined): Field[] {
-  return metadata === undefined ? [] : metadata.fields.filter((f) => passes(f.name));
+  return metadata === undefined ? [] : metadata.fields.filter(passes);
 }
 
 /** Trailing metadata → fields or trailers with this prefix; the status itself is told elsewhere. */
 export function trailerFields(trailers: Headers, prefix: string): Field[] {
   const fields: Field[] = [];
-  for (const f of trailers.fields)
-    if (passes(f.name)) fields.push(field(prefix + f.name, f.value, f.sensitive));
+  for (const f of trailers.fields) if (passes(f)) fields.push(field(prefix + f.name, f.value, f.sensitive));
   return fields;
 }
 
-function passes(name: string): boolean {
-  return !NOT_METADATA.has(name) && !name.startsWith("grpc-");
+function passes({ name, value }: Field): boolean {
+  return !NOT_METADATA.has(name) && !name.startsWith("grpc-") && FIELD_VALUE.test(value);
 }

@@ -149,6 +149,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
 
   /** The request was wrong: the client is told, and the call's steps end. */
   private reject(status: Status): void {
+    this.body = [];
     this.answerStatus(status, []);
     this.request?.abort({ status, by: "client", sent: "never" });
   }
@@ -209,6 +210,12 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       const json = this.print(message);
       if (json === undefined) return;
       this.sendHead();
+      if (this.ended) {
+        // HEAD: the fields were all that was asked for.
+        const status = new Status(Code.CANCELLED, "HEAD wants no messages");
+        this.request?.abort({ status, by: "client", sent: "maybe" });
+        return;
+      }
       this.write(this.framing?.message(json, this.messages === 1) ?? json);
       return;
     }
@@ -248,6 +255,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     }
     if (this.streaming) {
       this.sendHead();
+      if (this.ended) return;
       this.ended = true;
       const tail = this.framing?.tail(undefined, this.messages === 0) ?? "";
       if (tail !== "") this.exchange.write(Buffer.from(tail), false);
@@ -294,7 +302,9 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       field("cache-control", "no-store"),
       ...responseFields(this.metadata),
     ];
-    this.exchange.respond(200, fields, false);
+    this.ended = this.exchange.head.method === "HEAD";
+    this.exchange.respond(200, fields, this.ended);
+    if (this.ended) return;
     if (this.framing.head !== "") this.write(this.framing.head);
   }
 

@@ -52,8 +52,8 @@ const STREAM_OFFERS: readonly Offer[] = [
 /** The framing that Accept (RFC 9110 §12.5.1) likes best; a Status (406) when it takes none of ours. */
 export function chooseFraming(accept: string | undefined, streaming: boolean): Framing | Status {
   const offers = streaming ? STREAM_OFFERS : UNARY_OFFERS;
-  if (accept === undefined || accept === "*/*" || accept === "") return (offers[0] ?? UNARY_OFFER).framing;
-  const ranges = parseAccept(accept);
+  const ranges = accept === undefined || accept === "*/*" ? [] : parseAccept(accept);
+  if (ranges.length === 0) return (offers[0] ?? UNARY_OFFER).framing;
   let best: Offer | undefined;
   let bestQuality = 0;
   for (const offer of offers) {
