@@ -1,0 +1,199 @@
+// SIGTERM and SIGINT: running calls end, new ones go elsewhere, and the process leaves with 0.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { connect as connect2 } from "node:http2";
+import { connect } from "node:net";
+import { after, describe, test } from "node:test";
+import { status } from "@grpc/grpc-js";
+import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
+import { behaviorClient, callUnary, metadataOf, streamed } from "./support/grpc.js";
+import { HealthClient } from "./support/health.js";
+import { openHttp, VERSIONS } from "./support/http.js";
+import { type Hub, startHub, startHubWithConfig } from "./support/hub.js";
+import type { Scope } from "./support/program.js";
+import { startService } from "./support/service.js";
+
+const service = await startService({ after }, "behavior");
+
+const hubFor = (t: Scope): Promise<Hub> => startHub(t, [`behavior=${service.address}`]);
+const draining = (hub: Hub) => hub.program.stderr.waitFor(/draining/);
+
+function addressOf(hub: Hub): { host: string; port: number } {
+  const [host = "", port = ""] = hub.address.split(":");
+  return { host, port: Number(port) };
+}
+
+/** What a new connection meets: `connected`, or the system's code. */
+async function knock(hub: Hub): Promise<string> {
+  const socket = connect(addressOf(hub));
+  // `once` rejects with what comes as `error`.
+  const met = once(socket, "connect").then(
+    () => "connected",
+    (error: unknown) => String(Reflect.get(Object(error), "code")),
+  );
+  return met.finally(() => socket.destroy());
+}
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`${signal}: a hub without calls leaves with 0`, async (t) => {
+    const hub = await hubFor(t);
+    hub.program.kill(signal);
+    assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+  });
+}
+
+test("a running stream goes on while new connections are refused, and its end is the hub's", async (t) => {
+  const hub = await hubFor(t);
+  const call = behaviorClient(t, hub.address).bidiStream();
+  let next = (): void => {};
+  const outcome = streamed(call, () => next());
+  const answered = (): Promise<void> =>
+    new Promise((resolve) => {
+      next = resolve;
+      call.write(BidiStreamRequest.fromPartial({}));
+    });
+  await answered();
+  hub.program.kill("SIGTERM");
+  await draining(hub);
+  assert.equal(await knock(hub), "ECONNREFUSED");
+  const ready = await fetch(`${hub.adminUrl}/readyz`);
+  assert.equal(ready.status, 503);
+  assert.match(await ready.text(), /draining/);
+  assert.equal((await fetch(`${hub.adminUrl}/livez`)).status, 200);
+  await answered();
+  await answered();
+  call.end();
+  assert.equal((await outcome).code, status.OK);
+  assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+});
+
+test("a running unary call ends well, by gRPC and by JSON over both versions", async (t) => {
+  const hub = await hubFor(t);
+  const delay = { seconds: 0n, nanos: 500_000_000 };
+  const grpc = callUnary(
+    behaviorClient(t, hub.address),
+    { behavior: { delay } },
+    { metadata: metadataOf([["x-call-id", "drain-grpc"]]) },
+  );
+  const json = VERSIONS.map((version) =>
+    openHttp(version, hub.address, "/test/v1/unary", {
+      body: JSON.stringify({ behavior: { delay: "0.5s" } }),
+      headers: { "x-call-id": `drain-${version}` },
+    }),
+  );
+  for (const id of ["grpc", ...VERSIONS])
+    await service.program.stdout.waitFor(new RegExp(`^began unary drain-${id}$`));
+  hub.program.kill("SIGTERM");
+  await draining(hub);
+  assert.equal((await grpc).code, status.OK);
+  for (const { answer } of json) {
+    const { status: code, body } = await answer;
+    assert.equal(code, 200);
+    await once(body.resume(), "end");
+  }
+  assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+});
+
+test("HTTP/2 clients are told by GOAWAY, twice, and no call is lost between", async (t) => {
+  const hub = await hubFor(t);
+  const session = connect2(`http://${hub.address}`);
+  t.after(() => session.destroy());
+  await once(session, "remoteSettings");
+  const goaways: number[] = [];
+  session.on("goaway", (code, lastStreamId) => {
+    assert.equal(code, 0);
+    goaways.push(lastStreamId);
+  });
+  const closed = once(session, "close");
+  hub.program.kill("SIGTERM");
+  await closed;
+  assert.equal(goaways[0], 2 ** 31 - 1);
+  assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+});
+
+test("watchers of the health hear NOT_SERVING", async (t) => {
+  const hub = await hubFor(t);
+  const health = new HealthClient(t, hub.address);
+  const seen: string[] = [];
+  const call = health.watch("");
+  const leaving = new Promise<void>((resolve) => {
+    call.on("data", (serving: string) => {
+      seen.push(serving);
+      if (serving === "SERVING") hub.program.kill("SIGTERM");
+      else resolve();
+    });
+  });
+  await leaving;
+  assert.deepEqual(seen, ["SERVING", "NOT_SERVING"]);
+  call.cancel();
+  assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+});
+
+describe("clients that only sit there do not hold the hub", () => {
+  const IDLE: Readonly<Record<string, (hub: Hub, t: Scope) => Promise<void>>> = {
+    "a connection that has said nothing": async (hub, t) => {
+      const socket = connect(addressOf(hub)).on("error", () => {});
+      t.after(async () => void socket.destroy());
+      await once(socket, "connect");
+      // One more that is answered: the one before it has been accepted.
+      assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, status.OK);
+    },
+    "HTTP/1.1, kept alive": async (hub, t) => {
+      const agent = new Agent({ keepAlive: true });
+      t.after(async () => agent.destroy());
+      const sent = request(`http://${hub.address}/test/v1/unary`, { agent, method: "POST" });
+      sent.setHeader("content-type", "application/json").end("{}");
+      const [response] = await once(sent, "response");
+      await once(response.resume(), "end");
+    },
+    "HTTP/2 without calls": async (hub, t) => {
+      const session = connect2(`http://${hub.address}`).on("error", () => {});
+      t.after(async () => session.destroy());
+      await once(session, "remoteSettings");
+    },
+    "a grpc-js client without calls": async (hub, t) => {
+      assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, status.OK);
+    },
+  };
+  for (const [name, open] of Object.entries(IDLE)) {
+    test(name, async (t) => {
+      const hub = await hubFor(t);
+      await open(hub, t);
+      const since = Date.now();
+      hub.program.kill("SIGTERM");
+      assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+      assert.ok(Date.now() - since < 4_000, `it took ${Date.now() - since} ms`);
+    });
+  }
+});
+
+test("what does not end within the grace is cut, and the hub leaves with 0 all the same", async (t) => {
+  const hub = await startHubWithConfig(
+    t,
+    `{ upstreams: { behavior: { endpoints: ["${service.address}"] } }, drain: { grace: 300ms } }`,
+  );
+  const call = behaviorClient(t, hub.address).bidiStream();
+  const outcome = streamed(call, () => hub.program.kill("SIGTERM"));
+  call.write(BidiStreamRequest.fromPartial({}));
+  assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+  assert.equal((await outcome).code, status.UNAVAILABLE);
+});
+
+test("a second signal ends the hub at once", async (t) => {
+  const hub = await hubFor(t);
+  const call = behaviorClient(t, hub.address).bidiStream();
+  const outcome = streamed(call, () => hub.program.kill("SIGTERM"));
+  call.write(BidiStreamRequest.fromPartial({}));
+  await draining(hub);
+  hub.program.kill("SIGINT");
+  assert.deepEqual(await hub.program.exited, { code: 130, signal: null });
+  assert.notEqual((await outcome).code, status.OK);
+});
+
+test("SIGHUP does not end the hub", async (t) => {
+  const hub = await hubFor(t);
+  hub.program.kill("SIGHUP");
+  await hub.program.stderr.waitFor(/SIGHUP/);
+  assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, status.OK);
+});
