@@ -1,0 +1,177 @@
+// Services that are down, come, go, and change: the hub goes on, learns without a restart, and says so once.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { describe, test } from "node:test";
+import { status } from "@grpc/grpc-js";
+import {
+  LibraryServiceClient as LibraryV1,
+  ListBooksRequest as ListV1,
+} from "#generated/library/v1/library.js";
+import {
+  LibraryServiceClient as LibraryV2,
+  ListBooksRequest as ListV2,
+} from "#generated/library/v2/library.js";
+import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
+import { behaviorClient, callUnary, insecure, single, streamed } from "./support/grpc.js";
+import { HealthClient } from "./support/health.js";
+import { http } from "./support/http.js";
+import { startHub } from "./support/hub.js";
+import { startService } from "./support/service.js";
+
+const SERVICE = "test.v1.BehaviorService";
+
+/** An address where nobody listens. */
+async function freeAddress(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return `127.0.0.1:${port}`;
+}
+
+describe("an upstream that is down at start", () => {
+  test("the hub starts, says so once, refuses calls, and serves as soon as it comes", async (t) => {
+    const address = await freeAddress();
+    const hub = await startHub(t, [`late=${address}`]);
+    const client = behaviorClient(t, hub.address);
+    const health = new HealthClient(t, hub.address);
+
+    const warnings = hub.program.stderr.matching(/warn/);
+    assert.equal(warnings.length, 1, hub.program.stderr.text);
+    assert.match(warnings[0]?.input ?? "", new RegExp(`upstream "late".*${address}.*ECONNREFUSED`));
+
+    const before = await callUnary(client, {});
+    assert.equal(before.code, status.UNAVAILABLE, before.details);
+    assert.match(before.details, /"late"/);
+    const json = await http("1.1", hub.address, "/test/v1/unary", { body: "{}" });
+    assert.ok(json.status === 503 || json.status === 404, `${json.status}`);
+
+    const learned = health.until(SERVICE, "SERVING");
+    await startService(t, "behavior", { address });
+    assert.deepEqual(await learned, ["SERVICE_UNKNOWN", "SERVING"]);
+    assert.equal((await callUnary(client, {})).code, status.OK);
+    assert.equal((await http("1.1", hub.address, "/test/v1/unary", { body: "{}" })).status, 200);
+    assert.equal(hub.program.stderr.matching(/warn/).length, 1, hub.program.stderr.text);
+  });
+
+  test("however often the hub tries to connect", async (t) => {
+    let attempts = 0;
+    let enough = (): void => {};
+    const tried = new Promise<void>((resolve) => {
+      enough = resolve;
+    });
+    // It speaks HTTP/1.1 alone.
+    const broken = createServer((socket: Socket) => {
+      socket.on("error", () => {});
+      socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+      if (++attempts === 5) enough();
+    }).listen(0, "127.0.0.1");
+    await once(broken, "listening");
+    t.after(() => broken.close());
+    const hub = await startHub(t, [`broken=127.0.0.1:${(broken.address() as AddressInfo).port}`]);
+    await tried;
+    assert.equal(hub.program.stderr.matching(/upstream "broken"/).length, 1, hub.program.stderr.text);
+  });
+
+  test("other upstreams are served meanwhile", async (t) => {
+    const address = await freeAddress();
+    const service = await startService(t, "behavior");
+    const hub = await startHub(t, [`down=${address}`, `up=${service.address}`]);
+    assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, status.OK);
+    const ready = await fetch(`${hub.adminUrl}/readyz`);
+    assert.equal(ready.status, 200);
+    assert.match(await ready.text(), /down/);
+  });
+});
+
+describe("an upstream that goes and comes back", () => {
+  test("running calls end with UNAVAILABLE, new ones are refused, and later served again", async (t) => {
+    const first = await startService(t, "behavior", { instance: "first" });
+    const hub = await startHub(t, [`behavior=${first.address}`]);
+    const client = behaviorClient(t, hub.address);
+    const call = client.bidiStream();
+    call.write(BidiStreamRequest.fromPartial({}));
+    const { code } = await streamed(call, () => first.program.kill("SIGKILL"));
+    assert.equal(code, status.UNAVAILABLE);
+    await first.program.exited;
+
+    assert.equal((await callUnary(client, {})).code, status.UNAVAILABLE);
+    const refused = await http("2", hub.address, "/test/v1/unary", { body: "{}" });
+    assert.equal(refused.status, 503, refused.text);
+
+    await startService(t, "behavior", { address: first.address, instance: "second" });
+    // A call that waits for the connection is the event that it is back.
+    const instance = await untilServed(() => callUnary(client, {}));
+    assert.equal(instance, "second");
+    assert.equal((await http("2", hub.address, "/test/v1/unary", { body: "{}" })).status, 200);
+  });
+
+  test("with other services: they are learned, listed, and routed, by gRPC and JSON", async (t) => {
+    const first = await startService(t, "library-v1");
+    const hub = await startHub(t, [`library=${first.address}`]);
+    const health = new HealthClient(t, hub.address);
+    const v1 = new LibraryV1(hub.address, insecure);
+    const v2 = new LibraryV2(hub.address, insecure);
+    t.after(() => {
+      v1.close();
+      v2.close();
+    });
+    const listV1 = () => single<unknown>((done) => v1.listBooks(ListV1.create(), done));
+    const listV2 = () => single<unknown>((done) => v2.listBooks(ListV2.create(), done));
+    assert.equal((await listV1()).code, status.OK);
+    assert.equal((await listV2()).code, status.UNIMPLEMENTED);
+    assert.equal((await http("1.1", hub.address, "/v2/books")).status, 404);
+
+    const learned = health.until("library.v2.LibraryService", "SERVING");
+    await first.program.stop();
+    await startService(t, "library", { address: first.address });
+    assert.deepEqual(await learned, ["SERVICE_UNKNOWN", "SERVING"]);
+    assert.equal((await listV1()).code, status.OK);
+    assert.equal((await listV2()).code, status.OK);
+    assert.equal((await http("1.1", hub.address, "/v2/books")).status, 200);
+  });
+});
+
+describe("two instances", () => {
+  test("calls go to both in turn, and to the other when one has gone", async (t) => {
+    const one = await startService(t, "behavior", { instance: "one" });
+    const two = await startService(t, "behavior", { instance: "two" });
+    const hub = await startHub(t, [`behavior=${one.address}`, `behavior=${two.address}`]);
+    const client = behaviorClient(t, hub.address);
+    const served = async (calls: number): Promise<Record<string, number>> => {
+      const counts: Record<string, number> = {};
+      for (let i = 0; i < calls; i++) {
+        const { code, details, headers } = await callUnary(client, {});
+        assert.equal(code, status.OK, details);
+        const [by = ""] = headers?.get("x-served-by") ?? [];
+        counts[String(by)] = (counts[String(by)] ?? 0) + 1;
+      }
+      return counts;
+    };
+    // Until the second connection stands, the first instance takes all.
+    while (Object.keys(await served(2)).length < 2);
+    assert.deepEqual(await served(20), { one: 10, two: 10 });
+
+    // Calls one after the other, the hub in no way told: none may fail that never left.
+    two.program.kill("SIGKILL");
+    await two.program.exited;
+    assert.deepEqual(await served(50), { one: 50 });
+
+    await startService(t, "behavior", { address: two.address, instance: "two again" });
+    while ((await served(2))["two again"] === undefined);
+    assert.deepEqual(await served(20), { one: 10, "two again": 10 });
+  });
+});
+
+/** Calls again as long as the service is UNAVAILABLE; the instance that answered. */
+async function untilServed(call: () => ReturnType<typeof callUnary>): Promise<string | undefined> {
+  const end = Date.now() + 20_000;
+  for (;;) {
+    const { code, details, messages } = await call();
+    if (code === status.OK) return messages[0]?.seen?.instance;
+    assert.equal(code, status.UNAVAILABLE, details);
+    assert.ok(Date.now() < end, details);
+  }
+}
