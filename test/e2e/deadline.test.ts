@@ -85,7 +85,6 @@ describe("the client's deadline", () => {
     "-1S",
     "+1S",
     "1.5S",
-    " 1S",
     "1 S",
     "0x1S",
     "1SS",
