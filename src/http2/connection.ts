@@ -129,8 +129,9 @@ export class Connection implements OutputOwner {
   /** Streams that have DATA, but the connection has no window. */
   private starved = false;
 
-  // The header block being written.
+  // The header block being written: one at a time, begun and ended without a break.
   private blockLength = 0;
+  private blockOpen = false;
 
   // The parser: a frame header that is not complete, a frame being assembled, or a DATA frame being passed on.
   private prefaceLeft: number;
@@ -271,6 +272,8 @@ export class Connection implements OutputOwner {
   }
 
   beginHeaders(): void {
+    if (this.blockOpen) this.fault(new Error("a header block was begun before another was ended"));
+    this.blockOpen = true;
     this.blockLength = this.encoder.begin(scratch, 0);
   }
 
@@ -285,6 +288,7 @@ export class Connection implements OutputOwner {
   }
 
   endHeaders(stream: Stream, end: boolean): void {
+    this.blockOpen = false;
     const total = this.blockLength;
     let sent = Math.min(total, this.peerFrameBytes);
     const flags = (end ? Flag.END_STREAM : 0) | (sent === total ? Flag.END_HEADERS : 0);
@@ -548,6 +552,11 @@ export class Connection implements OutputOwner {
 
   /** The stream's handler threw: our bug, and that stream's end. */
   threw(stream: Stream, error: unknown): void {
+    if (this.blockOpen) {
+      // A block that is not sent may have changed the encoder's table: later ones would mean other fields.
+      this.fault(error);
+      return;
+    }
     this.report(error);
     this.streamError(stream, ErrorCode.INTERNAL_ERROR, "internal error");
   }

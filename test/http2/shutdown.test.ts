@@ -564,6 +564,25 @@ describe("a handler that breaks off", () => {
     }
   }
 
+  test("throws within a header block: the table is no longer the peer's, and the connection ends", async () => {
+    const { peer, owner } = await rawClient((stream) => {
+      stream.beginHeaders();
+      stream.header(":status", "200", false);
+      if (stream.id === 3) throw new Error("a bug");
+      stream.endHeaders(false);
+    });
+    const faults: unknown[] = [];
+    Object.assign(owner, { onFault: (error: unknown) => faults.push(error) });
+    peer.send(headers(1), headers(3));
+    assert.equal((await peer.frame(FrameType.GOAWAY)).payload.readUInt32BE(4), ErrorCode.INTERNAL_ERROR);
+    await owner.closed;
+    assert.deepEqual(
+      owner.requests.map((r) => r.events),
+      [["reset"], ["reset"]],
+    );
+    assert.equal(faults.length, 1);
+  });
+
   for (const act of ["reset", "destroy", "throw"]) {
     test(`${act}: within onSent, when queued DATA has gone`, async () => {
       const { peer, server, owner } = await rawClient((stream, req) => {
