@@ -365,6 +365,24 @@ describe("a client of a stream", () => {
     });
   }
 
+  it("that sends all of a body too large before it reads, still gets to read the answer", async () => {
+    const rig = await started(1000);
+    const socket = rig.socket().pause();
+    const body = Buffer.alloc(4 * 1024 * 1024, "x");
+    socket.write(`POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n`);
+    await new Promise<void>((resolve, reject) => {
+      socket.write(body, (error) => (error ? reject(error) : resolve()));
+    });
+    let answer = "";
+    socket.on("data", (chunk) => {
+      answer += String(chunk);
+    });
+    socket.resume();
+    await until(() => socket.closed, "the end of the connection");
+    assert.match(answer, /^HTTP\/1\.1 413 /);
+    assert.match(answer, /connection: close/i);
+  });
+
   it("gets each message as it comes", async () => {
     const rig = await started();
     rig.onRequest = (call) => call.open().message("1");
