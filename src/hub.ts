@@ -163,7 +163,7 @@ class Hub implements RunningHub, Gateway {
     });
     this.url = `http://${address}`;
     if (admin !== undefined) {
-      this.admin = await startAdmin(admin, this);
+      this.admin = await startAdmin(admin, this, this.log);
       this.adminUrl = this.admin.address;
     }
     this.state = "ready";

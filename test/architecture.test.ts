@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
 const STAGES = ["control", "downstream", "interceptors", "routing", "transcoding", "upstream"];
-const SHARED = ["schema", "telemetry", "config", "core"];
+const SHARED = ["schema", "telemetry", "config", "tls", "core"];
 
 /**
  * The table. A layer is a folder of src/, or a file at its root; it may import itself and what stands here.
@@ -29,7 +29,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   upstream: [...SHARED, "http2"],
   schema: ["core"],
   telemetry: ["core"],
-  config: ["core"],
+  config: ["tls", "core"],
+  tls: ["core"],
   http2: ["core/headers"],
   core: [],
 };

@@ -1,9 +1,28 @@
 // The hub's configuration once it has been read: validated, immutable, with every default filled in.
+import type { ClientTlsConfig, ServerTlsConfig } from "../tls/config.js";
 
 export interface ListenAddress {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+}
+
+/** A socket of the file system. */
+export interface UnixAddress {
+  readonly path: string;
+}
+
+/** One address on which clients call. */
+export interface ListenerConfig {
+  readonly address: ListenAddress | UnixAddress;
+  /** undefined: clear text. */
+  readonly tls: ServerTlsConfig | undefined;
+}
+
+export interface AdminConfig extends ListenAddress {
+  /** SHA-256 of the token that callers show, hexadecimal; undefined: those on this machine need none. */
+  readonly tokenSha256?: string;
+  readonly tls?: ServerTlsConfig;
 }
 
 export type SchemaSource =
@@ -15,6 +34,8 @@ export interface UpstreamConfig {
   readonly name: string;
   readonly endpoints: readonly ListenAddress[];
   readonly schema: SchemaSource;
+  /** undefined: clear text. */
+  readonly tls?: ClientTlsConfig;
 }
 
 export interface MethodConfig {
@@ -33,7 +54,7 @@ export interface HttpRuleConfig {
 
 export interface Config {
   readonly listen: ListenAddress;
-  readonly admin: ListenAddress | undefined;
+  readonly admin: AdminConfig | undefined;
   readonly upstreams: readonly UpstreamConfig[];
   readonly deadline: {
     /** Milliseconds; unary methods without a deadline of their own. */

@@ -1,10 +1,12 @@
-// The admin listener: liveness, readiness, routes and upstreams over HTTP/1.1, for probes and for people.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, isIP } from "node:net";
+// The admin listener: liveness, readiness, routes and upstreams, for probes and for people.
+import { createHash, timingSafeEqual } from "node:crypto";
+import { isIP } from "node:net";
 import { formatAddress, isLoopback } from "../config/address.js";
-import type { ListenAddress } from "../config/config.js";
+import type { AdminConfig } from "../config/config.js";
+import type { Log } from "../core/log.js";
 import { textTable } from "../core/text-table.js";
-import { cannotListen, UserError } from "../core/user-error.js";
+import { UserError } from "../core/user-error.js";
+import { type AdminRequest, type AdminResponse, AdminServer } from "./admin-server.js";
 
 /** What the admin listener shows of the hub. */
 export interface AdminView {
@@ -37,17 +39,13 @@ export interface AdminUpstream {
 export interface RunningAdmin {
   /** e.g. `http://127.0.0.1:9901` */
   readonly address: string;
+  /** Its certificate; undefined without TLS. */
+  readonly certificate: AdminServer["certificate"];
+  /** Takes over the certificates that lie in the files now. */
+  reloadCertificates(): void;
   /** Stops accepting, and ends what is open. */
   close(): Promise<void>;
 }
-
-// A page takes milliseconds: whoever is slower than this is stuck, or means harm (Slowloris).
-const HEADERS_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 5_000;
-const CHECK_INTERVAL_MS = 1_000;
-const MAX_HEADER_BYTES = 16_384;
-const MAX_CONNECTIONS = 256;
 
 interface Answer {
   readonly status: number;
@@ -59,12 +57,12 @@ interface Answer {
 
 interface Page {
   readonly about: string;
-  /** Whether it is shown to callers from other machines, who have no token to show yet. Probes are. */
+  /** Whether it is shown to everybody. Probes are: they have no token. */
   readonly remote: boolean;
   /** What changes something takes POST alone; default GET and HEAD. */
   readonly method?: "POST";
-  /** `local`: the caller is on this machine, and may read names and addresses. */
-  answer(hub: AdminView, local: boolean): Answer | Promise<Answer>;
+  /** `trusted`: the caller may read names and addresses. */
+  answer(hub: AdminView, trusted: boolean): Answer | Promise<Answer>;
 }
 
 const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
@@ -103,54 +101,46 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
   ],
 ]);
 
-/** Starts the listener. Rejects with a UserError where the address cannot be bound. */
-export async function startAdmin(address: ListenAddress, hub: AdminView): Promise<RunningAdmin> {
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
-    },
-    (request, response) => void serve(request, response, address.host, hub),
+/** Starts the listener. Rejects with a UserError where the address cannot be bound, or its certificate not be used. */
+export async function startAdmin(config: AdminConfig, hub: AdminView, log: Log): Promise<RunningAdmin> {
+  const door: Door = {
+    host: config.host,
+    scheme: config.tls === undefined ? "http" : "https",
+    tokenDigest: config.tokenSha256 === undefined ? undefined : Buffer.from(config.tokenSha256, "hex"),
+  };
+  const server = new AdminServer(
+    config,
+    log,
+    (request, response) => void serve(request, response, door, hub),
   );
-  server.maxConnections = MAX_CONNECTIONS;
-  const bound = await listen(server, address);
+  const port = await server.listen();
   return {
-    address: `http://${formatAddress({ host: address.host, port: bound.port })}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    address: `${door.scheme}://${formatAddress({ host: config.host, port })}`,
+    get certificate() {
+      return server.certificate;
+    },
+    reloadCertificates: () => server.reloadCertificates(),
+    close: () => server.close(),
   };
 }
 
-function listen(server: Server, address: ListenAddress): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) =>
-      reject(cannotListen("the admin listener", formatAddress(address), error)),
-    );
-    server.listen({ host: address.host, port: address.port }, () => {
-      server.removeAllListeners("error");
-      // Later errors are of single connections (EMFILE on accept): no reason to end the hub.
-      server.on("error", () => undefined);
-      const bound = server.address();
-      if (typeof bound === "object" && bound !== null) resolve(bound);
-    });
-  });
+/** Who gets in. */
+interface Door {
+  readonly host: string;
+  readonly scheme: "http" | "https";
+  /** SHA-256 of the token; undefined: callers on this machine need none, and others do not get in. */
+  readonly tokenDigest: Buffer | undefined;
 }
 
 async function serve(
-  request: IncomingMessage,
-  response: ServerResponse,
-  boundHost: string,
+  request: AdminRequest,
+  response: AdminResponse,
+  door: Door,
   hub: AdminView,
 ): Promise<void> {
   let answer: Answer;
   try {
-    answer = await answerFor(request, boundHost, hub);
+    answer = await answerFor(request, door, hub);
   } catch (error) {
     const sentence =
       error instanceof UserError ? error.message : "the hub failed to answer; its log says why";
@@ -159,8 +149,8 @@ async function serve(
   respond(request, response, answer);
 }
 
-function answerFor(request: IncomingMessage, boundHost: string, hub: AdminView): Answer | Promise<Answer> {
-  const refusal = refuse(request, boundHost);
+function answerFor(request: AdminRequest, door: Door, hub: AdminView): Answer | Promise<Answer> {
+  const refusal = refuse(request, door);
   if (refusal !== undefined) return refusal;
   const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
   const page = PAGES.get(path);
@@ -173,28 +163,47 @@ function answerFor(request: IncomingMessage, boundHost: string, hub: AdminView):
       headers: { allow: methods.join(", ") },
     };
   }
-  const local = isLoopback(request.socket.remoteAddress ?? "");
-  if (!page.remote && !local) {
-    return {
-      status: 403,
-      body: {
-        error: `${path} is shown to callers on the hub's own machine alone; /livez and /readyz are for all`,
-      },
-    };
+  const stranger = notTrusted(request, door);
+  if (!page.remote && stranger !== undefined) return stranger(path);
+  return page.answer(hub, stranger === undefined);
+}
+
+/** Why a caller is not trusted, as the answer for a page; undefined: it is. */
+function notTrusted(request: AdminRequest, door: Door): ((path: string) => Answer) | undefined {
+  const { tokenDigest } = door;
+  if (tokenDigest === undefined) {
+    if (isLoopback(request.socket.remoteAddress ?? "")) return undefined;
+    const who = "is shown to callers on the hub's own machine alone; /livez and /readyz are for all";
+    return (path) => ({ status: 403, body: { error: `${path} ${who}` } });
   }
-  return page.answer(hub, local);
+  const token = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+  // Digests have one length, so that comparing them tells nothing of the token's.
+  if (token !== undefined && timingSafeEqual(sha256(token), tokenDigest)) return undefined;
+  return (path) => ({
+    status: 401,
+    body: {
+      error: `${path} needs the admin token: ${token === undefined ? "authorization: Bearer TOKEN" : "this one is wrong"}`,
+    },
+    headers: { "www-authenticate": `Bearer realm="linchpin admin"` },
+  });
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
 }
 
 /**
  * Keeps web pages out. A page of another site can make a browser call loopback: with its own name as Host once that
  * name resolves here (DNS rebinding), or with its Origin. Tools send neither.
  */
-function refuse(request: IncomingMessage, boundHost: string): Answer | undefined {
-  const host = request.headers.host;
-  if (host !== undefined && !isOwnHost(hostName(host), boundHost)) {
+function refuse(request: AdminRequest, { host: boundHost, scheme }: Door): Answer | undefined {
+  const authority = request.headers[":authority"];
+  const host = typeof authority === "string" ? authority : request.headers.host;
+  for (const name of [host, request.headers.host]) {
+    if (name === undefined || isOwnHost(hostName(name), boundHost)) continue;
     return {
       status: 421,
-      body: { error: `Host ${host} is not served here; allowed: an IP address, localhost, ${boundHost}` },
+      body: { error: `Host ${name} is not served here; allowed: an IP address, localhost, ${boundHost}` },
     };
   }
   if (request.url?.startsWith("/") !== true) {
@@ -203,7 +212,7 @@ function refuse(request: IncomingMessage, boundHost: string): Answer | undefined
   const origin = request.headers.origin;
   if (
     origin !== undefined &&
-    (host === undefined || origin.toLowerCase() !== `http://${host.toLowerCase()}`)
+    (host === undefined || origin.toLowerCase() !== `${scheme}://${host.toLowerCase()}`)
   ) {
     return { status: 403, body: { error: `Origin ${origin} may not call the admin listener` } };
   }
@@ -220,7 +229,7 @@ function isOwnHost(name: string, boundHost: string): boolean {
   return name !== "" && (isIP(name) !== 0 || name === "localhost" || name === boundHost.toLowerCase());
 }
 
-function respond(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+function respond(request: AdminRequest, response: AdminResponse, answer: Answer): void {
   const asText = answer.text !== undefined && prefersText(request.headers.accept);
   const body = asText && answer.text !== undefined ? answer.text() : JSON.stringify(answer.body, null, 2);
   const bytes = Buffer.from(`${body}\n`);
@@ -233,7 +242,7 @@ function respond(request: IncomingMessage, response: ServerResponse, answer: Ans
     vary: "accept",
     ...answer.headers,
   });
-  response.end(request.method === "HEAD" ? undefined : bytes);
+  response.end(request.method === "HEAD" ? Buffer.alloc(0) : bytes);
 }
 
 /** Text only for who names it: scripts send no Accept, or any, and read JSON. */
@@ -252,8 +261,8 @@ function indexText(): string {
 }
 
 /** An upstream that is down does not make the hub unready: its other upstreams would go dark with it. */
-function readyz(hub: AdminView, local: boolean): Answer {
-  const problems = (local ? hub.upstreams() : []).flatMap(({ name, problem }) =>
+function readyz(hub: AdminView, trusted: boolean): Answer {
+  const problems = (trusted ? hub.upstreams() : []).flatMap(({ name, problem }) =>
     problem === undefined ? [] : [{ upstream: name, problem }],
   );
   const notReady = hub.ready ? [] : (hub.notReady ?? ["the hub is starting or draining"]);

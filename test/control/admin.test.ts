@@ -8,6 +8,8 @@ import { type TestContext, test } from "node:test";
 import { type AdminView, startAdmin } from "#src/control/admin.js";
 import { UserError } from "#src/core/user-error.js";
 
+const LOG = { info() {}, warn() {}, error() {} };
+
 const HUB: AdminView = {
   ready: true,
   config: {
@@ -54,7 +56,7 @@ interface Ask {
 }
 
 async function start(t: TestContext, hub: AdminView = HUB, host = "127.0.0.1"): Promise<string> {
-  const admin = await startAdmin({ host, port: 0 }, hub);
+  const admin = await startAdmin({ host, port: 0 }, hub, LOG);
   t.after(() => admin.close());
   return admin.address;
 }
@@ -243,18 +245,21 @@ test("lives on after what is no HTTP, and after headers that are too large", asy
 test("says in one sentence that the port is in use", async (t) => {
   const base = await start(t);
   await assert.rejects(
-    startAdmin({ host: "127.0.0.1", port: Number(new URL(base).port) }, HUB),
+    startAdmin({ host: "127.0.0.1", port: Number(new URL(base).port) }, HUB, LOG),
     (error) =>
       error instanceof UserError &&
       /^the admin listener cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program$/.test(
         error.message,
       ),
   );
-  await assert.rejects(startAdmin({ host: "192.0.2.1", port: 0 }, HUB), /this machine has no such address/);
+  await assert.rejects(
+    startAdmin({ host: "192.0.2.1", port: 0 }, HUB, LOG),
+    /this machine has no such address/,
+  );
 });
 
 test("closes with connections open", async () => {
-  const admin = await startAdmin({ host: "127.0.0.1", port: 0 }, HUB);
+  const admin = await startAdmin({ host: "127.0.0.1", port: 0 }, HUB, LOG);
   const socket = connect(Number(new URL(admin.address).port), "127.0.0.1");
   await once(socket, "connect");
   socket.on("error", () => undefined);

@@ -1,0 +1,154 @@
+// The sockets under the admin listener: HTTP/1.1 and HTTP/2 on one port, in clear text or over TLS.
+// Both are Node's own: nothing here is on the way of a call.
+import {
+  createServer as createHttp1Server,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from "node:http";
+import { createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { formatAddress } from "../config/address.js";
+import type { AdminConfig } from "../config/config.js";
+import type { Log } from "../core/log.js";
+import { peek } from "../core/peek.js";
+import { cannotListen } from "../core/user-error.js";
+import { ServerTls } from "../tls/server-tls.js";
+
+/** What requests of both versions have. */
+export interface AdminRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
+export interface AdminResponse {
+  writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
+  end(body: Buffer): unknown;
+}
+
+export type AdminHandler = (request: AdminRequest, response: AdminResponse) => void;
+
+// A page takes milliseconds: whoever is slower than this is stuck, or means harm (Slowloris).
+const FIRST_BYTES_TIMEOUT_MS = 5_000;
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 5_000;
+const CHECK_INTERVAL_MS = 1_000;
+const MAX_HEADER_BYTES = 16_384;
+const MAX_CONNECTIONS = 256;
+/** Requests at once on one connection. */
+const MAX_STREAMS = 16;
+
+/** What an HTTP/2 client says first (RFC 9113 §3.4). */
+const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+
+export class AdminServer {
+  private readonly config: AdminConfig;
+  private readonly server: Server;
+  private readonly http1;
+  private readonly http2;
+  private readonly tls: ServerTls | undefined;
+  private readonly sockets = new Set<Socket>();
+
+  /** Throws a UserError where the files of its TLS cannot be used. */
+  constructor(config: AdminConfig, log: Log, handler: AdminHandler) {
+    this.config = config;
+    this.http1 = createHttp1Server(
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      },
+      handler,
+    );
+    // A server that never listens starts its timeout checks only on this event.
+    this.http1.emit("listening");
+    this.http2 = createHttp2Server(
+      { settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES } },
+      handler,
+    );
+    this.http2.on("session", (session: ServerHttp2Session) =>
+      session.setTimeout(REQUEST_TIMEOUT_MS, () => session.destroy()),
+    );
+    this.http2.on("sessionError", () => undefined);
+    this.tls =
+      config.tls === undefined
+        ? undefined
+        : new ServerTls({
+            config: config.tls,
+            name: `admin listener ${formatAddress(config)}`,
+            log,
+            onSecure: (socket) => this.onClear(socket),
+          });
+    this.server = createServer((socket) => this.onSocket(socket));
+    this.server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** `http` or `https` */
+  get scheme(): string {
+    return this.tls === undefined ? "http" : "https";
+  }
+
+  get certificate(): ServerTls["state"] | undefined {
+    return this.tls?.state;
+  }
+
+  /** Takes over the certificates that lie in the files now. */
+  reloadCertificates(): void {
+    this.tls?.reload();
+  }
+
+  /** Resolves with the bound port. Rejects with a UserError. */
+  listen(): Promise<number> {
+    const { server, config } = this;
+    return new Promise((resolve, reject) => {
+      server.once("error", (error) =>
+        reject(cannotListen("the admin listener", formatAddress(config), error)),
+      );
+      server.listen({ host: config.host, port: config.port }, () => {
+        server.removeAllListeners("error");
+        // Later errors are of single connections (EMFILE on accept): no reason to end the hub.
+        server.on("error", () => undefined);
+        resolve((server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Stops accepting, and ends what is open. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const socket of this.sockets) socket.destroy();
+    this.http1.close();
+    this.tls?.close();
+    await closed;
+  }
+
+  private onSocket(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on("close", () => this.sockets.delete(socket));
+    if (this.tls === undefined) this.onClear(socket);
+    else this.tls.accept(socket);
+  }
+
+  private onClear(socket: Socket): void {
+    peek(socket, {
+      timeoutMs: FIRST_BYTES_TIMEOUT_MS,
+      decide: (start) => {
+        const length = Math.min(start.length, PREFACE.length);
+        if (!start.subarray(0, length).equals(PREFACE.subarray(0, length))) return "http1";
+        return length === PREFACE.length ? "http2" : undefined;
+      },
+      found: (protocol) => {
+        // What ALPN agreed on holds; Node's HTTP/2 server serves TLS only where it did.
+        const agreed = socket instanceof TLSSocket ? socket.alpnProtocol : undefined;
+        const http2 = agreed === undefined ? protocol === "http2" : agreed === "h2";
+        (http2 ? this.http2 : this.http1).emit("connection", socket);
+        socket.resume();
+      },
+    });
+  }
+}

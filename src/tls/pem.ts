@@ -1,0 +1,142 @@
+// Keys and certificates in PEM files: read, and found right or said to be wrong in a sentence that tells what to do.
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { errorCode } from "../core/user-error.js";
+
+/** A file of all CAs of the world has some 250 KB. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+const MAX_CERTIFICATES = 2_000;
+
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
+
+/** Certificates as they stood in a file. */
+export interface Certificates {
+  readonly pem: Buffer;
+  /** The first one: of a chain, the holder's own. */
+  readonly first: X509Certificate;
+  readonly all: readonly X509Certificate[];
+}
+
+export interface KeyPair {
+  readonly cert: Certificates;
+  readonly keyPem: Buffer;
+}
+
+/** What is wrong with one of the two files; `file` says which. */
+export interface KeyPairProblem {
+  readonly file: "cert" | "key";
+  readonly message: string;
+}
+
+/** Certificates, one after the other. The reason names the file. */
+export function readCertificates(file: string): Parsed<Certificates> {
+  const read = readPem(file, "certificate");
+  if (!read.ok) return read;
+  const { pem, blocks } = read.value;
+  const certificates = blocks.filter(({ label }) => CERTIFICATE.test(label));
+  if (certificates.length === 0) {
+    return rejected(
+      `${file} holds ${blocks[0]?.label.toLowerCase() ?? "nothing"}, where a certificate should be`,
+    );
+  }
+  if (certificates.length > MAX_CERTIFICATES)
+    return rejected(`${file} holds more than ${MAX_CERTIFICATES} certificates`);
+  const all: X509Certificate[] = [];
+  for (const [i, { text }] of certificates.entries()) {
+    try {
+      all.push(new X509Certificate(text));
+    } catch {
+      return rejected(`${file}: certificate ${i + 1} of ${certificates.length} cannot be read`);
+    }
+  }
+  const [first] = all;
+  return first === undefined ? rejected(`${file} holds no certificate`) : parsed({ pem, first, all });
+}
+
+const CERTIFICATE = /^(?:X509 |TRUSTED )?CERTIFICATE$/;
+
+/** A private key. The reason names the file. */
+export function readKey(file: string): Parsed<{ pem: Buffer; key: KeyObject }> {
+  const read = readPem(file, "private key");
+  if (!read.ok) return read;
+  const { pem, blocks } = read.value;
+  const key = blocks.find(({ label }) => label.endsWith("PRIVATE KEY"));
+  if (key === undefined) {
+    return rejected(
+      `${file} holds ${blocks[0]?.label.toLowerCase() ?? "nothing"}, where a private key should be`,
+    );
+  }
+  if (key.label === "ENCRYPTED PRIVATE KEY" || key.text.includes("Proc-Type: 4,ENCRYPTED")) {
+    return rejected(
+      `${file}: the private key has a passphrase, which the hub cannot enter; openssl pkey -in ${file} takes it off`,
+    );
+  }
+  try {
+    return parsed({ pem, key: createPrivateKey(key.text) });
+  } catch {
+    return rejected(`${file}: the private key cannot be read`);
+  }
+}
+
+/** A certificate and the key that belongs to it; otherwise all that is wrong. */
+export function readKeyPair(
+  certFile: string,
+  keyFile: string,
+):
+  | { readonly ok: true; readonly value: KeyPair }
+  | { readonly ok: false; readonly problems: KeyPairProblem[] } {
+  const cert = readCertificates(certFile);
+  const key = readKey(keyFile);
+  const problems: KeyPairProblem[] = [];
+  if (!cert.ok) problems.push({ file: "cert", message: cert.reason });
+  if (!key.ok) problems.push({ file: "key", message: key.reason });
+  if (!cert.ok || !key.ok) return { ok: false, problems };
+  if (!cert.value.first.checkPrivateKey(key.value.key)) {
+    const message = `${keyFile} is not the key of the first certificate in ${certFile}`;
+    return { ok: false, problems: [{ file: "key", message }] };
+  }
+  return { ok: true, value: { cert: cert.value, keyPem: key.value.pem } };
+}
+
+/** When the certificate ends, milliseconds since 1970. */
+export function expiresAt(certificate: X509Certificate): number {
+  return Date.parse(certificate.validTo);
+}
+
+interface Block {
+  /** e.g. `CERTIFICATE`, `RSA PRIVATE KEY` */
+  readonly label: string;
+  readonly text: string;
+}
+
+function readPem(file: string, what: string): Parsed<{ pem: Buffer; blocks: readonly Block[] }> {
+  let pem: Buffer;
+  try {
+    const size = statSync(file).size;
+    if (size > MAX_FILE_BYTES) return rejected(`${file} has ${size} bytes; that is no ${what}`);
+    pem = readFileSync(file);
+  } catch (error) {
+    return rejected(`${file}: ${readProblem(error)}`);
+  }
+  const blocks = [...pem.toString("latin1").matchAll(BLOCK)].map(([text, label = ""]) => ({ label, text }));
+  if (blocks.length > 0) return parsed({ pem, blocks });
+  // 0x30: an ASN.1 SEQUENCE, so DER.
+  const hint =
+    pem[0] === 0x30 ? "; it looks like DER: openssl x509 -inform der (or openssl pkey) makes PEM of it" : "";
+  return rejected(`${file} is no PEM file with a ${what}${hint}`);
+}
+
+function readProblem(error: unknown): string {
+  switch (errorCode(error)) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "no such file";
+    case "EACCES":
+      return "no permission to read it";
+    case "EISDIR":
+      return "is a directory, not a file";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}

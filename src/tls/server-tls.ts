@@ -1,0 +1,186 @@
+// The hub as a TLS server: takes connections after their first bytes were seen, hands them on once the handshake is done,
+// and takes over new certificates without losing a connection.
+import { constants } from "node:crypto";
+import type { Socket } from "node:net";
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
+import type { Log } from "../core/log.js";
+import { UserError } from "../core/user-error.js";
+import { type CertificateState, tellExpiry } from "./certificate-state.js";
+import type { ServerTlsConfig } from "./config.js";
+import { expiresAt, readCertificates, readKeyPair } from "./pem.js";
+import { type FileWatch, watchFiles } from "./watch-files.js";
+
+/** With TLS 1.2: ephemeral keys and authenticated encryption alone, none of RFC 9113 Appendix A. */
+export const CIPHERS = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+].join(":");
+
+/** mesh.md: handshake, preface and SETTINGS have 10 s each. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Kinds of failed handshakes that are told; the rest is counted. */
+const MAX_TOLD = 50;
+
+export interface ServerTlsOptions {
+  readonly config: ServerTlsConfig;
+  /** In messages, e.g. `listener 127.0.0.1:8443`. */
+  readonly name: string;
+  readonly log: Log;
+  /** A connection whose handshake is done; paused. */
+  readonly onSecure: (socket: TLSSocket) => void;
+  readonly handshakeTimeoutMs?: number;
+}
+
+export class ServerTls {
+  /** Handshakes that failed. */
+  failures = 0;
+  private readonly options: ServerTlsOptions;
+  private readonly server: Server;
+  private readonly watch: FileWatch;
+  private readonly told = new Set<string>();
+  private loaded: Loaded;
+  private problem: string | undefined = undefined;
+
+  /** Throws a UserError where the files cannot be used. */
+  constructor(options: ServerTlsOptions) {
+    this.options = options;
+    const { config } = options;
+    const loaded = load(config);
+    if (typeof loaded === "string") throw new UserError(`${options.name}: ${loaded}`);
+    this.loaded = loaded;
+    this.server = createServer(
+      {
+        ...loaded.context,
+        ALPNProtocols: ["h2", "http/1.1"],
+        requestCert: config.clientCa !== undefined,
+        rejectUnauthorized: config.clientCa !== undefined && config.clientAuth === "require",
+        handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      },
+      options.onSecure,
+    );
+    this.server.on("tlsClientError", (error, socket) => this.onFailure(error, socket));
+    this.watch = watchFiles(filesOf(config), () => this.reload());
+    tellExpiry(this.state, options.log);
+  }
+
+  get state(): CertificateState {
+    const { config, name } = this.options;
+    return {
+      owner: name,
+      file: config.cert,
+      expiresAt: this.loaded.expiresAt,
+      problem: this.problem,
+    };
+  }
+
+  /** Starts the handshake on a connection that nobody reads. */
+  accept(socket: Socket): void {
+    this.server.emit("connection", socket);
+  }
+
+  /** Reads the files again; what cannot be used changes nothing. Connections that are open keep what they have. */
+  reload(): void {
+    const { log, name, config } = this.options;
+    const loaded = load(config);
+    const problem =
+      typeof loaded === "string"
+        ? loaded
+        : loaded.expiresAt < Date.now() && this.loaded.expiresAt >= Date.now()
+          ? `${config.cert} has expired`
+          : undefined;
+    if (typeof loaded === "string" || problem !== undefined) {
+      if (problem !== this.problem) log.error(`${name}: the old certificate stays in use: ${problem}`);
+      this.problem = problem;
+      return;
+    }
+    this.problem = undefined;
+    if (loaded.fingerprint === this.loaded.fingerprint) return;
+    this.loaded = loaded;
+    this.server.setSecureContext(loaded.context);
+    log.info(`${name}: new certificates are in use`);
+    tellExpiry(this.state, log);
+  }
+
+  private onFailure(error: Error & { code?: string }, socket: TLSSocket): void {
+    this.failures++;
+    socket.destroy();
+    const reason = socket.authorizationError?.toString() ?? error.code ?? error.message;
+    // Scanners and probes fail handshakes all day: each kind is told once.
+    if (this.told.has(reason) || this.told.size >= MAX_TOLD) return;
+    this.told.add(reason);
+    const { log, name } = this.options;
+    log.warn(
+      `${name}: a TLS handshake failed: ${handshakeProblem(reason, error)} (further ones are only counted)`,
+    );
+  }
+
+  close(): void {
+    this.watch.close();
+    this.server.removeAllListeners("secureConnection");
+  }
+}
+
+interface Loaded {
+  readonly context: SecureContextOptions;
+  readonly expiresAt: number;
+  /** Tells one state of the files from another. */
+  readonly fingerprint: string;
+}
+
+/** The files as a secure context, or what is wrong with them. */
+function load(config: ServerTlsConfig): Loaded | string {
+  const pair = readKeyPair(config.cert, config.key);
+  if (!pair.ok) return pair.problems.map(({ message }) => message).join("; ");
+  const { cert, keyPem } = pair.value;
+  const ca = config.clientCa === undefined ? undefined : readCertificates(config.clientCa);
+  if (ca?.ok === false) return ca.reason;
+  // RFC 9113 §9.2.1 forbids renegotiation. Sessions are not resumed where clients show certificates: a ticket would
+  // go on vouching for one whose CA is trusted no more (CVE-2025-23419 is of this kind).
+  const secureOptions =
+    constants.SSL_OP_NO_RENEGOTIATION | (ca === undefined ? 0 : constants.SSL_OP_NO_TICKET);
+  return {
+    context: {
+      cert: cert.pem,
+      key: keyPem,
+      ...(ca === undefined ? {} : { ca: ca.value.pem }),
+      minVersion: "TLSv1.2",
+      ciphers: CIPHERS,
+      honorCipherOrder: false,
+      secureOptions,
+    },
+    expiresAt: Math.min(...cert.all.map(expiresAt)),
+    fingerprint: [cert, ...(ca === undefined ? [] : [ca.value])]
+      .flatMap(({ all }) => ["|", ...all.map((certificate) => certificate.fingerprint256)])
+      .join(),
+  };
+}
+
+function filesOf({ cert, key, clientCa }: ServerTlsConfig): string[] {
+  return clientCa === undefined ? [cert, key] : [cert, key, clientCa];
+}
+
+function handshakeProblem(reason: string, error: Error): string {
+  switch (reason) {
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+      return "the client's certificate is not signed by clientCa, or there is none";
+    case "CERT_HAS_EXPIRED":
+      return "the client's certificate has expired";
+    case "ERR_TLS_HANDSHAKE_TIMEOUT":
+      return "the client took too long";
+    case "ECONNRESET":
+      return "the client broke off; it may not trust the hub's certificate";
+    default:
+      return error.message;
+  }
+}

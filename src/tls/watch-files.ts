@@ -1,0 +1,71 @@
+// Tells when files have changed, however they are replaced: in place, by rename, or by Kubernetes' swap of symlinks.
+import { type FSWatcher, statSync, watch } from "node:fs";
+import { dirname } from "node:path";
+
+export interface WatchOptions {
+  /** From the last change seen to `onChange`, so that a pair of files is read when both are there. Default 200 ms. */
+  readonly settleMs?: number;
+  /** How often times and sizes are looked at, for file systems that tell nothing (NFS, some mounts). Default 30 s. */
+  readonly pollMs?: number;
+}
+
+export interface FileWatch {
+  /** Looks now; calls back when something has changed. */
+  check(): void;
+  close(): void;
+}
+
+/** Watches until `close`; keeps no process alive. */
+export function watchFiles(
+  files: readonly string[],
+  onChange: () => void,
+  options: WatchOptions = {},
+): FileWatch {
+  const { settleMs = 200, pollMs = 30_000 } = options;
+  let known = files.map(stampOf);
+  let settling: NodeJS.Timeout | undefined;
+  const check = (): void => {
+    const now = files.map(stampOf);
+    if (now.every((stamp, i) => stamp === known[i])) return;
+    known = now;
+    onChange();
+  };
+  const touched = (): void => {
+    clearTimeout(settling);
+    settling = setTimeout(check, settleMs).unref();
+  };
+  // The folders, not the files: a file that is replaced takes its watch with it.
+  const watchers = [...new Set(files.map((file) => dirname(file)))].flatMap((folder) =>
+    watchFolder(folder, touched),
+  );
+  const poll = setInterval(check, pollMs).unref();
+  return {
+    check,
+    close: () => {
+      clearTimeout(settling);
+      clearInterval(poll);
+      for (const watcher of watchers) watcher.close();
+    },
+  };
+}
+
+function watchFolder(folder: string, onEvent: () => void): FSWatcher[] {
+  try {
+    const watcher = watch(folder, { persistent: false }, onEvent);
+    // Polling goes on without it.
+    watcher.on("error", () => watcher.close());
+    return [watcher];
+  } catch {
+    return [];
+  }
+}
+
+/** Follows symlinks: what counts is what would be read. */
+function stampOf(file: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(file);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch {
+    return "gone";
+  }
+}
