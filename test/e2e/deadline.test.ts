@@ -77,20 +77,7 @@ describe("the client's deadline", () => {
     assert.equal(trailers["grpc-status"], String(status.DEADLINE_EXCEEDED));
   });
 
-  const MALFORMED = [
-    "1",
-    "S",
-    "1s",
-    "123456789S",
-    "-1S",
-    "+1S",
-    "1.5S",
-    "1 S",
-    "0x1S",
-    "1SS",
-    "m1",
-    "１S",
-  ];
+  const MALFORMED = ["1", "S", "1s", "123456789S", "-1S", "+1S", "1.5S", "1 S", "0x1S", "1SS", "m1", "１S"];
   for (const timeout of MALFORMED) {
     test(`gRPC: the timeout ${JSON.stringify(timeout)} is INVALID_ARGUMENT, and quoted`, async () => {
       const { trailers } = await rawGrpc(plain.address, Buffer.from(timeout).toString("latin1"));
