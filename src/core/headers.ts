@@ -9,6 +9,9 @@ export interface Field {
 }
 
 const NONE: readonly Field[] = [];
+/** RFC 9113 §8.2.1: lower-case tokens; visible ISO-8859-1 with inner spaces and tabs. */
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const VALUE = /^$|^[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/;
 
 /** Makes a field; `sensitive` defaults to false. */
 export function field(name: string, value: string, sensitive = false): Field {
@@ -60,7 +63,10 @@ export class Headers {
     this.append(name, value, sensitive);
   }
 
+  /** Throws a TypeError for what no header can carry: such a field would break the message, or split it. */
   append(name: string, value: string, sensitive = false): void {
+    if (!NAME.test(name) || !VALUE.test(value))
+      throw new TypeError(`no valid header field: ${JSON.stringify(name)}`);
     this.#edit().push(field(name, value, sensitive));
   }
 

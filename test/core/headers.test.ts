@@ -42,4 +42,23 @@ describe("headers", () => {
     headers.delete("zzz");
     assert.equal(headers.fields, received);
   });
+
+  it("take no field that would break a message, or split it", () => {
+    for (const [name, value] of [
+      ["Upper", "x"],
+      ["", "x"],
+      ["a b", "x"],
+      [":path", "x"],
+      ["a", "x\r\nb: y"],
+      ["a", " x"],
+      ["a", "x\u0000"],
+      ["a", "x\u010a"],
+    ] as const) {
+      assert.throws(() => new Headers().append(name, value), TypeError);
+    }
+    const headers = Headers.of();
+    headers.append("a", "");
+    headers.append("b", "caf\u00e9 \t au lait");
+    assert.equal(headers.fields.length, 2);
+  });
 });
