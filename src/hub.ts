@@ -183,8 +183,8 @@ class Hub implements RunningHub, Gateway {
     const { upstream } = this.lives.keep("upstream", config, () => {
       const upstream = new LearnedUpstream(config, {
         onSchema: () => this.rebuild(),
-        onProblem: (_, message) => {
-          this.log.warn(`upstream "${config.name}": ${message}`);
+        onProblem: (_, message, first) => {
+          if (first) this.log.warn(`upstream "${config.name}": ${message}`);
           this.rebuild();
         },
       });

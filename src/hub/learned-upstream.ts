@@ -15,8 +15,8 @@ import { openRawStream } from "../upstream/raw-stream.js";
 export interface UpstreamEvents {
   /** `schema` is new. */
   onSchema(upstream: LearnedUpstream): void;
-  /** It could not be learned (again), told once for each reason; an older schema stays in use. */
-  onProblem(upstream: LearnedUpstream, message: string): void;
+  /** It could not be learned (again); an older schema stays in use. `first`: this reason is new since things went well. */
+  onProblem(upstream: LearnedUpstream, message: string, first: boolean): void;
 }
 
 export class LearnedUpstream {
@@ -61,9 +61,9 @@ export class LearnedUpstream {
         events.onSchema(this);
         answer();
       },
-      onProblem: (message) => {
+      onProblem: (message, first) => {
         if (this.schema === undefined) this.problem = message;
-        events.onProblem(this, message);
+        events.onProblem(this, message, first);
         answer();
       },
     });

@@ -8,8 +8,11 @@ export interface SchemaWatcherOptions {
   learn(signal: AbortSignal): Promise<Schema>;
   /** A schema that differs from the last one. What it throws is told as a problem, and tried again. */
   onSchema(schema: Schema): void;
-  /** One sentence, when it differs from the last one since things went well. The last schema stays in use. */
-  onProblem(message: string): void;
+  /**
+   * One sentence, when it differs from the last one since things went well. The last schema stays in use.
+   * `first`: it was not told since things went well.
+   */
+  onProblem(message: string, first: boolean): void;
   readonly clock: Clock;
   /** 0 ≤ x < 1; default Math.random. */
   readonly random?: () => number;
@@ -23,6 +26,8 @@ const MIN_INTERVAL_MS = 1_000;
 const LEARN_TIMEOUT_MS = 10_000;
 /** ±20 %, so that hubs that lost the same upstream do not come back in step. */
 const JITTER_RATIO = 0.2;
+/** Different problems between two times that things went well. */
+const MAX_TOLD = 16;
 
 /** Keeps one upstream's schema fresh: from start() to close(), never two learnings at once. */
 export class SchemaWatcher {
@@ -37,6 +42,8 @@ export class SchemaWatcher {
   #startedAt = Number.NEGATIVE_INFINITY;
   #hash: string | undefined;
   #problem: string | undefined;
+  /** Problems since things went well. */
+  readonly #told = new Set<string>();
 
   constructor(options: SchemaWatcherOptions) {
     this.#options = options;
@@ -114,7 +121,7 @@ export class SchemaWatcher {
 
   #settled(problem: string | undefined): void {
     this.#failures = problem === undefined ? 0 : this.#failures + 1;
-    const told = this.#problem;
+    const before = this.#problem;
     this.#problem = problem;
     // The next learning stands before anybody is called, who may poke or close.
     if (this.#poked) {
@@ -124,7 +131,15 @@ export class SchemaWatcher {
     } else {
       this.#schedule(problem === undefined ? REFRESH_MS : this.#backoffMs());
     }
-    if (problem !== undefined && problem !== told) this.#options.onProblem(problem);
+    if (problem === undefined) this.#told.clear();
+    else if (problem !== before) this.#options.onProblem(problem, this.#isFirst(problem));
+  }
+
+  /** A server that closes connections is seen now as closed, now as reset: the two must not fill a log in turns. */
+  #isFirst(problem: string): boolean {
+    if (this.#told.has(problem) || this.#told.size >= MAX_TOLD) return false;
+    this.#told.add(problem);
+    return true;
   }
 
   #backoffMs(): number {

@@ -100,6 +100,33 @@ describe("learning a schema again", () => {
     );
   });
 
+  it("says which problems are new since things went well, and which come in turns", async () => {
+    const clock = new HandClock();
+    const told: [string, boolean][] = [];
+    let learnings = 0;
+    const watcher = new SchemaWatcher({
+      clock,
+      random: () => 0.5,
+      learn: async () => {
+        const n = learnings++;
+        if (n === 4) return A;
+        throw new Error(n % 2 === 0 ? "closed" : "reset");
+      },
+      onSchema: () => {},
+      onProblem: (message, first) => told.push([message, first]),
+    });
+    watcher.start();
+    await clock.advance(75_500);
+    watcher.close();
+    assert.deepEqual(told, [
+      ["closed", true],
+      ["reset", true],
+      ["closed", false],
+      ["reset", false],
+      ["reset", true],
+    ]);
+  });
+
   it("happens at once when an endpoint comes back, but once a second at most", async () => {
     const { clock, watcher, take } = watch(async () => A);
     await clock.advance(5_000);
