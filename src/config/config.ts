@@ -1,5 +1,7 @@
 // The hub's configuration once it has been read: validated, immutable, with every default filled in.
+
 import type { ClientTlsConfig, ServerTlsConfig } from "../tls/config.js";
+import type { AccessLogConfig, MetricsConfig, TracingConfig } from "./sections/telemetry.js";
 
 export interface ListenAddress {
   readonly host: string;
@@ -56,6 +58,9 @@ export interface Config {
   readonly listen: ListenAddress;
   readonly admin: AdminConfig | undefined;
   readonly upstreams: readonly UpstreamConfig[];
+  readonly metrics: MetricsConfig;
+  readonly tracing: TracingConfig;
+  readonly accessLog: AccessLogConfig;
   readonly deadline: {
     /** Milliseconds; unary methods without a deadline of their own. */
     readonly defaultMs: number | undefined;

@@ -4,6 +4,10 @@
 export const DEFAULTS = {
   listen: "127.0.0.1:8080",
   admin: "127.0.0.1:9901",
+  traceSample: 0.01,
+  trustedPeers: ["127.0.0.0/8", "::1"],
+  metrics: true,
+  accessLog: "off",
   deadlineDefault: "15s",
   deadlineMax: "none",
   httpPrefix: "",

@@ -33,6 +33,21 @@ export function defaultConfig(): Config {
     listen: builtIn(parseListenAddress(DEFAULTS.listen)),
     admin: builtIn(parseListenAddress(DEFAULTS.admin)),
     upstreams: [],
+    metrics: {
+      enabled: DEFAULTS.metrics,
+      exporter: "none",
+      endpoint: undefined,
+      protocol: undefined,
+      intervalMs: undefined,
+    },
+    tracing: {
+      exporter: "none",
+      endpoint: undefined,
+      protocol: undefined,
+      sample: DEFAULTS.traceSample,
+      trustedPeers: DEFAULTS.trustedPeers,
+    },
+    accessLog: { destination: undefined, sample: 1 },
     deadline: {
       defaultMs: durationDefault(DEFAULTS.deadlineDefault),
       maxMs: durationDefault(DEFAULTS.deadlineMax),

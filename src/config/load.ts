@@ -8,6 +8,7 @@ import { checkPath, fileProblem, type PathKind } from "./files.js";
 import { defaultConfig } from "./from-args.js";
 import { didYouMean } from "./nearest.js";
 import { configSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
+import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
 
 /** One thing that is wrong, and where. Line and column count from 1; the column counts UTF-16 units. */
@@ -183,6 +184,9 @@ function toConfig(
       }
       return { name, endpoints: upstream.endpoints, schema };
     }),
+    metrics: metricsOf(file.interceptors.metrics),
+    tracing: tracingOf(file.interceptors.tracing),
+    accessLog: accessLogOf(file.interceptors.accessLog, (path) => resolve(options.directory, path)),
     deadline: deadlineOf(file.interceptors.deadline),
     methods: Object.entries(file.methods).map(([selector, method]) => ({
       selector,

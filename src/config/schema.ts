@@ -1,12 +1,12 @@
 // The one place for the keys of linchpin.yaml: what each is for, allows, and is when left out. Validation, the
 // JSON Schema and the documentation are made from it. Values come out as the program wants them (ms, bytes).
 import * as z from "zod";
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
 import { parseEndpoint, parseListenAddress } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
-import { parseDuration } from "./duration.js";
 import { HTTP_RULE_SELECTOR, isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
+import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
 import { parseSize } from "./size.js";
+import { duration, durationOrNone, isMapping, text } from "./values.js";
 
 /** Bounds that keep a config, and the plans built from it, small enough to reason about. */
 const MAX_UPSTREAMS = 1_000;
@@ -17,37 +17,6 @@ const MAX_BINDINGS = 100;
 const MAX_MESSAGE_MIN_BYTES = 1_024;
 // A message is one Buffer while JSON is made of it, and its JSON one string (V8: 512 Mi characters).
 const MAX_MESSAGE_MAX_BYTES = 256 * 1024 ** 2;
-
-/** Text with a grammar of its own. `expected` is for a value that is no text at all. */
-function text<T>(parse: (text: string) => Parsed<T>, expected: string, examples: string[]) {
-  return z
-    .string({ error: expected })
-    .meta({ examples })
-    .transform((value, ctx) => {
-      const result = parse(value);
-      if (result.ok) return result.value;
-      ctx.issues.push({ code: "custom", message: result.reason, input: value });
-      return z.NEVER;
-    });
-}
-
-const DURATION_EXPECTED = "must be a duration such as 250ms, 15s, 2m or 1h";
-
-function duration(minMs: number) {
-  return text((value) => parseDuration(value, { minMs }), DURATION_EXPECTED, ["250ms", "15s", "2m"]);
-}
-
-function durationOrNone() {
-  return text<number | "none">(
-    (value) => {
-      if (value === "none") return parsed("none");
-      const result = parseDuration(value, { minMs: 1 });
-      return result.ok ? result : rejected(`${result.reason}, or none`);
-    },
-    `${DURATION_EXPECTED}, or none`,
-    ["250ms", "15s", "none"],
-  );
-}
 
 const listen = text(parseListenAddress, "must be HOST:PORT, as in 127.0.0.1:8080", [
   "127.0.0.1:8080",
@@ -135,7 +104,15 @@ const deadline = z
   .prefault({})
   .describe("How long a call may take. The time left is passed on to the service.");
 
-const interceptors = z.strictObject({ deadline }).prefault({}).describe("What every call passes on its way.");
+const interceptors = z
+  .strictObject({
+    metrics: metricsSection,
+    tracing: tracingSection,
+    accessLog: accessLogSection,
+    deadline,
+  })
+  .prefault({})
+  .describe("What every call passes on its way.");
 
 const method = z.strictObject({
   deadline: durationOrNone()
@@ -329,11 +306,6 @@ function keyed<T extends z.ZodRecord>(
     }
   };
   return record.superRefine(check, { when: isMapping });
-}
-
-/** When to run a check across keys: even where a value inside is wrong, so that every error is told at once. */
-function isMapping(payload: z.core.ParsePayload): boolean {
-  return typeof payload.value === "object" && payload.value !== null;
 }
 
 function exceeds(a: unknown, b: unknown): boolean {

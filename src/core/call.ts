@@ -45,6 +45,23 @@ export interface Identity {
   readonly roles: readonly string[];
 }
 
+/** What is known of a call that came as a plain HTTP request, besides its metadata. */
+export interface HttpRequestInfo {
+  readonly method: string;
+  /** The route's path template: bounded in number, unlike paths. */
+  readonly route: string;
+  /** The path as received, without its query. */
+  readonly path: string;
+  /** The status that was answered; 0 before, and for a client that left first. */
+  status: number;
+}
+
+/** The span of a call that is traced. Identifiers are lower-case hexadecimal. */
+export interface CallSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+}
+
 /** Told of each attempt to send a call to a service; for spans of their own. */
 export interface AttemptObserver {
   /** Before the request headers are written; may still edit `call.headers`. */
@@ -74,6 +91,14 @@ export class Call {
   upstream: string | undefined = undefined;
   endpoint: string | undefined = undefined;
   attempts = 0;
+  /** When the last attempt began, monotonic milliseconds; 0 before. */
+  attemptStartedAt = 0;
+  /** Milliseconds of all attempts that have ended; 0 where nobody measures them. */
+  upstreamMs = 0;
+  /** Of calls that came as plain HTTP requests. */
+  http: HttpRequestInfo | undefined = undefined;
+  /** Where the call is traced. */
+  span: CallSpan | undefined = undefined;
   attemptObserver: AttemptObserver | undefined = undefined;
   /** What steps add to the answer's headers (`addResponseHeader`); undefined: nothing. */
   responseHeaders: Headers | undefined = undefined;

@@ -4,6 +4,7 @@ import type { Clock } from "./clock.js";
 import type { Headers } from "./headers.js";
 import type { Lives } from "./lives.js";
 import type { Log } from "./log.js";
+import type { Meters } from "./meters.js";
 import type { Abort, Handler } from "./sink.js";
 import type { Status } from "./status.js";
 
@@ -31,6 +32,8 @@ export interface InterceptorContext {
   readonly log: Log;
   /** For what must live longer than one snapshot of the config. */
   readonly lives: Lives;
+  /** Counters for /metrics. */
+  readonly meters: Meters;
 }
 
 /** How a call ended. */

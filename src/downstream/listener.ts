@@ -100,6 +100,12 @@ export class Listener {
     });
   }
 
+  /** Connections that are open now, by protocol. */
+  get open(): { readonly http: number; readonly http2: number } {
+    const http2 = this.connections.size;
+    return { http: Math.max(0, this.sockets.size - http2), http2 };
+  }
+
   private onSocket(socket: Socket): void {
     this.sockets.add(socket);
     this.silent.add(socket);

@@ -1,6 +1,6 @@
 // HTTP/JSON from clients, over HTTP/1.1 and HTTP/2: an exchange becomes a Call; messages are read and written
 // by the transcoder that the snapshot carries.
-import { Call } from "../core/call.js";
+import { Call, type HttpRequestInfo } from "../core/call.js";
 import type { Framing } from "../core/framing.js";
 import type { Gateway, Snapshot } from "../core/gateway.js";
 import { type Field, field, Headers } from "../core/headers.js";
@@ -53,6 +53,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
   private readonly snapshot: Snapshot;
   private readonly exchange: Exchange;
   private match: RestMatch | undefined = undefined;
+  private info: HttpRequestInfo | undefined = undefined;
   private framing: Framing | undefined = undefined;
   private streaming = false;
 
@@ -107,6 +108,13 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     const clock = this.gateway.timers.clock;
     const peer = { address: head.peerAddress, protocol: "rest" } as const;
     const call = new Call(plan.method, path, head.authority, peer, metadata, clock.now());
+    this.info = {
+      method: head.method,
+      route: match.route,
+      path: head.target.split("?", 1)[0] ?? "",
+      status: 0,
+    };
+    call.http = this.info;
     // The steps run now; the service is called once the body has been read and found right.
     const request = run({ ...plan, handler: deferred(plan.handler) }, call, this, this.gateway.timers);
     this.request = request;
@@ -289,7 +297,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       ...fields,
     ];
     const bodyless = this.exchange.head.method === "HEAD" || body.length === 0;
-    this.exchange.respond(status, head, bodyless);
+    this.respond(status, head, bodyless);
     if (!bodyless) this.exchange.write(body, true);
   }
 
@@ -306,6 +314,11 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     this.exchange.respond(200, fields, this.ended);
     if (this.ended) return;
     if (this.framing.head !== "") this.write(this.framing.head);
+  }
+
+  private respond(status: number, fields: readonly Field[], end: boolean): void {
+    if (this.info !== undefined) this.info.status = status;
+    this.exchange.respond(status, fields, end);
   }
 
   private write(text: string): void {

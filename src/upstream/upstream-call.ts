@@ -85,7 +85,8 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
 
   onConnection(connection: Connection): void {
     const { deadline } = this.call;
-    const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - this.cluster.clock.now();
+    const now = this.cluster.clock.now();
+    const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - now;
     if (left <= 0) {
       // The runner's timer is a little late; a deadline that has passed is never sent.
       const status = new Status(
@@ -106,6 +107,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     call.upstream = this.cluster.name;
     call.endpoint = this.endpoint?.address;
     call.attempts++;
+    call.attemptStartedAt = now;
     this.attempting = true;
     call.attemptObserver?.begin(call);
     this.writeHeaders(stream, left);

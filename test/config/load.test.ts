@@ -57,6 +57,9 @@ upstreams:
     endpoints: [h:1]
     schema: { protos: [proto, /abs] }
 interceptors:
+  metrics: { enabled: false, exporter: otlp, interval: 10s }
+  tracing: { exporter: otlp, endpoint: "http://127.0.0.1:4318", sample: 1, trustedPeers: [10.0.0.0/8] }
+  accessLog: { destination: access.log, sample: 0.5 }
   deadline: { default: none, max: 1m }
 methods:
   library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true }
@@ -94,6 +97,21 @@ drain: { grace: 0s }
           schema: { kind: "protos", dirs: ["/etc/hub/proto", "/abs"] },
         },
       ],
+      metrics: {
+        enabled: false,
+        exporter: "otlp",
+        endpoint: undefined,
+        protocol: undefined,
+        intervalMs: 10_000,
+      },
+      tracing: {
+        exporter: "otlp",
+        endpoint: "http://127.0.0.1:4318",
+        protocol: undefined,
+        sample: 1,
+        trustedPeers: ["10.0.0.0/8"],
+      },
+      accessLog: { destination: { file: "/etc/hub/access.log" }, sample: 0.5 },
       deadline: { defaultMs: undefined, maxMs: 60_000 },
       methods: [
         { selector: "library.v1.LibraryService/GetBook", deadlineMs: 2_000, idempotent: true },
@@ -209,8 +227,39 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   ],
   [
     "a policy of a later version",
-    `${UP}interceptors:\n  quota: []\n`,
-    ["3:3: interceptors.quota: unknown key; allowed: deadline"],
+    `${UP}interceptors:\n  cache: []\n`,
+    ["3:3: interceptors.cache: unknown key; allowed: metrics, tracing, accessLog, deadline"],
+  ],
+  [
+    "telemetry that cannot be",
+    `${UP}interceptors:
+  metrics: { enabled: maybe, interval: 10ms, protocol: thrift }
+  tracing:
+    exporter: zipkin
+    endpoint: collector:4317
+    sample: 2
+    trustedPeers: [::1, 10.0.0.0/33, localhost]
+  accessLog: { destination: "", sample: many }
+`,
+    [
+      "3:23: interceptors.metrics.enabled: must be true or false, not maybe",
+      "3:40: interceptors.metrics.interval: must be from 1s to 576h, not 10ms",
+      "3:56: interceptors.metrics.protocol: must be grpc or http/protobuf, not thrift",
+      "5:15: interceptors.tracing.exporter: must be otlp or none, not zipkin",
+      "6:15: interceptors.tracing.endpoint: must be a URL such as http://127.0.0.1:4317, not collector:4317",
+      "7:13: interceptors.tracing.sample: must be a number from 0 to 1, not 2",
+      "8:25: interceptors.tracing.trustedPeers[1]: must be an IP address or a block of them, as in 10.0.0.0/8 or ::1, not 10.0.0.0/33",
+      "8:38: interceptors.tracing.trustedPeers[2]: must be an IP address or a block of them, as in 10.0.0.0/8 or ::1, not localhost",
+      '9:29: interceptors.accessLog.destination: must be off, stdout, stderr or a file, not ""',
+      "9:41: interceptors.accessLog.sample: must be a number from 0 to 1, not many",
+    ],
+  ],
+  [
+    "a collector's credentials in the file",
+    `${UP}interceptors: { tracing: { endpoint: "http://u:p@h:4317" } }`,
+    [
+      "2:28: interceptors.tracing.endpoint: must have no user and password: put credentials into OTEL_EXPORTER_OTLP_HEADERS",
+    ],
   ],
   ["a key twice", `${UP}admin: off\nadmin: off\n`, ["3:1: admin: stands twice, first in line 2"]],
   [
