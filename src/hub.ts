@@ -14,9 +14,11 @@ import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
 import { LearnedUpstream } from "./hub/learned-upstream.js";
+import { accessLogOf, connectionFamily, metricsOf, tracingOf, upstreamFamilies } from "./hub/telemetry.js";
 import { deadline } from "./interceptors/deadline.js";
 import type { ServiceRoute } from "./routing/table.js";
 import { DescriptorIndex } from "./schema/descriptor-index.js";
+import { Telemetry } from "./telemetry/telemetry.js";
 import { Cluster } from "./upstream/cluster.js";
 import type { EndpointState } from "./upstream/endpoint.js";
 
@@ -62,9 +64,12 @@ const HUB = "hub";
 const FIRST_LEARNING_MS = 2000;
 
 /** The order of the way: the first is outermost. */
-function interceptorsOf(config: Config, _context: InterceptorContext): Interceptor[] {
+function interceptorsOf(config: Config, context: InterceptorContext, telemetry: Telemetry): Interceptor[] {
   const methods = new Map(config.methods.map((method) => [method.selector, method]));
   return [
+    ...metricsOf(config.metrics, context, telemetry, process.env),
+    tracingOf(config.tracing, context, telemetry, process.env),
+    ...accessLogOf(config.accessLog, context, telemetry),
     deadline({
       ...config.deadline,
       forMethod: ({ service, name }) =>
@@ -111,6 +116,7 @@ class Hub implements RunningHub, Gateway {
   private readonly log: Log;
   private readonly options: HubOptions;
   private readonly lives = new Lives();
+  private readonly telemetry: Telemetry;
   /** Upstreams of earlier generations that may still be called. */
   private readonly retired = new Set<LearnedUpstream>();
   private generation: Generation;
@@ -130,6 +136,10 @@ class Hub implements RunningHub, Gateway {
   constructor(config: Config, log: Log, options: HubOptions) {
     this.log = log;
     this.options = options;
+    this.telemetry = new Telemetry(systemClock, log, () => [
+      connectionFamily(this.listener.open),
+      ...upstreamFamilies(this.generation.upstreams),
+    ]);
     this.own = hubServices(
       () => this.services,
       config.reflection
@@ -144,7 +154,13 @@ class Hub implements RunningHub, Gateway {
       endpoints: [{ address: "in-memory", dial: () => this.own.dial() }],
     });
     this.lives.begin();
-    this.generation = this.generate(config);
+    try {
+      this.generation = this.generate(config);
+    } catch (error) {
+      this.lives.rollback();
+      this.telemetry.close();
+      throw error;
+    }
     this.lives.commit();
     this.assembly = this.assemble(this.generation);
     this.listener = new Listener(this, {
@@ -171,10 +187,11 @@ class Hub implements RunningHub, Gateway {
 
   /** What the config makes; things that live longer than it are taken from `lives`. */
   private generate(config: Config): Generation {
-    const context: InterceptorContext = { clock: systemClock, log: this.log, lives: this.lives };
+    const { log, lives, telemetry } = this;
+    const context: InterceptorContext = { clock: systemClock, log, lives, meters: telemetry.counters };
     return {
       config,
-      interceptors: interceptorsOf(config, context),
+      interceptors: interceptorsOf(config, context, telemetry),
       upstreams: config.upstreams.map((upstream) => this.keepUpstream(upstream)),
     };
   }
@@ -312,6 +329,10 @@ class Hub implements RunningHub, Gateway {
     }));
   }
 
+  metrics(): { readonly contentType: string; readonly text: string } {
+    return this.telemetry.prometheus();
+  }
+
   async drain(graceMs = this.config.drainGraceMs): Promise<void> {
     this.state = "draining";
     this.own.health.set("", false);
@@ -321,12 +342,16 @@ class Hub implements RunningHub, Gateway {
 
   async close(): Promise<void> {
     this.state = "draining";
-    this.lives.close();
+    for (const upstream of this.generation.upstreams) upstream.close();
     for (const upstream of this.retired) upstream.close();
     this.retired.clear();
     this.ownCluster.close();
     this.own.close();
     await Promise.all([this.listener.close(), this.admin?.close()]);
+    // The last calls have ended by now: what is to be sent and written of them is sent and written.
+    this.lives.close();
+    await this.telemetry.settled();
+    this.telemetry.close();
   }
 }
 

@@ -18,6 +18,8 @@ export interface AdminView {
   readonly config: object;
   routes(): readonly AdminRoute[];
   upstreams(): readonly AdminUpstream[];
+  /** As Prometheus scrapes them. */
+  metrics(): { readonly contentType: string; readonly text: string };
   /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. */
   reload(): Promise<readonly string[]>;
 }
@@ -52,6 +54,8 @@ interface Answer {
   readonly body: unknown;
   /** The same for a person, where it is asked for; left out: JSON in any case. */
   readonly text?: () => string;
+  /** In place of both, whatever is asked for. */
+  readonly raw?: { readonly contentType: string; readonly text: string };
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -86,6 +90,17 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
   [
     "/upstreams",
     { about: "the services behind the hub, and their endpoints", remote: false, answer: upstreams },
+  ],
+  [
+    "/metrics",
+    {
+      about: "metrics of calls, upstreams and the process, for Prometheus",
+      remote: false,
+      answer: (hub) => {
+        const { contentType, text } = hub.metrics();
+        return { status: 200, body: undefined, raw: { contentType, text } };
+      },
+    },
   ],
   [
     "/config",
@@ -230,11 +245,13 @@ function isOwnHost(name: string, boundHost: string): boolean {
 }
 
 function respond(request: AdminRequest, response: AdminResponse, answer: Answer): void {
-  const asText = answer.text !== undefined && prefersText(request.headers.accept);
-  const body = asText && answer.text !== undefined ? answer.text() : JSON.stringify(answer.body, null, 2);
-  const bytes = Buffer.from(`${body}\n`);
+  const { raw, text } = answer;
+  const asText = text !== undefined && prefersText(request.headers.accept);
+  const type = asText ? "text/plain; charset=utf-8" : "application/json";
+  const body = `${asText ? text() : JSON.stringify(answer.body, null, 2)}\n`;
+  const bytes = Buffer.from(raw?.text ?? body);
   response.writeHead(answer.status, {
-    "content-type": asText ? "text/plain; charset=utf-8" : "application/json",
+    "content-type": raw?.contentType ?? type,
     "content-length": String(bytes.length),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",

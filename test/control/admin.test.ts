@@ -11,6 +11,7 @@ import { UserError } from "#src/core/user-error.js";
 const LOG = { info() {}, warn() {}, error() {} };
 
 const HUB: AdminView = {
+  metrics: () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", text: "a 1\n" }),
   ready: true,
   config: {
     listen: { host: "127.0.0.1", port: 8080 },
@@ -132,7 +133,7 @@ test("shows routes and upstreams as JSON, and as text to who asks for it", async
 
 test("lists its pages at /, and for a page that is not there", async (t) => {
   const base = await start(t);
-  const pages = ["/", "/livez", "/readyz", "/routes", "/upstreams", "/config", "/reload"];
+  const pages = ["/", "/livez", "/readyz", "/routes", "/upstreams", "/metrics", "/config", "/reload"];
   assert.deepEqual(Object.keys(JSON.parse((await get(base, "/")).body).pages), pages);
   for (const path of ["/nope", "/livez/", "/__proto__", "//livez", "/%6civez"]) {
     const reply = await get(base, path);

@@ -1,0 +1,110 @@
+// One line for each call once it has ended. It says who called what, how it ended and where it went; never a credential,
+// a message or a query string.
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import type { Call } from "../core/call.js";
+import { hostOf } from "../core/cidr.js";
+import type { Interceptor, Outcome } from "../core/interceptor.js";
+import { Code, codeName, type Status } from "../core/status.js";
+import type { AccessLevel, AccessRecord } from "../telemetry/access-log.js";
+import { methodLabel } from "../telemetry/call-metrics.js";
+import { traceFlags, traceIdOf } from "../telemetry/trace-context.js";
+
+export interface AccessLogOptions {
+  /** Share of the calls that ended well which get a line: 0..1. Failures always get one. */
+  readonly sample: number;
+  readonly write: (level: AccessLevel, record: AccessRecord) => void;
+  /** 0 ≤ n < 1 */
+  readonly random?: () => number;
+  /** Milliseconds since the epoch. */
+  readonly wallClock?: () => number;
+}
+
+/** Characters of what a client made up. */
+const MAX_TEXT = 200;
+const MAX_PATH = 500;
+
+export function accessLog(options: AccessLogOptions): Interceptor {
+  const { sample, write } = options;
+  const random = options.random ?? Math.random;
+  const wallClock = options.wallClock ?? Date.now;
+  return {
+    name: "access log",
+    plan: (method) => {
+      const label = methodLabel(method);
+      return {
+        name: "access log",
+        end: (call, outcome) => {
+          const ok = outcome.code === Code.OK && (call.http === undefined || call.http.status < 400);
+          if (ok && sample < 1 && random() >= sample) return;
+          write(ok ? "info" : "warn", record(label, call, outcome, wallClock()));
+        },
+      };
+    },
+  };
+}
+
+function record(label: string, call: Call, outcome: Outcome, now: number): AccessRecord {
+  const { http, peer, headers } = call;
+  const status = outcome.cause?.status;
+  return {
+    time: new Date(now).toISOString(),
+    protocol: peer.protocol,
+    method: label === "_OTHER" ? cut(call.path.slice(1), MAX_PATH) : label,
+    httpMethod: http?.method,
+    httpRoute: http?.route,
+    httpPath: http === undefined ? undefined : cut(http.path, MAX_PATH),
+    httpStatus: http === undefined ? undefined : http.status === 0 ? 499 : http.status,
+    code: outcome.code,
+    status: codeName(outcome.code),
+    by: outcome.by,
+    // What services say may hold what their callers sent; what the hub says does not.
+    message: outcome.by === "upstream" || status === undefined ? undefined : cut(status.message, MAX_PATH),
+    reason: status === undefined ? undefined : reasonOf(status),
+    durationMs: round(outcome.durationMs),
+    upstreamMs: call.upstreamMs > 0 ? round(call.upstreamMs) : undefined,
+    requestBytes: outcome.requestBytes,
+    responseBytes: outcome.responseBytes,
+    identity: call.identity === undefined ? undefined : cut(call.identity.name, MAX_TEXT),
+    identityKind: call.identity?.kind,
+    upstream: call.upstream,
+    endpoint: call.endpoint,
+    attempts: call.attempts,
+    traceId: call.span?.traceId ?? passedTraceId(headers.get("traceparent")),
+    peer: hostOf(peer.address),
+    userAgent: cut(headers.get("user-agent"), MAX_TEXT),
+  };
+}
+
+/** Of a call that is not traced here. */
+function passedTraceId(header: string | undefined): string | undefined {
+  return header !== undefined && traceFlags(header) >= 0 ? traceIdOf(header) : undefined;
+}
+
+/** The reason of the refusal's google.rpc.ErrorInfo: the first field of it. */
+function reasonOf({ details }: Status): string | undefined {
+  for (const { typeUrl, value } of details) {
+    if (!typeUrl.endsWith("/google.rpc.ErrorInfo")) continue;
+    try {
+      const reader = new BinaryReader(value);
+      while (reader.pos < reader.len) {
+        const [field, wire] = reader.tag();
+        if (field === 1) return cut(reader.string(), MAX_TEXT);
+        reader.skip(wire, field);
+      }
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+/** Microseconds are as fine as anybody needs. */
+function round(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
+}
+
+function cut(text: string, max: number): string;
+function cut(text: string | undefined, max: number): string | undefined;
+function cut(text: string | undefined, max: number): string | undefined {
+  return text === undefined || text.length <= max ? text : `${text.slice(0, max)}…`;
+}

@@ -1,0 +1,274 @@
+// Traces: W3C context in and out, and for sampled calls a server span and a client span for each attempt.
+// Calls that are not sampled pass their header on, and cost no more than looking for it.
+import type { AttemptObserver, Call, CallSpan, Method, Peer } from "../core/call.js";
+import { hostOf, PeerBlocks } from "../core/cidr.js";
+import type { Clock } from "../core/clock.js";
+import type { Interceptor, Outcome } from "../core/interceptor.js";
+import { Code, codeName } from "../core/status.js";
+import { methodLabel } from "../telemetry/call-metrics.js";
+import { type AttributeValue, randomHex, type SpanRecord, type SpanSink } from "../telemetry/span-record.js";
+import {
+  joinTracestate,
+  parentIdOf,
+  SAMPLED,
+  traceFlags,
+  traceIdOf,
+  traceparent,
+} from "../telemetry/trace-context.js";
+
+export interface TracingOptions {
+  /** Share of calls that are sampled where no trusted caller decides: 0..1. */
+  readonly ratio: number;
+  /** Blocks of addresses whose `sampled` flag is honoured, as `parseCidr` takes them. */
+  readonly trustedPeers: readonly string[];
+  /** Where finished spans go; undefined: nowhere, so that no call is sampled here. */
+  readonly spans: SpanSink | undefined;
+  readonly clock: Clock;
+  /** 0 ≤ n < 1 */
+  readonly random?: () => number;
+  /** Milliseconds since the epoch. */
+  readonly wallClock?: () => number;
+}
+
+/** The wall clock is read with a sampled call; below this it is taken to go with the monotonic one. */
+const MAX_CLOCK_SKEW_MS = 5;
+
+export function tracing(options: TracingOptions): Interceptor {
+  const { ratio, spans, clock } = options;
+  const random = options.random ?? Math.random;
+  const trusted = trust(options.trustedPeers);
+  const epoch = new Epoch(clock, options.wallClock ?? Date.now);
+
+  const start = (label: string, method: Method, call: Call): undefined => {
+    const parent = readTraceparent(call);
+    const flags = parent === undefined ? -1 : traceFlags(parent);
+    let sampled: boolean;
+    if (flags >= 0 && trusted(call.peer)) sampled = (flags & SAMPLED) !== 0;
+    else sampled = ratio > 0 && random() < ratio;
+    if (sampled && spans !== undefined) {
+      const traced = new TracedCall(label, method, call, flags < 0 ? undefined : parent, flags, epoch, spans);
+      call.span = traced;
+      call.attemptObserver = traced;
+    } else if (parent !== undefined) {
+      if (flags < 0) {
+        // §4.3: a traceparent that cannot be read is as none, and takes its tracestate with it.
+        call.headers.delete("traceparent");
+        call.headers.delete("tracestate");
+      } else if (!sampled && (flags & SAMPLED) !== 0) {
+        // Nobody trusted asked for it: the services behind are not made to record it either.
+        call.headers.set("traceparent", traceparent(traceIdOf(parent), parentIdOf(parent), flags & ~SAMPLED));
+      }
+    }
+    return undefined;
+  };
+
+  return {
+    name: "tracing",
+    plan: (method) => {
+      const label = methodLabel(method);
+      return {
+        name: "tracing",
+        start: (call) => start(label, method, call),
+        end: (call, outcome) => {
+          if (call.span instanceof TracedCall) call.span.finish(call, outcome);
+        },
+      };
+    },
+  };
+}
+
+/** The one traceparent; several are as bad as one that cannot be read. */
+function readTraceparent(call: Call): string | undefined {
+  const fields = call.headers.fields;
+  let found: string | undefined;
+  for (let i = 0; i < fields.length; i++) {
+    const f = fields[i];
+    if (f === undefined || f.name !== "traceparent") continue;
+    if (found !== undefined) return "";
+    found = f.value;
+  }
+  return found;
+}
+
+/** A connection's peer is one object for all its calls: it is looked at once. */
+function trust(blocks: readonly string[]): (peer: Peer) => boolean {
+  const list = new PeerBlocks(blocks);
+  const known = new WeakMap<Peer, boolean>();
+  return (peer) => {
+    let trusted = known.get(peer);
+    if (trusted === undefined) {
+      trusted = list.has(peer.address);
+      known.set(peer, trusted);
+    }
+    return trusted;
+  };
+}
+
+/** Monotonic milliseconds as time of day: exact between spans of one process, and corrected when the clocks part. */
+class Epoch {
+  private readonly clock: Clock;
+  private readonly wallClock: () => number;
+  private offset: number;
+
+  constructor(clock: Clock, wallClock: () => number) {
+    this.clock = clock;
+    this.wallClock = wallClock;
+    this.offset = wallClock() - clock.now();
+  }
+
+  /** To be called with each sampled call: what a call has is told by one offset. */
+  current(): number {
+    const offset = this.wallClock() - this.clock.now();
+    if (Math.abs(offset - this.offset) > MAX_CLOCK_SKEW_MS) this.offset = offset;
+    return this.offset;
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+}
+
+type Attributes = Record<string, AttributeValue>;
+
+/** A sampled call: its server span, and the client span of the attempt that runs. */
+class TracedCall implements CallSpan, AttemptObserver {
+  readonly traceId: string;
+  readonly spanId = randomHex(8);
+  private readonly label: string;
+  private readonly method: Method;
+  private readonly parentSpanId: string | undefined;
+  private readonly traceState: string | undefined;
+  private readonly flags: number;
+  private readonly offset: number;
+  private readonly epoch: Epoch;
+  private readonly spans: SpanSink;
+  /** Who was told of attempts before. */
+  private readonly next: AttemptObserver | undefined;
+  /** The span of the running attempt; undefined: none runs. */
+  private attemptSpanId: string | undefined = undefined;
+  private attemptStart = 0;
+
+  constructor(
+    label: string,
+    method: Method,
+    call: Call,
+    parent: string | undefined,
+    flags: number,
+    epoch: Epoch,
+    spans: SpanSink,
+  ) {
+    this.label = label;
+    this.method = method;
+    this.epoch = epoch;
+    this.offset = epoch.current();
+    this.spans = spans;
+    this.next = call.attemptObserver;
+    this.traceId = parent === undefined ? randomHex(16) : traceIdOf(parent);
+    this.parentSpanId = parent === undefined ? undefined : parentIdOf(parent);
+    // The other flags of a later version are not ours to pass on (§3.2.2.5).
+    this.flags = SAMPLED | (flags < 0 ? 0 : flags & 0x02);
+    const states = parent === undefined ? [] : call.headers.getAll("tracestate");
+    this.traceState = states.length === 0 ? undefined : joinTracestate(states);
+    if (this.traceState === undefined) call.headers.delete("tracestate");
+    else if (states.length > 1) call.headers.set("tracestate", this.traceState);
+  }
+
+  begin(call: Call): void {
+    this.next?.begin(call);
+    this.attemptSpanId = randomHex(8);
+    this.attemptStart = call.attemptStartedAt > 0 ? call.attemptStartedAt : this.epoch.now();
+    call.headers.set("traceparent", traceparent(this.traceId, this.attemptSpanId, this.flags));
+  }
+
+  end(call: Call, code: number): void {
+    this.next?.end(call, code);
+    this.attemptEnded(call, code, this.epoch.now());
+  }
+
+  private attemptEnded(call: Call, code: number, now: number): void {
+    const spanId = this.attemptSpanId;
+    if (spanId === undefined) return;
+    this.attemptSpanId = undefined;
+    const attributes = this.rpcAttributes(call, code);
+    if (call.upstream !== undefined) attributes["linchpin.upstream"] = call.upstream;
+    if (call.attempts > 1) attributes["linchpin.attempt"] = call.attempts;
+    if (call.endpoint !== undefined) address(attributes, "server", call.endpoint);
+    if (code !== Code.OK) attributes["error.type"] = codeName(code);
+    this.spans.take({
+      traceId: this.traceId,
+      spanId,
+      parentSpanId: this.spanId,
+      parentRemote: false,
+      traceState: this.traceState,
+      kind: "client",
+      name: this.label,
+      startMs: this.offset + this.attemptStart,
+      endMs: this.offset + now,
+      attributes,
+      // For clients every code but OK is an error (semantic conventions for gRPC).
+      error: code === Code.OK ? undefined : codeName(code),
+    });
+  }
+
+  finish(call: Call, outcome: Outcome): void {
+    const { code, durationMs } = outcome;
+    const now = call.startedAt + durationMs;
+    // The end of an answer comes here before it comes to its attempt, which ended with it.
+    this.attemptEnded(call, code, now);
+    const { http } = call;
+    const attributes = this.rpcAttributes(call, code);
+    address(attributes, "client", call.peer.address);
+    if (call.authority !== "") address(attributes, "server", call.authority);
+    let error: string | undefined;
+    if (http !== undefined) {
+      const status = http.status === 0 ? 499 : http.status;
+      attributes["http.request.method"] = http.method;
+      attributes["http.route"] = http.route;
+      attributes["url.path"] = http.path;
+      attributes["url.scheme"] = "http";
+      attributes["http.response.status_code"] = status;
+      if (status >= 500) error = String(status);
+    } else if (SERVER_ERRORS.has(code)) error = codeName(code);
+    if (error !== undefined) attributes["error.type"] = error;
+    this.spans.take({
+      traceId: this.traceId,
+      spanId: this.spanId,
+      parentSpanId: this.parentSpanId,
+      parentRemote: true,
+      traceState: this.traceState,
+      kind: "server",
+      name: http === undefined ? this.label : `${http.method} ${http.route}`,
+      startMs: this.offset + call.startedAt,
+      endMs: this.offset + now,
+      attributes,
+      error,
+    } satisfies SpanRecord);
+  }
+
+  private rpcAttributes(call: Call, code: number): Attributes {
+    const attributes: Attributes = {
+      "rpc.system.name": "grpc",
+      "rpc.method": this.label,
+      "rpc.response.status_code": codeName(code),
+    };
+    if (this.label !== this.method.path.slice(1)) attributes["rpc.method_original"] = call.path.slice(1, 256);
+    return attributes;
+  }
+}
+
+/** Which codes are the server's fault (semantic conventions for gRPC, "Status"). */
+const SERVER_ERRORS: ReadonlySet<number> = new Set([
+  Code.UNKNOWN,
+  Code.DEADLINE_EXCEEDED,
+  Code.UNIMPLEMENTED,
+  Code.INTERNAL,
+  Code.UNAVAILABLE,
+  Code.DATA_LOSS,
+]);
+
+/** `server.address` and `server.port`, or those of the client, out of HOST:PORT. */
+function address(attributes: Attributes, of: "server" | "client", text: string): void {
+  attributes[`${of}.address`] = hostOf(text);
+  const port = /:(\d{1,5})$/.exec(text)?.[1];
+  if (port !== undefined) attributes[`${of}.port`] = Number(port);
+}

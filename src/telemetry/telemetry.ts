@@ -1,0 +1,70 @@
+// The telemetry of one hub: what lives as long as it does, whatever its config becomes.
+import type { Clock } from "../core/clock.js";
+import type { Log } from "../core/log.js";
+import type { AccessLogContext } from "./access-log.js";
+import { CallMetrics } from "./call-metrics.js";
+import { Counters } from "./counters.js";
+import type { Family, MetricSource } from "./family.js";
+import type { ExportContext } from "./otlp-export.js";
+import { ProcessMetrics } from "./process-metrics.js";
+import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "./prometheus.js";
+
+export class Telemetry {
+  readonly calls = new CallMetrics();
+  readonly counters = new Counters();
+  private readonly process = new ProcessMetrics();
+  private readonly sources: readonly MetricSource[];
+  private readonly ends = new Set<Promise<void>>();
+  private readonly clock: Clock;
+  private readonly log: Log;
+
+  /** @param hub what the hub itself has to show: its upstreams, its connections */
+  constructor(clock: Clock, log: Log, hub: MetricSource) {
+    this.clock = clock;
+    this.log = log;
+    this.sources = [
+      () => this.calls.families(),
+      hub,
+      () => this.counters.families(),
+      () => this.process.families(),
+    ];
+  }
+
+  readonly families: MetricSource = () => this.sources.flatMap((source): readonly Family[] => source());
+
+  /** As a scrape gets them. */
+  prometheus(): { readonly contentType: string; readonly text: string } {
+    return { contentType: PROMETHEUS_CONTENT_TYPE, text: prometheusText(this.families()) };
+  }
+
+  exportContext(signal: "traces" | "metrics"): ExportContext {
+    const failures = this.counters.counter(
+      "linchpin.telemetry.export.failures",
+      "Exports to the collector that failed.",
+      { signal },
+    );
+    return { clock: this.clock, log: this.log, closing: this.closing, failures };
+  }
+
+  accessLogContext(): AccessLogContext {
+    const dropped = this.counters.counter(
+      "linchpin.access_log.dropped",
+      "Lines of the access log that were lost.",
+    );
+    return { closing: this.closing, dropped };
+  }
+
+  private readonly closing = (end: Promise<void>): void => {
+    this.ends.add(end);
+    void end.then(() => this.ends.delete(end));
+  };
+
+  /** Resolves once everything that was closed has sent or written what it had; each has a limit of its own. */
+  async settled(): Promise<void> {
+    while (this.ends.size > 0) await Promise.all(this.ends);
+  }
+
+  close(): void {
+    this.process.close();
+  }
+}
