@@ -1,4 +1,5 @@
 // The composition root: builds a hub out of a Config, and starts it. The order of the interceptors stands here.
+import type { TLSSocket } from "node:tls";
 import { formatAddress } from "./config/address.js";
 import type { Config, UpstreamConfig } from "./config/config.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
@@ -13,12 +14,15 @@ import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
-import { LearnedUpstream } from "./hub/learned-upstream.js";
+import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { accessLogOf, connectionFamily, metricsOf, tracingOf, upstreamFamilies } from "./hub/telemetry.js";
 import { deadline } from "./interceptors/deadline.js";
 import type { ServiceRoute } from "./routing/table.js";
 import { DescriptorIndex } from "./schema/descriptor-index.js";
 import { Telemetry } from "./telemetry/telemetry.js";
+import type { CertificateState } from "./tls/certificate-state.js";
+import type { ServerTlsConfig } from "./tls/config.js";
+import { ServerTls } from "./tls/server-tls.js";
 import { Cluster } from "./upstream/cluster.js";
 import type { EndpointState } from "./upstream/endpoint.js";
 
@@ -35,8 +39,10 @@ export interface UpstreamRow {
 }
 
 export interface RunningHub {
-  /** Bound address, e.g. `http://127.0.0.1:8080`. */
+  /** The first bound address, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */
   readonly url: string;
+  /** Every bound address, in the order of the config. */
+  readonly urls: readonly string[];
   /** Bound admin address; undefined when admin is off. */
   readonly adminUrl: string | undefined;
   /** True from the first complete start until drain. */
@@ -45,6 +51,8 @@ export interface RunningHub {
   readonly notReady: readonly string[];
   routes(): readonly RouteRow[];
   upstreams(): readonly UpstreamRow[];
+  /** The certificates in use: of listeners, of the admin listener, and those shown to upstreams. */
+  certificates(): readonly CertificateState[];
   /** What is in force now. */
   readonly config: Config;
   /**
@@ -109,7 +117,7 @@ interface Generation {
 }
 
 class Hub implements RunningHub, Gateway {
-  url = "";
+  urls: readonly string[] = [];
   adminUrl: string | undefined = undefined;
   readonly timers = new TimerWheel(systemClock);
 
@@ -122,7 +130,7 @@ class Hub implements RunningHub, Gateway {
   private generation: Generation;
   private readonly own: HubServices;
   private readonly ownCluster: Cluster;
-  private readonly listener: Listener;
+  private readonly listeners: readonly Listener[];
   private admin: RunningAdmin | undefined = undefined;
   private assembly: Assembly;
   /** Full names of all that is behind the hub. */
@@ -137,7 +145,7 @@ class Hub implements RunningHub, Gateway {
     this.log = log;
     this.options = options;
     this.telemetry = new Telemetry(systemClock, log, () => [
-      connectionFamily(this.listener.open),
+      connectionFamily(this.listeners),
       ...upstreamFamilies(this.generation.upstreams),
     ]);
     this.own = hubServices(
@@ -163,10 +171,15 @@ class Hub implements RunningHub, Gateway {
     }
     this.lives.commit();
     this.assembly = this.assemble(this.generation);
-    this.listener = new Listener(this, {
-      ...config.listen,
-      maxConcurrentStreams: config.limits.maxConcurrentStreams,
-    });
+    this.listeners = config.listen.map(
+      ({ address, tls }) =>
+        new Listener(this, {
+          ...address,
+          maxConcurrentStreams: config.limits.maxConcurrentStreams,
+          log,
+          tls: tls && serverTls(tls, `listener ${formatAddress(address)}`, log),
+        }),
+    );
   }
 
   async start(): Promise<void> {
@@ -174,10 +187,16 @@ class Hub implements RunningHub, Gateway {
     await this.startUpstreams(this.generation);
     this.rebuild();
     const { listen, admin } = this.generation.config;
-    const address = await this.listener.listen().catch((error: unknown) => {
-      throw cannotListen("the hub", formatAddress(listen), error);
-    });
-    this.url = `http://${address}`;
+    this.urls = await Promise.all(
+      this.listeners.map((listener, i) =>
+        listener.listen().then(
+          (bound) => urlOf(bound, listen[i]?.tls !== undefined),
+          (error: unknown) => {
+            throw cannotListen("the hub", formatAddress(listen[i]?.address ?? { path: "?" }), error);
+          },
+        ),
+      ),
+    );
     if (admin !== undefined) {
       this.admin = await startAdmin(admin, this, this.log);
       this.adminUrl = this.admin.address;
@@ -198,13 +217,14 @@ class Hub implements RunningHub, Gateway {
 
   private keepUpstream(config: UpstreamConfig): LearnedUpstream {
     const { upstream } = this.lives.keep("upstream", config, () => {
-      const upstream = new LearnedUpstream(config, {
+      const events: UpstreamEvents = {
         onSchema: () => this.rebuild(),
         onProblem: (_, message, first) => {
           if (first) this.log.warn(`upstream "${config.name}": ${message}`);
           this.rebuild();
         },
-      });
+      };
+      const upstream = new LearnedUpstream(config, events, this.log);
       return { upstream, close: () => this.retire(upstream) };
     });
     return upstream;
@@ -236,6 +256,10 @@ class Hub implements RunningHub, Gateway {
 
   get config(): Config {
     return this.generation.config;
+  }
+
+  get url(): string {
+    return this.urls[0] ?? "";
   }
 
   get ready(): boolean {
@@ -288,6 +312,7 @@ class Hub implements RunningHub, Gateway {
    */
   reload(): Promise<readonly string[]> {
     const reload = async (): Promise<readonly string[]> => {
+      this.reloadCertificates();
       const { readConfig } = this.options;
       if (readConfig === undefined) throw new UserError("there is no config file to reload");
       if (this.state !== "ready") throw new UserError(`the hub is ${this.state}`);
@@ -316,6 +341,18 @@ class Hub implements RunningHub, Gateway {
     return needsRestart(before.config, config);
   }
 
+  certificates(): readonly CertificateState[] {
+    const holders = [...this.listeners, this.admin, ...this.generation.upstreams];
+    return holders.flatMap((holder) => holder?.certificate ?? []);
+  }
+
+  /** Looks at the files now: they are watched, but not every file system tells of changes at once. */
+  private reloadCertificates(): void {
+    for (const holder of [...this.listeners, this.admin, ...this.generation.upstreams]) {
+      holder?.reloadCertificates();
+    }
+  }
+
   routes(): readonly RouteRow[] {
     return this.assembly.routes;
   }
@@ -336,7 +373,7 @@ class Hub implements RunningHub, Gateway {
   async drain(graceMs = this.config.drainGraceMs): Promise<void> {
     this.state = "draining";
     this.own.health.set("", false);
-    await this.listener.drain(graceMs);
+    await Promise.all(this.listeners.map((listener) => listener.drain(graceMs)));
     await this.close();
   }
 
@@ -347,12 +384,21 @@ class Hub implements RunningHub, Gateway {
     this.retired.clear();
     this.ownCluster.close();
     this.own.close();
-    await Promise.all([this.listener.close(), this.admin?.close()]);
+    await Promise.all([...this.listeners, this.admin].map((open) => open?.close()));
     // The last calls have ended by now: what is to be sent and written of them is sent and written.
     this.lives.close();
     await this.telemetry.settled();
     this.telemetry.close();
   }
+}
+
+function serverTls(config: ServerTlsConfig, name: string, log: Log) {
+  return (onSecure: (socket: TLSSocket) => void) => new ServerTls({ config, name, log, onSecure });
+}
+
+function urlOf(bound: string, tls: boolean): string {
+  if (bound.startsWith("unix:")) return bound;
+  return `${tls ? "https" : "http"}://${bound}`;
 }
 
 /** Changes that a running hub cannot take over, a sentence each. */
@@ -376,10 +422,13 @@ export interface Inspection extends Pick<Assembly, "routes" | "explain" | "schem
   readonly problems: readonly string[];
 }
 
+/** A command that only looks has answers of its own. */
+const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
+
 /** Learns every upstream of a config and plans its routes; listens nowhere. */
 export async function inspect(config: Config): Promise<Inspection> {
   const upstreams = config.upstreams.map(
-    (upstream) => new LearnedUpstream(upstream, { onSchema: () => {}, onProblem: () => {} }),
+    (upstream) => new LearnedUpstream(upstream, { onSchema: () => {}, onProblem: () => {} }, SILENT),
   );
   try {
     await Promise.all(upstreams.map((upstream) => upstream.start()));

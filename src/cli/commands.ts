@@ -12,7 +12,7 @@ const LEARNING: Readonly<Record<string, OptionSpec>> = {
 };
 
 const LISTENING: Readonly<Record<string, OptionSpec>> = {
-  listen: { value: "HOST:PORT", help: `where clients call (default ${DEFAULTS.listen})` },
+  listen: { value: "HOST:PORT", help: `where clients call, or unix:/PATH (default ${DEFAULTS.listen})` },
   admin: {
     value: "HOST:PORT",
     help: `where the hub shows its health and routes, or off (default ${DEFAULTS.admin})`,
@@ -28,7 +28,7 @@ export const COMMANDS = {
   serve: {
     name: "serve",
     summary: "serve gRPC services on one port, for gRPC and HTTP/JSON clients",
-    synopsis: "[[NAME=]HOST:PORT ...] [options]",
+    synopsis: "[[NAME=]HOST:PORT | https://HOST[:PORT] ...] [options]",
     minPositionals: 0,
     maxPositionals: 1_000,
     options: {
@@ -38,7 +38,7 @@ export const COMMANDS = {
       workers: { value: "N", help: "processes that share the port (so far: 1)" },
       ...LOGGING,
     },
-    details: `A target is a gRPC server, [NAME=]HOST:PORT. The same name twice is one upstream with two endpoints.
+    details: `A target is a gRPC server, [NAME=]HOST:PORT, or [NAME=]https://HOST[:PORT] over TLS (port 443). The same name twice is one upstream with two endpoints.
 The hub learns a target's services by gRPC server reflection, or from --protoset or --proto.
 Without targets it serves the upstreams of --config, LINCHPIN_CONFIG or ./linchpin.yaml. With --config and targets,
 a target replaces the upstream of its name, or joins the upstreams of the file.
@@ -63,7 +63,7 @@ or nothing: a file with errors changes nothing.`,
     minPositionals: 0,
     maxPositionals: 3,
     options: { ...LEARNING, json: { help: "print JSON" } },
-    details: `TARGET is [NAME=]HOST:PORT of a gRPC server, FILE a config file (default: LINCHPIN_CONFIG or ./linchpin.yaml).
+    details: `TARGET is [NAME=]HOST:PORT or https://HOST[:PORT] of a gRPC server, FILE a config file (default: LINCHPIN_CONFIG or ./linchpin.yaml).
 linchpin routes 127.0.0.1:50051 GET /v1/books says which rule answers GET /v1/books, and why others do not.`,
   },
   descriptors: {

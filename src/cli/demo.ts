@@ -35,7 +35,7 @@ export async function run(
   io.out("");
   for (const line of tryThese(hub.url, hub.adminUrl)) io.out(line);
   io.out("");
-  io.out(`listening on ${hub.url}`);
+  for (const url of hub.urls) io.out(`listening on ${url}`);
   const code = await serveUntilSignal(hub, signals, config.drainGraceMs, log);
   await demo.close();
   return code;

@@ -21,7 +21,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const { upstreams } = withOverrides(defaultConfig(), { targets });
   const text = sampleConfig(
     Object.fromEntries(
-      upstreams.map(({ name, endpoints }) => [name, { endpoints: endpoints.map(formatAddress) }]),
+      upstreams.map(({ name, endpoints, tls }) => [
+        name,
+        { endpoints: endpoints.map(formatAddress), ...(tls === undefined ? {} : { tls: true as const }) },
+      ]),
     ),
   );
   const output = given.value("output") ?? DEFAULT_FILE;

@@ -36,7 +36,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const hub = await startHub(config, log, { readConfig: file === undefined ? undefined : readConfig });
   for (const line of summary(hub)) io.out(line);
   if (hub.adminUrl !== undefined) io.out(`admin on ${hub.adminUrl}`);
-  io.out(`listening on ${hub.url}`);
+  for (const url of hub.urls) io.out(`listening on ${url}`);
   return serveUntilSignal(hub, signals, config.drainGraceMs, log);
 }
 

@@ -1,7 +1,7 @@
 // HOST:PORT, as it stands in config and on the command line.
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
-import type { ListenAddress } from "./config.js";
+import type { ListenAddress, UnixAddress } from "./config.js";
 
 /** RFC 1035 §2.3.4. */
 const MAX_HOST_LENGTH = 253;
@@ -19,11 +19,39 @@ export function parseListenAddress(text: string): Parsed<ListenAddress> {
   return parseHostPort(text, 0);
 }
 
+/** Bytes of a socket's path on Linux, less the NUL at its end. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** HOST:PORT or unix:/PATH, to listen on. */
+export function parseListener(text: string): Parsed<ListenAddress | UnixAddress> {
+  if (!text.startsWith("unix:")) return parseListenAddress(text);
+  const path = text.slice("unix:".length);
+  if (!path.startsWith("/") || path.endsWith("/") || path.includes("\0")) {
+    return rejected("must name a socket by its full path, as in unix:/run/linchpin.sock");
+  }
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    return rejected(`must have a path of at most ${MAX_SOCKET_PATH_BYTES} bytes`);
+  }
+  return parsed({ path });
+}
+
+/** `https://HOST[:PORT]`; undefined for what has no such scheme. */
+export function parseHttpsEndpoint(text: string): Parsed<ListenAddress> | undefined {
+  const match = /^https:\/\/([^/?#]*)\/?$/i.exec(text);
+  if (match === null) {
+    return /^https:/i.test(text)
+      ? rejected("must be https://HOST or https://HOST:PORT, and no more")
+      : undefined;
+  }
+  const authority = match[1] ?? "";
+  return parseHostPort(/:\d+$/.test(authority) && !isIPv6(authority) ? authority : `${authority}:443`, 1);
+}
+
 /** An address to connect to. */
 export function parseEndpoint(text: string): Parsed<ListenAddress> {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme === "https" || scheme === "grpcs") {
-    return rejected("must be HOST:PORT: TLS to upstreams is not supported yet");
+    return rejected("must be HOST:PORT; the upstream's own key tls: true asks for TLS");
   }
   if (scheme !== undefined) return rejected("must be HOST:PORT, without a scheme");
   return parseHostPort(text, 1);
@@ -50,14 +78,16 @@ function parseHostPort(text: string, minPort: number): Parsed<ListenAddress> {
   return parsed({ host, port });
 }
 
-function isHost(host: string): boolean {
+/** Whether it is a host name or an IP address. */
+export function isHost(host: string): boolean {
   // All digits and dots: meant as IPv4, whatever a resolver would make of it (inet_aton takes 127.1).
   if (/^[\d.]+$/.test(host)) return isIPv4(host);
   return host.length <= MAX_HOST_LENGTH && host.split(".").every((label) => HOST_LABEL.test(label));
 }
 
-/** `host:port`, an IPv6 host in brackets; parses to the same address again. */
-export function formatAddress(address: ListenAddress): string {
+/** `host:port`, an IPv6 host in brackets, or `unix:/path`; parses to the same address again. */
+export function formatAddress(address: ListenAddress | UnixAddress): string {
+  if ("path" in address) return `unix:${address.path}`;
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 

@@ -55,7 +55,8 @@ export interface HttpRuleConfig {
 }
 
 export interface Config {
-  readonly listen: ListenAddress;
+  /** At least one. */
+  readonly listen: readonly ListenerConfig[];
   readonly admin: AdminConfig | undefined;
   readonly upstreams: readonly UpstreamConfig[];
   readonly metrics: MetricsConfig;

@@ -1,8 +1,23 @@
 // A Config out of targets on the command line, alone or over one from a file. Loads no schema and no YAML parser.
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
 import { parsedOrThrow, UserError } from "../core/user-error.js";
-import { formatAddress, parseEndpoint, parseListenAddress } from "./address.js";
-import type { Config, ListenAddress, SchemaSource, UpstreamConfig } from "./config.js";
+import type { ClientTlsConfig } from "../tls/config.js";
+import {
+  formatAddress,
+  isLoopback,
+  parseEndpoint,
+  parseHttpsEndpoint,
+  parseListenAddress,
+  parseListener,
+} from "./address.js";
+import type {
+  AdminConfig,
+  Config,
+  ListenAddress,
+  ListenerConfig,
+  SchemaSource,
+  UpstreamConfig,
+} from "./config.js";
 import { DEFAULTS } from "./defaults.js";
 import { parseDuration } from "./duration.js";
 import { checkPath, type PathKind } from "./files.js";
@@ -11,11 +26,12 @@ import { parseSize } from "./size.js";
 
 /** What the command line says; left out: not said. */
 export interface Overrides {
-  /** `[NAME=]HOST:PORT`, each. */
+  /** `[NAME=]HOST:PORT` or `[NAME=]https://HOST[:PORT]`, each. */
   readonly targets: readonly string[];
   /** Where the targets' services are learned, if not by reflection; relative to the working directory. */
   readonly protoset?: string | undefined;
   readonly protoDirs?: readonly string[];
+  /** HOST:PORT or unix:/PATH. */
   readonly listen?: string | undefined;
   /** HOST:PORT or off. */
   readonly admin?: string | undefined;
@@ -25,12 +41,13 @@ export interface Target {
   /** undefined: it has none, and gets one from its address. */
   readonly name: string | undefined;
   readonly endpoint: ListenAddress;
+  readonly tls: boolean;
 }
 
 /** A config of nothing but defaults: no upstream. */
 export function defaultConfig(): Config {
   return {
-    listen: builtIn(parseListenAddress(DEFAULTS.listen)),
+    listen: [{ address: builtIn(parseListener(DEFAULTS.listen)), tls: undefined }],
     admin: builtIn(parseListenAddress(DEFAULTS.admin)),
     upstreams: [],
     metrics: {
@@ -71,26 +88,44 @@ export function withOverrides(base: Config, overrides: Overrides): Config {
   const { listen, admin } = overrides;
   return {
     ...base,
-    listen:
-      listen === undefined ? base.listen : parsedOrThrow(parseListenAddress(listen), "--listen", listen),
-    admin: admin === undefined ? base.admin : adminAddress(admin),
+    listen: listen === undefined ? base.listen : listeners(base.listen, listen),
+    admin: admin === undefined ? base.admin : adminConfig(base.admin, admin),
     upstreams: mergeUpstreams(base.upstreams, overrides),
   };
 }
 
-/** Reads `[NAME=]HOST:PORT`. */
+/** The address alone is replaced: a flag must not take TLS away. */
+function listeners(base: readonly ListenerConfig[], text: string): readonly ListenerConfig[] {
+  const address = parsedOrThrow(parseListener(text), "--listen", text);
+  const [only] = base;
+  if (base.length > 1) {
+    throw new UserError(`--listen replaces the one address of a config file; this one has ${base.length}`);
+  }
+  return [{ address, tls: only?.tls }];
+}
+
+/** Reads `[NAME=]HOST:PORT` and `[NAME=]https://HOST[:PORT]`. */
 export function parseTarget(text: string): Parsed<Target> {
   const equals = text.indexOf("=");
   const name = equals < 0 ? undefined : text.slice(0, equals);
   if (name !== undefined && !isUpstreamName(name)) {
     return rejected(`must be [NAME=]HOST:PORT, and the NAME ${UPSTREAM_NAME}`);
   }
-  const endpoint = parseEndpoint(text.slice(equals + 1));
-  return endpoint.ok ? parsed({ name, endpoint: endpoint.value }) : endpoint;
+  const https = parseHttpsEndpoint(text.slice(equals + 1));
+  const endpoint = https ?? parseEndpoint(text.slice(equals + 1));
+  return endpoint.ok ? parsed({ name, endpoint: endpoint.value, tls: https !== undefined }) : endpoint;
 }
 
-function adminAddress(text: string): ListenAddress | undefined {
-  return text === "off" ? undefined : parsedOrThrow(parseListenAddress(text), "--admin", text);
+/** Token and TLS stay those of the file. */
+function adminConfig(base: AdminConfig | undefined, text: string): AdminConfig | undefined {
+  if (text === "off") return undefined;
+  const config = { ...base, ...parsedOrThrow(parseListenAddress(text), "--admin", text) };
+  if (config.tokenSha256 === undefined && !isLoopback(config.host)) {
+    throw new UserError(
+      `--admin ${text} can be reached by other machines, and so needs a token: admin.token or admin.tokenFile in a config file`,
+    );
+  }
+  return config;
 }
 
 function mergeUpstreams(base: readonly UpstreamConfig[], overrides: Overrides): readonly UpstreamConfig[] {
@@ -100,28 +135,51 @@ function mergeUpstreams(base: readonly UpstreamConfig[], overrides: Overrides): 
       "--protoset and --proto are for targets; in a config file an upstream has its own schema",
     );
   }
-  const endpoints = new Map<string, ListenAddress[]>();
+  const named = new Map<string, { endpoints: ListenAddress[]; tls: boolean }>();
   for (const text of overrides.targets) {
     const target = parsedOrThrow(parseTarget(text), "a target", text);
     const name = target.name ?? nameOf(target.endpoint);
-    const known = endpoints.get(name) ?? [];
-    if (known.some((other) => formatAddress(other) === formatAddress(target.endpoint))) {
+    const known = named.get(name) ?? { endpoints: [], tls: target.tls };
+    if (known.endpoints.some((other) => formatAddress(other) === formatAddress(target.endpoint))) {
       throw new UserError(`the target ${text} is given twice`);
     }
-    endpoints.set(name, [...known, target.endpoint]);
+    if (known.tls !== target.tls) {
+      throw new UserError(`the targets of ${name} must all be https://, or none of them`);
+    }
+    named.set(name, { ...known, endpoints: [...known.endpoints, target.endpoint] });
   }
   const merged = base.map((upstream) => {
-    const replaced = endpoints.get(upstream.name);
-    endpoints.delete(upstream.name);
-    return replaced === undefined
-      ? upstream
-      : { ...upstream, endpoints: replaced, schema: schema ?? upstream.schema };
+    const replaced = named.get(upstream.name);
+    named.delete(upstream.name);
+    if (replaced === undefined) return upstream;
+    // TLS that the file asks for stays: a target must not take it away.
+    const tls = upstream.tls ?? (replaced.tls ? PLAIN_TLS : undefined);
+    return {
+      ...upstream,
+      endpoints: replaced.endpoints,
+      schema: schema ?? upstream.schema,
+      ...(tls === undefined ? {} : { tls }),
+    };
   });
-  for (const [name, own] of endpoints) {
-    merged.push({ name, endpoints: own, schema: schema ?? { kind: "reflection" } });
+  for (const [name, { endpoints, tls }] of named) {
+    merged.push({
+      name,
+      endpoints,
+      schema: schema ?? { kind: "reflection" },
+      ...(tls ? { tls: PLAIN_TLS } : {}),
+    });
   }
   return merged;
 }
+
+/** What `tls: true` stands for: the system's CAs, the endpoint's host as name. */
+const PLAIN_TLS: ClientTlsConfig = {
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+  serverName: undefined,
+  dangerouslyTrustAnyServer: false,
+};
 
 function schemaOf(overrides: Overrides): SchemaSource | undefined {
   const dirs = overrides.protoDirs ?? [];

@@ -9,6 +9,7 @@ import { defaultConfig } from "./from-args.js";
 import { didYouMean } from "./nearest.js";
 import { configSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
+import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
 
 /** One thing that is wrong, and where. Line and column count from 1; the column counts UTF-16 units. */
@@ -34,6 +35,8 @@ export interface ParseOptions {
   readonly env: Environment;
   /** Says what is wrong with a file or folder that the config names; undefined: nothing. */
   readonly checkPath: (path: string, kind: PathKind) => string | undefined;
+  /** Whether the files that it names are read, and what is wrong inside them is told. Default false. */
+  readonly readsFiles?: boolean;
 }
 
 /** Beyond this many errors a person starts anew; the last line says how many more there are. */
@@ -41,7 +44,13 @@ const MAX_ERRORS = 100;
 
 /** Reads and checks a file. Throws a UserError that lists every error. */
 export function loadConfig(file: string, env: Environment): Config {
-  const result = parseConfig(readBytes(file), { file, directory: dirname(resolve(file)), env, checkPath });
+  const result = parseConfig(readBytes(file), {
+    file,
+    directory: dirname(resolve(file)),
+    env,
+    checkPath,
+    readsFiles: true,
+  });
   if (result.ok) return result.config;
   throw new UserError(formatErrors(result.errors));
 }
@@ -68,7 +77,7 @@ export function parseConfig(bytes: Uint8Array, options: ParseOptions): ConfigRes
     if (!checked.success) {
       for (const issue of checked.error.issues) reportIssue(issue, [], yaml, report);
     } else if (errors.length === 0) {
-      const config = toConfig(checked.data, options, (path, message) =>
+      const config = toConfig(checked.data, options, yaml, (path, message) =>
         report(yaml.valueOffset(path), pathText(path), message),
       );
       if (errors.length === 0) return { ok: true, config };
@@ -111,8 +120,14 @@ function reportIssue(issue: z.core.$ZodIssue, base: Path, yaml: YamlFile, report
   } else if (!yaml.has(path)) {
     report(yaml.valueOffset(path), pathText(path), `is missing: ${message}`);
   } else {
-    report(yaml.valueOffset(path), pathText(path), `${message}${yaml.notWhat(path, KINDS.has(issue.code))}`);
+    const not = maySay(path) ? yaml.notWhat(path, KINDS.has(issue.code)) : "";
+    report(yaml.valueOffset(path), pathText(path), `${message}${not}`);
   }
+}
+
+/** Whether a wrong value may be repeated: a secret that is too short is still a secret. */
+function maySay(path: Path): boolean {
+  return path[0] !== "admin" || path[1] !== "token";
 }
 
 /** Issues that are about the kind of a value. */
@@ -159,6 +174,7 @@ function inOrder(errors: ConfigError[]): ConfigError[] {
 function toConfig(
   file: ParsedConfig,
   options: ParseOptions,
+  yaml: YamlFile,
   wrong: (path: Path, message: string) => void,
 ): Config {
   const located = (path: Path, text: string, kind: PathKind): string => {
@@ -167,9 +183,16 @@ function toConfig(
     if (problem !== undefined) wrong(path, problem);
     return full;
   };
+  const readsFiles = options.readsFiles ?? false;
+  const tools: FileTools = {
+    // Who reads a file tells as well that it is not there.
+    located: readsFiles ? (_path, text) => resolve(options.directory, text) : located,
+    wrong,
+    readsFiles,
+  };
   return freeze({
-    listen: file.listen,
-    admin: file.admin,
+    listen: listenersOf(file.listen, yaml.has(["listen", 0]), tools),
+    admin: adminOf(file.admin, tools),
     upstreams: Object.entries(file.upstreams).map(([name, upstream]) => {
       const path = ["upstreams", name, "schema"];
       let schema: SchemaSource = { kind: "reflection" };
@@ -182,7 +205,8 @@ function toConfig(
           schema = { kind: "protos", dirs };
         }
       }
-      return { name, endpoints: upstream.endpoints, schema };
+      const tls = clientTlsOf(upstream.tls, ["upstreams", name, "tls"], tools);
+      return { name, endpoints: upstream.endpoints, schema, ...(tls === undefined ? {} : { tls }) };
     }),
     metrics: metricsOf(file.interceptors.metrics),
     tracing: tracingOf(file.interceptors.tracing),

@@ -17,7 +17,7 @@ interface SchemaNode {
 
 /** A whole config file: `upstreams` is live, every other key a comment with its default. */
 export function sampleConfig(
-  upstreams: Readonly<Record<string, { readonly endpoints: readonly string[] }>>,
+  upstreams: Readonly<Record<string, { readonly endpoints: readonly string[]; readonly tls?: true }>>,
 ): string {
   const lines = [
     `# yaml-language-server: $schema=./${SCHEMA_FILE}`,

@@ -1,10 +1,11 @@
 // The one place for the keys of linchpin.yaml: what each is for, allows, and is when left out. Validation, the
 // JSON Schema and the documentation are made from it. Values come out as the program wants them (ms, bytes).
 import * as z from "zod";
-import { parseEndpoint, parseListenAddress } from "./address.js";
+import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
 import { HTTP_RULE_SELECTOR, isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
+import { adminSection, listenSection, upstreamTlsSection } from "./sections/tls.js";
 import { parseSize } from "./size.js";
 import { duration, durationOrNone, isMapping, text } from "./values.js";
 
@@ -17,23 +18,6 @@ const MAX_BINDINGS = 100;
 const MAX_MESSAGE_MIN_BYTES = 1_024;
 // A message is one Buffer while JSON is made of it, and its JSON one string (V8: 512 Mi characters).
 const MAX_MESSAGE_MAX_BYTES = 256 * 1024 ** 2;
-
-const listen = text(parseListenAddress, "must be HOST:PORT, as in 127.0.0.1:8080", [
-  "127.0.0.1:8080",
-  "0.0.0.0:8080",
-  "[::1]:8080",
-]);
-
-const admin = z
-  .union([z.string(), z.literal(false)], { error: "must be HOST:PORT, or off" })
-  .meta({ examples: ["127.0.0.1:9901", "off"] })
-  .transform((value, ctx) => {
-    if (value === false || value === "off") return undefined;
-    const result = parseListenAddress(value);
-    if (result.ok) return result.value;
-    ctx.issues.push({ code: "custom", message: `${result.reason}, or off`, input: value });
-    return z.NEVER;
-  });
 
 const path = z.string({ error: "must be a path" }).min(1, { error: "must be a path" });
 
@@ -74,6 +58,7 @@ const upstream = z.strictObject({
     .max(MAX_ENDPOINTS)
     .describe("HOST:PORT of each instance; calls are spread over them."),
   schema: schemaSource,
+  tls: upstreamTlsSection,
 });
 
 const upstreams = keyed(
@@ -263,12 +248,14 @@ const drain = z
 
 export const configSchema = z
   .strictObject({
-    listen: listen
+    listen: listenSection
       .prefault(DEFAULTS.listen)
-      .describe("Where clients call, HOST:PORT. Only this machine can reach the default."),
-    admin: admin
+      .describe(
+        "Where clients call: HOST:PORT, unix:/PATH, { address, tls }, or a list of those. Only this machine can reach the default.",
+      ),
+    admin: adminSection
       .prefault(DEFAULTS.admin)
-      .describe("Where the hub shows its health and its routes, HOST:PORT, or off."),
+      .describe("Where the hub shows its health and its routes: HOST:PORT, { address, token, tls }, or off."),
     upstreams,
     interceptors,
     methods,

@@ -23,6 +23,7 @@ export function cannotListen(what: string, address: string, error: unknown): Use
 }
 
 function listenReason(error: unknown): string {
+  if (error instanceof UserError) return error.message;
   switch (errorCode(error)) {
     case "EADDRINUSE":
       return "the port is in use by another program";

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Field, field } from "../core/headers.js";
 import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
-import { peerAddress } from "./peer.js";
+import { certificateOf, peerAddress } from "./peer.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** node:http pauses here; reading goes on once the handler has taken what it got. */
@@ -31,6 +31,7 @@ export class Http1Exchange implements Exchange {
       authority: authority ?? request.headers.host ?? "",
       fields: fieldsOf(request.rawHeaders),
       peerAddress: peerAddress(request.socket),
+      certificate: certificateOf(request.socket),
       ended: !hasBody(request),
     };
   }

@@ -1,4 +1,5 @@
 // An Exchange over a stream of our HTTP/2 engine.
+import type { Peer } from "../core/call.js";
 import type { Field } from "../core/headers.js";
 import type { RequestHead } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
@@ -12,17 +13,12 @@ export class Http2Exchange implements Exchange, StreamHandler {
   handler: ExchangeHandler;
   private readonly stream: Stream;
 
-  constructor(
-    stream: Stream,
-    head: RequestHead,
-    peerAddress: string,
-    ended: boolean,
-    handler: ExchangeHandler,
-  ) {
+  constructor(stream: Stream, head: RequestHead, peer: Peer, ended: boolean, handler: ExchangeHandler) {
     this.stream = stream;
     this.handler = handler;
     const { method, path, authority, fields } = head;
-    this.head = { method, target: path, authority, fields, peerAddress, ended };
+    const { address: peerAddress, certificate } = peer;
+    this.head = { method, target: path, authority, fields, peerAddress, certificate, ended };
   }
 
   onHeaders(): void {}

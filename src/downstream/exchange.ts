@@ -1,4 +1,5 @@
 // An HTTP request being answered, whatever version of HTTP carried it: what the REST adapter works on.
+import type { PeerCertificate } from "../core/call.js";
 import type { Field } from "../core/headers.js";
 
 export interface ExchangeHead {
@@ -10,6 +11,8 @@ export interface ExchangeHead {
   readonly fields: readonly Field[];
   /** e.g. `127.0.0.1:51234` */
   readonly peerAddress: string;
+  /** What the client's certificate says, once verified. */
+  readonly certificate: PeerCertificate | undefined;
   /** Nothing follows the head. */
   readonly ended: boolean;
 }

@@ -1,4 +1,4 @@
-// The one port: looks at a connection's first bytes, and hands it to HTTP/2 or HTTP/1.1, each request to its adapter.
+// One address: looks at a connection's first bytes, and hands it to HTTP/2 or HTTP/1.1, each request to its adapter.
 import {
   createServer as createHttpServer,
   type Server as HttpServer,
@@ -6,27 +6,35 @@ import {
   type ServerResponse,
 } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { ListenAddress, UnixAddress } from "../config/config.js";
 import type { Peer } from "../core/call.js";
 import type { Gateway } from "../core/gateway.js";
+import type { Log } from "../core/log.js";
+import { peek } from "../core/peek.js";
+import { Code } from "../core/status.js";
 import { Connection } from "../http2/connection.js";
 import { checkRequest } from "../http2/messages.js";
 import { PREFACE } from "../http2/protocol.js";
 import type { Stream } from "../http2/stream.js";
+import { peerCertificate } from "../tls/peer-certificate.js";
+import type { ServerTls } from "../tls/server-tls.js";
 import type { ExchangeHandler } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
-import { peerAddress } from "./peer.js";
+import { markUnix, peerAddress } from "./peer.js";
 import { openRest } from "./rest.js";
+import { listenOnPath } from "./unix-socket.js";
 
-export interface ListenerOptions {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
+export type ListenerOptions = (ListenAddress | UnixAddress) & {
   readonly maxConcurrentStreams: number;
+  /** Makes the TLS of the listener, around what takes connections whose handshake is done; left out: clear text. */
+  readonly tls?: ((onSecure: (socket: TLSSocket) => void) => ServerTls) | undefined;
+  readonly log?: Log;
   /** Defaults: 10 s, 10 s, 60 s, 65 s. */
   readonly timeouts?: Partial<ListenerTimeouts>;
-}
+};
 
 /** Milliseconds. Those of HTTP/1.1 requests are checked at least every second. */
 export interface ListenerTimeouts {
@@ -67,7 +75,9 @@ export class Listener {
   private readonly sockets = new Set<Socket>();
   /** Sockets that have not yet said which protocol they speak. */
   private readonly silent = new Set<Socket>();
+  private readonly tls: ServerTls | undefined;
   private draining = false;
+  private toldOfTls = false;
 
   constructor(gateway: Gateway, options: ListenerOptions) {
     this.gateway = gateway;
@@ -86,18 +96,35 @@ export class Listener {
     this.http1.on("request", (request, response) => this.onRequest(request, response));
     // A server that never listens starts its timeout checks only on this event.
     this.http1.emit("listening");
+    this.tls = options.tls?.((socket) => this.onSecure(socket));
   }
 
-  /** Resolves with the bound address, e.g. `127.0.0.1:8080`. Rejects with the system's error. */
-  listen(): Promise<string> {
-    return new Promise((resolve, reject) => {
-      this.server.once("error", reject);
-      this.server.listen({ host: this.options.host, port: this.options.port, backlog: 1024 }, () => {
-        this.server.removeListener("error", reject);
-        const { address, port, family } = this.server.address() as AddressInfo;
-        resolve(family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`);
+  /** Its certificate; undefined in clear text. */
+  get certificate(): ServerTls["state"] | undefined {
+    return this.tls?.state;
+  }
+
+  /** Takes over the certificates that lie in the files now. */
+  reloadCertificates(): void {
+    this.tls?.reload();
+  }
+
+  /** Resolves with the bound address, e.g. `127.0.0.1:8080` or `unix:/run/hub.sock`. Rejects with the system's error. */
+  async listen(): Promise<string> {
+    const { server, options } = this;
+    if ("path" in options) {
+      await listenOnPath(server, options.path);
+      return `unix:${options.path}`;
+    }
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
+        server.removeListener("error", reject);
+        resolve();
       });
     });
+    const { address, port, family } = server.address() as AddressInfo;
+    return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
   }
 
   /** Connections that are open now, by protocol. */
@@ -107,40 +134,64 @@ export class Listener {
   }
 
   private onSocket(socket: Socket): void {
+    if ("path" in this.options) markUnix(socket);
     this.sockets.add(socket);
     this.silent.add(socket);
-    const onError = (): void => {
-      socket.destroy();
-    };
-    socket.on("error", onError);
-    const timer = setTimeout(() => socket.destroy(), this.timeouts.firstBytesMs);
     socket.on("close", () => {
-      clearTimeout(timer);
       this.sockets.delete(socket);
       this.silent.delete(socket);
     });
-    let seen = 0;
-    const onData = (chunk: Buffer): void => {
-      const n = Math.min(PREFACE.length - seen, chunk.length);
-      const http2 = PREFACE.compare(chunk, 0, n, seen, seen + n) === 0;
-      seen += n;
-      if (http2 && seen < PREFACE.length) {
-        held.push(chunk);
-        return;
-      }
-      clearTimeout(timer);
+    const { tls } = this;
+    peek(socket, {
+      timeoutMs: this.timeouts.firstBytesMs,
+      decide: tls === undefined ? protocolOf : tlsOrNot,
+      found: (protocol) => {
+        if (protocol !== "tls") this.serve(socket, protocol);
+        else if (tls !== undefined) tls.accept(socket);
+        else this.refuseTls(socket);
+      },
+    });
+  }
+
+  /** After the handshake; the client still has to say what it speaks, be it by ALPN or not. */
+  private onSecure(socket: TLSSocket): void {
+    if ("path" in this.options) markUnix(socket);
+    this.sockets.add(socket);
+    this.silent.add(socket);
+    socket.on("close", () => {
+      this.sockets.delete(socket);
       this.silent.delete(socket);
-      socket.removeListener("data", onData);
-      socket.pause();
-      held.push(chunk);
-      // Last first, so that the bytes stand in their order again.
-      for (const part of held.reverse()) socket.unshift(part);
-      socket.removeListener("error", onError);
-      if (http2) this.serveHttp2(socket);
-      else this.serveHttp1(socket);
-    };
-    const held: Buffer[] = [];
-    socket.on("data", onData);
+    });
+    const agreed = socket.alpnProtocol;
+    peek(socket, {
+      timeoutMs: this.timeouts.firstBytesMs,
+      decide: (start) => (agreed === "h2" ? "http2" : agreed === "http/1.1" ? "http1" : protocolOf(start)),
+      found: (protocol) => this.serve(socket, protocol),
+    });
+  }
+
+  private serve(socket: Socket, protocol: Protocol): void {
+    this.silent.delete(socket);
+    switch (protocol) {
+      case "http2":
+        this.serveHttp2(socket);
+        break;
+      case "not-tls":
+        refuseClearText(socket);
+        break;
+      default:
+        this.serveHttp1(socket);
+    }
+  }
+
+  /** A TLS client has no use for an answer in clear text. */
+  private refuseTls(socket: Socket): void {
+    socket.destroy();
+    if (this.toldOfTls) return;
+    this.toldOfTls = true;
+    this.options.log?.warn(
+      `a client (${peerAddress(socket)}) began TLS on a listener without it, and was let go (told once)`,
+    );
   }
 
   private serveHttp1(socket: Socket): void {
@@ -149,7 +200,8 @@ export class Listener {
   }
 
   private serveHttp2(socket: Socket): void {
-    const peer: Peer = { address: peerAddress(socket), protocol: "grpc" };
+    const certificate = peerCertificate(socket);
+    const peer: Peer = { address: peerAddress(socket), protocol: "grpc", certificate };
     const connection: Connection = new Connection(
       socket,
       { role: "server", maxConcurrentStreams: this.options.maxConcurrentStreams },
@@ -162,7 +214,7 @@ export class Listener {
           const head = checkRequest(block, end);
           if (typeof head === "string") return; // the connection has refused it before
           if (isGrpc(head)) openGrpc(this.gateway, stream, head, peer, end);
-          else this.openHttp2(stream, new Http2Exchange(stream, head, peer.address, end, NOBODY));
+          else this.openHttp2(stream, new Http2Exchange(stream, head, peer, end, NOBODY));
         },
         onClose: () => this.connections.delete(connection),
       },
@@ -201,6 +253,7 @@ export class Listener {
     const idle = setInterval(() => this.http1.closeIdleConnections(), 50);
     const grace = setTimeout(() => this.destroyAll(), graceMs);
     await closed;
+    this.tls?.close();
     clearTimeout(goaway);
     clearTimeout(grace);
     clearInterval(idle);
@@ -217,6 +270,45 @@ export class Listener {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.destroyAll();
     this.http1.close();
+    this.tls?.close();
     await closed;
   }
+}
+
+type Protocol = "http1" | "http2" | "tls" | "not-tls";
+
+/** The first byte of a TLS record with a handshake (RFC 8446 §5.1). */
+const HANDSHAKE_RECORD = 0x16;
+
+/** What a client without ALPN speaks. */
+function protocolOf(start: Buffer): Protocol | undefined {
+  if (start[0] === HANDSHAKE_RECORD) return "tls";
+  const length = Math.min(start.length, PREFACE.length);
+  if (PREFACE.compare(start, 0, length, 0, length) !== 0) return "http1";
+  return length === PREFACE.length ? "http2" : undefined;
+}
+
+function tlsOrNot(start: Buffer): Protocol {
+  return start[0] === HANDSHAKE_RECORD ? "tls" : "not-tls";
+}
+
+const NEEDS_TLS = JSON.stringify({
+  code: Code.INVALID_ARGUMENT,
+  message: "this port speaks TLS: call it with https://, or a gRPC client with TLS credentials",
+  details: [],
+});
+
+/** How long what the client still sends is read, so that it gets to read the answer. */
+const LINGER_MS = 1000;
+
+/** An answer for people, and for HTTP/1.1 clients; gRPC clients show it as what it is, no HTTP/2. */
+function refuseClearText(socket: Socket): void {
+  socket.on("error", () => socket.destroy());
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.on("close", () => clearTimeout(timer));
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${NEEDS_TLS.length}\r\n` +
+      `connection: close\r\n\r\n${NEEDS_TLS}`,
+  );
+  socket.resume();
 }

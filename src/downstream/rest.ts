@@ -106,7 +106,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     }
     const plan = this.snapshot.planFor(path);
     const clock = this.gateway.timers.clock;
-    const peer = { address: head.peerAddress, protocol: "rest" } as const;
+    const peer = { address: head.peerAddress, protocol: "rest", certificate: head.certificate } as const;
     const call = new Call(plan.method, path, head.authority, peer, metadata, clock.now());
     this.info = {
       method: head.method,

@@ -3,12 +3,15 @@ import { connect } from "node:net";
 import { formatAddress } from "../config/address.js";
 import type { UpstreamConfig } from "../config/config.js";
 import { systemClock } from "../core/clock.js";
+import type { Log } from "../core/log.js";
 import { UserError } from "../core/user-error.js";
 import { loadProtos } from "../schema/protos.js";
 import { loadProtoset } from "../schema/protoset.js";
 import { learnByReflection } from "../schema/reflection.js";
 import { SchemaWatcher } from "../schema/relearn.js";
 import { type Schema, SchemaError } from "../schema/schema.js";
+import type { CertificateState } from "../tls/certificate-state.js";
+import { ClientTls } from "../tls/client-tls.js";
 import { Cluster } from "../upstream/cluster.js";
 import { openRawStream } from "../upstream/raw-stream.js";
 
@@ -25,18 +28,23 @@ export class LearnedUpstream {
   schema: Schema | undefined = undefined;
   /** Why there is no schema; undefined once there is one. */
   problem: string | undefined = "it has not been learned yet";
+  private readonly tls: ClientTls | undefined;
   private readonly watcher: SchemaWatcher | undefined;
   /** Resolves with the first answer to what it serves, be it a problem. */
   private readonly answered: Promise<void>;
   private started: Promise<void> | undefined = undefined;
 
-  constructor(config: UpstreamConfig, events: UpstreamEvents) {
+  /** Throws a UserError where the certificates of its TLS cannot be used. */
+  constructor(config: UpstreamConfig, events: UpstreamEvents, log: Log) {
     this.config = config;
+    const tls = config.tls && new ClientTls({ config: config.tls, name: `upstream "${config.name}"`, log });
+    this.tls = tls;
     this.cluster = new Cluster({
       name: config.name,
       endpoints: config.endpoints.map(({ host, port }) => ({
         address: formatAddress({ host, port }),
-        dial: () => connect({ host, port, noDelay: true }),
+        secureAuthority: tls?.authority({ host, port }),
+        dial: () => tls?.dial({ host, port }) ?? connect({ host, port, noDelay: true }),
       })),
       onChange: (endpoint) => {
         // It may be another build than before.
@@ -94,13 +102,25 @@ export class LearnedUpstream {
     await this.answered;
   }
 
+  /** What the hub shows to it; undefined: nothing. */
+  get certificate(): CertificateState | undefined {
+    return this.tls?.certificate;
+  }
+
+  /** Takes over the certificates that lie in the files now, for new connections. */
+  reloadCertificates(): void {
+    this.tls?.reload();
+  }
+
   /** Running calls may end; no new ones. */
   drain(): void {
+    this.tls?.close();
     this.watcher?.close();
     this.cluster.drain();
   }
 
   close(): void {
+    this.tls?.close();
     this.watcher?.close();
     this.cluster.close();
   }

@@ -109,13 +109,20 @@ export function upstreamFamilies(upstreams: readonly LearnedUpstream[]): Family[
 }
 
 /** What a scrape is told of the clients. */
-export function connectionFamily(open: Readonly<Record<string, number>>): Family {
+export function connectionFamily(
+  listeners: readonly { readonly open: Readonly<Record<string, number>> }[],
+): Family {
+  const total = new Map<string, number>();
+  for (const { open } of listeners) {
+    for (const [protocol, count] of Object.entries(open))
+      total.set(protocol, (total.get(protocol) ?? 0) + count);
+  }
   return {
     type: "gauge",
     name: "linchpin.connections",
     unit: "{connection}",
     help: "Open connections of clients, by protocol.",
-    points: Object.entries(open).map(([protocol, value]) => ({
+    points: [...total].map(([protocol, value]) => ({
       labels: { "network.protocol.name": protocol },
       value,
     })),

@@ -1,14 +1,13 @@
 // A cluster: the endpoints that serve the same services, and the Handler that sends calls to them.
-import type { Duplex } from "node:stream";
 import { type Clock, systemClock } from "../core/clock.js";
 import type { Handler } from "../core/sink.js";
 import { type Balancer, RoundRobin } from "./balancer.js";
-import { Endpoint } from "./endpoint.js";
+import { Endpoint, type EndpointOptions } from "./endpoint.js";
 import { UpstreamCall } from "./upstream-call.js";
 
 export interface ClusterOptions {
   readonly name: string;
-  readonly endpoints: readonly { readonly address: string; readonly dial: () => Duplex }[];
+  readonly endpoints: readonly Pick<EndpointOptions, "address" | "secureAuthority" | "dial">[];
   /** An endpoint has become ready, or has stopped being so. */
   readonly onChange?: (endpoint: Endpoint) => void;
   readonly clock?: Clock;
@@ -28,9 +27,10 @@ export class Cluster {
     this.stage = `waiting for upstream "${options.name}"`;
     this.clock = options.clock ?? systemClock;
     this.endpoints = options.endpoints.map(
-      ({ address, dial }) =>
+      ({ address, secureAuthority, dial }) =>
         new Endpoint({
           address,
+          secureAuthority,
           dial,
           clock: this.clock,
           random: options.random ?? Math.random,

@@ -16,6 +16,8 @@ export interface Waiter {
 
 export interface EndpointOptions {
   readonly address: string;
+  /** Over TLS: what calls say as `:authority`; undefined: clear text, and the authority is the client's. */
+  readonly secureAuthority?: string | undefined;
   /** Opens a transport; `onOpen` once bytes can flow. */
   readonly dial: () => Duplex;
   readonly clock: Clock;
@@ -37,6 +39,7 @@ const MAX_CONNECTIONS = 16;
 
 export class Endpoint {
   readonly address: string;
+  readonly secureAuthority: string | undefined;
   private readonly options: EndpointOptions;
   /** Those that take new streams, or will when one of theirs ends. */
   private readonly connections: Connection[] = [];
@@ -56,6 +59,7 @@ export class Endpoint {
   constructor(options: EndpointOptions) {
     this.options = options;
     this.address = options.address;
+    this.secureAuthority = options.secureAuthority;
   }
 
   get state(): EndpointState {

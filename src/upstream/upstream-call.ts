@@ -136,9 +136,10 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     const call = this.call;
     if (!stream.beginHeaders()) return;
     stream.header(":method", "POST", false);
-    stream.header(":scheme", "http", false);
+    const secure = this.endpoint?.secureAuthority;
+    stream.header(":scheme", secure === undefined ? "http" : "https", false);
     stream.header(":path", call.path, false);
-    stream.header(":authority", call.authority, false);
+    stream.header(":authority", secure ?? call.authority, false);
     stream.header("te", "trailers", false);
     const fields = call.headers.fields;
     for (let i = 0; i < fields.length; i++) {

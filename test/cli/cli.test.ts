@@ -78,10 +78,10 @@ describe("what needs no hub", { concurrency: 4 }, () => {
     [["serve", "h:1", "--listen", "h:1", "--listen=h:2"], 2, NOTHING, /--listen is given twice/],
     [["serve", "nowhere"], 1, NOTHING, /^a target must be HOST:PORT.*not "nowhere"\n$/],
     [
-      ["serve", "https://h"],
+      ["serve", "https://h/path"],
       1,
       NOTHING,
-      /^a target must be HOST:PORT: TLS to upstreams is not supported yet.*\n$/,
+      /^a target must be https:\/\/HOST or https:\/\/HOST:PORT, and no more, not .*\n$/,
     ],
     [
       ["serve", "h:1", "--protoset", "/nowhere"],

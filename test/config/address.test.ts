@@ -42,8 +42,8 @@ const ENDPOINT: readonly Row[] = [
   ...BOTH,
   ["127.0.0.1:0", /a port from 1 to 65535/],
   [":50051", /IP address or a host name/],
-  ["https://library.example", /TLS to upstreams is not supported yet/],
-  ["https://library.example:443", /TLS to upstreams is not supported yet/],
+  ["https://library.example", /must be HOST:PORT; the upstream's own key tls: true asks for TLS/],
+  ["https://library.example:443", /must be HOST:PORT; the upstream's own key tls: true asks for TLS/],
   ["http://library.example:80", /without a scheme/],
   ["dns:///library.example:80", /without a scheme/],
 ];

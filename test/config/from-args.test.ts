@@ -51,7 +51,7 @@ test("over a file, a target replaces the endpoints of its name, or joins", () =>
 
 test("listen and admin replace those of the file", () => {
   const config = withOverrides(BASE, { targets: [], listen: "0.0.0.0:0", admin: "off" });
-  assert.deepEqual(config.listen, { host: "0.0.0.0", port: 0 });
+  assert.deepEqual(config.listen, [{ address: { host: "0.0.0.0", port: 0 }, tls: undefined }]);
   assert.equal(config.admin, undefined);
   assert.deepEqual(withOverrides(BASE, { targets: [] }), BASE);
 });
@@ -72,8 +72,8 @@ test("--protoset and --proto are the schema of every target", () => {
 const REFUSED: readonly (readonly [Overrides, RegExp])[] = [
   [{ targets: ["nowhere"] }, /^a target must be HOST:PORT, as in 127\.0\.0\.1:50051, not "nowhere"$/],
   [
-    { targets: ["https://h"] },
-    /^a target must be HOST:PORT: TLS to upstreams is not supported yet, not "https:\/\/h"$/,
+    { targets: ["https://h/x"] },
+    /^a target must be https:\/\/HOST or https:\/\/HOST:PORT, and no more, not "https:\/\/h\/x"$/,
   ],
   [{ targets: ["a b=h:1"] }, /the NAME must be a name of 1 to 63/],
   [{ targets: ["=h:1"] }, /the NAME must be/],

@@ -23,7 +23,8 @@ function* properties(node: unknown, path = ""): Generator<[string, Node]> {
   }
   yield* properties(node.additionalProperties, `${path}.*`);
   yield* properties(node.items, `${path}[]`);
-  for (const option of Array.isArray(node.anyOf) ? node.anyOf : []) yield* properties(option, path);
+  for (const option of Array.isArray(node.anyOf) ? node.anyOf : [])
+    yield* properties(option, `${path}[form]`);
 }
 
 const SCHEMA = configJsonSchema();

@@ -75,7 +75,7 @@ limits: { maxMessage: 8MiB, maxConcurrentStreams: 7 }
 drain: { grace: 0s }
 `);
     assert.deepEqual(config, {
-      listen: { host: "0.0.0.0", port: 8081 },
+      listen: [{ address: { host: "0.0.0.0", port: 8081 }, tls: undefined }],
       admin: undefined,
       upstreams: [
         {
@@ -164,7 +164,10 @@ drain: { grace: 0s }
 });
 
 describe("environment variables", () => {
-  const listen = (value: string): number => configOf(`${UP}listen: ${value}\n`).listen.port;
+  const listen = (value: string): number | undefined => {
+    const address = configOf(`${UP}listen: ${value}\n`).listen[0]?.address;
+    return address !== undefined && "port" in address ? address.port : undefined;
+  };
   test("replace text in values", () => {
     assert.equal(listen("127.0.0.1:${PORT}"), 8080);
     assert.equal(listen('"127.0.0.1:${PORT}"'), 8080);
@@ -309,9 +312,15 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "listen as a number",
     `${UP}listen: 8080\n`,
-    ["2:9: listen: must be HOST:PORT, as in 127.0.0.1:8080, not 8080"],
+    [
+      "2:9: listen: must be HOST:PORT, unix:/PATH, { address, tls: { cert, key } }, or a list of those, not 8080",
+    ],
   ],
-  ["admin as true", `${UP}admin: true\n`, ["2:8: admin: must be HOST:PORT, or off, not true"]],
+  [
+    "admin as true",
+    `${UP}admin: true\n`,
+    ["2:8: admin: must be HOST:PORT, { address, token, tls }, or off, not true"],
+  ],
   [
     "admin with a bad port",
     `${UP}admin: "h:99999"\n`,
@@ -337,7 +346,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an endpoint with TLS",
     "upstreams:\n  a: { endpoints: [https://h:1] }\n",
     [
-      "2:20: upstreams.a.endpoints[0]: must be HOST:PORT: TLS to upstreams is not supported yet, not https://h:1",
+      "2:20: upstreams.a.endpoints[0]: must be HOST:PORT; the upstream's own key tls: true asks for TLS, not https://h:1",
     ],
   ],
   [

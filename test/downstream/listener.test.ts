@@ -66,7 +66,6 @@ describe("the one port", () => {
   });
 
   for (const [what, bytes] of [
-    ["TLS", Buffer.from([0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5])],
     ["noise", Buffer.from("\0\x01\x02\x03\xff\xfe\r\n\r\n", "latin1")],
     ["another preface", "PRI * HTTP/3.0\r\n\r\n"],
     [

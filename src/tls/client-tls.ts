@@ -1,0 +1,242 @@
+// The hub as a TLS client of a service: whom it trusts, what it shows, and why a connection did not come about.
+import { constants } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import {
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from "node:tls";
+import type { Log } from "../core/log.js";
+import { errorCode, UserError } from "../core/user-error.js";
+import { type CertificateState, tellExpiry } from "./certificate-state.js";
+import type { ClientTlsConfig } from "./config.js";
+import { expiresAt, readCertificates, readKeyPair } from "./pem.js";
+import { CIPHERS } from "./server-tls.js";
+import { type FileWatch, watchFiles } from "./watch-files.js";
+
+export interface ClientTlsOptions {
+  readonly config: ClientTlsConfig;
+  /** In messages, e.g. `upstream "library"`. */
+  readonly name: string;
+  readonly log: Log;
+}
+
+export class ClientTls {
+  private readonly options: ClientTlsOptions;
+  private readonly watch: FileWatch | undefined;
+  private loaded: Loaded;
+  private problem: string | undefined = undefined;
+
+  /** Throws a UserError where the files cannot be used. */
+  constructor(options: ClientTlsOptions) {
+    this.options = options;
+    const { config, name, log } = options;
+    const loaded = load(config);
+    if (typeof loaded === "string") throw new UserError(`${name}: ${loaded}`);
+    this.loaded = loaded;
+    const files = [config.ca, config.cert, config.key].filter((file) => file !== undefined);
+    this.watch = files.length === 0 ? undefined : watchFiles(files, () => this.reload());
+    if (config.dangerouslyTrustAnyServer) {
+      log.warn(
+        `${name}: dangerouslyTrustAnyServer is on: ANY server is taken for the service, and may read and change every call`,
+      );
+    }
+    if (this.certificate !== undefined) tellExpiry(this.certificate, log);
+  }
+
+  /** What the hub shows to the service; undefined: nothing. */
+  get certificate(): CertificateState | undefined {
+    const { config, name } = this.options;
+    const { expiresAt } = this.loaded;
+    if (config.cert === undefined || expiresAt === undefined) return undefined;
+    return { owner: name, file: config.cert, expiresAt, problem: this.problem };
+  }
+
+  /** What calls to this endpoint say as `:authority`: the name that the service's certificate has. */
+  authority({ host, port }: Target): string {
+    const { serverName } = this.options.config;
+    if (serverName !== undefined) return serverName;
+    const name = host.includes(":") ? `[${host}]` : host;
+    return port === 443 ? name : `${name}:${port}`;
+  }
+
+  /** Opens a connection. It fails, with an error that says why, unless the server is the right one and speaks HTTP/2. */
+  dial({ host, port }: Target): TLSSocket {
+    const { config } = this.options;
+    const name = config.serverName ?? host;
+    const socket = connect({
+      host,
+      port,
+      secureContext: this.loaded.context,
+      ALPNProtocols: ["h2"],
+      // A name to ask for is never an address (RFC 6066 §3).
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+      rejectUnauthorized: !config.dangerouslyTrustAnyServer,
+      checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+    });
+    socket.setNoDelay(true);
+    // First of the listeners, so that who comes after reads what can be done about it.
+    socket.on("error", (error) => {
+      error.message = explain(error, name, config);
+    });
+    socket.once("secureConnect", () => {
+      if (socket.alpnProtocol !== "h2") socket.destroy(new Error(NO_HTTP2));
+    });
+    return socket;
+  }
+
+  /** Reads the files again, for new connections; what cannot be used changes nothing. */
+  reload(): void {
+    const { config, name, log } = this.options;
+    const loaded = load(config);
+    if (typeof loaded === "string") {
+      if (loaded !== this.problem) log.error(`${name}: the old certificates stay in use: ${loaded}`);
+      this.problem = loaded;
+      return;
+    }
+    this.problem = undefined;
+    if (loaded.fingerprint === this.loaded.fingerprint) return;
+    this.loaded = loaded;
+    log.info(`${name}: new certificates are in use for new connections`);
+    if (this.certificate !== undefined) tellExpiry(this.certificate, log);
+  }
+
+  close(): void {
+    this.watch?.close();
+  }
+}
+
+interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Loaded {
+  readonly context: SecureContext;
+  readonly expiresAt: number | undefined;
+  readonly fingerprint: string;
+}
+
+function load({ ca, cert, key }: ClientTlsConfig): Loaded | string {
+  const options: SecureContextOptions = {
+    minVersion: "TLSv1.2",
+    ciphers: CIPHERS,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  };
+  const fingerprints: string[] = [];
+  if (ca === undefined) {
+    const pem = systemAuthorities();
+    if (pem !== undefined) options.ca = pem;
+  } else {
+    const trusted = readCertificates(ca);
+    if (!trusted.ok) return trusted.reason;
+    options.ca = trusted.value.pem;
+    fingerprints.push(...trusted.value.all.map((certificate) => certificate.fingerprint256));
+  }
+  let end: number | undefined;
+  if (cert !== undefined && key !== undefined) {
+    const pair = readKeyPair(cert, key);
+    if (!pair.ok) return pair.problems.map(({ message }) => message).join("; ");
+    options.cert = pair.value.cert.pem;
+    options.key = pair.value.keyPem;
+    end = Math.min(...pair.value.cert.all.map(expiresAt));
+    fingerprints.push("|", ...pair.value.cert.all.map((certificate) => certificate.fingerprint256));
+  }
+  try {
+    return { context: createSecureContext(options), expiresAt: end, fingerprint: fingerprints.join() };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Where systems keep the CAs they trust: Debian, Fedora, SUSE, Alpine and BSD, as Go's crypto/x509 looks for them. */
+const SYSTEM_FILES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+let systemPem: string[] | undefined;
+
+/** What this machine trusts; undefined: nothing of the kind was found, and Node's own list (Mozilla's) serves. */
+function systemAuthorities(): string[] | undefined {
+  if (systemPem === undefined) {
+    const { SSL_CERT_FILE, NODE_EXTRA_CA_CERTS } = process.env;
+    systemPem = firstReadable(
+      SSL_CERT_FILE === undefined || SSL_CERT_FILE === "" ? SYSTEM_FILES : [SSL_CERT_FILE],
+    );
+    // Node itself adds these to its own list alone.
+    if (systemPem.length > 0 && NODE_EXTRA_CA_CERTS !== undefined && NODE_EXTRA_CA_CERTS !== "") {
+      systemPem.push(...firstReadable([NODE_EXTRA_CA_CERTS]));
+    }
+  }
+  return systemPem.length === 0 ? undefined : systemPem;
+}
+
+function firstReadable(files: readonly string[]): string[] {
+  for (const file of files) {
+    try {
+      const text = readFileSync(file, "latin1");
+      if (text.includes("-----BEGIN CERTIFICATE-----")) return [text];
+    } catch {
+      // The next one.
+    }
+  }
+  return [];
+}
+
+const NO_HTTP2 = "the server did not negotiate HTTP/2 (ALPN h2): is it a gRPC server?";
+
+/** The reason in words that name what to change. */
+function explain(error: Error, name: string, config: ClientTlsConfig): string {
+  const code = errorCode(error);
+  switch (code) {
+    case "CERT_HAS_EXPIRED":
+      return `the server's certificate has expired`;
+    case "CERT_NOT_YET_VALID":
+      return `the server's certificate is not valid yet; is this machine's clock right?`;
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+      return "the server's certificate is self-signed: to trust it, give it as tls.ca";
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return config.ca === undefined
+        ? "the server's certificate is of a CA that this machine does not trust: give the CA as tls.ca"
+        : "the server's certificate is not signed by tls.ca";
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `the server's certificate is not valid for the name ${name}; tls.serverName says which name it has (${namesIn(error)})`;
+    case "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL":
+    case "ERR_SSL_TLSV13_ALERT_NO_APPLICATION_PROTOCOL":
+      return NO_HTTP2;
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+    case "ERR_SSL_PACKET_LENGTH_TOO_LONG":
+    case "ERR_SSL_UNEXPECTED_MESSAGE":
+    case "EPROTO":
+      return `the server does not speak TLS there (${error.message})`;
+    case "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED":
+    case "ERR_SSL_TLSV1_ALERT_CERTIFICATE_REQUIRED":
+      return config.cert === undefined
+        ? "the server asks for a client certificate: give tls.cert and tls.key"
+        : "the server wants another client certificate than the one in tls.cert";
+    case "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA":
+    case "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE":
+    case "ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED":
+    case "ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN":
+      return `the server refuses the client certificate in tls.cert (${error.message})`;
+    default:
+      return error.message;
+  }
+}
+
+/** The names that a certificate has, for who gave the wrong one. */
+function namesIn(error: Error): string {
+  const names = "cert" in error ? Reflect.get(Object(error.cert), "subjectaltname") : undefined;
+  return typeof names === "string" && names.length <= 300 ? names : "it has others";
+}
