@@ -25,7 +25,7 @@ const MESSAGE_BYTES = 64 * 1024;
 const GRPC_MESSAGES = (256 * MIB) / MESSAGE_BYTES;
 const JSON_MESSAGES = (32 * MIB) / MESSAGE_BYTES;
 /** What a call that nobody reads may hold in the hub, its share of V8's slack included. */
-const MAX_STALLED_GROWTH_BYTES = 24 * MIB;
+const MAX_STALLED_GROWTH_BYTES = 48 * MIB;
 /** The most that the hub may grow while all of it passes at full speed: mostly garbage not collected yet. */
 const MAX_PEAK_GROWTH_BYTES = 96 * MIB;
 /** What lies in windows and sockets between the two ends, and in the end that does not read. */
