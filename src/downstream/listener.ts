@@ -146,6 +146,7 @@ export class Listener {
       timeoutMs: this.timeouts.firstBytesMs,
       decide: tls === undefined ? protocolOf : tlsOrNot,
       found: (protocol) => {
+        this.silent.delete(socket);
         if (protocol !== "tls") this.serve(socket, protocol);
         else if (tls !== undefined) tls.accept(socket);
         else this.refuseTls(socket);
@@ -156,12 +157,9 @@ export class Listener {
   /** After the handshake; the client still has to say what it speaks, be it by ALPN or not. */
   private onSecure(socket: TLSSocket): void {
     if ("path" in this.options) markUnix(socket);
-    this.sockets.add(socket);
+    // `sockets` has the one below it, which goes with it, and it with that.
     this.silent.add(socket);
-    socket.on("close", () => {
-      this.sockets.delete(socket);
-      this.silent.delete(socket);
-    });
+    socket.on("close", () => this.silent.delete(socket));
     const agreed = socket.alpnProtocol;
     peek(socket, {
       timeoutMs: this.timeouts.firstBytesMs,

@@ -486,6 +486,8 @@ export class Connection implements OutputOwner {
 
   private readonly onError = (error: Error): void => {
     this.lose(`the connection failed: ${error.message}`);
+    // A TLS socket can tell of an error and stay open: the peer must not wait on it.
+    this.socket.destroy();
   };
 
   private readonly onSocketClose = (): void => {

@@ -22,6 +22,8 @@ export interface ServeOptions {
   readonly instance?: string;
   /** Whether the server has reflection. Default: true. */
   readonly reflection?: boolean;
+  /** Default: clear text. */
+  readonly credentials?: ServerCredentials;
 }
 
 export interface RunningSample {
@@ -41,7 +43,7 @@ export interface SampleService {
 
 const CLOSE_GRACE_MS = 500;
 
-/** Starts a gRPC server without TLS. Rejects when it cannot listen. */
+/** Starts a gRPC server. Rejects when it cannot listen. */
 export async function serve(
   services: readonly SampleService[],
   options: ServeOptions,
@@ -62,7 +64,7 @@ export async function serve(
 
   const wanted = `${host.includes(":") ? `[${host}]` : host}:${options.port ?? 0}`;
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(wanted, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(wanted, options.credentials ?? ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(new Error(`cannot listen on ${wanted}: ${causeOf(error.message)}`));
     });
