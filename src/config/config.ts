@@ -1,6 +1,7 @@
 // The hub's configuration once it has been read: validated, immutable, with every default filled in.
 
 import type { ClientTlsConfig, ServerTlsConfig } from "../tls/config.js";
+import type { AuthConfig, MethodAuth } from "./sections/auth.js";
 import type { AccessLogConfig, MetricsConfig, TracingConfig } from "./sections/telemetry.js";
 
 export interface ListenAddress {
@@ -45,6 +46,9 @@ export interface MethodConfig {
   readonly selector: string;
   readonly deadlineMs: number | "none" | undefined;
   readonly idempotent: boolean | undefined;
+  readonly auth: MethodAuth | undefined;
+  /** At least one of them; undefined: no role is asked for. */
+  readonly roles: readonly string[] | undefined;
 }
 
 export interface HttpRuleConfig {
@@ -68,6 +72,8 @@ export interface Config {
     /** Milliseconds; caps what the caller asks for and the default. undefined: no cap. */
     readonly maxMs: number | undefined;
   };
+  /** undefined: everybody may call. */
+  readonly auth: AuthConfig | undefined;
   readonly methods: readonly MethodConfig[];
   readonly http: { readonly prefix: string; readonly rules: readonly HttpRuleConfig[] };
   readonly limits: {

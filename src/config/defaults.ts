@@ -10,6 +10,13 @@ export const DEFAULTS = {
   accessLog: "off",
   deadlineDefault: "15s",
   deadlineMax: "none",
+  authRequired: true,
+  apiKeyHeader: "x-api-key",
+  rolesClaim: "roles",
+  // Never taken from clients, whether they are configured or not.
+  identityHeader: "x-linchpin-identity",
+  rolesHeader: "x-linchpin-roles",
+  forwardAuthorization: true,
   httpPrefix: "",
   maxMessage: "4MiB",
   maxConcurrentStreams: 256,

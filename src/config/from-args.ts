@@ -69,6 +69,7 @@ export function defaultConfig(): Config {
       defaultMs: durationDefault(DEFAULTS.deadlineDefault),
       maxMs: durationDefault(DEFAULTS.deadlineMax),
     },
+    auth: undefined,
     methods: [],
     http: { prefix: DEFAULTS.httpPrefix, rules: [] },
     limits: {

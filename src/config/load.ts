@@ -8,6 +8,7 @@ import { checkPath, fileProblem, type PathKind } from "./files.js";
 import { defaultConfig } from "./from-args.js";
 import { didYouMean } from "./nearest.js";
 import { configSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
+import { authOf } from "./sections/auth.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
@@ -125,9 +126,9 @@ function reportIssue(issue: z.core.$ZodIssue, base: Path, yaml: YamlFile, report
   }
 }
 
-/** Whether a wrong value may be repeated: a secret that is too short is still a secret. */
+/** Whether a wrong value may be repeated: a secret that is too short, or stands in the wrong place, is still a secret. */
 function maySay(path: Path): boolean {
-  return path[0] !== "admin" || path[1] !== "token";
+  return !path.includes("apiKeys") && (path[0] !== "admin" || path[1] !== "token");
 }
 
 /** Issues that are about the kind of a value. */
@@ -212,11 +213,21 @@ function toConfig(
     tracing: tracingOf(file.interceptors.tracing),
     accessLog: accessLogOf(file.interceptors.accessLog, (path) => resolve(options.directory, path)),
     deadline: deadlineOf(file.interceptors.deadline),
-    methods: Object.entries(file.methods).map(([selector, method]) => ({
-      selector,
-      deadlineMs: method.deadline,
-      idempotent: method.idempotent,
-    })),
+    auth: authOf(file.interceptors.auth, (path, text) =>
+      located(["interceptors", "auth", ...path], text, "file"),
+    ),
+    methods: Object.entries(file.methods).map(([selector, method]) => {
+      if (method.roles !== undefined && file.interceptors.auth === undefined) {
+        wrong(["methods", selector, "roles"], "needs interceptors.auth: without it nobody has a role");
+      }
+      return {
+        selector,
+        deadlineMs: method.deadline,
+        idempotent: method.idempotent,
+        auth: method.auth,
+        roles: method.roles,
+      };
+    }),
     http: { prefix: file.http.prefix, rules: file.http.rules.map(toRule) },
     limits: {
       maxMessageBytes: file.limits.maxMessage,

@@ -22,3 +22,24 @@ export const HTTP_RULE_SELECTOR = {
   pattern: new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER})+$`),
   expected: "must be pkg.Service.Method, with dots only",
 };
+
+/** What the name of a caller with an API key must be. It stands in logs, metrics and headers. */
+export const CALLER_NAME = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/,
+  expected: "must be a name of 1 to 128 letters, digits and . _ : @ / -, starting with a letter or digit",
+};
+
+export const ROLE = {
+  // What a scope can be (RFC 6749 §3.3), less the comma that separates roles in a header.
+  pattern: /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128}$/,
+  expected: "must be a role of 1 to 128 characters, without spaces, commas, quotes and backslashes",
+};
+
+export const KEY_SHA256 = {
+  pattern: /^[0-9a-fA-F]{64}$/,
+  expected: "must be the key's SHA-256, 64 hexadecimal digits: printf %s KEY | sha256sum",
+};
+
+/** Bounds of what a config may list. */
+export const MAX_KEYS = 10_000;
+export const MAX_ROLES = 100;

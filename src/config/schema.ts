@@ -4,6 +4,7 @@ import * as z from "zod";
 import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
 import { HTTP_RULE_SELECTOR, isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
+import { authSection, METHOD_AUTH, roles } from "./sections/auth.js";
 import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
 import { adminSection, listenSection, upstreamTlsSection } from "./sections/tls.js";
 import { parseSize } from "./size.js";
@@ -95,21 +96,37 @@ const interceptors = z
     tracing: tracingSection,
     accessLog: accessLogSection,
     deadline,
+    auth: authSection,
   })
   .prefault({})
   .describe("What every call passes on its way.");
 
-const method = z.strictObject({
-  deadline: durationOrNone()
-    .optional()
-    .describe("For a call whose caller names no deadline; none: it may run for ever."),
-  idempotent: z
-    .boolean()
-    .optional()
-    .describe(
-      "true: calling it twice does what calling it once does, so that a failed call may be sent again.",
-    ),
-});
+const method = z
+  .strictObject({
+    auth: z
+      .enum(METHOD_AUTH, { error: `must be one of ${METHOD_AUTH.join(", ")}` })
+      .optional()
+      .describe(
+        "none: no credential is asked for or looked at; optional or required: as interceptors.auth.required says for all.",
+      ),
+    roles: roles
+      .min(1, { error: "must name at least one role" })
+      .optional()
+      .describe("The caller must have at least one of these."),
+    deadline: durationOrNone()
+      .optional()
+      .describe("For a call whose caller names no deadline; none: it may run for ever."),
+    idempotent: z
+      .boolean()
+      .optional()
+      .describe(
+        "true: calling it twice does what calling it once does, so that a failed call may be sent again.",
+      ),
+  })
+  .refine((value) => value.auth !== "none" || value.roles === undefined, {
+    error: "must not have auth: none and roles: a caller without identity has no role",
+    path: ["auth"],
+  });
 
 const methods = keyed(
   z.record(z.string(), method),

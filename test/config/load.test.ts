@@ -9,6 +9,7 @@ import fc from "fast-check";
 import type { Config } from "#src/config/config.js";
 import { defaultConfig, withOverrides } from "#src/config/from-args.js";
 import { formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/config/load.js";
+import { JWT_ALGORITHMS } from "#src/config/sections/auth.js";
 import { UserError } from "#src/core/user-error.js";
 
 const OPTIONS: ParseOptions = {
@@ -61,9 +62,18 @@ interceptors:
   tracing: { exporter: otlp, endpoint: "http://127.0.0.1:4318", sample: 1, trustedPeers: [10.0.0.0/8] }
   accessLog: { destination: access.log, sample: 0.5 }
   deadline: { default: none, max: 1m }
+  auth:
+    required: false
+    apiKeys: { header: X-Key, keys: [{ name: web, sha256: ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB, roles: [reader] }], file: keys.yaml }
+    jwt:
+      - { issuer: "https://a.example", audiences: [library] }
+      - { issuer: b, audiences: [x, y], jwks: b.json, rolesClaim: realm_access.roles, algorithms: [ES256] }
+      - { issuer: c, audiences: [x], jwks: "https://c.example/keys" }
+    mtls: { roles: { "spiffe://a/b": [reader] } }
+    forward: { identity: X-Who, authorization: false }
 methods:
-  library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true }
-  library.v1.LibraryService: { deadline: none }
+  library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true, auth: none }
+  library.v1.LibraryService: { deadline: none, auth: required, roles: [reader, "book:write"] }
 http:
   prefix: /api
   rules:
@@ -114,9 +124,54 @@ drain: { grace: 0s }
       accessLog: { destination: { file: "/etc/hub/access.log" }, sample: 0.5 },
       deadline: { defaultMs: undefined, maxMs: 60_000 },
       methods: [
-        { selector: "library.v1.LibraryService/GetBook", deadlineMs: 2_000, idempotent: true },
-        { selector: "library.v1.LibraryService", deadlineMs: "none", idempotent: undefined },
+        {
+          selector: "library.v1.LibraryService/GetBook",
+          deadlineMs: 2_000,
+          idempotent: true,
+          auth: "none",
+          roles: undefined,
+        },
+        {
+          selector: "library.v1.LibraryService",
+          deadlineMs: "none",
+          idempotent: undefined,
+          auth: "required",
+          roles: ["reader", "book:write"],
+        },
       ],
+      auth: {
+        required: false,
+        apiKeys: {
+          header: "x-key",
+          keys: [{ name: "web", sha256: "ab".repeat(32), roles: ["reader"] }],
+          file: "/etc/hub/keys.yaml",
+        },
+        jwt: [
+          {
+            issuer: "https://a.example",
+            audiences: ["library"],
+            jwks: { kind: "discovery" },
+            rolesClaim: "roles",
+            algorithms: JWT_ALGORITHMS,
+          },
+          {
+            issuer: "b",
+            audiences: ["x", "y"],
+            jwks: { kind: "file", file: "/etc/hub/b.json" },
+            rolesClaim: "realm_access.roles",
+            algorithms: ["ES256"],
+          },
+          {
+            issuer: "c",
+            audiences: ["x"],
+            jwks: { kind: "url", url: "https://c.example/keys" },
+            rolesClaim: "roles",
+            algorithms: JWT_ALGORITHMS,
+          },
+        ],
+        mtls: { roles: { "spiffe://a/b": ["reader"] } },
+        forward: { identity: "x-who", roles: undefined, authorization: false },
+      },
       http: {
         prefix: "/api",
         rules: [
@@ -231,7 +286,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "a policy of a later version",
     `${UP}interceptors:\n  cache: []\n`,
-    ["3:3: interceptors.cache: unknown key; allowed: metrics, tracing, accessLog, deadline"],
+    ["3:3: interceptors.cache: unknown key; allowed: metrics, tracing, accessLog, deadline, auth"],
   ],
   [
     "telemetry that cannot be",
