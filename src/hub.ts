@@ -16,7 +16,9 @@ import { Listener } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { accessLogOf, connectionFamily, metricsOf, tracingOf, upstreamFamilies } from "./hub/telemetry.js";
+import { auth } from "./interceptors/auth.js";
 import { deadline } from "./interceptors/deadline.js";
+import { identityHeaders } from "./interceptors/identity-headers.js";
 import type { ServiceRoute } from "./routing/table.js";
 import { DescriptorIndex } from "./schema/descriptor-index.js";
 import { Telemetry } from "./telemetry/telemetry.js";
@@ -83,6 +85,8 @@ function interceptorsOf(config: Config, context: InterceptorContext, telemetry: 
       forMethod: ({ service, name }) =>
         methods.get(`${service}/${name}`)?.deadlineMs ?? methods.get(service)?.deadlineMs,
     }),
+    identityHeaders(config.auth),
+    ...(config.auth === undefined ? [] : auth(config.auth, config.methods, context)),
   ];
 }
 

@@ -1,0 +1,27 @@
+// Callers with a client certificate: the listener has verified it, here it gets a name and roles.
+import type { AuthConfig } from "../config/sections/auth.js";
+import type { Call, Identity } from "../core/call.js";
+import type { Answer, CredentialWay } from "./credential.js";
+import { Remembered } from "./remembered.js";
+
+const MAX_REMEMBERED = 10_000;
+const NO_ROLES: readonly string[] = [];
+
+/** Every certificate that the listener's CA has signed is an identity; roles are by its name, to the letter. */
+export function mtlsWay({ roles }: NonNullable<AuthConfig["mtls"]>): CredentialWay {
+  const byName = new Map(Object.entries(roles));
+  const identities = new Remembered<Identity>(MAX_REMEMBERED);
+  return {
+    challenge: undefined,
+    invitation: "a client certificate",
+    check({ peer }: Call): Answer {
+      const name = peer.certificate?.name;
+      if (name === undefined || name === "") return undefined;
+      const known = identities.get(name);
+      if (known !== undefined) return known;
+      const identity: Identity = { name, kind: "mtls", roles: byName.get(name) ?? NO_ROLES };
+      identities.set(name, identity);
+      return identity;
+    },
+  };
+}

@@ -1,0 +1,113 @@
+// Who calls? Tries the configured kinds of credential in order, and gives the call its identity.
+import type { MethodConfig } from "../config/config.js";
+import type { AuthConfig } from "../config/sections/auth.js";
+import type { Call, Identity } from "../core/call.js";
+import type { Interceptor, InterceptorContext } from "../core/interceptor.js";
+import { Status } from "../core/status.js";
+import { AccessRules } from "./access-rules.js";
+import { apiKeyWay } from "./auth-api-key.js";
+import { jwtWay } from "./auth-jwt.js";
+import { mtlsWay } from "./auth-mtls.js";
+import { authorization } from "./authorization.js";
+import type { Answer, CredentialWay } from "./credential.js";
+import { identityTeller } from "./identity-headers.js";
+import { unauthenticated } from "./refusals.js";
+
+/**
+ * The two steps, in their order: who calls, and may they. Throws a UserError when a file of keys is wrong.
+ * @param wallClock milliseconds since the Unix epoch
+ */
+export function auth(
+  config: AuthConfig,
+  methods: readonly MethodConfig[],
+  context: InterceptorContext,
+  wallClock: () => number = Date.now,
+): readonly Interceptor[] {
+  const ways: CredentialWay[] = [];
+  if (config.apiKeys !== undefined) ways.push(apiKeyWay(config.apiKeys, context));
+  if (config.jwt.length > 0) ways.push(jwtWay(config.jwt, context, wallClock));
+  if (config.mtls !== undefined) ways.push(mtlsWay(config.mtls));
+  const rules = new AccessRules(methods, config.required);
+  const missing = missingCredentials(ways);
+  return [authentication(config, ways, rules, missing), authorization(rules, missing)];
+}
+
+function authentication(
+  config: AuthConfig,
+  ways: readonly CredentialWay[],
+  rules: AccessRules,
+  missing: Status,
+): Interceptor {
+  const tell = identityTeller(config.forward);
+  const keyHeader = config.apiKeys?.header;
+  const withheld = config.forward.authorization ? undefined : "authorization";
+
+  /** No service gets to see an API key: it could call others with it. */
+  const withhold = ({ headers }: Call): void => {
+    if (keyHeader !== undefined) headers.delete(keyHeader);
+    if (withheld !== undefined) headers.delete(withheld);
+  };
+  const admit = (call: Call, identity: Identity | undefined, required: boolean): Status | undefined => {
+    if (identity === undefined) {
+      if (required) return missing;
+    } else {
+      call.identity = identity;
+      tell?.(call, identity);
+    }
+    withhold(call);
+    return undefined;
+  };
+  /** Goes on after a way that had to wait. */
+  const resume = async (
+    call: Call,
+    required: boolean,
+    first: Identity | undefined,
+    pending: Promise<Answer>,
+    next: number,
+  ): Promise<Status | undefined> => {
+    let identity = first;
+    let answer = await pending;
+    for (let i = next; ; i++) {
+      if (answer instanceof Status) return answer;
+      identity ??= answer;
+      const way = ways[i];
+      if (way === undefined) return admit(call, identity, required);
+      answer = await way.check(call);
+    }
+  };
+
+  return {
+    name: "auth",
+    plan(method) {
+      const ruleOf = rules.forMethod(method);
+      return {
+        name: "auth",
+        start(call) {
+          const rule = ruleOf(call);
+          if (rule.auth === "none") {
+            withhold(call);
+            return undefined;
+          }
+          const required = rule.auth === "required";
+          let identity: Identity | undefined;
+          // All of them: a wrong credential is refused beside a right one too, as the service may look at it.
+          for (let i = 0; i < ways.length; i++) {
+            const answer = ways[i]?.check(call);
+            if (answer === undefined) continue;
+            if (answer instanceof Promise) return resume(call, required, identity, answer, i + 1);
+            if (answer instanceof Status) return answer;
+            identity ??= answer;
+          }
+          return admit(call, identity, required);
+        },
+      };
+    },
+  };
+}
+
+function missingCredentials(ways: readonly CredentialWay[]): Status {
+  const invitations = ways.map((way) => way.invitation);
+  const challenges = ways.flatMap((way) => way.challenge ?? []);
+  const message = `this method needs to know who calls: send ${invitations.join(", or ")}`;
+  return unauthenticated("MISSING_CREDENTIALS", message, challenges);
+}

@@ -1,0 +1,70 @@
+// The headers that tell services who calls: taken out of every call that a client sends, put in by the hub alone.
+import { DEFAULTS } from "../config/defaults.js";
+import type { AuthConfig } from "../config/sections/auth.js";
+import type { Call, Identity } from "../core/call.js";
+import type { Interceptor } from "../core/interceptor.js";
+
+/**
+ * Takes out what only the hub may say, on every method, with or without auth: the default names too, as a service
+ * may trust them already. Dots and underscores count as dashes, and a `-bin` twin as the header itself: what a
+ * service's framework folds into one name must not be told apart here (CGI and WSGI fold all three).
+ */
+export function identityHeaders(auth: AuthConfig | undefined): Interceptor {
+  const { identity = DEFAULTS.identityHeader, roles = DEFAULTS.rolesHeader } = auth?.forward ?? {};
+  const names = new Set([identity, roles, DEFAULTS.identityHeader, DEFAULTS.rolesHeader]);
+  // By length first: most headers are told apart by it, at a few nanoseconds each.
+  const lengths: boolean[] = [];
+  for (const { length } of names) {
+    lengths[length] = true;
+    lengths[length + "-bin".length] = true;
+  }
+  const reserved = (name: string): boolean => {
+    if (lengths[name.length] !== true) return false;
+    const folded = name.toLowerCase().replace(/[._]/g, "-");
+    return names.has(folded) || (folded.endsWith("-bin") && names.has(folded.slice(0, -4)));
+  };
+  const step = {
+    name: "identity-headers",
+    start({ headers }: Call): undefined {
+      const fields = headers.fields;
+      for (let i = 0; i < fields.length; i++) {
+        const f = fields[i];
+        // `delete` makes a new list, and leaves this one as it is.
+        if (f !== undefined && reserved(f.name)) headers.delete(f.name);
+      }
+    },
+  };
+  return { name: step.name, plan: () => step };
+}
+
+/** Tells the service who calls, as the config wants it. */
+export function identityTeller(
+  forward: AuthConfig["forward"],
+): ((call: Call, identity: Identity) => void) | undefined {
+  const { identity: nameHeader, roles: rolesHeader } = forward;
+  if (nameHeader === undefined && rolesHeader === undefined) return undefined;
+  const values = new WeakMap<Identity, { readonly name: string; readonly roles: string }>();
+  return ({ headers }, identity) => {
+    let told = values.get(identity);
+    if (told === undefined) {
+      told = {
+        name: `${identity.kind}:${escaped(identity.name)}`,
+        roles: identity.roles.map(escaped).join(","),
+      };
+      values.set(identity, told);
+    }
+    if (nameHeader !== undefined) headers.set(nameHeader, told.name);
+    if (rolesHeader !== undefined) headers.set(rolesHeader, told.roles);
+  };
+}
+
+/** Percent-encodes what a header cannot carry, and the comma that separates roles: a claim is any text. */
+function escaped(text: string): string {
+  if (/^[\x21-\x24\x26-\x2b\x2d-\x7e]*$/.test(text)) return text;
+  let out = "";
+  for (const byte of Buffer.from(text, "utf8")) {
+    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x25 && byte !== 0x2c;
+    out += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return out;
+}

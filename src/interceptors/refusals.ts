@@ -1,0 +1,18 @@
+// The refusal of a caller whose credential is missing or wrong, with the challenge that says what would be right.
+import { Headers } from "../core/headers.js";
+import { type Reason, refusal } from "../core/reasons.js";
+import type { Status } from "../core/status.js";
+
+/** The protection space that challenges name (RFC 9110 §11.5): the hub as a whole. */
+export const REALM = "linchpin";
+
+/** UNAUTHENTICATED, 401. `challenges` are the values of WWW-Authenticate (RFC 9110 §11.6.1), one field each. */
+export function unauthenticated(
+  reason: Reason,
+  message: string,
+  challenges: readonly string[],
+  cause?: unknown,
+): Status {
+  const metadata = Headers.of(...challenges.map((value) => ["www-authenticate", value] as const));
+  return refusal(reason, message, { metadata, cause });
+}
