@@ -19,6 +19,7 @@ import { accessLogOf, connectionFamily, metricsOf, tracingOf, upstreamFamilies }
 import { auth } from "./interceptors/auth.js";
 import { deadline } from "./interceptors/deadline.js";
 import { identityHeaders } from "./interceptors/identity-headers.js";
+import { quota } from "./interceptors/quota.js";
 import type { ServiceRoute } from "./routing/table.js";
 import { DescriptorIndex } from "./schema/descriptor-index.js";
 import { Telemetry } from "./telemetry/telemetry.js";
@@ -87,6 +88,14 @@ function interceptorsOf(config: Config, context: InterceptorContext, telemetry: 
     }),
     identityHeaders(config.auth),
     ...(config.auth === undefined ? [] : auth(config.auth, config.methods, context)),
+    quota(
+      {
+        rules: config.quota,
+        forMethod: ({ service, name }) =>
+          methods.get(`${service}/${name}`)?.quota ?? methods.get(service)?.quota,
+      },
+      context,
+    ),
   ];
 }
 

@@ -35,6 +35,7 @@ const RULES = [
     idempotent: undefined,
     auth: undefined,
     roles: ["reader"],
+    quota: undefined,
   },
 ];
 

@@ -2,6 +2,7 @@
 
 import type { ClientTlsConfig, ServerTlsConfig } from "../tls/config.js";
 import type { AuthConfig, MethodAuth } from "./sections/auth.js";
+import type { MethodQuota, QuotaConfig } from "./sections/quota.js";
 import type { AccessLogConfig, MetricsConfig, TracingConfig } from "./sections/telemetry.js";
 
 export interface ListenAddress {
@@ -49,6 +50,7 @@ export interface MethodConfig {
   readonly auth: MethodAuth | undefined;
   /** At least one of them; undefined: no role is asked for. */
   readonly roles: readonly string[] | undefined;
+  readonly quota: MethodQuota | undefined;
 }
 
 export interface HttpRuleConfig {
@@ -74,6 +76,7 @@ export interface Config {
   };
   /** undefined: everybody may call. */
   readonly auth: AuthConfig | undefined;
+  readonly quota: readonly QuotaConfig[];
   readonly methods: readonly MethodConfig[];
   readonly http: { readonly prefix: string; readonly rules: readonly HttpRuleConfig[] };
   readonly limits: {

@@ -70,6 +70,7 @@ export function defaultConfig(): Config {
       maxMs: durationDefault(DEFAULTS.deadlineMax),
     },
     auth: undefined,
+    quota: [],
     methods: [],
     http: { prefix: DEFAULTS.httpPrefix, rules: [] },
     limits: {

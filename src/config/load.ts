@@ -9,6 +9,7 @@ import { defaultConfig } from "./from-args.js";
 import { didYouMean } from "./nearest.js";
 import { configSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
 import { authOf } from "./sections/auth.js";
+import { quotaRules } from "./sections/quota.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
@@ -216,6 +217,7 @@ function toConfig(
     auth: authOf(file.interceptors.auth, (path, text) =>
       located(["interceptors", "auth", ...path], text, "file"),
     ),
+    quota: quotaRules(file.interceptors.quota),
     methods: Object.entries(file.methods).map(([selector, method]) => {
       if (method.roles !== undefined && file.interceptors.auth === undefined) {
         wrong(["methods", selector, "roles"], "needs interceptors.auth: without it nobody has a role");
@@ -226,6 +228,7 @@ function toConfig(
         idempotent: method.idempotent,
         auth: method.auth,
         roles: method.roles,
+        quota: method.quota,
       };
     }),
     http: { prefix: file.http.prefix, rules: file.http.rules.map(toRule) },

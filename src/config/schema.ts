@@ -5,6 +5,7 @@ import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
 import { HTTP_RULE_SELECTOR, isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { authSection, METHOD_AUTH, roles } from "./sections/auth.js";
+import { methodQuota, quotaSection } from "./sections/quota.js";
 import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
 import { adminSection, listenSection, upstreamTlsSection } from "./sections/tls.js";
 import { parseSize } from "./size.js";
@@ -97,6 +98,7 @@ const interceptors = z
     accessLog: accessLogSection,
     deadline,
     auth: authSection,
+    quota: quotaSection,
   })
   .prefault({})
   .describe("What every call passes on its way.");
@@ -122,6 +124,7 @@ const method = z
       .describe(
         "true: calling it twice does what calling it once does, so that a failed call may be sent again.",
       ),
+    quota: methodQuota,
   })
   .refine((value) => value.auth !== "none" || value.roles === undefined, {
     error: "must not have auth: none and roles: a caller without identity has no role",

@@ -25,6 +25,12 @@ export interface Peer {
   /** e.g. `127.0.0.1:51234`, `[::1]:51234`, `in-memory` */
   readonly address: string;
   readonly protocol: "grpc" | "rest" | "grpc-web" | "connect";
+  /** The client's IP, without port: what trusted proxies say of it, else that of the connection. undefined: as `address`. */
+  readonly ip?: string | undefined;
+  /** The connection is that of a proxy of `trustedProxies`. */
+  readonly trusted?: boolean | undefined;
+  /** The client is on this machine, and nothing says that it speaks for another. */
+  readonly local?: boolean | undefined;
   /** What the client's certificate says, once it was verified; undefined without TLS or certificate. */
   readonly certificate?: PeerCertificate | undefined;
 }

@@ -71,9 +71,12 @@ interceptors:
       - { issuer: c, audiences: [x], jwks: "https://c.example/keys" }
     mtls: { roles: { "spiffe://a/b": [reader] } }
     forward: { identity: X-Who, authorization: false }
+  quota:
+    - { name: per-consumer, key: [identity, "header:X-Tenant"], rate: 100/s, burst: 200 }
+    - { name: everyone, key: [], rate: 60000/min, cost: 2, methods: [a.B, a.C/D], shadow: true, headers: false }
 methods:
-  library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true, auth: none }
-  library.v1.LibraryService: { deadline: none, auth: required, roles: [reader, "book:write"] }
+  library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true, auth: none, quota: none }
+  library.v1.LibraryService: { deadline: none, auth: required, roles: [reader, "book:write"], quota: { cost: 5 } }
 http:
   prefix: /api
   rules:
@@ -123,6 +126,28 @@ drain: { grace: 0s }
       },
       accessLog: { destination: { file: "/etc/hub/access.log" }, sample: 0.5 },
       deadline: { defaultMs: undefined, maxMs: 60_000 },
+      quota: [
+        {
+          name: "per-consumer",
+          key: [{ by: "identity" }, { by: "header", name: "x-tenant" }],
+          rate: { count: 100, perMs: 1_000 },
+          burst: 200,
+          cost: 1,
+          methods: [],
+          shadow: false,
+          headers: true,
+        },
+        {
+          name: "everyone",
+          key: [],
+          rate: { count: 60_000, perMs: 60_000 },
+          burst: 60_000,
+          cost: 2,
+          methods: ["a.B", "a.C/D"],
+          shadow: true,
+          headers: false,
+        },
+      ],
       methods: [
         {
           selector: "library.v1.LibraryService/GetBook",
@@ -130,6 +155,7 @@ drain: { grace: 0s }
           idempotent: true,
           auth: "none",
           roles: undefined,
+          quota: "none",
         },
         {
           selector: "library.v1.LibraryService",
@@ -137,6 +163,7 @@ drain: { grace: 0s }
           idempotent: undefined,
           auth: "required",
           roles: ["reader", "book:write"],
+          quota: { cost: 5 },
         },
       ],
       auth: {
@@ -286,7 +313,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "a policy of a later version",
     `${UP}interceptors:\n  cache: []\n`,
-    ["3:3: interceptors.cache: unknown key; allowed: metrics, tracing, accessLog, deadline, auth"],
+    ["3:3: interceptors.cache: unknown key; allowed: metrics, tracing, accessLog, deadline, auth, quota"],
   ],
   [
     "telemetry that cannot be",
@@ -317,6 +344,28 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     `${UP}interceptors: { tracing: { endpoint: "http://u:p@h:4317" } }`,
     [
       "2:28: interceptors.tracing.endpoint: must have no user and password: put credentials into OTEL_EXPORTER_OTLP_HEADERS",
+    ],
+  ],
+  [
+    "quotas that cannot be",
+    `${UP}interceptors:\n  quota:\n    - { name: a b, key: [who], rate: 100/m, burst: 0 }\n    - { name: x, key: [], rate: 1/s, cost: 2 }\n    - { name: x, key: ["header:a b"], rate: 1/s, scope: global }\n`,
+    [
+      "4:15: interceptors.quota[0].name: must be a name of 1 to 63 letters, digits, dots, dashes and underscores, not a b",
+      "4:26: interceptors.quota[0].key[0]: must be identity, apiKey, ip, method or header:NAME, not who",
+      "4:38: interceptors.quota[0].rate: must be a rate such as 100/s, 60000/min or 5/h, not 100/m",
+      "4:52: interceptors.quota[0].burst: must be a whole number from 1 to 1000000000, not 0",
+      "5:44: interceptors.quota[1].cost: must not be more than the quota's burst: no call could ever pass, not 2",
+      "6:15: interceptors.quota[2].name: must not be the name of a quota before it, not x",
+      '6:24: interceptors.quota[2].key[0]: must be identity, apiKey, ip, method or header:NAME, not "header:a b"',
+      "6:57: interceptors.quota[2].scope: must be local: each hub counts for itself, and one count for several hubs is not there yet, not global",
+    ],
+  ],
+  [
+    "a method's quota of another kind",
+    `${UP}methods: { a.B: { quota: some }, a.C: { quota: { cost: 0 } } }\n`,
+    [
+      '2:26: methods["a.B"].quota: must be none or { cost: N }, not some',
+      '2:56: methods["a.C"].quota.cost: must be a whole number from 1 to 1000000, not 0',
     ],
   ],
   ["a key twice", `${UP}admin: off\nadmin: off\n`, ["3:1: admin: stands twice, first in line 2"]],

@@ -52,6 +52,7 @@ function rule(more: Partial<MethodConfig>, selector = METHOD): MethodConfig {
     idempotent: undefined,
     auth: undefined,
     roles: undefined,
+    quota: undefined,
     ...more,
   };
 }

@@ -40,6 +40,7 @@ function methodsOf(rules: Rules): MethodConfig[] {
     idempotent: undefined,
     auth,
     roles,
+    quota: undefined,
   }));
 }
 

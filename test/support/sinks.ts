@@ -1,5 +1,5 @@
 // Small stand-ins for the ends of a call: a Sink that writes down what it is given, and a Source that counts.
-import { Call, type Method, type MethodKind } from "#src/core/call.js";
+import { Call, type Method, type MethodKind, type Peer } from "#src/core/call.js";
 import { Headers } from "#src/core/headers.js";
 import type { Abort, Sink, Source } from "#src/core/sink.js";
 import { Status } from "#src/core/status.js";
@@ -80,11 +80,11 @@ export function methodOf(path = "/test.v1.Test/Get", kind: MethodKind = "unary")
 }
 
 export function callOf(
-  options: { path?: string; kind?: MethodKind; headers?: Headers; startedAt?: number } = {},
+  options: { path?: string; kind?: MethodKind; headers?: Headers; startedAt?: number; peer?: Peer } = {},
 ): Call {
   const method = methodOf(options.path, options.kind);
   const headers = options.headers ?? Headers.of(["content-type", "application/grpc"]);
-  const peer = { address: "127.0.0.1:1", protocol: "grpc" } as const;
+  const peer = options.peer ?? { address: "127.0.0.1:1", protocol: "grpc" };
   return new Call(method, method.path, "test", peer, headers, options.startedAt ?? 0);
 }
 
