@@ -6,8 +6,9 @@ import { type RunningAdmin, startAdmin } from "./control/admin.js";
 import { type HubServices, hubServices } from "./control/hub-services.js";
 import { filesOf } from "./control/image.js";
 import { systemClock } from "./core/clock.js";
-import type { Gateway, Snapshot } from "./core/gateway.js";
+import type { Edge, Gateway, Snapshot } from "./core/gateway.js";
 import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
+import { matcherOf } from "./core/ip.js";
 import { Lives } from "./core/lives.js";
 import type { Log } from "./core/log.js";
 import { TimerWheel } from "./core/timer-wheel.js";
@@ -16,6 +17,7 @@ import { Listener } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { accessLogOf, connectionFamily, metricsOf, tracingOf, upstreamFamilies } from "./hub/telemetry.js";
+import { addressLimit } from "./interceptors/address-limit.js";
 import { auth } from "./interceptors/auth.js";
 import { deadline } from "./interceptors/deadline.js";
 import { identityHeaders } from "./interceptors/identity-headers.js";
@@ -86,6 +88,7 @@ function interceptorsOf(config: Config, context: InterceptorContext, telemetry: 
       forMethod: ({ service, name }) =>
         methods.get(`${service}/${name}`)?.deadlineMs ?? methods.get(service)?.deadlineMs,
     }),
+    addressLimit(config.addressLimit, context),
     identityHeaders(config.auth),
     ...(config.auth === undefined ? [] : auth(config.auth, config.methods, context)),
     quota(
@@ -125,6 +128,7 @@ const RETIREMENT_MS = 10_000;
 /** What a config makes of the hub; replaced whole by a reload. */
 interface Generation {
   readonly config: Config;
+  readonly edge: Edge;
   readonly interceptors: readonly Interceptor[];
   readonly upstreams: readonly LearnedUpstream[];
 }
@@ -223,6 +227,11 @@ class Hub implements RunningHub, Gateway {
     const context: InterceptorContext = { clock: systemClock, log, lives, meters: telemetry.counters };
     return {
       config,
+      edge: {
+        trusts: matcherOf(config.trustedProxies),
+        hints: config.hints,
+        connectionsPerAddress: config.limits.connectionsPerAddress,
+      },
       interceptors: interceptorsOf(config, context, telemetry),
       upstreams: config.upstreams.map((upstream) => this.keepUpstream(upstream)),
     };
@@ -265,6 +274,10 @@ class Hub implements RunningHub, Gateway {
 
   get maxMessageBytes(): number {
     return this.generation.config.limits.maxMessageBytes;
+  }
+
+  get edge(): Edge {
+    return this.generation.edge;
   }
 
   get config(): Config {

@@ -1,7 +1,10 @@
 // The hub's configuration once it has been read: validated, immutable, with every default filled in.
 
+import type { Hints } from "../core/gateway.js";
+import type { AddressRange } from "../core/ip.js";
 import type { ClientTlsConfig, ServerTlsConfig } from "../tls/config.js";
 import type { AuthConfig, MethodAuth } from "./sections/auth.js";
+import type { AddressLimitConfig } from "./sections/edge.js";
 import type { MethodQuota, QuotaConfig } from "./sections/quota.js";
 import type { AccessLogConfig, MetricsConfig, TracingConfig } from "./sections/telemetry.js";
 
@@ -74,6 +77,7 @@ export interface Config {
     /** Milliseconds; caps what the caller asks for and the default. undefined: no cap. */
     readonly maxMs: number | undefined;
   };
+  readonly addressLimit: AddressLimitConfig;
   /** undefined: everybody may call. */
   readonly auth: AuthConfig | undefined;
   readonly quota: readonly QuotaConfig[];
@@ -84,7 +88,12 @@ export interface Config {
     readonly maxMessageBytes: number;
     /** Concurrent streams of one HTTP/2 connection. */
     readonly maxConcurrentStreams: number;
+    /** Client connections of one address. */
+    readonly connectionsPerAddress: number;
   };
+  /** Whose x-forwarded-for, -proto and -host are believed. */
+  readonly trustedProxies: readonly AddressRange[];
+  readonly hints: Hints;
   readonly reflection: boolean;
   /** How long drain waits for running calls, milliseconds. */
   readonly drainGraceMs: number;

@@ -69,6 +69,7 @@ export function defaultConfig(): Config {
       defaultMs: durationDefault(DEFAULTS.deadlineDefault),
       maxMs: durationDefault(DEFAULTS.deadlineMax),
     },
+    addressLimit: { rate: undefined, concurrent: undefined },
     auth: undefined,
     quota: [],
     methods: [],
@@ -76,7 +77,10 @@ export function defaultConfig(): Config {
     limits: {
       maxMessageBytes: builtIn(parseSize(DEFAULTS.maxMessage, 0, Number.MAX_SAFE_INTEGER)),
       maxConcurrentStreams: DEFAULTS.maxConcurrentStreams,
+      connectionsPerAddress: DEFAULTS.connectionsPerAddress,
     },
+    trustedProxies: [],
+    hints: DEFAULTS.hints,
     reflection: DEFAULTS.reflection,
     drainGraceMs: builtIn(parseDuration(DEFAULTS.drainGrace)),
   };

@@ -9,6 +9,7 @@ import { defaultConfig } from "./from-args.js";
 import { didYouMean } from "./nearest.js";
 import { configSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
 import { authOf } from "./sections/auth.js";
+import { addressLimitOf } from "./sections/edge.js";
 import { quotaRules } from "./sections/quota.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
@@ -214,6 +215,7 @@ function toConfig(
     tracing: tracingOf(file.interceptors.tracing),
     accessLog: accessLogOf(file.interceptors.accessLog, (path) => resolve(options.directory, path)),
     deadline: deadlineOf(file.interceptors.deadline),
+    addressLimit: addressLimitOf(file.interceptors.addressLimit),
     auth: authOf(file.interceptors.auth, (path, text) =>
       located(["interceptors", "auth", ...path], text, "file"),
     ),
@@ -235,7 +237,10 @@ function toConfig(
     limits: {
       maxMessageBytes: file.limits.maxMessage,
       maxConcurrentStreams: file.limits.maxConcurrentStreams,
+      connectionsPerAddress: file.limits.connectionsPerAddress,
     },
+    trustedProxies: file.trustedProxies,
+    hints: file.errors.hints,
     reflection: file.reflection,
     drainGraceMs: file.drain.grace,
   });

@@ -5,6 +5,7 @@ import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
 import { HTTP_RULE_SELECTOR, isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { authSection, METHOD_AUTH, roles } from "./sections/auth.js";
+import { addressLimit, connectionsPerAddress, errorsSection, trustedProxies } from "./sections/edge.js";
 import { methodQuota, quotaSection } from "./sections/quota.js";
 import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
 import { adminSection, listenSection, upstreamTlsSection } from "./sections/tls.js";
@@ -97,6 +98,7 @@ const interceptors = z
     tracing: tracingSection,
     accessLog: accessLogSection,
     deadline,
+    addressLimit,
     auth: authSection,
     quota: quotaSection,
   })
@@ -253,6 +255,7 @@ const limits = z
       .max(100_000, { error: "must be a whole number from 1 to 100000" })
       .prefault(DEFAULTS.maxConcurrentStreams)
       .describe("Calls that one client connection may have running at once."),
+    connectionsPerAddress,
   })
   .prefault({})
   .describe("What one client may take.");
@@ -276,6 +279,7 @@ export const configSchema = z
     admin: adminSection
       .prefault(DEFAULTS.admin)
       .describe("Where the hub shows its health and its routes: HOST:PORT, { address, token, tls }, or off."),
+    trustedProxies,
     upstreams,
     interceptors,
     methods,
@@ -285,6 +289,7 @@ export const configSchema = z
       .prefault(DEFAULTS.reflection)
       .describe("Whether the hub serves gRPC server reflection for everything behind it."),
     limits,
+    errors: errorsSection,
     drain,
   })
   .meta({

@@ -1,4 +1,5 @@
 // What the client side asks of the hub: the plan of a method, and the REST routes. Replaced whole on a reload.
+import type { Call, Identity, Peer } from "./call.js";
 import type { Framing } from "./framing.js";
 import type { Plan } from "./pipeline.js";
 import type { RestRouter } from "./rest.js";
@@ -14,6 +15,30 @@ export interface Snapshot {
   framing(accept: string | undefined, streaming: boolean): Framing | Status;
 }
 
+/** To whom hints are told: `auto` is loopback and authenticated callers. */
+export type Hints = "auto" | "always" | "never";
+
+/** Whether a caller may know how things are inside. `identity`: who it proved to be, if it did. */
+export function mayKnow(hints: Hints, peer: Peer, identity: Identity | undefined): boolean {
+  if (hints !== "auto") return hints === "always";
+  return peer.local === true || identity !== undefined;
+}
+
+/** The status as the caller of this call may see it; before there was a call, as anybody may. */
+export function shownTo(call: Call | undefined, status: Status, hints: Hints): Status {
+  if (status.hint === undefined || call === undefined) return status;
+  return mayKnow(hints, call.peer, call.identity) ? status.withHint() : status;
+}
+
+/** What the hub's edge allows clients, and believes of them. */
+export interface Edge {
+  /** Whether what this address says of its clients (x-forwarded-for, …) counts. */
+  trusts(ip: string): boolean;
+  readonly hints: Hints;
+  /** Connections that one client may have; those of trusted proxies are not counted. */
+  readonly connectionsPerAddress: number;
+}
+
 /** What the adapters of downstream/ run calls on. */
 export interface Gateway {
   /** The newest snapshot; to be read anew for each call. */
@@ -21,4 +46,5 @@ export interface Gateway {
   readonly timers: TimerWheel;
   /** Bytes of one message where the hub has to hold it whole (REST). */
   readonly maxMessageBytes: number;
+  readonly edge: Edge;
 }

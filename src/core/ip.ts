@@ -1,5 +1,5 @@
 // IP addresses as texts: out of `HOST:PORT`, and what counts as one client.
-import { isIP } from "node:net";
+import { BlockList, isIP } from "node:net";
 
 /** The host of `127.0.0.1:51234`, `[::1]:51234`, `[::ffff:10.0.0.1]:1`; an address without a port as it is. */
 export function ipOf(address: string): string {
@@ -42,4 +42,20 @@ export function clientNetwork(ip: string): string {
   }
   const first = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
   return `${first.join(":")}::/64`;
+}
+
+/** An address range in CIDR form. */
+export interface AddressRange {
+  readonly address: string;
+  readonly prefix: number;
+}
+
+/** Whether an address is in one of the ranges. */
+export function matcherOf(ranges: readonly AddressRange[]): (ip: string) => boolean {
+  if (ranges.length === 0) return () => false;
+  const list = new BlockList();
+  for (const { address, prefix } of ranges) {
+    list.addSubnet(address, prefix, isIP(address) === 6 ? "ipv6" : "ipv4");
+  }
+  return (ip) => isIP(ip) !== 0 && list.check(ip, isIP(ip) === 6 ? "ipv6" : "ipv4");
 }

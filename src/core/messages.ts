@@ -1,5 +1,6 @@
 // Splits a gRPC body into its messages, and frames messages for one (gRPC over HTTP/2, "Length-Prefixed-Message").
 import { gunzipSync, inflateSync } from "node:zlib";
+import { refusal } from "./reasons.js";
 import { Code, Status } from "./status.js";
 
 /** 1 byte compressed flag, 4 bytes length, big-endian. */
@@ -50,9 +51,10 @@ export class MessageSplitter {
         const length = this.prefix.readUInt32BE(1);
         if (length > this.maxBytes) return tooLarge(length, this.maxBytes);
         if ((this.prefix[0] ?? 0) > 1) {
-          return new Status(
-            Code.INTERNAL,
+          return refusal(
+            "UPSTREAM_PROTOCOL_ERROR",
             `gRPC frame with compressed flag ${this.prefix[0]}: it must be 0 or 1`,
+            { code: Code.INTERNAL },
           );
         }
         if (end - at >= length) {
@@ -99,16 +101,21 @@ function decompress(payload: Buffer, encoding: string, maxOutputLength: number):
     if (encoding === "deflate") return inflateSync(payload, { maxOutputLength });
   } catch (error) {
     if (error instanceof RangeError) return tooLarge(undefined, maxOutputLength);
-    return new Status(Code.INTERNAL, `a message is not valid ${encoding} data`);
+    return refusal("UPSTREAM_PROTOCOL_ERROR", `a message is not valid ${encoding} data`, {
+      code: Code.INTERNAL,
+    });
   }
   const reason =
     encoding === "identity"
       ? "a message is marked compressed, but no grpc-encoding was announced"
       : `grpc-encoding "${encoding}" is not supported here: use identity, gzip or deflate`;
-  return new Status(encoding === "identity" ? Code.INTERNAL : Code.UNIMPLEMENTED, reason);
+  return refusal("UPSTREAM_PROTOCOL_ERROR", reason, {
+    code: encoding === "identity" ? Code.INTERNAL : Code.UNIMPLEMENTED,
+  });
 }
 
 function tooLarge(bytes: number | undefined, maxBytes: number): Status {
   const size = bytes === undefined ? "a decompressed message" : `a message of ${bytes} bytes`;
-  return new Status(Code.RESOURCE_EXHAUSTED, `${size} is larger than the limit of ${maxBytes} bytes`);
+  const info = { limit: String(maxBytes) };
+  return refusal("RESPONSE_TOO_LARGE", `${size} is larger than the limit of ${maxBytes} bytes`, { info });
 }

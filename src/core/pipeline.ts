@@ -2,8 +2,9 @@
 import type { Call, Method } from "./call.js";
 import type { Headers } from "./headers.js";
 import type { Interceptor, Outcome, Step } from "./interceptor.js";
+import { refusal } from "./reasons.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "./sink.js";
-import { Code, parseGrpcStatus, Status } from "./status.js";
+import { Code, parseGrpcStatus, type Status } from "./status.js";
 import type { Timed, TimerWheel } from "./timer-wheel.js";
 
 /** All that is known of a method before a call comes; immutable, made when config or schema changes. */
@@ -82,7 +83,7 @@ class Running implements Sink, Timed {
         return;
       }
       if (verdict !== undefined) {
-        this.finish(refusal(verdict), true);
+        this.finish(refused(verdict), true);
         return;
       }
     }
@@ -96,7 +97,7 @@ class Running implements Sink, Timed {
       this.waiting = false;
       const deadline = this.call.deadline;
       if (this.done) this.runEnds();
-      else if (status !== undefined) this.finish(refusal(status), true);
+      else if (status !== undefined) this.finish(refused(status), true);
       // The wheel is a slot late: a call whose deadline has passed is not to be sent.
       else if (deadline !== undefined && deadline <= this.timers.clock.now()) this.onExpired();
       else this.begin();
@@ -113,7 +114,7 @@ class Running implements Sink, Timed {
       upstream = this.plan.handler(this.call, this);
     } catch (error) {
       upstream = new DiscardSink();
-      const status = new Status(Code.INTERNAL, "the hub failed to dispatch the call", { cause: error });
+      const status = refusal("HUB_FAULT", "the hub failed to dispatch the call", { cause: error });
       this.finish({ status, by: "hub", sent: "maybe" }, true);
     }
     // The handler may have answered or refused before it returned.
@@ -300,18 +301,15 @@ interface Chunk {
   readonly last: boolean;
 }
 
-function refusal(status: Status): Abort {
+function refused(status: Status): Abort {
   return { status, by: "hub", sent: "never" };
 }
 
 function brokenStep(step: Step, error: unknown): Status {
-  return new Status(Code.INTERNAL, `the hub's interceptor "${step.name}" failed`, { cause: error });
+  return refusal("HUB_FAULT", `the hub's interceptor "${step.name}" failed`, { cause: error });
 }
 
 function deadlineExceeded(call: Call): Status {
   const waited = Math.round((call.deadline ?? 0) - call.startedAt);
-  return new Status(
-    Code.DEADLINE_EXCEEDED,
-    `the deadline of ${waited} ms passed while in stage: ${call.stage}`,
-  );
+  return refusal("DEADLINE_EXCEEDED", `the deadline of ${waited} ms passed while in stage: ${call.stage}`);
 }

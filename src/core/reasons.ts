@@ -229,6 +229,8 @@ export interface RefusalInit {
   readonly code?: number;
   /** In place of the catalogue's HTTP status. */
   readonly http?: number;
+  /** See StatusInit. */
+  readonly hint?: string | undefined;
   /** For the log only: never reaches a client. */
   readonly cause?: unknown;
 }
@@ -242,5 +244,6 @@ export function refusal(reason: Reason, message: string, init: RefusalInit = {})
     cause: init.cause,
     ...(init.metadata === undefined ? {} : { metadata: init.metadata }),
     ...(http === undefined ? {} : { http }),
+    ...(init.hint === undefined ? {} : { hint: init.hint }),
   });
 }

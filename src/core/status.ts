@@ -104,6 +104,11 @@ export interface StatusInit {
   readonly metadata?: Headers;
   /** HTTP status to answer with where the table's is not exact enough (405, 413, 415, …). */
   readonly http?: number;
+  /**
+   * A tail for the message that tells how things are inside (addresses, reasons, names of routes), with what joins it
+   * to the message: only for callers who may know (`errors.hints`).
+   */
+  readonly hint?: string;
   /** For the log only: never reaches a client. */
   readonly cause?: unknown;
 }
@@ -114,6 +119,7 @@ export class Status {
   readonly message: string;
   readonly details: readonly StatusDetail[];
   readonly metadata: Headers | undefined;
+  readonly hint: string | undefined;
   readonly cause: unknown;
   readonly #http: number | undefined;
 
@@ -122,6 +128,7 @@ export class Status {
     this.message = message;
     this.details = init.details ?? [];
     this.metadata = init.metadata;
+    this.hint = init.hint;
     this.cause = init.cause;
     this.#http = init.http;
   }
@@ -131,8 +138,21 @@ export class Status {
     return this.#http ?? httpStatusOf(this.code);
   }
 
+  /** The status for those who may know how things are inside: its hint in the message. */
+  withHint(): Status {
+    const { code, message, details, metadata, hint, cause } = this;
+    if (hint === undefined) return this;
+    return new Status(code, message + hint, {
+      details,
+      cause,
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(this.#http === undefined ? {} : { http: this.#http }),
+    });
+  }
+
+  /** For logs. */
   toString(): string {
-    return `${codeName(this.code)}: ${this.message}`;
+    return `${codeName(this.code)}: ${this.message}${this.hint ?? ""}`;
   }
 }
 

@@ -1,8 +1,8 @@
 // An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Field, field } from "../core/headers.js";
+import type { Client } from "./client.js";
 import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
-import { certificateOf, peerAddress } from "./peer.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** node:http pauses here; reading goes on once the handler has taken what it got. */
@@ -20,7 +20,7 @@ export class Http1Exchange implements Exchange {
   private lingers = false;
   private gone = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, handler: ExchangeHandler) {
+  constructor(request: IncomingMessage, response: ServerResponse, client: Client, handler: ExchangeHandler) {
     this.request = request;
     this.response = response;
     this.handler = handler;
@@ -30,8 +30,7 @@ export class Http1Exchange implements Exchange {
       target,
       authority: authority ?? request.headers.host ?? "",
       fields: fieldsOf(request.rawHeaders),
-      peerAddress: peerAddress(request.socket),
-      certificate: certificateOf(request.socket),
+      client,
       ended: !hasBody(request),
     };
   }

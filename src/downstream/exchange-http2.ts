@@ -1,9 +1,9 @@
 // An Exchange over a stream of our HTTP/2 engine.
-import type { Peer } from "../core/call.js";
 import type { Field } from "../core/headers.js";
 import type { RequestHead } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
+import type { Client } from "./client.js";
 import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
 
 const NO_BYTES = Buffer.alloc(0);
@@ -13,12 +13,11 @@ export class Http2Exchange implements Exchange, StreamHandler {
   handler: ExchangeHandler;
   private readonly stream: Stream;
 
-  constructor(stream: Stream, head: RequestHead, peer: Peer, ended: boolean, handler: ExchangeHandler) {
+  constructor(stream: Stream, head: RequestHead, client: Client, ended: boolean, handler: ExchangeHandler) {
     this.stream = stream;
     this.handler = handler;
     const { method, path, authority, fields } = head;
-    const { address: peerAddress, certificate } = peer;
-    this.head = { method, target: path, authority, fields, peerAddress, certificate, ended };
+    this.head = { method, target: path, authority, fields, client, ended };
   }
 
   onHeaders(): void {}

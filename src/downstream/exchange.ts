@@ -1,6 +1,6 @@
 // An HTTP request being answered, whatever version of HTTP carried it: what the REST adapter works on.
-import type { PeerCertificate } from "../core/call.js";
 import type { Field } from "../core/headers.js";
+import type { Client } from "./client.js";
 
 export interface ExchangeHead {
   readonly method: string;
@@ -9,10 +9,7 @@ export interface ExchangeHead {
   readonly authority: string;
   /** Lower-case names, without pseudo-header fields. */
   readonly fields: readonly Field[];
-  /** e.g. `127.0.0.1:51234` */
-  readonly peerAddress: string;
-  /** What the client's certificate says, once verified. */
-  readonly certificate: PeerCertificate | undefined;
+  readonly client: Client;
   /** Nothing follows the head. */
   readonly ended: boolean;
 }

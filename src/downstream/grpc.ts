@@ -1,13 +1,15 @@
 // gRPC over HTTP/2 from clients: a stream becomes a Call and two Sinks; messages pass through unread.
-import { Call, type Peer } from "../core/call.js";
-import type { Gateway } from "../core/gateway.js";
+import { Call } from "../core/call.js";
+import { type Gateway, shownTo } from "../core/gateway.js";
 import { Headers } from "../core/headers.js";
 import { run } from "../core/pipeline.js";
+import { refusal } from "../core/reasons.js";
 import type { Abort, Sink, Source } from "../core/sink.js";
 import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
 import type { RequestHead } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
+import type { Client } from "./client.js";
 
 const CONTENT_TYPE = "application/grpc";
 
@@ -30,31 +32,36 @@ export function openGrpc(
   gateway: Gateway,
   stream: Stream,
   head: RequestHead,
-  peer: Peer,
+  client: Client,
   end: boolean,
 ): void {
-  const exchange = new GrpcExchange(stream);
+  const exchange = new GrpcExchange(gateway, stream);
   stream.handler = exchange;
   if (head.method !== "POST") {
-    exchange.refuse(new Status(Code.INTERNAL, `gRPC requests are POST, not ${head.method}`));
+    exchange.refuse(refusal("INVALID_GRPC_REQUEST", `gRPC requests are POST, not ${head.method}`));
     return;
   }
   const plan = gateway.snapshot.planFor(head.path);
-  const headers = new Headers(head.fields);
+  const headers = new Headers(client.metadata(head.fields, head.authority));
+  const peer = client.peer("grpc", head.fields);
   const call = new Call(plan.method, head.path, head.authority, peer, headers, gateway.timers.clock.now());
+  exchange.call = call;
   exchange.attach(run(plan, call, exchange, gateway.timers), end);
 }
 
 const NO_BYTES = Buffer.alloc(0);
 
 class GrpcExchange implements StreamHandler, Sink, Source {
+  call: Call | undefined = undefined;
+  private readonly gateway: Gateway;
   private readonly stream: Stream;
   private request: Sink | undefined = undefined;
   private response: Source | undefined = undefined;
   private headersSent = false;
   private ended = false;
 
-  constructor(stream: Stream) {
+  constructor(gateway: Gateway, stream: Stream) {
+    this.gateway = gateway;
     this.stream = stream;
   }
 
@@ -139,8 +146,7 @@ class GrpcExchange implements StreamHandler, Sink, Source {
 
   abort(cause: Abort): void {
     if (this.ended) return;
-    const { status } = cause;
-    const trailers = statusTrailers(status);
+    const trailers = statusTrailers(shownTo(this.call, cause.status, this.gateway.edge.hints));
     if (this.headersSent) this.stream.sendTrailers(trailers.fields);
     else if (this.stream.beginHeaders()) {
       this.stream.header(":status", "200", false);

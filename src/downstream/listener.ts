@@ -5,11 +5,12 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from "node:http";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, isIP, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { ListenAddress, UnixAddress } from "../config/config.js";
-import type { Peer } from "../core/call.js";
+import { AddressCounts } from "../core/address-counts.js";
 import type { Gateway } from "../core/gateway.js";
+import { clientNetwork, ipOf } from "../core/ip.js";
 import type { Log } from "../core/log.js";
 import { peek } from "../core/peek.js";
 import { Code } from "../core/status.js";
@@ -17,8 +18,8 @@ import { Connection } from "../http2/connection.js";
 import { checkRequest } from "../http2/messages.js";
 import { PREFACE } from "../http2/protocol.js";
 import type { Stream } from "../http2/stream.js";
-import { peerCertificate } from "../tls/peer-certificate.js";
 import type { ServerTls } from "../tls/server-tls.js";
+import { Client } from "./client.js";
 import type { ExchangeHandler } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
@@ -76,6 +77,10 @@ export class Listener {
   /** Sockets that have not yet said which protocol they speak. */
   private readonly silent = new Set<Socket>();
   private readonly tls: ServerTls | undefined;
+  private readonly http1Clients = new WeakMap<Socket, Client>();
+  private readonly perAddress = new AddressCounts();
+  /** Connections beyond what one address may have, for metrics. */
+  refusedConnections = 0;
   private draining = false;
   private toldOfTls = false;
 
@@ -135,6 +140,20 @@ export class Listener {
 
   private onSocket(socket: Socket): void {
     if ("path" in this.options) markUnix(socket);
+    const ip = ipOf(peerAddress(socket));
+    const { edge } = this.gateway;
+    if (isIP(ip) !== 0 && !edge.trusts(ip)) {
+      const network = clientNetwork(ip);
+      if (this.perAddress.get(network) >= edge.connectionsPerAddress) {
+        // Nothing is said: whoever opens so many is to cost as little as can be.
+        this.refusedConnections++;
+        socket.on("error", () => {});
+        socket.destroy();
+        return;
+      }
+      this.perAddress.add(network);
+      socket.once("close", () => this.perAddress.remove(network));
+    }
     this.sockets.add(socket);
     this.silent.add(socket);
     socket.on("close", () => {
@@ -193,13 +212,13 @@ export class Listener {
   }
 
   private serveHttp1(socket: Socket): void {
+    this.http1Clients.set(socket, new Client(this.gateway, socket));
     this.http1.emit("connection", socket);
     socket.resume();
   }
 
   private serveHttp2(socket: Socket): void {
-    const certificate = peerCertificate(socket);
-    const peer: Peer = { address: peerAddress(socket), protocol: "grpc", certificate };
+    const client = new Client(this.gateway, socket);
     const connection: Connection = new Connection(
       socket,
       { role: "server", maxConcurrentStreams: this.options.maxConcurrentStreams },
@@ -211,8 +230,8 @@ export class Listener {
           }
           const head = checkRequest(block, end);
           if (typeof head === "string") return; // the connection has refused it before
-          if (isGrpc(head)) openGrpc(this.gateway, stream, head, peer, end);
-          else this.openHttp2(stream, new Http2Exchange(stream, head, peer, end, NOBODY));
+          if (isGrpc(head)) openGrpc(this.gateway, stream, head, client, end);
+          else this.openHttp2(stream, new Http2Exchange(stream, head, client, end, NOBODY));
         },
         onClose: () => this.connections.delete(connection),
       },
@@ -229,7 +248,8 @@ export class Listener {
 
   private onRequest(request: IncomingMessage, response: ServerResponse): void {
     if (this.draining) response.setHeader("connection", "close");
-    const exchange = new Http1Exchange(request, response, NOBODY);
+    const client = this.http1Clients.get(request.socket) ?? new Client(this.gateway, request.socket);
+    const exchange = new Http1Exchange(request, response, client, NOBODY);
     openRest(this.gateway, exchange);
     exchange.start();
   }

@@ -1,8 +1,10 @@
 // Which HTTP fields become metadata and which metadata become fields (transcoding.md, "Status and headers").
 import { type Field, field, Headers } from "../core/headers.js";
-import { Code, Status } from "../core/status.js";
+import { refusal } from "../core/reasons.js";
+import type { Status } from "../core/status.js";
+import { isForwarding } from "./client.js";
 
-/** Fields that speak of this hop, of the body's HTTP form, or that gRPC keeps for itself. */
+/** Fields that speak of this hop or those before, of the body's HTTP form, or that gRPC keeps for itself. */
 const NOT_METADATA = new Set([
   "accept",
   "accept-encoding",
@@ -38,19 +40,17 @@ export function metadataFromRequest(fields: readonly Field[]): Headers | Status 
     const { name, value } = f;
     if (ofThisHop?.has(name) === true) continue;
     if (name === "x-request-timeout") timeout = value;
-    if (NOT_METADATA.has(name) || (name.startsWith("grpc-") && name !== "grpc-timeout")) continue;
+    if (NOT_METADATA.has(name) || isForwarding(name) || (name.startsWith("grpc-") && name !== "grpc-timeout"))
+      continue;
     if (name.endsWith("-bin") && !value.split(",").every((v) => BASE64.test(v.trim()))) {
-      return new Status(
-        Code.INVALID_ARGUMENT,
-        `header ${name} must be base64: names that end in -bin carry bytes`,
-      );
+      return refusal("INVALID_METADATA", `header ${name} must be base64: names that end in -bin carry bytes`);
     }
     metadata.push(SENSITIVE.has(name) ? field(name, value, true) : f);
   }
   if (timeout !== undefined && !metadata.some((f) => f.name === "grpc-timeout")) {
     if (!/^\d{1,6}(\.\d{1,3})?$/.test(timeout)) {
-      return new Status(
-        Code.INVALID_ARGUMENT,
+      return refusal(
+        "INVALID_TIMEOUT",
         `header x-request-timeout must be seconds, as in 2 or 0.5, not "${timeout}"`,
       );
     }

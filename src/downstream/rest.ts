@@ -2,15 +2,15 @@
 // by the transcoder that the snapshot carries.
 import { Call, type HttpRequestInfo } from "../core/call.js";
 import type { Framing } from "../core/framing.js";
-import type { Gateway, Snapshot } from "../core/gateway.js";
+import { type Gateway, mayKnow, type Snapshot, shownTo } from "../core/gateway.js";
 import { type Field, field, Headers } from "../core/headers.js";
 import { frameMessage, MessageSplitter } from "../core/messages.js";
 import { run } from "../core/pipeline.js";
+import { refusal } from "../core/reasons.js";
 import type { RestMatch, RestMiss } from "../core/rest.js";
 import { type Abort, deferred, type Sink, type Source } from "../core/sink.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
-import { isLoopback } from "./peer.js";
 import { metadataFromRequest, responseFields, trailerFields } from "./rest-headers.js";
 
 /** Printed output that may wait for a slow client before the service is held back. */
@@ -21,26 +21,26 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** Takes an HTTP request over. The returned handler is already set on the exchange. */
 export function openRest(gateway: Gateway, exchange: Exchange): void {
-  const { method, target } = exchange.head;
+  const { method, target, client, fields } = exchange.head;
   const snapshot = gateway.snapshot;
   const answer = new RestExchange(gateway, snapshot, exchange);
   exchange.handler = answer;
   const match = snapshot.rest.match(method, target);
   if (match.kind === "miss") {
     const allow = match.allow.length > 0 ? [field("allow", match.allow.join(", "))] : [];
-    answer.refuse(isLoopback(exchange.head.peerAddress) ? withHints(match) : match.status, allow);
+    // Nobody has proved who they are yet.
+    const knows = mayKnow(gateway.edge.hints, client.peer("rest", fields), undefined);
+    answer.refuse(knows ? withHints(match) : match.status, allow);
     return;
   }
   answer.begin(match);
 }
 
 function tooLarge(what: string, maxBytes: number): Status {
-  return new Status(Code.RESOURCE_EXHAUSTED, `the ${what} is larger than the limit of ${maxBytes} bytes`, {
-    http: 413,
-  });
+  const info = { limit: String(maxBytes) };
+  return refusal("MESSAGE_TOO_LARGE", `the ${what} is larger than the limit of ${maxBytes} bytes`, { info });
 }
 
-/** Which routes there are is told to those who could read the config as well. */
 function withHints(miss: RestMiss): Status {
   const { code, message, details, http } = miss.status;
   const hints = miss.hints();
@@ -57,6 +57,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
   private framing: Framing | undefined = undefined;
   private streaming = false;
 
+  private call: Call | undefined = undefined;
   private request: Sink | undefined = undefined;
   private body: Buffer[] = [];
   private bodyBytes = 0;
@@ -90,7 +91,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     this.streaming = kind === "server_streaming";
     if (kind === "client_streaming" || kind === "bidi_streaming") {
       const message = `${path.slice(1)} takes a stream of requests, which HTTP/JSON cannot carry here: call it by gRPC`;
-      this.answerStatus(new Status(Code.UNIMPLEMENTED, message), []);
+      this.answerStatus(refusal("CLIENT_STREAMING_NEEDS_GRPC", message), []);
       return;
     }
     const framing = this.snapshot.framing(this.header("accept"), this.streaming);
@@ -106,7 +107,8 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     }
     const plan = this.snapshot.planFor(path);
     const clock = this.gateway.timers.clock;
-    const peer = { address: head.peerAddress, protocol: "rest", certificate: head.certificate } as const;
+    for (const f of head.client.forwarding(head.fields, head.authority)) metadata.append(f.name, f.value);
+    const peer = head.client.peer("rest", head.fields);
     const call = new Call(plan.method, path, head.authority, peer, metadata, clock.now());
     this.info = {
       method: head.method,
@@ -115,6 +117,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       status: 0,
     };
     call.http = this.info;
+    this.call = call;
     // The steps run now; the service is called once the body has been read and found right.
     const request = run({ ...plan, handler: deferred(plan.handler) }, call, this, this.gateway.timers);
     this.request = request;
@@ -228,7 +231,11 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       return;
     }
     if (this.messages > 1)
-      this.fail(new Status(Code.INTERNAL, "the service sent more than one message for a unary call"));
+      this.fail(
+        refusal("UPSTREAM_PROTOCOL_ERROR", "the service sent more than one message for a unary call", {
+          code: Code.INTERNAL,
+        }),
+      );
     else this.message = message;
   };
 
@@ -258,7 +265,12 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       return;
     }
     if (this.splitter?.atBoundary === false) {
-      this.answerStatus(new Status(Code.INTERNAL, "the service's last message was cut short"), []);
+      this.answerStatus(
+        refusal("UPSTREAM_PROTOCOL_ERROR", "the service's last message was cut short", {
+          code: Code.INTERNAL,
+        }),
+        [],
+      );
       return;
     }
     if (this.streaming) {
@@ -271,7 +283,12 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       return;
     }
     if (this.message === undefined) {
-      this.answerStatus(new Status(Code.INTERNAL, "the service ended a unary call without a message"), []);
+      this.answerStatus(
+        refusal("UPSTREAM_PROTOCOL_ERROR", "the service ended a unary call without a message", {
+          code: Code.INTERNAL,
+        }),
+        [],
+      );
       return;
     }
     this.answerUnary(this.message, fields);
@@ -342,7 +359,7 @@ class RestExchange implements ExchangeHandler, Sink, Source {
   /** Ends the answer with a failure: as the HTTP status before the first byte, inside the stream's framing after it. */
   private answerStatus(status: Status, fields: readonly Field[]): void {
     if (this.ended) return;
-    const json = this.snapshot.rest.renderStatus(status);
+    const json = this.snapshot.rest.renderStatus(shownTo(this.call, status, this.gateway.edge.hints));
     if (!this.headSent) {
       const all = [...responseFields(this.metadata), ...responseFields(status.metadata), ...fields];
       this.answerBody(status.http, "application/json", Buffer.from(json), all);

@@ -1,7 +1,8 @@
 // Deadlines: what the caller asks for, the method's default, the cap. The runner enforces, upstream/ passes on what is left.
 import type { Call, Method } from "../core/call.js";
 import type { Interceptor, Step } from "../core/interceptor.js";
-import { Code, Status } from "../core/status.js";
+import { refusal } from "../core/reasons.js";
+import type { Status } from "../core/status.js";
 import { parseTimeout } from "../core/timeout.js";
 
 export interface DeadlineOptions {
@@ -38,8 +39,8 @@ function setDeadline(
     ms = parseTimeout(asked);
     if (ms === undefined) {
       const shown = asked.slice(0, 16);
-      return new Status(
-        Code.INVALID_ARGUMENT,
+      return refusal(
+        "INVALID_TIMEOUT",
         `grpc-timeout "${shown}" is not valid: 1 to 8 digits and one of H M S m u n, as in 500m`,
       );
     }
@@ -47,6 +48,6 @@ function setDeadline(
   if (maxMs !== undefined && (ms === undefined || ms > maxMs)) ms = maxMs;
   if (ms === undefined) return undefined;
   call.deadline = call.startedAt + ms;
-  if (ms <= 0) return new Status(Code.DEADLINE_EXCEEDED, "the deadline had passed when the call arrived");
+  if (ms <= 0) return refusal("DEADLINE_EXCEEDED", "the deadline had passed when the call arrived");
   return undefined;
 }

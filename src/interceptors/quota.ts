@@ -8,6 +8,7 @@ import { Headers } from "../core/headers.js";
 import type { Interceptor, InterceptorContext, Step } from "../core/interceptor.js";
 import { ipOf } from "../core/ip.js";
 import type { Log } from "../core/log.js";
+import type { Counter } from "../core/meters.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { quotaFailure, retryInfo } from "../core/status-details.js";
@@ -19,23 +20,6 @@ export interface QuotaOptions {
   readonly forMethod: (method: Method) => "none" | { readonly cost: number } | undefined;
 }
 
-/** What became of the calls that a limit saw, for metrics. Counts from the start of the rule. */
-export interface LimitCounters {
-  /** The rule's name. */
-  readonly name: string;
-  readonly admitted: number;
-  /** Of a shadow rule: what it would have refused. */
-  readonly refused: number;
-  readonly shadow: boolean;
-  /** Keys that are remembered now, and those that made room for others. */
-  readonly keys: number;
-  readonly evicted: number;
-}
-
-export interface QuotaInterceptor extends Interceptor {
-  counters(): LimitCounters[];
-}
-
 /** Probes must not fail because clients are many: health checks are counted only by rules that name them. */
 const UNCOUNTED = "grpc.health.v1.Health";
 /** A shadow rule tells of itself so often. */
@@ -43,7 +27,7 @@ const SHADOW_LOG_MS = 60_000;
 /** Longer keys are remembered as their hash: a header may be as long as 64 KiB. */
 const MAX_KEY_LENGTH = 128;
 
-export function quota({ rules, forMethod }: QuotaOptions, context: InterceptorContext): QuotaInterceptor {
+export function quota({ rules, forMethod }: QuotaOptions, context: InterceptorContext): Interceptor {
   const all = rules.map((rule) => new Rule(rule, context));
   return {
     name: "quota",
@@ -55,7 +39,6 @@ export function quota({ rules, forMethod }: QuotaOptions, context: InterceptorCo
         .map((rule) => ({ rule, cost: own?.cost ?? rule.config.cost, slot: 0 }));
       return applied.length === 0 ? undefined : new QuotaStep(applied, context.clock);
     },
-    counters: () => all.map((rule) => rule.counters()),
   };
 }
 
@@ -103,7 +86,7 @@ class QuotaStep implements Step {
     if (worst !== undefined) return worst.rule.refuse(call, worst, worstMs, now);
     for (const { rule, slot, cost } of rules) {
       rule.buckets.take(slot, cost, now);
-      rule.buckets.admitted++;
+      rule.admitted.add();
     }
     if (this.policies !== "") {
       call.addResponseHeader("ratelimit", this.limits(now));
@@ -128,13 +111,23 @@ class Rule {
   readonly config: QuotaConfig;
   readonly buckets: TokenBuckets;
   readonly policy: string;
+  readonly admitted: Counter;
+  /** Of a shadow rule: what it would have refused. */
+  private readonly refused: Counter;
   private readonly item: string;
   private readonly log: Log;
   private loggedAt = Number.NEGATIVE_INFINITY;
   private unlogged = 0;
 
-  constructor(config: QuotaConfig, { lives, log }: InterceptorContext) {
+  constructor(config: QuotaConfig, { lives, log, meters }: InterceptorContext) {
     const { name, key, rate, burst } = config;
+    const counter = (outcome: string): Counter =>
+      meters.counter("linchpin.quota.calls", "Calls that a quota counted, by what became of them.", {
+        "linchpin.quota": name,
+        "linchpin.outcome": outcome,
+      });
+    this.admitted = counter("admitted");
+    this.refused = counter(config.shadow ? "would_be_refused" : "refused");
     this.config = config;
     this.log = log;
     // Not what only changes which calls are counted, or how that is told: buckets go on over such a change.
@@ -177,7 +170,7 @@ class Rule {
 
   refuse(call: Call, { slot, cost }: Applied, waitMs: number, now: number): Status {
     const { name, rate, burst } = this.config;
-    this.buckets.refused++;
+    this.refused.add();
     const metadata = new Headers();
     const limit = `${formatRate(rate)}, at most ${burst} at once`;
     if (waitMs === Number.POSITIVE_INFINITY) {
@@ -210,10 +203,10 @@ class Rule {
     const slot = buckets.slotOf(this.keyOf(call));
     if (buckets.waitMs(slot, cost, now) === 0) {
       buckets.take(slot, cost, now);
-      buckets.admitted++;
+      this.admitted.add();
       return;
     }
-    buckets.refused++;
+    this.refused.add();
     this.unlogged++;
     if (now - this.loggedAt < SHADOW_LOG_MS) return;
     this.loggedAt = now;
@@ -221,12 +214,6 @@ class Rule {
       `quota "${config.name}" (shadow) would have refused ${this.unlogged} calls, the last of ${this.subject(call)}`,
     );
     this.unlogged = 0;
-  }
-
-  counters(): LimitCounters {
-    const { buckets, config } = this;
-    const { admitted, refused, evicted, size } = buckets;
-    return { name: config.name, admitted, refused, shadow: config.shadow, keys: size, evicted };
   }
 }
 

@@ -29,9 +29,6 @@ export interface BucketOptions {
  */
 export class TokenBuckets {
   readonly burst: number;
-  /** Calls by what became of them, for metrics. */
-  admitted = 0;
-  refused = 0;
   /** Buckets that made room for others. */
   evicted = 0;
 

@@ -2,8 +2,9 @@
 import type { Method } from "../core/call.js";
 import type { Interceptor } from "../core/interceptor.js";
 import { type Plan, plan } from "../core/pipeline.js";
+import { refusal } from "../core/reasons.js";
 import { type Handler, refuse } from "../core/sink.js";
-import { Code, Status } from "../core/status.js";
+import type { Status } from "../core/status.js";
 
 /** A service of an upstream, and where its calls go. */
 export interface ServiceRoute {
@@ -84,14 +85,15 @@ function other(service: string): Method {
 function unknownService(path: string, unknown: Unknown): Status {
   const match = GRPC_PATH.exec(path);
   if (match === null) {
-    return new Status(
-      Code.UNIMPLEMENTED,
+    return refusal(
+      "INVALID_GRPC_PATH",
       `"${path.slice(0, 100)}" is no gRPC path: it has the form /package.Service/Method`,
     );
   }
   const name = (match[1] ?? "").slice(0, 100);
   if (unknown.problem !== undefined) {
-    return new Status(Code.UNAVAILABLE, `service ${name} is not known (yet): ${unknown.problem}`);
+    const hint = `: ${unknown.problem}`;
+    return refusal("SERVICE_NOT_LEARNED", `service ${name} is not known (yet)`, { hint });
   }
-  return new Status(Code.UNIMPLEMENTED, `service ${name} is not known here: no upstream has it`);
+  return refusal("UNKNOWN_SERVICE", `service ${name} is not known here: no upstream has it`);
 }

@@ -1,6 +1,7 @@
 // How messages lie in an HTTP body: one JSON value, or a stream of them as an array, NDJSON or SSE, chosen by Accept.
 import type { Framing } from "../core/framing.js";
-import { Code, Status } from "../core/status.js";
+import { refusal } from "../core/reasons.js";
+import type { Status } from "../core/status.js";
 
 const single: Framing = {
   contentType: "application/json",
@@ -69,7 +70,7 @@ export function chooseFraming(accept: string | undefined, streaming: boolean): F
 function notAcceptable(offers: readonly Offer[]): Status {
   const types = new Set(offers.map((o) => o.framing.contentType));
   const message = `the request's Accept takes none of what there is: ${[...types].join(", ")}`;
-  return new Status(Code.INVALID_ARGUMENT, message, { http: 406 });
+  return refusal("NOT_ACCEPTABLE", message, { info: { supported: [...types].join(", ") } });
 }
 
 interface Range {

@@ -2,8 +2,9 @@
 import { isUtf8 } from "node:buffer";
 import { type DescField, type DescMessage, toBinary } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { Code, Status } from "../core/status.js";
-import { badRequest, errorInfo } from "../core/status-details.js";
+import { refusal } from "../core/reasons.js";
+import { Status } from "../core/status.js";
+import { badRequest } from "../core/status-details.js";
 import type { BindingPlan, Variable } from "./binding.js";
 import { isJsonType, SUPPORTED_TYPES } from "./content-type.js";
 import { isHttpBody } from "./fields.js";
@@ -12,9 +13,6 @@ import type { JsonReader, Misfit } from "./json-reader.js";
 import { decodeKeepingSlash, type RequestPath } from "./path.js";
 import { type BoundField, readQuery } from "./query.js";
 import { setSame, textToJson } from "./set-field.js";
-
-/** Whose reasons the hub's own ErrorInfo details are. */
-export const ERROR_DOMAIN = "linchpin";
 
 export interface RequestOptions {
   readonly reader: JsonReader;
@@ -89,8 +87,8 @@ function readBody(
   if (plan.source === "auto" && !isJsonType(contentType)) return unsupported(contentType);
   if (body.length === 0) return reflect(input);
   if (plan.body === "none") {
-    return new Status(
-      Code.INVALID_ARGUMENT,
+    return refusal(
+      "INVALID_REQUEST",
       `${plan.httpMethod} ${plan.text} takes no body: send its fields in the query`,
       { details: [badRequest([{ field: "", description: "this route takes no body" }])] },
     );
@@ -143,7 +141,7 @@ function rawBody(
 /** The refusal of one field of a path or a query. */
 function invalid(field: string, problem: string, where: "path" | "query"): Status {
   const what = where === "path" ? "path parameter" : "query parameter";
-  return new Status(Code.INVALID_ARGUMENT, `${what} '${field.slice(0, 100)}': ${problem}`, {
+  return refusal("INVALID_REQUEST", `${what} '${field.slice(0, 100)}': ${problem}`, {
     details: [badRequest([{ field: field.slice(0, 100), description: problem }])],
   });
 }
@@ -156,17 +154,12 @@ function misfitStatus(misfit: Misfit, bodyField: string): Status {
 }
 
 function invalidMessage(message: string, field: string, description = message): Status {
-  return new Status(Code.INVALID_ARGUMENT, message, { details: [badRequest([{ field, description }])] });
+  return refusal("INVALID_REQUEST", message, { details: [badRequest([{ field, description }])] });
 }
 
 function unsupported(contentType: string | undefined): Status {
   const got = contentType === undefined ? "there is none" : `got '${contentType.slice(0, 100)}'`;
-  return new Status(
-    Code.INVALID_ARGUMENT,
-    `this route takes Content-Type ${SUPPORTED_TYPES.join(", ")} (charset utf-8), ${got}`,
-    {
-      http: 415,
-      details: [errorInfo("UNSUPPORTED_MEDIA_TYPE", ERROR_DOMAIN, { supported: SUPPORTED_TYPES.join(", ") })],
-    },
-  );
+  const supported = SUPPORTED_TYPES.join(", ");
+  const message = `this route takes Content-Type ${supported} (charset utf-8), ${got}`;
+  return refusal("UNSUPPORTED_MEDIA_TYPE", message, { info: { supported } });
 }

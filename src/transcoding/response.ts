@@ -8,8 +8,9 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { refusal } from "../core/reasons.js";
 import type { RestBody } from "../core/rest.js";
-import { Code, Status } from "../core/status.js";
+import type { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import { isHttpBody } from "./fields.js";
 import type { JsonWriter } from "./json-writer.js";
@@ -31,9 +32,13 @@ export function decodeResponse(plan: BindingPlan, bytes: Uint8Array, writer: Jso
     }
     return { contentType: JSON_TYPE, body: JSON.stringify(fieldJson(output, message, field, writer)) };
   } catch (e) {
-    return new Status(Code.INTERNAL, `the service's answer cannot be printed as ${output.typeName} in JSON`, {
-      cause: e,
-    });
+    return refusal(
+      "UNPRINTABLE_RESPONSE",
+      `the service's answer cannot be printed as ${output.typeName} in JSON`,
+      {
+        cause: e,
+      },
+    );
   }
 }
 

@@ -2,9 +2,9 @@
 import type { DescMethod, Registry } from "@bufbuild/protobuf";
 import type { HttpRuleConfig } from "../config/config.js";
 import type { Method } from "../core/call.js";
+import { refusal } from "../core/reasons.js";
 import type { RestBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
-import { Code, Status } from "../core/status.js";
-import { errorInfo } from "../core/status-details.js";
+import type { Status } from "../core/status.js";
 import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
 import { withBuiltinTypes } from "./builtin-types.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
@@ -12,7 +12,7 @@ import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import { JsonReader, type UnknownFields } from "./json-reader.js";
 import { JsonWriter, type PrintOptions } from "./json-writer.js";
 import { type RequestPath, splitPath } from "./path.js";
-import { ERROR_DOMAIN, encodeRequest, type RequestOptions } from "./request.js";
+import { encodeRequest, type RequestOptions } from "./request.js";
 import { decodeResponse } from "./response.js";
 import { fullName, Routes } from "./routes.js";
 import { renderStatus } from "./status-json.js";
@@ -164,7 +164,7 @@ class Router implements RestRouter {
     if (path === undefined) return new Miss(routes, httpMethod, target, noRoute(httpMethod), []);
     const split = splitPath(path);
     if (split === undefined) {
-      const status = new Status(Code.INVALID_ARGUMENT, "the path is not percent-encoded UTF-8");
+      const status = refusal("INVALID_PATH", "the path is not percent-encoded UTF-8");
       return new Miss(routes, httpMethod, target, status, []);
     }
     const plan = routes.find(httpMethod, path, split);
@@ -243,19 +243,11 @@ class Miss implements RestMiss {
 }
 
 function noRoute(httpMethod: string): Status {
-  return new Status(Code.NOT_FOUND, `no route for this ${httpMethod.slice(0, 20)} path`, {
-    details: [errorInfo("NO_ROUTE", ERROR_DOMAIN)],
-  });
+  return refusal("NO_ROUTE", `no route for this ${httpMethod.slice(0, 20)} path`);
 }
 
 function wrongMethod(httpMethod: string, allow: readonly string[]): Status {
   const allowed = allow.join(", ");
-  return new Status(
-    Code.UNIMPLEMENTED,
-    `this path does not take ${httpMethod.slice(0, 20)}, but ${allowed}`,
-    {
-      http: 405,
-      details: [errorInfo("METHOD_NOT_ALLOWED", ERROR_DOMAIN, { allow: allowed })],
-    },
-  );
+  const message = `this path does not take ${httpMethod.slice(0, 20)}, but ${allowed}`;
+  return refusal("METHOD_NOT_ALLOWED", message, { info: { allow: allowed } });
 }

@@ -50,6 +50,7 @@ export class Endpoint {
   private timeout: Timer | undefined = undefined;
   private failures = 0;
   private retry: Timer | undefined = undefined;
+  private retryAt = 0;
   /** The retry need not be waited for by a call: the endpoint was reached, but its connection did not last. */
   private retryYields = false;
   private connectedAt = 0;
@@ -73,6 +74,12 @@ export class Endpoint {
   /** Why it cannot be reached, for messages. */
   get problem(): string {
     return this.lastProblem;
+  }
+
+  /** Milliseconds until it is tried again by itself; undefined: it is not waiting. */
+  get retryInMs(): number | undefined {
+    if (this.retry === undefined) return undefined;
+    return Math.max(0, this.retryAt - this.options.clock.now());
   }
 
   get waiters(): number {
@@ -194,6 +201,7 @@ export class Endpoint {
     const base = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.failures);
     this.failures++;
     const jitter = 1 + BACKOFF_JITTER * (2 * this.options.random() - 1);
+    this.retryAt = this.options.clock.now() + base * jitter;
     this.retry = this.options.clock.setTimeout(() => {
       this.retry = undefined;
       this.connect();

@@ -121,7 +121,8 @@ export class RawStream implements Sink, Source {
   }
 
   abort(cause: Abort): void {
-    this.finish(cause.status);
+    // The hub itself asked: what it knows goes to its log.
+    this.finish(cause.status.withHint());
   }
 
   // ---------------------------------------------------------------- Source: bytes sent are few and small

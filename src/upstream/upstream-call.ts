@@ -2,8 +2,10 @@
 // when it never left or was refused unprocessed (gRFC A6, transparent retries).
 import type { Call } from "../core/call.js";
 import { Headers } from "../core/headers.js";
+import { refusal } from "../core/reasons.js";
 import type { Abort, Sink, Source } from "../core/sink.js";
-import { Code, codeFromHttpStatus, parseGrpcStatus, Status } from "../core/status.js";
+import { Code, codeFromHttpStatus, parseGrpcStatus, type Status } from "../core/status.js";
+import { retryInfo } from "../core/status-details.js";
 import { formatTimeout } from "../core/timeout.js";
 import type { Connection } from "../http2/connection.js";
 import type { HeaderBlock } from "../http2/hpack/decoder.js";
@@ -74,7 +76,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     }
     if (this.cluster.pending >= MAX_PENDING_CALLS) {
       const message = `upstream "${this.cluster.name}" has ${MAX_PENDING_CALLS} calls waiting for a connection`;
-      this.fail(new Status(Code.UNAVAILABLE, message), "never");
+      this.fail(refusal("UPSTREAM_OVERLOADED", message), "never");
       return;
     }
     this.call.stage = `waiting for a connection to upstream "${this.cluster.name}"`;
@@ -89,10 +91,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - now;
     if (left <= 0) {
       // The runner's timer is a little late; a deadline that has passed is never sent.
-      const status = new Status(
-        Code.DEADLINE_EXCEEDED,
-        `the deadline passed while in stage: ${this.call.stage}`,
-      );
+      const status = refusal("DEADLINE_EXCEEDED", `the deadline passed while in stage: ${this.call.stage}`);
       this.fail(status, "never");
       return;
     }
@@ -129,7 +128,20 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   private unavailable(): void {
     const { name, endpoints } = this.cluster;
     const reasons = endpoints.map((e) => `${e.address}: ${e.problem}`).join("; ");
-    this.fail(new Status(Code.UNAVAILABLE, `upstream "${name}" cannot be reached (${reasons})`), "never");
+    const waits = endpoints.flatMap((e) => e.retryInMs ?? []);
+    // Whole seconds, and never "at once": that is what has just failed.
+    const seconds = waits.length === 0 ? undefined : Math.max(1, Math.ceil(Math.min(...waits) / 1000));
+    const status = refusal("UPSTREAM_UNAVAILABLE", `upstream "${name}" cannot be reached`, {
+      info: { upstream: name },
+      hint: ` (${reasons})`,
+      ...(seconds === undefined
+        ? {}
+        : {
+            details: [retryInfo(seconds * 1000)],
+            metadata: Headers.of(["retry-after", String(seconds)]),
+          }),
+    });
+    this.fail(status, "never");
   }
 
   private writeHeaders(stream: Stream, leftMs: number): void {
@@ -236,7 +248,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     }
     if (end && headers.get("grpc-status") === undefined) {
       this.fail(
-        new Status(Code.UNKNOWN, "the service ended the call without a grpc-status"),
+        refusal("UPSTREAM_PROTOCOL_ERROR", "the service ended the call without a grpc-status"),
         "maybe",
         stream,
       );
@@ -253,14 +265,22 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     if (this.done) return;
     if (end > start) this.response.data(chunk, start, end, false);
     if (last)
-      this.fail(new Status(Code.UNKNOWN, "the service ended the call without trailers"), "maybe", stream);
+      this.fail(
+        refusal("UPSTREAM_PROTOCOL_ERROR", "the service ended the call without trailers"),
+        "maybe",
+        stream,
+      );
   }
 
   onTrailers(stream: Stream, block: HeaderBlock): void {
     if (this.done) return;
     const trailers = new Headers(block.fields);
     if (trailers.get("grpc-status") === undefined) {
-      this.fail(new Status(Code.UNKNOWN, "the service's trailers have no grpc-status"), "maybe", stream);
+      this.fail(
+        refusal("UPSTREAM_PROTOCOL_ERROR", "the service's trailers have no grpc-status"),
+        "maybe",
+        stream,
+      );
       return;
     }
     this.response.trailers(trailers);
@@ -275,9 +295,16 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       this.start();
       return;
     }
-    const where = `upstream "${this.cluster.name}" (${this.endpoint?.address ?? "?"})`;
-    const code = this.deadlineIsDue(reset) ? Code.DEADLINE_EXCEEDED : codeFromReset(reset);
-    this.fail(new Status(code, `${where}: ${reset.reason}`), reset.sent);
+    const { name } = this.cluster;
+    const hint = ` (${this.endpoint?.address ?? "?"}): ${reset.reason}`;
+    const status = this.deadlineIsDue(reset)
+      ? refusal("DEADLINE_EXCEEDED", `the deadline passed at upstream "${name}"`, { hint })
+      : refusal("UPSTREAM_RESET", `the call was broken off by upstream "${name}"`, {
+          code: codeFromReset(reset),
+          info: { upstream: name },
+          hint,
+        });
+    this.fail(status, reset.sent);
   }
 
   /** A service that keeps the deadline itself cancels a little before our own timer fires. */
@@ -308,7 +335,10 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
         : `HTTP status ${status}`;
     const code = status === 200 ? Code.UNKNOWN : codeFromHttpStatus(status);
     this.fail(
-      new Status(code, `upstream "${this.cluster.name}" did not answer in gRPC: ${what}`),
+      refusal("UPSTREAM_PROTOCOL_ERROR", `upstream "${this.cluster.name}" did not answer in gRPC`, {
+        code,
+        hint: `: ${what}`,
+      }),
       "maybe",
       stream,
     );

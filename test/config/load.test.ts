@@ -62,6 +62,7 @@ interceptors:
   tracing: { exporter: otlp, endpoint: "http://127.0.0.1:4318", sample: 1, trustedPeers: [10.0.0.0/8] }
   accessLog: { destination: access.log, sample: 0.5 }
   deadline: { default: none, max: 1m }
+  addressLimit: { rate: 50/s, concurrent: 20 }
   auth:
     required: false
     apiKeys: { header: X-Key, keys: [{ name: web, sha256: ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB, roles: [reader] }], file: keys.yaml }
@@ -84,7 +85,9 @@ http:
       get: /v1/{name=books/*}
       additional_bindings: [{ custom: { kind: HEAD, path: /v1/x } }]
 reflection: false
-limits: { maxMessage: 8MiB, maxConcurrentStreams: 7 }
+limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
+trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
+errors: { hints: never }
 drain: { grace: 0s }
 `);
     assert.deepEqual(config, {
@@ -126,6 +129,7 @@ drain: { grace: 0s }
       },
       accessLog: { destination: { file: "/etc/hub/access.log" }, sample: 0.5 },
       deadline: { defaultMs: undefined, maxMs: 60_000 },
+      addressLimit: { rate: { count: 50, perMs: 1_000 }, concurrent: 20 },
       quota: [
         {
           name: "per-consumer",
@@ -211,7 +215,13 @@ drain: { grace: 0s }
           },
         ],
       },
-      limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7 },
+      limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7, connectionsPerAddress: 9 },
+      trustedProxies: [
+        { address: "10.0.0.0", prefix: 8 },
+        { address: "192.0.2.1", prefix: 32 },
+        { address: "fd00::", prefix: 8 },
+      ],
+      hints: "never",
       reflection: false,
       drainGraceMs: 0,
     });
@@ -293,27 +303,29 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an unknown key",
     `${UP}lissen: a:1\n`,
     [
-      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, upstreams, interceptors, methods, http, reflection, limits, drain",
+      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, drain",
     ],
   ],
   [
     "an unknown key without a value",
     `${UP}redis:\n`,
     [
-      "2:1: redis: unknown key; allowed: listen, admin, upstreams, interceptors, methods, http, reflection, limits, drain",
+      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, drain",
     ],
   ],
   [
     "an unknown key inside",
     `${UP}limits:\n  maxMesage: 1MiB\n`,
     [
-      "3:3: limits.maxMesage: unknown key (did you mean maxMessage?); allowed: maxMessage, maxConcurrentStreams",
+      "3:3: limits.maxMesage: unknown key (did you mean maxMessage?); allowed: maxMessage, maxConcurrentStreams, connectionsPerAddress",
     ],
   ],
   [
     "a policy of a later version",
     `${UP}interceptors:\n  cache: []\n`,
-    ["3:3: interceptors.cache: unknown key; allowed: metrics, tracing, accessLog, deadline, auth, quota"],
+    [
+      "3:3: interceptors.cache: unknown key; allowed: metrics, tracing, accessLog, deadline, addressLimit, auth, quota",
+    ],
   ],
   [
     "telemetry that cannot be",
@@ -358,6 +370,19 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
       "6:15: interceptors.quota[2].name: must not be the name of a quota before it, not x",
       '6:24: interceptors.quota[2].key[0]: must be identity, apiKey, ip, method or header:NAME, not "header:a b"',
       "6:57: interceptors.quota[2].scope: must be local: each hub counts for itself, and one count for several hubs is not there yet, not global",
+    ],
+  ],
+  [
+    "proxies that are none, and limits of nothing",
+    `${UP}trustedProxies: [10.0.0.0/33, proxy.example, "::/129", 10.0.0.1/8/8]\ninterceptors:\n  addressLimit: { rate: 5, concurrent: 0 }\nerrors: { hints: maybe }\n`,
+    [
+      "2:18: trustedProxies[0]: must have a prefix from 0 to 32 after the slash, not 10.0.0.0/33",
+      "2:31: trustedProxies[1]: must be an IP address or a range of them, as in 10.0.0.0/8 or fd00::/8, not proxy.example",
+      '2:46: trustedProxies[2]: must have a prefix from 0 to 128 after the slash, not "::/129"',
+      "2:56: trustedProxies[3]: must be an IP address or a range of them, as in 10.0.0.0/8 or fd00::/8, not 10.0.0.1/8/8",
+      "4:25: interceptors.addressLimit.rate: must be a rate such as 100/s, 60000/min or 5/h, or none, not 5",
+      "4:40: interceptors.addressLimit.concurrent: must be a whole number from 1 to 1000000000, not 0",
+      "5:18: errors.hints: must be auto, always or never, not maybe",
     ],
   ],
   [

@@ -90,7 +90,8 @@ describe("the route of a gRPC path", () => {
   it("is UNAVAILABLE while an upstream that might have the service is not known", () => {
     const status = answer(table([], 'upstream "library" has not been learned yet'), "/a.B/C");
     assert.equal(status.code, Code.UNAVAILABLE);
-    assert.match(status.message, /service a\.B is not known \(yet\): upstream "library"/);
+    assert.equal(status.message, "service a.B is not known (yet)");
+    assert.match(status.withHint().message, /service a\.B is not known \(yet\): upstream "library"/);
   });
 
   it("keeps messages short, whatever the path", () => {

@@ -428,7 +428,7 @@ function violation(status: Status): string | undefined {
   const json = JSON.parse(
     strict.router.renderStatus(decodeStatusProto(encodeStatusProto(status)) ?? assert.fail()),
   );
-  return json.details[0]?.fieldViolations[0]?.field;
+  return json.details[1]?.fieldViolations[0]?.field;
 }
 
 describe("who may set a field", () => {

@@ -144,7 +144,10 @@ describe("a call to a service", () => {
     clock.advance(10);
     const response = await exchange.end();
     assert.equal(response.aborted?.status.code, Code.DEADLINE_EXCEEDED);
-    assert.match(response.aborted.status.message, /waiting for a connection to upstream "library"/);
+    assert.match(
+      response.aborted.status.withHint().message,
+      /waiting for a connection to upstream "library"/,
+    );
     assert.equal(response.aborted.sent, "never");
     assert.equal(library.requests.length, 0);
   });
@@ -293,7 +296,7 @@ describe("a service's way of failing", () => {
       const exchange = new Exchange(cluster).send("part of a request");
       const response = await exchange.end();
       assert.equal(response.aborted?.status.code, code);
-      assert.match(response.aborted.status.message, says);
+      assert.match(response.aborted.status.withHint().message, says);
       assert.equal(response.aborted.by, "upstream");
       assert.deepEqual(response.late, []);
       await until(() => library.connections.every((c) => c.active === 0), "no stream is open at the service");
@@ -355,7 +358,7 @@ describe("a service's way of failing", () => {
     cleanups.push(() => cluster.close());
     const response = await unary(cluster);
     assert.equal(response.aborted?.status.code, Code.UNAVAILABLE);
-    assert.match(response.aborted.status.message, /upstream "web" cannot be reached \(web:80: /);
+    assert.match(response.aborted.status.withHint().message, /upstream "web" cannot be reached \(web:80: /);
   });
 });
 
@@ -402,7 +405,7 @@ describe("several endpoints", () => {
     const { cluster, clock } = clusterOf(services);
     const first = await unary(cluster);
     for (const s of services) {
-      const said = first.aborted?.status.message ?? "";
+      const said = first.aborted?.status.withHint().message ?? "";
       assert.ok(said.includes('upstream "library" cannot be reached') && said.includes(s.address), said);
       assert.match(said, /ECONNREFUSED/);
     }
@@ -527,7 +530,10 @@ describe("an endpoint", () => {
     await turns();
     assert.ok(!exchange.response.ended);
     clock.advance(1);
-    assert.match((await exchange.end()).aborted?.status.message ?? "", /mute:1: .*within 10000 ms/);
+    assert.match(
+      (await exchange.end()).aborted?.status.withHint().message ?? "",
+      /mute:1: .*within 10000 ms/,
+    );
   });
 
   it("gets calls that came while it was connecting, in order, their bytes held without credit", async () => {
@@ -579,7 +585,7 @@ describe("an endpoint", () => {
     assert.equal(cluster.pending, 1024);
     const refused = exchanges.at(-1)?.response.aborted;
     assert.equal(refused?.status.code, Code.UNAVAILABLE);
-    assert.match(refused.status.message, /1024 calls waiting/);
+    assert.match(refused.status.withHint().message, /1024 calls waiting/);
   });
 
   it("with a limit of streams is given no more, opens further connections, and queues the rest", async () => {
@@ -625,7 +631,7 @@ describe("an endpoint", () => {
     await until(() => library.open === 0, "all connections closed");
     assert.equal(clock.pending, 0);
     const late = new Exchange(cluster).send("q", true);
-    assert.match(late.response.aborted?.status.message ?? "", /shutting down/);
+    assert.match(late.response.aborted?.status.withHint().message ?? "", /shutting down/);
     await turns();
     assert.equal(library.accepted, 2, "nothing is connected to again");
   });
@@ -638,7 +644,7 @@ describe("an endpoint", () => {
     cluster.drain();
     await turns();
     assert.equal(library.open, 1);
-    assert.match(new Exchange(cluster).response.aborted?.status.message ?? "", /shutting down/);
+    assert.match(new Exchange(cluster).response.aborted?.status.withHint().message ?? "", /shutting down/);
     library.requests[0]?.message("x").trailers();
     assert.equal((await running.end()).trailing?.get("grpc-status"), "0");
     await until(() => library.open === 0, "closed");
@@ -774,7 +780,7 @@ describe("a call that was not processed", () => {
       assert.equal(
         response.trailing?.get("grpc-status"),
         "0",
-        `call ${i}: ${response.aborted?.status.message}`,
+        `call ${i}: ${response.aborted?.status.withHint().message}`,
       );
     }
     assert.ok(library.accepted > 5);

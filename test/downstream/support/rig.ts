@@ -3,9 +3,10 @@ import { request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHead
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import type { Call, MethodKind } from "#src/core/call.js";
-import type { Gateway } from "#src/core/gateway.js";
+import type { Edge, Gateway } from "#src/core/gateway.js";
 import { Headers } from "#src/core/headers.js";
 import type { Step } from "#src/core/interceptor.js";
+import { matcherOf } from "#src/core/ip.js";
 import { frameMessage } from "#src/core/messages.js";
 import type { RestRouter } from "#src/core/rest.js";
 import type { Sink } from "#src/core/sink.js";
@@ -77,7 +78,11 @@ export class Rig {
   onRequest: (call: ServiceCall) => void = (call) => call.open().message("answer").end();
   address = "";
 
-  constructor(options: Partial<ListenerOptions> = {}, maxMessageBytes = 1024 * 1024) {
+  constructor(
+    options: Partial<ListenerOptions> = {},
+    maxMessageBytes = 1024 * 1024,
+    edge: Partial<Edge> = {},
+  ) {
     const rest: RestRouter = {
       match: (verb, target) => {
         const path = target.split("?")[0] ?? "";
@@ -121,6 +126,7 @@ export class Rig {
     const gateway: Gateway = {
       timers: new TimerWheel(this.clock),
       maxMessageBytes,
+      edge: { trusts: matcherOf([]), hints: "auto", connectionsPerAddress: 1024, ...edge },
       snapshot: {
         rest,
         framing: chooseFraming,
