@@ -3,8 +3,9 @@ import type { TLSSocket } from "node:tls";
 import { formatAddress } from "./config/address.js";
 import type { Config, UpstreamConfig } from "./config/config.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
-import { type HubServices, hubServices } from "./control/hub-services.js";
+import { type EmbeddedService, type HubServices, hubServices } from "./control/hub-services.js";
 import { filesOf } from "./control/image.js";
+import type { Method } from "./core/call.js";
 import { systemClock } from "./core/clock.js";
 import type { Edge, Gateway, Snapshot } from "./core/gateway.js";
 import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
@@ -15,7 +16,9 @@ import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
+import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
+import { type PlacedInterceptor, placed } from "./hub/own-interceptors.js";
 import { accessLogOf, connectionFamily, metricsOf, tracingOf, upstreamFamilies } from "./hub/telemetry.js";
 import { addressLimit } from "./interceptors/address-limit.js";
 import { auth } from "./interceptors/auth.js";
@@ -31,8 +34,10 @@ import { ServerTls } from "./tls/server-tls.js";
 import { Cluster } from "./upstream/cluster.js";
 import type { EndpointState } from "./upstream/endpoint.js";
 
+export type { EmbeddedService } from "./control/hub-services.js";
 export type { Log } from "./core/log.js";
 export type { RouteRow } from "./hub/assembly.js";
+export type { Place, PlacedInterceptor } from "./hub/own-interceptors.js";
 
 export interface UpstreamRow {
   readonly name: string;
@@ -54,6 +59,8 @@ export interface RunningHub {
   readonly ready: boolean;
   /** What it is not ready for, a few words each. */
   readonly notReady: readonly string[];
+  /** Names of the interceptors that calls pass, outermost first. */
+  readonly interceptors: readonly string[];
   routes(): readonly RouteRow[];
   upstreams(): readonly UpstreamRow[];
   /** The certificates in use: of listeners, of the admin listener, and those shown to upstreams. */
@@ -105,6 +112,10 @@ function interceptorsOf(config: Config, context: InterceptorContext, telemetry: 
 export interface HubOptions {
   /** Reads the config anew, for a reload; throws a UserError when it is wrong. undefined: there is nothing to reload. */
   readonly readConfig?: (() => Promise<Config>) | undefined;
+  /** Interceptors of the program that the hub runs in, among the hub's. */
+  readonly use?: readonly (Interceptor | PlacedInterceptor)[] | undefined;
+  /** Services of the program that the hub runs in; they come before those of upstreams. */
+  readonly services?: readonly EmbeddedService[] | undefined;
 }
 
 /**
@@ -146,6 +157,7 @@ class Hub implements RunningHub, Gateway {
   private readonly retired = new Set<LearnedUpstream>();
   private generation: Generation;
   private readonly own: HubServices;
+  private readonly embedded: Embedded;
   private readonly ownCluster: Cluster;
   private readonly listeners: readonly Listener[];
   private admin: RunningAdmin | undefined = undefined;
@@ -165,14 +177,17 @@ class Hub implements RunningHub, Gateway {
       connectionFamily(this.listeners),
       ...upstreamFamilies(this.generation.upstreams),
     ]);
+    this.embedded = embed(options.services ?? []);
     this.own = hubServices(
-      () => this.services,
+      () => [...this.services, ...this.embedded.undescribed.keys()],
       config.reflection
         ? {
             serviceNames: () => [...this.services, ...this.own.services],
             index: () => this.descriptors(),
           }
         : undefined,
+      this.embedded.services,
+      config.limits.maxMessageBytes,
     );
     this.ownCluster = new Cluster({
       name: HUB,
@@ -232,7 +247,7 @@ class Hub implements RunningHub, Gateway {
         hints: config.hints,
         connectionsPerAddress: config.limits.connectionsPerAddress,
       },
-      interceptors: interceptorsOf(config, context, telemetry),
+      interceptors: placed(interceptorsOf(config, context, telemetry), this.options.use ?? [], log),
       upstreams: config.upstreams.map((upstream) => this.keepUpstream(upstream)),
     };
   }
@@ -306,7 +321,7 @@ class Hub implements RunningHub, Gateway {
     this.services = assembly.schema.services.map((service) => service.typeName);
     this.index = undefined;
     this.own.health.refresh();
-    for (const warning of assembly.warnings) {
+    for (const warning of [...this.embedded.warnings, ...assembly.warnings]) {
       // Each once, however often the snapshot is made anew.
       if (this.told.has(warning)) continue;
       this.told.add(warning);
@@ -315,13 +330,20 @@ class Hub implements RunningHub, Gateway {
   }
 
   private assemble({ config, upstreams, interceptors }: Generation): Assembly {
-    const own: ServiceRoute[] = this.own.services.map((service) => ({
+    const cluster = this.ownCluster;
+    const route = (service: string, methods: readonly Method[]): ServiceRoute => ({
       service,
-      methods: [],
+      methods,
       upstream: HUB,
-      handler: this.ownCluster.handler,
-    }));
-    return assemble(config, upstreams, interceptors, own);
+      handler: cluster.handler,
+    });
+    const { schema, undescribed } = this.embedded;
+    const own = [
+      ...this.own.services.map((service) => route(service, [])),
+      ...[...undescribed].map(([service, methods]) => route(service, methods)),
+    ];
+    const program = { config: { name: HUB }, cluster, schema, problem: undefined };
+    return assemble(config, [program, ...upstreams], interceptors, own);
   }
 
   private descriptors(): DescriptorIndex {
@@ -377,6 +399,10 @@ class Hub implements RunningHub, Gateway {
     for (const holder of [...this.listeners, this.admin, ...this.generation.upstreams]) {
       holder?.reloadCertificates();
     }
+  }
+
+  get interceptors(): readonly string[] {
+    return this.generation.interceptors.map(({ name }) => name);
   }
 
   routes(): readonly RouteRow[] {

@@ -7,7 +7,8 @@ import type { Config, HttpRuleConfig, SchemaSource } from "./config.js";
 import { checkPath, fileProblem, type PathKind } from "./files.js";
 import { defaultConfig } from "./from-args.js";
 import { didYouMean } from "./nearest.js";
-import { configSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
+import { plainFile } from "./plain-file.js";
+import { configSchema, embeddedConfigSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
 import { authOf } from "./sections/auth.js";
 import { addressLimitOf } from "./sections/edge.js";
 import { quotaRules } from "./sections/quota.js";
@@ -40,19 +41,26 @@ export interface ParseOptions {
   readonly checkPath: (path: string, kind: PathKind) => string | undefined;
   /** Whether the files that it names are read, and what is wrong inside them is told. Default false. */
   readonly readsFiles?: boolean;
+  /** True: it may do without upstreams. Default: false. */
+  readonly upstreamsOptional?: boolean | undefined;
 }
 
 /** Beyond this many errors a person starts anew; the last line says how many more there are. */
 const MAX_ERRORS = 100;
 
 /** Reads and checks a file. Throws a UserError that lists every error. */
-export function loadConfig(file: string, env: Environment): Config {
+export function loadConfig(
+  file: string,
+  env: Environment,
+  options: Pick<ParseOptions, "upstreamsOptional"> = {},
+): Config {
   const result = parseConfig(readBytes(file), {
     file,
     directory: dirname(resolve(file)),
     env,
     checkPath,
     readsFiles: true,
+    ...options,
   });
   if (result.ok) return result.config;
   throw new UserError(formatErrors(result.errors));
@@ -67,16 +75,39 @@ export function formatErrors(errors: readonly ConfigError[]): string {
   return lines.join("\n");
 }
 
+/**
+ * Checks a config that a program has as an object; `${NAME}` stands for itself in it. Relative paths start at the
+ * working directory. Throws a UserError with a line for each error, `path: message`.
+ */
+export function configOf(value: unknown, options: Pick<ParseOptions, "upstreamsOptional"> = {}): Config {
+  const result = checkConfig(plainFile(value), {
+    file: "",
+    directory: "",
+    env: {},
+    checkPath,
+    readsFiles: true,
+    ...options,
+  });
+  if (result.ok) return result.config;
+  throw new UserError(
+    result.errors.map((e) => (e.path === "" ? e.message : `${e.path}: ${e.message}`)).join("\n"),
+  );
+}
+
 /** Checks the bytes of a config file. Never throws, whatever the bytes are. */
 export function parseConfig(bytes: Uint8Array, options: ParseOptions): ConfigResult {
-  const yaml = readYaml(bytes, options.env);
+  return checkConfig(readYaml(bytes, options.env), options);
+}
+
+function checkConfig(yaml: YamlFile, options: ParseOptions): ConfigResult {
+  const schema = options.upstreamsOptional === true ? embeddedConfigSchema : configSchema;
   const errors: ConfigError[] = [];
   const report = (offset: number, path: string, message: string): void => {
     errors.push({ file: options.file, ...yaml.lineAndColumn(offset), path, message });
   };
   for (const e of yaml.errors) report(e.offset, pathText(e.path), e.message);
   if (yaml.wellFormed) {
-    const checked = configSchema.safeParse(yaml.value, { error: defaultMessage });
+    const checked = schema.safeParse(yaml.value, { error: defaultMessage });
     if (!checked.success) {
       for (const issue of checked.error.issues) reportIssue(issue, [], yaml, report);
     } else if (errors.length === 0) {

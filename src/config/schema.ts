@@ -64,11 +64,13 @@ const upstream = z.strictObject({
   tls: upstreamTlsSection,
 });
 
-const upstreams = keyed(
+const anyUpstreams = keyed(
   z.record(z.string(), upstream),
   (name) => (isUpstreamName(name) ? undefined : UPSTREAM_NAME),
   MAX_UPSTREAMS,
-)
+);
+
+const upstreams = anyUpstreams
   .refine((value) => Object.keys(value).length > 0, { error: "must have at least one upstream" })
   .describe("The gRPC services behind the hub, by a name of your choice.")
   .meta({ examples: [{ library: { endpoints: ["127.0.0.1:50051", "127.0.0.1:50052"] } }] });
@@ -297,6 +299,11 @@ export const configSchema = z
     description: `Configuration of the linchpin hub. \${NAME} in a value is replaced by an environment variable, \${NAME:-TEXT} has a default, $\${ stands for itself.`,
   });
 
+/** For a program that has services of its own: it may do without upstreams. */
+export const embeddedConfigSchema = configSchema.extend({ upstreams: anyUpstreams.prefault({}) });
+
+/** What a file may hold, or an object of a program in its place. */
+export type ConfigInput = z.input<typeof embeddedConfigSchema>;
 /** What a valid file holds, with every default filled in. */
 export type ParsedConfig = z.output<typeof configSchema>;
 export type ParsedRule = z.output<typeof rule>;

@@ -43,11 +43,11 @@ export interface PeerCertificate {
   readonly fingerprint: string;
 }
 
-/** Who the caller proved to be; set by the auth interceptors. */
+/** Who the caller proved to be; set by the auth interceptors, or by one of a program's own (`custom`). */
 export interface Identity {
   /** Unique among the callers of its kind. */
   readonly name: string;
-  readonly kind: "api-key" | "jwt" | "mtls";
+  readonly kind: "api-key" | "jwt" | "mtls" | "custom";
   readonly roles: readonly string[];
 }
 

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.js";
 import type { Method } from "../core/call.js";
 import type { Snapshot } from "../core/gateway.js";
 import type { Interceptor } from "../core/interceptor.js";
+import type { Handler } from "../core/sink.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
 import { mergeSchemas, methodsOf, type Schema } from "../schema/schema.js";
 import { chooseFraming } from "../transcoding/framing.js";
@@ -31,10 +32,16 @@ export interface Assembly {
   explain(httpMethod: string, target: string): readonly string[];
 }
 
+/** What serves services: an upstream of the config, or the program that the hub runs in. */
+export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
+  readonly config: { readonly name: string };
+  readonly cluster: { readonly handler: Handler };
+};
+
 /** @param ownRoutes the hub's own services; they come before those of upstreams. */
 export function assemble(
   config: Config,
-  upstreams: readonly LearnedUpstream[],
+  upstreams: readonly Origin[],
   interceptors: readonly Interceptor[],
   ownRoutes: readonly ServiceRoute[],
 ): Assembly {
@@ -57,7 +64,7 @@ export function assemble(
       );
     },
   );
-  const visible = routes.filter(({ service, upstream }) => {
+  const visible = [...ownRoutes, ...routes].filter(({ service, upstream }) => {
     if (!taken.has(service)) taken.set(service, upstream);
     return taken.get(service) === upstream;
   });
@@ -84,7 +91,7 @@ export function assemble(
   };
 }
 
-function routesOf({ cluster, config, schema }: LearnedUpstream): ServiceRoute[] {
+function routesOf({ cluster, config, schema }: Origin): ServiceRoute[] {
   if (schema === undefined) return [];
   const methods = new Map<string, Method[]>(schema.services.map((service) => [service.typeName, []]));
   for (const method of methodsOf(schema)) methods.get(method.service)?.push(method);

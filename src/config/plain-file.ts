@@ -1,0 +1,40 @@
+// A config that a program has as an object, in the form that the checks of a file take: it has paths, but no places.
+import type { Path, YamlFile } from "./yaml.js";
+
+/** Characters of a wrong value that an error message repeats. */
+const MAX_QUOTED = 60;
+/** What stands under such a key is not repeated: in a file secrets are names of variables, here they are themselves. */
+const SECRET = /key|token|secret|password|sha256|credential/i;
+
+export function plainFile(value: unknown): YamlFile {
+  const find = (path: Path): unknown =>
+    path.reduce<unknown>(
+      (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
+      value,
+    );
+  return {
+    wellFormed: true,
+    value,
+    errors: [],
+    lineAndColumn: () => ({ line: 1, column: 1 }),
+    valueOffset: () => 0,
+    keyOffset: () => 0,
+    has: (path) => find(path) !== undefined,
+    failed: () => false,
+    notWhat: (path, collections) => {
+      const found = find(path);
+      if (typeof found === "object" && found !== null && !collections) return "";
+      return typeof found === "string" && path.some((key) => SECRET.test(String(key)))
+        ? ""
+        : `, not ${quoted(found)}`;
+    },
+  };
+}
+
+function quoted(value: unknown): string {
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "a mapping";
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text;
+}

@@ -1,0 +1,83 @@
+// Services of the program that the hub runs in: checked, and with what is known of their messages.
+import type { EmbeddedService } from "../control/hub-services.js";
+import type { Method } from "../core/call.js";
+import { UserError } from "../core/user-error.js";
+import { schemaOfDefinition, schemaOfDescriptors } from "../schema/definition.js";
+import { isRoutable, mergeSchemas, type Schema, SchemaError } from "../schema/schema.js";
+
+/** What the program serves itself. */
+export interface Embedded {
+  readonly services: readonly EmbeddedService[];
+  /** Of those whose descriptors are known. */
+  readonly schema: Schema;
+  /** Those that gRPC clients alone can call, and their methods. */
+  readonly undescribed: ReadonlyMap<string, readonly Method[]>;
+  /** What a person should know, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** Throws a UserError where a service cannot be served. */
+export function embed(services: readonly EmbeddedService[]): Embedded {
+  const names = new Set<string>();
+  const schemas: { upstream: string; schema: Schema }[] = [];
+  const undescribed = new Map<string, readonly Method[]>();
+  const warnings: string[] = [];
+  for (const service of services) {
+    const name = nameOf(service);
+    if (names.has(name)) throw new UserError(`service ${name} is given twice`);
+    names.add(name);
+    const schema = schemaOf(name, service);
+    if (schema !== undefined) {
+      schemas.push({ upstream: name, schema });
+    } else {
+      undescribed.set(name, methodsOf(name, service));
+      warnings.push(
+        `service ${name} is for gRPC clients only: nothing describes its messages. Give it \`descriptors\`, a serialized FileDescriptorSet as \`buf build -o FILE\` writes it`,
+      );
+    }
+  }
+  const schema = mergeSchemas(schemas);
+  return { services, schema, undescribed, warnings: [...warnings, ...schema.warnings] };
+}
+
+/** The full name, which a definition has only in its paths. */
+function nameOf({ definition }: EmbeddedService): string {
+  const paths = Object.values(definition).map(({ path }) => path);
+  const names = new Set(paths.map((path) => /^\/([^/]+)\/[^/]+$/.exec(path)?.[1]));
+  const [name] = names;
+  if (name === undefined || names.size !== 1) {
+    throw new UserError(
+      `a service's definition must have methods, and their paths the form /package.Service/Method, not ${paths.join(", ") || "none"}`,
+    );
+  }
+  if (!isRoutable(name)) throw new UserError(`service ${name} is the hub's own: it answers it itself`);
+  return name;
+}
+
+function schemaOf(name: string, { definition, descriptors }: EmbeddedService): Schema | undefined {
+  try {
+    return descriptors === undefined
+      ? schemaOfDefinition(name, Object.values(definition))
+      : schemaOfDescriptors(name, descriptors);
+  } catch (error) {
+    if (!(error instanceof SchemaError)) throw error;
+    throw new UserError(`service ${name}: ${error.message}`, { cause: error });
+  }
+}
+
+function methodsOf(service: string, { definition }: EmbeddedService): Method[] {
+  return Object.values(definition).map(({ path, requestStream, responseStream }) => ({
+    service,
+    name: path.slice(path.lastIndexOf("/") + 1),
+    path,
+    kind: requestStream
+      ? responseStream
+        ? "bidi_streaming"
+        : "client_streaming"
+      : responseStream
+        ? "server_streaming"
+        : "unary",
+    idempotent: false,
+    descriptor: undefined,
+  }));
+}

@@ -1,0 +1,139 @@
+// The library: a hub in a program. What is exported here keeps its meaning within a major version, and nothing else does.
+import { withOverrides } from "./config/from-args.js";
+import type { ConfigInput } from "./config/schema.js";
+import type { Interceptor } from "./core/interceptor.js";
+import type { Log } from "./core/log.js";
+import { UserError } from "./core/user-error.js";
+import { type EmbeddedService, type PlacedInterceptor, type RunningHub, startHub } from "./hub.js";
+
+export type { Call, Identity, Method, MethodKind, Peer, PeerCertificate } from "./core/call.js";
+export { type Field, Headers } from "./core/headers.js";
+export type { Interceptor, Outcome, Step } from "./core/interceptor.js";
+export type { Log } from "./core/log.js";
+export type { Abort, Handler, Sink, Source } from "./core/sink.js";
+export { Code, codeName, Status, type StatusDetail, type StatusInit } from "./core/status.js";
+export {
+  badRequest,
+  errorInfo,
+  type FieldViolation,
+  type QuotaViolation,
+  quotaFailure,
+  retryInfo,
+} from "./core/status-details.js";
+export { UserError } from "./core/user-error.js";
+export type { EmbeddedService, Place, PlacedInterceptor, RouteRow, UpstreamRow } from "./hub.js";
+export type { ConfigInput };
+
+/** What a program adds to a config. */
+export interface HubExtras {
+  /**
+   * Interceptors of one's own, in the order in which they run at their place. By default that is after `auth`, where
+   * `call.identity` says who calls, and before authorization and quota; `{ interceptor, before }` and
+   * `{ interceptor, after }` name another.
+   */
+  readonly use?: readonly (Interceptor | PlacedInterceptor)[] | undefined;
+  /**
+   * gRPC services of the program itself. They get every protocol and policy, as those of an upstream do, and come first
+   * where an upstream has a service of the same name. With them a config needs no upstreams.
+   */
+  readonly services?: readonly EmbeddedService[] | undefined;
+  /** Where the hub says what it does. Default: warnings and errors to `console`; false: nowhere. */
+  readonly log?: Log | false | undefined;
+}
+
+/** A config as `linchpin.yaml` has it, key by key, as an object. */
+export interface HubOptions extends ConfigInput, HubExtras {
+  /**
+   * `HOST:PORT` (port 0 is any free one), `unix:/PATH`, `{ address, tls }`, or a list of such. A hub in a program
+   * listens only where it is told to.
+   */
+  readonly listen: NonNullable<ConfigInput["listen"]>;
+  /** The admin listener. Default: off, other than in a file. */
+  readonly admin?: ConfigInput["admin"];
+  readonly configFile?: undefined;
+}
+
+/** A config in a file, as `linchpin serve --config FILE` takes it, with the file's defaults. */
+export interface HubFileOptions extends HubExtras {
+  /** Path of a `linchpin.yaml`. `reload` reads it again. */
+  readonly configFile: string;
+  /** `HOST:PORT`, in place of the file's. */
+  readonly listen?: string | undefined;
+  /** `HOST:PORT` or `off`, in place of the file's. */
+  readonly admin?: string | undefined;
+}
+
+/** A hub that takes calls. */
+export interface Hub
+  extends Pick<
+    RunningHub,
+    | "url"
+    | "urls"
+    | "adminUrl"
+    | "ready"
+    | "interceptors"
+    | "routes"
+    | "upstreams"
+    | "reload"
+    | "drain"
+    | "close"
+  > {
+  /** The first listener as gRPC clients take it: `HOST:PORT` as bound, or `unix:/PATH`. */
+  readonly address: string;
+}
+
+/**
+ * Starts a hub, and resolves once it takes calls. An upstream that is down is no failure: it is learned when it comes.
+ *
+ * The program's signals stay its own: it calls `drain` or `close` when it ends. A closed hub leaves nothing open that
+ * would keep the process alive.
+ *
+ * @throws UserError (rejects) with one sentence, or a line for each error, when the config is wrong, an address cannot
+ * be bound, a file cannot be read, or an interceptor or service cannot be taken.
+ *
+ * @example
+ * const hub = await createHub({
+ *   listen: "127.0.0.1:8080",
+ *   upstreams: { library: { endpoints: ["127.0.0.1:50051"] } },
+ * });
+ * // …
+ * await hub.drain();
+ */
+export async function createHub(options: HubOptions | HubFileOptions): Promise<Hub> {
+  const { use, services, log, ...rest } = options;
+  const { loadConfig, configOf } = await import("./config/load.js");
+  const load = { upstreamsOptional: (services ?? []).length > 0 };
+  if (rest.configFile === undefined) {
+    if (rest.listen === undefined) {
+      throw new UserError(
+        'listen is missing: a hub in a program listens where it is told to, as in "127.0.0.1:8080"',
+      );
+    }
+    const config = configOf({ admin: false, ...defined(rest) }, load);
+    return hubOf(await startHub(config, logOf(log), { use, services }));
+  }
+  const { configFile, listen, admin, ...others } = rest;
+  const [other] = Object.keys(others);
+  if (other !== undefined) {
+    throw new UserError(`${other} stands beside configFile: what the file can say, it says alone`);
+  }
+  const readConfig = async () =>
+    withOverrides(loadConfig(configFile, process.env, load), { targets: [], listen, admin });
+  return hubOf(await startHub(await readConfig(), logOf(log), { use, services, readConfig }));
+}
+
+function hubOf(hub: RunningHub): Hub {
+  return Object.assign(hub, { address: hub.url.replace(/^https?:\/\//, "") });
+}
+
+/** Without the keys whose value is undefined: to leave a key out and to say nothing for it is the same. */
+function defined(options: object): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function logOf(log: Log | false | undefined): Log {
+  if (log === false) return { info() {}, warn() {}, error() {} };
+  return (
+    log ?? { info() {}, warn: (message) => console.warn(message), error: (message) => console.error(message) }
+  );
+}
