@@ -1,6 +1,6 @@
 # What a person types. Needs Node >= 20.19, npm and make; `make tools` brings what the rest needs.
 .DEFAULT_GOAL := help
-.PHONY: help install build run generate lint test tools test-all bench clean
+.PHONY: help install build run generate lint test tools test-all test-nodes bench clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -49,8 +49,14 @@ test: compiled lint ## lint, and run the tests that need npm packages only
 tools: install ## install the real servers and clients that test-all and bench use (Debian, Python, Go)
 	tools/install.sh
 
-test-all: compiled lint ## lint, and run every test, real foreign servers and clients included
+test-all: compiled lint ## lint, and run every test, real foreign servers and clients included, and on each Node
 	node tools/test.mjs --all
+	$(MAKE) test-nodes
+
+test-nodes: compiled ## run the tests on Node 22 and 24, which make tools brings
+	@for node in node22 node24; do \
+	  PATH="$$PWD/.tools/$$node/bin:$$PATH" sh -c 'echo "Node $$(node --version)" && node tools/test.mjs' || exit 1; \
+	done
 
 bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy")
 	node build/bench/main.js $(ARGS)

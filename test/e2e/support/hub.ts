@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LINCHPIN, type Program, type Scope, startNode } from "./program.js";
+import { LINCHPIN, type Program, type ProgramOptions, type Scope, startNode } from "./program.js";
 
 export interface Hub {
   /** HOST:PORT for clients. */
@@ -13,13 +13,17 @@ export interface Hub {
 }
 
 /** `linchpin serve …`; resolves once it takes calls. */
-export async function startHub(scope: Scope, args: readonly string[]): Promise<Hub> {
-  const program = startNode(scope, LINCHPIN, [
-    "serve",
-    ...args,
-    "--listen=127.0.0.1:0",
-    "--admin=127.0.0.1:0",
-  ]);
+export async function startHub(
+  scope: Scope,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<Hub> {
+  const program = startNode(
+    scope,
+    LINCHPIN,
+    ["serve", ...args, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"],
+    options,
+  );
   const [, address = ""] = await program.stdout
     .waitFor(/^listening on http:\/\/(\S+)$/)
     .catch((error: unknown) => {

@@ -100,6 +100,8 @@ export interface Program {
 export interface ProgramOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** Node's own options, as in `--max-semi-space-size=16`. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** Starts a script in a Node of its own; it ends with the scope. */
@@ -109,7 +111,7 @@ export function startNode(
   args: readonly string[],
   options: ProgramOptions = {},
 ): Program {
-  const child = spawn(process.execPath, [script, ...args], {
+  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), script, ...args], {
     cwd: options.cwd ?? ROOT,
     env: options.env ?? withoutRunner(process.env),
     stdio: ["ignore", "pipe", "pipe"],
