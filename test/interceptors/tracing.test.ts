@@ -1,0 +1,218 @@
+// What tracing does to a call's headers, and whose word it takes for sampling.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Call, type Method, type Peer } from "#src/core/call.js";
+import { field, Headers } from "#src/core/headers.js";
+import type { Outcome } from "#src/core/interceptor.js";
+import { tracing } from "#src/interceptors/tracing.js";
+import type { SpanRecord } from "#src/telemetry/span-record.js";
+import { FakeClock } from "../support/fake-clock.js";
+
+const METHOD: Method = {
+  service: "a.S",
+  name: "M",
+  path: "/a.S/M",
+  kind: "unary",
+  idempotent: false,
+  descriptor: undefined,
+};
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT = "00f067aa0ba902b7";
+const SAMPLED = `00-${TRACE}-${PARENT}-01`;
+const UNSAMPLED = `00-${TRACE}-${PARENT}-00`;
+const NEAR = "127.0.0.1:5";
+const FAR = "192.0.2.7:5";
+
+interface Setup {
+  readonly ratio?: number;
+  readonly random?: number;
+  readonly exporting?: boolean;
+  readonly method?: Method;
+}
+
+function start(setup: Setup, peer: string, headers: readonly (readonly [string, string])[]) {
+  const spans: SpanRecord[] = [];
+  const clock = new FakeClock(1000);
+  const interceptor = tracing({
+    ratio: setup.ratio ?? 0,
+    trustedPeers: ["127.0.0.0/8", "::1", "10.0.0.0/8"],
+    spans: setup.exporting === false ? undefined : { take: (span) => spans.push(span) },
+    clock,
+    random: () => setup.random ?? 0.5,
+    wallClock: () => 1_700_000_000_000 + clock.now(),
+  });
+  const method = setup.method ?? METHOD;
+  const step = interceptor.plan(method);
+  const from: Peer = { address: peer, protocol: "grpc" };
+  const received = headers.map(([name, value]) => field(name, value));
+  const call = new Call(method, "/a.S/M", "hub:80", from, new Headers(received), clock.now());
+  step?.start?.(call);
+  const end = (code: number): void => {
+    const outcome: Outcome = {
+      code,
+      by: "upstream",
+      trailers: undefined,
+      cause: undefined,
+      durationMs: clock.now() - call.startedAt,
+      requestBytes: 0,
+      responseBytes: 0,
+    };
+    step?.end?.(call, outcome);
+  };
+  return { call, spans, clock, end, passed: call.headers.getAll("traceparent") };
+}
+
+describe("who decides whether a call is sampled", () => {
+  const half = { ratio: 0.5 };
+  for (const [what, setup, peer, header, sampled] of [
+    ["a trusted caller that samples", { ratio: 0 }, NEAR, SAMPLED, true],
+    ["a trusted caller that does not", { ratio: 1 }, NEAR, UNSAMPLED, false],
+    ["a trusted caller of another block", { ratio: 0 }, "10.9.9.9:1", SAMPLED, true],
+    ["a trusted caller over IPv6", { ratio: 0 }, "[::1]:1", SAMPLED, true],
+    ["a trusted caller, IPv4 in IPv6", { ratio: 0 }, "[::ffff:10.1.1.1]:1", SAMPLED, true],
+    ["the hub, whatever a stranger says: no", { ...half, random: 0.5 }, FAR, SAMPLED, false],
+    ["the hub, whatever a stranger says: yes", { ...half, random: 0.49 }, FAR, UNSAMPLED, true],
+    ["the hub, where nobody says anything: yes", { ...half, random: 0.49 }, NEAR, undefined, true],
+    ["the hub, where nobody says anything: no", { ...half, random: 0.5 }, NEAR, undefined, false],
+    ["the hub, where the header makes no sense", { ratio: 1 }, NEAR, "00-junk", true],
+    ["nobody, where nothing is exported", { ratio: 1, exporting: false }, NEAR, SAMPLED, false],
+  ] as const) {
+    test(what, () => {
+      const { call } = start(setup, peer, header === undefined ? [] : [["traceparent", header]]);
+      assert.equal(call.span !== undefined, sampled);
+    });
+  }
+});
+
+describe("a call that is not sampled", () => {
+  test("passes its headers on as they came, baggage too", () => {
+    const headers = [
+      ["traceparent", UNSAMPLED],
+      ["tracestate", "a=1"],
+      ["baggage", "user=%20x;p=1"],
+    ] as const;
+    const { call } = start({}, NEAR, headers);
+    assert.deepEqual(
+      call.headers.fields.map(({ name, value }) => [name, value]),
+      headers.map((pair) => [...pair]),
+    );
+    assert.equal(call.attemptObserver, undefined);
+  });
+
+  test("gets no header of its own", () => assert.deepEqual(start({}, NEAR, []).passed, []));
+
+  test("passes a trusted caller's flag on where the hub exports nothing", () =>
+    assert.deepEqual(start({ exporting: false }, NEAR, [["traceparent", SAMPLED]]).passed, [SAMPLED]));
+
+  for (const exporting of [true, false]) {
+    test(`does not make services record on a stranger's word (exporting: ${exporting})`, () =>
+      assert.deepEqual(start({ exporting }, FAR, [["traceparent", SAMPLED]]).passed, [UNSAMPLED]));
+  }
+
+  test("loses a header that makes no sense, and the tracestate with it", () => {
+    const { call } = start({}, NEAR, [
+      ["traceparent", "00-junk"],
+      ["tracestate", "a=1"],
+      ["baggage", "b=2"],
+    ]);
+    assert.deepEqual(
+      call.headers.fields.map(({ name }) => name),
+      ["baggage"],
+    );
+  });
+
+  test("loses two traceparents", () =>
+    assert.deepEqual(
+      start({}, NEAR, [
+        ["traceparent", UNSAMPLED],
+        ["traceparent", SAMPLED],
+      ]).passed,
+      [],
+    ));
+});
+
+describe("a call that is sampled", () => {
+  test("has a span of its own for each attempt, and tells each service of its span", () => {
+    const { call, spans, clock, end } = start({}, NEAR, [
+      ["traceparent", SAMPLED],
+      ["tracestate", "a=1"],
+    ]);
+    const sent: string[] = [];
+    for (const [attempt, code] of [14, 0].entries()) {
+      call.upstream = "up";
+      call.endpoint = `h:${attempt + 1}`;
+      call.attempts = attempt + 1;
+      call.attemptStartedAt = clock.now();
+      call.attemptObserver?.begin(call);
+      sent.push(call.headers.get("traceparent") ?? "");
+      clock.advance(10);
+      // The last attempt ends with the answer, and is told of it only afterwards.
+      if (code !== 0) call.attemptObserver?.end(call, code);
+    }
+    end(0);
+    clock.advance(1);
+    call.attemptObserver?.end(call, 0);
+    assert.equal(spans.length, 3);
+    const [first, second, server] = spans;
+    assert.deepEqual(
+      sent,
+      [first, second].map((span) => `00-${TRACE}-${span?.spanId}-01`),
+    );
+    assert.deepEqual([first?.parentSpanId, second?.parentSpanId], [server?.spanId, server?.spanId]);
+    assert.equal(server?.parentSpanId, PARENT);
+    assert.equal(server?.spanId, call.span?.spanId);
+    assert.deepEqual([first?.error, second?.error, server?.error], ["UNAVAILABLE", undefined, undefined]);
+    assert.deepEqual(
+      spans.map(({ startMs, endMs }) => [startMs - 1_700_000_001_000, endMs - 1_700_000_001_000]),
+      [
+        [0, 10],
+        [10, 20],
+        [0, 20],
+      ],
+    );
+    assert.equal(second?.attributes["linchpin.attempt"], 2);
+    assert.equal(call.headers.get("tracestate"), "a=1");
+    assert.equal(server?.traceState, "a=1");
+  });
+
+  test("that was refused has its span too", () => {
+    const { spans, end } = start({ ratio: 1 }, FAR, []);
+    end(16);
+    assert.equal(spans.length, 1);
+    assert.equal(spans[0]?.attributes["rpc.response.status_code"], "UNAUTHENTICATED");
+    assert.equal(spans[0]?.parentSpanId, undefined);
+  });
+
+  for (const [code, error] of [
+    [0, undefined],
+    [1, undefined],
+    [2, "UNKNOWN"],
+    [3, undefined],
+    [4, "DEADLINE_EXCEEDED"],
+    [5, undefined],
+    [7, undefined],
+    [8, undefined],
+    [12, "UNIMPLEMENTED"],
+    [13, "INTERNAL"],
+    [14, "UNAVAILABLE"],
+    [15, "DATA_LOSS"],
+    [16, undefined],
+  ] as const) {
+    test(`with code ${code} ${error === undefined ? "is no error of the server" : "is an error"}`, () => {
+      const { spans, end } = start({ ratio: 1 }, FAR, []);
+      end(code);
+      assert.equal(spans[0]?.error, error);
+    });
+  }
+
+  test("to a method that no schema knows is named _OTHER", () => {
+    const { spans, end } = start(
+      { ratio: 1, method: { ...METHOD, name: "_OTHER", path: "/a.S/_OTHER" } },
+      FAR,
+      [],
+    );
+    end(0);
+    assert.equal(spans[0]?.name, "_OTHER");
+    assert.equal(spans[0]?.attributes["rpc.method_original"], "a.S/M");
+  });
+});
