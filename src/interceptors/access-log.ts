@@ -61,7 +61,7 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
     message: outcome.by === "upstream" || status === undefined ? undefined : cut(status.message, MAX_PATH),
     reason: status === undefined ? undefined : reasonOf(status),
     durationMs: round(outcome.durationMs),
-    upstreamMs: call.upstreamMs > 0 ? round(call.upstreamMs) : undefined,
+    upstreamMs: upstreamMs(call, outcome),
     requestBytes: outcome.requestBytes,
     responseBytes: outcome.responseBytes,
     identity: call.identity === undefined ? undefined : cut(call.identity.name, MAX_TEXT),
@@ -73,6 +73,14 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
     peer: hostOf(peer.address),
     userAgent: cut(headers.get("user-agent"), MAX_TEXT),
   };
+}
+
+/** Of all attempts; the last one ends with the call, and nobody has added it yet. */
+function upstreamMs(call: Call, outcome: Outcome): number | undefined {
+  if (call.attempts === 0) return undefined;
+  const { attemptStartedAt } = call;
+  const last = attemptStartedAt > 0 ? call.startedAt + outcome.durationMs - attemptStartedAt : 0;
+  return round(call.upstreamMs + last);
 }
 
 /** Of a call that is not traced here. */

@@ -6,7 +6,7 @@ import { Counters } from "#src/telemetry/counters.js";
 import type { Family } from "#src/telemetry/family.js";
 import { ProcessMetrics } from "#src/telemetry/process-metrics.js";
 import { prometheusText } from "#src/telemetry/prometheus.js";
-import { readPrometheus, valueOf } from "./support/prometheus.js";
+import { readPrometheus, sampleValue } from "./support/prometheus.js";
 
 test("a counter, a gauge and a histogram, to the letter", () => {
   const families: Family[] = [
@@ -74,8 +74,8 @@ test("counters are bounded in series, refuse to go down, and are the same for th
   for (let i = 0; i < 100; i++) counters.counter("q.refusals", "h", { rule: `r${i}`, mode: "x" }).add();
   const read = readPrometheus(prometheusText(counters.families()));
   assert.equal(read.get("q_refusals_total")?.samples.length, 4);
-  assert.equal(valueOf(read, "q_refusals_total", { rule: "a" }), 3);
-  assert.equal(valueOf(read, "q_refusals_total", { rule: "_OTHER" }), 98);
+  assert.equal(sampleValue(read, "q_refusals_total", { rule: "a" }), 3);
+  assert.equal(sampleValue(read, "q_refusals_total", { rule: "_OTHER" }), 98);
   for (const name of ["q", "Q.r", "q.r-s", "q..r", ""])
     assert.throws(() => counters.counter(name, "h"), name);
 });
@@ -84,7 +84,7 @@ test("the process tells of itself", (t) => {
   const process = new ProcessMetrics();
   t.after(() => process.close());
   const read = readPrometheus(prometheusText(process.families()));
-  assert.ok(valueOf(read, "process_cpu_time_seconds_total") > 0);
-  assert.ok(valueOf(read, "process_memory_usage_bytes") > 1e6);
-  assert.ok(valueOf(read, "nodejs_eventloop_delay_p99_seconds") >= 0);
+  assert.ok(sampleValue(read, "process_cpu_time_seconds_total") > 0);
+  assert.ok(sampleValue(read, "process_memory_usage_bytes") > 1e6);
+  assert.ok(sampleValue(read, "nodejs_eventloop_delay_p99_seconds") >= 0);
 });

@@ -110,7 +110,7 @@ function checkHistogram({ name, samples }: ReadFamily): void {
 }
 
 /** The sum of the samples of that name whose labels have these values. */
-export function valueOf(
+export function sampleValue(
   families: ReadonlyMap<string, ReadFamily>,
   name: string,
   labels: Readonly<Record<string, string>> = {},
