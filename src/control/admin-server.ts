@@ -146,7 +146,12 @@ export class AdminServer {
         // What ALPN agreed on holds; Node's HTTP/2 server serves TLS only where it did.
         const agreed = socket instanceof TLSSocket ? socket.alpnProtocol : undefined;
         const http2 = agreed === undefined ? protocol === "http2" : agreed === "h2";
-        (http2 ? this.http2 : this.http1).emit("connection", socket);
+        if (http2) {
+          // It reads what lies in the socket itself, a turn later.
+          this.http2.emit("connection", socket);
+          return;
+        }
+        this.http1.emit("connection", socket);
         socket.resume();
       },
     });

@@ -6,6 +6,7 @@ import {
   checkServerIdentity,
   connect,
   createSecureContext,
+  type PeerCertificate,
   type SecureContext,
   type SecureContextOptions,
   type TLSSocket,
@@ -14,6 +15,7 @@ import type { Log } from "../core/log.js";
 import { errorCode, UserError } from "../core/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
 import type { ClientTlsConfig } from "./config.js";
+import { alternativeNames } from "./peer-certificate.js";
 import { expiresAt, readCertificates, readKeyPair } from "./pem.js";
 import { CIPHERS } from "./server-tls.js";
 import { type FileWatch, watchFiles } from "./watch-files.js";
@@ -76,7 +78,7 @@ export class ClientTls {
       // A name to ask for is never an address (RFC 6066 §3).
       ...(isIP(name) === 0 ? { servername: name } : {}),
       rejectUnauthorized: !config.dangerouslyTrustAnyServer,
-      checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+      checkServerIdentity: (_host, certificate) => nameProblem(name, certificate),
     });
     socket.setNoDelay(true);
     // First of the listeners, so that who comes after reads what can be done about it.
@@ -193,6 +195,17 @@ function firstReadable(files: readonly string[]): string[] {
 
 const NO_HTTP2 = "the server did not negotiate HTTP/2 (ALPN h2): is it a gRPC server?";
 
+/** Node falls back to the subject's common name; RFC 9525 §2 does away with that, and so do Go, Envoy and browsers. */
+function nameProblem(name: string, certificate: PeerCertificate): Error | undefined {
+  const names = alternativeNames(certificate.subjectaltname ?? "") ?? [];
+  if (names.some(({ kind }) => kind === "DNS" || kind === "IP Address")) {
+    return checkServerIdentity(name, certificate);
+  }
+  return new Error(
+    "the server's certificate has no name but its subject, which is not enough: it needs a subjectAltName (RFC 9525)",
+  );
+}
+
 /** The reason in words that name what to change. */
 function explain(error: Error, name: string, config: ClientTlsConfig): string {
   const code = errorCode(error);
@@ -212,27 +225,39 @@ function explain(error: Error, name: string, config: ClientTlsConfig): string {
         : "the server's certificate is not signed by tls.ca";
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return `the server's certificate is not valid for the name ${name}; tls.serverName says which name it has (${namesIn(error)})`;
-    case "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL":
-    case "ERR_SSL_TLSV13_ALERT_NO_APPLICATION_PROTOCOL":
+    default:
+      return explainAlert(error.message, config) ?? plain(error.message);
+  }
+}
+
+// RFC 8446 §6; the code that Node gives such an error depends on when the alert came.
+function explainAlert(message: string, config: ClientTlsConfig): string | undefined {
+  switch (/SSL alert number (\d+)/.exec(message)?.[1]) {
+    case "120":
       return NO_HTTP2;
-    case "ERR_SSL_WRONG_VERSION_NUMBER":
-    case "ERR_SSL_PACKET_LENGTH_TOO_LONG":
-    case "ERR_SSL_UNEXPECTED_MESSAGE":
-    case "EPROTO":
-      return `the server does not speak TLS there (${error.message})`;
-    case "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED":
-    case "ERR_SSL_TLSV1_ALERT_CERTIFICATE_REQUIRED":
+    case "116":
       return config.cert === undefined
         ? "the server asks for a client certificate: give tls.cert and tls.key"
         : "the server wants another client certificate than the one in tls.cert";
-    case "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA":
-    case "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE":
-    case "ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED":
-    case "ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN":
-      return `the server refuses the client certificate in tls.cert (${error.message})`;
+    case "42":
+    case "43":
+    case "44":
+    case "45":
+    case "46":
+    case "48":
+      return `the server refuses the client certificate in tls.cert: ${plain(message)}`;
+    case undefined:
+      return /wrong version number|packet length too long|http request/.test(message)
+        ? "the server does not speak TLS there"
+        : undefined;
     default:
-      return error.message;
+      return `the server broke off the TLS handshake: ${plain(message)}`;
   }
+}
+
+/** OpenSSL writes `…:error:0A000460:SSL routines:FUNCTION:REASON:FILE:LINE:…`. */
+function plain(message: string): string {
+  return /:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message)?.[1] ?? message.trim();
 }
 
 /** The names that a certificate has, for who gave the wrong one. */
