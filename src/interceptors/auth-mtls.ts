@@ -2,6 +2,7 @@
 import type { AuthConfig } from "../config/sections/auth.js";
 import type { Call, Identity } from "../core/call.js";
 import type { Answer, CredentialWay } from "./credential.js";
+import { REALM } from "./refusals.js";
 import { Remembered } from "./remembered.js";
 
 const MAX_REMEMBERED = 10_000;
@@ -12,7 +13,8 @@ export function mtlsWay({ roles }: NonNullable<AuthConfig["mtls"]>): CredentialW
   const byName = new Map(Object.entries(roles));
   const identities = new Remembered<Identity>(MAX_REMEMBERED);
   return {
-    challenge: undefined,
+    // No registered scheme says this, and a 401 must say something (RFC 9110 §15.5.2).
+    challenge: `ClientCertificate realm="${REALM}"`,
     invitation: "a client certificate",
     check({ peer }: Call): Answer {
       const name = peer.certificate?.name;

@@ -107,7 +107,7 @@ function authentication(
 
 function missingCredentials(ways: readonly CredentialWay[]): Status {
   const invitations = ways.map((way) => way.invitation);
-  const challenges = ways.flatMap((way) => way.challenge ?? []);
+  const challenges = ways.map((way) => way.challenge);
   const message = `this method needs to know who calls: send ${invitations.join(", or ")}`;
   return unauthenticated("MISSING_CREDENTIALS", message, challenges);
 }

@@ -5,8 +5,8 @@ import type { Status } from "../core/status.js";
 
 /** One kind of credential. */
 export interface CredentialWay {
-  /** Told to a caller who presents nothing: the value of WWW-Authenticate; undefined: there is none for it. */
-  readonly challenge: string | undefined;
+  /** Told to a caller who presents nothing: the value of WWW-Authenticate. */
+  readonly challenge: string;
   /** What a caller may present, for a sentence: `an API key in x-api-key`. */
   readonly invitation: string;
   /** undefined: the call carries no credential of this kind. A Status: it carries one that is wrong. */

@@ -224,6 +224,7 @@ describe("client certificates", () => {
       const seen = await none.ask(protocol, []);
       assert.equal(seen.code, 16);
       assert.match(seen.message, /send a client certificate/);
+      assert.equal(seen.challenge, 'ClientCertificate realm="linchpin"');
     });
 });
 
@@ -268,7 +269,7 @@ describe("several credentials", () => {
       seen.message,
       /an API key in x-api-key, or a token in authorization: Bearer, or a client cert/,
     );
-    assert.equal(seen.challenge, `${CHALLENGE}, Bearer realm="linchpin"`);
+    assert.equal(seen.challenge, `${CHALLENGE}, Bearer realm="linchpin", ClientCertificate realm="linchpin"`);
   });
 
   test("two authorization fields over HTTP/2, which Node's client cannot send", async () => {
