@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatErrors, parseConfig } from "#src/config/load.js";
 
-const SHA256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+const SHA256 = "e4d935ebb0c80169fc7c90b577bfe6fca5ba5ec517212becf2ec99711ed9c3ed";
 
 function errorsOf(auth: string, methods = "{}"): string[] {
   const text = `upstreams: { a: { endpoints: [h:1] } }\nmethods: ${methods}\ninterceptors:\n  auth: ${auth}\n`;

@@ -124,7 +124,8 @@ const apiKey = z.strictObject({
   roles: roles.prefault([]).describe("What the caller may do."),
 });
 
-const EXAMPLE_SHA256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+/** Of no key that anybody knows: whoever takes the example as it is lets nobody in. */
+const EXAMPLE_SHA256 = "e4d935ebb0c80169fc7c90b577bfe6fca5ba5ec517212becf2ec99711ed9c3ed";
 
 const apiKeys = z
   .strictObject({
