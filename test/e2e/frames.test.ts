@@ -136,5 +136,9 @@ test("after all of it, the hub serves as before", async () => {
   survivor.end();
   assert.equal((await outcome).code, status.OK);
   assert.equal((await callUnary(client, {})).code, status.OK);
-  assert.deepEqual(hub.program.stderr.lines, []);
+  // The one thing worth a line, said once: a client that takes the port for one with TLS.
+  assert.deepEqual(
+    hub.program.stderr.lines.filter((line) => !/began TLS on a listener without it/.test(line)),
+    [],
+  );
 });
