@@ -247,9 +247,7 @@ function toConfig(
     accessLog: accessLogOf(file.interceptors.accessLog, (path) => resolve(options.directory, path)),
     deadline: deadlineOf(file.interceptors.deadline),
     addressLimit: addressLimitOf(file.interceptors.addressLimit),
-    auth: authOf(file.interceptors.auth, (path, text) =>
-      located(["interceptors", "auth", ...path], text, "file"),
-    ),
+    auth: authOf(file.interceptors.auth, tools),
     quota: quotaRules(file.interceptors.quota),
     methods: Object.entries(file.methods).map(([selector, method]) => {
       if (method.roles !== undefined && file.interceptors.auth === undefined) {

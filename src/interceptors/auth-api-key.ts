@@ -1,6 +1,8 @@
 // Callers with an API key: looked up by its SHA-256, in the config's list and in a file that is read again when it changes.
 import { createHash } from "node:crypto";
+import { parseKeyFile } from "../config/key-file.js";
 import type { ApiKeyConfig, ApiKeysConfig } from "../config/sections/auth.js";
+import { readSmallFile } from "../config/small-file.js";
 import type { Call, Identity } from "../core/call.js";
 import type { InterceptorContext } from "../core/interceptor.js";
 import type { Log } from "../core/log.js";
@@ -8,10 +10,8 @@ import type { Status } from "../core/status.js";
 import { UserError } from "../core/user-error.js";
 import { type FileWatch, watchFiles } from "../tls/watch-files.js";
 import { type Answer, type CredentialWay, SEVERAL, single } from "./credential.js";
-import { parseKeyFile } from "./key-file.js";
 import { REALM, unauthenticated } from "./refusals.js";
 import { Remembered } from "./remembered.js";
-import { readSmallFile } from "./small-file.js";
 
 /** Bytes of a key; longer ones are refused unread. */
 const MAX_KEY_BYTES = 4096;

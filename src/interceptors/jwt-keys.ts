@@ -1,13 +1,13 @@
 // The public keys of one token issuer: from a file, a URL, or found by OIDC discovery; kept fresh while the hub runs.
-import type { JSONWebKeySet, JWK, LocalJWKSet } from "jose";
+import type { JSONWebKeySet, LocalJWKSet } from "jose";
+import { fieldsOf, json, parseKeySet } from "../config/key-set.js";
 import type { JwtConfig } from "../config/sections/auth.js";
+import { readSmallFile } from "../config/small-file.js";
 import type { Clock, Timer } from "../core/clock.js";
 import type { InterceptorContext } from "../core/interceptor.js";
 import type { Log } from "../core/log.js";
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
 import { UserError } from "../core/user-error.js";
 import { type FileWatch, watchFiles } from "../tls/watch-files.js";
-import { readSmallFile } from "./small-file.js";
 
 /** Calls make the hub ask for keys at most so often, however many unknown key ids they name. */
 export const MIN_ASK_MS = 10_000;
@@ -20,7 +20,6 @@ const REFRESH_SHARE = 0.8;
 const RETRY_MS = 10_000;
 const FETCH_TIMEOUT_MS = 5_000;
 const MAX_BYTES = 256 * 1024;
-const MAX_KEYS = 100;
 
 /** Loaded by the first token or key set: it costs 60 ms of the hub's start. */
 export const loadJose = (): Promise<typeof import("jose")> => import("jose");
@@ -186,39 +185,11 @@ export class IssuerKeys {
   }
 }
 
-/** The public signature keys of a JSON Web Key Set (RFC 7517); others in it are left out. */
-export function parseKeySet(text: string): Parsed<JSONWebKeySet> {
-  const { keys } = fieldsOf(json(text));
-  if (!Array.isArray(keys)) return rejected('is no JSON Web Key Set: it must be { "keys": [...] }');
-  if (keys.length > MAX_KEYS) return rejected(`has more than ${MAX_KEYS} keys`);
-  const usable = keys.filter(isPublicSignatureKey);
-  return usable.length > 0 ? parsed({ keys: usable }) : rejected("has no public key for signatures");
-}
-
-function isPublicSignatureKey(key: unknown): key is JWK {
-  const { kty, use, d, k, kid, alg } = fieldsOf(key);
-  if (kty !== "RSA" && kty !== "EC" && kty !== "OKP") return false;
-  const optional = [kid, alg, use].every((value) => value === undefined || typeof value === "string");
-  return optional && (use === undefined || use === "sig") && d === undefined && k === undefined;
-}
-
 /** `max-age` within bounds, in milliseconds. */
 function lifetimeOf(cacheControl: string | null): number {
   const seconds = /(?:^|[\s,])max-age=(\d{1,9})/i.exec(cacheControl ?? "")?.[1];
   if (seconds === undefined) return DEFAULT_LIFETIME_MS;
   return Math.min(MAX_LIFETIME_MS, Math.max(MIN_LIFETIME_MS, Number(seconds) * 1000));
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
 /** fetch says only "fetch failed"; what failed is its cause. */

@@ -1,5 +1,8 @@
 // interceptors.auth and the access rules of methods: what is wrong is told at its place, and no key is ever repeated.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { formatErrors, parseConfig } from "#src/config/load.js";
 
@@ -134,4 +137,28 @@ test("a key in the place of its digest, or of its entry, is not repeated", () =>
     assert.ok(errors.length > 0, keys);
     if (!keys.includes("S3cret:")) assert.doesNotMatch(errors.join("\n"), /S3cret/, keys);
   }
+});
+
+test("what is wrong inside the files of keys is told with the rest, where files are read", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "linchpin-config-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  writeFileSync(join(directory, "keys.yaml"), "- { name: a, sha256: S3cret }\n");
+  const text = `upstreams: { a: { endpoints: [h:1] } }
+interceptors:
+  auth:
+    apiKeys: { file: keys.yaml }
+    jwt: [{ issuer: a, audiences: [x], jwks: none.json }, { issuer: b, audiences: [x], jwks: keys.yaml }]
+`;
+  const options = { file: "c.yaml", directory, env: {}, checkPath: () => undefined, readsFiles: true };
+  const result = parseConfig(Buffer.from(text), options);
+  assert.ok(!result.ok);
+  const errors = formatErrors(result.errors).split("\n");
+  assert.equal(errors.length, 3);
+  assert.match(
+    errors[0] ?? "",
+    /^c\.yaml:4:22: interceptors\.auth\.apiKeys\.file: .*keys\.yaml entry 1 sha256: must be/,
+  );
+  assert.match(errors[1] ?? "", /^c\.yaml:5:46: .*the keys cannot be read from .*none\.json: no such file/);
+  assert.match(errors[2] ?? "", /^c\.yaml:5:94: .*keys\.yaml is no JSON Web Key Set/);
+  assert.doesNotMatch(errors.join(), /S3cret/);
 });

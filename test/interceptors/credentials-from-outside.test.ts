@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { parseKeyFile } from "#src/config/key-file.js";
+import { parseKeySet } from "#src/config/key-set.js";
 import { JWT_ALGORITHMS } from "#src/config/sections/auth.js";
 import { Headers } from "#src/core/headers.js";
 import { Lives } from "#src/core/lives.js";
 import { NO_METERS } from "#src/core/meters.js";
 import { Code, Status } from "#src/core/status.js";
 import { jwtWay } from "#src/interceptors/auth-jwt.js";
-import { parseKeySet } from "#src/interceptors/jwt-keys.js";
-import { parseKeyFile } from "#src/interceptors/key-file.js";
 import { Remembered } from "#src/interceptors/remembered.js";
 import { rolesOf } from "#src/interceptors/token-roles.js";
 import { FakeClock } from "../support/fake-clock.js";

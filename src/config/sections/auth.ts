@@ -1,7 +1,13 @@
 // The config's part about who calls: API keys, tokens, client certificates, and what of it services are told.
 import * as z from "zod";
+import type { Parsed } from "../../core/parsed.js";
+import { UserError } from "../../core/user-error.js";
 import { DEFAULTS } from "../defaults.js";
+import { parseKeyFile } from "../key-file.js";
+import { parseKeySet } from "../key-set.js";
 import { CALLER_NAME, KEY_SHA256, MAX_KEYS, MAX_ROLES, ROLE } from "../names.js";
+import { readSmallFile } from "../small-file.js";
+import type { FileTools } from "./tls.js";
 
 /** A key as the config knows it: never the key itself. */
 export interface ApiKeyConfig {
@@ -273,34 +279,50 @@ export const authSection = z
 
 export type ParsedAuth = NonNullable<z.output<typeof authSection>>;
 
-/** The file's section as the program wants it. `located` resolves a path of the file, and tells what is wrong with it. */
-export function authOf(
-  parsed: z.output<typeof authSection>,
-  located: (path: readonly (string | number)[], file: string) => string,
-): AuthConfig | undefined {
-  if (parsed === undefined) return undefined;
-  const { required, apiKeys, jwt, mtls, forward } = parsed;
+const PATH = ["interceptors", "auth"];
+
+/** The file's section as the program wants it; what is wrong inside the files that it names is told too. */
+export function authOf(section: z.output<typeof authSection>, tools: FileTools): AuthConfig | undefined {
+  if (section === undefined) return undefined;
+  const { required, apiKeys, jwt, mtls, forward } = section;
   return {
     required,
     apiKeys: apiKeys && {
       header: apiKeys.header,
       keys: apiKeys.keys,
-      file: apiKeys.file === undefined ? undefined : located(["apiKeys", "file"], apiKeys.file),
+      file:
+        apiKeys.file === undefined
+          ? undefined
+          : checkedFile(apiKeys.file, [...PATH, "apiKeys", "file"], parseKeyFile, tools),
     },
-    jwt: jwt.map(({ jwks, ...rest }, i) => ({ ...rest, jwks: jwksOf(jwks, i, located) })),
+    jwt: jwt.map(({ jwks, ...rest }, i) => ({ ...rest, jwks: jwksOf(jwks, i, tools) })),
     mtls,
     forward: { identity: forward.identity, roles: forward.roles, authorization: forward.authorization },
   };
 }
 
-function jwksOf(
-  text: string | undefined,
-  index: number,
-  located: (path: readonly (string | number)[], file: string) => string,
-): JwtConfig["jwks"] {
+function jwksOf(text: string | undefined, index: number, tools: FileTools): JwtConfig["jwks"] {
   if (text === undefined) return { kind: "discovery" };
   if (isHttpUrl(text)) return { kind: "url", url: text };
-  return { kind: "file", file: located(["jwt", index, "jwks"], text) };
+  return { kind: "file", file: checkedFile(text, [...PATH, "jwt", index, "jwks"], parseKeySet, tools) };
+}
+
+function checkedFile(
+  text: string,
+  path: readonly (string | number)[],
+  parse: (content: string) => Parsed<unknown>,
+  tools: FileTools,
+): string {
+  const file = tools.located(path, text, "file");
+  if (!tools.readsFiles) return file;
+  try {
+    const content = parse(readSmallFile(file, "the keys"));
+    if (!content.ok) tools.wrong(path, `${file} ${content.reason}`);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    tools.wrong(path, error.message);
+  }
+  return file;
 }
 
 function forwards(forward: { identity?: string | undefined; roles?: string | undefined }, name: string) {

@@ -1,8 +1,8 @@
 // A file of API keys: a YAML or JSON list of { name, sha256, roles }. Checked by plain rules, so that the hub loads no schema for it.
 import { createRequire } from "node:module";
-import { CALLER_NAME, KEY_SHA256, MAX_KEYS, MAX_ROLES, ROLE } from "../config/names.js";
-import type { ApiKeyConfig } from "../config/sections/auth.js";
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { CALLER_NAME, KEY_SHA256, MAX_KEYS, MAX_ROLES, ROLE } from "./names.js";
+import type { ApiKeyConfig } from "./sections/auth.js";
 
 /** Never repeats a value of the file: what stands in the wrong place may be a key. */
 export function parseKeyFile(text: string): Parsed<readonly ApiKeyConfig[]> {

@@ -1,7 +1,7 @@
 // Files of keys: read whole, and never larger than a person would write one.
 import { readFileSync, statSync } from "node:fs";
-import { fileProblem } from "../config/files.js";
 import { UserError } from "../core/user-error.js";
+import { fileProblem } from "./files.js";
 
 /** 1 MiB. */
 const MAX_BYTES = 1024 ** 2;
