@@ -1,21 +1,19 @@
 // gRPC over HTTP/2 from clients: a stream becomes a Call and two Sinks; messages pass through unread.
 import { Call } from "../core/call.js";
 import { type Gateway, shownTo } from "../core/gateway.js";
-import { Headers } from "../core/headers.js";
+import { type Field, Headers } from "../core/headers.js";
 import { run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import type { Abort, Sink, Source } from "../core/sink.js";
 import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
 import type { RequestHead } from "../http2/messages.js";
-import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
 import type { Client } from "./client.js";
 
 const CONTENT_TYPE = "application/grpc";
 
 /** Whether a request is gRPC: by its content type, `application/grpc` or one with `+proto`, `+json` or `;…` behind it. */
-export function isGrpc(head: RequestHead): boolean {
-  const fields = head.fields;
+export function isGrpc({ fields }: { readonly fields: readonly Field[] }): boolean {
   for (let i = 0; i < fields.length; i++) {
     const f = fields[i];
     if (f === undefined || f.name !== "content-type") continue;
@@ -175,10 +173,28 @@ export function statusTrailers(status: Status): Headers {
   return trailers;
 }
 
-/** Refuses a stream whose headers were larger than the limit (RFC 6585 §5 for HTTP, RESOURCE_EXHAUSTED for gRPC). */
-export function refuseHeaders(stream: Stream): void {
+/**
+ * Refuses a stream whose headers were larger than the limit: 431 (RFC 6585 §5), or RESOURCE_EXHAUSTED where the fields
+ * that were kept say that it is gRPC, whose clients make UNKNOWN of a 431.
+ */
+export function refuseHeaders(gateway: Gateway, stream: Stream, fields: readonly Field[]): void {
+  const status = refusal(
+    "HEADERS_TOO_LARGE",
+    "the request has more header fields, or larger ones, than it may",
+  );
   if (!stream.beginHeaders()) return;
-  stream.header(":status", "431", false);
-  stream.endHeaders(true);
-  stream.reset(ErrorCode.NO_ERROR);
+  if (isGrpc({ fields })) {
+    stream.header(":status", "200", false);
+    stream.header("content-type", CONTENT_TYPE, false);
+    for (const f of statusTrailers(status).fields) stream.header(f.name, f.value, f.sensitive);
+    stream.endHeaders(true);
+  } else {
+    const body = Buffer.from(gateway.snapshot.rest.renderStatus(status));
+    stream.header(":status", String(status.http), false);
+    stream.header("content-type", "application/json", false);
+    stream.header("content-length", String(body.length), false);
+    stream.endHeaders(false);
+    stream.sendData(body, 0, body.length, true);
+  }
+  stream.stopPeer();
 }

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { ListenAddress, UnixAddress } from "../config/config.js";
 import { AddressCounts } from "../core/address-counts.js";
@@ -24,8 +25,9 @@ import type { ExchangeHandler } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
+import { guardHttp1, MAX_HEADER_BYTES, MAX_HEADER_FIELDS, tooManyFields } from "./http1-guards.js";
 import { markUnix, peerAddress } from "./peer.js";
-import { openRest } from "./rest.js";
+import { openRest, refuseRest } from "./rest.js";
 import { listenOnPath } from "./unix-socket.js";
 
 export type ListenerOptions = (ListenAddress | UnixAddress) & {
@@ -59,7 +61,6 @@ const TIMEOUTS: ListenerTimeouts = {
 };
 /** How often node:http looks for requests that stall. */
 const CHECK_INTERVAL_MS = 1000;
-const MAX_HEADER_BYTES = 64 * 1024;
 /** How long drain waits for the PING that tells that the GOAWAY arrived. */
 const GOAWAY_WAIT_MS = 1000;
 
@@ -77,6 +78,8 @@ export class Listener {
   /** Sockets that have not yet said which protocol they speak. */
   private readonly silent = new Set<Socket>();
   private readonly tls: ServerTls | undefined;
+  /** HTTP/1.1: what each connection has not been answered yet. */
+  private readonly unanswered = new WeakMap<Duplex, Set<ServerResponse>>();
   private readonly http1Clients = new WeakMap<Socket, Client>();
   private readonly perAddress = new AddressCounts();
   /** Connections beyond what one address may have, for metrics. */
@@ -99,6 +102,12 @@ export class Listener {
       noDelay: true,
     });
     this.http1.on("request", (request, response) => this.onRequest(request, response));
+    // Refused before its body is asked for, or asked for it.
+    this.http1.on("checkContinue", (request, response) => {
+      this.onRequest(request, response);
+      if (!response.headersSent) response.writeContinue();
+    });
+    guardHttp1(this.http1, gateway, (socket) => this.isAnswering(socket));
     // A server that never listens starts its timeout checks only on this event.
     this.http1.emit("listening");
     this.tls = options.tls?.((socket) => this.onSecure(socket));
@@ -225,7 +234,7 @@ export class Listener {
       {
         onStream: (stream, block, end) => {
           if (block.tooLarge) {
-            refuseHeaders(stream);
+            refuseHeaders(this.gateway, stream, block.fields);
             return;
           }
           const head = checkRequest(block, end);
@@ -246,11 +255,23 @@ export class Listener {
     openRest(this.gateway, exchange);
   }
 
+  /** Whether bytes written now would fall into an answer, or before one that comes first. */
+  private isAnswering(socket: Duplex): boolean {
+    const open = [...(this.unanswered.get(socket) ?? [])];
+    return open.length > 1 || open.some((response) => response.headersSent);
+  }
+
   private onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const open = this.unanswered.get(socket) ?? new Set();
+    this.unanswered.set(socket, open);
+    open.add(response);
+    response.once("close", () => open.delete(response));
     if (this.draining) response.setHeader("connection", "close");
-    const client = this.http1Clients.get(request.socket) ?? new Client(this.gateway, request.socket);
+    const client = this.http1Clients.get(socket) ?? new Client(this.gateway, socket);
     const exchange = new Http1Exchange(request, response, client, NOBODY);
-    openRest(this.gateway, exchange);
+    if (exchange.head.fields.length > MAX_HEADER_FIELDS) refuseRest(this.gateway, exchange, tooManyFields());
+    else openRest(this.gateway, exchange);
     exchange.start();
   }
 

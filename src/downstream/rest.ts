@@ -36,6 +36,13 @@ export function openRest(gateway: Gateway, exchange: Exchange): void {
   answer.begin(match);
 }
 
+/** Answers a request that is not looked at any further. */
+export function refuseRest(gateway: Gateway, exchange: Exchange, status: Status): void {
+  const answer = new RestExchange(gateway, gateway.snapshot, exchange);
+  exchange.handler = answer;
+  answer.refuse(status, []);
+}
+
 function tooLarge(what: string, maxBytes: number): Status {
   const info = { limit: String(maxBytes) };
   return refusal("MESSAGE_TOO_LARGE", `the ${what} is larger than the limit of ${maxBytes} bytes`, { info });
@@ -100,6 +107,12 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       return;
     }
     this.framing = framing;
+    // node:http and the HTTP/2 engine have checked that it is a number.
+    const max = this.gateway.maxMessageBytes * JSON_GROWTH;
+    if (Number(this.header("content-length") ?? 0) > max) {
+      this.answerStatus(tooLarge("body", max), []);
+      return;
+    }
     const metadata = metadataFromRequest(head.fields);
     if (metadata instanceof Status) {
       this.answerStatus(metadata, []);

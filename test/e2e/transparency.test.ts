@@ -82,7 +82,7 @@ function call(
   }
 }
 
-/** What must be the same: not the date, and not what the metadata of the two hops differ in. */
+/** What must be the same: not the date, and not what the hub says of itself and its client. */
 function comparable({ code, details, messages, headers, trailers }: Outcome<unknown>): unknown {
   const own = (metadata: Metadata | undefined): unknown =>
     Object.entries(metadata?.toHttp2Headers() ?? {})
@@ -93,9 +93,7 @@ function comparable({ code, details, messages, headers, trailers }: Outcome<unkn
     const entries: readonly { key: string }[] = said?.metadata ?? [];
     return {
       ...rest,
-      seen: entries
-        .filter(({ key }) => key.startsWith("x-") && !key.startsWith("x-forwarded-"))
-        .sort((a, b) => (a.key < b.key ? -1 : 1)),
+      seen: entries.filter(({ key }) => /^x-(?!forwarded-)/.test(key)).sort((a, b) => (a.key < b.key ? -1 : 1)),
     };
   });
   return { code, details, messages: seen, headers: own(headers), trailers: own(trailers) };

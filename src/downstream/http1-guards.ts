@@ -1,0 +1,67 @@
+// What HTTP/1.1 clients get that node:http would answer with bare bytes: the same JSON errors as everybody else.
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Gateway } from "../core/gateway.js";
+import { type Reason, refusal } from "../core/reasons.js";
+import type { Status } from "../core/status.js";
+
+/** As on HTTP/2 (mesh.md, "Limits that guard the wire"): bytes and fields of a request's head. */
+export const MAX_HEADER_BYTES = 64 * 1024;
+export const MAX_HEADER_FIELDS = 128;
+
+/** Refusals of node's parser and timers by error code; every other one is a request that is none. */
+const REASONS: Readonly<Record<string, readonly [reason: Reason, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ["HEADERS_TOO_LARGE", `the request's head is larger than ${MAX_HEADER_BYTES} bytes`],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ["BAD_HTTP", "the body's chunks have too long extensions"],
+  ERR_HTTP_REQUEST_TIMEOUT: ["REQUEST_TIMEOUT", "the request did not arrive in time"],
+};
+
+export function tooManyFields(): Status {
+  return refusal("HEADERS_TOO_LARGE", `the request has more than ${MAX_HEADER_FIELDS} header fields`);
+}
+
+/** Answers what never becomes a request. `busy` tells whether an answer is already on its way on the socket. */
+export function guardHttp1(server: Server, gateway: Gateway, busy: (socket: Duplex) => boolean): void {
+  // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
+  server.maxHeadersCount = 0;
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (!socket.writable || error.code === "ECONNRESET" || busy(socket)) {
+      socket.destroy();
+      return;
+    }
+    const [reason, message] = REASONS[error.code ?? ""] ?? ["BAD_HTTP", "this is no valid HTTP/1.1 request"];
+    sayAndClose(socket, gateway, refusal(reason, message));
+  });
+  server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
+    sayAndClose(socket, gateway, refusal("METHOD_NOT_ALLOWED", "this is no proxy: it takes no CONNECT"));
+  });
+  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+    const status = refusal("EXPECTATION_FAILED", "Expect can be 100-continue alone");
+    const body = Buffer.from(gateway.snapshot.rest.renderStatus(status));
+    response.writeHead(status.http, {
+      "content-type": "application/json",
+      "content-length": body.length,
+      connection: "close",
+    });
+    response.end(body);
+  });
+}
+
+function sayAndClose(socket: Duplex, gateway: Gateway, status: Status): void {
+  const body = gateway.snapshot.rest.renderStatus(status);
+  const head = [
+    `HTTP/1.1 ${status.http} ${NAMES[status.http] ?? "Error"}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "x-content-type-options: nosniff",
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+const NAMES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  431: "Request Header Fields Too Large",
+};
