@@ -1,5 +1,6 @@
 // Blocks of IP addresses, as `10.0.0.0/8` or a single address, and which peers are in them.
 import { BlockList, isIP, isIPv4 } from "node:net";
+import { ipOf } from "./ip.js";
 import { type Parsed, parsed, rejected } from "./parsed.js";
 
 const EXPECTED = "must be an IP address or a block of them, as in 10.0.0.0/8 or ::1";
@@ -31,23 +32,8 @@ export class PeerBlocks {
 
   /** @param address as `Peer.address` has it: `127.0.0.1:51234`, `[::1]:51234` */
   has(address: string): boolean {
-    const host = hostOf(address);
-    const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1];
-    switch (isIP(mapped ?? host)) {
-      case 4:
-        return this.list.check(mapped ?? host, "ipv4");
-      case 6:
-        return this.list.check(host, "ipv6");
-      default:
-        return false;
-    }
+    const ip = ipOf(address);
+    const family = isIP(ip);
+    return family !== 0 && this.list.check(ip, family === 4 ? "ipv4" : "ipv6");
   }
-}
-
-/** The host of `HOST:PORT` or `[HOST]:PORT`; what has no port comes back as it is. */
-export function hostOf(address: string): string {
-  const bracket = address.indexOf("]");
-  if (address.startsWith("[") && bracket > 0) return address.slice(1, bracket);
-  const colon = address.lastIndexOf(":");
-  return colon > 0 && address.indexOf(":") === colon ? address.slice(0, colon) : address;
 }

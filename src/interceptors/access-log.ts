@@ -2,8 +2,8 @@
 // a message or a query string.
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { Call } from "../core/call.js";
-import { hostOf } from "../core/cidr.js";
 import type { Interceptor, Outcome } from "../core/interceptor.js";
+import { ipOf } from "../core/ip.js";
 import { Code, codeName, type Status } from "../core/status.js";
 import type { AccessLevel, AccessRecord } from "../telemetry/access-log.js";
 import { methodLabel } from "../telemetry/call-metrics.js";
@@ -70,7 +70,7 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
     endpoint: call.endpoint,
     attempts: call.attempts,
     traceId: call.span?.traceId ?? passedTraceId(headers.get("traceparent")),
-    peer: hostOf(peer.address),
+    peer: ipOf(peer.address),
     userAgent: cut(headers.get("user-agent"), MAX_TEXT),
   };
 }

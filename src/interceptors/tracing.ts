@@ -1,9 +1,10 @@
 // Traces: W3C context in and out, and for sampled calls a server span and a client span for each attempt.
 // Calls that are not sampled pass their header on, and cost no more than looking for it.
 import type { AttemptObserver, Call, CallSpan, Method, Peer } from "../core/call.js";
-import { hostOf, PeerBlocks } from "../core/cidr.js";
+import { PeerBlocks } from "../core/cidr.js";
 import type { Clock } from "../core/clock.js";
 import type { Interceptor, Outcome } from "../core/interceptor.js";
+import { ipOf } from "../core/ip.js";
 import { Code, codeName } from "../core/status.js";
 import { methodLabel } from "../telemetry/call-metrics.js";
 import { type AttributeValue, randomHex, type SpanRecord, type SpanSink } from "../telemetry/span-record.js";
@@ -268,7 +269,7 @@ const SERVER_ERRORS: ReadonlySet<number> = new Set([
 
 /** `server.address` and `server.port`, or those of the client, out of HOST:PORT. */
 function address(attributes: Attributes, of: "server" | "client", text: string): void {
-  attributes[`${of}.address`] = hostOf(text);
+  attributes[`${of}.address`] = ipOf(text);
   const port = /:(\d{1,5})$/.exec(text)?.[1];
   if (port !== undefined) attributes[`${of}.port`] = Number(port);
 }

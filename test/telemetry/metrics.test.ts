@@ -26,6 +26,7 @@ const config = (more: string): string => `upstreams:
 interceptors:
   metrics: { exporter: otlp, endpoint: "${url}", interval: 1s }
   deadline: { max: ${more} }
+  quota: [{ name: one-an-hour, key: [], rate: 1/h, burst: 1, methods: [test.v1.BehaviorService/ClientStream] }]
 `;
 await writeFile(file, config("30s"));
 const hub = await startHub(scope, ["--config", file]);
@@ -80,6 +81,16 @@ describe("/metrics", () => {
     const metrics = await scrape();
     assert.equal(sampleValue(metrics, SERVER, method("Unary", "INVALID_ARGUMENT")), 1);
     assert.equal(sampleValue(metrics, CLIENT), sampleValue(before, CLIENT));
+  });
+
+  test("counts what quotas refuse", async () => {
+    const path = "/test.v1.BehaviorService/ClientStream";
+    await callPath(path);
+    assert.deepEqual([await callPath(path), await callPath(path)], [8, 8]);
+    const metrics = await scrape();
+    const refused = { linchpin_quota: "one-an-hour", linchpin_outcome: "refused" };
+    assert.equal(sampleValue(metrics, "linchpin_quota_calls_total", refused), 2);
+    assert.equal(sampleValue(metrics, SERVER, method("ClientStream", "RESOURCE_EXHAUSTED")), 2);
   });
 
   test("counts methods that nobody knows as one", async () => {
