@@ -8,7 +8,8 @@ import { errorCode } from "../core/user-error.js";
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_CERTIFICATES = 2_000;
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
+// Up to the next dashes: an old key's header has single ones (Proc-Type).
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----)[\s\S])*-----END \1-----/g;
 
 /** Certificates as they stood in a file. */
 export interface Certificates {

@@ -93,8 +93,7 @@ export const listenSection = z
       if ("port" in address && address.port === 0) continue;
       const name = formatAddress(address);
       if (seen.has(name)) {
-        const path = Array.isArray(value) && typeof value[i] !== "string" ? [i, "address"] : [i];
-        ctx.issues.push({ code: "custom", message: "stands twice", input: value, path });
+        ctx.issues.push({ code: "custom", message: "stands twice", input: value, path: [i] });
       }
       seen.add(name);
     }
