@@ -93,7 +93,9 @@ function comparable({ code, details, messages, headers, trailers }: Outcome<unkn
     const entries: readonly { key: string }[] = said?.metadata ?? [];
     return {
       ...rest,
-      seen: entries.filter(({ key }) => /^x-(?!forwarded-)/.test(key)).sort((a, b) => (a.key < b.key ? -1 : 1)),
+      seen: entries
+        .filter(({ key }) => /^x-(?!forwarded-)/.test(key))
+        .sort((a, b) => (a.key < b.key ? -1 : 1)),
     };
   });
   return { code, details, messages: seen, headers: own(headers), trailers: own(trailers) };
