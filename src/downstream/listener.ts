@@ -230,7 +230,7 @@ export class Listener {
     const client = new Client(this.gateway, socket);
     const connection: Connection = new Connection(
       socket,
-      { role: "server", maxConcurrentStreams: this.options.maxConcurrentStreams },
+      { role: "server", limits: { maxConcurrentStreams: this.options.maxConcurrentStreams } },
       {
         onStream: (stream, block, end) => {
           if (block.tooLarge) {

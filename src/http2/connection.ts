@@ -1,8 +1,10 @@
 // An HTTP/2 connection over any Duplex, either role (RFC 9113). Knows nothing of gRPC or of the hub.
 // Hot path: no object, closure, promise or event per frame; frames are parsed in place from the socket's chunks.
 import type { Duplex } from "node:stream";
+import { Budget, type ConnectionClock } from "./budget.js";
 import { type HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
 import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
+import { type Limits, limitsOf } from "./limits.js";
 import { checkRequest, checkResponse, checkTrailers } from "./messages.js";
 import { Output, type OutputOwner } from "./output.js";
 import {
@@ -23,12 +25,10 @@ import { Stream, type StreamHandler, type StreamReset } from "./stream.js";
 
 export interface ConnectionOptions {
   readonly role: "server" | "client";
-  /** Streams the peer may have open at once (server role). Default 256. */
-  readonly maxConcurrentStreams?: number;
-  /** Bytes of a header list, counted as RFC 9113 §10.5.1. Default 64 KiB. */
-  readonly maxHeaderListBytes?: number;
-  /** A stream's receive window starts at 64 KiB − 1 and grows to this while it is read. Default 256 KiB. */
-  readonly maxStreamWindowBytes?: number;
+  /** Those that differ from `DEFAULT_LIMITS`; limits.ts says what each is for. */
+  readonly limits?: Partial<Limits>;
+  /** Default: the system's. */
+  readonly clock?: ConnectionClock;
 }
 
 /** What the owner of a connection is told. */
@@ -54,8 +54,10 @@ const RING_SLACK = 64;
 const QUANTUM_BYTES = 16 * 1024;
 /** Receive window of a connection: credit comes back on receipt, so it bounds nothing but one round trip. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
-/** CONTINUATION frames of one header block (CVE-2024-27983). */
-const MAX_CONTINUATIONS = 8;
+/** Up to here what the peer earns with its calls is saved for its WINDOW_UPDATEs: they come behind a whole flight. */
+const MAX_UPDATES_EARNED = 1_000_000;
+/** DATA cut to less than this by the peer's window is of the peer's own making: it earns nothing. */
+const DRIBBLE_BYTES = 64;
 /** How long a socket may take to close: cut off when we break off, patient when what we wrote is worth reading. */
 const BREAK_OFF_MS = 1000;
 const LINGER_MS = 30_000;
@@ -67,6 +69,15 @@ const INITIAL_PEER_STREAMS = 100;
 /** Header blocks are encoded here first, one at a time; shared by all connections of the process. */
 const USUAL_SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
 let scratch = USUAL_SCRATCH;
+
+const SYSTEM_CLOCK: ConnectionClock = {
+  now: () => performance.now(),
+  setTimeout(callback, delayMs) {
+    const timer = setTimeout(callback, delayMs);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
 
 class ConnectionError extends Error {
   readonly code: number;
@@ -92,7 +103,8 @@ export class Connection implements OutputOwner {
   readonly role: "server" | "client";
   readonly maxStreamWindowBytes: number;
   private readonly handler: ConnectionHandler;
-  private readonly maxConcurrentStreams: number;
+  private readonly limits: Limits;
+  private readonly clock: ConnectionClock;
   private readonly decoder: HpackDecoder;
   private readonly encoder = new HpackEncoder();
   private readonly out: Output;
@@ -157,15 +169,52 @@ export class Connection implements OutputOwner {
   private blockEnd = false;
   private continuations = 0;
 
+  // What the peer makes us do, and what it earns by its calls (see limits.ts).
+  /** When the chunk being parsed came; -1: nobody has asked yet. */
+  private chunkTime = -1;
+  /** HEADERS and DATA sent, less what a small window cut to pieces. */
+  private sentFrames = 0;
+  /** Header blocks, and DATA that has some, received. */
+  private receivedFrames = 0;
+  /** Streams that either side has opened. */
+  private opened = 0;
+  /** Calls of the peer's that we have begun to answer. */
+  private answered = 0;
+  private readonly resets: Budget;
+  private readonly pings: Budget;
+  private readonly settings: Budget;
+  private readonly emptyData: Budget;
+  private readonly priorities: Budget;
+  private readonly windowUpdates: Budget;
+  private readonly late: Budget;
+
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
     this.socket = socket;
     this.role = options.role;
     this.handler = handler;
-    this.maxConcurrentStreams = options.maxConcurrentStreams ?? 256;
-    this.maxStreamWindowBytes = options.maxStreamWindowBytes ?? 256 * 1024;
-    const maxListBytes = options.maxHeaderListBytes ?? 64 * 1024;
-    this.decoder = new HpackDecoder({ maxListBytes });
-    this.out = new Output(socket, this);
+    const limits = limitsOf(options.limits);
+    this.limits = limits;
+    this.maxStreamWindowBytes = limits.maxStreamWindowBytes;
+    const clock = options.clock ?? SYSTEM_CLOCK;
+    this.clock = clock;
+    const now = clock.now();
+    this.resets = new Budget(limits.resetBurst, limits.resetsPerSecond, clock, now);
+    this.pings = new Budget(limits.pingBurst, limits.pingsPerSecond, clock, now);
+    this.settings = new Budget(limits.settingsBurst, limits.settingsPerSecond, clock, now);
+    this.emptyData = new Budget(limits.emptyDataBurst, limits.emptyDataPerSecond, clock, now);
+    this.priorities = new Budget(limits.priorityBurst, limits.prioritiesPerSecond, clock, now);
+    const { windowUpdateBurst, windowUpdatesPerSecond } = limits;
+    this.windowUpdates = new Budget(
+      windowUpdateBurst,
+      windowUpdatesPerSecond,
+      clock,
+      now,
+      MAX_UPDATES_EARNED,
+    );
+    this.late = new Budget(limits.lateBurst, limits.latePerSecond, clock, now);
+    const maxListBytes = limits.maxHeaderListBytes;
+    this.decoder = new HpackDecoder({ maxListBytes, maxFields: limits.maxHeaderFields });
+    this.out = new Output(socket, this, limits.maxUnreadBytes);
     this.nextId = this.role === "client" ? 1 : 2;
     this.prefaceLeft = this.role === "server" ? PREFACE.length : 0;
     this.sendPreface(maxListBytes);
@@ -209,6 +258,7 @@ export class Connection implements OutputOwner {
     if (this.nextId > MAX_STREAM_ID) this.state = "draining"; // no ids left: closes with its last stream
     const stream = new Stream(this, id, handler, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
     this.streams.set(id, stream);
+    this.opened++;
     return stream;
   }
 
@@ -257,7 +307,7 @@ export class Connection implements OutputOwner {
       this.out.append(PREFACE, 0, PREFACE.length);
       settings.push([Setting.ENABLE_PUSH, 0]);
     } else {
-      settings.push([Setting.MAX_CONCURRENT_STREAMS, this.maxConcurrentStreams]);
+      settings.push([Setting.MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]);
     }
     const bytes = settings.length * 6;
     const b = this.out.room(FRAME_HEADER_BYTES + bytes);
@@ -300,8 +350,12 @@ export class Connection implements OutputOwner {
       sent = next;
     }
     scratch = USUAL_SCRATCH; // a larger one is let go of
+    this.sentFrames++;
     // The first block is what counts: a request whose trailers did not leave was sent all the same.
-    if (stream.headersMark === Number.POSITIVE_INFINITY) stream.headersMark = this.out.appendedBytes;
+    if (stream.headersMark === Number.POSITIVE_INFINITY) {
+      stream.headersMark = this.out.appendedBytes;
+      this.answered++;
+    }
   }
 
   /** Copies payload (at most one frame) behind its header. */
@@ -353,6 +407,7 @@ export class Connection implements OutputOwner {
       stream.sendWindow -= bytes;
       this.sendWindow -= bytes;
       at += bytes;
+      if (bytes >= DRIBBLE_BYTES || at === end) this.sentFrames++;
     }
     return at - start;
   }
@@ -560,7 +615,7 @@ export class Connection implements OutputOwner {
       return;
     }
     this.report(error);
-    this.streamError(stream, ErrorCode.INTERNAL_ERROR, "internal error");
+    this.abort(stream, ErrorCode.INTERNAL_ERROR, "internal error");
   }
 
   /** Something threw outside any stream: the end of the connection. */
@@ -574,8 +629,24 @@ export class Connection implements OutputOwner {
     else process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 
-  /** What the peer did on one stream was wrong: RST_STREAM to it, a reset to the owner. */
+  /** What the peer did on one stream was wrong. Called while its frames are handled. */
   private streamError(stream: Stream, code: number, reason: string): void {
+    if (stream.closed) return;
+    this.abort(stream, code, reason);
+    this.countReset();
+  }
+
+  /**
+   * A reset that the peer caused, whoever sent it: its stream is over while the work for it may not be, and the
+   * limit of concurrent streams does not see it. A service may reset what it likes.
+   */
+  private countReset(): void {
+    if (this.role === "client" || this.resets.take(this.answered)) return;
+    throw calm("too many calls were reset before they were answered");
+  }
+
+  /** RST_STREAM to the peer, a reset to the owner. */
+  private abort(stream: Stream, code: number, reason: string): void {
     if (stream.closed) return;
     this.writeReset(stream.id, code);
     this.tell(stream, { code, by: "local", sent: "maybe", reason });
@@ -585,6 +656,7 @@ export class Connection implements OutputOwner {
   // ---------------------------------------------------------------- input
 
   private readonly onChunk = (chunk: Buffer): void => {
+    this.chunkTime = -1;
     try {
       this.parse(chunk);
     } catch (error) {
@@ -640,6 +712,12 @@ export class Connection implements OutputOwner {
     }
   }
 
+  /** Milliseconds; one reading of the clock per chunk at most. */
+  private now(): number {
+    if (this.chunkTime < 0) this.chunkTime = this.clock.now();
+    return this.chunkTime;
+  }
+
   private parsePreface(chunk: Buffer): number {
     const n = Math.min(this.prefaceLeft, chunk.length);
     const from = PREFACE.length - this.prefaceLeft;
@@ -693,7 +771,10 @@ export class Connection implements OutputOwner {
     let stream = this.streams.get(id);
     if (stream === undefined) {
       this.checkNotIdle(id, "DATA");
-      if (!this.wasReset(id)) this.writeReset(id, ErrorCode.STREAM_CLOSED);
+      if (!this.wasReset(id)) {
+        this.writeReset(id, ErrorCode.STREAM_CLOSED);
+        this.countReset();
+      }
     } else if (stream.remoteEnded) {
       this.streamError(stream, ErrorCode.STREAM_CLOSED, "DATA after END_STREAM");
       stream = undefined;
@@ -715,6 +796,13 @@ export class Connection implements OutputOwner {
     if (this.needPadLength && length === 0) {
       throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "a padded DATA frame without its pad length");
     }
+    if (length === 0) this.countEmptyData();
+    else this.receivedFrames++;
+  }
+
+  private countEmptyData(): void {
+    if ((this.frameFlags & Flag.END_STREAM) !== 0 || this.emptyData.take(this.receivedFrames)) return;
+    throw calm("too many DATA frames without data");
   }
 
   /** Passes on what the chunk has of the DATA frame; `inData` is false once the frame is complete. */
@@ -730,6 +818,10 @@ export class Connection implements OutputOwner {
       }
       this.dataLeft -= pad;
       this.padLeft = pad;
+      if (this.dataLeft === 0) {
+        this.receivedFrames--;
+        this.countEmptyData();
+      }
       // Padding is used up on receipt.
       this.dataStream?.consumed(pad + 1);
     }
@@ -811,6 +903,7 @@ export class Connection implements OutputOwner {
       case FrameType.PUSH_PROMISE:
         throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE, though push is off");
       default: // RFC 9113 §4.1: unknown types are ignored
+        this.countPriority();
     }
   }
 
@@ -834,6 +927,7 @@ export class Connection implements OutputOwner {
     }
     if (to < from) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "padding longer than the frame");
     this.blockEnd = (flags & Flag.END_STREAM) !== 0;
+    this.receivedFrames++;
     if ((flags & Flag.END_HEADERS) !== 0) {
       this.handleBlock(id, b, from, to);
       return;
@@ -851,12 +945,11 @@ export class Connection implements OutputOwner {
     }
     this.continuations++;
     this.blockBytes += end - start;
-    if (this.continuations > MAX_CONTINUATIONS) {
-      throw new ConnectionError(
-        ErrorCode.ENHANCE_YOUR_CALM,
-        `more than ${MAX_CONTINUATIONS} CONTINUATION frames`,
-      );
-    }
+    const { maxContinuations, maxHeaderBlockBytes } = this.limits;
+    if (this.continuations > maxContinuations)
+      throw calm(`more than ${maxContinuations} CONTINUATION frames`);
+    if (this.blockBytes > maxHeaderBlockBytes)
+      throw calm(`a header block of more than ${maxHeaderBlockBytes} bytes`);
     parts.push(Buffer.from(b.subarray(start, end)));
     if ((this.frameFlags & Flag.END_HEADERS) === 0) return;
     this.blockParts = undefined;
@@ -884,16 +977,21 @@ export class Connection implements OutputOwner {
     if (!this.wasReset(id)) {
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, `HEADERS on stream ${id}, which is closed`);
     }
+    this.countLate();
   }
 
   private handleRequest(id: number, block: HeaderBlock, ends: boolean): void {
     this.lastPeerId = id;
+    this.opened++;
     // Streams that cross the first GOAWAY are served; those after the last one are not.
-    if (this.goawayId !== undefined || this.streams.size >= this.maxConcurrentStreams) {
+    const gone = this.goawayId !== undefined;
+    if (gone || this.streams.size >= this.limits.maxConcurrentStreams) {
       this.writeReset(id, ErrorCode.REFUSED_STREAM);
+      if (!gone) this.countReset();
       return;
     }
     const stream = new Stream(this, id, NOBODY, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
+    stream.openedAt = this.now();
     stream.headersReceived = true;
     this.streams.set(id, stream);
     if (!block.tooLarge) {
@@ -924,6 +1022,8 @@ export class Connection implements OutputOwner {
     }
     if (head.status < 200) {
       if (ends) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "an interim response with END_STREAM");
+      else if (++stream.interimResponses > this.limits.maxInterimResponses)
+        this.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, "too many interim responses");
       return;
     }
     stream.headersReceived = true;
@@ -962,6 +1062,8 @@ export class Connection implements OutputOwner {
 
   private handleWindowUpdate(b: Buffer, start: number, end: number): void {
     this.expectLength(end - start, 4, "WINDOW_UPDATE");
+    if (!this.windowUpdates.take(10 * this.sentFrames + 4 * this.opened))
+      throw calm("too many WINDOW_UPDATE frames");
     const increment = b.readUInt32BE(start) & MAX_WINDOW_BYTES;
     const id = this.frameStream;
     if (id === 0) {
@@ -1002,12 +1104,20 @@ export class Connection implements OutputOwner {
     const stream = this.streams.get(id);
     if (stream === undefined) {
       this.checkNotIdle(id, "RST_STREAM");
+      this.countLate();
       return;
     }
+    const unanswered = stream.headersMark === Number.POSITIVE_INFINITY;
+    const young = unanswered && this.now() - stream.openedAt < this.limits.resetYoungMs;
     const code = b.readUInt32BE(start);
     const sent = code === ErrorCode.REFUSED_STREAM ? "refused" : "maybe";
     this.tell(stream, { code, by: "peer", sent, reason: `the peer reset the stream: ${errorName(code)}` });
     this.forget(stream);
+    if (young) this.countReset();
+  }
+
+  private countLate(): void {
+    if (!this.late.take(4 * this.opened)) throw calm("too many frames on streams that are over");
   }
 
   private handleSettings(b: Buffer, start: number, end: number): void {
@@ -1029,6 +1139,8 @@ export class Connection implements OutputOwner {
         `SETTINGS of ${length} bytes, not a multiple of 6`,
       );
     }
+    if (length > this.limits.maxSettingsEntries * 6) throw calm("too many settings in one frame");
+    if (!this.settings.take(0)) throw calm("too many SETTINGS frames");
     const first = !this.settingsReceived;
     if (first) this.peerMaxStreams = Number.POSITIVE_INFINITY; // unless this very frame says otherwise
     for (let at = start; at < end; at += 6) this.applySetting(b.readUInt16BE(at), b.readUInt32BE(at + 2));
@@ -1089,6 +1201,7 @@ export class Connection implements OutputOwner {
       if (b.readUInt32BE(start) === 0 && b.readUInt32BE(start + 4) === oldest) this.pongs.shift()?.();
       return;
     }
+    if (!this.pings.take(this.sentFrames + this.receivedFrames)) throw calm("too many PINGs");
     this.writeFrame(FrameType.PING, Flag.ACK, 0, b, start, end);
   }
 
@@ -1114,7 +1227,12 @@ export class Connection implements OutputOwner {
     this.closeWhenIdle();
   }
 
+  private countPriority(): void {
+    if (!this.priorities.take(4 * this.opened)) throw calm("too many PRIORITY or unknown frames");
+  }
+
   private handlePriority(b: Buffer, start: number, end: number): void {
+    this.countPriority();
     const id = this.frameStream;
     if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PRIORITY on stream 0");
     if (end - start !== 5) {
@@ -1155,6 +1273,11 @@ export class Connection implements OutputOwner {
   get whyClosed(): string | undefined {
     return this.closeReason;
   }
+}
+
+/** What is asked of us beside the calls has become too much (RFC 9113 §10.5). */
+function calm(message: string): ConnectionError {
+  return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, message);
 }
 
 function writeFrameHeader(

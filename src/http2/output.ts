@@ -16,12 +16,6 @@ const SLICE_BYTES = 2048;
 const TURN_BYTES = 64 * 1024;
 /** No more is handed to the socket while it holds this many bytes: order stays ours to decide. */
 const SOCKET_HIGH_BYTES = 64 * 1024;
-/**
- * What waits in the socket for a peer that does not read, beside DATA, which is held back: answers to PING and
- * SETTINGS, resets, headers (CVE-2019-9512, -9515). Past it the peer is only making us work.
- */
-const SOCKET_MAX_BYTES = 4 * 1024 * 1024;
-
 /** Connections with something to write this turn. */
 let dirty: Output[] = [];
 let scheduled = false;
@@ -43,6 +37,7 @@ export interface OutputOwner {
 export class Output {
   private readonly socket: Duplex;
   private readonly owner: OutputOwner;
+  private readonly maxUnreadBytes: number;
   private buffer: Buffer | undefined = undefined;
   /** Start of what is not yet in `parts`, and the end of it. */
   private from = 0;
@@ -60,8 +55,10 @@ export class Output {
   /** One entry per write that the socket has not finished: its pooled buffers. */
   private readonly writes: Buffer[][] = [];
 
-  constructor(socket: Duplex, owner: OutputOwner) {
+  /** `maxUnreadBytes`: what may wait in the socket beside DATA, which is held back. */
+  constructor(socket: Duplex, owner: OutputOwner, maxUnreadBytes: number) {
     this.socket = socket;
+    this.maxUnreadBytes = maxUnreadBytes;
     this.owner = owner;
   }
 
@@ -150,7 +147,7 @@ export class Output {
     if (this.ending) {
       this.closed = true;
       this.socket.end();
-    } else if (this.socket.writableLength > SOCKET_MAX_BYTES) this.owner.overflow();
+    } else if (this.socket.writableLength > this.maxUnreadBytes) this.owner.overflow();
     else if (this.pendingBytes > 0) this.touch();
   }
 

@@ -51,6 +51,10 @@ export class Stream {
   /** Reset by either side, or lost: no event follows, nothing is sent. */
   dead = false;
   headersReceived = false;
+  /** Server role: the clock when the request came, in ms. */
+  openedAt = 0;
+  /** Client role: 1xx responses that came. */
+  interimResponses = 0;
 
   /** What the peer lets us send. May be negative after a SETTINGS change (RFC 9113 §6.9.2). */
   sendWindow: number;

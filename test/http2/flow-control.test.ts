@@ -264,7 +264,7 @@ describe("receiving", () => {
   });
 
   test("padding uses the windows up, and is given back by itself", async () => {
-    const { peer, server, owner } = await rawClient(() => {});
+    const { peer, server, owner } = await rawClient(() => {}, { limits: { emptyDataBurst: 1000 } });
     owner.autoConsume = false;
     peer.send(headers(1));
     // 300 × 256 bytes are more than the window: only credit for the padding lets them through.
@@ -364,7 +364,12 @@ describe("a peer that does not read", () => {
     test(`and floods us with ${what} is cut off`, async () => {
       const { peer, server, owner, socket } = await rawClient(() => {}, {
         kind: "tcp",
-        maxConcurrentStreams: 0,
+        limits: {
+          maxConcurrentStreams: 0,
+          pingBurst: Infinity,
+          settingsBurst: Infinity,
+          resetBurst: Infinity,
+        },
       });
       peer.socket.pause();
       let id = 1;

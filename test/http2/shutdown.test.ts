@@ -290,7 +290,7 @@ describe("an answer before the request's end", () => {
 
 describe("the limit of concurrent streams", () => {
   test("a server refuses what is above it, and serves again once there is room", async () => {
-    const { peer, server } = await rawClient(echo, { maxConcurrentStreams: 2 });
+    const { peer, server } = await rawClient(echo, { limits: { maxConcurrentStreams: 2 } });
     const limit = peer.frames.find((f) => f.type === FrameType.SETTINGS)?.payload;
     assert.ok(limit?.includes(Buffer.from([0, Setting.MAX_CONCURRENT_STREAMS, 0, 0, 0, 2])));
     peer.send(headers(1), headers(3), headers(5));

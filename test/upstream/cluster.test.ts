@@ -7,6 +7,7 @@ import { frameMessage } from "#src/core/messages.js";
 import type { Sink } from "#src/core/sink.js";
 import { Code } from "#src/core/status.js";
 import { parseTimeout } from "#src/core/timeout.js";
+import type { ConnectionOptions } from "#src/http2/connection.js";
 import { ErrorCode } from "#src/http2/protocol.js";
 import { Cluster } from "#src/upstream/cluster.js";
 import { FakeClock } from "../support/fake-clock.js";
@@ -21,7 +22,7 @@ afterEach(async () => {
 
 async function service(
   onRequest: (request: ServiceRequest) => void = (r) => r.ok(),
-  options: { maxConcurrentStreams?: number } = {},
+  options: Partial<ConnectionOptions> = {},
 ): Promise<H2Service> {
   const started = await new H2Service(onRequest, options).start();
   cleanups.push(() => started.stop());
@@ -388,7 +389,7 @@ describe("several endpoints", () => {
   });
 
   it("of which one is full send calls to the others", async () => {
-    const full = await service(() => {}, { maxConcurrentStreams: 1 });
+    const full = await service(() => {}, { limits: { maxConcurrentStreams: 1 } });
     const free = await service();
     const { cluster } = clusterOf([full, free]);
     await connected(cluster);
@@ -602,7 +603,7 @@ describe("an endpoint", () => {
           });
         };
       },
-      { maxConcurrentStreams: 2 },
+      { limits: { maxConcurrentStreams: 2 } },
     );
     const { cluster } = clusterOf([library]);
     await connected(cluster);

@@ -1,0 +1,249 @@
+// Every limit that guards a connection, in one table: name, default, unit, reason, source. docs/security.md shows the
+// same table; a test holds the two together.
+
+export interface Limit {
+  /** Infinity: off unless an owner sets it. */
+  readonly value: number;
+  readonly unit: "" | "bytes" | "ms" | "per second";
+  /** What it guards against, and what happens past it. */
+  readonly reason: string;
+  /** A CVE, an RFC, or where an honest peer was known to trip a stricter limit. */
+  readonly source: string;
+}
+
+/**
+ * A budget is a pair of limits: a burst, and what comes back per second. Honest traffic earns more, as the reason
+ * says, so that a budget bounds what a peer makes us do beside its calls, not the calls.
+ */
+export const LIMITS = {
+  maxConcurrentStreams: {
+    value: 256,
+    unit: "",
+    reason: "Streams a client may have open at once. Past it: REFUSED_STREAM, counted as a reset.",
+    source: "RFC 9113 §5.1.2, §10.5",
+  },
+  maxHeaderListBytes: {
+    value: 64 * 1024,
+    unit: "bytes",
+    reason:
+      "A header list, unpacked, with 32 for each field. Past it nothing more is kept; the call is answered 431 or RESOURCE_EXHAUSTED.",
+    source: "RFC 9113 §10.5.1; HPACK bomb, CVE-2016-6581",
+  },
+  maxHeaderFields: {
+    value: 128,
+    unit: "",
+    reason: "Fields of a header list; otherwise as above. A field of one byte unpacks to an object.",
+    source: "CVE-2016-6581, CVE-2019-9516",
+  },
+  maxHeaderBlockBytes: {
+    value: 128 * 1024,
+    unit: "bytes",
+    reason:
+      "A header block as it comes, counted before any of it is decoded or kept. Past it: GOAWAY(ENHANCE_YOUR_CALM). Twice the list, so that a list that is a little too large still gets its 431.",
+    source: "CVE-2024-27316, CVE-2024-27983",
+  },
+  maxContinuations: {
+    value: 8,
+    unit: "",
+    reason: "CONTINUATION frames of one header block. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "CVE-2024-27983, CVE-2024-24549",
+  },
+  maxStreamWindowBytes: {
+    value: 256 * 1024,
+    unit: "bytes",
+    reason:
+      "A stream's receive window: from 64 KiB − 1 up to this while it is read, so what waits is bounded.",
+    source: "RFC 9113 §5.2",
+  },
+  maxSettingsEntries: {
+    value: 32,
+    unit: "",
+    reason: "Entries of one SETTINGS frame: each may touch every stream. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "CVE-2020-11080",
+  },
+  maxInterimResponses: {
+    value: 32,
+    unit: "",
+    reason: "1xx responses that a service sends before the real one. Past it: the stream is reset.",
+    source: "RFC 9110 §15.2",
+  },
+  resetYoungMs: {
+    value: 100,
+    unit: "ms",
+    reason:
+      "A client's reset counts when its call is younger than this and has no answer: an older one has held one of the concurrent streams all the while, which bounds it.",
+    source: "CVE-2023-44487; grpc-node#2872 (honest cancels tripped a limit that counted all)",
+  },
+  resetBurst: {
+    value: 1000,
+    unit: "",
+    reason:
+      "Resets of such calls, resets that we send because the peer broke the protocol, and refused streams, together. An answered call earns one back. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "Rapid reset, CVE-2023-44487; MadeYouReset, CVE-2025-8671",
+  },
+  resetsPerSecond: {
+    value: 33,
+    unit: "per second",
+    reason: "What comes back to the budget of resets.",
+    source: "CVE-2023-44487",
+  },
+  pingBurst: {
+    value: 200,
+    unit: "",
+    reason:
+      "PINGs, each of which wants an answer. Each frame of headers or data, in either direction, earns one: bandwidth probes follow data. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "CVE-2019-9512",
+  },
+  pingsPerSecond: {
+    value: 10,
+    unit: "per second",
+    reason: "What comes back to the budget of PINGs; keepalive needs a tenth of one.",
+    source: "CVE-2019-9512",
+  },
+  settingsBurst: {
+    value: 100,
+    unit: "",
+    reason: "SETTINGS frames, each of which wants an answer. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "CVE-2019-9515",
+  },
+  settingsPerSecond: {
+    value: 10,
+    unit: "per second",
+    reason: "What comes back to the budget of SETTINGS; gRPC sends some when its window grows.",
+    source: "CVE-2019-9515",
+  },
+  emptyDataBurst: {
+    value: 100,
+    unit: "",
+    reason:
+      "DATA frames without a byte of data and without END_STREAM (with it, it is how grpc-go ends a request). Each frame of headers, or of data that has some, earns one. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "CVE-2019-9518",
+  },
+  emptyDataPerSecond: {
+    value: 10,
+    unit: "per second",
+    reason: "What comes back to the budget of empty DATA frames.",
+    source: "CVE-2019-9518",
+  },
+  priorityBurst: {
+    value: 200,
+    unit: "",
+    reason:
+      "PRIORITY frames and frames of unknown types, which do nothing here. Each stream earns four. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "CVE-2019-9513; RFC 9113 §10.5",
+  },
+  prioritiesPerSecond: {
+    value: 20,
+    unit: "per second",
+    reason: "What comes back to the budget of PRIORITY frames.",
+    source: "CVE-2019-9513",
+  },
+  windowUpdateBurst: {
+    value: 1000,
+    unit: "",
+    reason:
+      "WINDOW_UPDATE frames. Each stream earns four, and each frame of headers or data that we send earns ten, but none when the peer's window cut it below 64 bytes. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "CVE-2019-9511, CVE-2019-9517",
+  },
+  windowUpdatesPerSecond: {
+    value: 100,
+    unit: "per second",
+    reason: "What comes back to the budget of WINDOW_UPDATE frames.",
+    source: "CVE-2019-9511",
+  },
+  lateBurst: {
+    value: 1000,
+    unit: "",
+    reason:
+      "HEADERS and RST_STREAM on streams that are over: late when they crossed our reset, work for nothing otherwise. Each stream earns four. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "CVE-2019-9514, CVE-2023-44487",
+  },
+  latePerSecond: {
+    value: 100,
+    unit: "per second",
+    reason: "What comes back to the budget of late frames.",
+    source: "CVE-2019-9514",
+  },
+  maxUnreadBytes: {
+    value: 4 * 1024 * 1024,
+    unit: "bytes",
+    reason:
+      "What waits in the socket for a peer that does not read, beside DATA: answers to PING and SETTINGS, resets, headers. Past it: the connection is closed.",
+    source: "CVE-2019-9512, CVE-2019-9515",
+  },
+  maxQueuedBytes: {
+    value: 64 * 1024 * 1024,
+    unit: "bytes",
+    reason:
+      "DATA that waits for a connection's peer: 256 streams times 256 KiB, so that streams whose sender heeds flow control never reach it. Past it: the largest streams are reset with ENHANCE_YOUR_CALM, those without window first.",
+    source: "CVE-2019-9517",
+  },
+  maxProcessQueuedBytes: {
+    value: 256 * 1024 * 1024,
+    unit: "bytes",
+    reason:
+      "DATA that waits for the peers of all connections together. Past it: as above, on the connection that holds most.",
+    source: "CVE-2019-9517",
+  },
+  stallMs: {
+    value: 300_000,
+    unit: "ms",
+    reason:
+      "How long DATA of a stream may wait without one byte of it going, as when the peer gives no window. Past it: the stream is reset with CANCEL.",
+    source: "RFC 9113 §10.5; CVE-2019-9517",
+  },
+  settingsMs: {
+    value: 10_000,
+    unit: "ms",
+    reason:
+      "From a client's connection to its preface and SETTINGS. A first request has no limit: gRPC channels connect before they are needed. Past it: GOAWAY(SETTINGS_TIMEOUT).",
+    source: "RFC 9113 §3.4, §6.5.3",
+  },
+  headersMs: {
+    value: 10_000,
+    unit: "ms",
+    reason:
+      "From the first byte of a header block, or of any frame but DATA, to its last. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    source: "RFC 9113 §10.5; Slowloris, CVE-2007-6750",
+  },
+  idleMs: {
+    value: 3_600_000,
+    unit: "ms",
+    reason: "How long a client's connection may be without a stream. Past it: it is drained.",
+    source: "RFC 9113 §9.1",
+  },
+  keepaliveMs: {
+    value: 300_000,
+    unit: "ms",
+    reason:
+      "After so long without a byte from the peer a PING asks whether it is there; toward a service only while there are calls. gRPC servers strike clients that ask more often.",
+    source: "RFC 9113 §6.7; gRFC A8, A9",
+  },
+  keepaliveTimeoutMs: {
+    value: 20_000,
+    unit: "ms",
+    reason: "How long the answer may take. Past it: the connection is closed.",
+    source: "gRFC A8, A9",
+  },
+  maxAgeMs: {
+    value: Number.POSITIVE_INFINITY,
+    unit: "ms",
+    reason:
+      "Age of a client's connection, ±10 % by chance. Past it: it is drained in two steps, so that clients spread over new instances and no call is lost.",
+    source: "gRFC A9; RFC 9113 §6.8",
+  },
+} as const satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof LIMITS;
+
+/** The value of each limit, in the unit that `LIMITS` names. */
+export type Limits = { readonly [K in LimitName]: number };
+
+export const DEFAULT_LIMITS: Limits = Object.fromEntries(
+  Object.entries(LIMITS).map(([name, limit]) => [name, limit.value]),
+) as Record<LimitName, number>;
+
+/** Defaults, with the given ones in their place. */
+export function limitsOf(given: Partial<Limits> | undefined): Limits {
+  return given === undefined ? DEFAULT_LIMITS : { ...DEFAULT_LIMITS, ...given };
+}

@@ -1,0 +1,410 @@
+// Attacks on a server, each while an honest client makes calls on another connection: the attacker is cut off, the
+// client has no failed call, memory stays bounded. And honest patterns that look like attacks: none is cut off.
+import assert from "node:assert/strict";
+import { type AddressInfo, createServer, connect as netConnect, type Server } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { Connection, type ConnectionOptions } from "#src/http2/connection.js";
+import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
+import {
+  data,
+  type Fields,
+  frame,
+  HELLO,
+  headers,
+  padded,
+  ping,
+  RawPeer,
+  REQUEST,
+  rst,
+  settings,
+  windowUpdate,
+} from "../support/frames.js";
+import { Owner, Recorder, rawClient, rawServer, request, respond, trailersOf } from "../support/wire.js";
+
+/** What the process may grow by during one attack: the pool of buffers, the sockets, what waits to be collected. */
+const MEMORY_BOUND_BYTES = 48 * 1024 * 1024;
+/** An attack that is not cut off by then has won. */
+const MAX_ATTACK_BYTES = 32 * 1024 * 1024;
+
+/** A call is answered in full at once, but for paths that name another fate. */
+function serve(stream: Parameters<ConstructorParameters<typeof Owner>[0] & object>[0], req: Recorder): void {
+  const path = req.headers?.find(([name]) => name === ":path")?.[1];
+  if (path === "/never") return;
+  if (path === "/large") {
+    respond(stream, [[":status", "200"]], false);
+    stream.sendData(Buffer.alloc(256 * 1024), 0, 256 * 1024, true);
+    return;
+  }
+  void req.over.then(() => {
+    if (req.reset !== undefined) return;
+    respond(stream, [[":status", "200"]], false);
+    stream.sendData(req.body, 0, req.body.length, false);
+    stream.sendTrailers(trailersOf(["grpc-status", "0"]));
+  });
+}
+
+const pathed = (path: string): Fields => REQUEST.map(([n, v]) => (n === ":path" ? [n, path] : [n, v]));
+const NEVER = pathed("/never");
+
+class TestServer {
+  readonly server: Server;
+  readonly options: Partial<ConnectionOptions>;
+  port = 0;
+  owners: Owner[] = [];
+
+  constructor(options: Partial<ConnectionOptions> = {}) {
+    this.options = options;
+    this.server = createServer({ noDelay: true }, (socket) => {
+      const owner = new Owner(serve);
+      this.owners.push(owner);
+      new Connection(socket, { ...this.options, role: "server" }, owner);
+    });
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
+    this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  connect(): RawPeer {
+    return new RawPeer(netConnect({ port: this.port, host: "127.0.0.1", noDelay: true }), "client");
+  }
+}
+
+/** Makes calls, one behind the other, until stopped; every one must succeed. */
+class HonestClient {
+  private readonly connection: Connection;
+  private readonly owner = new Owner();
+  private running = true;
+  calls = 0;
+  worstMs = 0;
+  private done: Promise<void> = Promise.resolve();
+
+  constructor(port: number) {
+    this.connection = new Connection(netConnect(port, "127.0.0.1"), { role: "client" }, this.owner);
+  }
+
+  async start(): Promise<void> {
+    await this.owner.ready;
+    this.done = this.run();
+  }
+
+  private async run(): Promise<void> {
+    while (this.running) {
+      const answer = new Recorder();
+      const from = performance.now();
+      request(this.connection, answer).sendData(Buffer.from("hello"), 0, 5, true);
+      await answer.over;
+      this.worstMs = Math.max(this.worstMs, performance.now() - from);
+      assert.equal(answer.reset, undefined, "an honest call failed");
+      assert.deepEqual(answer.trailers, [["grpc-status", "0"]]);
+      this.calls++;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.running = false;
+    await this.done;
+    this.connection.destroy();
+  }
+}
+
+const memory = (): number => {
+  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+  return heapUsed + Math.max(external, arrayBuffers);
+};
+
+const goawayOf = (peer: RawPeer): [code: string, text: string] | undefined => {
+  const last = peer.frames.findLast((f) => f.type === FrameType.GOAWAY);
+  if (last === undefined) return undefined;
+  return [errorName(last.payload.readUInt32BE(4)), last.payload.subarray(8).toString()];
+};
+
+interface Attack {
+  readonly name: string;
+  /** What is sent first. */
+  readonly opening?: Buffer;
+  /** The nth piece of it. */
+  piece(n: number): Buffer;
+  readonly code?: keyof typeof ErrorCode;
+  readonly says: RegExp;
+}
+
+const open = (id: number, end = true): Buffer => headers(id, NEVER, { end });
+const hungry = settings([Setting.INITIAL_WINDOW_SIZE, 0]);
+
+const ATTACKS: readonly Attack[] = [
+  {
+    name: "rapid reset",
+    piece: (n) => Buffer.concat([open(2 * n + 1), rst(2 * n + 1, ErrorCode.CANCEL)]),
+    says: /reset before/,
+  },
+  {
+    name: "rapid reset by WINDOW_UPDATE of 0 (MadeYouReset)",
+    piece: (n) => Buffer.concat([open(2 * n + 1), windowUpdate(2 * n + 1, 0)]),
+    says: /reset before/,
+  },
+  {
+    name: "rapid reset by PRIORITY of the wrong length (MadeYouReset)",
+    piece: (n) => Buffer.concat([open(2 * n + 1), frame(FrameType.PRIORITY, 0, 2 * n + 1, "1234")]),
+    says: /reset before|PRIORITY/,
+  },
+  {
+    name: "rapid reset by DATA behind END_STREAM (MadeYouReset)",
+    piece: (n) => Buffer.concat([open(2 * n + 1), data(2 * n + 1, "x")]),
+    says: /reset before/,
+  },
+  {
+    name: "rapid reset by a window that overflows (MadeYouReset)",
+    piece: (n) => Buffer.concat([open(2 * n + 1), windowUpdate(2 * n + 1, 0x7fffffff)]),
+    says: /reset before/,
+  },
+  {
+    name: "requests that break the rules of HTTP",
+    piece: (n) => headers(2 * n + 1, [...REQUEST, ["connection", "close"]], { end: true }),
+    says: /reset before/,
+  },
+  { name: "more streams than are allowed", piece: (n) => open(2 * n + 1), says: /reset before/ },
+  {
+    name: "resets of streams that are over",
+    opening: Buffer.concat([open(1), rst(1, ErrorCode.CANCEL)]),
+    piece: () => rst(1, ErrorCode.CANCEL),
+    says: /streams that are over/,
+  },
+  {
+    name: "HEADERS on a stream that was reset",
+    opening: Buffer.concat([open(1, false), windowUpdate(1, 0)]),
+    piece: () => headers(1, [["x", "y"]], { end: true }),
+    says: /streams that are over/,
+  },
+  {
+    name: "CONTINUATION without end",
+    opening: headers(1, REQUEST, { flags: 0 }),
+    piece: () => frame(FrameType.CONTINUATION, 0, 1, Buffer.alloc(16_384)),
+    says: /header block|CONTINUATION/,
+  },
+  {
+    name: "CONTINUATION without a byte",
+    opening: headers(1, REQUEST, { flags: 0 }),
+    piece: () => frame(FrameType.CONTINUATION, 0, 1),
+    says: /CONTINUATION/,
+  },
+  { name: "PING", piece: () => ping(), says: /PING/ },
+  { name: "SETTINGS", piece: () => settings([Setting.INITIAL_WINDOW_SIZE, 1]), says: /SETTINGS/ },
+  {
+    name: "SETTINGS of many entries",
+    piece: () => settings(...Array.from({ length: 2000 }, (_, i) => [4, i] as const)),
+    says: /settings in one frame/,
+  },
+  {
+    name: "PRIORITY",
+    piece: (n) => frame(FrameType.PRIORITY, 0, 2 * n + 1, Buffer.from([0, 0, 0, 0, 1])),
+    says: /PRIORITY/,
+  },
+  { name: "frames of an unknown type", piece: () => frame(0x42, 0, 0, "what"), says: /unknown/ },
+  {
+    name: "empty DATA",
+    opening: open(1, false),
+    piece: () => data(1, ""),
+    says: /without data/,
+  },
+  {
+    name: "DATA that is all padding",
+    opening: open(1, false),
+    piece: () => padded(FrameType.DATA, 0, 1, "", 10),
+    says: /without data/,
+  },
+  {
+    name: "WINDOW_UPDATE of the connection",
+    piece: () => windowUpdate(0, 1),
+    says: /WINDOW_UPDATE/,
+  },
+  {
+    name: "WINDOW_UPDATE of a stream",
+    opening: open(1, false),
+    piece: () => windowUpdate(1, 1),
+    says: /WINDOW_UPDATE/,
+  },
+  {
+    name: "a window given byte by byte",
+    opening: Buffer.concat([hungry, headers(1, pathed("/large"), { end: true })]),
+    piece: () => windowUpdate(1, 1),
+    says: /WINDOW_UPDATE/,
+  },
+];
+
+describe("an attack is cut off, and nobody else notices:", () => {
+  const server = new TestServer();
+  before(() => server.start());
+  after(() => server.server.close());
+
+  for (const attack of ATTACKS) {
+    test(attack.name, { timeout: 20_000 }, async () => {
+      const honest = new HonestClient(server.port);
+      await honest.start();
+      const peer = server.connect();
+      const from = memory();
+      let most = from;
+      peer.send(HELLO, attack.opening ?? Buffer.alloc(0));
+      let sent = 0;
+      for (let n = attack.opening === undefined ? 0 : 1; !peer.ended && sent < MAX_ATTACK_BYTES; ) {
+        const pieces: Buffer[] = [];
+        let bytes = 0;
+        for (; bytes < 4096; n++) {
+          const piece = attack.piece(n);
+          pieces.push(piece);
+          bytes += piece.length;
+        }
+        sent += bytes;
+        peer.send(...pieces);
+        await new Promise((resolve) => setImmediate(resolve));
+        most = Math.max(most, memory());
+      }
+      await peer.over();
+      const callsDuring = honest.calls;
+      await honest.stop();
+      assert.ok(callsDuring > 0, "the honest client made calls meanwhile");
+      assert.ok(honest.worstMs < 1000, `an honest call took ${honest.worstMs} ms`);
+      assert.ok(most - from < MEMORY_BOUND_BYTES, `memory grew by ${most - from} bytes`);
+      const [code, text] = goawayOf(peer) ?? ["no GOAWAY", ""];
+      assert.equal(code, attack.code ?? "ENHANCE_YOUR_CALM");
+      assert.match(text, attack.says);
+      const owner = server.owners.at(-1);
+      await owner?.closed;
+      for (const req of owner?.requests ?? []) {
+        assert.ok(req.ended || req.reset !== undefined, "every call of the attacker's has come to an end");
+      }
+    });
+  }
+});
+
+describe("an honest pattern is left alone:", () => {
+  /** Runs frames by the hundred with a PING between, which is answered as long as the connection lives. */
+  async function survives(
+    pieces: (n: number) => Buffer,
+    count: number,
+    options: Partial<ConnectionOptions> & { every?: number } = {},
+  ): Promise<RawPeer> {
+    const { every = 100, ...rest } = options;
+    const { peer, server } = await rawClient(serve, { limits: { maxConcurrentStreams: 100_000 }, ...rest });
+    for (let n = 0; n < count; n++) {
+      peer.send(pieces(n));
+      if (n % every === every - 1) await peer.roundTrip();
+    }
+    await peer.roundTrip();
+    assert.equal(goawayOf(peer), undefined, peer.describe().slice(-500));
+    server.destroy();
+    return peer;
+  }
+
+  test("grpc-go's half-close: DATA and END_STREAM apart", async () => {
+    await survives(
+      (n) => Buffer.concat([headers(2 * n + 1), data(2 * n + 1, "x"), data(2 * n + 1, "", true)]),
+      3000,
+    );
+  });
+
+  test("as many cancels as calls that are answered", async () => {
+    await survives((n) => {
+      const id = 4 * n + 1;
+      return Buffer.concat([
+        headers(id, REQUEST, { end: true }),
+        open(id + 2),
+        rst(id + 2, ErrorCode.CANCEL),
+      ]);
+    }, 5000);
+  });
+
+  test("deadlines that pass: cancels of calls that have waited", async () => {
+    let time = 0;
+    const clock = { now: () => time, setTimeout: () => ({ cancel() {} }) };
+    const { peer, server } = await rawClient(serve, { clock });
+    for (let round = 0; round < 50; round++) {
+      const ids = Array.from({ length: 100 }, (_, i) => 2 * (100 * round + i) + 1);
+      peer.send(...ids.map((id) => open(id)));
+      await peer.roundTrip();
+      time += 200;
+      peer.send(...ids.map((id) => rst(id, ErrorCode.CANCEL)));
+      await peer.roundTrip();
+    }
+    assert.equal(goawayOf(peer), undefined);
+    server.destroy();
+  });
+
+  test("cancels of answers under way", async () => {
+    const { peer, server } = await rawClient(serve, { settings: hungry });
+    for (let round = 0; round < 30; round++) {
+      const ids = Array.from({ length: 100 }, (_, i) => 2 * (100 * round + i) + 1);
+      peer.send(...ids.map((id) => headers(id, pathed("/large"), { end: true })));
+      await peer.roundTrip();
+      peer.send(...ids.map((id) => rst(id, ErrorCode.CANCEL)));
+      await peer.roundTrip();
+    }
+    assert.equal(goawayOf(peer), undefined);
+    server.destroy();
+  });
+
+  test("a PING with every message: bandwidth probes", async () => {
+    await survives(
+      (n) => Buffer.concat([n === 0 ? headers(1) : Buffer.alloc(0), data(1, "x"), ping("bdpprobe")]),
+      3000,
+    );
+  });
+
+  test("WINDOW_UPDATE for stream and connection with every frame of an answer", async () => {
+    const { peer, server } = await rawClient(serve, {
+      settings: settings([Setting.INITIAL_WINDOW_SIZE, 100]),
+    });
+    for (let id = 1; id < 20; id += 2) {
+      peer.send(headers(id, pathed("/large"), { end: true }));
+      while (peer.find(FrameType.DATA, id, Flag.END_STREAM) === undefined && !peer.ended) {
+        peer.send(windowUpdate(id, 1000), windowUpdate(0, 1000));
+        await peer.roundTrip();
+      }
+    }
+    assert.equal(goawayOf(peer), undefined);
+    server.destroy();
+  });
+
+  test("keepalive every 10 s for a day", async () => {
+    let time = 0;
+    const clock = { now: () => time, setTimeout: () => ({ cancel() {} }) };
+    const { peer, server } = await rawClient(serve, { clock });
+    peer.send(open(1, false));
+    for (let n = 0; n < 8640; n++) {
+      time += 10_000;
+      await peer.roundTrip();
+    }
+    assert.equal(goawayOf(peer), undefined);
+    server.destroy();
+  });
+});
+
+describe("a service that floods its client", () => {
+  test("with interim responses loses that stream, and no other", async () => {
+    const { peer, client } = await rawServer();
+    const flooded = new Recorder();
+    const other = new Recorder();
+    request(client, flooded, { end: true });
+    request(client, other, { end: true });
+    for (let n = 0; n < 1000; n++) peer.send(headers(1, [[":status", "103"]]));
+    peer.send(headers(3, [[":status", "200"]], { end: true }));
+    await Promise.all([flooded.over, other.over]);
+    assert.equal(flooded.reset?.code, ErrorCode.ENHANCE_YOUR_CALM);
+    assert.equal(other.reset, undefined);
+    client.destroy();
+  });
+
+  test("with resets is within its rights", async () => {
+    const { peer, client } = await rawServer();
+    for (let id = 1; id < 6000; id += 2) {
+      const answer = new Recorder();
+      request(client, answer, { end: true });
+      peer.send(rst(id, ErrorCode.REFUSED_STREAM));
+      await answer.over;
+    }
+    assert.equal(client.closed, false);
+    client.destroy();
+  });
+});
