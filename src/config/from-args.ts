@@ -1,4 +1,5 @@
 // A Config out of targets on the command line, alone or over one from a file. Loads no schema and no YAML parser.
+import { LOOPBACK } from "../core/ip.js";
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
 import { parsedOrThrow, UserError } from "../core/user-error.js";
 import type { ClientTlsConfig } from "../tls/config.js";
@@ -62,7 +63,7 @@ export function defaultConfig(): Config {
       endpoint: undefined,
       protocol: undefined,
       sample: DEFAULTS.traceSample,
-      trustedPeers: DEFAULTS.trustedPeers,
+      trustedPeers: LOOPBACK,
     },
     accessLog: { destination: undefined, sample: 1 },
     deadline: {

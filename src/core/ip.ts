@@ -50,6 +50,12 @@ export interface AddressRange {
   readonly prefix: number;
 }
 
+/** This machine. */
+export const LOOPBACK: readonly AddressRange[] = [
+  { address: "127.0.0.0", prefix: 8 },
+  { address: "::1", prefix: 128 },
+];
+
 /** Whether an address is in one of the ranges. */
 export function matcherOf(ranges: readonly AddressRange[]): (ip: string) => boolean {
   if (ranges.length === 0) return () => false;

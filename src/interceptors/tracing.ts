@@ -1,10 +1,9 @@
 // Traces: W3C context in and out, and for sampled calls a server span and a client span for each attempt.
 // Calls that are not sampled pass their header on, and cost no more than looking for it.
 import type { AttemptObserver, Call, CallSpan, Method, Peer } from "../core/call.js";
-import { PeerBlocks } from "../core/cidr.js";
 import type { Clock } from "../core/clock.js";
 import type { Interceptor, Outcome } from "../core/interceptor.js";
-import { ipOf } from "../core/ip.js";
+import { type AddressRange, ipOf, matcherOf } from "../core/ip.js";
 import { Code, codeName } from "../core/status.js";
 import { methodLabel } from "../telemetry/call-metrics.js";
 import { type AttributeValue, randomHex, type SpanRecord, type SpanSink } from "../telemetry/span-record.js";
@@ -20,8 +19,8 @@ import {
 export interface TracingOptions {
   /** Share of calls that are sampled where no trusted caller decides: 0..1. */
   readonly ratio: number;
-  /** Blocks of addresses whose `sampled` flag is honoured, as `parseCidr` takes them. */
-  readonly trustedPeers: readonly string[];
+  /** Addresses whose `sampled` flag is honoured. */
+  readonly trustedPeers: readonly AddressRange[];
   /** Where finished spans go; undefined: nowhere, so that no call is sampled here. */
   readonly spans: SpanSink | undefined;
   readonly clock: Clock;
@@ -92,13 +91,13 @@ function readTraceparent(call: Call): string | undefined {
 }
 
 /** A connection's peer is one object for all its calls: it is looked at once. */
-function trust(blocks: readonly string[]): (peer: Peer) => boolean {
-  const list = new PeerBlocks(blocks);
+function trust(ranges: readonly AddressRange[]): (peer: Peer) => boolean {
+  const isTrusted = matcherOf(ranges);
   const known = new WeakMap<Peer, boolean>();
   return (peer) => {
     let trusted = known.get(peer);
     if (trusted === undefined) {
-      trusted = list.has(peer.address);
+      trusted = isTrusted(ipOf(peer.address));
       known.set(peer, trusted);
     }
     return trusted;

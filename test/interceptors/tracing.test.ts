@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { Call, type Method, type Peer } from "#src/core/call.js";
 import { field, Headers } from "#src/core/headers.js";
 import type { Outcome } from "#src/core/interceptor.js";
+import { LOOPBACK } from "#src/core/ip.js";
 import { tracing } from "#src/interceptors/tracing.js";
 import type { SpanRecord } from "#src/telemetry/span-record.js";
 import { FakeClock } from "../support/fake-clock.js";
@@ -35,7 +36,7 @@ function start(setup: Setup, peer: string, headers: readonly (readonly [string, 
   const clock = new FakeClock(1000);
   const interceptor = tracing({
     ratio: setup.ratio ?? 0,
-    trustedPeers: ["127.0.0.0/8", "::1", "10.0.0.0/8"],
+    trustedPeers: [...LOOPBACK, { address: "10.0.0.0", prefix: 8 }],
     spans: setup.exporting === false ? undefined : { take: (span) => spans.push(span) },
     clock,
     random: () => setup.random ?? 0.5,

@@ -16,7 +16,7 @@ export interface AddressLimitConfig {
 
 const MAX_RANGES = 1_000;
 const MAX_COUNT = 1_000_000_000;
-const RANGE_EXPECTED = "must be an IP address or a range of them, as in 10.0.0.0/8 or fd00::/8";
+export const RANGE_EXPECTED = "must be an IP address or a range of them, as in 10.0.0.0/8 or fd00::/8";
 
 export function parseRange(value: string): Parsed<AddressRange> {
   const [address = "", prefix, ...rest] = value.split("/");

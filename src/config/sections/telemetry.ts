@@ -1,10 +1,11 @@
 // The config's part about telemetry: traces, metrics, the access log.
 import * as z from "zod";
-import { parseCidr } from "../../core/cidr.js";
+import type { AddressRange } from "../../core/ip.js";
 import { type Parsed, parsed, rejected } from "../../core/parsed.js";
 import { DEFAULTS } from "../defaults.js";
 import { parseDuration } from "../duration.js";
 import { text } from "../values.js";
+import { parseRange, RANGE_EXPECTED } from "./edge.js";
 
 /** Where OTLP goes; what is undefined is up to OTEL_* and the exporter's defaults. */
 export interface OtlpConfig {
@@ -16,8 +17,7 @@ export interface TracingConfig extends OtlpConfig {
   readonly exporter: "otlp" | "none";
   /** Share of calls, 0..1. */
   readonly sample: number;
-  /** Blocks of addresses, as `core/cidr.ts` takes them. */
-  readonly trustedPeers: readonly string[];
+  readonly trustedPeers: readonly AddressRange[];
 }
 
 export interface MetricsConfig extends OtlpConfig {
@@ -84,11 +84,11 @@ export const tracingSection = z
       "Share of calls that are traced where no trusted caller decides, from 0 to 1.",
     ),
     trustedPeers: z
-      .array(text(parseCidr, "must be an IP address or a block of them, as in 10.0.0.0/8", ["10.0.0.0/8"]))
+      .array(text(parseRange, RANGE_EXPECTED, ["10.0.0.0/8"]))
       .max(MAX_PEERS)
       .prefault([...DEFAULTS.trustedPeers])
       .describe(
-        "Callers whose decision to trace a call, or not to, is honoured: IP addresses and blocks of them.",
+        "Callers whose decision to trace a call, or not to, is honoured: IP addresses and ranges of them.",
       ),
   })
   .prefault({})
