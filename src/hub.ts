@@ -133,6 +133,8 @@ export async function startHub(config: Config, log: Log, options: HubOptions = {
   return hub;
 }
 
+/** The hub's own services are loaded so long after the start, or when they are first called. */
+const OWN_SERVICES_DELAY_MS = 1000;
 /** How long an upstream that a reload dropped takes calls that began before it: longer than any step should wait. */
 const RETIREMENT_MS = 10_000;
 
@@ -178,17 +180,17 @@ class Hub implements RunningHub, Gateway {
       ...upstreamFamilies(this.generation.upstreams),
     ]);
     this.embedded = embed(options.services ?? []);
-    this.own = hubServices(
-      () => [...this.services, ...this.embedded.undescribed.keys()],
-      config.reflection
+    this.own = hubServices({
+      health: () => [...this.services, ...this.embedded.undescribed.keys()],
+      reflection: config.reflection
         ? {
             serviceNames: () => [...this.services, ...this.own.services],
             index: () => this.descriptors(),
           }
         : undefined,
-      this.embedded.services,
-      config.limits.maxMessageBytes,
-    );
+      embedded: this.embedded.services,
+      maxMessageBytes: config.limits.maxMessageBytes,
+    });
     this.ownCluster = new Cluster({
       name: HUB,
       endpoints: [{ address: "in-memory", dial: () => this.own.dial() }],
@@ -215,7 +217,7 @@ class Hub implements RunningHub, Gateway {
   }
 
   async start(): Promise<void> {
-    this.ownCluster.connect();
+    if (this.embedded.services.length > 0) await this.own.start();
     await this.startUpstreams(this.generation);
     this.rebuild();
     const { listen, admin } = this.generation.config;
@@ -234,6 +236,10 @@ class Hub implements RunningHub, Gateway {
       this.adminUrl = this.admin.address;
     }
     this.state = "ready";
+    // Not before the first calls have been served: see control/hub-server.ts.
+    systemClock.setTimeout(() => {
+      if (this.state === "ready") this.ownCluster.connect();
+    }, OWN_SERVICES_DELAY_MS);
   }
 
   /** What the config makes; things that live longer than it are taken from `lives`. */

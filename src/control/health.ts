@@ -2,8 +2,6 @@
 import type { Server } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 
-export const HEALTH_SERVICE = "grpc.health.v1.Health";
-
 export interface Health {
   /** Says whether a service can be called; "" is the server as a whole. Watchers hear of it. */
   set(service: string, serving: boolean): void;

@@ -1,18 +1,11 @@
 // The hub's own gRPC services, health and reflection over all that is behind it, on a grpc-js server without a port:
 // the router sees it as one more cluster, reached through an in-memory connection.
 import type { Duplex } from "node:stream";
-import {
-  Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
+import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { duplexPair } from "../core/duplex-pair.js";
-import { addHealth, HEALTH_SERVICE, type Health } from "./health.js";
-import { addReflection, type DescriptorSource, REFLECTION_SERVICES } from "./reflection.js";
-
-/** gRPC's own default; the least that it takes, whatever the limit for JSON is. */
-const MIN_MESSAGE_BYTES = 4 * 1024 * 1024;
+import type { Health } from "./health.js";
+import type { HubServer, HubServerOptions } from "./hub-server.js";
+import { HEALTH_SERVICE, REFLECTION_SERVICES } from "./service-names.js";
 
 /** A gRPC service that the program serves itself, behind the hub. */
 export interface EmbeddedService {
@@ -32,43 +25,54 @@ export interface HubServices {
   /** Full names of what is the hub's own. */
   readonly services: readonly string[];
   readonly health: Health;
-  /** A new connection to it. */
+  /** Starts the server, if it has not started. Rejects when a service cannot be served. */
+  start(): Promise<void>;
+  /** A new connection to it; starts it. */
   dial(): Duplex;
   close(): void;
 }
 
-/**
- * @param reflection undefined: the hub does not reflect.
- * @param embedded what else the server serves, with messages of up to `maxMessageBytes`.
- */
-export function hubServices(
-  health: () => readonly string[],
-  reflection: DescriptorSource | undefined,
-  embedded: readonly EmbeddedService[] = [],
-  maxMessageBytes = MIN_MESSAGE_BYTES,
-): HubServices {
-  const server = new Server({
-    "grpc.max_receive_message_length": Math.max(MIN_MESSAGE_BYTES, maxMessageBytes),
-  });
-  for (const { definition, implementation } of embedded) server.addService(definition, implementation);
-  const services = [HEALTH_SERVICE];
-  const running = addHealth(server, health);
-  if (reflection !== undefined) {
-    addReflection(server, reflection);
-    services.push(...REFLECTION_SERVICES);
-  }
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+export function hubServices(options: HubServerOptions): HubServices {
+  let loading: Promise<HubServer> | undefined;
+  let server: HubServer | undefined;
+  let closed = false;
+  // What was said of a service's health before there was a server.
+  const early = new Map<string, boolean>();
+  const begin = async (): Promise<HubServer> => {
+    const { startHubServer } = await import("./hub-server.js");
+    server = startHubServer(options);
+    for (const [service, serving] of early) server.health.set(service, serving);
+    if (closed) server.close();
+    return server;
+  };
+  const load = (): Promise<HubServer> => {
+    loading ??= begin();
+    return loading;
+  };
   return {
-    services,
-    health: running,
+    services: [HEALTH_SERVICE, ...(options.reflection === undefined ? [] : REFLECTION_SERVICES)],
+    health: {
+      set: (service, serving) => {
+        if (server === undefined) early.set(service, serving);
+        else server.health.set(service, serving);
+      },
+      // A server that starts later reads the services then.
+      refresh: () => server?.health.refresh(),
+    },
+    start: async () => {
+      await load();
+    },
     dial: () => {
       const [ours, theirs] = duplexPair();
-      injector.injectConnection(theirs);
+      load().then(
+        (started) => started.serve(theirs),
+        (error: unknown) => theirs.destroy(error instanceof Error ? error : new Error(String(error))),
+      );
       return ours;
     },
     close: () => {
-      injector.destroy();
-      server.forceShutdown();
+      closed = true;
+      server?.close();
     },
   };
 }

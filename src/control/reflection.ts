@@ -30,12 +30,6 @@ export function addReflection(server: Server, source: DescriptorSource): void {
   );
 }
 
-/** The names to add to a list of services where reflection lists itself. */
-export const REFLECTION_SERVICES: readonly string[] = [
-  "grpc.reflection.v1.ServerReflection",
-  "grpc.reflection.v1alpha.ServerReflection",
-];
-
 function serve(call: ReflectionCall, source: DescriptorSource): void {
   const session = new Session(source);
   call.on("data", (request: ServerReflectionRequest) => {

@@ -9,9 +9,10 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { addHealth, HEALTH_SERVICE, type Health } from "../control/health.js";
+import { addHealth, type Health } from "../control/health.js";
 import { imageIndex } from "../control/image.js";
-import { addReflection, REFLECTION_SERVICES } from "../control/reflection.js";
+import { addReflection } from "../control/reflection.js";
+import { HEALTH_SERVICE, REFLECTION_SERVICES } from "../control/service-names.js";
 
 export interface ServeOptions {
   /** Default: 127.0.0.1. */

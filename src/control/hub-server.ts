@@ -1,0 +1,46 @@
+// The grpc-js server of the hub's own services. Loaded when it is first called: grpc-js and what the health package
+// brings along take longer to load than the rest of the hub takes to start.
+import type { Duplex } from "node:stream";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { addHealth, type Health } from "./health.js";
+import type { EmbeddedService } from "./hub-services.js";
+import { addReflection, type DescriptorSource } from "./reflection.js";
+
+/** gRPC's own default; the least that it takes, whatever the limit for JSON is. */
+const MIN_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+export interface HubServerOptions {
+  /** Full names of what the health service answers for, read at each refresh. */
+  readonly health: () => readonly string[];
+  /** undefined: it does not reflect. */
+  readonly reflection: DescriptorSource | undefined;
+  /** What else it serves, with messages of up to `maxMessageBytes`. */
+  readonly embedded: readonly EmbeddedService[];
+  readonly maxMessageBytes: number;
+}
+
+export interface HubServer {
+  readonly health: Health;
+  /** Serves a connection. */
+  serve(connection: Duplex): void;
+  close(): void;
+}
+
+export function startHubServer(options: HubServerOptions): HubServer {
+  const server = new Server({
+    "grpc.max_receive_message_length": Math.max(MIN_MESSAGE_BYTES, options.maxMessageBytes),
+  });
+  for (const { definition, implementation } of options.embedded)
+    server.addService(definition, implementation);
+  const health = addHealth(server, options.health);
+  if (options.reflection !== undefined) addReflection(server, options.reflection);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return {
+    health,
+    serve: (connection) => injector.injectConnection(connection),
+    close: () => {
+      injector.destroy();
+      server.forceShutdown();
+    },
+  };
+}
