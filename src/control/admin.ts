@@ -6,6 +6,7 @@ import type { AdminConfig } from "../config/config.js";
 import type { Log } from "../core/log.js";
 import { textTable } from "../core/text-table.js";
 import { UserError } from "../core/user-error.js";
+import type { CertificateState } from "../tls/certificate-state.js";
 import { type AdminRequest, type AdminResponse, AdminServer } from "./admin-server.js";
 
 /** What the admin listener shows of the hub. */
@@ -18,6 +19,8 @@ export interface AdminView {
   readonly config: object;
   routes(): readonly AdminRoute[];
   upstreams(): readonly AdminUpstream[];
+  /** The certificates in use; left out: none. */
+  certificates?(): readonly CertificateState[];
   /** As Prometheus scrapes them. */
   metrics(): { readonly contentType: string; readonly text: string };
   /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. */
@@ -101,6 +104,10 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
         return { status: 200, body: undefined, raw: { contentType, text } };
       },
     },
+  ],
+  [
+    "/certificates",
+    { about: "the certificates in use, and when they end", remote: false, answer: certificates },
   ],
   [
     "/config",
@@ -340,5 +347,20 @@ function upstreams(hub: AdminView): Answer {
           ...row.services.map((service) => `  ${service}`),
         ])
         .join("\n"),
+  };
+}
+
+function certificates(hub: AdminView): Answer {
+  const rows = (hub.certificates?.() ?? []).map(({ owner, file, expiresAt, problem }) => ({
+    owner,
+    file,
+    expires: new Date(expiresAt).toISOString(),
+    problem,
+  }));
+  return {
+    status: 200,
+    body: { certificates: rows },
+    text: () =>
+      textTable(rows.map((row) => [row.expires, row.owner, row.file, row.problem ?? ""])).join("\n"),
   };
 }

@@ -166,6 +166,24 @@ for (const [version, ask] of [
   }
 }
 
+it("shows the certificates, and what is wrong with those that are not used", async (t) => {
+  const state = {
+    owner: "listener x",
+    file: "/x.crt",
+    expiresAt: Date.UTC(2030, 0, 1),
+    problem: "it has expired",
+  };
+  const admin = await startAdmin(
+    { host: "127.0.0.1", port: 0 },
+    { ...HUB, certificates: () => [state] },
+    LOG,
+  );
+  t.after(() => admin.close());
+  const { body } = await ask1(admin.address, { path: "/certificates" });
+  const { expiresAt: _, ...rest } = state;
+  assert.deepEqual(JSON.parse(body), { certificates: [{ ...rest, expires: "2030-01-01T00:00:00.000Z" }] });
+});
+
 it("refuses a request that names two hosts, one of them not its own", async (t) => {
   const base = await start(t, {});
   const reply = await ask2(base, { headers: { host: "evil.example" } });

@@ -133,7 +133,17 @@ test("shows routes and upstreams as JSON, and as text to who asks for it", async
 
 test("lists its pages at /, and for a page that is not there", async (t) => {
   const base = await start(t);
-  const pages = ["/", "/livez", "/readyz", "/routes", "/upstreams", "/metrics", "/config", "/reload"];
+  const pages = [
+    "/",
+    "/livez",
+    "/readyz",
+    "/routes",
+    "/upstreams",
+    "/metrics",
+    "/certificates",
+    "/config",
+    "/reload",
+  ];
   assert.deepEqual(Object.keys(JSON.parse((await get(base, "/")).body).pages), pages);
   for (const path of ["/nope", "/livez/", "/__proto__", "//livez", "/%6civez"]) {
     const reply = await get(base, path);

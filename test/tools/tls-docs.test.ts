@@ -6,6 +6,7 @@ import { delimiter, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startLibrary } from "#src/samples/library/server.js";
 import { startNode } from "../e2e/support/program.js";
+import { until } from "../support/until.js";
 import { program, ROOT, run } from "./support/programs.js";
 
 const DOC = readFileSync(join(ROOT, "docs/tls.md"), "utf8");
@@ -56,10 +57,10 @@ test("every command of docs/tls.md works", async (t: TestContext) => {
   const hub = startNode({ after: (end) => t.after(end) }, join(ROOT, "dist/main.js"), ["serve"], {
     cwd: dir,
   });
-  await hub.stdout.waitFor(/^listening on https:.*$/);
-  const ports = hub.stdout.matching(/^listening on \w+:\/\/127\.0\.0\.1:(\d+)$/).map(([, port]) => port);
-  const [clear, open, mutual] = ports;
-  assert.equal(ports.length, 3, hub.stdout.text);
+  const ports = (): (string | undefined)[] =>
+    hub.stdout.matching(/^listening on \w+:\/\/127\.0\.0\.1:(\d+)$/).map(([, port]) => port);
+  await until(() => ports().length === 3, "three addresses", 20_000);
+  const [clear, open, mutual] = ports();
   assert.ok(clear && open && mutual);
   const books = await shell(dir, curls.replace(":8443", `:${open}`).replace(":8444", `:${mutual}`));
   assert.equal(books.match(/"books"/g)?.length, 2, books);
