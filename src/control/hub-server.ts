@@ -1,7 +1,7 @@
 // The grpc-js server of the hub's own services. Loaded when it is first called: grpc-js and what the health package
 // brings along take longer to load than the rest of the hub takes to start.
 import type { Duplex } from "node:stream";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { addHealth, type Health } from "./health.js";
 import type { EmbeddedService } from "./hub-services.js";
 import { addReflection, type DescriptorSource } from "./reflection.js";

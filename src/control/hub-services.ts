@@ -12,7 +12,7 @@ export interface EmbeddedService {
   /** What ts-proto generates as `XService`, or what @grpc/proto-loader gives as `X.service`. */
   readonly definition: ServiceDefinition;
   /** Its methods, as @grpc/grpc-js takes them. A method that it does not have is UNIMPLEMENTED. */
-  readonly implementation: UntypedServiceImplementation;
+  readonly implementation: Partial<UntypedServiceImplementation>;
   /**
    * A serialized FileDescriptorSet that declares the service, as `buf build -o FILE` and `protoc -o FILE
    * --include_imports` write it: what JSON and reflection need. Default: what the definition carries, which those of

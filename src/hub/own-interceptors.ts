@@ -29,7 +29,7 @@ const GROUPS: Readonly<Record<Place, readonly string[]>> = {
   "access-log": ["access log"],
   deadline: ["deadline"],
   "address-limit": ["address-limit"],
-  auth: ["auth"],
+  auth: ["identity-headers", "auth"],
   authorization: ["authorization"],
   quota: ["quota"],
 };

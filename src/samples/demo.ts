@@ -8,11 +8,17 @@ export interface RunningDemo {
   close(): Promise<void>;
 }
 
-/** Starts both on free loopback ports. */
+/** Where the instances listen where nothing else does: people find them there to try a hub of their own on. */
+const PORTS = [50051, 50052];
+
+/** Starts both on loopback, on their ports or on free ones. */
 export async function startDemo(): Promise<RunningDemo> {
   const store = new Store();
   const instances = await Promise.all(
-    ["library-1", "library-2"].map((instance) => startLibrary({ instance, store })),
+    PORTS.map((port, i) => {
+      const options = { instance: `library-${i + 1}`, store };
+      return startLibrary({ ...options, port }).catch(() => startLibrary(options));
+    }),
   );
   return {
     addresses: instances.map(({ address }) => address),

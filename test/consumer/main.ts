@@ -14,7 +14,7 @@ import { LibraryServiceClient as LibraryV2Client } from "linchpin-hub/samples/li
 
 const shelf = new Map([["books/emma", Book.fromPartial({ name: "books/emma", title: "Emma" })]]);
 
-const library: Pick<LibraryServiceServer, "getBook"> = {
+const library: Partial<LibraryServiceServer> = {
   getBook: (call, answer) => {
     const book = shelf.get(call.request.name);
     if (book === undefined) answer({ code: Code.NOT_FOUND, details: `no ${call.request.name}` });
@@ -38,7 +38,7 @@ const hub: Hub = await createHub({
   services: [
     {
       definition: LibraryServiceService,
-      implementation: { ...library },
+      implementation: library,
       descriptors: readFileSync(fileURLToPath(import.meta.resolve("linchpin-hub/samples/image.binpb"))),
     },
   ],
