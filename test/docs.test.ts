@@ -1,12 +1,20 @@
 // Every command of the documentation is run, and prints what is shown; every config in it is a right one.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { blocksIn, documents, NOT_RUN, RUN, SHOWN, testDocuments } from "./support/documents.js";
+import { ROOT } from "./e2e/support/program.js";
+import { blocksIn, documents, ELSEWHERE, NOT_RUN, RUN, SHOWN, testDocuments } from "./support/documents.js";
 import { commandsOf, fits } from "./support/markdown.js";
 
 const all = documents().flatMap((document) => blocksIn(document).map((block) => ({ document, ...block })));
 
 testDocuments("own");
+
+test("each document is run here, or by a test that is there", () => {
+  for (const [document, file] of ELSEWHERE)
+    assert.ok(readFileSync(join(ROOT, file), "utf8").includes(document), `${file} does not name ${document}`);
+});
 
 test("each block says what it is", () => {
   const others = all.filter(({ language }) => !RUN.has(language) && !SHOWN.has(language));
