@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { Budget, type ConnectionClock } from "./budget.js";
 import { type HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
 import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
-import { type Limits, limitsOf } from "./limits.js";
+import { DEFAULT_LIMITS, type Limits, limitsOf } from "./limits.js";
 import { checkRequest, checkResponse, checkTrailers } from "./messages.js";
 import { Output, type OutputOwner } from "./output.js";
 import {
@@ -21,7 +21,9 @@ import {
   PREFACE,
   Setting,
 } from "./protocol.js";
+import { type Holder, SendMemory } from "./send-memory.js";
 import { Stream, type StreamHandler, type StreamReset } from "./stream.js";
+import { Watch, type Watched } from "./watch.js";
 
 export interface ConnectionOptions {
   readonly role: "server" | "client";
@@ -29,7 +31,14 @@ export interface ConnectionOptions {
   readonly limits?: Partial<Limits>;
   /** Default: the system's. */
   readonly clock?: ConnectionClock;
+  /** 0 ≤ n < 1, for the jitter of `maxAgeMs`. Default: Math.random. */
+  readonly random?: () => number;
+  /** Where the DATA that waits is counted. Default: one for the process. */
+  readonly memory?: SendMemory;
 }
+
+/** The DATA that waits in all connections of the process. */
+export const processSendMemory = new SendMemory(DEFAULT_LIMITS.maxProcessQueuedBytes);
 
 /** What the owner of a connection is told. */
 export interface ConnectionHandler {
@@ -98,7 +107,7 @@ const NOBODY: StreamHandler = {
   onSent() {},
 };
 
-export class Connection implements OutputOwner {
+export class Connection implements OutputOwner, Watched, Holder {
   readonly socket: Duplex;
   readonly role: "server" | "client";
   readonly maxStreamWindowBytes: number;
@@ -177,7 +186,16 @@ export class Connection implements OutputOwner {
   /** Header blocks, and DATA that has some, received. */
   private receivedFrames = 0;
   /** Streams that either side has opened. */
-  private opened = 0;
+  opened = 0;
+  /** Chunks that came. */
+  heard = 0;
+  /** Frames, and header blocks, that have begun. */
+  private begun = 0;
+  /** Bytes of DATA that wait in streams. */
+  queuedBytes = 0;
+  readonly maxQueuedBytes: number;
+  private readonly memory: SendMemory;
+  private readonly watch: Watch;
   /** Calls of the peer's that we have begun to answer. */
   private answered = 0;
   private readonly resets: Budget;
@@ -195,6 +213,8 @@ export class Connection implements OutputOwner {
     const limits = limitsOf(options.limits);
     this.limits = limits;
     this.maxStreamWindowBytes = limits.maxStreamWindowBytes;
+    this.maxQueuedBytes = limits.maxQueuedBytes;
+    this.memory = options.memory ?? processSendMemory;
     const clock = options.clock ?? SYSTEM_CLOCK;
     this.clock = clock;
     const now = clock.now();
@@ -218,6 +238,9 @@ export class Connection implements OutputOwner {
     this.nextId = this.role === "client" ? 1 : 2;
     this.prefaceLeft = this.role === "server" ? PREFACE.length : 0;
     this.sendPreface(maxListBytes);
+    this.watch = new Watch(this, limits, clock, now, options.random ?? Math.random);
+    // A client's owner sees to it that the connection comes about.
+    if (this.role === "server") this.watch.start();
     socket.on("data", this.onChunk);
     socket.on("end", this.onEnd);
     socket.on("error", this.onError);
@@ -297,6 +320,45 @@ export class Connection implements OutputOwner {
     if (this.state === "closed") return;
     this.writeGoaway(this.goawayId ?? this.lastPeerId, code, code === ErrorCode.NO_ERROR ? "" : reason);
     this.hangUp(reason, BREAK_OFF_MS);
+  }
+
+  // ---------------------------------------------------------------- for the watch, and for memory
+
+  /** Of a frame or header block that has begun and not ended, but for DATA. -1: there is none. */
+  get unfinished(): number {
+    const within = this.blockParts !== undefined || this.assembly !== undefined || this.headLength > 0;
+    return within || this.prefaceLeft > 0 ? this.begun : -1;
+  }
+
+  /** DATA has come to wait in a stream (`bytes` above 0), or has gone from it. */
+  countQueued(bytes: number): void {
+    this.queuedBytes += bytes;
+    if (bytes > 0) this.memory.add(this, bytes);
+    else this.memory.remove(this, -bytes);
+  }
+
+  resetStalled(now: number): void {
+    for (const stream of [...this.streams.values()]) {
+      if (!stream.hasQueued) continue;
+      if (stream.moved) {
+        stream.moved = false;
+        stream.stillSince = now;
+      } else if (now - stream.stillSince >= this.limits.stallMs) {
+        this.abort(stream, ErrorCode.CANCEL, `the peer took no data for ${this.limits.stallMs} ms`);
+      }
+    }
+  }
+
+  shed(toBytes: number): void {
+    const holding = [...this.streams.values()].filter((stream) => stream.queuedBytes > 0);
+    holding.sort((a, b) => {
+      const still = Number(b.sendWindow <= 0) - Number(a.sendWindow <= 0);
+      return still !== 0 ? still : b.queuedBytes - a.queuedBytes;
+    });
+    for (const stream of holding) {
+      if (this.queuedBytes <= toBytes) return;
+      this.abort(stream, ErrorCode.ENHANCE_YOUR_CALM, "too much data waits for the peer to take it");
+    }
   }
 
   // ---------------------------------------------------------------- output
@@ -574,6 +636,7 @@ export class Connection implements OutputOwner {
 
   private stopReading(reason: string): void {
     this.state = "closed";
+    this.watch.stop();
     this.closeReason = reason;
     this.socket.removeListener("data", this.onChunk);
     this.socket.resume();
@@ -657,6 +720,7 @@ export class Connection implements OutputOwner {
 
   private readonly onChunk = (chunk: Buffer): void => {
     this.chunkTime = -1;
+    this.heard++;
     try {
       this.parse(chunk);
     } catch (error) {
@@ -733,6 +797,7 @@ export class Connection implements OutputOwner {
     const type = b[at + 3] ?? 0;
     this.frameLength = length;
     this.frameType = type;
+    if (this.blockParts === undefined) this.begun++;
     this.frameFlags = b[at + 4] ?? 0;
     this.frameStream =
       (((b[at + 5] ?? 0) & 0x7f) << 24) |
@@ -1147,6 +1212,7 @@ export class Connection implements OutputOwner {
     this.control(0, FrameType.SETTINGS, Flag.ACK, 0);
     this.out.advance(this.out.position + FRAME_HEADER_BYTES);
     this.settingsReceived = true;
+    if (first && this.role === "client") this.watch.start();
     if (first) this.handler.onReady?.();
     if (!this.closed) this.tellCapacity();
   }

@@ -71,6 +71,11 @@ export class Stream {
   /** DATA that waits for window or room, and what comes after it. */
   private segments: Segment[] | undefined = undefined;
   private endQueued = false;
+  /** Bytes of them. */
+  queuedBytes = 0;
+  /** Some of them have gone since the connection's watch last looked, or since when none have, in ms. */
+  moved = true;
+  stillSince = 0;
   private trailersQueued: readonly Field[] | undefined = undefined;
   /** Once our side has ended, the peer is asked to stop. */
   private stopAfterEnd = false;
@@ -141,6 +146,7 @@ export class Stream {
     if (start + sent < end) {
       if (last) this.endQueued = true;
       this.segments = [];
+      this.moved = true;
       this.enqueue(this.segments, chunk, start + sent, end);
       this.connection.schedule(this);
     } else if (last) this.finishLocal();
@@ -151,6 +157,8 @@ export class Stream {
   private enqueue(segments: Segment[], chunk: Buffer, start: number, end: number): void {
     const bytes = end - start;
     if (bytes === 0) return;
+    this.queuedBytes += bytes;
+    this.connection.countQueued(bytes);
     if (bytes >= KEEP_SLICE_BYTES) {
       segments.push({ chunk, start, end, own: false });
       return;
@@ -223,6 +231,11 @@ export class Stream {
       const last = lastOfAll && end === segment.end;
       sent = this.connection.sendData(this, segment.chunk, segment.start, end, last);
       segment.start += sent;
+      if (sent > 0) {
+        this.moved = true;
+        this.queuedBytes -= sent;
+        this.connection.countQueued(-sent);
+      }
       if (segment.start === segment.end) segments.shift();
     }
     if (segments.length === 0) {
@@ -284,6 +297,11 @@ export class Stream {
   die(): void {
     this.dead = true;
     this.segments = undefined;
+    if (this.queuedBytes > 0) {
+      const bytes = this.queuedBytes;
+      this.queuedBytes = 0;
+      this.connection.countQueued(-bytes);
+    }
     this.trailersQueued = undefined;
   }
 }

@@ -123,7 +123,7 @@ export class Endpoint {
     if (this.connections.length >= MAX_CONNECTIONS || this.available() !== undefined) return;
     const connection: Connection = new Connection(
       this.options.dial(),
-      { role: "client" },
+      { role: "client", clock: this.options.clock },
       {
         onStream: () => {},
         onReady: () => this.onConnected(connection),

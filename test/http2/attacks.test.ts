@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { type AddressInfo, createServer, connect as netConnect, type Server } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { Connection, type ConnectionOptions } from "#src/http2/connection.js";
+import type { Limits } from "#src/http2/limits.js";
 import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
+import { SendMemory } from "#src/http2/send-memory.js";
 import {
   data,
   type Fields,
@@ -367,16 +369,104 @@ describe("an honest pattern is left alone:", () => {
     server.destroy();
   });
 
-  test("keepalive every 10 s for a day", async () => {
+  test("keepalive every 10 s for three hours", async () => {
     let time = 0;
     const clock = { now: () => time, setTimeout: () => ({ cancel() {} }) };
     const { peer, server } = await rawClient(serve, { clock });
     peer.send(open(1, false));
-    for (let n = 0; n < 8640; n++) {
+    for (let n = 0; n < 1000; n++) {
       time += 10_000;
       await peer.roundTrip();
     }
     assert.equal(goawayOf(peer), undefined);
+    server.destroy();
+  });
+});
+
+describe("answers that nobody takes", () => {
+  const ANSWER = 256 * 1024;
+
+  /** `count` clients that ask for large answers on so many streams each, and give no window for them. */
+  async function stall(memory: SendMemory, count: number, streams: number, limits: Partial<Limits>) {
+    const clients = [];
+    for (let i = 0; i < count; i++) {
+      const client = await rawClient(serve, { settings: hungry, memory, limits });
+      for (let n = 0; n < streams; n++) client.peer.send(headers(2 * n + 1, pathed("/large"), { end: true }));
+      await client.peer.roundTrip();
+      clients.push(client);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    return clients;
+  }
+
+  const resetsOf = (peer: RawPeer): number[] =>
+    peer.frames.filter((f) => f.type === FrameType.RST_STREAM).map((f) => f.payload.readUInt32BE(0));
+
+  test("hold a connection to its bound: streams are reset, the rest goes on", async () => {
+    const memory = new SendMemory(1e9);
+    const maxQueuedBytes = 4 * 1024 * 1024;
+    const [client] = await stall(memory, 1, 100, { maxQueuedBytes });
+    assert.ok(client !== undefined);
+    const { peer, server } = client;
+    await peer.roundTrip();
+    assert.ok(server.queuedBytes <= maxQueuedBytes, `${server.queuedBytes}`);
+    assert.ok(server.queuedBytes > maxQueuedBytes / 2, "no more are dropped than must be");
+    assert.equal(memory.bytes, server.queuedBytes);
+    assert.equal(resetsOf(peer).length, 100 - server.queuedBytes / ANSWER);
+    assert.ok(resetsOf(peer).every((code) => code === ErrorCode.ENHANCE_YOUR_CALM));
+    peer.send(headers(1001, REQUEST, { end: true }));
+    await peer.frame(FrameType.HEADERS, 1001, Flag.END_STREAM);
+    server.destroy();
+    assert.equal(memory.bytes, 0, "what is counted goes with the connection");
+  });
+
+  test("hold the process to its bound: the connections that hold most lose streams, a small one none", async () => {
+    const maxBytes = 8 * 1024 * 1024;
+    const memory = new SendMemory(maxBytes);
+    const small = await stall(memory, 1, 1, {});
+    const clients = await stall(memory, 10, 20, {});
+    for (const { peer } of clients) await peer.roundTrip();
+    assert.ok(memory.bytes <= maxBytes, `${memory.bytes}`);
+    assert.ok(memory.bytes > maxBytes / 2);
+    assert.equal(small[0]?.server.queuedBytes, ANSWER);
+    let sum = 0;
+    for (const { server } of [...small, ...clients]) sum += server.queuedBytes;
+    assert.equal(memory.bytes, sum);
+    for (const { server } of [...small, ...clients]) server.destroy();
+    assert.equal(memory.bytes, 0);
+  });
+
+  test("those without window go first, though others are larger", async () => {
+    const memory = new SendMemory(1e9);
+    const { peer, server, owner } = await rawClient(
+      (stream) => {
+        respond(stream, [[":status", "200"]], false);
+        const bytes = stream.id === 1 ? 3_000_000 : 600_000;
+        stream.sendData(Buffer.alloc(bytes), 0, bytes, true);
+      },
+      { settings: hungry, memory, limits: { maxQueuedBytes: 4_000_000 } },
+    );
+    // Stream 1 has window of its own, and waits for the connection's.
+    peer.send(headers(1, REQUEST, { end: true }), windowUpdate(1, 10_000_000));
+    peer.send(headers(3, REQUEST, { end: true }), headers(5, REQUEST, { end: true }));
+    await peer.roundTrip();
+    await new Promise((resolve) => setImmediate(resolve));
+    await peer.roundTrip();
+    assert.equal(owner.requests[0]?.reset, undefined);
+    assert.ok(owner.requests[1]?.reset !== undefined || owner.requests[2]?.reset !== undefined);
+    server.destroy();
+  });
+
+  test("what is taken is no longer counted", async () => {
+    const memory = new SendMemory(1e9);
+    const { peer, server } = await rawClient(serve, { settings: hungry, memory });
+    peer.send(headers(1, pathed("/large"), { end: true }));
+    await peer.roundTrip();
+    assert.equal(memory.bytes, ANSWER);
+    peer.send(windowUpdate(1, ANSWER), windowUpdate(0, ANSWER));
+    await peer.frame(FrameType.DATA, 1, Flag.END_STREAM);
+    assert.equal(memory.bytes, 0);
+    assert.equal(server.active, 0);
     server.destroy();
   });
 });

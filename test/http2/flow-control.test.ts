@@ -338,6 +338,7 @@ describe("a peer that does not read", () => {
     const { peer, server, socket } = await rawClient(answering(8 * 1024 * 1024), {
       kind: "tcp",
       settings: settings([Setting.INITIAL_WINDOW_SIZE, 0x7fffffff]),
+      limits: { maxQueuedBytes: 100 * 1024 * 1024 },
     });
     peer.send(windowUpdate(0, 0x7fffffff - WINDOW));
     await peer.roundTrip();

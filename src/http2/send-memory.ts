@@ -1,0 +1,63 @@
+// How many bytes of DATA wait for peers in the whole process, in one place, and what happens when they are too many.
+
+export interface Holder {
+  readonly queuedBytes: number;
+  readonly maxQueuedBytes: number;
+  /** Drops streams, the largest first and those without window before the others, until this much is left. */
+  shed(toBytes: number): void;
+}
+
+/** Shed to this share of the limit: looking for whom is dear, and must not be done for each further byte. */
+const SHED_TO = 7 / 8;
+
+export class SendMemory {
+  private readonly maxBytes: number;
+  private readonly holders = new Set<Holder>();
+  private readonly over = new Set<Holder>();
+  private total = 0;
+  private scheduled = false;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  /** Bytes that wait, of all connections. */
+  get bytes(): number {
+    return this.total;
+  }
+
+  /** A holder has come to hold so many bytes more. */
+  add(holder: Holder, bytes: number): void {
+    this.total += bytes;
+    if (holder.queuedBytes === bytes) this.holders.add(holder);
+    if (holder.queuedBytes > holder.maxQueuedBytes) this.over.add(holder);
+    else if (this.total <= this.maxBytes) return;
+    // Not at once: who holds it is in the midst of sending.
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(this.shed);
+  }
+
+  remove(holder: Holder, bytes: number): void {
+    this.total -= bytes;
+    if (holder.queuedBytes === 0) this.holders.delete(holder);
+  }
+
+  private readonly shed = (): void => {
+    this.scheduled = false;
+    for (const holder of this.over) {
+      if (holder.queuedBytes > holder.maxQueuedBytes) holder.shed(holder.maxQueuedBytes * SHED_TO);
+    }
+    this.over.clear();
+    if (this.total <= this.maxBytes) return;
+    const target = this.maxBytes * SHED_TO;
+    while (this.total > target) {
+      let most: Holder | undefined;
+      for (const holder of this.holders) {
+        if (most === undefined || holder.queuedBytes > most.queuedBytes) most = holder;
+      }
+      if (most === undefined) return;
+      most.shed(Math.max(most.queuedBytes / 2, most.queuedBytes - (this.total - target)));
+    }
+  };
+}
