@@ -8,6 +8,7 @@ import type { Limits } from "#src/http2/limits.js";
 import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
 import { SendMemory } from "#src/http2/send-memory.js";
 import {
+  block,
   data,
   type Fields,
   frame,
@@ -277,6 +278,57 @@ describe("an attack is cut off, and nobody else notices:", () => {
       for (const req of owner?.requests ?? []) {
         assert.ok(req.ended || req.reset !== undefined, "every call of the attacker's has come to an end");
       }
+    });
+  }
+});
+
+describe("HPACK bombs", () => {
+  /** A literal that goes into the table, with a value of 4000 bytes: `x` and its length in three bytes. */
+  const fuse = Buffer.concat([Buffer.from([0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]), Buffer.alloc(4000, "v")]);
+  /** One byte each: the newest entry of the table. 16,000 of them unpack to 64 MB. */
+  const bomb = Buffer.alloc(16_000, 0xbe);
+  const BOUND = 48 * 1024 * 1024;
+
+  test("unpack to no more than the limit of a list, 500 times over: the rest is not kept", async () => {
+    const server = new TestServer();
+    await server.start();
+    const honest = new HonestClient(server.port);
+    await honest.start();
+    const peer = server.connect();
+    const flags = Flag.END_HEADERS | Flag.END_STREAM;
+    peer.send(HELLO, frame(FrameType.HEADERS, flags, 1, Buffer.concat([block(REQUEST), fuse])));
+    await peer.roundTrip();
+    const from = memory();
+    let most = from;
+    for (let n = 1; n <= 500; n++) {
+      peer.send(frame(FrameType.HEADERS, flags, 2 * n + 1, bomb));
+      await peer.roundTrip();
+      most = Math.max(most, memory());
+    }
+    await honest.stop();
+    const requests = server.owners.at(-1)?.requests ?? [];
+    assert.equal(requests.length, 501);
+    for (const { headers: fields } of requests) assert.ok((fields?.length ?? 0) <= 17, "64 KiB in all");
+    assert.ok(most - from < BOUND, `memory grew by ${most - from} bytes`);
+    assert.ok(honest.worstMs < 1000, `an honest call took ${honest.worstMs} ms`);
+    assert.ok(honest.calls > 0);
+    peer.socket.destroy();
+    server.server.close();
+  });
+
+  const BROKEN: [string, Buffer][] = [
+    ["an integer that never ends", Buffer.from([0xff, ...new Array<number>(30).fill(0x80)])],
+    ["an index of 2^35", Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])],
+    ["a string longer than its block", Buffer.from([0x00, 0x7f, 0xff, 0xff, 0x7f])],
+    ["a Huffman string with EOS in it", Buffer.from([0x00, 0x84, 0xff, 0xff, 0xff, 0xff, 0x00])],
+    ["a table larger than allowed", Buffer.from([0x3f, 0xe2, 0x1f])],
+  ];
+  for (const [what, bytes] of BROKEN) {
+    test(`that are broken end in COMPRESSION_ERROR: ${what}`, async () => {
+      const { peer } = await rawClient(serve);
+      peer.send(frame(FrameType.HEADERS, Flag.END_HEADERS, 1, bytes));
+      await peer.over();
+      assert.equal(goawayOf(peer)?.[0], "COMPRESSION_ERROR");
     });
   }
 });
