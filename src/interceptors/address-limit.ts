@@ -8,7 +8,7 @@ import { Headers } from "../core/headers.js";
 import type { Interceptor, InterceptorContext, Step } from "../core/interceptor.js";
 import { clientNetwork, ipOf } from "../core/ip.js";
 import type { Counter } from "../core/meters.js";
-import { refusal } from "../core/reasons.js";
+import { refuser } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { retryInfo } from "../core/status-details.js";
 import { TokenBuckets } from "./token-bucket.js";
@@ -81,20 +81,18 @@ function networkOf(call: Call): string {
   return clientNetwork(call.peer.ip ?? ipOf(call.peer.address));
 }
 
+const refuse = refuser("ADDRESS_LIMIT_EXCEEDED");
+
 function tooOften(limit: string, waitMs: number): Status {
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-  return refusal(
-    "ADDRESS_LIMIT_EXCEEDED",
-    `too many calls from this address (${limit}): try again in ${seconds} s`,
-    {
-      details: [retryInfo(waitMs)],
-      metadata: Headers.of(["retry-after", String(seconds)]),
-    },
-  );
+  return refuse(`too many calls from this address (${limit}): try again in ${seconds} s`, {
+    details: [retryInfo(waitMs)],
+    metadata: Headers.of(["retry-after", String(seconds)]),
+  });
 }
 
 function tooMany(limit: number): Status {
-  return refusal("ADDRESS_LIMIT_EXCEEDED", `more than ${limit} calls of this address run at once`, {
+  return refuse(`more than ${limit} calls of this address run at once`, {
     metadata: Headers.of(["retry-after", String(CONCURRENT_RETRY_SECONDS)]),
   });
 }

@@ -9,7 +9,7 @@ import type { Interceptor, InterceptorContext, Step } from "../core/interceptor.
 import { ipOf } from "../core/ip.js";
 import type { Log } from "../core/log.js";
 import type { Counter } from "../core/meters.js";
-import { refusal } from "../core/reasons.js";
+import { refuser } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { quotaFailure, retryInfo } from "../core/status-details.js";
 import { TokenBuckets } from "./token-bucket.js";
@@ -115,6 +115,7 @@ class Rule {
   /** Of a shadow rule: what it would have refused. */
   private readonly refused: Counter;
   private readonly item: string;
+  private readonly refusal: ReturnType<typeof refuser>;
   private readonly log: Log;
   private loggedAt = Number.NEGATIVE_INFINITY;
   private unlogged = 0;
@@ -139,6 +140,7 @@ class Rule {
     // draft-ietf-httpapi-ratelimit-headers-11 §3: of a token bucket, what it holds and how long it takes to fill.
     const fullSeconds = Math.max(1, Math.ceil((burst * rate.perMs) / rate.count / 1000));
     this.item = `"${name}"`;
+    this.refusal = refuser("QUOTA_EXCEEDED", { quota: name });
     this.policy = `${this.item};q=${burst};w=${fullSeconds}`;
   }
 
@@ -171,21 +173,20 @@ class Rule {
   refuse(call: Call, { slot, cost }: Applied, waitMs: number, now: number): Status {
     const { name, rate, burst } = this.config;
     this.refused.add();
-    const metadata = new Headers();
     const limit = `${formatRate(rate)}, at most ${burst} at once`;
     if (waitMs === Number.POSITIVE_INFINITY) {
       const description = `a call of this method takes ${cost} of quota "${name}" (${limit})`;
-      return refusal("QUOTA_EXCEEDED", `${description}: it can never be admitted`, {
-        info: { quota: name },
+      return this.refusal(`${description}: it can never be admitted`, {
         details: [quotaFailure([{ subject: this.subject(call), description }])],
       });
     }
     const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-    metadata.append("retry-after", String(seconds));
-    metadata.append("ratelimit", `${this.item};r=${this.buckets.tokens(slot, now)};t=${seconds}`);
-    metadata.append("ratelimit-policy", this.policy);
-    return refusal("QUOTA_EXCEEDED", `quota "${name}" is used up (${limit}): try again in ${seconds} s`, {
-      info: { quota: name },
+    const metadata = Headers.of(
+      ["retry-after", String(seconds)],
+      ["ratelimit", `${this.item};r=${this.buckets.tokens(slot, now)};t=${seconds}`],
+      ["ratelimit-policy", this.policy],
+    );
+    return this.refusal(`quota "${name}" is used up (${limit}): try again in ${seconds} s`, {
       details: [quotaFailure([{ subject: this.subject(call), description: limit }]), retryInfo(waitMs)],
       metadata,
     });

@@ -7,7 +7,7 @@
 export const MAX_KEYS = 100_000;
 /** Tables begin small: most rules have few keys. */
 const FIRST_SLOTS = 64;
-/** Sums of fractions of a millisecond may be off by so much; a microsecond of refill is nobody's gain. */
+/** Times are told to the microsecond. Sums of fractions of a millisecond may be off by so much; a microsecond of refill is nobody's gain. */
 const SLACK_MS = 1e-3;
 const NONE = -1;
 
@@ -77,7 +77,7 @@ export class TokenBuckets {
     const full = Math.max(this.fullAt[slot] ?? now, now) + cost / this.perMs;
     const wait = full - now - this.fullMs;
     if (wait <= SLACK_MS) return 0;
-    return cost > this.burst ? Number.POSITIVE_INFINITY : wait;
+    return cost > this.burst ? Number.POSITIVE_INFINITY : Math.round(wait * 1000) / 1000;
   }
 
   /** Takes `cost` tokens; `waitMs` must have been 0 at the same `now`. */
@@ -91,9 +91,9 @@ export class TokenBuckets {
     return Math.max(0, Math.floor(this.burst - missing + SLACK_MS * this.perMs));
   }
 
-  /** Milliseconds until the bucket is full, if nothing is taken. */
+  /** Milliseconds, to the microsecond, until the bucket is full, if nothing is taken. */
   fullInMs(slot: number, now: number): number {
-    return Math.max(0, (this.fullAt[slot] ?? now) - now);
+    return Math.max(0, Math.round(((this.fullAt[slot] ?? now) - now) * 1000) / 1000);
   }
 
   /** No longer wanted. A call that still begins under the rule finds full buckets. */
