@@ -30,8 +30,9 @@ export function startHubServer(options: HubServerOptions): HubServer {
   const server = new Server({
     "grpc.max_receive_message_length": Math.max(MIN_MESSAGE_BYTES, options.maxMessageBytes),
   });
+  // The types of grpc-js want every method, its code answers UNIMPLEMENTED for those that are not there.
   for (const { definition, implementation } of options.embedded)
-    server.addService(definition, implementation);
+    server.addService(definition, implementation as UntypedServiceImplementation);
   const health = addHealth(server, options.health);
   if (options.reflection !== undefined) addReflection(server, options.reflection);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
