@@ -275,6 +275,10 @@ class Hub implements RunningHub, Gateway {
 
   /** A reload has no use for it any more, but calls that are being admitted may still be on their way to it. */
   private retire(upstream: LearnedUpstream): void {
+    if (this.state === "draining") {
+      upstream.close();
+      return;
+    }
     this.retired.add(upstream);
     systemClock.setTimeout(() => {
       if (this.retired.delete(upstream)) upstream.drain();
@@ -437,8 +441,7 @@ class Hub implements RunningHub, Gateway {
 
   async close(): Promise<void> {
     this.state = "draining";
-    for (const upstream of this.generation.upstreams) upstream.close();
-    for (const upstream of this.retired) upstream.close();
+    for (const upstream of [...this.generation.upstreams, ...this.retired]) upstream.close();
     this.retired.clear();
     this.ownCluster.close();
     this.own.close();

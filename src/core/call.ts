@@ -90,6 +90,8 @@ export class Call {
   readonly startedAt: number;
   /** Monotonic milliseconds at which the caller no longer waits; undefined: it waits for ever. */
   deadline: number | undefined = undefined;
+  /** The deadline is the most that the hub allows, not what the caller asked for. */
+  deadlineCapped = false;
   identity: Identity | undefined = undefined;
   /** What the call is doing now, for the message of a deadline that passes. */
   stage = "admission";

@@ -311,5 +311,9 @@ function brokenStep(step: Step, error: unknown): Status {
 
 function deadlineExceeded(call: Call): Status {
   const waited = Math.round((call.deadline ?? 0) - call.startedAt);
-  return refusal("DEADLINE_EXCEEDED", `the deadline of ${waited} ms passed while in stage: ${call.stage}`);
+  const cap = call.deadlineCapped ? " (the most that is allowed here)" : "";
+  return refusal(
+    "DEADLINE_EXCEEDED",
+    `the deadline of ${waited} ms${cap} passed while in stage: ${call.stage}`,
+  );
 }

@@ -45,7 +45,10 @@ function setDeadline(
       );
     }
   }
-  if (maxMs !== undefined && (ms === undefined || ms > maxMs)) ms = maxMs;
+  if (maxMs !== undefined && (ms === undefined || ms > maxMs)) {
+    ms = maxMs;
+    call.deadlineCapped = true;
+  }
   if (ms === undefined) return undefined;
   call.deadline = call.startedAt + ms;
   if (ms <= 0) return refusal("DEADLINE_EXCEEDED", "the deadline had passed when the call arrived");

@@ -393,8 +393,10 @@ describe("a step that waits", () => {
       }),
       gate.step,
     );
+    rig.call.deadlineCapped = true;
     rig.clock.advance(60);
     const cause = rig.response.aborted;
+    assert.match(cause?.status.message ?? "", /deadline of 50 ms \(the most that is allowed here\)/);
     assert.equal(cause?.status.code, Code.DEADLINE_EXCEEDED);
     assert.match(cause?.status.message ?? "", /50 ms.*auth-jwt/);
     assert.equal(rig.call.aborted, cause);

@@ -61,6 +61,7 @@ describe("the deadline of a call", () => {
       const { call, verdict } = start(options, kind, timeout);
       assert.equal(verdict, undefined);
       assert.equal(call.deadline, ms === undefined ? undefined : NOW + ms);
+      assert.equal(call.deadlineCapped, what.includes("max") && !what.startsWith("less"));
     });
   }
 
