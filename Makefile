@@ -53,9 +53,10 @@ test-all: compiled lint ## lint, and run every test, real foreign servers and cl
 	node tools/test.mjs --all
 	$(MAKE) test-nodes
 
-test-nodes: compiled ## run the tests on Node 22 and 24, which make tools brings
+test-nodes: compiled ## run the tests on Node 22 and 24, which make tools brings (ARGS="e2e/" for a part)
 	@for node in node22 node24; do \
-	  PATH="$$PWD/.tools/$$node/bin:$$PATH" sh -c 'echo "Node $$(node --version)" && node tools/test.mjs' || exit 1; \
+	  [ -x .tools/$$node/bin/node ] || { echo "Node is missing in .tools/$$node: run make tools"; exit 1; }; \
+	  PATH="$$PWD/.tools/$$node/bin:$$PATH" sh -c 'echo "Node $$(node --version)" && node tools/test.mjs $(ARGS)' || exit 1; \
 	done
 
 bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy")
