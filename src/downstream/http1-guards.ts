@@ -5,7 +5,7 @@ import type { Gateway } from "../core/gateway.js";
 import { type Reason, refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 
-/** As on HTTP/2 (mesh.md, "Limits that guard the wire"): bytes and fields of a request's head. */
+/** As on HTTP/2 (docs/security.md): bytes and fields of a request's head. */
 export const MAX_HEADER_BYTES = 64 * 1024;
 export const MAX_HEADER_FIELDS = 128;
 

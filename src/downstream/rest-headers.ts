@@ -1,4 +1,4 @@
-// Which HTTP fields become metadata and which metadata become fields (transcoding.md, "Status and headers").
+// Which HTTP fields become metadata and which metadata become fields.
 import { type Field, field, Headers } from "../core/headers.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";

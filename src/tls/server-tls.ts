@@ -23,7 +23,7 @@ export const CIPHERS = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
-/** mesh.md: handshake, preface and SETTINGS have 10 s each. */
+/** Handshake, preface and SETTINGS have 10 s each (docs/security.md). */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Kinds of failed handshakes that are told; the rest is counted. */
 const MAX_TOLD = 50;
