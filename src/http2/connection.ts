@@ -23,6 +23,7 @@ import {
 } from "./protocol.js";
 import { type Holder, SendMemory } from "./send-memory.js";
 import { Stream, type StreamHandler, type StreamReset } from "./stream.js";
+import { StreamTable } from "./stream-table.js";
 import { Watch, type Watched } from "./watch.js";
 
 export interface ConnectionOptions {
@@ -117,7 +118,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   private readonly decoder: HpackDecoder;
   private readonly encoder = new HpackEncoder();
   private readonly out: Output;
-  private readonly streams = new Map<number, Stream>();
+  private readonly streams = new StreamTable();
   private readonly recentResets: number[] = [];
   /** The highest of those that no longer are among the recent: below it we cannot tell. */
   private forgottenReset = 0;
@@ -280,7 +281,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     this.nextId += 2;
     if (this.nextId > MAX_STREAM_ID) this.state = "draining"; // no ids left: closes with its last stream
     const stream = new Stream(this, id, handler, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     this.opened++;
     return stream;
   }
@@ -338,7 +339,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   resetStalled(now: number): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       if (!stream.hasQueued) continue;
       if (stream.moved) {
         stream.moved = false;
@@ -350,7 +351,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   shed(toBytes: number): void {
-    const holding = [...this.streams.values()].filter((stream) => stream.queuedBytes > 0);
+    const holding = this.streams.values().filter((stream) => stream.queuedBytes > 0);
     holding.sort((a, b) => {
       const still = Number(b.sendWindow <= 0) - Number(a.sendWindow <= 0);
       return still !== 0 ? still : b.queuedBytes - a.queuedBytes;
@@ -643,7 +644,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   private tellAll(reason: string): void {
-    const streams = [...this.streams.values()];
+    const streams = this.streams.values();
     this.streams.clear();
     for (const stream of streams) {
       const sent = stream.headersMark > this.out.flushedBytes ? "never" : "maybe";
@@ -1058,7 +1059,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     const stream = new Stream(this, id, NOBODY, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
     stream.openedAt = this.now();
     stream.headersReceived = true;
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     if (!block.tooLarge) {
       const problem = checkRequest(block, ends);
       if (typeof problem === "string") {
@@ -1283,7 +1284,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     this.peerGoaway = true;
     this.peerGoawayId = lastId;
     const reason = `the peer is going away: ${errorName(code)}`;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       if (stream.id <= lastId) continue;
       this.streams.delete(stream.id);
       this.tell(stream, { code: ErrorCode.REFUSED_STREAM, by: "connection", sent: "refused", reason });
