@@ -1,7 +1,7 @@
 // The composition root: builds a hub out of a Config, and starts it. The order of the interceptors stands here.
 import type { TLSSocket } from "node:tls";
 import { formatAddress } from "./config/address.js";
-import type { Config, UpstreamConfig } from "./config/config.js";
+import type { Config, MethodConfig, UpstreamConfig } from "./config/config.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
 import { type EmbeddedService, type HubServices, hubServices } from "./control/hub-services.js";
 import { filesOf } from "./control/image.js";
@@ -86,26 +86,20 @@ const FIRST_LEARNING_MS = 2000;
 /** The order of the way: the first is outermost. */
 function interceptorsOf(config: Config, context: InterceptorContext, telemetry: Telemetry): Interceptor[] {
   const methods = new Map(config.methods.map((method) => [method.selector, method]));
+  /** What is configured for a method, else for its service. */
+  const forMethod =
+    <T>(pick: (own: MethodConfig | undefined) => T | undefined) =>
+    ({ service, name }: Method): T | undefined =>
+      pick(methods.get(`${service}/${name}`)) ?? pick(methods.get(service));
   return [
     ...metricsOf(config.metrics, context, telemetry, process.env),
     tracingOf(config.tracing, context, telemetry, process.env),
     ...accessLogOf(config.accessLog, context, telemetry),
-    deadline({
-      ...config.deadline,
-      forMethod: ({ service, name }) =>
-        methods.get(`${service}/${name}`)?.deadlineMs ?? methods.get(service)?.deadlineMs,
-    }),
+    deadline({ ...config.deadline, forMethod: forMethod((own) => own?.deadlineMs) }),
     addressLimit(config.addressLimit, context),
     identityHeaders(config.auth),
     ...(config.auth === undefined ? [] : auth(config.auth, config.methods, context)),
-    quota(
-      {
-        rules: config.quota,
-        forMethod: ({ service, name }) =>
-          methods.get(`${service}/${name}`)?.quota ?? methods.get(service)?.quota,
-      },
-      context,
-    ),
+    quota({ rules: config.quota, forMethod: forMethod((own) => own?.quota) }, context),
   ];
 }
 
