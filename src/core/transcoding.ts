@@ -1,0 +1,59 @@
+// How the bodies of one HTTP request and its answer are translated: transcoding/ knows the formats, downstream/ the
+// exchange. Both directions push; what comes out may come later (a large message is translated off the event loop),
+// but always in the order in which things went in.
+import type { Field } from "./headers.js";
+import type { Status } from "./status.js";
+
+/** What of a request's head decides the formats. */
+export interface BodyRequest {
+  /** Content-Type and Accept as received; undefined: not sent. */
+  readonly contentType: string | undefined;
+  readonly accept: string | undefined;
+  /** Bytes of one protobuf message; text may be twice as long. */
+  readonly maxMessageBytes: number;
+  /** Each piece pushed is one message and each one written is one: WebSocket. Left out: a body. */
+  readonly framed?: boolean;
+}
+
+/** The two translators of one call. */
+export interface Transcoding {
+  reader(out: MessageTaker): RequestReader;
+  writer(out: BodyTaker): ResponseWriter;
+}
+
+/** The request's body → protobuf messages, with what path and query bind in each. */
+export interface RequestReader {
+  /** Bytes start..end of chunk, which stays as it is and may be kept. */
+  push(chunk: Buffer, start: number, end: number, last: boolean): void;
+  /** The call is over: nothing more is wanted. */
+  stop(): void;
+}
+
+/** Takes what the reader makes: message*, then end or refuse, once. */
+export interface MessageTaker {
+  message(message: Uint8Array): void;
+  end(): void;
+  /** The request is wrong (4xx); its status says where. Nothing follows. */
+  refuse(status: Status): void;
+}
+
+/** Protobuf messages of the answer → its body. */
+export interface ResponseWriter {
+  message(message: Uint8Array): void;
+  /** All messages were given. */
+  end(): void;
+  /** The call failed: before the head nothing is written, and `BodyTaker.failed` follows; after it the body says so. */
+  fail(status: Status): void;
+  /** Something to keep an idle stream open (an SSE comment); undefined where the format has nothing. */
+  readonly keepAlive: Buffer | undefined;
+}
+
+/** Takes what the writer makes: head, write*, then end or failed, once. */
+export interface BodyTaker {
+  /** Before the first byte. `length`: of the whole body in bytes, where it is known. */
+  head(contentType: string, fields: readonly Field[], length: number | undefined): void;
+  /** `last`: the body is complete, nothing follows. */
+  write(bytes: Buffer, last: boolean): void;
+  /** `told`: the body says so itself already; otherwise nothing was written, and the status is the whole answer. */
+  failed(status: Status, told: boolean): void;
+}
