@@ -1,4 +1,5 @@
 // JSON ↔ protobuf bytes, one codec for each message type of a schema: what readers and writers of bodies call.
+import { isUtf8 } from "node:buffer";
 import {
   create,
   type DescField,
@@ -8,10 +9,11 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { withBuiltinTypes } from "../builtin-types.js";
-import type { Json } from "../json.js";
+import { type Json, type JsonProblem, parseJson } from "../json.js";
 import { JsonReader, type Misfit, type UnknownFields } from "../json-reader.js";
 import { JsonWriter, type PrintOptions } from "../json-writer.js";
 
+export type { JsonProblem } from "../json.js";
 export type { Misfit, UnknownFields } from "../json-reader.js";
 export type { PrintOptions } from "../json-writer.js";
 
@@ -62,6 +64,15 @@ export class MessageCodec {
     this.#writer = writer;
   }
 
+  /**
+   * As `encode`, from JSON text in UTF-8. The short way for a body that is the whole message: no tree is made.
+   */
+  encodeText(text: Uint8Array): Uint8Array | Misfit | JsonProblem {
+    if (!isUtf8(text)) return { problem: "the text is not UTF-8", line: 1, column: 1 };
+    const parsed = parseJson(Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("utf8"));
+    return "value" in parsed ? this.encode(parsed.value) : parsed;
+  }
+
   /** The message in bytes, or where the JSON does not fit. A required field (proto2) that is not there is a misfit too. */
   encode(json: Json): Uint8Array | Misfit {
     const result = this.#reader.read(this.desc, json);
@@ -83,10 +94,10 @@ export class MessageCodec {
     return misfit ?? toBinary(this.desc, message);
   }
 
-  /** The message as JSON text. Throws DecodeError. */
-  decode(bytes: Uint8Array): string {
+  /** The message as JSON text in UTF-8, ready for the socket. Throws DecodeError. */
+  decode(bytes: Uint8Array): Buffer {
     try {
-      return JSON.stringify(this.#writer.write(this.desc, fromBinary(this.desc, bytes)));
+      return Buffer.from(JSON.stringify(this.#writer.write(this.desc, fromBinary(this.desc, bytes))));
     } catch (e) {
       throw new DecodeError(`these bytes cannot be printed as ${this.desc.typeName}`, e);
     }
@@ -96,11 +107,11 @@ export class MessageCodec {
    * The JSON text of one field of the message; where it is not set its default: [], {}, 0, …; null where the field
    * knows "unset". Throws DecodeError.
    */
-  decodeField(field: DescField, bytes: Uint8Array): string {
+  decodeField(field: DescField, bytes: Uint8Array): Buffer {
     try {
       const json = this.#writer.write(this.desc, fromBinary(this.desc, bytes));
       const object = typeof json === "object" && json !== null && !Array.isArray(json) ? json : {};
-      return JSON.stringify(object[field.jsonName] ?? object[field.name] ?? defaultJson(field));
+      return Buffer.from(JSON.stringify(object[field.jsonName] ?? object[field.name] ?? defaultJson(field)));
     } catch (e) {
       throw new DecodeError(`these bytes cannot be printed as ${this.desc.typeName}`, e);
     }
