@@ -20,6 +20,7 @@ import { checkRequest } from "../http2/messages.js";
 import { PREFACE } from "../http2/protocol.js";
 import type { Stream } from "../http2/stream.js";
 import type { ServerTls } from "../tls/server-tls.js";
+import { beginsHttp1 } from "./begins-http1.js";
 import { Client } from "./client.js";
 import type { ExchangeHandler } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
@@ -205,6 +206,9 @@ export class Listener {
       case "not-tls":
         refuseClearText(socket);
         break;
+      case "neither":
+        socket.destroy();
+        break;
       default:
         this.serveHttp1(socket);
     }
@@ -314,7 +318,7 @@ export class Listener {
   }
 }
 
-type Protocol = "http1" | "http2" | "tls" | "not-tls";
+type Protocol = "http1" | "http2" | "tls" | "not-tls" | "neither";
 
 /** The first byte of a TLS record with a handshake (RFC 8446 §5.1). */
 const HANDSHAKE_RECORD = 0x16;
@@ -323,8 +327,10 @@ const HANDSHAKE_RECORD = 0x16;
 function protocolOf(start: Buffer): Protocol | undefined {
   if (start[0] === HANDSHAKE_RECORD) return "tls";
   const length = Math.min(start.length, PREFACE.length);
-  if (PREFACE.compare(start, 0, length, 0, length) !== 0) return "http1";
-  return length === PREFACE.length ? "http2" : undefined;
+  if (PREFACE.compare(start, 0, length, 0, length) === 0)
+    return length === PREFACE.length ? "http2" : undefined;
+  const http1 = beginsHttp1(start);
+  return http1 === undefined ? undefined : http1 ? "http1" : "neither";
 }
 
 function tlsOrNot(start: Buffer): Protocol {

@@ -66,7 +66,6 @@ describe("the one port", () => {
   });
 
   for (const [what, bytes] of [
-    ["noise", Buffer.from("\0\x01\x02\x03\xff\xfe\r\n\r\n", "latin1")],
     ["another preface", "PRI * HTTP/3.0\r\n\r\n"],
     [
       "two lengths (request smuggling)",
@@ -77,6 +76,20 @@ describe("the one port", () => {
     it(`answers ${what} with 400, and closes`, async () => {
       const rig = await started();
       assert.match(await rig.raw(bytes), /^HTTP\/1\.1 400 /);
+      assert.equal(rig.calls.length, 0);
+    });
+  }
+
+  for (const [what, bytes] of [
+    ["noise", Buffer.from("\0\x01\x02\x03\xff\xfe\r\n\r\n", "latin1")],
+    ["what is neither HTTP/1.1 nor HTTP/2", "INVALID CONNECTION PREFACE\r\n\r\n"],
+    ["SSH", "SSH-2.0-OpenSSH_9.9\r\n"],
+  ] as const) {
+    it(`closes on ${what}, without an answer that nobody would read`, async () => {
+      const rig = await started();
+      const begun = performance.now();
+      assert.equal(await rig.raw(bytes), "");
+      assert.ok(performance.now() - begun < 3000, "it waited for more");
       assert.equal(rig.calls.length, 0);
     });
   }
