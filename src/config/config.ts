@@ -5,6 +5,7 @@ import type { AddressRange } from "../core/ip.js";
 import type { ClientTlsConfig, ServerTlsConfig } from "../tls/config.js";
 import type { AuthConfig, MethodAuth } from "./sections/auth.js";
 import type { AddressLimitConfig } from "./sections/edge.js";
+import type { HttpConfig } from "./sections/http.js";
 import type { MethodQuota, QuotaConfig } from "./sections/quota.js";
 import type { AccessLogConfig, MetricsConfig, TracingConfig } from "./sections/telemetry.js";
 
@@ -56,13 +57,6 @@ export interface MethodConfig {
   readonly quota: MethodQuota | undefined;
 }
 
-export interface HttpRuleConfig {
-  /** `pkg.Service.Method`, as in google.api.Http selectors */
-  readonly selector: string;
-  /** the google.api.HttpRule in its JSON form, selector left out */
-  readonly rule: Readonly<Record<string, unknown>>;
-}
-
 export interface Config {
   /** At least one. */
   readonly listen: readonly ListenerConfig[];
@@ -82,7 +76,7 @@ export interface Config {
   readonly auth: AuthConfig | undefined;
   readonly quota: readonly QuotaConfig[];
   readonly methods: readonly MethodConfig[];
-  readonly http: { readonly prefix: string; readonly rules: readonly HttpRuleConfig[] };
+  readonly http: HttpConfig;
   readonly limits: {
     /** Bytes of one message, after the gRPC prefix. */
     readonly maxMessageBytes: number;

@@ -18,6 +18,8 @@ export const DEFAULTS = {
   rolesHeader: "x-linchpin-roles",
   forwardAuthorization: true,
   httpPrefix: "",
+  unknownQuery: "reject",
+  unknownFields: "reject",
   maxMessage: "4MiB",
   maxConcurrentStreams: 256,
   reflection: true,

@@ -74,7 +74,14 @@ export function defaultConfig(): Config {
     auth: undefined,
     quota: [],
     methods: [],
-    http: { prefix: DEFAULTS.httpPrefix, rules: [] },
+    http: {
+      prefix: DEFAULTS.httpPrefix,
+      rules: [],
+      unknownQuery: DEFAULTS.unknownQuery,
+      ignoredQuery: [],
+      unknownFields: DEFAULTS.unknownFields,
+      print: { emitDefaults: false, protoNames: false, enumsAsNumbers: false },
+    },
     limits: {
       maxMessageBytes: builtIn(parseSize(DEFAULTS.maxMessage, 0, Number.MAX_SAFE_INTEGER)),
       maxConcurrentStreams: DEFAULTS.maxConcurrentStreams,

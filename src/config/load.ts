@@ -3,14 +3,15 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type * as z from "zod";
 import { UserError } from "../core/user-error.js";
-import type { Config, HttpRuleConfig, SchemaSource } from "./config.js";
+import type { Config, SchemaSource } from "./config.js";
 import { checkPath, fileProblem, type PathKind } from "./files.js";
 import { defaultConfig } from "./from-args.js";
 import { didYouMean } from "./nearest.js";
 import { plainFile } from "./plain-file.js";
-import { configSchema, embeddedConfigSchema, type ParsedConfig, type ParsedRule } from "./schema.js";
+import { configSchema, embeddedConfigSchema, type ParsedConfig } from "./schema.js";
 import { authOf } from "./sections/auth.js";
 import { addressLimitOf } from "./sections/edge.js";
+import { httpOf } from "./sections/http.js";
 import { quotaRules } from "./sections/quota.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
@@ -262,7 +263,7 @@ function toConfig(
         quota: method.quota,
       };
     }),
-    http: { prefix: file.http.prefix, rules: file.http.rules.map(toRule) },
+    http: httpOf(file.http),
     limits: {
       maxMessageBytes: file.limits.maxMessage,
       maxConcurrentStreams: file.limits.maxConcurrentStreams,
@@ -273,10 +274,6 @@ function toConfig(
     reflection: file.reflection,
     drainGraceMs: file.drain.grace,
   });
-}
-
-function toRule({ selector, ...rule }: ParsedRule): HttpRuleConfig {
-  return { selector, rule };
 }
 
 function deadlineOf(file: ParsedConfig["interceptors"]["deadline"]): Config["deadline"] {

@@ -3,9 +3,10 @@
 import * as z from "zod";
 import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
-import { HTTP_RULE_SELECTOR, isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
+import { isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { authSection, METHOD_AUTH, roles } from "./sections/auth.js";
 import { addressLimit, connectionsPerAddress, errorsSection, trustedProxies } from "./sections/edge.js";
+import { httpSection } from "./sections/http.js";
 import { methodQuota, quotaSection } from "./sections/quota.js";
 import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
 import { adminSection, listenSection, upstreamTlsSection } from "./sections/tls.js";
@@ -16,8 +17,6 @@ import { duration, durationOrNone, isMapping, text } from "./values.js";
 const MAX_UPSTREAMS = 1_000;
 const MAX_ENDPOINTS = 1_000;
 const MAX_METHODS = 10_000;
-const MAX_RULES = 10_000;
-const MAX_BINDINGS = 100;
 const MAX_MESSAGE_MIN_BYTES = 1_024;
 // A message is one Buffer while JSON is made of it, and its JSON one string (V8: 512 Mi characters).
 const MAX_MESSAGE_MAX_BYTES = 256 * 1024 ** 2;
@@ -145,99 +144,6 @@ const methods = keyed(
   .describe("Overrides for a method (pkg.Service/Method) or a service (pkg.Service); the most specific wins.")
   .meta({ examples: [{ "library.v1.LibraryService/GetBook": { deadline: "2s", idempotent: true } }] });
 
-const VERBS = ["get", "put", "post", "delete", "patch", "custom"] as const;
-
-const template = z
-  .string({ error: "must be a path template, as in /v1/{name=books/*}" })
-  .regex(/^\//, { error: "must be a path template that starts with /, as in /v1/{name=books/*}" });
-
-const BINDING = {
-  get: template.optional(),
-  put: template.optional(),
-  post: template.optional(),
-  delete: template.optional(),
-  patch: template.optional(),
-  custom: z
-    .strictObject({
-      kind: z
-        .string()
-        .regex(/^(\*|[A-Z][A-Z-]{0,31})$/, { error: "must be an HTTP method in capitals, or *" })
-        .describe("The HTTP method; * stands for every one."),
-      path: template,
-    })
-    .optional()
-    .describe("Any other HTTP method."),
-  body: z
-    .string({ error: "must be the name of a request field, or *" })
-    .optional()
-    .describe("The request field that the HTTP body fills; * for the whole message; left out: no body."),
-  response_body: z
-    .string({ error: "must be the name of a response field" })
-    .optional()
-    .describe("The response field that becomes the HTTP body; left out: the whole message."),
-  responseBody: z
-    .string({ error: "must be the name of a response field" })
-    .optional()
-    .describe("Another spelling of response_body."),
-};
-
-function oneVerb(value: object): boolean {
-  return VERBS.filter((verb) => Reflect.get(value, verb) !== undefined).length === 1;
-}
-function spelledOnce(one: string, other: string): (value: object) => boolean {
-  return (value) => Reflect.get(value, one) === undefined || Reflect.get(value, other) === undefined;
-}
-const ONE_VERB = { error: `must have exactly one of ${VERBS.join(", ")}`, when: isMapping };
-
-const binding = z
-  .strictObject(BINDING)
-  .refine(oneVerb, ONE_VERB)
-  .refine(spelledOnce("response_body", "responseBody"), {
-    error: "must not have both response_body and responseBody",
-    when: isMapping,
-  });
-const bindings = z.array(binding).max(MAX_BINDINGS).optional();
-
-const rule = z
-  .strictObject({
-    selector: z
-      .string({ error: HTTP_RULE_SELECTOR.expected })
-      .regex(HTTP_RULE_SELECTOR.pattern, { error: HTTP_RULE_SELECTOR.expected })
-      .describe("The method, as pkg.Service.Method."),
-    ...BINDING,
-    additional_bindings: bindings.describe("More routes of the same method."),
-    additionalBindings: bindings.describe("Another spelling of additional_bindings."),
-  })
-  .refine(oneVerb, ONE_VERB)
-  .refine(spelledOnce("response_body", "responseBody"), {
-    error: "must not have both response_body and responseBody",
-    when: isMapping,
-  })
-  .refine(spelledOnce("additional_bindings", "additionalBindings"), {
-    error: "must not have both additional_bindings and additionalBindings",
-    when: isMapping,
-  });
-
-const http = z
-  .strictObject({
-    prefix: z
-      .string({ error: "must be a path such as /api" })
-      .regex(/^(?:(?:\/[A-Za-z0-9._~-]+)+)?$/, {
-        error: "must be a path such as /api, without a slash at its end",
-      })
-      .prefault(DEFAULTS.httpPrefix)
-      .describe("What every REST path of the services starts with.")
-      .meta({ examples: ["/api"] }),
-    rules: z
-      .array(rule)
-      .max(MAX_RULES)
-      .prefault([])
-      .describe("HTTP rules laid over those of the services, as google.api.HttpRule writes them.")
-      .meta({ examples: [[{ selector: "library.v1.LibraryService.GetBook", get: "/v1/{name=books/*}" }]] }),
-  })
-  .prefault({})
-  .describe("The HTTP/JSON side of the services.");
-
 const limits = z
   .strictObject({
     maxMessage: z
@@ -285,7 +191,7 @@ export const configSchema = z
     upstreams,
     interceptors,
     methods,
-    http,
+    http: httpSection,
     reflection: z
       .boolean()
       .prefault(DEFAULTS.reflection)
@@ -306,7 +212,6 @@ export const embeddedConfigSchema = configSchema.extend({ upstreams: anyUpstream
 export type ConfigInput = z.input<typeof embeddedConfigSchema>;
 /** What a valid file holds, with every default filled in. */
 export type ParsedConfig = z.output<typeof configSchema>;
-export type ParsedRule = z.output<typeof rule>;
 
 /** A mapping whose keys have a form of their own; each wrong key is told at its own place. */
 function keyed<T extends z.ZodRecord>(

@@ -73,6 +73,7 @@ export function assemble(
     registry: schema.registry,
     rules: config.http.rules,
     prefix: config.http.prefix,
+    options: config.http,
   });
   warnings.push(...rest.problems);
   const restRows = rest.bindings.map(({ verb, path, method }) => {

@@ -1,6 +1,6 @@
 // Methods and their HTTP rules → the router that the REST adapter asks. Built whole at load; nothing in it changes.
 import type { DescMethod, Registry } from "@bufbuild/protobuf";
-import type { HttpRuleConfig } from "../config/config.js";
+import type { HttpRuleConfig } from "../config/sections/http.js";
 import type { Method } from "../core/call.js";
 import { refusal } from "../core/reasons.js";
 import type { RestBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";

@@ -84,6 +84,10 @@ http:
     - selector: a.B.C
       get: /v1/{name=books/*}
       additional_bindings: [{ custom: { kind: HEAD, path: /v1/x } }]
+  unknownQuery: ignore
+  ignoredQuery: [utm_source]
+  unknownFields: ignore
+  print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true }
 reflection: false
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
@@ -214,6 +218,10 @@ drain: { grace: 0s }
             },
           },
         ],
+        unknownQuery: "ignore",
+        ignoredQuery: ["utm_source"],
+        unknownFields: "ignore",
+        print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true },
       },
       limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7, connectionsPerAddress: 9 },
       trustedProxies: [
@@ -552,6 +560,15 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "a prefix without its slash",
     `${UP}http: { prefix: api }\n`,
     ["2:17: http.prefix: must be a path such as /api, without a slash at its end, not api"],
+  ],
+  [
+    "what is neither rejected nor ignored, and an unnamed parameter",
+    `${UP}http: { unknownQuery: drop, ignoredQuery: [""], print: { emitDefault: true } }\n`,
+    [
+      "2:23: http.unknownQuery: must be reject or ignore, not drop",
+      '2:44: http.ignoredQuery[0]: must be the name of a query parameter, not ""',
+      "2:58: http.print.emitDefault: unknown key (did you mean emitDefaults?); allowed: emitDefaults, protoNames, enumsAsNumbers",
+    ],
   ],
   [
     "a rule without a verb",

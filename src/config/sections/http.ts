@@ -1,0 +1,169 @@
+// The config's part about the HTTP/JSON side: rules laid over those of the services, and how strict requests are read.
+import * as z from "zod";
+import { DEFAULTS } from "../defaults.js";
+import { HTTP_RULE_SELECTOR } from "../names.js";
+import { isMapping } from "../values.js";
+
+export interface HttpRuleConfig {
+  /** `pkg.Service.Method`, as in google.api.Http selectors */
+  readonly selector: string;
+  /** the google.api.HttpRule in its JSON form, selector left out */
+  readonly rule: Readonly<Record<string, unknown>>;
+}
+
+/** Whether what no field takes is refused or passed over. */
+export type Unknown = "reject" | "ignore";
+
+/** How messages print as JSON. All false by default, as ProtoJSON has it. */
+export interface HttpPrintConfig {
+  /** Fields without presence print even where they have their default. */
+  readonly emitDefaults: boolean;
+  /** `display_name` instead of `displayName`. */
+  readonly protoNames: boolean;
+  readonly enumsAsNumbers: boolean;
+}
+
+export interface HttpConfig {
+  /** What every REST path starts with, as in `/api`; "" for nothing. */
+  readonly prefix: string;
+  readonly rules: readonly HttpRuleConfig[];
+  /** Query parameters that name no field. */
+  readonly unknownQuery: Unknown;
+  /** Query parameters that are always passed over, unless they name fields. */
+  readonly ignoredQuery: readonly string[];
+  /** Fields of a body that its message does not have. */
+  readonly unknownFields: Unknown;
+  readonly print: HttpPrintConfig;
+}
+
+const MAX_RULES = 10_000;
+const MAX_BINDINGS = 100;
+const MAX_IGNORED = 100;
+
+const PARAMETER = "must be the name of a query parameter";
+const UNKNOWN = ["reject", "ignore"] as const;
+const unknown = z.enum(UNKNOWN, { error: "must be reject or ignore" });
+
+const print = z
+  .strictObject({
+    emitDefaults: z
+      .boolean()
+      .prefault(false)
+      .describe("Print fields without presence even where they have their default: 0, false, empty."),
+    protoNames: z.boolean().prefault(false).describe("Print display_name instead of displayName."),
+    enumsAsNumbers: z.boolean().prefault(false).describe("Print enums as numbers instead of names."),
+  })
+  .prefault({})
+  .describe("How messages print as JSON.");
+
+const VERBS = ["get", "put", "post", "delete", "patch", "custom"] as const;
+
+const template = z
+  .string({ error: "must be a path template, as in /v1/{name=books/*}" })
+  .regex(/^\//, { error: "must be a path template that starts with /, as in /v1/{name=books/*}" });
+
+const BINDING = {
+  get: template.optional(),
+  put: template.optional(),
+  post: template.optional(),
+  delete: template.optional(),
+  patch: template.optional(),
+  custom: z
+    .strictObject({
+      kind: z
+        .string()
+        .regex(/^(\*|[A-Z][A-Z-]{0,31})$/, { error: "must be an HTTP method in capitals, or *" })
+        .describe("The HTTP method; * stands for every one."),
+      path: template,
+    })
+    .optional()
+    .describe("Any other HTTP method."),
+  body: z
+    .string({ error: "must be the name of a request field, or *" })
+    .optional()
+    .describe("The request field that the HTTP body fills; * for the whole message; left out: no body."),
+  response_body: z
+    .string({ error: "must be the name of a response field" })
+    .optional()
+    .describe("The response field that becomes the HTTP body; left out: the whole message."),
+  responseBody: z
+    .string({ error: "must be the name of a response field" })
+    .optional()
+    .describe("Another spelling of response_body."),
+};
+
+function oneVerb(value: object): boolean {
+  return VERBS.filter((verb) => Reflect.get(value, verb) !== undefined).length === 1;
+}
+function spelledOnce(one: string, other: string): (value: object) => boolean {
+  return (value) => Reflect.get(value, one) === undefined || Reflect.get(value, other) === undefined;
+}
+const ONE_VERB = { error: `must have exactly one of ${VERBS.join(", ")}`, when: isMapping };
+
+const binding = z
+  .strictObject(BINDING)
+  .refine(oneVerb, ONE_VERB)
+  .refine(spelledOnce("response_body", "responseBody"), {
+    error: "must not have both response_body and responseBody",
+    when: isMapping,
+  });
+const bindings = z.array(binding).max(MAX_BINDINGS).optional();
+
+const rule = z
+  .strictObject({
+    selector: z
+      .string({ error: HTTP_RULE_SELECTOR.expected })
+      .regex(HTTP_RULE_SELECTOR.pattern, { error: HTTP_RULE_SELECTOR.expected })
+      .describe("The method, as pkg.Service.Method."),
+    ...BINDING,
+    additional_bindings: bindings.describe("More routes of the same method."),
+    additionalBindings: bindings.describe("Another spelling of additional_bindings."),
+  })
+  .refine(oneVerb, ONE_VERB)
+  .refine(spelledOnce("response_body", "responseBody"), {
+    error: "must not have both response_body and responseBody",
+    when: isMapping,
+  })
+  .refine(spelledOnce("additional_bindings", "additionalBindings"), {
+    error: "must not have both additional_bindings and additionalBindings",
+    when: isMapping,
+  });
+
+export const httpSection = z
+  .strictObject({
+    prefix: z
+      .string({ error: "must be a path such as /api" })
+      .regex(/^(?:(?:\/[A-Za-z0-9._~-]+)+)?$/, {
+        error: "must be a path such as /api, without a slash at its end",
+      })
+      .prefault(DEFAULTS.httpPrefix)
+      .describe("What every REST path of the services starts with.")
+      .meta({ examples: ["/api"] }),
+    rules: z
+      .array(rule)
+      .max(MAX_RULES)
+      .prefault([])
+      .describe("HTTP rules laid over those of the services, as google.api.HttpRule writes them.")
+      .meta({ examples: [[{ selector: "library.v1.LibraryService.GetBook", get: "/v1/{name=books/*}" }]] }),
+    unknownQuery: unknown
+      .prefault(DEFAULTS.unknownQuery)
+      .describe("What happens to query parameters that name no field: reject answers 400."),
+    ignoredQuery: z
+      .array(z.string({ error: PARAMETER }).min(1, { error: PARAMETER }).max(128, { error: PARAMETER }))
+      .max(MAX_IGNORED)
+      .prefault([])
+      .describe(
+        "Query parameters that are passed over even with unknownQuery: reject, unless they name fields.",
+      )
+      .meta({ examples: [["utm_source", "utm_campaign"]] }),
+    unknownFields: unknown
+      .prefault(DEFAULTS.unknownFields)
+      .describe("What happens to fields of a JSON body that its message does not have: reject answers 400."),
+    print,
+  })
+  .prefault({})
+  .describe("The HTTP/JSON side of the services.");
+
+export function httpOf(file: z.output<typeof httpSection>): HttpConfig {
+  return { ...file, rules: file.rules.map(({ selector, ...rest }) => ({ selector, rule: rest })) };
+}
