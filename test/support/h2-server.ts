@@ -1,5 +1,5 @@
 // A small HTTP/2 server on the engine, for h2spec: answers any request, once it is whole, with 200 and a body.
-//   node build/test/support/h2-server.js [PORT]     prints the port it listens on
+//   node build/test/support/h2-server.js [PORT]     prints where it listens
 import { type AddressInfo, createServer } from "node:net";
 import { Connection } from "#src/http2/connection.js";
 import type { Stream, StreamHandler } from "#src/http2/stream.js";
@@ -40,5 +40,5 @@ const server = createServer({ noDelay: true }, (socket) => {
   );
 });
 server.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => {
-  console.log((server.address() as AddressInfo).port);
+  console.log(`listening on 127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
