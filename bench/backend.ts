@@ -1,8 +1,9 @@
-// The service behind every proxy of the benchmark: bench.v1.EchoService's Echo and GetRecord. It must cost far less than
-// the proxies, so it decodes no header: a body that asks for the record gets it, all else is echoed. One write per read.
+// The service behind every proxy of the benchmark: bench.v1.EchoService but UpdateRecord. It must cost far less than the
+// proxies, so it decodes no header: a body that asks for the record, the list or a stream of records gets it, all else
+// is echoed. One write per read.
 //   node build/bench/backend.js PORT
 import { createServer, type Socket } from "node:net";
-import { GET_RECORD, RECORD } from "./record.js";
+import { GET_RECORD, LIST, LIST_REQUEST, RECORD, STREAM_TAG } from "./record.js";
 
 const PREFACE_BYTES = 24;
 const FRAME_HEADER_BYTES = 9;
@@ -35,6 +36,8 @@ const INDEXED_HEADERS = Buffer.from([0x88, 0x80 | 63]);
 const INDEXED_TRAILERS = Buffer.from([0x80 | 62]);
 const TABLE_SIZE_ZERO = Buffer.from([0x20]);
 const TABLE_BYTES_NEEDED = 256;
+const SETTING_TABLE_SIZE = 1;
+const SETTING_WINDOW = 4;
 
 function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const head = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
@@ -62,6 +65,27 @@ function grpcFrame(message: Uint8Array): Buffer {
 
 const RECORD_REQUEST = grpcFrame(GET_RECORD);
 const RECORD_RESPONSE = grpcFrame(RECORD);
+const LIST_ANSWER = { asks: grpcFrame(LIST_REQUEST), response: grpcFrame(LIST) };
+const MESSAGE_PREFIX_BYTES = 5;
+
+/** DATA is cut to frames of the default maximum (RFC 9113 §4.2). */
+const MAX_FRAME_BYTES = 16_384;
+/** The records of a stream one after the other, so that every frame of it is a slice: it begins within the first. */
+const RECORDS = Buffer.concat(
+  new Array<Buffer>(Math.ceil(MAX_FRAME_BYTES / RECORD_RESPONSE.length) + 1).fill(RECORD_RESPONSE),
+);
+/** Nothing more of long answers is handed to a socket that holds so much. */
+const MAX_UNSENT_BYTES = 256 * 1024;
+
+/** An answer that did not go out at once: more than the peer's windows, or the socket, could take. */
+interface Waiting {
+  readonly stream: number;
+  /** Bytes at an offset of the body, as many as there are in one piece. */
+  readonly slice: (offset: number) => Buffer;
+  readonly length: number;
+  sent: number;
+  credit: number;
+}
 
 const GREETING = Buffer.concat([
   frame(SETTINGS, 0, 0, Buffer.concat([setting(3, MAX_CONCURRENT_STREAMS), setting(4, MAX_WINDOW)])),
@@ -75,9 +99,10 @@ class Connection {
   /** Request bytes of open streams. */
   readonly #bodies = new Map<number, Buffer[]>();
   #out: Buffer[] = [];
-  /** Answers that wait for connection credit. Stream credit is not looked at: messages are far below its default. */
-  #waiting: { stream: number; body: Buffer }[] = [];
+  readonly #waiting = new Map<number, Waiting>();
   #credit = DEFAULT_WINDOW;
+  /** What a stream may send at first, by the peer's SETTINGS. */
+  #window = DEFAULT_WINDOW;
   #received = 0;
   #table: "none" | "empty" | "filled" = "empty";
   #shrink = false;
@@ -87,6 +112,10 @@ class Connection {
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     socket.on("error", () => socket.destroy());
+    socket.on("drain", () => {
+      this.#sendWaiting();
+      this.#flush();
+    });
     socket.write(GREETING);
   }
 
@@ -105,10 +134,13 @@ class Connection {
       at = end;
     }
     this.#tail = at < input.length ? input.subarray(at) : undefined;
-    if (this.#out.length > 0) {
-      this.#socket.write(this.#out.length === 1 ? (this.#out[0] ?? "") : Buffer.concat(this.#out));
-      this.#out = [];
-    }
+    this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#out.length === 0) return;
+    this.#socket.write(this.#out.length === 1 ? (this.#out[0] ?? "") : Buffer.concat(this.#out));
+    this.#out = [];
   }
 
   #frame(type: number, flags: number, stream: number, payload: Buffer): void {
@@ -131,31 +163,44 @@ class Connection {
       }
       case SETTINGS:
         if ((flags & ACK) !== 0) break;
-        for (let i = 0; i + 6 <= payload.length; i += 6)
-          if (payload.readUInt16BE(i) === 1 && payload.readUInt32BE(i + 2) < TABLE_BYTES_NEEDED) {
-            this.#table = "none";
-            this.#shrink = true;
-          }
+        this.#settings(payload);
         this.#out.push(frame(SETTINGS, ACK, 0, Buffer.alloc(0)));
         break;
       case PING:
         if ((flags & ACK) === 0) this.#out.push(frame(PING, ACK, 0, payload));
         break;
-      case WINDOW_UPDATE:
-        if (stream !== 0) break;
-        this.#credit += payload.readUInt32BE(0);
-        while (this.#waiting.length > 0 && (this.#waiting[0]?.body.length ?? 0) <= this.#credit) {
-          const next = this.#waiting.shift();
-          if (next !== undefined) this.#answer(next.stream, next.body);
-        }
+      case WINDOW_UPDATE: {
+        if (stream === 0) this.#credit += payload.readUInt32BE(0);
+        // One for a stream that waits not comes after its answer: streams are answered whole, or wait.
+        const waiting = this.#waiting.get(stream);
+        if (waiting !== undefined) waiting.credit += payload.readUInt32BE(0);
+        this.#sendWaiting();
         break;
+      }
       case RST_STREAM:
         this.#bodies.delete(stream);
-        this.#waiting = this.#waiting.filter((w) => w.stream !== stream);
+        this.#waiting.delete(stream);
         break;
       case GOAWAY:
         this.#socket.end();
         break;
+    }
+  }
+
+  #settings(payload: Buffer): void {
+    for (let i = 0; i + 6 <= payload.length; i += 6) {
+      const value = payload.readUInt32BE(i + 2);
+      switch (payload.readUInt16BE(i)) {
+        case SETTING_TABLE_SIZE:
+          if (value >= TABLE_BYTES_NEEDED) break;
+          this.#table = "none";
+          this.#shrink = true;
+          break;
+        case SETTING_WINDOW:
+          for (const waiting of this.#waiting.values()) waiting.credit += value - this.#window;
+          this.#window = value;
+          break;
+      }
     }
   }
 
@@ -164,28 +209,86 @@ class Connection {
     if (parts === undefined) return;
     this.#bodies.delete(stream);
     const request = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
-    const asksForRecord = request.length === RECORD_REQUEST.length && request.equals(RECORD_REQUEST);
-    const body = asksForRecord ? RECORD_RESPONSE : request;
-    if (this.#waiting.length > 0 || body.length > this.#credit) this.#waiting.push({ stream, body });
-    else this.#answer(stream, body);
+    if (request[MESSAGE_PREFIX_BYTES] === STREAM_TAG) {
+      const length = readVarint(request, MESSAGE_PREFIX_BYTES + 1) * RECORD_RESPONSE.length;
+      this.#answerLong(stream, length, (offset) => RECORDS.subarray(offset % RECORD_RESPONSE.length));
+      return;
+    }
+    const { asks, response } = LIST_ANSWER;
+    const body = request.equals(RECORD_REQUEST) ? RECORD_RESPONSE : request.equals(asks) ? response : request;
+    if (this.#waiting.size === 0 && body.length <= Math.min(this.#credit, this.#window, MAX_FRAME_BYTES))
+      this.#answer(stream, body);
+    else this.#answerLong(stream, body.length, (offset) => body.subarray(offset));
   }
 
+  /** Header blocks of an answer, for what the peer's table holds. They are sent in the order in which they are asked for. */
+  #blocks(): { headers: Buffer; trailers: Buffer } {
+    if (this.#table === "filled") return { headers: INDEXED_HEADERS, trailers: INDEXED_TRAILERS };
+    if (this.#table === "empty") {
+      this.#table = "filled";
+      return { headers: INSERTING_HEADERS, trailers: INSERTING_TRAILERS };
+    }
+    const headers = this.#shrink ? Buffer.concat([TABLE_SIZE_ZERO, LITERAL_HEADERS]) : LITERAL_HEADERS;
+    this.#shrink = false;
+    return { headers, trailers: LITERAL_TRAILERS };
+  }
+
+  /** A whole answer in one buffer. */
   #answer(stream: number, body: Buffer): void {
     this.#credit -= body.length;
-    let headers = this.#table === "filled" ? INDEXED_HEADERS : INSERTING_HEADERS;
-    let trailers = this.#table === "filled" ? INDEXED_TRAILERS : INSERTING_TRAILERS;
-    if (this.#table === "none") {
-      headers = this.#shrink ? Buffer.concat([TABLE_SIZE_ZERO, LITERAL_HEADERS]) : LITERAL_HEADERS;
-      trailers = LITERAL_TRAILERS;
-      this.#shrink = false;
-    } else this.#table = "filled";
-
+    const { headers, trailers } = this.#blocks();
     const out = Buffer.allocUnsafe(3 * FRAME_HEADER_BYTES + headers.length + body.length + trailers.length);
     let at = put(out, 0, HEADERS, END_HEADERS, stream, headers);
     at = put(out, at, DATA, 0, stream, body);
     put(out, at, HEADERS, END_HEADERS | END_STREAM, stream, trailers);
     this.#out.push(out);
   }
+
+  /** An answer of any length, as the peer's windows and the socket let it go. */
+  #answerLong(stream: number, length: number, slice: (offset: number) => Buffer): void {
+    // Its trailers come much later, so neither block inserts: the table is the same in whichever order they go.
+    const headers = this.#table === "empty" ? LITERAL_HEADERS : this.#blocks().headers;
+    this.#out.push(frame(HEADERS, END_HEADERS, stream, headers));
+    this.#waiting.set(stream, { stream, slice, length, sent: 0, credit: this.#window });
+    this.#sendWaiting();
+  }
+
+  /** Frame by frame, in turn. */
+  #sendWaiting(): void {
+    let progress = true;
+    while (progress && this.#credit > 0) {
+      progress = false;
+      for (const waiting of this.#waiting.values()) {
+        if (this.#socket.writableLength > MAX_UNSENT_BYTES) return;
+        const left = waiting.length - waiting.sent;
+        const size = Math.min(left, waiting.credit, this.#credit, MAX_FRAME_BYTES);
+        if (left > 0 && size <= 0) continue;
+        progress = true;
+        if (left > 0) {
+          const piece = waiting.slice(waiting.sent).subarray(0, size);
+          this.#out.push(frame(DATA, 0, waiting.stream, piece));
+          waiting.sent += size;
+          waiting.credit -= size;
+          this.#credit -= size;
+          // Long answers go to the socket as they are made: its length tells when it has enough.
+          if (this.#out.length >= 4) this.#flush();
+        }
+        if (waiting.sent < waiting.length) continue;
+        this.#waiting.delete(waiting.stream);
+        this.#out.push(frame(HEADERS, END_HEADERS | END_STREAM, waiting.stream, LITERAL_TRAILERS));
+      }
+    }
+  }
+}
+
+function readVarint(bytes: Buffer, at: number): number {
+  let value = 0;
+  for (let factor = 1; at < bytes.length; at++, factor *= 128) {
+    const byte = bytes[at] ?? 0;
+    value += (byte & 0x7f) * factor;
+    if (byte < 128) break;
+  }
+  return value;
 }
 
 function put(out: Buffer, at: number, type: number, flags: number, stream: number, payload: Buffer): number {

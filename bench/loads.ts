@@ -1,11 +1,13 @@
 // The loads: each drives one port for a while with a real client, and says how many calls succeeded.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fromBinary, toJson } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
-import { EchoRequest, Record } from "#generated/bench/v1/echo.js";
+import { EchoRequest } from "#generated/bench/v1/echo.js";
+import { type Ask, ask, EchoResponse, ListRecordsResponse, Record, sameMeaning } from "./json.js";
 import { PROTOSET, SERVICE } from "./peers.js";
 import { findProgram, run, SCRATCH } from "./proc.js";
-import { RECORD, RECORD_NAME } from "./record.js";
+import { LIST, LIST_RECORDS, RECORD, RECORD_NAME } from "./record.js";
 
 /** What the client speaks to the proxy. */
 export type Wire = "grpc" | "json";
@@ -15,6 +17,8 @@ export interface Load {
   readonly wire: Wire;
   /** What it is made with. */
   readonly tool: string;
+  /** What `Done.calls` counts; left out: calls. */
+  readonly unit?: "MB";
   /** Drives the port for so long from the given core; resolves with what was done. */
   run(port: number, seconds: number, core: number): Promise<Done>;
 }
@@ -28,6 +32,7 @@ export interface Done {
 
 /** A tool that has not ended so long after its time is killed, and the run fails. */
 const GRACE_SECONDS = 20;
+const STREAM_SECONDS = 60;
 const ECHO_PATH = `/${SERVICE}/Echo`;
 /** 100 bytes of text: a usual small request. */
 const TEXT = "linchpin ".repeat(12).slice(0, 100);
@@ -121,16 +126,51 @@ function numberAt(value: unknown, ...path: readonly string[]): number {
   return typeof at === "number" ? at : 0;
 }
 
-function wrk(name: string, request: { method: string; path: string; body?: string }): Load {
-  const script = join(SCRATCH, `${request.method}.lua`);
+const JSON_TYPE = "application/json";
+/** Bytes of text of an echo by JSON. */
+const JSON_TEXT = TEXT.slice(0, 64);
+
+/** The calls that are made by JSON, and what must come back, serialized. */
+interface JsonCall extends Ask {
+  readonly name: string;
+  readonly answer: Parameters<typeof sameMeaning>[0];
+  readonly expected: Uint8Array;
+}
+
+const ECHO: JsonCall = {
+  name: "echo of 64 bytes",
+  method: "POST",
+  path: "/v1/echo",
+  body: JSON.stringify({ text: JSON_TEXT }),
+  answer: EchoResponse,
+  expected: EchoRequest.encode({ text: JSON_TEXT, payload: Buffer.alloc(0) }).finish(),
+};
+const GET: JsonCall = {
+  name: "GET a record of 330 bytes",
+  method: "GET",
+  path: `/v1/${RECORD_NAME}`,
+  answer: Record,
+  expected: RECORD,
+};
+const LIST_ALL: JsonCall = {
+  name: "GET a list of 100 KiB",
+  method: "GET",
+  path: `/v1/records?page_size=${LIST_RECORDS}`,
+  answer: ListRecordsResponse,
+  expected: LIST,
+};
+const JSON_CALLS: readonly JsonCall[] = [ECHO, GET, LIST_ALL];
+
+function wrk(request: JsonCall): Load {
+  const script = join(SCRATCH, `${JSON_CALLS.indexOf(request)}.lua`);
   return {
-    name: `wrk, 32 connections of HTTP/1.1, ${name}`,
+    name: `JSON over HTTP/1.1 (wrk, 32 connections): ${request.name}`,
     wire: "json",
     tool: "wrk",
     async run(port, seconds, core) {
       const lines = [`wrk.method = "${request.method}"`];
       if (request.body !== undefined)
-        lines.push(`wrk.body = [[${request.body}]]`, 'wrk.headers["Content-Type"] = "application/json"');
+        lines.push(`wrk.body = [[${request.body}]]`, `wrk.headers["Content-Type"] = "${JSON_TYPE}"`);
       writeFileSync(script, lines.join("\n"));
       const output = await run(
         core,
@@ -145,34 +185,95 @@ function wrk(name: string, request: { method: string; path: string; body?: strin
   };
 }
 
+function h2loadJson(request: JsonCall): Load {
+  const file = join(SCRATCH, `${JSON_CALLS.indexOf(request)}.json`);
+  return {
+    name: `JSON over HTTP/2 (h2load, 4 connections × 8 streams): ${request.name}`,
+    wire: "json",
+    tool: "h2load",
+    async run(port, seconds, core) {
+      const body = request.body === undefined ? [] : [`-d${file}`, `-Hcontent-type: ${JSON_TYPE}`];
+      if (request.body !== undefined) writeFileSync(file, request.body);
+      const output = await run(
+        core,
+        program("h2load"),
+        ["-t1", "-c4", "-m8", `-D${seconds}`, ...body, `http://127.0.0.1:${port}${request.path}`],
+        (seconds + GRACE_SECONDS) * 1000,
+      );
+      const calls = number(/status codes: (\d+) 2xx/, output);
+      const done = number(/(\d+) done/, output);
+      return { calls, failed: done - calls, callsPerSecond: calls / seconds };
+    },
+  };
+}
+
+const NDJSON = { accept: "application/x-ndjson" };
+/** A line of a stream as short as it can be: MB are counted in these, whatever a proxy wraps around them. */
+const LINE_BYTES = JSON.stringify(toJson(Record, fromBinary(Record, RECORD))).length + 1;
+const STREAM_RECORDS = Math.ceil((100 * 1024 * 1024) / LINE_BYTES);
+const streamPath = (count: number): string => `/v1/records:stream?count=${count}`;
+
+const ndjson: Load = {
+  name: "a stream of 100 MiB as NDJSON over HTTP/1.1 (curl)",
+  wire: "json",
+  tool: "curl",
+  unit: "MB",
+  async run(port, _seconds, core) {
+    const output = await run(
+      core,
+      program("curl"),
+      [
+        "--silent",
+        "--output",
+        "/dev/null",
+        "--header",
+        `accept: ${NDJSON.accept}`,
+        "--write-out",
+        "%{http_code} %{size_download} %{time_total}",
+        `http://127.0.0.1:${port}${streamPath(STREAM_RECORDS)}`,
+      ],
+      STREAM_SECONDS * 1000,
+    );
+    const [status, bytes, seconds] = output.split(" ").map(Number);
+    if (status !== 200 || (bytes ?? 0) < LINE_BYTES * STREAM_RECORDS)
+      throw new Error(`the stream is not whole: ${output}`);
+    const calls = (LINE_BYTES * STREAM_RECORDS) / 1e6;
+    return { calls, failed: 0, callsPerSecond: calls / (seconds ?? Number.NaN) };
+  },
+};
+
 export const LOADS: readonly Load[] = [
   h2load(4, 25),
   h2load(50, 1),
   ghz,
-  wrk("POST and get back a text", { method: "POST", path: "/v1/echo", body: JSON.stringify({ text: TEXT }) }),
-  wrk("GET a record", { method: "GET", path: `/v1/${RECORD_NAME}` }),
+  ...JSON_CALLS.map(wrk),
+  ...JSON_CALLS.map(h2loadJson),
+  ndjson,
 ];
 
-/** Makes one call of each kind through the port; rejects unless the answer is the right one, so that no wrong answer is measured. */
+/** Makes one call of each kind through the port; rejects unless each answer means the same, so that no wrong answer is measured. */
 export async function probe(port: number, wire: Wire): Promise<void> {
   if (wire === "grpc") {
     const answer = await grpcCall(port);
     if (!answer.equals(ECHO_MESSAGE)) throw new Error("the gRPC answer is no echo");
     return;
   }
-  const base = `http://127.0.0.1:${port}/v1`;
-  const echo = await fetch(`${base}/echo`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ text: TEXT }),
-  });
-  const echoed = await echo.text();
-  if (echo.status !== 200 || !echoed.includes(TEXT))
-    throw new Error(`POST /v1/echo: ${echo.status} ${echoed}`);
-  const get = await fetch(`${base}/${RECORD_NAME}`);
-  const record = await get.text();
-  if (get.status !== 200 || !record.includes(Record.decode(RECORD).summary))
-    throw new Error(`GET /v1/${RECORD_NAME}: ${get.status} ${record}`);
+  for (const version of ["1.1", "2"] as const) {
+    for (const call of JSON_CALLS) {
+      const text = await ask(port, version, call);
+      if (!sameMeaning(call.answer, JSON.parse(text), call.expected))
+        throw new Error(`${call.method} ${call.path} over HTTP/${version}: ${text}`);
+    }
+    const stream = await ask(port, version, { method: "GET", path: streamPath(3), headers: NDJSON });
+    const lines = stream.trimEnd().split("\n");
+    const whole = lines.every((line) => sameMeaning(Record, unwrapped(JSON.parse(line)), RECORD));
+    if (lines.length !== 3 || !whole) throw new Error(`the stream over HTTP/${version}: ${stream}`);
+  }
+}
+
+/** grpc-gateway puts each message of a stream into an object. */
+function unwrapped(line: unknown): unknown {
+  return typeof line === "object" && line !== null && "result" in line ? line.result : line;
 }
 
 function grpcCall(port: number): Promise<Buffer> {

@@ -59,6 +59,7 @@ function chosen<T extends { readonly name: string }>(
 }
 
 async function measure(peer: RunningPeer, load: Load, seconds: number): Promise<Sample> {
+  peer.proc.peakMiB();
   const before = peer.proc.cpuSeconds();
   const done = await load.run(peer.port, seconds, LOAD_CORE);
   const used = peer.proc.cpuSeconds() - before;
@@ -69,8 +70,10 @@ async function measure(peer: RunningPeer, load: Load, seconds: number): Promise<
   return {
     load: load.name,
     peer: peer.name,
+    unit: load.unit ?? "call",
     cpuMicros: (used * 1e6) / done.calls,
     callsPerSecond: done.callsPerSecond,
+    peakMiB: peer.proc.peakMiB(),
   };
 }
 

@@ -74,6 +74,9 @@ function envoyConfig({ port, backendPort }: Place, wire: Wire): object {
       "@type": `${ENVOY_TYPES}.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder`,
       proto_descriptor: PROTOSET,
       services: [SERVICE],
+      print_options: { stream_newline_delimited: true },
+      // Its default of 1 MiB counts what waits of a stream too: at times it broke off a stream of 100 MiB.
+      max_response_body_size: 1024 * 1024 * 1024,
     },
   };
   const router = {
@@ -135,6 +138,14 @@ function envoyConfig({ port, backendPort }: Place, wire: Wire): object {
     },
   };
 }
+
+const gateway: Peer = {
+  name: "grpc-gateway",
+  wires: ["json"],
+  program: findProgram("linchpin-bench-gateway"),
+  version: (program) => output(program, "-version").trim(),
+  args: ({ port, backendPort }) => ["-listen", `127.0.0.1:${port}`, "-backend", `127.0.0.1:${backendPort}`],
+};
 
 const haproxy: Peer = {
   name: "haproxy",
@@ -218,6 +229,7 @@ export const PEERS: readonly Peer[] = [
   linchpin,
   envoy("envoy", "grpc"),
   envoy("envoy transcoder", "json"),
+  gateway,
   nginx,
   haproxy,
   nghttpx,

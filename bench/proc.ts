@@ -1,6 +1,14 @@
 // Processes of the benchmark: started pinned to a core, their CPU time read from /proc, all ended by pid.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -76,6 +84,26 @@ export class Proc {
 
   /** CPU seconds used so far, user and system, by it and all that descends from it. */
   cpuSeconds(): number {
+    let ticks = 0;
+    for (const { stat } of this.#family()) ticks += stat.ticks;
+    return ticks / TICKS_PER_SECOND;
+  }
+
+  /** Peak of its resident memory since the last call, and of all that descends from it; MiB. */
+  peakMiB(): number {
+    let kib = 0;
+    for (const { pid } of this.#family()) {
+      kib += Number(/^VmHWM:\s+(\d+) kB$/m.exec(readText(`/proc/${pid}/status`) ?? "")?.[1] ?? 0);
+      try {
+        writeFileSync(`/proc/${pid}/clear_refs`, "5"); // proc_pid_clear_refs(5): the peak begins anew
+      } catch {
+        // It has ended since.
+      }
+    }
+    return kib / 1024;
+  }
+
+  #family(): { readonly pid: number; readonly stat: Stat }[] {
     const stats = new Map<number, Stat>();
     for (const entry of readdirSync("/proc")) {
       const stat = /^\d+$/.test(entry) ? readStat(Number(entry)) : undefined;
@@ -85,9 +113,7 @@ export class Proc {
       for (let at = pid; at > 1; at = stats.get(at)?.parent ?? 0) if (at === this.pid) return true;
       return false;
     };
-    let ticks = 0;
-    for (const [pid, stat] of stats) if (descends(pid)) ticks += stat.ticks;
-    return ticks / TICKS_PER_SECOND;
+    return [...stats].filter(([pid]) => descends(pid)).map(([pid, stat]) => ({ pid, stat }));
   }
 
   /** Resolves when the port takes connections; rejects with its last words when it exits or takes too long. */
@@ -206,14 +232,18 @@ interface Stat {
 }
 
 function readStat(pid: number): Stat | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return undefined; // It has ended since.
-  }
+  const text = readText(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
   // proc_pid_stat(5): after the name in parentheses, which may hold anything, comes field 3.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const number = (field: number): number => Number(fields[field - 3] ?? 0);
   return { parent: number(4), ticks: number(14) + number(15) + number(16) + number(17) };
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return undefined; // The process has ended since.
+  }
 }

@@ -4,12 +4,20 @@
 export interface Sample {
   readonly load: string;
   readonly peer: string;
-  /** CPU time of the proxy per call that succeeded, microseconds. */
+  readonly unit: "call" | "MB";
+  /** CPU time of the proxy per call that succeeded, or per MB; microseconds. */
   readonly cpuMicros: number;
+  /** Or MB per second. */
   readonly callsPerSecond: number;
+  /** The most resident memory that the proxy had. */
+  readonly peakMiB: number;
 }
 
-const COLUMNS = ["CPU µs/call", "min–max", "× Envoy", "calls/s"] as const;
+/** Peers to which ratios are told, by how their names begin. */
+const BASES = [
+  { column: "× Envoy", begins: "envoy" },
+  { column: "× gateway", begins: "grpc-gateway" },
+] as const;
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -18,28 +26,36 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-/** One table per load, peers in the order of their first samples. The load's Envoy is the peer whose name begins so. */
+/** One table per load, peers in the order of their first samples. */
 export function tables(samples: readonly Sample[]): string {
   const parts: string[] = [];
   for (const load of new Set(samples.map((s) => s.load))) {
     const ofLoad = samples.filter((s) => s.load === load);
     const peers = [...new Set(ofLoad.map((s) => s.peer))];
     const cpuOf = (peer: string): number[] => ofLoad.filter((s) => s.peer === peer).map((s) => s.cpuMicros);
-    const envoy = peers.find((peer) => peer.startsWith("envoy"));
-    const base = envoy === undefined ? Number.NaN : median(cpuOf(envoy));
+    const bases = BASES.flatMap(({ column, begins }) => {
+      const peer = peers.find((name) => name.startsWith(begins));
+      return peer === undefined ? [] : [{ column, cpu: median(cpuOf(peer)) }];
+    });
+    const unit = ofLoad[0]?.unit ?? "call";
+    const perCpuSecond = unit === "MB" ? ["MB/CPU-s"] : [];
+    const columns = [`CPU µs/${unit}`, "min–max", ...bases.map(({ column }) => column), ...perCpuSecond];
     const rows = peers.map((peer) => {
       const cpu = cpuOf(peer);
-      const rate = median(ofLoad.filter((s) => s.peer === peer).map((s) => s.callsPerSecond));
-      const ratio = median(cpu) / base;
+      const own = ofLoad.filter((s) => s.peer === peer);
       return [
         peer,
         micros(median(cpu)),
         `${micros(Math.min(...cpu))}–${micros(Math.max(...cpu))}`,
-        Number.isNaN(ratio) ? "" : ratio.toFixed(2),
-        String(Math.round(rate)),
+        ...bases.map((base) => (median(cpu) / base.cpu).toFixed(2)),
+        ...perCpuSecond.map(() => micros(1e6 / median(cpu))),
+        String(Math.round(median(own.map((s) => s.callsPerSecond)))),
+        String(Math.round(Math.max(...own.map((s) => s.peakMiB)))),
       ];
     });
-    parts.push(`${load}\n${grid([["", ...COLUMNS], ...rows])}`);
+    parts.push(
+      `${load}\n${grid([["", ...columns, `${unit}s/s`.replace("MBs", "MB"), "peak MiB"], ...rows])}`,
+    );
   }
   return parts.join("\n\n");
 }

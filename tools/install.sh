@@ -2,7 +2,8 @@
 # Installs the real servers, clients and proxies that `make test-all` and `make bench` use; quick when all is there.
 #   Debian packages    load generators and peer proxies (needs root where one is missing)
 #   .tools/bin         Go programs: grpcurl, ghz, h2spec, gRPC's interop client and server, test/peers/go as
-#                      linchpin-peer-go, test/conformance/go as linchpin-interop
+#                      linchpin-peer-go, test/conformance/go as linchpin-interop, bench/grpc-gateway as
+#                      linchpin-bench-gateway
 #   .tools/interop.binpb  the descriptors of gRPC's interop services
 #   .tools/venv        Python: grpcio and its services, the Envoy binary
 #   .tools/node22 …    other versions of Node, for make test-nodes
@@ -27,6 +28,7 @@ PYTHON=(grpcio==1.85.1 grpcio-status==1.85.1 grpcio-reflection==1.85.1 grpcio-he
 declare -A NODES=([node22]=22.23.3 [node24]=24.21.0)
 
 TOOLS=$PWD/.tools
+BUF=$PWD/node_modules/.bin/buf
 mkdir -p "$TOOLS/bin" "$TOOLS/stamps"
 
 die() {
@@ -74,15 +76,20 @@ install_go() {
     done_now "$name" "$tool"
   done
 
-  local sources
-  sources=$(find test/peers/go proto/test -type f -not -path '*/gen/*' | LC_ALL=C sort | xargs sha256sum | sha256sum)
-  if [[ ! -x $TOOLS/bin/linchpin-peer-go ]] || ! done_already peer-go "$sources"; then
-    need_go
-    echo "Go: test/peers/go"
-    [[ -x node_modules/.bin/buf ]] || die "the npm packages are missing: run make install first"
-    (cd test/peers/go && ../../../node_modules/.bin/buf generate && GOFLAGS=-buildvcs=false go build -o "$TOOLS/bin/linchpin-peer-go" .)
-    done_now peer-go "$sources"
-  fi
+  build_go peer-go linchpin-peer-go test/peers/go proto/test
+  build_go bench-gateway linchpin-bench-gateway bench/grpc-gateway proto/bench
+}
+
+# build_go STAMP PROGRAM FOLDER PROTOS: a Go program of this repository, its stubs made first.
+build_go() {
+  local stamp=$1 program=$2 folder=$3 protos=$4 sources
+  sources=$(find "$folder" "$protos" -type f -not -path '*/gen/*' | LC_ALL=C sort | xargs sha256sum | sha256sum)
+  [[ -x $TOOLS/bin/$program ]] && done_already "$stamp" "$sources" && return
+  need_go
+  echo "Go: $folder"
+  [[ -x $BUF ]] || die "the npm packages are missing: run make install first"
+  (cd "$folder" && "$BUF" generate && GOFLAGS=-buildvcs=false go build -o "$TOOLS/bin/$program" .)
+  done_now "$stamp" "$sources"
 }
 
 install_conformance() {

@@ -61,6 +61,13 @@ describe("bench.v1.EchoService", () => {
     assert.deepEqual(fieldsOf(await failureOf(call(echo, echo.updateRecord, {}))), ["record"]);
   });
 
+  test("lists as many records as asked for", async () => {
+    const { response } = await call(echo, echo.listRecords, { pageSize: 310 });
+    assert.deepEqual(response.records, new Array(310).fill(RECORD));
+    const error = await failureOf(call(echo, echo.listRecords, { pageSize: -1 }));
+    assert.deepEqual(fieldsOf(error), ["page_size"]);
+  });
+
   test("streams as many records as asked for", async () => {
     let count = 0;
     for await (const record of echo.streamRecords({ count: 1000 })) {

@@ -95,6 +95,18 @@ export interface UpdateRecordRequest {
   record?: Record | undefined;
 }
 
+/** Request of ListRecords. */
+export interface ListRecordsRequest {
+  /** How many records, 0 to 100,000. Not field 1, so that a backend knows the request by its first byte. */
+  pageSize: number;
+}
+
+/** Response of ListRecords. */
+export interface ListRecordsResponse {
+  /** All the same. */
+  records: Record[];
+}
+
 /** Request of StreamRecords. */
 export interface StreamRecordsRequest {
   /** How many records, 0 to 10,000,000. */
@@ -682,6 +694,116 @@ export const UpdateRecordRequest: MessageFns<UpdateRecordRequest> = {
   },
 };
 
+function createBaseListRecordsRequest(): ListRecordsRequest {
+  return { pageSize: 0 };
+}
+
+export const ListRecordsRequest: MessageFns<ListRecordsRequest> = {
+  encode(message: ListRecordsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRecordsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRecordsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRecordsRequest>): ListRecordsRequest {
+    return ListRecordsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRecordsRequest>): ListRecordsRequest {
+    const message = createBaseListRecordsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    return message;
+  },
+};
+
+function createBaseListRecordsResponse(): ListRecordsResponse {
+  return { records: [] };
+}
+
+export const ListRecordsResponse: MessageFns<ListRecordsResponse> = {
+  encode(message: ListRecordsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.records) {
+      Record.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRecordsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRecordsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.records.push(Record.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRecordsResponse>): ListRecordsResponse {
+    return ListRecordsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRecordsResponse>): ListRecordsResponse {
+    const message = createBaseListRecordsResponse();
+    message.records = object.records?.map((e) => Record.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseStreamRecordsRequest(): StreamRecordsRequest {
   return { count: 0 };
 }
@@ -770,6 +892,16 @@ export const EchoServiceService = {
     responseSerialize: (value: Record): Buffer => Buffer.from(Record.encode(value).finish()),
     responseDeserialize: (value: Buffer): Record => Record.decode(value),
   },
+  /** Gives the same record so many times in one answer: large answers. */
+  listRecords: {
+    path: "/bench.v1.EchoService/ListRecords" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRecordsRequest): Buffer => Buffer.from(ListRecordsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRecordsRequest => ListRecordsRequest.decode(value),
+    responseSerialize: (value: ListRecordsResponse): Buffer => Buffer.from(ListRecordsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRecordsResponse => ListRecordsResponse.decode(value),
+  },
   /** Sends the same record so many times, as fast as the caller takes them. */
   streamRecords: {
     path: "/bench.v1.EchoService/StreamRecords" as const,
@@ -789,6 +921,8 @@ export interface EchoServiceServer extends UntypedServiceImplementation {
   getRecord: handleUnaryCall<GetRecordRequest, Record>;
   /** Puts a record, and gives it back: the same size both ways. */
   updateRecord: handleUnaryCall<UpdateRecordRequest, Record>;
+  /** Gives the same record so many times in one answer: large answers. */
+  listRecords: handleUnaryCall<ListRecordsRequest, ListRecordsResponse>;
   /** Sends the same record so many times, as fast as the caller takes them. */
   streamRecords: handleServerStreamingCall<StreamRecordsRequest, Record>;
 }
@@ -838,6 +972,22 @@ export interface EchoServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Record) => void,
+  ): ClientUnaryCall;
+  /** Gives the same record so many times in one answer: large answers. */
+  listRecords(
+    request: ListRecordsRequest,
+    callback: (error: ServiceError | null, response: ListRecordsResponse) => void,
+  ): ClientUnaryCall;
+  listRecords(
+    request: ListRecordsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRecordsResponse) => void,
+  ): ClientUnaryCall;
+  listRecords(
+    request: ListRecordsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRecordsResponse) => void,
   ): ClientUnaryCall;
   /** Sends the same record so many times, as fast as the caller takes them. */
   streamRecords(request: StreamRecordsRequest, options?: Partial<CallOptions>): ClientReadableStream<Record>;

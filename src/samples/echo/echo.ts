@@ -4,6 +4,7 @@ import { invalidArgument } from "../errors.js";
 import { serverStreaming, unary } from "../handlers.js";
 
 const MAX_COUNT = 10_000_000;
+const MAX_PAGE_SIZE = 100_000;
 
 /** 330 bytes or so as protobuf. */
 export const RECORD: EchoRecord = EchoRecord.fromPartial({
@@ -33,12 +34,18 @@ export const echo: EchoServiceServer = {
     return record;
   }),
 
+  listRecords: unary(({ pageSize }) => {
+    checkCount("page_size", pageSize, MAX_PAGE_SIZE);
+    return { records: new Array<EchoRecord>(pageSize).fill(RECORD) };
+  }),
+
   streamRecords: serverStreaming(async function* ({ count }) {
-    if (count < 0 || count > MAX_COUNT) {
-      throw invalidArgument([
-        { field: "count", description: `must be 0 to ${MAX_COUNT}`, reason: "OUT_OF_RANGE" },
-      ]);
-    }
+    checkCount("count", count, MAX_COUNT);
     for (let i = 0; i < count; i++) yield RECORD;
   }),
 };
+
+function checkCount(field: string, count: number, max: number): void {
+  if (count >= 0 && count <= max) return;
+  throw invalidArgument([{ field, description: `must be 0 to ${max}`, reason: "OUT_OF_RANGE" }]);
+}
