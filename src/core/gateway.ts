@@ -1,6 +1,5 @@
 // What the client side asks of the hub: the plan of a method, and the REST routes. Replaced whole on a reload.
 import type { Call, Identity, Peer } from "./call.js";
-import type { Framing } from "./framing.js";
 import type { Plan } from "./pipeline.js";
 import type { RestRouter } from "./rest.js";
 import type { Status } from "./status.js";
@@ -11,8 +10,6 @@ export interface Snapshot {
   /** The plan for a gRPC path; there is one for every path, if only to refuse it. */
   planFor(path: string): Plan;
   readonly rest: RestRouter;
-  /** By the request's Accept, for one message or a stream of them; a Status (406) when it takes none that we have. */
-  framing(accept: string | undefined, streaming: boolean): Framing | Status;
 }
 
 /** To whom hints are told: `auto` is loopback and authenticated callers. */

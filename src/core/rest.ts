@@ -1,6 +1,7 @@
 // What the REST adapter of downstream/ needs of transcoding/: the two meet in hub.ts through these types.
 import type { Call, Method } from "./call.js";
 import type { Status } from "./status.js";
+import type { BodyRequest, Transcoding } from "./transcoding.js";
 
 /** The HTTP requests that reach gRPC methods; immutable, replaced whole when config or schema changes. */
 export interface RestRouter {
@@ -17,19 +18,10 @@ export interface RestMatch {
   /** The route's path template with the prefix, for logs and metrics: bounded in number, unlike paths. */
   readonly route: string;
   /**
-   * Reads body, path and query into one protobuf message; a Status (INVALID_ARGUMENT, …) says what does not fit and
-   * where. Answer it with `status.http`: an unsupported content type is 415.
+   * How the bodies of this request and its answer are translated; asked once. A Status says why they cannot be:
+   * answer it with `status.http`, as for an unsupported type (415) or nothing that Accept takes (406).
    */
-  encodeRequest(body: Uint8Array, contentType: string | undefined): Uint8Array | Status;
-  /** Prints one response message. */
-  decodeResponse(message: Uint8Array): RestBody | Status;
-}
-
-export interface RestBody {
-  /** e.g. `application/json` */
-  readonly contentType: string;
-  /** string: UTF-8 text to be encoded. */
-  readonly body: string | Uint8Array;
+  open(request: BodyRequest): Transcoding | Status;
 }
 
 /** No route. `status.http` is 405 when the path has other methods, 400 when it is no valid path, else 404. */

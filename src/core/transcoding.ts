@@ -9,6 +9,8 @@ export interface BodyRequest {
   /** Content-Type and Accept as received; undefined: not sent. */
   readonly contentType: string | undefined;
   readonly accept: string | undefined;
+  /** Bytes of the body that will be pushed, where they are known before. */
+  readonly contentLength: number | undefined;
   /** Bytes of one protobuf message; text may be twice as long. */
   readonly maxMessageBytes: number;
   /** Each piece pushed is one message and each one written is one: WebSocket. Left out: a body. */
@@ -25,11 +27,13 @@ export interface Transcoding {
 export interface RequestReader {
   /** Bytes start..end of chunk, which stays as it is and may be kept. */
   push(chunk: Buffer, start: number, end: number, last: boolean): void;
-  /** The call is over: nothing more is wanted. */
+  /** It holds more than it wants to: looked at after each push and each message, and no credit is given meanwhile. */
+  readonly behind: boolean;
+  /** The call is over: nothing more is wanted, and what comes nevertheless is dropped. May come from within any call. */
   stop(): void;
 }
 
-/** Takes what the reader makes: message*, then end or refuse, once. */
+/** Takes what the reader makes: message*, then end or refuse, once. A unary request has exactly one message. */
 export interface MessageTaker {
   message(message: Uint8Array): void;
   end(): void;
@@ -37,7 +41,7 @@ export interface MessageTaker {
   refuse(status: Status): void;
 }
 
-/** Protobuf messages of the answer → its body. */
+/** Protobuf messages of the answer → its body. For a unary call `message` is called once, and `end` at once after it. */
 export interface ResponseWriter {
   message(message: Uint8Array): void;
   /** All messages were given. */
@@ -46,14 +50,21 @@ export interface ResponseWriter {
   fail(status: Status): void;
   /** Something to keep an idle stream open (an SSE comment); undefined where the format has nothing. */
   readonly keepAlive: Buffer | undefined;
+  /** As `RequestReader.behind`; looked at after each message and each write. */
+  readonly behind: boolean;
+  /** As `RequestReader.stop`. */
+  stop(): void;
 }
 
 /** Takes what the writer makes: head, write*, then end or failed, once. */
 export interface BodyTaker {
-  /** Before the first byte. `length`: of the whole body in bytes, where it is known. */
+  /** Before the first byte. `length`: of the whole body in bytes, where it is known: then one write has all of it. */
   head(contentType: string, fields: readonly Field[], length: number | undefined): void;
   /** `last`: the body is complete, nothing follows. */
   write(bytes: Buffer, last: boolean): void;
-  /** `told`: the body says so itself already; otherwise nothing was written, and the status is the whole answer. */
+  /**
+   * The body has failed, on `ResponseWriter.fail` or because a message cannot be written. `told`: it says so itself.
+   * Otherwise the status is the whole answer where there was no head yet, and a body that has begun is broken off.
+   */
   failed(status: Status, told: boolean): void;
 }

@@ -67,16 +67,13 @@ function connectionOptions(fields: readonly Field[]): Set<string> | undefined {
   return new Set(connection.flatMap((f) => f.value.toLowerCase().split(",")).map((option) => option.trim()));
 }
 
-/** Response metadata → fields. */
-export function responseFields(metadata: Headers | undefined): Field[] {
-  return metadata === undefined ? [] : metadata.fields.filter(passes);
-}
-
-/** Trailing metadata → fields or trailers with this prefix; the status itself is told elsewhere. */
-export function trailerFields(trailers: Headers, prefix: string): Field[] {
-  const fields: Field[] = [];
-  for (const f of trailers.fields) if (passes(f)) fields.push(field(prefix + f.name, f.value, f.sensitive));
-  return fields;
+/** Adds response metadata as fields, each name with this prefix; the call's status itself is told elsewhere. */
+export function addFields(fields: Field[], metadata: Headers | undefined, prefix: string): void {
+  if (metadata === undefined) return;
+  for (const f of metadata.fields) {
+    if (!passes(f)) continue;
+    fields.push(prefix === "" ? f : field(prefix + f.name, f.value, f.sensitive));
+  }
 }
 
 function passes({ name, value }: Field): boolean {

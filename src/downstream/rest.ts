@@ -1,23 +1,33 @@
-// HTTP/JSON from clients, over HTTP/1.1 and HTTP/2: an exchange becomes a Call; messages are read and written
-// by the transcoder that the snapshot carries.
+// Plain HTTP from clients, over HTTP/1.1 and HTTP/2: an exchange becomes a Call. Here are credit, headers, trailers and
+// status; the bodies are read and written by the Transcoding that the route gives (core/transcoding.ts).
 import { Call, type HttpRequestInfo } from "../core/call.js";
-import type { Framing } from "../core/framing.js";
 import { type Gateway, mayKnow, type Snapshot, shownTo } from "../core/gateway.js";
-import { type Field, field, Headers } from "../core/headers.js";
+import { type Field, field, type Headers } from "../core/headers.js";
 import { frameMessage, MessageSplitter } from "../core/messages.js";
-import { run } from "../core/pipeline.js";
+import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import type { RestMatch, RestMiss } from "../core/rest.js";
 import { type Abort, deferred, type Sink, type Source } from "../core/sink.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
+import type {
+  BodyRequest,
+  BodyTaker,
+  MessageTaker,
+  RequestReader,
+  ResponseWriter,
+  Transcoding,
+} from "../core/transcoding.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
-import { metadataFromRequest, responseFields, trailerFields } from "./rest-headers.js";
+import { addFields, metadataFromRequest } from "./rest-headers.js";
 
 /** Printed output that may wait for a slow client before the service is held back. */
 const MAX_UNSENT_BYTES = 64 * 1024;
-/** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
-const JSON_GROWTH = 2;
-const NO_BYTES = Buffer.alloc(0);
+/** Messages that may wait for a slow service before the client is held back. */
+const MAX_WAITING_BYTES = 64 * 1024;
+const NO_BYTES: Buffer = Buffer.alloc(0);
+const NO_SNIFF = field("x-content-type-options", "nosniff");
+/** Of streams: what comes is of this moment. */
+const NO_STORE = field("cache-control", "no-store");
 
 /** Takes an HTTP request over. The returned handler is already set on the exchange. */
 export function openRest(gateway: Gateway, exchange: Exchange): void {
@@ -30,7 +40,7 @@ export function openRest(gateway: Gateway, exchange: Exchange): void {
     const allow = match.allow.length > 0 ? [field("allow", match.allow.join(", "))] : [];
     // Nobody has proved who they are yet.
     const knows = mayKnow(gateway.edge.hints, client.peer("rest", fields), undefined);
-    answer.refuse(knows ? withHints(match) : match.status, allow);
+    answer.answerWith(knows ? withHints(match) : match.status, allow);
     return;
   }
   answer.begin(match);
@@ -40,12 +50,19 @@ export function openRest(gateway: Gateway, exchange: Exchange): void {
 export function refuseRest(gateway: Gateway, exchange: Exchange, status: Status): void {
   const answer = new RestExchange(gateway, gateway.snapshot, exchange);
   exchange.handler = answer;
-  answer.refuse(status, []);
+  answer.answerWith(status, []);
 }
 
-function tooLarge(what: string, maxBytes: number): Status {
-  const info = { limit: String(maxBytes) };
-  return refusal("MESSAGE_TOO_LARGE", `the ${what} is larger than the limit of ${maxBytes} bytes`, { info });
+/** Plans whose service is called only once the body has been read and found right; made once for each. */
+const DEFERRED = new WeakMap<Plan, Plan>();
+
+function deferredPlan(plan: Plan): Plan {
+  let later = DEFERRED.get(plan);
+  if (later === undefined) {
+    later = { ...plan, handler: deferred(plan.handler) };
+    DEFERRED.set(plan, later);
+  }
+  return later;
 }
 
 function withHints(miss: RestMiss): Status {
@@ -55,62 +72,70 @@ function withHints(miss: RestMiss): Status {
   return new Status(code, `${message}; the nearest are: ${hints.join(", ")}`, { details, http });
 }
 
-class RestExchange implements ExchangeHandler, Sink, Source {
+class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, MessageTaker, BodyTaker {
   private readonly gateway: Gateway;
   private readonly snapshot: Snapshot;
   private readonly exchange: Exchange;
-  private match: RestMatch | undefined = undefined;
-  private info: HttpRequestInfo | undefined = undefined;
-  private framing: Framing | undefined = undefined;
-  private streaming = false;
 
+  // What the route's Transcoding is told (BodyRequest).
+  contentType: string | undefined = undefined;
+  accept: string | undefined = undefined;
+  contentLength: number | undefined = undefined;
+  readonly maxMessageBytes: number;
+
+  private transcoding: Transcoding | undefined = undefined;
+  private reader: RequestReader | undefined = undefined;
+  private writer: ResponseWriter | undefined = undefined;
+  private info: HttpRequestInfo | undefined = undefined;
   private call: Call | undefined = undefined;
+
   private request: Sink | undefined = undefined;
-  private body: Buffer[] = [];
-  private bodyBytes = 0;
+  /** The service takes exactly one message: it goes with the end of the request in one piece. */
+  private takesOne = true;
+  private frame: Buffer | undefined = undefined;
+  private sentMessages = 0;
+  /** Given to the service, not yet taken by it. */
+  private waiting = 0;
+  /** Read from the client, and not given back because the service is slow. */
+  private bodyOwed = 0;
 
   private response: Source | undefined = undefined;
   private metadata: Headers | undefined = undefined;
+  private trailing: Headers | undefined = undefined;
   private splitter: MessageSplitter | undefined = undefined;
-  private message: Buffer | undefined = undefined;
-  private messages = 0;
-  private headSent = false;
-  private ended = false;
+  private givesOne = true;
+  private message1: Buffer | undefined = undefined;
   /** Printed and written, not yet taken by the connection. */
   private unsent = 0;
   /** Read from the service, and not given back because the client is slow. */
   private owed = 0;
 
+  /** Nothing more is taken from the service: it has ended, or the call is given up. */
+  private done = false;
+  private headSent = false;
+  private sized = false;
+  /** The answer is complete, or the client has left. */
+  private ended = false;
+
   constructor(gateway: Gateway, snapshot: Snapshot, exchange: Exchange) {
     this.gateway = gateway;
     this.snapshot = snapshot;
     this.exchange = exchange;
+    this.maxMessageBytes = gateway.maxMessageBytes;
   }
 
-  refuse(status: Status, fields: readonly Field[]): void {
+  /** Answers without a call. */
+  answerWith(status: Status, fields: readonly Field[]): void {
     this.answerStatus(status, fields);
   }
 
   begin(match: RestMatch): void {
     const { head } = this.exchange;
     const { kind, path } = match.method;
-    this.match = match;
-    this.streaming = kind === "server_streaming";
-    if (kind === "client_streaming" || kind === "bidi_streaming") {
-      const message = `${path.slice(1)} takes a stream of requests, which HTTP/JSON cannot carry here: call it by gRPC`;
-      this.answerStatus(refusal("CLIENT_STREAMING_NEEDS_GRPC", message), []);
-      return;
-    }
-    const framing = this.snapshot.framing(this.header("accept"), this.streaming);
-    if (framing instanceof Status) {
-      this.answerStatus(framing, []);
-      return;
-    }
-    this.framing = framing;
-    // node:http and the HTTP/2 engine have checked that it is a number.
-    const max = this.gateway.maxMessageBytes * JSON_GROWTH;
-    if (Number(this.header("content-length") ?? 0) > max) {
-      this.answerStatus(tooLarge("body", max), []);
+    this.readHead(head.fields);
+    const transcoding = match.open(this);
+    if (transcoding instanceof Status) {
+      this.answerStatus(transcoding, []);
       return;
     }
     const metadata = metadataFromRequest(head.fields);
@@ -118,6 +143,8 @@ class RestExchange implements ExchangeHandler, Sink, Source {
       this.answerStatus(metadata, []);
       return;
     }
+    this.takesOne = kind === "unary" || kind === "server_streaming";
+    this.givesOne = kind === "unary" || kind === "client_streaming";
     const plan = this.snapshot.planFor(path);
     const clock = this.gateway.timers.clock;
     for (const f of head.client.forwarding(head.fields, head.authority)) metadata.append(f.name, f.value);
@@ -131,72 +158,97 @@ class RestExchange implements ExchangeHandler, Sink, Source {
     };
     call.http = this.info;
     this.call = call;
-    // The steps run now; the service is called once the body has been read and found right.
-    const request = run({ ...plan, handler: deferred(plan.handler) }, call, this, this.gateway.timers);
+    this.transcoding = transcoding;
+    this.reader = transcoding.reader(this);
+    // The steps run now; a service that takes one message is called once the body has been read and found right.
+    const request = run(this.takesOne ? deferredPlan(plan) : plan, call, this, this.gateway.timers);
     this.request = request;
     request.open(this);
     if (head.ended) this.onBody(NO_BYTES, 0, 0, true);
   }
 
-  private header(name: string): string | undefined {
-    return this.exchange.head.fields.find((f) => f.name === name)?.value;
+  private readHead(fields: readonly Field[]): void {
+    for (const { name, value } of fields) {
+      if (name === "accept") this.accept = this.accept === undefined ? value : `${this.accept}, ${value}`;
+      else if (name === "content-type") this.contentType ??= value;
+      // node:http and the HTTP/2 engine have checked that it is a number.
+      else if (name === "content-length") this.contentLength = Number(value);
+    }
   }
 
   // ---------------------------------------------------------------- ExchangeHandler: from the client
 
   onBody(chunk: Buffer, start: number, end: number, last: boolean): void {
-    this.exchange.consumed(end - start);
-    if (this.ended || this.match === undefined) return;
-    this.bodyBytes += end - start;
-    const max = this.gateway.maxMessageBytes;
-    if (this.bodyBytes > max * JSON_GROWTH) {
-      this.reject(tooLarge("body", max * JSON_GROWTH));
-      return;
-    }
-    if (end > start) this.body.push(chunk.subarray(start, end));
-    if (!last) return;
-    const body =
-      this.body.length === 1 ? (this.body[0] ?? NO_BYTES) : Buffer.concat(this.body, this.bodyBytes);
-    this.body = [];
-    const message = this.match.encodeRequest(body, this.header("content-type"));
-    if (message instanceof Status) {
-      this.reject(message);
-      return;
-    }
-    if (message.length > max) {
-      this.reject(tooLarge("message", max));
-      return;
-    }
-    const frame = frameMessage(message);
-    this.request?.data(frame, 0, frame.length, true);
-  }
-
-  /** The request was wrong: the client is told, and the call's steps end. */
-  private reject(status: Status): void {
-    this.body = [];
-    this.answerStatus(status, []);
-    this.request?.abort({ status, by: "client", sent: "never" });
+    if (!this.over) this.reader?.push(chunk, start, end, last);
+    if (this.holdsClient()) this.bodyOwed += end - start;
+    else this.exchange.consumed(end - start);
   }
 
   onGone(reason: string): void {
     if (this.ended) return;
-    this.ended = true;
+    this.close();
     const status = new Status(Code.CANCELLED, `the client left: ${reason}`);
     this.request?.abort({ status, by: "client", sent: "maybe" });
   }
 
   onSent(bytes: number): void {
     this.unsent -= bytes;
-    if (this.unsent > MAX_UNSENT_BYTES || this.owed === 0) return;
-    const owed = this.owed;
-    this.owed = 0;
-    this.response?.consumed(owed);
+    this.repayService();
+  }
+
+  // ---------------------------------------------------------------- MessageTaker: the request's messages
+
+  message(message: Uint8Array): void {
+    if (this.over) return;
+    const frame = frameMessage(message);
+    if (this.takesOne) {
+      if (this.frame === undefined) this.frame = frame;
+      else this.refuse(oneMessage(this.call, "more than one"));
+      return;
+    }
+    this.sentMessages++;
+    this.waiting += frame.length;
+    this.request?.data(frame, 0, frame.length, false);
+    this.repayClient();
+  }
+
+  end(): void {
+    if (this.over) return;
+    let frame = NO_BYTES;
+    if (this.takesOne) {
+      if (this.frame === undefined) {
+        this.refuse(oneMessage(this.call, "none"));
+        return;
+      }
+      frame = this.frame;
+      this.frame = undefined;
+    }
+    this.waiting += frame.length;
+    this.request?.data(frame, 0, frame.length, true);
+  }
+
+  refuse(status: Status): void {
+    this.fail(status, "client", this.sentMessages === 0 ? "never" : "maybe");
+  }
+
+  private holdsClient(): boolean {
+    return !this.over && (this.waiting > MAX_WAITING_BYTES || this.reader?.behind === true);
+  }
+
+  private repayClient(): void {
+    const owed = this.bodyOwed;
+    if (owed === 0 || this.holdsClient()) return;
+    this.bodyOwed = 0;
+    this.exchange.consumed(owed);
   }
 
   // ---------------------------------------------------------------- Source: the request's credit
 
-  /** The body was given back as it came. */
-  consumed(): void {}
+  consumed(bytes: number): void {
+    this.waiting -= bytes;
+    this.repayClient();
+  }
+
   cancel(): void {}
 
   // ---------------------------------------------------------------- Sink: the service's answer
@@ -206,181 +258,196 @@ class RestExchange implements ExchangeHandler, Sink, Source {
   }
 
   headers(headers: Headers, end: boolean): void {
-    if (this.ended) return;
+    if (this.over) return;
     this.metadata = headers;
-    if (end) {
-      this.finish(headers, []);
-      return;
-    }
-    this.splitter = new MessageSplitter(this.gateway.maxMessageBytes, headers.get("grpc-encoding"));
+    if (end) this.finish(headers);
+    else this.splitter = new MessageSplitter(this.maxMessageBytes, headers.get("grpc-encoding"));
   }
 
   data(chunk: Buffer, start: number, end: number): void {
-    if (this.ended) return;
+    if (this.over) return;
     const problem = this.splitter?.push(chunk, start, end, this.onMessage);
-    if (this.ended) return;
-    if (problem !== undefined) {
-      this.fail(problem);
-      return;
-    }
-    if (this.unsent > MAX_UNSENT_BYTES) this.owed += end - start;
+    if (problem !== undefined) this.fail(problem, "hub", "maybe");
+    if (this.over) return;
+    if (this.holdsService()) this.owed += end - start;
     else this.response?.consumed(end - start);
   }
 
   private readonly onMessage = (message: Buffer): void => {
-    if (this.ended) return;
-    this.messages++;
-    if (this.streaming) {
-      const json = this.print(message);
-      if (json === undefined) return;
-      this.sendHead();
-      if (this.ended) {
-        // HEAD: the fields were all that was asked for.
-        const status = new Status(Code.CANCELLED, "HEAD wants no messages");
-        this.request?.abort({ status, by: "client", sent: "maybe" });
-        return;
-      }
-      this.write(this.framing?.message(json, this.messages === 1) ?? json);
-      return;
-    }
-    if (this.messages > 1)
-      this.fail(
-        refusal("UPSTREAM_PROTOCOL_ERROR", "the service sent more than one message for a unary call", {
-          code: Code.INTERNAL,
-        }),
-      );
-    else this.message = message;
+    if (this.over) return;
+    if (!this.givesOne) this.writing().message(message);
+    else if (this.message1 === undefined) this.message1 = message;
+    else this.fail(broken("the service sent more than one message for an answer of one"), "hub", "maybe");
   };
 
-  private print(message: Buffer): string | undefined {
-    const printed = this.match?.decodeResponse(message);
-    if (printed instanceof Status) {
-      this.fail(printed);
-      return undefined;
-    }
-    const body = printed?.body ?? "";
-    return typeof body === "string" ? body : Buffer.from(body).toString("utf8");
-  }
-
   trailers(headers: Headers): void {
-    if (!this.ended) this.finish(headers, trailerFields(headers, "grpc-trailer-"));
+    if (this.over) return;
+    this.trailing = headers;
+    this.finish(headers);
   }
 
   abort(cause: Abort): void {
-    if (!this.ended) this.answerStatus(cause.status, []);
+    if (this.over) return;
+    this.done = true;
+    this.tell(cause.status);
   }
 
-  /** The service's answer is complete. `fields` are its trailing metadata as header fields. */
-  private finish(trailers: Headers, fields: readonly Field[]): void {
+  /** The service's answer is complete. */
+  private finish(trailers: Headers): void {
+    this.done = true;
     const status = statusFromTrailers(trailers);
     if (status.code !== Code.OK) {
-      this.answerStatus(status, fields);
+      this.tell(status);
       return;
     }
     if (this.splitter?.atBoundary === false) {
-      this.answerStatus(
-        refusal("UPSTREAM_PROTOCOL_ERROR", "the service's last message was cut short", {
-          code: Code.INTERNAL,
-        }),
-        [],
-      );
+      this.tell(broken("the service's last message was cut short"));
       return;
     }
-    if (this.streaming) {
-      this.sendHead();
-      if (this.ended) return;
-      this.ended = true;
-      const tail = this.framing?.tail(undefined, this.messages === 0) ?? "";
-      if (tail !== "") this.exchange.write(Buffer.from(tail), false);
-      this.endStream(trailers);
-      return;
+    if (this.givesOne) {
+      if (this.message1 === undefined) {
+        this.tell(broken("the service ended without a message, and its answer has one"));
+        return;
+      }
+      this.writing().message(this.message1);
     }
-    if (this.message === undefined) {
-      this.answerStatus(
-        refusal("UPSTREAM_PROTOCOL_ERROR", "the service ended a unary call without a message", {
-          code: Code.INTERNAL,
-        }),
-        [],
-      );
-      return;
-    }
-    this.answerUnary(this.message, fields);
+    this.writing().end();
+    // A writer that needs longer: the call's steps end before the answer does.
+    if (this.info?.status === 0) this.info.status = 200;
   }
 
-  private answerUnary(message: Buffer, trailers: readonly Field[]): void {
-    const printed = this.match?.decodeResponse(message);
-    if (printed === undefined) return;
-    if (printed instanceof Status) {
-      this.answerStatus(printed, []);
-      return;
-    }
-    const fields = [...responseFields(this.metadata), ...trailers];
-    this.answerBody(200, printed.contentType, Buffer.from(printed.body), fields);
+  private holdsService(): boolean {
+    return this.unsent > MAX_UNSENT_BYTES || this.writer?.behind === true;
   }
 
-  private answerBody(status: number, contentType: string, body: Buffer, fields: readonly Field[]): void {
-    this.ended = true;
-    const head = [
-      field("content-type", contentType),
-      field("content-length", String(body.length)),
-      field("x-content-type-options", "nosniff"),
-      ...fields,
-    ];
-    const bodyless = this.exchange.head.method === "HEAD" || body.length === 0;
-    this.respond(status, head, bodyless);
-    if (!bodyless) this.exchange.write(body, true);
+  private repayService(): void {
+    const owed = this.owed;
+    if (owed === 0 || this.holdsService()) return;
+    this.owed = 0;
+    this.response?.consumed(owed);
   }
 
-  private sendHead(): void {
-    if (this.headSent || this.framing === undefined) return;
-    this.headSent = true;
-    const fields = [
-      field("content-type", this.framing.contentType),
-      field("x-content-type-options", "nosniff"),
-      field("cache-control", "no-store"),
-      ...responseFields(this.metadata),
-    ];
-    this.ended = this.exchange.head.method === "HEAD";
-    this.exchange.respond(200, fields, this.ended);
+  private writing(): ResponseWriter {
+    this.writer ??= this.transcoding?.writer(this);
+    if (this.writer === undefined) throw new Error("an answer without a route");
+    return this.writer;
+  }
+
+  // ---------------------------------------------------------------- BodyTaker: the answer's body
+
+  head(contentType: string, fields: readonly Field[], length: number | undefined): void {
+    if (this.ended || this.headSent) return;
+    const all = [field("content-type", contentType), NO_SNIFF, ...fields];
+    if (length !== undefined) all.push(field("content-length", String(length)));
+    else all.push(NO_STORE);
+    addFields(all, this.metadata, "");
+    if (length !== undefined) addFields(all, this.trailing, "grpc-trailer-");
+    this.sized = length !== undefined;
+    const bodyless = this.exchange.head.method === "HEAD" || length === 0;
+    this.respond(200, all, bodyless);
+    if (bodyless)
+      this.stopService(new Status(Code.CANCELLED, "nothing of the answer is wanted but its head"));
+  }
+
+  write(bytes: Buffer, last: boolean): void {
     if (this.ended) return;
-    if (this.framing.head !== "") this.write(this.framing.head);
+    if (last && this.sized) {
+      this.exchange.write(bytes, true);
+      this.close();
+      return;
+    }
+    if (bytes.length > 0) {
+      if (!last) this.unsent += bytes.length;
+      this.exchange.write(bytes, false);
+    }
+    if (last) this.endStream(Code.OK);
+    else this.repayService();
+  }
+
+  failed(status: Status, told: boolean): void {
+    if (this.ended) return;
+    if (!this.headSent) this.answerStatus(status, []);
+    else if (told) this.endStream(status.code);
+    else {
+      this.close();
+      this.exchange.reset();
+    }
+    this.stopService(status);
   }
 
   private respond(status: number, fields: readonly Field[], end: boolean): void {
+    this.headSent = true;
     if (this.info !== undefined) this.info.status = status;
     this.exchange.respond(status, fields, end);
+    if (end) this.close();
   }
 
-  private write(text: string): void {
-    const bytes = Buffer.from(text);
-    this.unsent += bytes.length;
-    this.exchange.write(bytes, false);
-  }
-
-  private endStream(trailers: Headers): void {
-    const fields = trailerFields(trailers, "");
-    fields.unshift(field("grpc-status", trailers.get("grpc-status") ?? "0"));
+  private endStream(code: number): void {
+    const fields = [field("grpc-status", String(code))];
+    addFields(fields, this.trailing, "");
     this.exchange.trailers(fields);
+    this.close();
   }
 
-  /** What the service sent cannot be passed on: it is stopped, and the client told. */
-  private fail(status: Status): void {
-    this.answerStatus(status, []);
+  // ---------------------------------------------------------------- How it ends
+
+  /** The call is over, though its answer may still be on the way to the client. */
+  private get over(): boolean {
+    return this.done || this.ended;
+  }
+
+  private close(): void {
+    this.ended = true;
+    this.reader?.stop();
+    this.writer?.stop();
+  }
+
+  /** The call cannot go on: the client is told, and the service stopped. */
+  private fail(status: Status, by: Abort["by"], sent: Abort["sent"]): void {
+    if (this.over) return;
+    this.done = true;
+    this.tell(status);
+    this.request?.abort({ status, by, sent });
+  }
+
+  /** Where the call is still running when its answer is complete. */
+  private stopService(status: Status): void {
+    if (this.done) return;
+    this.done = true;
     this.request?.abort({ status, by: "hub", sent: "maybe" });
   }
 
-  /** Ends the answer with a failure: as the HTTP status before the first byte, inside the stream's framing after it. */
+  /** After all that was written: as the answer's status before the first byte, in the body's own way after it. */
+  private tell(status: Status): void {
+    if (this.writer === undefined) this.answerStatus(status, []);
+    else this.writer.fail(shownTo(this.call, status, this.gateway.edge.hints));
+  }
+
   private answerStatus(status: Status, fields: readonly Field[]): void {
     if (this.ended) return;
-    const json = this.snapshot.rest.renderStatus(shownTo(this.call, status, this.gateway.edge.hints));
-    if (!this.headSent) {
-      const all = [...responseFields(this.metadata), ...responseFields(status.metadata), ...fields];
-      this.answerBody(status.http, "application/json", Buffer.from(json), all);
-      return;
-    }
-    this.ended = true;
-    const tail = this.framing?.tail(json, this.messages === 0) ?? "";
-    this.exchange.write(Buffer.from(tail), false);
-    this.endStream(Headers.of(["grpc-status", String(status.code)]));
+    const shown = shownTo(this.call, status, this.gateway.edge.hints);
+    const body = Buffer.from(this.snapshot.rest.renderStatus(shown));
+    const all = [
+      field("content-type", "application/json"),
+      field("content-length", String(body.length)),
+      NO_SNIFF,
+      ...fields,
+    ];
+    addFields(all, this.metadata, "");
+    addFields(all, status.metadata, "");
+    addFields(all, this.trailing, "grpc-trailer-");
+    const bodyless = this.exchange.head.method === "HEAD";
+    this.respond(status.http, all, bodyless);
+    if (bodyless) return;
+    this.exchange.write(body, true);
+    this.close();
   }
+}
+
+function broken(message: string): Status {
+  return refusal("UPSTREAM_PROTOCOL_ERROR", message, { code: Code.INTERNAL });
+}
+
+function oneMessage(call: Call | undefined, sent: string): Status {
+  return refusal("INVALID_REQUEST", `${call?.path.slice(1)} takes one message: the request has ${sent}`);
 }

@@ -6,7 +6,6 @@ import type { Interceptor } from "../core/interceptor.js";
 import type { Handler } from "../core/sink.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
 import { mergeSchemas, methodsOf, type Schema } from "../schema/schema.js";
-import { chooseFraming } from "../transcoding/framing.js";
 import { createRestRouter } from "../transcoding/rest-router.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 
@@ -84,7 +83,7 @@ export function assemble(
     methods.map(({ path }) => ({ verb: "gRPC", path, method: path.slice(1), upstream })),
   );
   return {
-    snapshot: { planFor: (path) => table.find(path), rest: rest.router, framing: chooseFraming },
+    snapshot: { planFor: (path) => table.find(path), rest: rest.router },
     routes: [...restRows, ...grpcRows],
     schema,
     warnings,

@@ -1,13 +1,24 @@
 // How messages lie in an HTTP body: one JSON value, or a stream of them as an array, NDJSON or SSE, chosen by Accept.
-import type { Framing } from "../core/framing.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+
+export interface Framing {
+  readonly contentType: string;
+  /** What stands before the first message. */
+  readonly head: string;
+  message(json: string, first: boolean): string;
+  /** What stands after the last one; `error` is a google.rpc.Status as JSON when the stream failed. */
+  tail(error: string | undefined, empty: boolean): string;
+  /** Says nothing, and keeps an idle stream open; undefined where the framing has no such thing. */
+  readonly keepAlive: Buffer | undefined;
+}
 
 const single: Framing = {
   contentType: "application/json",
   head: "",
   message: (json) => json,
   tail: () => "",
+  keepAlive: undefined,
 };
 
 /** `[a,b]`; a failure after the first message is a last element `{"error": Status}`. */
@@ -16,6 +27,7 @@ const array: Framing = {
   head: "[",
   message: (json, first) => (first ? json : `,${json}`),
   tail: (error, empty) => (error === undefined ? "]" : `${empty ? "" : ","}{"error":${error}}]`),
+  keepAlive: undefined,
 };
 
 /** A message per line (NDJSON); a failure is a last line `{"error": Status}`. */
@@ -24,6 +36,7 @@ const ndjson: Framing = {
   head: "",
   message: (json) => `${json}\n`,
   tail: (error) => (error === undefined ? "" : `{"error":${error}}\n`),
+  keepAlive: undefined,
 };
 
 /** Server-sent events (WHATWG HTML §9.2): `data:` a message; a failure is an event `error`. */
@@ -32,6 +45,7 @@ const sse: Framing = {
   head: "",
   message: (json) => `data: ${json}\n\n`,
   tail: (error) => (error === undefined ? "" : `event: error\ndata: ${error}\n\n`),
+  keepAlive: Buffer.from(":\n\n"),
 };
 
 interface Offer {

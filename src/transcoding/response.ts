@@ -9,16 +9,27 @@ import {
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { refusal } from "../core/reasons.js";
-import type { RestBody } from "../core/rest.js";
 import type { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import { isHttpBody } from "./fields.js";
 import type { JsonWriter } from "./json-writer.js";
 
+/** One message, printed. */
+export interface PrintedBody {
+  /** e.g. `application/json` */
+  readonly contentType: string;
+  /** string: UTF-8 text to be encoded. */
+  readonly body: string | Uint8Array;
+}
+
 const JSON_TYPE = "application/json";
 
 /** Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema. */
-export function decodeResponse(plan: BindingPlan, bytes: Uint8Array, writer: JsonWriter): RestBody | Status {
+export function decodeResponse(
+  plan: BindingPlan,
+  bytes: Uint8Array,
+  writer: JsonWriter,
+): PrintedBody | Status {
   const output = plan.descriptor.output;
   try {
     const message = fromBinary(output, bytes);
@@ -42,7 +53,7 @@ export function decodeResponse(plan: BindingPlan, bytes: Uint8Array, writer: Jso
   }
 }
 
-function rawBody(httpBody: ReflectMessage): RestBody {
+function rawBody(httpBody: ReflectMessage): PrintedBody {
   const [type, data] = [httpBody.findNumber(1), httpBody.findNumber(2)];
   const contentType = type === undefined ? "" : httpBody.get(type);
   const body = data === undefined ? undefined : httpBody.get(data);

@@ -3,19 +3,30 @@ import type { DescMethod, Registry } from "@bufbuild/protobuf";
 import type { HttpRuleConfig } from "../config/sections/http.js";
 import type { Method } from "../core/call.js";
 import { refusal } from "../core/reasons.js";
-import type { RestBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
-import type { Status } from "../core/status.js";
+import type { RestMatch, RestMiss, RestRouter } from "../core/rest.js";
+import { Status } from "../core/status.js";
+import type {
+  BodyRequest,
+  BodyTaker,
+  MessageTaker,
+  RequestReader,
+  ResponseWriter,
+  Transcoding,
+} from "../core/transcoding.js";
 import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
 import { withBuiltinTypes } from "./builtin-types.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
+import { chooseFraming, type Framing } from "./framing.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import { JsonReader, type UnknownFields } from "./json-reader.js";
 import { JsonWriter, type PrintOptions } from "./json-writer.js";
 import { type RequestPath, splitPath } from "./path.js";
-import { encodeRequest, type RequestOptions } from "./request.js";
-import { decodeResponse } from "./response.js";
+import type { RequestOptions } from "./request.js";
 import { fullName, Routes } from "./routes.js";
 import { renderStatus } from "./status-json.js";
+import { StreamWriter } from "./stream-writer.js";
+import { maxBodyBytes, tooLarge, UnaryReader } from "./unary-reader.js";
+import { UnaryWriter } from "./unary-writer.js";
 
 export interface RestRouterInput {
   /** Those without a descriptor have no routes. */
@@ -183,7 +194,8 @@ class Router implements RestRouter {
   }
 }
 
-class Match implements RestMatch {
+/** One object for the match and its Transcoding: there is one for every call. */
+class Match implements RestMatch, Transcoding {
   readonly kind = "match";
   readonly route: string;
   readonly #plan: BindingPlan;
@@ -191,6 +203,9 @@ class Match implements RestMatch {
   readonly #query: string;
   readonly #writer: JsonWriter;
   readonly #options: RequestOptions;
+  #request: BodyRequest = NO_REQUEST;
+  /** Of a stream; undefined for one message. */
+  #framing: Framing | undefined = undefined;
 
   constructor(
     plan: BindingPlan,
@@ -212,14 +227,43 @@ class Match implements RestMatch {
     return this.#plan.method;
   }
 
-  encodeRequest(body: Uint8Array, contentType: string | undefined): Uint8Array | Status {
-    return encodeRequest(this.#plan, this.#path, this.#query, body, contentType, this.#options);
+  open(request: BodyRequest): Transcoding | Status {
+    const { kind, path } = this.#plan.method;
+    if (kind === "client_streaming" || kind === "bidi_streaming") {
+      const message = `${path.slice(1)} takes a stream of requests, which HTTP/JSON cannot carry here: call it by gRPC`;
+      return refusal("CLIENT_STREAMING_NEEDS_GRPC", message);
+    }
+    const streaming = kind === "server_streaming";
+    const framing = chooseFraming(request.accept, streaming);
+    if (framing instanceof Status) return framing;
+    const maxBytes = maxBodyBytes(request.maxMessageBytes);
+    if (request.contentLength !== undefined && request.contentLength > maxBytes) {
+      return tooLarge("body", maxBytes);
+    }
+    this.#request = request;
+    if (streaming) this.#framing = framing;
+    return this;
   }
 
-  decodeResponse(message: Uint8Array): RestBody | Status {
-    return decodeResponse(this.#plan, message, this.#writer);
+  reader(out: MessageTaker): RequestReader {
+    return new UnaryReader(out, this.#request, this.#plan, this.#path, this.#query, this.#options);
+  }
+
+  writer(out: BodyTaker): ResponseWriter {
+    const framing = this.#framing;
+    return framing === undefined
+      ? new UnaryWriter(out, this.#plan, this.#writer)
+      : new StreamWriter(out, this.#plan, this.#writer, framing);
   }
 }
+
+/** Until `open`. */
+const NO_REQUEST: BodyRequest = {
+  contentType: undefined,
+  accept: undefined,
+  contentLength: undefined,
+  maxMessageBytes: 0,
+};
 
 class Miss implements RestMiss {
   readonly kind = "miss";

@@ -127,8 +127,6 @@ for (const [version, ask] of [
     const refusals: [what: string, asked: Asked, status: number, says: RegExp][] = [
       ["no route", { path: "/nowhere" }, 404, /no route for \/nowhere; the nearest are: GET \/unary/],
       ["a wrong method", { path: "/unary", method: "PUT" }, 405, /not by PUT/],
-      ["a client-streaming method", { path: "/upload", body: "q" }, 501, /stream of requests.*gRPC/],
-      ["a bidi method", { path: "/chat", body: "q" }, 501, /stream of requests/],
       [
         "an Accept that nothing meets",
         { path: "/unary", headers: { accept: "image/png" } },
@@ -351,6 +349,155 @@ for (const [version, ask] of [
     });
   });
 }
+
+for (const later of [false, true]) {
+  describe(`streams of requests, formats that answer ${later ? "later" : "at once"}`, () => {
+    async function paced(): Promise<Rig> {
+      const rig = await started();
+      rig.pace.later = later;
+      return rig;
+    }
+
+    for (const [version, ask] of [
+      ["HTTP/1.1", ask1],
+      ["HTTP/2", ask2],
+    ] as const) {
+      it(`a client stream over ${version}: each message is a frame, then the end, then the one answer`, async () => {
+        const rig = await paced();
+        const answer = await ask(rig, { path: "/upload", body: "a\nb\nc\n" });
+        assert.equal(answer.status, 200);
+        assert.equal(answer.body, '"answer"');
+        assert.equal(answer.headers["content-length"], "8");
+        const frames = ["a", "b", "c"].map((text) => String(frameMessage(Buffer.from(text))));
+        assert.deepEqual(rig.calls[0]?.request.chunks.map(String), [...frames, ""]);
+      });
+
+      it(`a bidi call over ${version}: many in, many out`, async () => {
+        const rig = await paced();
+        const answer = await ask(rig, { path: "/chat", body: "a\nb\n" });
+        assert.equal(answer.body, '["answer"]');
+        assert.equal(rig.calls[0]?.request.chunks.length, 3);
+      });
+
+      it(`a wrong message over ${version} stops the service, and is told`, async () => {
+        const rig = await paced();
+        rig.onCall = (call) => call.open();
+        for (const path of ["/upload", "/chat"]) {
+          const answer = await ask(rig, { path, body: "a\nbad\nc\n" });
+          assert.equal(answer.status, 400);
+          assert.match(errorOf(answer).message, /book\.title/);
+          assert.equal(rig.calls.at(-1)?.request.aborted?.by, "client");
+          assert.equal(rig.calls.at(-1)?.request.aborted?.sent, "maybe");
+        }
+      });
+
+      it(`a wrong message over ${version} behind an answer that has begun stands at its end`, async () => {
+        const rig = await paced();
+        rig.onCall = (call) => call.open().message("1");
+        const answer = await ask(rig, { path: "/chat", body: "a\nbad\n" });
+        if (!later) assert.match(answer.body, /^\["1",\{"error":\{"code":3,.*book\.title.*\}\}\]$/);
+        assert.ok(rig.calls[0]?.request.aborted);
+      });
+
+      it(`unary calls over ${version}, and their failures`, async () => {
+        const rig = await paced();
+        const statuses: number[] = [];
+        rig.steps.push({ name: "log", end: (call) => statuses.push(call.http?.status ?? -1) });
+        assert.equal((await ask(rig, { path: "/unary", body: "q" })).body, '"answer"');
+        assert.equal((await ask(rig, { path: "/unary", body: "bad" })).status, 400);
+        rig.onRequest = (call) => call.open().message("unprintable").end();
+        assert.equal((await ask(rig, { path: "/unary", body: "q" })).status, 500);
+        assert.deepEqual(statuses.slice(0, 2), [200, 400]);
+        rig.onRequest = (call) => call.open().message("1").message("2").end(5, ["grpc-message", "gone"]);
+        assert.match((await ask(rig, { path: "/stream", body: "q" })).body, /^\["1","2",\{"error":.*gone/);
+        rig.onRequest = (call) => call.open().end(5);
+        assert.equal((await ask(rig, { path: "/stream", body: "q" })).status, 404);
+      });
+    }
+
+    it("the service may answer before the request has ended", async () => {
+      const rig = await paced();
+      rig.onCall = (call) => call.open().message("early").end();
+      const stream = rig.http2().request({ ":method": "POST", ":path": "/upload" });
+      let body = "";
+      stream.on("error", () => {});
+      stream.on("data", (chunk) => {
+        body += String(chunk);
+      });
+      stream.write("a\n");
+      await until(() => body === '"early"', "the answer");
+      stream.close();
+    });
+
+    it("a client that leaves while formats are at work stops the service, and nothing breaks", async () => {
+      const rig = await paced();
+      rig.onCall = (call) => call.open().message("1");
+      const stream = rig.http2().request({ ":method": "POST", ":path": "/chat" });
+      stream.on("error", () => {});
+      stream.write("a\nb\n");
+      await until(() => rig.calls[0]?.request.chunks.length === 2, "the messages");
+      stream.write("c\n");
+      stream.close(8);
+      await until(() => rig.calls[0]?.request.aborted?.by === "client", "the service is told");
+      rig.calls[0]?.message("2").end();
+      await turns(5);
+    });
+  });
+}
+
+describe("a client that sends a stream", () => {
+  const LINE = `${"x".repeat(1023)}\n`;
+
+  /** Sends as much as it may; the bytes that went before the hub held it back. */
+  async function upload(rig: Rig, lines: number): Promise<{ sent: () => number }> {
+    const session = rig.http2();
+    const stream = session.request({ ":method": "POST", ":path": "/upload" });
+    stream.on("error", () => {});
+    cleanups.push(() => session.destroy());
+    for (let i = 0; i < lines; i++) stream.write(LINE);
+    stream.end();
+    const bytes = (): number => rig.calls[0]?.request.chunks.reduce((sum, c) => sum + c.length, 0) ?? 0;
+    await until(() => bytes() > 0, "the first messages");
+    return { sent: bytes };
+  }
+
+  async function quiet(of: () => number): Promise<number> {
+    for (let before = -1; before !== of(); ) {
+      before = of();
+      await turns(100);
+    }
+    return of();
+  }
+
+  it("is held back while the service takes nothing, and goes on when it does", async () => {
+    const rig = await started();
+    const { sent } = await upload(rig, 2048);
+    const unread = await quiet(sent);
+    assert.ok(unread < 512 * 1024, `${unread} bytes were taken`);
+    let given = 0;
+    await until(() => {
+      const request = rig.calls[0]?.request;
+      request?.source?.consumed(sent() - given);
+      given = sent();
+      return request?.ended === true;
+    }, "all of it");
+    assert.ok(sent() >= 2048 * 1024);
+  });
+
+  it("is held back while the reader is behind", async () => {
+    const rig = await started();
+    rig.pace.behind = true;
+    const session = rig.http2();
+    cleanups.push(() => session.destroy());
+    const stream = session.request({ ":method": "POST", ":path": "/upload" });
+    stream.on("error", () => {});
+    for (let i = 0; i < 2048; i++) stream.write(LINE);
+    await until(() => rig.calls[0]?.request.chunks.length !== undefined, "the call");
+    const taken = (): number => rig.calls[0]?.request.chunks.length ?? 0;
+    const held = await quiet(taken);
+    assert.ok(held < 512, `${held} messages came through`);
+  });
+});
 
 describe("a client of a stream", () => {
   /** Opens a stream over HTTP/1.1, its answer paused. */

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Framing } from "#src/core/framing.js";
 import { Status } from "#src/core/status.js";
-import { chooseFraming } from "#src/transcoding/framing.js";
+import { chooseFraming, type Framing } from "#src/transcoding/framing.js";
 
 const JSON_TYPE = "application/json";
 const NDJSON = "application/x-ndjson";

@@ -6,6 +6,7 @@ import { httpRuleFromJson, readHttpRule } from "#src/transcoding/http-rule.js";
 import type { BuiltRestRouter } from "#src/transcoding/rest-router.js";
 import { registry } from "./support/library.js";
 import { compileProtos, methodsOf, routerFor } from "./support/schema.js";
+import { encodeBody, writeAnswer } from "./support/translate.js";
 
 function answer(built: BuiltRestRouter, request: string): string {
   const space = request.indexOf(" ");
@@ -250,10 +251,10 @@ describe("older and newer kinds of protos", () => {
   const send = (method: string, target: string, body = "") => {
     const match = built.router.match(method, target);
     if (match.kind === "miss") assert.fail(match.status.message);
-    const bytes = match.encodeRequest(Buffer.from(body), "application/json");
+    const bytes = encodeBody(match, Buffer.from(body), "application/json");
     if (!(bytes instanceof Uint8Array)) return bytes.message;
-    const printed = match.decodeResponse(bytes);
-    return "body" in printed ? printed.body : printed.message;
+    const printed = writeAnswer(match, [bytes]);
+    return "body" in printed ? String(printed.body) : printed.message;
   };
   const cases: [what: string, outcome: string | Uint8Array, expected: RegExp][] = [
     ["a required field that is missing", send("GET", "/old"), /required field not set/],

@@ -10,12 +10,12 @@ import { matcherOf } from "#src/core/ip.js";
 import { frameMessage } from "#src/core/messages.js";
 import type { RestRouter } from "#src/core/rest.js";
 import type { Sink } from "#src/core/sink.js";
-import { Code, codeName, Status } from "#src/core/status.js";
+import { Code, Status } from "#src/core/status.js";
 import { TimerWheel } from "#src/core/timer-wheel.js";
 import { Listener, type ListenerOptions } from "#src/downstream/listener.js";
-import { chooseFraming } from "#src/transcoding/framing.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { methodOf, RecordingSink } from "../../support/sinks.js";
+import { type Pace, statusText, textTranscoding } from "./transcoding.js";
 
 /** A call as the service sees it. */
 export class ServiceCall {
@@ -73,6 +73,7 @@ export class Rig {
   readonly calls: ServiceCall[] = [];
   readonly listener: Listener;
   readonly steps: Step[] = [];
+  readonly pace: Pace = { later: false, behind: false };
   /** What the service does once it sees the call, or all of its request. */
   onCall: (call: ServiceCall) => void = () => {};
   onRequest: (call: ServiceCall) => void = (call) => call.open().message("answer").end();
@@ -99,20 +100,10 @@ export class Rig {
           kind: "match",
           method: methodOf(`/test.v1.Test${path}`, kind),
           route: path,
-          encodeRequest: (body, type) => {
-            if (type === "text/strange") return new Status(Code.INVALID_ARGUMENT, "415", { http: 415 });
-            const text = Buffer.from(body).toString();
-            return text === "bad" ? new Status(Code.INVALID_ARGUMENT, "book.title: not a string") : body;
-          },
-          decodeResponse: (message) => {
-            const text = Buffer.from(message).toString();
-            if (text === "unprintable") return new Status(Code.INTERNAL, "cannot print");
-            return { contentType: "application/json", body: JSON.stringify(text) };
-          },
+          open: (request) => textTranscoding(request, kind, this.pace),
         };
       },
-      renderStatus: (status) =>
-        JSON.stringify({ code: status.code, message: status.message, name: codeName(status.code) }),
+      renderStatus: statusText,
     };
     const handler = (call: Call, response: Sink): Sink => {
       const seen = new ServiceCall(call, response);
@@ -129,7 +120,6 @@ export class Rig {
       edge: { trusts: matcherOf([]), hints: "auto", connectionsPerAddress: 1024, ...edge },
       snapshot: {
         rest,
-        framing: chooseFraming,
         planFor: (path) => {
           const kind = KINDS[`/${path.split("/")[2]}`] ?? "unknown";
           return { method: methodOf(path, kind), steps: this.steps, handler };

@@ -22,6 +22,7 @@ import {
   type RestOptions,
   type RestRouterInput,
 } from "#src/transcoding/rest-router.js";
+import { encodeBody } from "./translate.js";
 
 const GOOGLE_API: Record<string, string> = {
   "google/api/annotations.proto": `syntax = "proto3"; package google.api;
@@ -108,7 +109,7 @@ export function send(
   const match = built.router.match(request.slice(0, space), request.slice(space + 1));
   if (match.kind === "miss") return match.status;
   const text = typeof body === "string" ? body : body === undefined ? "" : JSON.stringify(body);
-  const bytes = match.encodeRequest(Buffer.from(text), contentType);
+  const bytes = encodeBody(match, Buffer.from(text), contentType);
   if (bytes instanceof Status) return bytes;
   const input = match.method.descriptor?.input ?? assert.fail();
   return { method: match.method.name, message: toJson(input, fromBinary(input, bytes), { registry }) };

@@ -1,0 +1,69 @@
+// An answer of many messages: each is printed and written as it comes, in the framing that Accept chose.
+import { Status } from "../core/status.js";
+import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
+import type { BindingPlan } from "./binding.js";
+import type { Framing } from "./framing.js";
+import type { JsonWriter } from "./json-writer.js";
+import { decodeResponse } from "./response.js";
+import { renderStatus } from "./status-json.js";
+
+export class StreamWriter implements ResponseWriter {
+  readonly behind = false;
+  readonly #out: BodyTaker;
+  readonly #plan: BindingPlan;
+  readonly #writer: JsonWriter;
+  readonly #framing: Framing;
+  #begun = false;
+  #failed = false;
+
+  constructor(out: BodyTaker, plan: BindingPlan, writer: JsonWriter, framing: Framing) {
+    this.#out = out;
+    this.#plan = plan;
+    this.#writer = writer;
+    this.#framing = framing;
+  }
+
+  get keepAlive(): Buffer | undefined {
+    return this.#framing.keepAlive;
+  }
+
+  message(message: Uint8Array): void {
+    if (this.#failed) return;
+    const printed = decodeResponse(this.#plan, message, this.#writer);
+    if (printed instanceof Status) {
+      this.fail(printed);
+      return;
+    }
+    const { body } = printed;
+    const json = typeof body === "string" ? body : Buffer.from(body).toString("utf8");
+    const text = this.#framing.message(json, !this.#begun);
+    this.#out.write(Buffer.from(this.#begun ? text : this.#begin() + text), false);
+  }
+
+  end(): void {
+    if (this.#failed) return;
+    const head = this.#begun ? "" : this.#begin();
+    this.#out.write(Buffer.from(head + this.#framing.tail(undefined, head !== "")), true);
+  }
+
+  fail(status: Status): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    // Before the first message there is no head yet: the status is the answer.
+    if (this.#begun) {
+      const tail = this.#framing.tail(renderStatus(status, this.#writer), false);
+      this.#out.write(Buffer.from(tail), false);
+    }
+    this.#out.failed(status, this.#begun);
+  }
+
+  stop(): void {
+    this.#failed = true;
+  }
+
+  #begin(): string {
+    this.#begun = true;
+    this.#out.head(this.#framing.contentType, [], undefined);
+    return this.#framing.head;
+  }
+}

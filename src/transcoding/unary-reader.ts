@@ -1,0 +1,88 @@
+// A body that is one message: collected whole, then encoded together with what path and query bind.
+import { refusal } from "../core/reasons.js";
+import { Status } from "../core/status.js";
+import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
+import type { BindingPlan } from "./binding.js";
+import type { RequestPath } from "./path.js";
+import { encodeRequest, type RequestOptions } from "./request.js";
+
+/** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
+const TEXT_GROWTH = 2;
+const NO_BYTES = Buffer.alloc(0);
+
+/** Bytes of a body that may become a message of the limit. */
+export function maxBodyBytes(maxMessageBytes: number): number {
+  return maxMessageBytes * TEXT_GROWTH;
+}
+
+/** The 413 of a body (`what`) or a message that is larger than `maxBytes`. */
+export function tooLarge(what: "body" | "message", maxBytes: number): Status {
+  const info = { limit: String(maxBytes) };
+  return refusal("MESSAGE_TOO_LARGE", `the ${what} is larger than the limit of ${maxBytes} bytes`, { info });
+}
+
+export class UnaryReader implements RequestReader {
+  /** What it may hold is bounded, and it waits for nothing but the rest of the body. */
+  readonly behind = false;
+  readonly #out: MessageTaker;
+  readonly #request: BodyRequest;
+  readonly #plan: BindingPlan;
+  readonly #path: RequestPath;
+  readonly #query: string;
+  readonly #options: RequestOptions;
+  /** Most bodies come in one piece. */
+  #first: Buffer = NO_BYTES;
+  #rest: Buffer[] | undefined = undefined;
+  #bytes = 0;
+  #stopped = false;
+
+  constructor(
+    out: MessageTaker,
+    request: BodyRequest,
+    plan: BindingPlan,
+    path: RequestPath,
+    query: string,
+    options: RequestOptions,
+  ) {
+    this.#out = out;
+    this.#request = request;
+    this.#plan = plan;
+    this.#path = path;
+    this.#query = query;
+    this.#options = options;
+  }
+
+  push(chunk: Buffer, start: number, end: number, last: boolean): void {
+    if (this.#stopped) return;
+    const { maxMessageBytes, contentType } = this.#request;
+    this.#bytes += end - start;
+    if (this.#bytes > maxBodyBytes(maxMessageBytes)) {
+      this.stop();
+      this.#out.refuse(tooLarge("body", maxBodyBytes(maxMessageBytes)));
+      return;
+    }
+    if (end > start) this.#keep(chunk.subarray(start, end));
+    if (!last) return;
+    const body = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
+    this.stop();
+    const message = encodeRequest(this.#plan, this.#path, this.#query, body, contentType, this.#options);
+    if (message instanceof Status) this.#out.refuse(message);
+    else if (message.length > maxMessageBytes) this.#out.refuse(tooLarge("message", maxMessageBytes));
+    else {
+      this.#out.message(message);
+      this.#out.end();
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#first = NO_BYTES;
+    this.#rest = undefined;
+  }
+
+  #keep(piece: Buffer): void {
+    if (this.#rest !== undefined) this.#rest.push(piece);
+    else if (this.#first.length === 0) this.#first = piece;
+    else this.#rest = [this.#first, piece];
+  }
+}
