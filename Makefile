@@ -1,6 +1,6 @@
 # What a person types. Needs Node >= 20.19, npm and make; `make tools` brings what the rest needs.
 .DEFAULT_GOAL := help
-.PHONY: help install build run generate lint test tools test-all test-nodes bench clean
+.PHONY: help install build run generate lint test tools test-all test-nodes conformance bench clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -8,7 +8,7 @@ BIN := node_modules/.bin
 INSTALLED := node_modules/.package-lock.json
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## install the npm packages, if they are missing or stale
 
@@ -58,6 +58,9 @@ test-nodes: compiled ## run the tests on Node 22 and 24, which make tools brings
 	  [ -x .tools/$$node/bin/node ] || { echo "Node is missing in .tools/$$node: run make tools"; exit 1; }; \
 	  PATH="$$PWD/.tools/$$node/bin:$$PATH" sh -c 'echo "Node $$(node --version)" && node tools/test.mjs $(ARGS)' || exit 1; \
 	done
+
+conformance: compiled ## h2spec and gRPC's interop cases through the hub, with what make tools brings
+	node build/test/conformance/main.js
 
 bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy")
 	node build/bench/main.js $(ARGS)

@@ -22,19 +22,21 @@ const TIMEOUT_S = 5;
 const HUB_PATH = "/v1/books";
 
 export async function runH2spec(): Promise<readonly H2specResult[]> {
-  const [engine, library] = await Promise.all([
-    startServer(process.execPath, [join(ROOT, "build/test/support/h2-server.js")]),
-    startLibrary(),
-  ]);
-  const hub = await startConformanceHub(library.address);
+  const stops: (() => Promise<void>)[] = [];
   try {
+    const engine = await startServer(process.execPath, [join(ROOT, "build/test/support/h2-server.js")]);
+    stops.push(() => engine.stop());
+    const library = await startLibrary();
+    stops.push(() => library.close());
+    const hub = await startConformanceHub(library.address);
+    stops.push(() => hub.stop());
     return await Promise.all([
       h2spec("engine", engine.address, []),
       h2spec("hub, clear text", hub.clear, ["-P", HUB_PATH]),
       h2spec("hub, TLS", hub.tls, ["-P", HUB_PATH, "-t", "-k"]),
     ]);
   } finally {
-    await Promise.all([hub.stop(), library.close(), engine.stop()]);
+    for (const stop of stops.reverse()) await stop();
   }
 }
 

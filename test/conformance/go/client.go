@@ -8,15 +8,18 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/encoding/gzip"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/status"
 )
 
 const timeout = 20 * time.Second
 
 var cases = map[string]func(ctx context.Context, client testpb.TestServiceClient) error{
+	"client_compressed_unary":     clientCompressedUnary,
 	"server_compressed_unary":     serverCompressedUnary,
 	"server_compressed_streaming": serverCompressedStreaming,
 }
@@ -44,20 +47,41 @@ func check(target, name, ca string) error {
 	return run(ctx, testpb.NewTestServiceClient(conn))
 }
 
+const requestBytes, responseBytes = 271828, 314159
+
+func clientCompressedUnary(ctx context.Context, client testpb.TestServiceClient) error {
+	call := func(expected bool, options ...grpc.CallOption) error {
+		response, err := client.UnaryCall(ctx, &testpb.SimpleRequest{
+			ExpectCompressed: &testpb.BoolValue{Value: expected},
+			ResponseSize:     responseBytes,
+			Payload:          &testpb.Payload{Body: make([]byte, requestBytes)},
+		}, options...)
+		if got := len(response.GetPayload().GetBody()); err == nil && got != responseBytes {
+			return fmt.Errorf("%d bytes, not %d", got, responseBytes)
+		}
+		return err
+	}
+	// The probe: a server that takes it does not look.
+	if err := call(true); status.Code(err) != codes.InvalidArgument {
+		return fmt.Errorf("the probe ended with %v", err)
+	}
+	return errors.Join(call(true, grpc.UseCompressor(gzip.Name)), call(false))
+}
+
 func serverCompressedUnary(ctx context.Context, client testpb.TestServiceClient) error {
-	const size = 314159
 	for _, compressed := range []bool{true, false} {
 		ctx := watched(ctx)
 		response, err := client.UnaryCall(ctx, &testpb.SimpleRequest{
 			ResponseCompressed: &testpb.BoolValue{Value: compressed},
-			ResponseSize:       size,
-			Payload:            &testpb.Payload{Body: make([]byte, 271828)},
+			ResponseSize:       responseBytes,
+			Payload:            &testpb.Payload{Body: make([]byte, requestBytes)},
 		})
 		if err != nil {
 			return err
 		}
-		if got := lastCompressed(ctx).Load(); got != compressed || len(response.GetPayload().GetBody()) != size {
-			return fmt.Errorf("%d bytes, compressed %v, not %v", len(response.GetPayload().GetBody()), got, compressed)
+		size, got := len(response.GetPayload().GetBody()), lastCompressed(ctx).Load()
+		if got != compressed || size != responseBytes {
+			return fmt.Errorf("%d bytes, compressed %v, not %v", size, got, compressed)
 		}
 	}
 	return nil

@@ -7,8 +7,8 @@ import (
 )
 
 const usage = `linchpin-interop protoset                   the services' descriptors, a FileDescriptorSet, on stdout
-linchpin-interop serve                      a server that checks whether requests are compressed
-linchpin-interop check TARGET CASE [CA]     server_compressed_unary or server_compressed_streaming; TLS with a CA's file
+linchpin-interop serve                      a server that heeds what requests say of compression
+linchpin-interop check TARGET CASE [CA]     a case with compression; TLS with a CA's file
 `
 
 func main() {

@@ -7,13 +7,14 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	_ "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/interop"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/status"
 )
 
-// serve runs the published test service, with what it leaves out: expect_compressed is heeded.
+// serve runs the published test service, with what it leaves out: expect_compressed and, for one response, whether it
+// is to be compressed. grpc-go cannot compress one message of a stream and not the next.
 func serve() error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,6 +26,11 @@ func serve() error {
 		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 			if err := asExpected(ctx, request); err != nil {
 				return nil, err
+			}
+			if simple, ok := request.(*testpb.SimpleRequest); ok && simple.GetResponseCompressed().GetValue() {
+				if err := grpc.SetSendCompressor(ctx, gzip.Name); err != nil {
+					return nil, err
+				}
 			}
 			return handle(ctx, request)
 		}),

@@ -17,7 +17,8 @@ export const CLIENTS: Readonly<Record<string, () => readonly [string, ...string[
   grpcio: () => [python(), join(PYTHON_PEER, "client.py")],
 };
 
-function python(): string {
+/** The Python that has grpcio. */
+export function python(): string {
   program("envoy"); // It lies in the same venv: without it, a python of the PATH has no grpcio.
   return join(ROOT, ".tools/venv/bin/python");
 }

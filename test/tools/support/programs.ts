@@ -65,9 +65,17 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Starts a server; resolves once it has printed `listening on [http://]HOST:PORT`. */
-export function startServer(command: string, args: readonly string[]): Promise<Server> {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+/** Starts a server; resolves once it has printed `listening on [http://]HOST:PORT`. `env` is added to ours. */
+export function startServer(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Server> {
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let printed = "";
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => {
@@ -78,8 +86,9 @@ export function startServer(command: string, args: readonly string[]): Promise<S
     const timer = setTimeout(() => fail("did not say where it listens"), START_TIMEOUT_MS);
     const read = (chunk: Buffer): void => {
       printed += chunk.toString("utf8");
-      const address = /listening on (?:http:\/\/)?([\w.-]+:\d+)/.exec(printed)?.[1];
-      if (address === undefined) return;
+      const [, host, port] = /listening on (?:http:\/\/)?([\w.-]+|\[::\]):(\d+)/.exec(printed) ?? [];
+      if (host === undefined) return;
+      const address = `${host === "[::]" ? "127.0.0.1" : host}:${port}`; // which listens on every address
       clearTimeout(timer);
       resolve({ address, pid: child.pid ?? -1, output: () => printed, stop: () => stop(child) });
     };
