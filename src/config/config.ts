@@ -38,10 +38,25 @@ export type SchemaSource =
   | { readonly kind: "protoset"; readonly file: string }
   | { readonly kind: "protos"; readonly dirs: readonly string[] };
 
+/** What an upstream's connections may grow to, and how long calls wait for them. */
+export interface PoolLimits {
+  /** Connections to one endpoint. */
+  readonly maxPerEndpoint: number;
+  /** Connections to all endpoints together; an endpoint that has none gets its first one all the same. */
+  readonly maxConnections: number;
+  /** A connection that is not the endpoint's only one is closed when it has had no call for so long. */
+  readonly idleMs: number;
+  /** Calls that wait for a connection. */
+  readonly maxPending: number;
+  /** How long calls wait for an upstream all of whose endpoints were lost a moment ago; counted from the loss. */
+  readonly lostWaitMs: number;
+}
+
 export interface UpstreamConfig {
   readonly name: string;
   readonly endpoints: readonly ListenAddress[];
   readonly schema: SchemaSource;
+  readonly pool: PoolLimits;
   /** undefined: clear text. */
   readonly tls?: ClientTlsConfig;
 }

@@ -1,5 +1,7 @@
 // Every default of the config, once, in the words of the config file. The schema, its documentation and
-// the command line read them here; this file imports nothing, so that serving targets loads no schema.
+// the command line read them here; this file imports types alone, so that serving targets loads no schema.
+
+import type { PoolLimits } from "./config.js";
 
 export const DEFAULTS = {
   listen: "127.0.0.1:8080",
@@ -32,3 +34,15 @@ export const DEFAULTS = {
   // Kubernetes kills 30 s after SIGTERM: end before it.
   drainGrace: "25s",
 } as const;
+
+/** `upstreams.NAME.connections` and `.pending`: the schema writes the durations of this in words. */
+export const DEFAULT_POOL: PoolLimits = {
+  // A service that allows 100 streams per connection, as many do, can have 10,000 calls.
+  maxPerEndpoint: 100,
+  // Envoy's circuit breakers: connections and pending requests.
+  maxConnections: 1024,
+  idleMs: 60_000,
+  maxPending: 1024,
+  // A restart takes a second or two; a service that is longer away is down, and callers should know.
+  lostWaitMs: 5_000,
+};

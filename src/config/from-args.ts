@@ -19,7 +19,7 @@ import type {
   SchemaSource,
   UpstreamConfig,
 } from "./config.js";
-import { DEFAULTS } from "./defaults.js";
+import { DEFAULT_POOL, DEFAULTS } from "./defaults.js";
 import { parseDuration } from "./duration.js";
 import { checkPath, type PathKind } from "./files.js";
 import { isUpstreamName, UPSTREAM_NAME } from "./names.js";
@@ -180,6 +180,7 @@ function mergeUpstreams(base: readonly UpstreamConfig[], overrides: Overrides): 
       name,
       endpoints,
       schema: schema ?? { kind: "reflection" },
+      pool: DEFAULT_POOL,
       ...(tls ? { tls: PLAIN_TLS } : {}),
     });
   }

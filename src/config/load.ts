@@ -15,6 +15,7 @@ import { httpOf } from "./sections/http.js";
 import { quotaRules } from "./sections/quota.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
+import { poolOf } from "./sections/upstream.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
 
 /** One thing that is wrong, and where. Line and column count from 1; the column counts UTF-16 units. */
@@ -241,7 +242,8 @@ function toConfig(
         }
       }
       const tls = clientTlsOf(upstream.tls, ["upstreams", name, "tls"], tools);
-      return { name, endpoints: upstream.endpoints, schema, ...(tls === undefined ? {} : { tls }) };
+      const pool = poolOf(upstream);
+      return { name, endpoints: upstream.endpoints, schema, pool, ...(tls === undefined ? {} : { tls }) };
     }),
     metrics: metricsOf(file.interceptors.metrics),
     tracing: tracingOf(file.interceptors.tracing),

@@ -10,6 +10,7 @@ import { httpSection } from "./sections/http.js";
 import { methodQuota, quotaSection } from "./sections/quota.js";
 import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
 import { adminSection, listenSection, upstreamTlsSection } from "./sections/tls.js";
+import { connectionsSection, pendingSection } from "./sections/upstream.js";
 import { parseSize } from "./size.js";
 import { duration, durationOrNone, isMapping, text } from "./values.js";
 
@@ -61,6 +62,8 @@ const upstream = z.strictObject({
     .describe("HOST:PORT of each instance; calls are spread over them."),
   schema: schemaSource,
   tls: upstreamTlsSection,
+  connections: connectionsSection,
+  pending: pendingSection,
 });
 
 const anyUpstreams = keyed(

@@ -190,6 +190,8 @@ export class Connection implements OutputOwner, Watched, Holder {
   opened = 0;
   /** Chunks that came. */
   heard = 0;
+  /** The peer's TCP has taken nothing for a while: the watch sets it, and takes it back. */
+  stuck = false;
   /** Frames, and header blocks, that have begun. */
   private begun = 0;
   /** Bytes of DATA that wait in streams. */
@@ -274,6 +276,16 @@ export class Connection implements OutputOwner, Watched, Holder {
     return this.state === "closed";
   }
 
+  /** Client role: the most streams that the peer lets us have open; Infinity where it does not say. */
+  get maxStreams(): number {
+    return this.peerMaxStreams;
+  }
+
+  /** Frames of headers, and of data, that came. */
+  get answers(): number {
+    return this.receivedFrames;
+  }
+
   /** Client role: opens a stream; undefined when `canOpen` is false. Follow with beginHeaders at once. */
   open(handler: StreamHandler): Stream | undefined {
     if (!this.canOpen) return undefined;
@@ -336,6 +348,21 @@ export class Connection implements OutputOwner, Watched, Holder {
     this.queuedBytes += bytes;
     if (bytes > 0) this.memory.add(this, bytes);
     else this.memory.remove(this, -bytes);
+  }
+
+  /** Bytes that the socket still holds. */
+  get unwritten(): number {
+    return this.socket.writableLength;
+  }
+
+  /** Writes that the socket has finished. */
+  get written(): number {
+    return this.out.finishedWrites;
+  }
+
+  setStuck(stuck: boolean): void {
+    this.stuck = stuck;
+    this.tellCapacity();
   }
 
   resetStalled(now: number): void {
@@ -580,7 +607,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   forget(stream: Stream): void {
     if (!this.streams.delete(stream.id)) return;
     if (this.state === "draining") this.closeWhenIdle();
-    else if (this.role === "client") this.tellCapacity();
+    if (this.role === "client" && !this.closed) this.tellCapacity();
   }
 
   private tellCapacity(): void {

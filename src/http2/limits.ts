@@ -206,6 +206,13 @@ export const LIMITS = {
       "From the first byte of a header block, or of any frame but DATA, to its last. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "RFC 9113 §10.5; Slowloris, CVE-2007-6750",
   },
+  unreadMs: {
+    value: 20_000,
+    unit: "ms",
+    reason:
+      "How long a service's socket may hold bytes without one of them going. After 5 s new calls go to other connections; past it: the connection is closed.",
+    source: "gRFC A18 (TCP_USER_TIMEOUT)",
+  },
   idleMs: {
     value: 3_600_000,
     unit: "ms",
@@ -216,7 +223,7 @@ export const LIMITS = {
     value: 300_000,
     unit: "ms",
     reason:
-      "After so long without a byte from the peer a PING asks whether it is there; toward a service only while there are calls. gRPC servers strike clients that ask more often.",
+      "After so long without a byte from the peer a PING asks whether it is there; toward a service only while there are calls, once after 20 s when calls were sent since, and never more often than this. gRPC servers strike clients that ask more often.",
     source: "RFC 9113 §6.7; gRFC A8, A9",
   },
   keepaliveTimeoutMs: {
@@ -231,6 +238,13 @@ export const LIMITS = {
     reason:
       "Age of a client's connection, ±10 % by chance. Past it: it is drained in two steps, so that clients spread over new instances and no call is lost.",
     source: "gRFC A9; RFC 9113 §6.8",
+  },
+  maxAgeGraceMs: {
+    value: Number.POSITIVE_INFINITY,
+    unit: "ms",
+    reason:
+      "How long the calls of a connection that was drained for its age may go on. Past it: they are cut off.",
+    source: "gRFC A9",
   },
 } as const satisfies Record<string, Limit>;
 

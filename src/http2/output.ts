@@ -52,6 +52,8 @@ export class Output {
   private closed = false;
   /** Total bytes ever appended. */
   appendedBytes = 0;
+  /** Writes that the socket has finished. */
+  finishedWrites = 0;
   /** One entry per write that the socket has not finished: its pooled buffers. */
   private readonly writes: Buffer[][] = [];
 
@@ -184,6 +186,7 @@ export class Output {
 
   private readonly onWritten = (error: Error | null | undefined): void => {
     const buffers = this.writes.shift();
+    this.finishedWrites++;
     if (error) return; // the socket may still hold the memory: let it be collected
     if (buffers !== undefined) {
       for (let i = 0; i < buffers.length; i++) {

@@ -16,6 +16,11 @@ export interface Watched {
   readonly heard: number;
   /** Grows with each frame or header block; of one that has begun and not ended. -1: there is none such. */
   readonly unfinished: number;
+  /** Bytes that the socket holds, and writes that it has finished. */
+  readonly unwritten: number;
+  readonly written: number;
+  readonly stuck: boolean;
+  setStuck(stuck: boolean): void;
   /** DATA waits for the peer. */
   readonly queuedBytes: number;
   destroy(code: number, reason: string): void;
@@ -31,6 +36,10 @@ const MAX_TICK_MS = 60_000;
 /** How long a drain waits for the PING that tells that the first GOAWAY arrived. */
 const GOAWAY_WAIT_MS = 1000;
 const AGE_JITTER = 0.1;
+/** A socket that has not moved for so long is told of as stuck: calls are better sent elsewhere. */
+const STUCK_MS = 5_000;
+/** A service that was sent calls and has not said a byte for so long is asked whether it is there. */
+const UNANSWERED_MS = 20_000;
 
 export class Watch {
   private readonly owner: Watched;
@@ -51,6 +60,11 @@ export class Watch {
   private heard = 0;
   private heardAt: number;
   private pingedAt = -1;
+  private lastPingAt = Number.NEGATIVE_INFINITY;
+  /** Streams there had been when something was heard last. */
+  private openedWhenHeard = 0;
+  private written = 0;
+  private writtenAt: number;
   private finishDrain: (() => void) | undefined = undefined;
   private drainedAt = 0;
 
@@ -61,8 +75,18 @@ export class Watch {
     this.startedAt = now;
     this.idleSince = now;
     this.heardAt = now;
+    this.writtenAt = now;
     this.drainAt = now + limits.maxAgeMs * (1 + AGE_JITTER * (2 * random() - 1));
-    const { settingsMs, headersMs, stallMs, idleMs, keepaliveMs, keepaliveTimeoutMs, maxAgeMs } = limits;
+    const {
+      settingsMs,
+      headersMs,
+      stallMs,
+      idleMs,
+      keepaliveMs,
+      keepaliveTimeoutMs,
+      maxAgeMs,
+      maxAgeGraceMs,
+    } = limits;
     const shortest = Math.min(
       settingsMs,
       headersMs,
@@ -71,6 +95,7 @@ export class Watch {
       keepaliveMs,
       keepaliveTimeoutMs,
       maxAgeMs,
+      maxAgeGraceMs,
     );
     this.tickMs = Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, shortest / 2));
   }
@@ -99,7 +124,8 @@ export class Watch {
       if (!owner.ready && now - this.startedAt >= limits.settingsMs) {
         return { code: ErrorCode.SETTINGS_TIMEOUT, text: `no SETTINGS within ${limits.settingsMs} ms` };
       }
-      this.lookAtAge(now);
+      const old = this.lookAtAge(now);
+      if (old !== undefined) return old;
     }
     const { unfinished } = owner;
     if (unfinished !== this.unfinished) {
@@ -112,23 +138,45 @@ export class Watch {
       };
     }
     if (owner.queuedBytes > 0) owner.resetStalled(now);
+    if (owner.role === "client") {
+      const still = this.lookAtSocket(now);
+      if (still >= limits.unreadMs) {
+        return { code: ErrorCode.NO_ERROR, text: `the peer read nothing for ${limits.unreadMs} ms` };
+      }
+      if (still >= STUCK_MS !== owner.stuck) owner.setStuck(!owner.stuck);
+    }
     return this.lookForLife(now);
   }
 
-  private lookAtAge(now: number): void {
+  /** How long the socket has held bytes without any of them going. */
+  private lookAtSocket(now: number): number {
     const { owner } = this;
+    if (owner.unwritten === 0 || owner.written !== this.written) {
+      this.written = owner.written;
+      this.writtenAt = now;
+    }
+    return now - this.writtenAt;
+  }
+
+  private lookAtAge(now: number): { code: number; text: string } | undefined {
+    const { owner, limits } = this;
     if (this.finishDrain !== undefined) {
       if (now - this.drainedAt >= GOAWAY_WAIT_MS) this.finishDrain();
-      return;
+      if (now - this.drainedAt < limits.maxAgeGraceMs) return undefined;
+      return {
+        code: ErrorCode.NO_ERROR,
+        text: `the connection is old, and its calls had ${limits.maxAgeGraceMs} ms to end`,
+      };
     }
     if (owner.active > 0 || owner.opened !== this.opened) {
       this.opened = owner.opened;
       this.idleSince = now;
     }
-    if (!owner.ready) return;
-    if (now < this.drainAt && now - this.idleSince < this.limits.idleMs) return;
+    if (!owner.ready) return undefined;
+    if (now < this.drainAt && now - this.idleSince < limits.idleMs) return undefined;
     this.drainedAt = now;
     this.finishDrain = owner.drain();
+    return undefined;
   }
 
   private lookForLife(now: number): { code: number; text: string } | undefined {
@@ -136,6 +184,7 @@ export class Watch {
     if (owner.heard !== this.heard) {
       this.heard = owner.heard;
       this.heardAt = now;
+      this.openedWhenHeard = owner.opened;
       this.pingedAt = -1;
       return undefined;
     }
@@ -144,9 +193,15 @@ export class Watch {
       const text = `the peer did not answer a PING within ${limits.keepaliveTimeoutMs} ms`;
       return { code: ErrorCode.NO_ERROR, text };
     }
-    if (!owner.ready || now - this.heardAt < limits.keepaliveMs) return undefined;
-    if (owner.role === "client" && owner.active === 0) return undefined;
+    if (!owner.ready) return undefined;
+    let patience = limits.keepaliveMs;
+    if (owner.role === "client") {
+      if (owner.active === 0 || now - this.lastPingAt < limits.keepaliveMs) return undefined;
+      if (owner.opened !== this.openedWhenHeard) patience = Math.min(patience, UNANSWERED_MS);
+    }
+    if (now - this.heardAt < patience) return undefined;
     this.pingedAt = now;
+    this.lastPingAt = now;
     owner.ping(() => {});
     return undefined;
   }

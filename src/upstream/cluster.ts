@@ -1,42 +1,93 @@
-// A cluster: the endpoints that serve the same services, and the Handler that sends calls to them.
-import { type Clock, systemClock } from "../core/clock.js";
+// A cluster: the endpoints that serve the same services, the calls that wait for one of them, and the Handler that
+// sends calls there.
+
+import type { PoolLimits } from "../config/config.js";
+import { DEFAULT_POOL } from "../config/defaults.js";
+import type { Call } from "../core/call.js";
+import { type Clock, systemClock, type Timer } from "../core/clock.js";
+import { type Counter, type Meters, NO_METERS } from "../core/meters.js";
 import type { Handler } from "../core/sink.js";
 import { type Balancer, RoundRobin } from "./balancer.js";
-import { Endpoint, type EndpointOptions } from "./endpoint.js";
+import { Endpoint, type EndpointAddress, type EndpointOwner } from "./endpoint.js";
+import type { Link } from "./link.js";
 import { UpstreamCall } from "./upstream-call.js";
 
 export interface ClusterOptions {
   readonly name: string;
-  readonly endpoints: readonly Pick<EndpointOptions, "address" | "secureAuthority" | "dial">[];
+  readonly endpoints: readonly EndpointAddress[];
+  /** Those that differ from the defaults. */
+  readonly limits?: Partial<PoolLimits>;
   /** An endpoint has become ready, or has stopped being so. */
   readonly onChange?: (endpoint: Endpoint) => void;
   readonly clock?: Clock;
   readonly random?: () => number;
+  readonly meters?: Meters;
 }
 
-export class Cluster {
+/** A call that waits for a connection; told once. */
+export interface Waiter {
+  readonly call: Call;
+  /** There is room on this one. */
+  onLink(link: Link): void;
+  /** No endpoint can be reached. */
+  onUnavailable(): void;
+}
+
+/** `refused`: as many calls as may are waiting already. `unavailable`: there is nothing to wait for. */
+export type Waiting = "waits" | "refused" | "unavailable";
+
+export class Cluster implements EndpointOwner {
   readonly name: string;
-  readonly endpoints: readonly Endpoint[];
-  readonly balancer: Balancer;
   readonly clock: Clock;
+  readonly random: () => number;
+  limits: PoolLimits;
   /** What a call to this cluster says it is doing. */
   readonly stage: string;
+  readonly waitingStage: string;
+  endpoints: readonly Endpoint[];
+  balancer: Balancer;
+  /** Calls that were sent again because the service had not seen them. */
+  readonly retries: Counter;
+
+  private readonly options: ClusterOptions;
+  /** In the order in which they came. */
+  private readonly waiters = new Set<Waiter>();
+  /** Endpoints that were taken out, until their calls have ended. */
+  private readonly removed = new Set<Endpoint>();
+  private readonly refusals: Counter;
+  private readonly resetsSent: Counter;
+  private readonly resetsHeld: Counter;
+  private readonly retirements: Counter;
+  /** When the last endpoint was lost; -Infinity: never, or it has come back since. */
+  private lostAt = Number.NEGATIVE_INFINITY;
+  private patience: Timer | undefined = undefined;
+  private nextToGrow = 0;
+  private closed = false;
 
   constructor(options: ClusterOptions) {
+    this.options = options;
     this.name = options.name;
     this.stage = `waiting for upstream "${options.name}"`;
+    this.waitingStage = `waiting for a connection to upstream "${options.name}"`;
     this.clock = options.clock ?? systemClock;
-    this.endpoints = options.endpoints.map(
-      ({ address, secureAuthority, dial }) =>
-        new Endpoint({
-          address,
-          secureAuthority,
-          dial,
-          clock: this.clock,
-          random: options.random ?? Math.random,
-          onChange: (endpoint) => options.onChange?.(endpoint),
-        }),
+    this.random = options.random ?? Math.random;
+    this.limits = { ...DEFAULT_POOL, ...options.limits };
+    const counter = (name: string, help: string): Counter =>
+      (options.meters ?? NO_METERS).counter(`linchpin.upstream.${name}`, help, {
+        "linchpin.upstream": options.name,
+      });
+    this.refusals = counter("pending.refusals", "Calls refused because too many waited for a connection.");
+    this.retries = counter("retries", "Calls sent again because the service had not processed them.");
+    this.resetsSent = counter("resets.sent", "Calls that the hub ended at a service by RST_STREAM.");
+    this.resetsHeld = counter(
+      "resets.held",
+      "Resets held back because the service would have taken so many for an attack.",
     );
+    this.retirements = counter(
+      "connections.retired",
+      "Connections that take no more calls because their budget of resets is used up.",
+    );
+    this.endpoints = options.endpoints.map((target) => new Endpoint(target, this));
     this.balancer = new RoundRobin(this.endpoints);
   }
 
@@ -49,9 +100,7 @@ export class Cluster {
 
   /** Calls that wait for a connection. */
   get pending(): number {
-    let waiting = 0;
-    for (const endpoint of this.endpoints) waiting += endpoint.waiters;
-    return waiting;
+    return this.waiters.size;
   }
 
   /** Connects to every endpoint, and keeps connected. */
@@ -59,11 +108,161 @@ export class Cluster {
     for (const endpoint of this.endpoints) endpoint.connect();
   }
 
+  /**
+   * Takes over another list. Endpoints that stay keep their connections; new ones are connected to; calls on those
+   * that go end as they would have.
+   */
+  setEndpoints(targets: readonly EndpointAddress[]): void {
+    if (this.closed) return;
+    const before = new Map(this.endpoints.map((endpoint) => [endpoint.address, endpoint]));
+    this.endpoints = targets.map((target) => {
+      const same = before.get(target.address);
+      before.delete(target.address);
+      return same ?? new Endpoint(target, this);
+    });
+    this.balancer = new RoundRobin(this.endpoints);
+    for (const endpoint of before.values()) {
+      this.removed.add(endpoint);
+      endpoint.drain("it is no longer in the config");
+      if (endpoint.total === 0) this.removed.delete(endpoint);
+    }
+    this.connect();
+    if (this.waiters.size > 0) this.onCapacity();
+  }
+
+  // ---------------------------------------------------------------- calls that wait
+
+  /** A connection for the call at once; undefined when there is none, or others wait for one. */
+  pick(call: Call): Link | undefined {
+    return this.waiters.size === 0 ? this.balancer.pick(call) : undefined;
+  }
+
+  /** Until `onLink` or `onUnavailable`, or `stopWaiting`. */
+  wait(waiter: Waiter): Waiting {
+    if (this.waiters.size >= this.limits.maxPending) {
+      this.refusals.add();
+      return "refused";
+    }
+    this.waiters.add(waiter);
+    this.grow();
+    if (this.mayWait()) return "waits";
+    this.waiters.delete(waiter);
+    return "unavailable";
+  }
+
+  stopWaiting(waiter: Waiter): void {
+    this.waiters.delete(waiter);
+  }
+
+  /** Further connections, until those that are being made have room for all that wait. */
+  private grow(): void {
+    const { endpoints } = this;
+    const count = endpoints.length;
+    let expected = 0;
+    for (let i = 0; i < count; i++) expected += endpoints[i]?.expected ?? 0;
+    for (let i = 0; i < count && expected < this.waiters.size; i++) {
+      const endpoint = endpoints[(this.nextToGrow + i) % count];
+      if (endpoint === undefined) continue;
+      const before = endpoint.expected;
+      endpoint.grow();
+      expected += endpoint.expected - before;
+    }
+    this.nextToGrow = count === 0 ? 0 : (this.nextToGrow + 1) % count;
+  }
+
+  /** Whether there is something to wait for: an endpoint, or one that may be back in a moment. */
+  private mayWait(): boolean {
+    if (this.closed) return false;
+    if (this.endpoints.some((endpoint) => endpoint.hopeful)) return true;
+    if (!this.isPatient) return false;
+    this.patience ??= this.clock.setTimeout(
+      () => {
+        this.patience = undefined;
+        if (this.waiters.size > 0) this.failUnlessMayWait();
+      },
+      this.lostAt + this.limits.lostWaitMs - this.clock.now(),
+    );
+    return true;
+  }
+
+  private get isPatient(): boolean {
+    return this.clock.now() - this.lostAt < this.limits.lostWaitMs;
+  }
+
+  private failUnlessMayWait(): void {
+    if (this.mayWait()) return;
+    const waiters = [...this.waiters];
+    this.waiters.clear();
+    for (const waiter of waiters) waiter.onUnavailable();
+  }
+
+  // ---------------------------------------------------------------- EndpointOwner
+
+  get hasRoom(): boolean {
+    let total = 0;
+    for (const endpoint of this.endpoints) total += endpoint.total;
+    for (const endpoint of this.removed) total += endpoint.total;
+    return total < this.limits.maxConnections;
+  }
+
+  get hurries(): boolean {
+    return this.isPatient;
+  }
+
+  onCapacity(): void {
+    for (const waiter of this.waiters) {
+      const link = this.balancer.pick(waiter.call);
+      if (link === undefined) {
+        this.grow();
+        return;
+      }
+      this.waiters.delete(waiter);
+      waiter.onLink(link);
+    }
+  }
+
+  onChange(endpoint: Endpoint, lasted: boolean): void {
+    if (this.closed) return;
+    if (this.removed.has(endpoint)) {
+      if (endpoint.total === 0) this.removed.delete(endpoint);
+      return;
+    }
+    if (lasted && !this.endpoints.some(({ state }) => state === "ready")) this.lostAt = this.clock.now();
+    if (this.waiters.size > 0) {
+      this.onCapacity();
+      this.failUnlessMayWait();
+    }
+    this.options.onChange?.(endpoint);
+  }
+
+  onResetSent(): void {
+    this.resetsSent.add();
+  }
+
+  onResetHeld(): void {
+    this.resetsHeld.add();
+  }
+
+  onRetired(): void {
+    this.retirements.add();
+  }
+
+  // ---------------------------------------------------------------- the end
+
+  private end(how: (endpoint: Endpoint) => void): void {
+    this.closed = true;
+    this.patience?.cancel();
+    this.patience = undefined;
+    for (const endpoint of [...this.endpoints, ...this.removed]) how(endpoint);
+    this.failUnlessMayWait();
+  }
+
+  /** No new calls; those under way may end. */
   drain(): void {
-    for (const endpoint of this.endpoints) endpoint.drain();
+    this.end((endpoint) => endpoint.drain("the hub is shutting down"));
   }
 
   close(): void {
-    for (const endpoint of this.endpoints) endpoint.close();
+    this.end((endpoint) => endpoint.close("the hub is shutting down"));
   }
 }

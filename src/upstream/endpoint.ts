@@ -1,73 +1,88 @@
-// One address of a cluster: its connections, made again with backoff after loss, and the calls that wait for one.
+// One address of a cluster: its connections, more of them as calls demand, and made again with backoff after loss.
 import type { Duplex } from "node:stream";
+import type { PoolLimits } from "../config/config.js";
 import type { Clock, Timer } from "../core/clock.js";
-import { Connection } from "../http2/connection.js";
 import { ErrorCode } from "../http2/protocol.js";
+import { Link, type LinkOwner } from "./link.js";
 
 export type EndpointState = "idle" | "connecting" | "ready" | "backoff";
 
-/** Something that waits for a stream; told once. */
-export interface Waiter {
-  /** A connection with room for a stream. */
-  onConnection(connection: Connection): void;
-  /** The endpoint could not be reached. */
-  onUnreachable(reason: string): void;
-}
-
-export interface EndpointOptions {
+export interface EndpointAddress {
   readonly address: string;
   /** Over TLS: what calls say as `:authority`; undefined: clear text, and the authority is the client's. */
   readonly secureAuthority?: string | undefined;
-  /** Opens a transport; `onOpen` once bytes can flow. */
+  /** Opens a transport. */
   readonly dial: () => Duplex;
+}
+
+/** The cluster, as its endpoints see it. */
+export interface EndpointOwner {
   readonly clock: Clock;
   /** 0 ≤ n < 1 */
   readonly random: () => number;
-  readonly onChange: (endpoint: Endpoint) => void;
+  readonly limits: PoolLimits;
+  /** Calls wait for a connection. */
+  readonly pending: number;
+  /** Whether the cluster may have one connection more. */
+  readonly hasRoom: boolean;
+  /** Calls wait for an upstream that was lost a moment ago: it is tried again sooner. */
+  readonly hurries: boolean;
+  /** There may be room for calls. */
+  onCapacity(): void;
+  /** It has become ready, or has stopped being so. `lasted`: it was, for long enough to be counted on. */
+  onChange(endpoint: Endpoint, lasted: boolean): void;
+  onResetSent(): void;
+  onResetHeld(): void;
+  onRetired(): void;
 }
 
 /** Connecting again: 100 ms, doubling to 30 s, each ±20 % (after gRPC's connection backoff, but sooner at first). */
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 30_000;
 const BACKOFF_JITTER = 0.2;
+/** While calls wait for an upstream that was just lost: a restart is seen soon after it is over. */
+const BACKOFF_HURRIED_MS = 250;
 /** TCP, TLS and the peer's SETTINGS together. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A connection that is lost sooner was none: it does not reset the backoff. */
+/** A connection that is lost sooner, and carried nothing, was none: it does not reset the backoff. */
 const STABLE_MS = 1000;
-/** One connection carries as many streams as the peer allows; more are opened only when it is full. */
-const MAX_CONNECTIONS = 16;
+/** So many of those in a row are replaced at once when calls wait; then they wait for the backoff. */
+const MAX_HASTY_RECONNECTS = 3;
+/** What a connection is expected to take while it is being made, before any has told (RFC 9113 §6.5.2). */
+const USUAL_MAX_STREAMS = 100;
 
-export class Endpoint {
+export class Endpoint implements LinkOwner {
   readonly address: string;
-  readonly secureAuthority: string | undefined;
-  private readonly options: EndpointOptions;
-  /** Those that take new streams, or will when one of theirs ends. */
-  private readonly connections: Connection[] = [];
+  private readonly target: EndpointAddress;
+  private readonly owner: EndpointOwner;
+  /** Those that take new calls, or will when one of theirs ends. */
+  private readonly links: Link[] = [];
   /** Those that take none any more, until their calls have ended. */
-  private readonly leaving = new Set<Connection>();
-  private readonly waiting = new Set<Waiter>();
-  private connecting: Connection | undefined = undefined;
-  private timeout: Timer | undefined = undefined;
+  private readonly leaving = new Set<Link>();
+  private readonly connecting = new Map<Link, Timer>();
   private failures = 0;
+  /** Connections in a row that did not last, and were made again at once because calls waited. */
+  private hasty = 0;
   private retry: Timer | undefined = undefined;
   private retryAt = 0;
   /** The retry need not be waited for by a call: the endpoint was reached, but its connection did not last. */
   private retryYields = false;
-  private connectedAt = 0;
+  private sweep: Timer | undefined = undefined;
+  /** What the service's SETTINGS last said, made finite. */
+  private maxStreams = USUAL_MAX_STREAMS;
   private closed = false;
   private lastProblem = "not connected yet";
 
-  constructor(options: EndpointOptions) {
-    this.options = options;
-    this.address = options.address;
-    this.secureAuthority = options.secureAuthority;
+  constructor(target: EndpointAddress, owner: EndpointOwner) {
+    this.target = target;
+    this.owner = owner;
+    this.address = target.address;
   }
 
   get state(): EndpointState {
     // A call that is told of a GOAWAY looks here before the connection has been taken out.
-    const connections = this.connections;
-    for (let i = 0; i < connections.length; i++) if (connections[i]?.leaving === false) return "ready";
-    if (this.connecting !== undefined) return "connecting";
+    for (const { connection } of this.links) if (!connection.leaving && !connection.stuck) return "ready";
+    if (this.connecting.size > 0) return "connecting";
     return this.retry !== undefined && !this.retryYields ? "backoff" : "idle";
   }
 
@@ -79,170 +94,261 @@ export class Endpoint {
   /** Milliseconds until it is tried again by itself; undefined: it is not waiting. */
   get retryInMs(): number | undefined {
     if (this.retry === undefined) return undefined;
-    return Math.max(0, this.retryAt - this.options.clock.now());
+    return Math.max(0, this.retryAt - this.owner.clock.now());
   }
 
-  get waiters(): number {
-    return this.waiting.size;
+  /** Connections by what they do, and the calls on all of them. */
+  get counts(): {
+    readonly open: number;
+    readonly connecting: number;
+    readonly draining: number;
+    readonly streams: number;
+  } {
+    let streams = 0;
+    for (const link of this.links) streams += link.connection.active;
+    for (const link of this.leaving) streams += link.connection.active;
+    return {
+      open: this.links.length,
+      connecting: this.connecting.size,
+      draining: this.leaving.size,
+      streams,
+    };
   }
 
-  /** A connection that can open a stream now. */
-  available(): Connection | undefined {
-    const connections = this.connections;
-    for (let i = 0; i < connections.length; i++) {
-      const connection = connections[i];
-      if (connection?.canOpen === true) return connection;
+  /** Connections of any kind. */
+  get total(): number {
+    return this.links.length + this.leaving.size + this.connecting.size;
+  }
+
+  /** Calls that the connections being made will take. */
+  get expected(): number {
+    return this.connecting.size * this.maxStreams;
+  }
+
+  /** The connection with the fewest calls of those that can take one now. */
+  available(): Link | undefined {
+    const { links } = this;
+    let best: Link | undefined;
+    for (let i = 0; i < links.length; i++) {
+      const link = links[i];
+      if (link === undefined || !link.usable) continue;
+      if (best === undefined || link.connection.active < best.connection.active) best = link;
     }
-    return undefined;
+    // Behind a socket that does not move is better than nowhere, once there can be no other.
+    if (best === undefined && this.isFull) best = links.find((link) => link.connection.canOpen);
+    return best;
   }
 
-  /** Waits for a connection; ends in one of the waiter's two calls unless `stopWaiting` comes first. */
-  wait(waiter: Waiter): void {
-    if (this.closed) {
-      waiter.onUnreachable(this.lastProblem);
+  private get isFull(): boolean {
+    return this.links.length + this.connecting.size >= this.owner.limits.maxPerEndpoint;
+  }
+
+  /** Whether calls may wait for it: it takes some, or is being connected to, or could be. */
+  get hopeful(): boolean {
+    if (this.closed) return false;
+    return this.connecting.size > 0 || this.state === "ready";
+  }
+
+  /** Keeps at least one connection that takes calls. Not while in backoff. */
+  connect(): void {
+    if (this.connecting.size > 0 || this.state === "ready") return;
+    this.open();
+  }
+
+  /** Opens a connection for calls that wait, if there may be one more. */
+  grow(): void {
+    if (this.links.length === 0) {
+      this.connect();
       return;
     }
-    this.waiting.add(waiter);
-    this.connect();
+    // A service that takes no call on any connection is not asked on ever more of them.
+    if (this.maxStreams === 0 || this.isFull || !this.owner.hasRoom) return;
+    this.open();
   }
 
-  stopWaiting(waiter: Waiter): void {
-    this.waiting.delete(waiter);
-  }
-
-  /** Connects if there is need and room; not while in backoff. */
-  connect(): void {
-    if (this.closed || this.connecting !== undefined) return;
+  private open(): void {
+    if (this.closed) return;
     if (this.retry !== undefined) {
-      if (!this.retryYields || this.waiting.size === 0) return;
+      if (!this.retryYields || this.owner.pending === 0) return;
       this.retry.cancel();
       this.retry = undefined;
     }
-    // A further connection only for calls that wait for one.
-    if (this.connections.length > 0 && this.waiting.size === 0 && this.state === "ready") return;
-    if (this.connections.length >= MAX_CONNECTIONS || this.available() !== undefined) return;
-    const connection: Connection = new Connection(
-      this.options.dial(),
-      { role: "client", clock: this.options.clock },
-      {
-        onStream: () => {},
-        onReady: () => this.onConnected(connection),
-        onCapacity: () => this.onCapacity(connection),
-        onClose: (reason) => this.onClosed(connection, reason),
-      },
-    );
-    this.connecting = connection;
-    this.timeout = this.options.clock.setTimeout(
-      () =>
-        connection.destroy(
-          ErrorCode.SETTINGS_TIMEOUT,
-          `no HTTP/2 connection within ${CONNECT_TIMEOUT_MS} ms`,
-        ),
-      CONNECT_TIMEOUT_MS,
-    );
-    this.options.onChange(this);
+    const { clock } = this.owner;
+    const link = new Link({ ...this.target, clock }, this);
+    const giveUp = (): void =>
+      link.connection.destroy(
+        ErrorCode.SETTINGS_TIMEOUT,
+        `no HTTP/2 connection within ${CONNECT_TIMEOUT_MS} ms`,
+      );
+    this.connecting.set(link, clock.setTimeout(giveUp, CONNECT_TIMEOUT_MS));
+    this.owner.onChange(this, false);
   }
 
-  private settle(): void {
-    this.timeout?.cancel();
-    this.timeout = undefined;
-    this.connecting = undefined;
+  // ---------------------------------------------------------------- LinkOwner
+
+  onReady(link: Link): void {
+    this.settle(link);
+    link.readyAt = this.owner.clock.now();
+    this.noteMaxStreams(link);
+    if (this.links.length > 0) this.failures = 0;
+    this.links.push(link);
+    if (this.links.length > 1) this.startSweep();
+    this.owner.onChange(this, false);
+    this.owner.onCapacity();
   }
 
-  private onConnected(connection: Connection): void {
-    this.settle();
-    this.connectedAt = this.options.clock.now();
-    if (this.connections.length > 0) this.failures = 0;
-    this.connections.push(connection);
-    this.options.onChange(this);
-    this.serveWaiters();
-  }
-
-  private onClosed(connection: Connection, reason: string): void {
-    if (connection === this.connecting) {
-      this.settle();
+  onClosed(link: Link, reason: string): void {
+    if (this.settle(link)) {
       this.lastProblem = reason;
       this.backOff(false);
-      // With other connections alive, waiters go on waiting for room there.
-      if (this.connections.length === 0) this.failWaiters(reason);
-    } else if (!this.leaving.delete(connection)) {
+    } else if (!this.leaving.delete(link)) {
       this.lastProblem = reason;
-      this.lose(connection);
-    }
-    this.options.onChange(this);
-  }
-
-  private onCapacity(connection: Connection): void {
-    if (connection === this.connecting) return;
-    if (connection.leaving && this.connections.includes(connection)) {
-      this.leaving.add(connection);
-      this.lose(connection);
-    }
-    if (this.waiting.size > 0) this.serveWaiters();
-  }
-
-  /** A connection takes no more streams. If it was the last one another is made: at once, unless they come and go. */
-  private lose(connection: Connection): void {
-    const at = this.connections.indexOf(connection);
-    if (at < 0) return;
-    this.connections.splice(at, 1);
-    if (this.connections.length > 0 || this.connecting !== undefined || this.retry !== undefined) return;
-    if (this.options.clock.now() - this.connectedAt >= STABLE_MS) this.failures = 0;
-    else if (this.waiting.size === 0) {
-      this.backOff(true);
+      this.lose(link);
+      this.owner.onChange(this, this.hasLasted(link));
       return;
     }
-    this.connect();
+    this.owner.onChange(this, false);
+  }
+
+  onCapacity(link: Link): void {
+    if (this.connecting.has(link)) return;
+    const { connection } = link;
+    if (this.leaving.has(link)) {
+      this.endIfDone(link);
+    } else if (connection.leaving) {
+      if (this.links.includes(link)) {
+        this.leaving.add(link);
+        this.lastProblem = "its connection is going away";
+        this.lose(link);
+        this.owner.onChange(this, this.hasLasted(link));
+        this.endIfDone(link);
+      }
+    } else if (connection.stuck) {
+      this.connect();
+      this.owner.onChange(this, false);
+    }
+    if (this.owner.pending > 0) {
+      this.noteMaxStreams(link);
+      this.owner.onCapacity();
+    }
+  }
+
+  /** A connection whose resets are used up gets no more calls; it goes when those that it has have ended. */
+  onSpending(link: Link, spent: boolean): void {
+    const at = this.links.indexOf(link);
+    if (at < 0) return;
+    const { maxPerEndpoint } = this.owner.limits;
+    // With as many leaving already, it has to serve on: it holds resets back.
+    if (spent && this.leaving.size < maxPerEndpoint) {
+      this.links.splice(at, 1);
+      this.leaving.add(link);
+      this.owner.onRetired();
+      this.connect();
+      this.owner.onChange(this, false);
+      this.endIfDone(link);
+    } else if (this.links.length === 1 && this.connecting.size === 0 && !this.isFull && this.owner.hasRoom) {
+      this.open();
+    }
+  }
+
+  onResetSent(): void {
+    this.owner.onResetSent();
+  }
+
+  onResetHeld(): void {
+    this.owner.onResetHeld();
+  }
+
+  // ---------------------------------------------------------------- coming and going
+
+  /** True when it was being connected. */
+  private settle(link: Link): boolean {
+    this.connecting.get(link)?.cancel();
+    return this.connecting.delete(link);
+  }
+
+  private noteMaxStreams({ connection }: Link): void {
+    const { maxStreams } = connection;
+    this.maxStreams = Number.isFinite(maxStreams) ? maxStreams : USUAL_MAX_STREAMS;
+  }
+
+  /** It was a connection to count on: it lived for a while, or carried an answer. */
+  private hasLasted({ connection, readyAt }: Link): boolean {
+    return connection.ready && (connection.answers > 0 || this.owner.clock.now() - readyAt >= STABLE_MS);
+  }
+
+  /** What is left on it nobody waits for: it ends with the connection. */
+  private endIfDone(link: Link): void {
+    if (link.calls === 0 && !link.connection.closed) link.connection.destroy();
+  }
+
+  /** A connection takes no more calls. If it was the last one another is made: at once, unless they come and go. */
+  private lose(link: Link): void {
+    const at = this.links.indexOf(link);
+    if (at < 0) return;
+    this.links.splice(at, 1);
+    if (this.links.length > 0 || this.connecting.size > 0 || this.retry !== undefined) return;
+    if (this.hasLasted(link)) {
+      this.failures = 0;
+      this.hasty = 0;
+      this.connect();
+    } else if (this.owner.pending === 0) this.backOff(true);
+    else if (this.hasty++ < MAX_HASTY_RECONNECTS) this.connect();
+    else this.backOff(false);
   }
 
   private backOff(yields: boolean): void {
     if (this.closed) return;
     this.retryYields = yields;
-    const base = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.failures);
-    this.failures++;
-    const jitter = 1 + BACKOFF_JITTER * (2 * this.options.random() - 1);
-    this.retryAt = this.options.clock.now() + base * jitter;
-    this.retry = this.options.clock.setTimeout(() => {
+    this.retry?.cancel();
+    const usual = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.failures);
+    const base = this.owner.hurries ? Math.min(usual, BACKOFF_HURRIED_MS) : usual;
+    if (base === usual) this.failures++;
+    const jitter = 1 + BACKOFF_JITTER * (2 * this.owner.random() - 1);
+    this.retryAt = this.owner.clock.now() + base * jitter;
+    this.retry = this.owner.clock.setTimeout(() => {
       this.retry = undefined;
       this.connect();
+      if (this.owner.pending > 0) this.owner.onCapacity();
     }, base * jitter);
   }
 
-  private serveWaiters(): void {
-    for (const waiter of this.waiting) {
-      const connection = this.available();
-      if (connection === undefined) {
-        this.connect();
-        return;
+  /** Closes connections beyond the first that have had no call for a while. */
+  private startSweep(): void {
+    if (this.sweep !== undefined || this.closed) return;
+    this.sweep = this.owner.clock.setTimeout(() => {
+      this.sweep = undefined;
+      for (const link of this.links.slice(1)) {
+        const { connection } = link;
+        if (connection.active > 0 || connection.opened !== link.openedAtLook) {
+          link.openedAtLook = connection.opened;
+          continue;
+        }
+        this.links.splice(this.links.indexOf(link), 1);
+        this.leaving.add(link);
+        connection.drain();
       }
-      this.waiting.delete(waiter);
-      waiter.onConnection(connection);
-    }
-  }
-
-  private failWaiters(reason: string): void {
-    const waiters = [...this.waiting];
-    this.waiting.clear();
-    for (const waiter of waiters) waiter.onUnreachable(reason);
+      if (this.links.length > 1) this.startSweep();
+    }, this.owner.limits.idleMs);
   }
 
   /** No new calls; connections close when their calls have ended. */
-  drain(): void {
+  drain(reason: string): void {
     this.closed = true;
     this.retry?.cancel();
     this.retry = undefined;
-    this.connecting?.destroy();
-    this.lastProblem = "the hub is shutting down";
-    for (const connection of [...this.connections]) {
-      this.leaving.add(connection);
-      connection.drain();
+    this.sweep?.cancel();
+    this.sweep = undefined;
+    for (const link of [...this.connecting.keys()]) link.connection.destroy();
+    this.lastProblem = reason;
+    for (const link of this.links.splice(0)) {
+      this.leaving.add(link);
+      link.connection.drain();
     }
-    this.connections.length = 0;
-    this.failWaiters(this.lastProblem);
   }
 
-  close(): void {
-    this.drain();
-    for (const connection of [...this.leaving]) connection.destroy();
+  close(reason: string): void {
+    this.drain(reason);
+    for (const link of [...this.leaving]) link.connection.destroy();
   }
 }

@@ -7,21 +7,17 @@ import type { Abort, Sink, Source } from "../core/sink.js";
 import { Code, codeFromHttpStatus, parseGrpcStatus, type Status } from "../core/status.js";
 import { retryInfo } from "../core/status-details.js";
 import { formatTimeout } from "../core/timeout.js";
-import type { Connection } from "../http2/connection.js";
 import type { HeaderBlock } from "../http2/hpack/decoder.js";
 import { checkResponse } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
-import type { Cluster } from "./cluster.js";
-import type { Endpoint, Waiter } from "./endpoint.js";
+import type { Cluster, Waiter } from "./cluster.js";
+import type { Link } from "./link.js";
 
-/** Calls that may wait for a connection, per cluster (Envoy's default for pending requests). */
-const MAX_PENDING_CALLS = 1024;
 /** Request bytes kept until the first sign of an answer, so that the call can be sent again. */
 const REPLAY_BYTES = 64 * 1024;
-/** A peer that refuses gets one more chance (A6); a call that never left is only limited against loops. */
+/** A peer that refuses gets one more chance; a call that never left is sent again without limit (A6). */
 const MAX_REFUSED_RETRIES = 1;
-const MAX_UNSENT_RETRIES = 8;
 
 /** Rounding of the time left that was sent, and a slot of the timer wheel. */
 const DEADLINE_SLACK_MS = 5;
@@ -33,14 +29,13 @@ interface Chunk {
   readonly last: boolean;
 }
 
-const NONE_TRIED: readonly Endpoint[] = [];
-
 export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   private readonly cluster: Cluster;
-  private readonly call: Call;
+  readonly call: Call;
   private readonly response: Sink;
   private source: Source | undefined = undefined;
-  private endpoint: Endpoint | undefined = undefined;
+  /** The connection of `stream`, or of the last one. */
+  private link: Link | undefined = undefined;
   private stream: Stream | undefined = undefined;
   private done = false;
   /** A stream is open, or was until now: its observer has not been told the end. */
@@ -52,9 +47,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   /** Bytes that the source has credit for already: a replay does not give it twice. */
   private credited = 0;
   private replayed = 0;
-  private unsentRetries = 0;
   private refusedRetries = 0;
-  private tried: Endpoint[] | undefined = undefined;
 
   constructor(cluster: Cluster, call: Call, response: Sink) {
     this.cluster = cluster;
@@ -63,29 +56,34 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   }
 
   start(): void {
-    const endpoint = this.cluster.balancer.pick(this.call, this.tried ?? NONE_TRIED);
-    if (endpoint === undefined) {
-      this.unavailable();
-      return;
+    const link = this.cluster.pick(this.call);
+    if (link === undefined) this.wait();
+    else this.onLink(link);
+  }
+
+  private wait(): void {
+    const { cluster } = this;
+    this.call.stage = cluster.waitingStage;
+    switch (cluster.wait(this)) {
+      case "refused": {
+        const message = `upstream "${cluster.name}" has ${cluster.limits.maxPending} calls waiting for a connection`;
+        const hint = `; upstreams.${cluster.name}.pending.max is the limit`;
+        this.fail(
+          refusal("UPSTREAM_OVERLOADED", message, { info: { upstream: cluster.name }, hint }),
+          "never",
+        );
+        break;
+      }
+      case "unavailable":
+        this.onUnavailable();
+        break;
+      default:
     }
-    this.endpoint = endpoint;
-    const connection = endpoint.available();
-    if (connection !== undefined) {
-      this.onConnection(connection);
-      return;
-    }
-    if (this.cluster.pending >= MAX_PENDING_CALLS) {
-      const message = `upstream "${this.cluster.name}" has ${MAX_PENDING_CALLS} calls waiting for a connection`;
-      this.fail(refusal("UPSTREAM_OVERLOADED", message), "never");
-      return;
-    }
-    this.call.stage = `waiting for a connection to upstream "${this.cluster.name}"`;
-    endpoint.wait(this);
   }
 
   // ---------------------------------------------------------------- Waiter
 
-  onConnection(connection: Connection): void {
+  onLink(link: Link): void {
     const { deadline } = this.call;
     const now = this.cluster.clock.now();
     const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - now;
@@ -95,21 +93,22 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       this.fail(status, "never");
       return;
     }
-    const stream = connection.open(this);
+    const stream = link.connection.open(this);
     if (stream === undefined) {
       this.start();
       return;
     }
     const call = this.call;
+    this.link = link;
     this.stream = stream;
     call.stage = this.cluster.stage;
     call.upstream = this.cluster.name;
-    call.endpoint = this.endpoint?.address;
+    call.endpoint = link.address;
     call.attempts++;
     call.attemptStartedAt = now;
     this.attempting = true;
     call.attemptObserver?.begin(call);
-    this.writeHeaders(stream, left);
+    this.writeHeaders(stream, link, left);
     this.replayed = 0;
     const kept = this.kept;
     if (kept !== undefined) {
@@ -117,15 +116,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     }
   }
 
-  onUnreachable(): void {
-    if (this.endpoint !== undefined) {
-      this.tried ??= [];
-      this.tried.push(this.endpoint);
-    }
-    this.start();
-  }
-
-  private unavailable(): void {
+  onUnavailable(): void {
     const { name, endpoints } = this.cluster;
     const reasons = endpoints.map((e) => `${e.address}: ${e.problem}`).join("; ");
     const waits = endpoints.flatMap((e) => e.retryInMs ?? []);
@@ -144,11 +135,11 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     this.fail(status, "never");
   }
 
-  private writeHeaders(stream: Stream, leftMs: number): void {
+  private writeHeaders(stream: Stream, link: Link, leftMs: number): void {
     const call = this.call;
     if (!stream.beginHeaders()) return;
     stream.header(":method", "POST", false);
-    const secure = this.endpoint?.secureAuthority;
+    const secure = link.secureAuthority;
     stream.header(":scheme", secure === undefined ? "http" : "https", false);
     stream.header(":path", call.path, false);
     stream.header(":authority", secure ?? call.authority, false);
@@ -198,9 +189,9 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   abort(_cause: Abort): void {
     if (this.done) return;
     this.done = true;
-    if (this.stream === undefined) this.endpoint?.stopWaiting(this);
+    if (this.stream === undefined) this.cluster.stopWaiting(this);
     else {
-      this.stream.reset(ErrorCode.CANCEL);
+      this.link?.reset(this.stream);
       this.attemptEnds(Code.CANCELLED);
     }
   }
@@ -292,11 +283,12 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     this.stream = undefined;
     if (this.kept !== undefined && this.mayRetry(reset.sent)) {
       this.attemptEnds(Code.UNAVAILABLE);
+      this.cluster.retries.add();
       this.start();
       return;
     }
     const { name } = this.cluster;
-    const hint = ` (${this.endpoint?.address ?? "?"}): ${reset.reason}`;
+    const hint = ` (${this.link?.address ?? "?"}): ${reset.reason}`;
     const status = this.deadlineIsDue(reset)
       ? refusal("DEADLINE_EXCEEDED", `the deadline passed at upstream "${name}"`, { hint })
       : refusal("UPSTREAM_RESET", `the call was broken off by upstream "${name}"`, {
@@ -315,7 +307,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   }
 
   private mayRetry(sent: StreamReset["sent"]): boolean {
-    if (sent === "never") return this.unsentRetries++ < MAX_UNSENT_RETRIES;
+    if (sent === "never") return true;
     if (sent === "refused") return this.refusedRetries++ < MAX_REFUSED_RETRIES;
     return false;
   }
@@ -323,7 +315,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   /** The answer is complete. If the request is not, the service wants no more of it (RFC 9113 §8.1). */
   private finish(stream: Stream, trailers: Headers): void {
     this.done = true;
-    stream.reset(ErrorCode.CANCEL);
+    this.link?.reset(stream);
     if (this.call.attemptObserver !== undefined)
       this.attemptEnds(parseGrpcStatus(trailers.get("grpc-status")));
   }
@@ -347,7 +339,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   private fail(status: Status, sent: Abort["sent"], stream?: Stream): void {
     if (this.done) return;
     this.done = true;
-    stream?.reset(ErrorCode.CANCEL);
+    if (stream !== undefined) this.link?.reset(stream);
     this.attemptEnds(status.code);
     this.response.abort({ status, by: "upstream", sent });
   }

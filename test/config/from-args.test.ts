@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Config } from "#src/config/config.js";
+import { DEFAULT_POOL } from "#src/config/defaults.js";
 import { defaultConfig, type Overrides, withOverrides } from "#src/config/from-args.js";
 import { UserError } from "#src/core/user-error.js";
 
@@ -12,8 +13,18 @@ const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const BASE: Config = {
   ...defaultConfig(),
   upstreams: [
-    { name: "library", endpoints: [{ host: "a", port: 1 }], schema: { kind: "protoset", file: "/x" } },
-    { name: "other", endpoints: [{ host: "b", port: 2 }], schema: { kind: "reflection" } },
+    {
+      name: "library",
+      endpoints: [{ host: "a", port: 1 }],
+      schema: { kind: "protoset", file: "/x" },
+      pool: DEFAULT_POOL,
+    },
+    {
+      name: "other",
+      endpoints: [{ host: "b", port: 2 }],
+      schema: { kind: "reflection" },
+      pool: DEFAULT_POOL,
+    },
   ],
 };
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Config } from "#src/config/config.js";
+import { DEFAULT_POOL } from "#src/config/defaults.js";
 import { defaultConfig, withOverrides } from "#src/config/from-args.js";
 import { formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/config/load.js";
 import { JWT_ALGORITHMS } from "#src/config/sections/auth.js";
@@ -50,6 +51,8 @@ admin: off
 upstreams:
   library:
     endpoints: [127.0.0.1:50051, "[::1]:50052"]
+    connections: { max: 3, total: 7, idle: 90s }
+    pending: { max: 5, wait: 0s }
     schema: reflection
   other:
     endpoints: [127.0.0.1:50051]
@@ -105,16 +108,19 @@ drain: { grace: 0s }
             { host: "::1", port: 50_052 },
           ],
           schema: { kind: "reflection" },
+          pool: { maxPerEndpoint: 3, maxConnections: 7, idleMs: 90_000, maxPending: 5, lostWaitMs: 0 },
         },
         {
           name: "other",
           endpoints: [{ host: "127.0.0.1", port: 50_051 }],
           schema: { kind: "protoset", file: "/etc/hub/other.binpb" },
+          pool: DEFAULT_POOL,
         },
         {
           name: "third",
           endpoints: [{ host: "h", port: 1 }],
           schema: { kind: "protos", dirs: ["/etc/hub/proto", "/abs"] },
+          pool: DEFAULT_POOL,
         },
       ],
       metrics: {

@@ -181,6 +181,32 @@ describe("keepalive", () => {
     client.destroy();
   });
 
+  test("a service that was sent calls and says nothing is asked after 20 s, and then not for 5 min", async () => {
+    const clock = new FakeClock(1000);
+    const { peer, client } = await rawServer({ clock });
+    clock.advance(LATE_MS);
+    request(client, new Recorder());
+    await settle();
+    clock.advance(20 * SECOND - 2 * LATE_MS);
+    await settle();
+    assert.equal(pingsOf(peer).length, 0);
+    clock.advance(2 * LATE_MS);
+    await settle();
+    assert.equal(pingsOf(peer).length, 1);
+    peer.send(ping(pingsOf(peer)[0]?.toString("latin1"), Flag.ACK));
+    await settle();
+    clock.advance(LATE_MS);
+    request(client, new Recorder());
+    await settle();
+    clock.advance(4 * MINUTE);
+    await settle();
+    assert.equal(pingsOf(peer).length, 1);
+    clock.advance(MINUTE);
+    await settle();
+    assert.equal(pingsOf(peer).length, 2);
+    client.destroy();
+  });
+
   test("a service that does not answer is lost, and its calls are told", async () => {
     const clock = new FakeClock(1000);
     const { client, owner } = await rawServer({ clock });
@@ -282,8 +308,71 @@ describe("age", () => {
     assert.equal(clock.pending, 0);
   });
 
-  test("is no limit by default", async () => {
+  test("gives calls a grace, where one is set, and cuts off what is left then", async () => {
+    const limits = { maxAgeMs: 10 * MINUTE, maxAgeGraceMs: MINUTE };
+    const { clock, peer, owner } = await timedServer(() => {}, { limits, random: () => 0.5 });
+    peer.send(headers(1));
+    await live(clock, peer, 10.5);
+    assert.deepEqual(goawaysOf(peer), [`NO_ERROR ${0x7fffffff}`, "NO_ERROR 1"]);
+    assert.equal(owner.closedBecause, undefined);
+    clock.advance(MINUTE);
+    assert.match(await owner.closed, /calls had 60000 ms to end/);
+  });
+
+  test("is no limit by default, nor is its grace", async () => {
     assert.equal(DEFAULT_LIMITS.maxAgeMs, Number.POSITIVE_INFINITY);
+    assert.equal(DEFAULT_LIMITS.maxAgeGraceMs, Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("a service whose TCP takes nothing", () => {
+  const CHUNK = Buffer.alloc(64 * 1024 - 1);
+
+  test("is told of as stuck after 5 s, as well again once it reads, and let go after 20 s", async () => {
+    const clock = new FakeClock(1000);
+    const { peer, client, owner } = await rawServer({ clock });
+    let told = 0;
+    owner.capacityHook = () => {
+      told++;
+    };
+    const answer = new Recorder();
+    peer.socket.pause();
+    request(client, answer, {}).sendData(CHUNK, 0, CHUNK.length, true);
+    await settle();
+    assert.ok(client.unwritten > 0);
+    clock.advance(5 * SECOND - 1);
+    assert.equal(client.stuck, false);
+    clock.advance(LATE_MS);
+    assert.equal(client.stuck, true);
+    assert.equal(told, 1);
+    peer.socket.resume();
+    await settle();
+    clock.advance(LATE_MS);
+    assert.equal(client.stuck, false);
+    assert.equal(told, 2);
+    peer.socket.pause();
+    for (let i = 0; i < 10_000; i++) client.ping(() => {});
+    await settle();
+    assert.ok(client.unwritten > 0);
+    clock.advance(20 * SECOND + LATE_MS);
+    assert.match(await owner.closed, /read nothing for 20000 ms/);
+    await answer.over;
+    assert.equal(answer.reset?.by, "connection");
+  });
+
+  test("a client whose TCP takes nothing is not: its limits are others", async () => {
+    const { clock, peer, server, owner } = await timedServer((stream) => {
+      respond(stream, [[":status", "200"]], false);
+      stream.sendData(CHUNK, 0, CHUNK.length, true);
+    });
+    peer.send(headers(1, REQUEST, { end: true }));
+    peer.socket.pause();
+    await settle();
+    assert.ok(server.unwritten > 0);
+    clock.advance(30 * SECOND);
+    assert.equal(owner.closedBecause, undefined);
+    assert.equal(server.stuck, false);
+    server.destroy();
   });
 });
 

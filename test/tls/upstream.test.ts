@@ -8,6 +8,7 @@ import { describe, it, type TestContext } from "node:test";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { BehaviorServiceClient } from "#generated/test/v1/behavior.js";
+import { DEFAULT_POOL } from "#src/config/defaults.js";
 import { defaultConfig } from "#src/config/from-args.js";
 import type { Log } from "#src/core/log.js";
 import { type RunningHub, startHub } from "#src/hub.js";
@@ -107,6 +108,7 @@ async function hub(
             kind: "protoset",
             file: new URL("../../../generated/image.binpb", import.meta.url).pathname,
           },
+          pool: DEFAULT_POOL,
           ...(tls === undefined ? {} : { tls: { ...OFF, ...tls } }),
         },
       ],

@@ -1,0 +1,145 @@
+// One connection of an endpoint's pool, and what it may still be told: services end connections that bring many resets.
+import type { Clock, Timer } from "../core/clock.js";
+import { Connection } from "../http2/connection.js";
+import { ErrorCode } from "../http2/protocol.js";
+import type { Stream, StreamHandler } from "../http2/stream.js";
+
+/**
+ * Servers count the resets of a connection, and end it when there are too many (rapid reset, CVE-2023-44487): Netty
+ * after 200 in 30 s, nghttp2 and with it Node after 1000 and 33 per second, whoever of its clients they come from.
+ * Stay below the strictest: one client's cancelled calls must not cost another client its running ones.
+ */
+export const RESET_BUDGET = 100;
+export const RESET_WINDOW_MS = 30_000;
+/** Such a call was no rapid reset, but servers count it all the same: half, so that there are at most 200. */
+const ANSWERED_WEIGHT = 0.5;
+/** From here on another connection is made ready, so that nobody waits for it once this one is spent. */
+const RESETS_BEFORE_SPARE = 75;
+
+/** What a link tells its endpoint. */
+export interface LinkOwner {
+  /** The service's SETTINGS have come. */
+  onReady(link: Link): void;
+  /** There may be room again, or never again. */
+  onCapacity(link: Link): void;
+  onClosed(link: Link, reason: string): void;
+  /** Soon, or now, no more calls shall go to it. */
+  onSpending(link: Link, spent: boolean): void;
+  onResetSent(): void;
+  onResetHeld(): void;
+}
+
+export class Link {
+  readonly connection: Connection;
+  /** Where it leads. */
+  readonly address: string;
+  /** What calls say as `:authority`; undefined: what the client said, and no TLS. */
+  readonly secureAuthority: string | undefined;
+  /** Since when it is ready, ms. */
+  readyAt = 0;
+  /** For the sweep of idle connections: streams ever opened at the last look. */
+  openedAtLook = -1;
+
+  private readonly clock: Clock;
+  private readonly owner: LinkOwner;
+  private resets = 0;
+  private windowStart = 0;
+  /** Calls that nobody waits for any more, but whose reset would be one too many. They go with the connection. */
+  private readonly abandoned = new Set<Stream>();
+  private windowEnd: Timer | undefined = undefined;
+
+  constructor(
+    options: {
+      readonly dial: () => ConstructorParameters<typeof Connection>[0];
+      readonly address: string;
+      readonly secureAuthority?: string | undefined;
+      readonly clock: Clock;
+    },
+    owner: LinkOwner,
+  ) {
+    this.address = options.address;
+    this.secureAuthority = options.secureAuthority;
+    this.clock = options.clock;
+    this.owner = owner;
+    this.connection = new Connection(
+      options.dial(),
+      { role: "client", clock: options.clock },
+      {
+        onStream: () => {},
+        onReady: () => owner.onReady(this),
+        onCapacity: () => owner.onCapacity(this),
+        onClose: (reason) => {
+          this.windowEnd?.cancel();
+          owner.onClosed(this, reason);
+        },
+      },
+    );
+  }
+
+  /** A call can be sent on it now, and it is as good as another. */
+  get usable(): boolean {
+    return this.connection.canOpen && !this.connection.stuck;
+  }
+
+  /** Calls that somebody waits for. */
+  get calls(): number {
+    return this.connection.active - this.abandoned.size;
+  }
+
+  /** Ends a call with RST_STREAM(CANCEL), or, when that would be one too many, leaves it to itself for now. */
+  reset(stream: Stream): void {
+    if (stream.closed) return;
+    const now = this.clock.now();
+    if (now - this.windowStart >= RESET_WINDOW_MS) {
+      this.windowStart = now;
+      this.resets = 0;
+    }
+    if (this.resets >= RESET_BUDGET) {
+      this.abandon(stream, now);
+      this.owner.onSpending(this, true);
+      return;
+    }
+    this.send(stream);
+    if (this.resets >= RESETS_BEFORE_SPARE) this.owner.onSpending(this, this.resets >= RESET_BUDGET);
+  }
+
+  private send(stream: Stream): void {
+    this.resets += stream.headersReceived ? ANSWERED_WEIGHT : 1;
+    stream.reset(ErrorCode.CANCEL);
+    this.owner.onResetSent();
+  }
+
+  /** What still comes of it is dropped, and gets no credit, so that it is little. */
+  private abandon(stream: Stream, now: number): void {
+    stream.handler = this.dropping;
+    this.abandoned.add(stream);
+    this.owner.onResetHeld();
+    this.windowEnd ??= this.clock.setTimeout(this.onWindowEnd, this.windowStart + RESET_WINDOW_MS - now);
+  }
+
+  private readonly onWindowEnd = (): void => {
+    this.windowEnd = undefined;
+    this.windowStart = this.clock.now();
+    this.resets = 0;
+    for (const stream of this.abandoned) {
+      if (this.resets >= RESET_BUDGET) break;
+      this.abandoned.delete(stream);
+      this.send(stream);
+    }
+    if (this.abandoned.size > 0 && !this.connection.closed) {
+      this.windowEnd = this.clock.setTimeout(this.onWindowEnd, RESET_WINDOW_MS);
+    }
+  };
+
+  private readonly dropping: StreamHandler = {
+    onHeaders: (stream, _block, end) => {
+      if (end) this.abandoned.delete(stream);
+    },
+    onData: (stream, _chunk, _start, _end, last) => {
+      if (last) this.abandoned.delete(stream);
+    },
+    onTrailers: (stream) => this.abandoned.delete(stream),
+    onReset: (stream) => this.abandoned.delete(stream),
+    onSent() {},
+  };
+}
