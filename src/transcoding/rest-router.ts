@@ -65,6 +65,10 @@ export interface Binding {
 export interface BuiltRestRouter {
   readonly router: RestRouter;
   readonly bindings: readonly Binding[];
+  /** The same routes as they are planned, their paths without the prefix. */
+  readonly plans: readonly BindingPlan[];
+  /** Before every path: "" or `/api`. */
+  readonly prefix: string;
   /** Rules that are left out, and why: a sentence each, with the method and the column. */
   readonly problems: readonly string[];
   /** Which rule answers a request, and why others near it do not: lines for a person. */
@@ -107,6 +111,8 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
       method: `${plan.method.service}/${plan.method.name}`,
       source: plan.source,
     })),
+    plans: routes.plans,
+    prefix: routes.prefix,
     problems,
     explain: (httpMethod, target) => explainRoute(routes, httpMethod, target),
   };

@@ -1,0 +1,92 @@
+// The comments of a schema's source, for whoever reads the OpenAPI document. Descriptors have them where the source of
+// the schema kept them: `buf build` does, protoc with --include_source_info, some servers by reflection.
+import type {
+  DescEnum,
+  DescEnumValue,
+  DescField,
+  DescFile,
+  DescMessage,
+  DescMethod,
+  DescOneof,
+  DescService,
+} from "@bufbuild/protobuf";
+import type { DescriptorProto, EnumDescriptorProto, FileDescriptorProto } from "@bufbuild/protobuf/wkt";
+
+type Commented = DescMessage | DescField | DescOneof | DescEnum | DescEnumValue | DescService | DescMethod;
+
+/** By the descriptor's own message; kept as long as the schema is. */
+const CACHE = new WeakMap<DescFile, ReadonlyMap<object, string>>();
+
+/** What stands above the declaration, else behind it; "" where there is nothing. */
+export function commentOf(desc: Commented): string {
+  const file = fileOf(desc);
+  let comments = CACHE.get(file);
+  if (comments === undefined) {
+    comments = commentsOf(file.proto);
+    CACHE.set(file, comments);
+  }
+  return comments.get(desc.proto) ?? "";
+}
+
+function fileOf(desc: Commented): DescFile {
+  if (desc.kind === "message" || desc.kind === "enum" || desc.kind === "service") return desc.file;
+  return desc.parent.file;
+}
+
+// Numbers of fields in google/protobuf/descriptor.proto: a location's path is made of them and of indexes.
+const FILE = { message: 4, enum: 5, service: 6 };
+const MESSAGE = { field: 2, nested: 3, enum: 4, oneof: 8 };
+const ENUM_VALUE = 2;
+const SERVICE_METHOD = 2;
+
+function commentsOf(file: FileDescriptorProto): ReadonlyMap<object, string> {
+  const byPath = new Map<string, string>();
+  for (const { path, leadingComments, trailingComments } of file.sourceCodeInfo?.location ?? []) {
+    const text = clean(leadingComments) || clean(trailingComments);
+    if (text !== "") byPath.set(path.join("."), text);
+  }
+  const found = new Map<object, string>();
+  if (byPath.size === 0) return found;
+  const put = (proto: object, path: string): void => {
+    const text = byPath.get(path);
+    if (text !== undefined) found.set(proto, text);
+  };
+  const putEnum = (proto: EnumDescriptorProto, path: string): void => {
+    put(proto, path);
+    for (const [i, value] of proto.value.entries()) put(value, `${path}.${ENUM_VALUE}.${i}`);
+  };
+  const putMessage = (proto: DescriptorProto, path: string): void => {
+    put(proto, path);
+    for (const [i, field] of proto.field.entries()) put(field, `${path}.${MESSAGE.field}.${i}`);
+    for (const [i, oneof] of proto.oneofDecl.entries()) put(oneof, `${path}.${MESSAGE.oneof}.${i}`);
+    for (const [i, inner] of proto.enumType.entries()) putEnum(inner, `${path}.${MESSAGE.enum}.${i}`);
+    for (const [i, inner] of proto.nestedType.entries()) putMessage(inner, `${path}.${MESSAGE.nested}.${i}`);
+  };
+  for (const [i, message] of file.messageType.entries()) putMessage(message, `${FILE.message}.${i}`);
+  for (const [i, one] of file.enumType.entries()) putEnum(one, `${FILE.enum}.${i}`);
+  for (const [i, service] of file.service.entries()) {
+    const path = `${FILE.service}.${i}`;
+    put(service, path);
+    for (const [j, method] of service.method.entries()) put(method, `${path}.${SERVICE_METHOD}.${j}`);
+  }
+  return found;
+}
+
+/** Without the space after `//`, what AIP-192 marks as internal, and what is said to linters. */
+function clean(comment: string): string {
+  return comment
+    .replace(/\(--[\s\S]*?--\)/g, "")
+    .split("\n")
+    .map((line) => line.replace(/^ /, "").trimEnd())
+    .filter((line) => !/^\s*(?:buf:lint:|protolint:|api-linter:)/.test(line))
+    .join("\n")
+    .trim();
+}
+
+/** The first sentence, without its full stop, and the whole where there is more than it. */
+export function summaryOf(comment: string): { readonly summary: string; readonly description: string } {
+  const paragraph = comment.split(/\n\s*\n/, 1)[0]?.replace(/\s*\n\s*/g, " ") ?? "";
+  const sentence = /^.*?[.!?](?=\s|$)/.exec(paragraph)?.[0] ?? paragraph;
+  const summary = sentence.replace(/\.$/, "");
+  return { summary, description: sentence === comment ? "" : comment };
+}

@@ -1,0 +1,260 @@
+// The routes of the hub → one OpenAPI 3.1 document that agrees with the router. Made when somebody asks for it, never on
+// a call's way.
+import type { DescService, JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { Method } from "../../core/call.js";
+import type { BindingPlan } from "../binding.js";
+import type { PrintOptions } from "../json-writer.js";
+import { ANY_METHOD } from "../matcher.js";
+import { requestBody, successResponse } from "./bodies.js";
+import { commentOf, summaryOf } from "./comments.js";
+import { failureResponses, failuresOf, STATUS, STATUS_SCHEMA } from "./failures.js";
+import { pathParameters, queryParameters } from "./parameters.js";
+import { type OpenApiPath, openApiPath, printPath, shapeOf } from "./paths.js";
+import { joined, reachable, Schemas } from "./schemas.js";
+
+/** What a method asks of its callers. */
+export interface Access {
+  readonly auth: "none" | "optional" | "required";
+  /** At least one of them; undefined: none is asked for. */
+  readonly roles: readonly string[] | undefined;
+}
+
+export interface OpenApiInput {
+  /** In the order in which they are looked at; the first of two that OpenAPI cannot tell apart stands in the document. */
+  readonly plans: readonly BindingPlan[];
+  /** Before every path: "" or `/api`. */
+  readonly prefix: string;
+  readonly print: PrintOptions;
+  /** `components/securitySchemes`; undefined: nobody says who they are. */
+  readonly securitySchemes: JsonObject | undefined;
+  readonly access: (method: Method) => Access;
+}
+
+/** Only a part of what there is. */
+export interface OpenApiFilter {
+  /** Full name, e.g. `library.v1.LibraryService`. */
+  readonly service?: string | undefined;
+  /** The last part of the package's name, e.g. `v1`. */
+  readonly version?: string | undefined;
+}
+
+export const JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema";
+
+/** Methods that a path item of OpenAPI 3.1 has a place for. */
+const PLACES = new Set(["get", "put", "post", "delete", "options", "head", "patch", "trace"]);
+/** Where a route that takes any method stands. */
+const ANY_PLACES = ["get", "put", "post", "delete", "patch"];
+/** OpenAPI 3.1 has no place for other methods; 3.2 calls it `additionalOperations`. */
+const OTHER_METHODS = "x-additional-operations";
+/** How many segments a `**` is spread over, to be told apart. */
+const MAX_SPREAD = 4;
+
+/** Services and versions that a filter can name. */
+export function partsOf(plans: readonly BindingPlan[]): {
+  readonly services: string[];
+  readonly versions: string[];
+} {
+  const services = [...new Set(plans.map(({ method }) => method.service))].sort();
+  return { services, versions: [...new Set(services.map(versionOf).filter((v) => v !== ""))].sort() };
+}
+
+/** Of `library.v1.LibraryService`: `v1`. "" where the package's name does not end so. */
+export function versionOf(service: string): string {
+  const last = service.split(".").at(-2) ?? "";
+  return /^v[0-9]+(?:(?:alpha|beta|p|test)[0-9A-Za-z]*)?$/.test(last) ? last : "";
+}
+
+export function openApiDocument(input: OpenApiInput, filter: OpenApiFilter = {}): JsonObject {
+  const plans = input.plans.filter(({ method: { service } }) => {
+    if (filter.service !== undefined && service !== filter.service) return false;
+    return filter.version === undefined || versionOf(service) === filter.version;
+  });
+  return new Document(input, plans).json();
+}
+
+interface PathItem {
+  readonly path: OpenApiPath;
+  readonly operations: JsonObject;
+  readonly others: JsonObject;
+}
+
+class Document {
+  readonly #input: OpenApiInput;
+  readonly #plans: readonly BindingPlan[];
+  readonly #schemas: Schemas;
+  /** By what OpenAPI tells them apart by. */
+  readonly #items = new Map<string, PathItem>();
+  readonly #ids = new Set<string>();
+  readonly #explicit: ReadonlySet<string>;
+  /** Routes that have no place, with why. */
+  readonly #left: JsonValue[] = [];
+
+  constructor(input: OpenApiInput, plans: readonly BindingPlan[]) {
+    this.#input = input;
+    this.#plans = plans;
+    this.#schemas = new Schemas(input.print, reachable(plans.map(({ descriptor }) => descriptor.output)));
+    this.#explicit = new Set(
+      plans.filter(({ source }) => source !== "auto").map(({ method }) => method.path),
+    );
+  }
+
+  json(): JsonObject {
+    // A route of one method takes its place before those of any.
+    const any = this.#plans.filter(({ httpMethod }) => httpMethod === ANY_METHOD);
+    for (const plan of this.#plans) if (plan.httpMethod !== ANY_METHOD) this.#add(plan, [plan.httpMethod]);
+    for (const plan of any) this.#add(plan, ANY_PLACES);
+    const paths: JsonObject = {};
+    for (const { path, operations, others } of this.#items.values()) {
+      const other = Object.keys(others).length === 0 ? {} : { [OTHER_METHODS]: others };
+      paths[this.#input.prefix + printPath(path)] = { ...operations, ...other };
+    }
+    const { services, versions } = partsOf(this.#plans);
+    const { securitySchemes } = this.#input;
+    return {
+      openapi: "3.1.1",
+      jsonSchemaDialect: JSON_SCHEMA_DIALECT,
+      info: { ...this.#info(services), version: versions.length === 0 ? "1" : versions.join(", ") },
+      servers: [{ url: "/" }],
+      tags: this.#tags(),
+      paths,
+      components: {
+        schemas: { ...this.#schemas.components(), [STATUS]: STATUS_SCHEMA },
+        responses: failureResponses(),
+        ...(securitySchemes === undefined ? {} : { securitySchemes }),
+      },
+      ...(this.#left.length === 0 ? {} : { "x-routes-left-out": this.#left }),
+    };
+  }
+
+  #info(services: readonly string[]): JsonObject {
+    const short = services.map((service) => service.slice(service.lastIndexOf(".") + 1));
+    const title =
+      short.length === 0 ? "No services" : short.slice(0, 3).join(", ") + (short.length > 3 ? ", …" : "");
+    const lines = services.map((service) => `- \`${service}\``);
+    return { title, description: `HTTP/JSON of these gRPC services:\n\n${lines.join("\n")}` };
+  }
+
+  #tags(): JsonValue[] {
+    const services = new Map<string, DescService>();
+    for (const { descriptor } of this.#plans) services.set(descriptor.parent.typeName, descriptor.parent);
+    const used = new Set(this.#plans.map((plan) => this.#tagOf(plan)));
+    return [...used].sort().map((name) => {
+      const service = services.get(name);
+      if (service === undefined) return { name, description: "The methods under their gRPC paths." };
+      const description = commentOf(service);
+      return { name, ...(description === "" ? {} : { description }) };
+    });
+  }
+
+  /** A method that has rules is seldom called under its gRPC path: those stand apart. */
+  #tagOf({ method, source }: BindingPlan): string {
+    return source === "auto" && this.#explicit.has(method.path)
+      ? `${method.service} (by gRPC path)`
+      : method.service;
+  }
+
+  #add(plan: BindingPlan, httpMethods: readonly string[]): void {
+    const isAny = plan.httpMethod === ANY_METHOD;
+    for (const httpMethod of httpMethods) {
+      const placed = this.#place(plan, httpMethod);
+      if (placed === undefined) {
+        // A method of its own at the same path comes first in the router too.
+        if (!isAny)
+          this.#left.push({
+            method: plan.httpMethod,
+            path: this.#input.prefix + plan.text,
+            reason: this.#why(plan),
+          });
+        continue;
+      }
+      placed.operations[placed.place] = this.#operation(plan, placed.path, isAny ? placed.place : "");
+    }
+  }
+
+  #why(plan: BindingPlan): string {
+    if (plan.source === "auto") return "a rule has the same path and method, and answers in its place";
+    return "OpenAPI cannot tell its path apart from that of another route";
+  }
+
+  #place(
+    plan: BindingPlan,
+    httpMethod: string,
+  ): { path: OpenApiPath; operations: JsonObject; place: string } | undefined {
+    const lower = httpMethod.toLowerCase();
+    const place = PLACES.has(lower) && httpMethod === httpMethod.toUpperCase() ? lower : httpMethod;
+    for (let spread = 0; spread <= MAX_SPREAD; spread++) {
+      const own = openApiPath(plan, spread);
+      const shape = shapeOf(own);
+      let item = this.#items.get(shape);
+      if (item === undefined) {
+        item = { path: own, operations: {}, others: {} };
+        this.#items.set(shape, item);
+      }
+      const operations = place === lower && PLACES.has(place) ? item.operations : item.others;
+      if (!(place in operations)) return { path: withNamesOf(own, item.path), operations, place };
+      if (!own.parameters.some(({ deep }) => deep)) return undefined;
+    }
+    return undefined;
+  }
+
+  #operation(plan: BindingPlan, path: OpenApiPath, place: string): JsonObject {
+    const { method, descriptor } = plan;
+    const { auth, roles } = this.#input.access(method);
+    const secured = this.#input.securitySchemes !== undefined && auth !== "none";
+    const { summary, description } = summaryOf(commentOf(descriptor));
+    const notes = roles === undefined ? [] : [`The caller has one of the roles ${roles.join(", ")}.`];
+    const said = joined(description, notes);
+    const parameters = [
+      ...pathParameters(plan, path, this.#schemas),
+      ...queryParameters(plan, this.#schemas),
+    ];
+    const body = requestBody(plan, this.#schemas);
+    return {
+      operationId: this.#id(plan, place),
+      tags: [this.#tagOf(plan)],
+      ...(summary === "" ? {} : { summary }),
+      ...(said === "" ? {} : { description: said }),
+      ...(descriptor.deprecated ? { deprecated: true } : {}),
+      ...(parameters.length === 0 ? {} : { parameters }),
+      ...(body === undefined ? {} : { requestBody: body }),
+      responses: {
+        "200": successResponse(plan, this.#schemas),
+        ...failuresOf({ body: body !== undefined, credentials: secured, roles: roles !== undefined }),
+      },
+      ...this.#security(auth),
+      "x-grpc-method": `${method.service}/${method.name}`,
+    };
+  }
+
+  #security(auth: Access["auth"]): JsonObject {
+    const { securitySchemes } = this.#input;
+    if (securitySchemes === undefined) return {};
+    if (auth === "none") return { security: [] };
+    const ways: JsonValue[] = Object.keys(securitySchemes).map((name) => ({ [name]: [] }));
+    return { security: auth === "optional" ? [{}, ...ways] : ways };
+  }
+
+  /** `library_v1_LibraryService_GetBook`; more bindings of the method are numbered. */
+  #id(plan: BindingPlan, place: string): string {
+    const { service, name, path } = plan.method;
+    const rpc = plan.source === "auto" && this.#explicit.has(path) ? "_rpc" : "";
+    const base = `${service.replaceAll(".", "_")}_${name}${rpc}${place === "" ? "" : `_${place}`}`;
+    for (let i = 1; ; i++) {
+      const id = i === 1 ? base : `${base}_${i}`;
+      if (this.#ids.has(id)) continue;
+      this.#ids.add(id);
+      return id;
+    }
+  }
+}
+
+/** One path item has one name for each of its parameters: that of the route that came first. */
+function withNamesOf(own: OpenApiPath, first: OpenApiPath): OpenApiPath {
+  return {
+    ...own,
+    parameters: own.parameters.map((parameter, i) => ({
+      ...parameter,
+      name: first.parameters[i]?.name ?? parameter.name,
+    })),
+  };
+}

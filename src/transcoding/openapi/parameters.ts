@@ -1,0 +1,125 @@
+// What of a request stands outside its body: parameters of the path, and the fields that a query can set.
+import type { DescField, DescMessage, JsonObject } from "@bufbuild/protobuf";
+import type { BindingPlan } from "../binding.js";
+import { isHttpBody, isJsonText, isScalarLike } from "../fields.js";
+import { printTemplate } from "../template.js";
+import { commentOf } from "./comments.js";
+import { fieldBehaviors } from "./field-behavior.js";
+import type { OpenApiPath, PathParameter } from "./paths.js";
+import { joined, type Schemas } from "./schemas.js";
+
+/** Fields of messages in messages: deeper ones are no more listed, though the hub takes them. */
+const MAX_DEPTH = 8;
+/** A page with more is of no use to anybody. */
+const MAX_QUERY_PARAMETERS = 500;
+
+export function pathParameters(plan: BindingPlan, path: OpenApiPath, schemas: Schemas): JsonObject[] {
+  return path.parameters.map((parameter) => ({
+    name: parameter.name,
+    in: "path",
+    required: true,
+    ...pathParameter(plan, parameter, schemas),
+  }));
+}
+
+function pathParameter(plan: BindingPlan, parameter: PathParameter, schemas: Schemas): JsonObject {
+  const { variable, whole, deep } = parameter;
+  const slashes = "May be several segments: the slashes between them are sent as they are, not escaped.";
+  if (variable === undefined) {
+    if (deep) return { schema: { type: "string" }, description: slashes };
+    return { schema: { type: "string", minLength: 1 } };
+  }
+  const field = variable.target.leaf;
+  const comment = commentOf(field);
+  if (whole) {
+    const { description: _, readOnly: __, ...schema } = schemas.field(field);
+    const renamed = parameter.name === variable.target.key ? [] : [`This is \`${variable.target.key}\`.`];
+    const description = joined(comment, [...renamed, ...(deep ? [slashes] : [])]);
+    const nonEmpty =
+      schema.type === "string" && !deep && schema.minLength === undefined ? { minLength: 1 } : {};
+    return { schema: { ...nonEmpty, ...schema }, ...(description === "" ? {} : { description }) };
+  }
+  const { segments } = plan.template;
+  const template = printTemplate({
+    segments: segments.slice(variable.from, variable.to),
+    variables: [],
+    verb: undefined,
+  }).slice(1);
+  const notes = [
+    `A part of \`${variable.target.key}\`, which is \`${template}\`.`,
+    ...(deep ? [slashes] : []),
+  ];
+  return {
+    schema: deep ? { type: "string" } : { type: "string", pattern: "^[^/]+$" },
+    description: joined(comment, notes),
+  };
+}
+
+/** The fields that neither path nor body carries, flattened. */
+export function queryParameters(plan: BindingPlan, schemas: Schemas): JsonObject[] {
+  if (plan.body === "all") return [];
+  const bound = new Set(plan.variables.map(({ target }) => target.key));
+  const parameters: JsonObject[] = [];
+  const visit = (message: DescMessage, key: string, name: string, above: readonly DescMessage[]): void => {
+    for (const field of message.fields) {
+      if (above.length === 0 && field === plan.body) continue;
+      const ownKey = key === "" ? field.name : `${key}.${field.name}`;
+      const ownName = name === "" ? schemas.nameOf(field) : `${name}.${schemas.nameOf(field)}`;
+      if (bound.has(ownKey) || fieldBehaviors(field).has("OUTPUT_ONLY")) continue;
+      if (parameters.length >= MAX_QUERY_PARAMETERS) return;
+      if (isFlattened(field)) {
+        const inner = field.message;
+        // A type inside itself has no end.
+        if (inner === message || above.includes(inner) || above.length >= MAX_DEPTH) continue;
+        visit(inner, ownKey, ownName, [...above, message]);
+        continue;
+      }
+      const parameter = queryParameter(field, schemas);
+      if (parameter === undefined) continue;
+      const required = above.length === 0 && schemas.isRequired(field);
+      parameters.push({ name: ownName, in: "query", ...(required ? { required } : {}), ...parameter });
+    }
+  };
+  visit(plan.descriptor.input, "", "", []);
+  return parameters;
+}
+
+type Flattened = DescField & { readonly fieldKind: "message" };
+
+function isFlattened(field: DescField): field is Flattened {
+  return (
+    field.fieldKind === "message" &&
+    !isScalarLike(field.message) &&
+    !isJsonText(field.message) &&
+    !isOpaque(field.message)
+  );
+}
+
+/** Their fields are bytes of something else: nobody writes them into a query. */
+function isOpaque(message: DescMessage): boolean {
+  return message.typeName === "google.protobuf.Any" || isHttpBody(message);
+}
+
+function queryParameter(field: DescField, schemas: Schemas): JsonObject | undefined {
+  const { description, deprecated, writeOnly: _, ...schema } = schemas.field(field);
+  const said = {
+    ...(description === undefined ? {} : { description }),
+    ...(deprecated === true ? { deprecated } : {}),
+  };
+  const message = field.message;
+  if (message !== undefined && isJsonText(message)) {
+    if (field.fieldKind === "message") return { ...said, content: { "application/json": { schema } } };
+    const text = { type: "string", contentMediaType: "application/json" };
+    if (field.fieldKind === "list") return { ...said, ...REPEATED, schema: { type: "array", items: text } };
+    return { ...said, ...MAP, schema: { type: "object", additionalProperties: text } };
+  }
+  if (message !== undefined && !isScalarLike(message)) return undefined;
+  if (field.fieldKind === "list") return { ...said, ...REPEATED, schema };
+  if (field.fieldKind === "map") return { ...said, ...MAP, schema };
+  return { ...said, schema };
+}
+
+/** `tag=a&tag=b` */
+const REPEATED: JsonObject = { style: "form", explode: true };
+/** `labels[key]=value` */
+const MAP: JsonObject = { style: "deepObject", explode: true };

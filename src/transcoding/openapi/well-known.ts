@@ -1,0 +1,91 @@
+// The JSON forms that ProtoJSON gives to scalars and to the well-known types, as JSON Schemas.
+import { type JsonObject, ScalarType } from "@bufbuild/protobuf";
+
+const INT64 = { type: "string", pattern: "^-?[0-9]+$" };
+const UINT64 = { type: "string", pattern: "^[0-9]+$" };
+const NOT_FINITE = { type: "string", enum: ["NaN", "Infinity", "-Infinity"] };
+
+export function scalarSchema(type: ScalarType): JsonObject {
+  switch (type) {
+    case ScalarType.STRING:
+      return { type: "string" };
+    case ScalarType.BOOL:
+      return { type: "boolean" };
+    case ScalarType.BYTES:
+      return { type: "string", contentEncoding: "base64" };
+    case ScalarType.DOUBLE:
+      return { anyOf: [{ type: "number", format: "double" }, NOT_FINITE] };
+    case ScalarType.FLOAT:
+      return { anyOf: [{ type: "number", format: "float" }, NOT_FINITE] };
+    case ScalarType.INT64:
+    case ScalarType.SINT64:
+    case ScalarType.SFIXED64:
+      return { ...INT64, format: "int64" };
+    case ScalarType.UINT64:
+    case ScalarType.FIXED64:
+      return { ...UINT64, format: "uint64" };
+    case ScalarType.UINT32:
+    case ScalarType.FIXED32:
+      return { type: "integer", format: "uint32", minimum: 0 };
+    default:
+      return { type: "integer", format: "int32" };
+  }
+}
+
+/** What the names of a map's members must look like; undefined: anything. */
+export function mapKeySchema(type: ScalarType): JsonObject | undefined {
+  switch (type) {
+    case ScalarType.STRING:
+      return undefined;
+    case ScalarType.BOOL:
+      return { enum: ["true", "false"] };
+    case ScalarType.UINT32:
+    case ScalarType.UINT64:
+    case ScalarType.FIXED32:
+    case ScalarType.FIXED64:
+      return { pattern: UINT64.pattern };
+    default:
+      return { pattern: INT64.pattern };
+  }
+}
+
+const ANY: JsonObject = {
+  type: "object",
+  description:
+    "A message of any type. `@type` names it; its fields stand beside, or its JSON form as `value` where that is no object.",
+  properties: { "@type": { type: "string", examples: ["type.googleapis.com/google.rpc.ErrorInfo"] } },
+  additionalProperties: true,
+};
+
+const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
+  "google.protobuf.Timestamp": { type: "string", format: "date-time" },
+  "google.protobuf.Duration": {
+    type: "string",
+    pattern: "^-?[0-9]+(?:\\.[0-9]{1,9})?s$",
+    examples: ["1.5s"],
+  },
+  "google.protobuf.FieldMask": {
+    type: "string",
+    description: "Names of fields, separated by commas; dots lead inside.",
+    examples: ["title,author.displayName"],
+  },
+  "google.protobuf.Struct": { type: "object", additionalProperties: true },
+  "google.protobuf.Value": { description: "Any JSON value." },
+  "google.protobuf.ListValue": { type: "array", items: {} },
+  "google.protobuf.Empty": { type: "object" },
+  "google.protobuf.Any": ANY,
+  "google.protobuf.DoubleValue": scalarSchema(ScalarType.DOUBLE),
+  "google.protobuf.FloatValue": scalarSchema(ScalarType.FLOAT),
+  "google.protobuf.Int64Value": scalarSchema(ScalarType.INT64),
+  "google.protobuf.UInt64Value": scalarSchema(ScalarType.UINT64),
+  "google.protobuf.Int32Value": scalarSchema(ScalarType.INT32),
+  "google.protobuf.UInt32Value": scalarSchema(ScalarType.UINT32),
+  "google.protobuf.BoolValue": scalarSchema(ScalarType.BOOL),
+  "google.protobuf.StringValue": scalarSchema(ScalarType.STRING),
+  "google.protobuf.BytesValue": scalarSchema(ScalarType.BYTES),
+};
+
+/** The schema of a message whose JSON is not an object with its fields; undefined for all others. */
+export function wellKnownSchema(typeName: string): JsonObject | undefined {
+  return WELL_KNOWN[typeName];
+}
