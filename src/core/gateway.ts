@@ -1,5 +1,6 @@
 // What the client side asks of the hub: the plan of a method, and the REST routes. Replaced whole on a reload.
 import type { Call, Identity, Peer } from "./call.js";
+import type { HttpPolicy } from "./http-policy.js";
 import type { Plan } from "./pipeline.js";
 import type { RestRouter } from "./rest.js";
 import type { Status } from "./status.js";
@@ -10,6 +11,7 @@ export interface Snapshot {
   /** The plan for a gRPC path; there is one for every path, if only to refuse it. */
   planFor(path: string): Plan;
   readonly rest: RestRouter;
+  readonly http: HttpPolicy;
 }
 
 /** To whom hints are told: `auto` is loopback and authenticated callers. */

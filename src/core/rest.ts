@@ -9,6 +9,14 @@ export interface RestRouter {
   match(httpMethod: string, target: string): RestMatch | RestMiss;
   /** google.rpc.Status as JSON text, details printed through the schema where it knows their types. */
   renderStatus(status: Status): string;
+  /** The body that tells a failure, in the form that `accept` asks for. `target`: of the request, for its path. */
+  renderError(status: Status, accept: string | undefined, target: string): ErrorBody;
+}
+
+export interface ErrorBody {
+  /** `application/json` (google.rpc.Status) or `application/problem+json` (RFC 9457). */
+  readonly contentType: string;
+  readonly body: Buffer;
 }
 
 /** A request that has a route: which method it calls, and how its messages are read and written. */

@@ -1,6 +1,6 @@
 // Builders of the google.rpc error details (google/rpc/error_details.proto) that the hub's own refusals carry.
 // Written by hand on the wire format: core knows no generated code.
-import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { StatusDetail } from "./status.js";
 
 export interface FieldViolation {
@@ -73,6 +73,40 @@ export function retryInfo(delayMs: number): StatusDetail {
   if (nanos !== 0) w.uint32(tag(2) - 2).int32(nanos);
   w.join();
   return detail("RetryInfo", w);
+}
+
+/** Whole seconds to wait, as a google.rpc.RetryInfo among the details says; undefined where there is none to be read. */
+export function retrySeconds(details: readonly StatusDetail[]): number | undefined {
+  for (const { typeUrl, value } of details) {
+    if (!typeUrl.endsWith("/google.rpc.RetryInfo")) continue;
+    try {
+      return readRetryInfo(value);
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+function readRetryInfo(bytes: Uint8Array): number {
+  const r = new BinaryReader(bytes);
+  let seconds = 0;
+  let nanos = 0;
+  while (r.pos < r.len) {
+    const [field, wire] = r.tag();
+    if (field !== 1 || wire !== WireType.LengthDelimited) {
+      r.skip(wire, field);
+      continue;
+    }
+    const end = r.uint32() + r.pos;
+    while (r.pos < end) {
+      const [inner, type] = r.tag();
+      if (inner === 1) seconds = Number(r.int64());
+      else if (inner === 2) nanos = r.int32();
+      else r.skip(type, inner);
+    }
+  }
+  return Math.max(0, seconds + (nanos > 0 ? 1 : 0));
 }
 
 /** The tag of a length-delimited field (wire type 2); two less is that of a varint. */

@@ -1,5 +1,6 @@
 // Which HTTP fields become metadata and which metadata become fields.
-import { type Field, field, Headers } from "../core/headers.js";
+import { type Field, field, type Headers } from "../core/headers.js";
+import type { MetadataNames } from "../core/http-policy.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { isForwarding } from "./client.js";
@@ -25,46 +26,110 @@ const NOT_METADATA = new Set([
   "upgrade",
   "x-request-timeout",
 ]);
+/** Those that a gateway's service may want to see nevertheless (`MetadataNames.standardPrefix`): RFC 9110 and cookies. */
+const STANDARD = new Set([
+  "accept",
+  "accept-charset",
+  "accept-language",
+  "accept-ranges",
+  "authorization",
+  "cache-control",
+  "content-type",
+  "cookie",
+  "date",
+  "expect",
+  "from",
+  "host",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-schedule-tag-match",
+  "if-unmodified-since",
+  "max-forwards",
+  "origin",
+  "pragma",
+  "referer",
+  "user-agent",
+  "via",
+  "warning",
+]);
 const SENSITIVE = new Set(["authorization", "cookie"]);
 /** Padded or not (gRPC over HTTP/2 allows both); one digit of base64 is less than a byte. */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
 /** What a field value may have (RFC 9110 §5.5); node:http throws on anything else. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const CONTENT_TYPE = field("content-type", "application/grpc");
 
-/** Request fields → metadata. `-bin` values must be base64 (gRPC over HTTP/2); anything else is INVALID_ARGUMENT. */
-export function metadataFromRequest(fields: readonly Field[]): Headers | Status {
-  const metadata: Field[] = [field("content-type", "application/grpc")];
-  let timeout: string | undefined;
+/**
+ * Request fields → metadata, added to `metadata`. A Status (INVALID_ARGUMENT) says what is wrong with one of them:
+ * `-bin` values must be base64 (gRPC over HTTP/2). All others are there even then.
+ */
+export function readMetadata(
+  fields: readonly Field[],
+  names: MetadataNames,
+  metadata: Field[],
+): Status | undefined {
+  metadata.push(CONTENT_TYPE);
+  let seconds: string | undefined;
+  let hasTimeout = false;
+  let problem: Status | undefined;
   const ofThisHop = connectionOptions(fields);
+  const { requestPrefix, standardPrefix } = names;
   for (const f of fields) {
-    const { name, value } = f;
+    const { value } = f;
+    let { name } = f;
     if (ofThisHop?.has(name) === true) continue;
-    if (name === "x-request-timeout") timeout = value;
-    if (NOT_METADATA.has(name) || isForwarding(name) || (name.startsWith("grpc-") && name !== "grpc-timeout"))
-      continue;
-    if (name.endsWith("-bin") && !value.split(",").every((v) => BASE64.test(v.trim()))) {
-      return refusal("INVALID_METADATA", `header ${name} must be base64: names that end in -bin carry bytes`);
+    if (standardPrefix !== "" && STANDARD.has(name)) {
+      metadata.push(field(standardPrefix + name, value, SENSITIVE.has(name)));
     }
-    metadata.push(SENSITIVE.has(name) ? field(name, value, true) : f);
-  }
-  if (timeout !== undefined && !metadata.some((f) => f.name === "grpc-timeout")) {
-    if (!/^\d{1,6}(\.\d{1,3})?$/.test(timeout)) {
-      return refusal(
-        "INVALID_TIMEOUT",
-        `header x-request-timeout must be seconds, as in 2 or 0.5, not "${timeout}"`,
+    const prefixed = requestPrefix !== "" && name.startsWith(requestPrefix);
+    if (prefixed) name = name.slice(requestPrefix.length);
+    else if (name === "x-request-timeout") seconds = value;
+    if (NOT_METADATA.has(name) || isForwarding(name)) continue;
+    if (name.startsWith("grpc-")) {
+      if (name !== "grpc-timeout" || prefixed) continue;
+      hasTimeout = true;
+    }
+    if (name.endsWith("-bin") && !isBase64List(value)) {
+      problem ??= refusal(
+        "INVALID_METADATA",
+        `header ${f.name} must be base64: names that end in -bin carry bytes`,
       );
+      continue;
     }
-    const ms = Math.round(Number(timeout) * 1000);
-    metadata.push(field("grpc-timeout", ms > 99_999_999 ? `${Math.floor(ms / 1000)}S` : `${ms}m`));
+    if (prefixed && !NAME.test(name)) continue;
+    metadata.push(prefixed || SENSITIVE.has(name) ? field(name, value, SENSITIVE.has(name)) : f);
   }
-  return new Headers(metadata);
+  if (seconds === undefined || hasTimeout) return problem;
+  if (!/^\d{1,6}(\.\d{1,3})?$/.test(seconds)) {
+    return (
+      problem ??
+      refusal(
+        "INVALID_TIMEOUT",
+        `header x-request-timeout must be seconds, as in 2 or 0.5, not "${seconds.slice(0, 100)}"`,
+      )
+    );
+  }
+  const ms = Math.round(Number(seconds) * 1000);
+  metadata.push(field("grpc-timeout", ms > 99_999_999 ? `${Math.floor(ms / 1000)}S` : `${ms}m`));
+  return problem;
+}
+
+/** Several fields of a name, and several values of a field, are one list (gRPC over HTTP/2, "Custom-Metadata"). */
+function isBase64List(value: string): boolean {
+  return value.includes(",") ? value.split(",").every((v) => BASE64.test(v.trim())) : BASE64.test(value);
 }
 
 /** Names that Connection lists as being of this hop alone (RFC 9110 §7.6.1). */
 function connectionOptions(fields: readonly Field[]): Set<string> | undefined {
-  const connection = fields.filter((f) => f.name === "connection");
-  if (connection.length === 0) return undefined;
-  return new Set(connection.flatMap((f) => f.value.toLowerCase().split(",")).map((option) => option.trim()));
+  let options: Set<string> | undefined;
+  for (const { name, value } of fields) {
+    if (name !== "connection") continue;
+    options ??= new Set();
+    for (const option of value.toLowerCase().split(",")) options.add(option.trim());
+  }
+  return options;
 }
 
 /** Adds response metadata as fields, each name with this prefix; the call's status itself is told elsewhere. */
@@ -73,6 +138,18 @@ export function addFields(fields: Field[], metadata: Headers | undefined, prefix
   for (const f of metadata.fields) {
     if (!passes(f)) continue;
     fields.push(prefix === "" ? f : field(prefix + f.name, f.value, f.sensitive));
+  }
+}
+
+/** What an error's own fields are in HTTP, wherever the service put them. */
+const OF_ERRORS = new Set(["www-authenticate", "retry-after"]);
+
+/** As `addFields`, but what tells the client how to go on after a failure keeps its name. */
+export function addErrorFields(fields: Field[], metadata: Headers | undefined, prefix: string): void {
+  if (metadata === undefined) return;
+  for (const f of metadata.fields) {
+    if (!passes(f)) continue;
+    fields.push(prefix === "" || OF_ERRORS.has(f.name) ? f : field(prefix + f.name, f.value, f.sensitive));
   }
 }
 

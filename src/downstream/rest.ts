@@ -1,14 +1,15 @@
 // Plain HTTP from clients, over HTTP/1.1 and HTTP/2: an exchange becomes a Call. Here are credit, headers, trailers and
 // status; the bodies are read and written by the Transcoding that the route gives (core/transcoding.ts).
 import { Call, type HttpRequestInfo } from "../core/call.js";
-import { type Gateway, mayKnow, type Snapshot, shownTo } from "../core/gateway.js";
-import { type Field, field, type Headers } from "../core/headers.js";
+import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
+import { type Field, field, Headers } from "../core/headers.js";
 import { frameMessage, MessageSplitter } from "../core/messages.js";
 import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
-import type { RestMatch, RestMiss } from "../core/rest.js";
-import { type Abort, deferred, type Sink, type Source } from "../core/sink.js";
+import type { RestMiss } from "../core/rest.js";
+import { type Abort, deferred, refuse, type Sink, type Source } from "../core/sink.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
+import { retrySeconds } from "../core/status-details.js";
 import type {
   BodyRequest,
   BodyTaker,
@@ -18,7 +19,7 @@ import type {
   Transcoding,
 } from "../core/transcoding.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
-import { addFields, metadataFromRequest } from "./rest-headers.js";
+import { addErrorFields, addFields, readMetadata } from "./rest-headers.js";
 
 /** Printed output that may wait for a slow client before the service is held back. */
 const MAX_UNSENT_BYTES = 64 * 1024;
@@ -26,31 +27,23 @@ const MAX_UNSENT_BYTES = 64 * 1024;
 const MAX_WAITING_BYTES = 64 * 1024;
 const NO_BYTES: Buffer = Buffer.alloc(0);
 const NO_SNIFF = field("x-content-type-options", "nosniff");
+/** Of a 401 that says nothing itself: there must be a challenge (RFC 9110 §15.5.2). */
+const BEARER = field("www-authenticate", "Bearer");
 /** Of streams: what comes is of this moment. */
 const NO_STORE = field("cache-control", "no-store");
 
 /** Takes an HTTP request over. The returned handler is already set on the exchange. */
 export function openRest(gateway: Gateway, exchange: Exchange): void {
-  const { method, target, client, fields } = exchange.head;
-  const snapshot = gateway.snapshot;
-  const answer = new RestExchange(gateway, snapshot, exchange);
+  const answer = new RestExchange(gateway, gateway.snapshot, exchange);
   exchange.handler = answer;
-  const match = snapshot.rest.match(method, target);
-  if (match.kind === "miss") {
-    const allow = match.allow.length > 0 ? [field("allow", match.allow.join(", "))] : [];
-    // Nobody has proved who they are yet.
-    const knows = mayKnow(gateway.edge.hints, client.peer("rest", fields), undefined);
-    answer.answerWith(knows ? withHints(match) : match.status, allow);
-    return;
-  }
-  answer.begin(match);
+  answer.begin();
 }
 
 /** Answers a request that is not looked at any further. */
 export function refuseRest(gateway: Gateway, exchange: Exchange, status: Status): void {
   const answer = new RestExchange(gateway, gateway.snapshot, exchange);
   exchange.handler = answer;
-  answer.answerWith(status, []);
+  answer.beginRefused(() => status);
 }
 
 /** Plans whose service is called only once the body has been read and found right; made once for each. */
@@ -65,11 +58,16 @@ function deferredPlan(plan: Plan): Plan {
   return later;
 }
 
-function withHints(miss: RestMiss): Status {
+/** What to say where there is no route: the methods there are, and the nearest routes to those who may know. */
+function noRoute(miss: RestMiss): Status {
   const { code, message, details, http } = miss.status;
   const hints = miss.hints();
-  if (hints.length === 0) return miss.status;
-  return new Status(code, `${message}; the nearest are: ${hints.join(", ")}`, { details, http });
+  return new Status(code, message, {
+    details,
+    http,
+    ...(miss.allow.length === 0 ? {} : { metadata: Headers.of(["allow", miss.allow.join(", ")]) }),
+    ...(hints.length === 0 ? {} : { hint: `; the nearest are: ${hints.join(", ")}` }),
+  });
 }
 
 class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, MessageTaker, BodyTaker {
@@ -82,6 +80,8 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   accept: string | undefined = undefined;
   contentLength: number | undefined = undefined;
   readonly maxMessageBytes: number;
+  /** The client says `TE: trailers` (RFC 9110 §10.1.4). */
+  private takesTrailers = false;
 
   private transcoding: Transcoding | undefined = undefined;
   private reader: RequestReader | undefined = undefined;
@@ -124,46 +124,53 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     this.maxMessageBytes = gateway.maxMessageBytes;
   }
 
-  /** Answers without a call. */
-  answerWith(status: Status, fields: readonly Field[]): void {
-    this.answerStatus(status, fields);
-  }
-
-  begin(match: RestMatch): void {
-    const { head } = this.exchange;
-    const { kind, path } = match.method;
-    this.readHead(head.fields);
-    const transcoding = match.open(this);
-    if (transcoding instanceof Status) {
-      this.answerStatus(transcoding, []);
+  begin(): void {
+    const { method, target, fields } = this.exchange.head;
+    this.readHead(fields);
+    const match = this.snapshot.rest.match(method, target);
+    if (match.kind === "miss") {
+      this.beginRefused(() => noRoute(match));
       return;
     }
-    const metadata = metadataFromRequest(head.fields);
-    if (metadata instanceof Status) {
-      this.answerStatus(metadata, []);
+    const { kind, path } = match.method;
+    const plan = this.snapshot.planFor(path);
+    const transcoding = match.open(this);
+    if (transcoding instanceof Status) {
+      this.start(plan, path, match.route, () => transcoding);
       return;
     }
     this.takesOne = kind === "unary" || kind === "server_streaming";
     this.givesOne = kind === "unary" || kind === "client_streaming";
-    const plan = this.snapshot.planFor(path);
-    const clock = this.gateway.timers.clock;
-    for (const f of head.client.forwarding(head.fields, head.authority)) metadata.append(f.name, f.value);
+    this.transcoding = transcoding;
+    // The steps run now; a service that takes one message is called once the body has been read and found right.
+    this.start(this.takesOne ? deferredPlan(plan) : plan, path, match.route, undefined);
+  }
+
+  /** A request that calls no method passes the steps nevertheless: limits, the log and metrics are for it too. */
+  beginRefused(statusOf: () => Status): void {
+    const plan = this.snapshot.planFor("");
+    this.start(plan, `/${plan.method.name}`, plan.method.name, statusOf);
+  }
+
+  private start(plan: Plan, path: string, route: string, statusOf: (() => Status) | undefined): void {
+    const { head } = this.exchange;
+    const fields: Field[] = [];
+    const problem = readMetadata(head.fields, this.snapshot.http.metadata, fields);
+    for (const f of head.client.forwarding(head.fields, head.authority)) fields.push(f);
+    const { timers } = this.gateway;
     const peer = head.client.peer("rest", head.fields);
-    const call = new Call(plan.method, path, head.authority, peer, metadata, clock.now());
-    this.info = {
-      method: head.method,
-      route: match.route,
-      path: head.target.split("?", 1)[0] ?? "",
-      status: 0,
-    };
+    const call = new Call(plan.method, path, head.authority, peer, new Headers(fields), timers.clock.now());
+    this.info = { method: head.method, route, path: head.target.split("?", 1)[0] ?? "", status: 0 };
     call.http = this.info;
     this.call = call;
-    this.transcoding = transcoding;
-    this.reader = transcoding.reader(this);
-    // The steps run now; a service that takes one message is called once the body has been read and found right.
-    const request = run(this.takesOne ? deferredPlan(plan) : plan, call, this, this.gateway.timers);
-    this.request = request;
-    request.open(this);
+    const refusing = statusOf ?? (problem === undefined ? undefined : () => problem);
+    if (refusing !== undefined) {
+      this.request = run({ ...plan, handler: refuse(refusing) }, call, this, timers);
+      return;
+    }
+    this.reader = this.transcoding?.reader(this);
+    this.request = run(plan, call, this, timers);
+    this.request.open(this);
     if (head.ended) this.onBody(NO_BYTES, 0, 0, true);
   }
 
@@ -173,6 +180,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
       else if (name === "content-type") this.contentType ??= value;
       // node:http and the HTTP/2 engine have checked that it is a number.
       else if (name === "content-length") this.contentLength = Number(value);
+      else if (name === "te") this.takesTrailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:$|,|;)/i.test(value);
     }
   }
 
@@ -337,16 +345,31 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   head(contentType: string, fields: readonly Field[], length: number | undefined): void {
     if (this.ended || this.headSent) return;
+    const { metadata } = this.snapshot.http;
     const all = [field("content-type", contentType), NO_SNIFF, ...fields];
-    if (length !== undefined) all.push(field("content-length", String(length)));
-    else all.push(NO_STORE);
-    addFields(all, this.metadata, "");
-    if (length !== undefined) addFields(all, this.trailing, "grpc-trailer-");
-    this.sized = length !== undefined;
+    addFields(all, this.metadata, metadata.responsePrefix);
     const bodyless = this.exchange.head.method === "HEAD" || length === 0;
+    this.sized = length !== undefined;
+    if (length === undefined) {
+      if (!has(all, "cache-control")) all.push(NO_STORE);
+    } else if (this.takesTrailers && !bodyless && this.announceTrailers(all)) {
+      this.sized = false;
+    } else {
+      all.push(field("content-length", String(length)));
+      addFields(all, this.trailing, metadata.trailerPrefix);
+    }
     this.respond(200, all, bodyless);
     if (bodyless)
       this.stopService(new Status(Code.CANCELLED, "nothing of the answer is wanted but its head"));
+  }
+
+  /** One message and its trailing metadata behind it; false where there is none. Needs a body of no known length. */
+  private announceTrailers(fields: Field[]): boolean {
+    const trailers: Field[] = [];
+    addFields(trailers, this.trailing, "");
+    if (trailers.length === 0) return false;
+    fields.push(field("trailer", ["grpc-status", ...new Set(trailers.map((f) => f.name))].join(", ")));
+    return true;
   }
 
   write(bytes: Buffer, last: boolean): void {
@@ -366,7 +389,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   failed(status: Status, told: boolean): void {
     if (this.ended) return;
-    if (!this.headSent) this.answerStatus(status, []);
+    if (!this.headSent) this.answerStatus(status);
     else if (told) this.endStream(status.code);
     else {
       this.close();
@@ -419,29 +442,35 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   /** After all that was written: as the answer's status before the first byte, in the body's own way after it. */
   private tell(status: Status): void {
-    if (this.writer === undefined) this.answerStatus(status, []);
+    if (this.writer === undefined) this.answerStatus(status);
     else this.writer.fail(shownTo(this.call, status, this.gateway.edge.hints));
   }
 
-  private answerStatus(status: Status, fields: readonly Field[]): void {
+  private answerStatus(status: Status): void {
     if (this.ended) return;
+    const { head } = this.exchange;
+    const { http, rest } = this.snapshot;
     const shown = shownTo(this.call, status, this.gateway.edge.hints);
-    const body = Buffer.from(this.snapshot.rest.renderStatus(shown));
-    const all = [
-      field("content-type", "application/json"),
-      field("content-length", String(body.length)),
-      NO_SNIFF,
-      ...fields,
-    ];
-    addFields(all, this.metadata, "");
+    const { contentType, body } = rest.renderError(shown, this.accept, head.target);
+    const all = [field("content-type", contentType), field("content-length", String(body.length)), NO_SNIFF];
+    addErrorFields(all, this.metadata, http.metadata.responsePrefix);
     addFields(all, status.metadata, "");
-    addFields(all, this.trailing, "grpc-trailer-");
-    const bodyless = this.exchange.head.method === "HEAD";
+    addErrorFields(all, this.trailing, http.metadata.trailerPrefix);
+    if (status.http === 401 && !has(all, "www-authenticate")) all.push(BEARER);
+    if ((status.http === 429 || status.http === 503) && !has(all, "retry-after")) {
+      const seconds = retrySeconds(status.details);
+      if (seconds !== undefined) all.push(field("retry-after", String(seconds)));
+    }
+    const bodyless = head.method === "HEAD";
     this.respond(status.http, all, bodyless);
     if (bodyless) return;
     this.exchange.write(body, true);
     this.close();
   }
+}
+
+function has(fields: readonly Field[], name: string): boolean {
+  return fields.some((f) => f.name === name);
 }
 
 function broken(message: string): Status {

@@ -2,6 +2,7 @@
 import type { Config } from "../config/config.js";
 import type { Method } from "../core/call.js";
 import type { Snapshot } from "../core/gateway.js";
+import type { HttpPolicy } from "../core/http-policy.js";
 import type { Interceptor } from "../core/interceptor.js";
 import type { Handler } from "../core/sink.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
@@ -83,11 +84,17 @@ export function assemble(
     methods.map(({ path }) => ({ verb: "gRPC", path, method: path.slice(1), upstream })),
   );
   return {
-    snapshot: { planFor: (path) => table.find(path), rest: rest.router },
+    snapshot: { planFor: (path) => table.find(path), rest: rest.router, http: httpPolicy(config) },
     routes: [...restRows, ...grpcRows],
     schema,
     warnings,
     explain: rest.explain,
+  };
+}
+
+function httpPolicy(_config: Config): HttpPolicy {
+  return {
+    metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
   };
 }
 

@@ -40,7 +40,7 @@ export class CallMetrics {
   });
   private readonly http = new Durations({
     name: "http.server.request.duration",
-    help: "How long HTTP/JSON requests that have a route took, by route and HTTP status.",
+    help: "How long HTTP/JSON requests took, by route (_OTHER: none) and HTTP status.",
     columns: [{}],
     other: { "http.request.method": OTHER, "http.route": OTHER },
   });

@@ -67,7 +67,7 @@ const STREAM_OFFERS: readonly Offer[] = [
 /** The framing that Accept (RFC 9110 §12.5.1) likes best; a Status (406) when it takes none of ours. */
 export function chooseFraming(accept: string | undefined, streaming: boolean): Framing | Status {
   const offers = streaming ? STREAM_OFFERS : UNARY_OFFERS;
-  const ranges = accept === undefined || accept === "*/*" ? [] : parseAccept(accept);
+  const ranges = accept === undefined || accept === "*/*" ? [] : successRanges(accept);
   if (ranges.length === 0) return (offers[0] ?? UNARY_OFFER).framing;
   let best: Offer | undefined;
   let bestQuality = 0;
@@ -85,6 +85,21 @@ function notAcceptable(offers: readonly Offer[]): Status {
   const types = new Set(offers.map((o) => o.framing.contentType));
   const message = `the request's Accept takes none of what there is: ${[...types].join(", ")}`;
   return refusal("NOT_ACCEPTABLE", message, { info: { supported: [...types].join(", ") } });
+}
+
+/** Types of failures say nothing of what is wanted when there is none. */
+function successRanges(accept: string): Range[] {
+  return parseAccept(accept).filter(({ type }) => type !== PROBLEM_TYPE);
+}
+
+export const PROBLEM_TYPE = "application/problem+json";
+
+/** Whether a failure is to be told as RFC 9457 has it: only where Accept names that type itself. */
+export function wantsProblem(accept: string | undefined): boolean {
+  return (
+    accept?.toLowerCase().includes(PROBLEM_TYPE) === true &&
+    parseAccept(accept).some(({ type, quality }) => type === PROBLEM_TYPE && quality > 0)
+  );
 }
 
 interface Range {

@@ -3,7 +3,7 @@ import type { DescMethod, Registry } from "@bufbuild/protobuf";
 import type { HttpRuleConfig } from "../config/sections/http.js";
 import type { Method } from "../core/call.js";
 import { refusal } from "../core/reasons.js";
-import type { RestMatch, RestMiss, RestRouter } from "../core/rest.js";
+import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
 import { Status } from "../core/status.js";
 import type {
   BodyRequest,
@@ -16,14 +16,14 @@ import type {
 import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
 import { withBuiltinTypes } from "./builtin-types.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
-import { chooseFraming, type Framing } from "./framing.js";
+import { chooseFraming, type Framing, PROBLEM_TYPE, wantsProblem } from "./framing.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import { JsonReader, type UnknownFields } from "./json-reader.js";
 import { JsonWriter, type PrintOptions } from "./json-writer.js";
 import { type RequestPath, splitPath } from "./path.js";
 import type { RequestOptions } from "./request.js";
 import { fullName, Routes } from "./routes.js";
-import { renderStatus } from "./status-json.js";
+import { renderProblem, renderStatus } from "./status-json.js";
 import { StreamWriter } from "./stream-writer.js";
 import { maxBodyBytes, tooLarge, UnaryReader } from "./unary-reader.js";
 import { UnaryWriter } from "./unary-writer.js";
@@ -197,6 +197,12 @@ class Router implements RestRouter {
 
   renderStatus(status: Status): string {
     return renderStatus(status, this.#writer);
+  }
+
+  renderError(status: Status, accept: string | undefined, target: string): ErrorBody {
+    const json = renderStatus(status, this.#writer);
+    if (!wantsProblem(accept)) return { contentType: "application/json", body: Buffer.from(json) };
+    return { contentType: PROBLEM_TYPE, body: Buffer.from(renderProblem(status, json, target)) };
   }
 }
 

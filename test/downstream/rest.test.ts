@@ -3,7 +3,8 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { afterEach, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { frameMessage } from "#src/core/messages.js";
-import { Code, Status } from "#src/core/status.js";
+import { Code, encodeStatusProto, Status, type StatusDetail } from "#src/core/status.js";
+import { badRequest, retryInfo } from "#src/core/status-details.js";
 import { abortOf } from "../support/sinks.js";
 import { turns, until } from "../support/until.js";
 import { type Answer, type Asked, ask1, ask2, Rig } from "./support/rig.js";
@@ -152,6 +153,123 @@ for (const [version, ask] of [
         assert.equal(rig.calls.length, 0, "the service never sees it");
       });
     }
+
+    it("requests that reach no method pass the steps too: one may refuse them, and all see their end", async () => {
+      const rig = await started();
+      const ends: string[] = [];
+      rig.steps.push({
+        name: "log",
+        end: ({ http, method }, { code }) =>
+          ends.push(`${method.name} ${http?.route} ${http?.path} ${http?.status} ${code}`),
+      });
+      await ask(rig, { path: "/nowhere?secret=1" });
+      await ask(rig, { path: "/unary", method: "PUT" });
+      await ask(rig, { path: "/unary", headers: { accept: "image/png" } });
+      await ask(rig, { path: "/unary", headers: { "x-bin": "!" } });
+      assert.deepEqual(ends, [
+        "_OTHER _OTHER /nowhere 404 5",
+        "_OTHER _OTHER /unary 405 12",
+        "unary /unary /unary 406 3",
+        "unary /unary /unary 400 3",
+      ]);
+      rig.steps.push({ name: "limit", start: () => new Status(Code.RESOURCE_EXHAUSTED, "too many") });
+      assert.equal((await ask(rig, { path: "/nowhere" })).status, 429);
+      assert.equal((await ask(rig, { path: "/unary", headers: { accept: "image/png" } })).status, 429);
+    });
+
+    it("trailing metadata: as trailers for who says TE: trailers, else as fields; of streams always as trailers", async () => {
+      const rig = await started();
+      rig.onRequest = (call) => call.open().message("answer").end(0, ["x-trail", "t"], ["x-trail", "u"]);
+      const plain = await ask(rig, { path: "/unary", body: "q" });
+      assert.equal(plain.headers["grpc-trailer-x-trail"], "t, u");
+      assert.equal(plain.headers["content-length"], "8");
+      assert.equal(plain.trailers["x-trail"], undefined);
+      const te = await ask(rig, { path: "/unary", body: "q", headers: { te: "trailers" } });
+      assert.equal(te.status, 200);
+      assert.equal(te.body, '"answer"');
+      assert.equal(te.trailers["x-trail"], "t, u");
+      assert.equal(te.headers["grpc-trailer-x-trail"], undefined);
+      assert.match(String(te.headers.trailer), /x-trail/);
+      const failed = { path: "/unary", body: "q", headers: { te: "trailers" } };
+      rig.onRequest = (call) => call.open().end(5, ["x-trail", "t"]);
+      assert.equal((await ask(rig, failed)).headers["grpc-trailer-x-trail"], "t");
+    });
+
+    it("401 has a challenge, 429 and 503 say when to try again: the service's own word, wherever it stands", async () => {
+      const rig = await started();
+      const details = (code: number, ...of: StatusDetail[]): readonly [string, string] => {
+        const bytes = encodeStatusProto(new Status(code, "", { details: of }));
+        return ["grpc-status-details-bin", Buffer.from(bytes).toString("base64")];
+      };
+      const cases: [act: Rig["onRequest"], status: number, name: string, value: string | undefined][] = [
+        [(c) => c.trailersOnly(16), 401, "www-authenticate", "Bearer"],
+        [(c) => c.trailersOnly(16, ["www-authenticate", "Basic"]), 401, "www-authenticate", "Basic"],
+        [(c) => c.open().end(16, ["www-authenticate", "Basic"]), 401, "www-authenticate", "Basic"],
+        [(c) => c.trailersOnly(7), 403, "www-authenticate", undefined],
+        [(c) => c.trailersOnly(8, details(8, retryInfo(1500))), 429, "retry-after", "2"],
+        [(c) => c.trailersOnly(14, details(14, badRequest([]), retryInfo(3000))), 503, "retry-after", "3"],
+        [(c) => c.trailersOnly(14, ["retry-after", "9"], details(14, retryInfo(1))), 503, "retry-after", "9"],
+        [(c) => c.open().end(14, ["retry-after", "9"]), 503, "retry-after", "9"],
+        [(c) => c.trailersOnly(14), 503, "retry-after", undefined],
+        [(c) => c.trailersOnly(5, details(5, retryInfo(1500))), 404, "retry-after", undefined],
+        [
+          (c) =>
+            c.trailersOnly(
+              14,
+              details(14, { typeUrl: "x/google.rpc.RetryInfo", value: Buffer.from([10, 255]) }),
+            ),
+          503,
+          "retry-after",
+          undefined,
+        ],
+      ];
+      for (const [act, status, name, value] of cases) {
+        rig.onRequest = act;
+        const answer = await ask(rig, { path: "/unary", body: "q" });
+        assert.equal(answer.status, status);
+        assert.equal(answer.headers[name], value);
+      }
+    });
+
+    it("metadata may have prefixes in HTTP: theirs are taken off, and put on", async () => {
+      const rig = await started();
+      rig.http.metadata = {
+        requestPrefix: "grpc-metadata-",
+        standardPrefix: "grpcgateway-",
+        responsePrefix: "grpc-metadata-",
+        trailerPrefix: "grpc-trailer-",
+      };
+      rig.onRequest = (call) =>
+        call
+          .open([["x-meta", "m"]])
+          .message("answer")
+          .end(0, ["x-trail", "t"]);
+      const headers = {
+        "grpc-metadata-word": "w",
+        "grpc-metadata-x-forwarded-for": "1.2.3.4",
+        "grpc-metadata-grpc-timeout": "1S",
+        "grpc-metadata-host": "h",
+        "grpc-metadata-": "nothing",
+        "grpc-metadata-data-bin": "AAEC",
+        authorization: "Bearer x",
+        "user-agent": "test",
+        "x-own": "o",
+      };
+      const answer = await ask(rig, { path: "/unary", body: "q", headers });
+      assert.equal(answer.headers["grpc-metadata-x-meta"], "m");
+      assert.equal(answer.headers["grpc-trailer-x-trail"], "t");
+      const metadata = rig.calls[0]?.call.headers;
+      assert.equal(metadata?.get("word"), "w");
+      assert.equal(metadata?.get("data-bin"), "AAEC");
+      assert.equal(metadata?.get("authorization"), "Bearer x");
+      assert.equal(metadata?.get("grpcgateway-authorization"), "Bearer x");
+      assert.equal(metadata?.get("grpcgateway-user-agent"), "test");
+      assert.equal(metadata?.get("x-own"), "o");
+      assert.equal(metadata?.get("grpc-timeout"), undefined);
+      assert.equal(metadata?.get("host"), undefined);
+      assert.notEqual(metadata?.get("x-forwarded-for"), "1.2.3.4");
+      assert.ok(metadata?.fields.every((f) => f.name !== "" && !f.name.startsWith("grpc-metadata-")));
+    });
 
     it("a body above the limit is 413, and the client gets to read it", async () => {
       const rig = await started(1000);

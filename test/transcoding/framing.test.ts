@@ -33,6 +33,10 @@ describe("the form of an answer, by Accept", () => {
     ["application/json; q=0.000", 406, 406],
     ["application/json;q=nonsense", JSON_TYPE, JSON_TYPE],
     ["text/html", 406, 406],
+    // What failures are to look like says nothing of answers.
+    ["application/problem+json", JSON_TYPE, JSON_TYPE],
+    ["application/problem+json, text/event-stream", 406, SSE],
+    ["application/problem+json, text/html", 406, 406],
     ["image/*", 406, 406],
   ];
   for (const [accept, unary, stream] of cases) {

@@ -209,3 +209,47 @@ describe("an error", () => {
     it(`prints ${what}`, () => assert.deepEqual(render([detail]).details, [expected]));
   }
 });
+
+describe("an error as a problem (RFC 9457)", () => {
+  const { router } = routerFor(registry);
+  const status = new Status(Code.INVALID_ARGUMENT, "no “book”", {
+    http: 415,
+    details: [errorInfo("R", "d"), { typeUrl: "x/no.Such", value: Buffer.from([1, 2, 255]) }],
+  });
+
+  it("is what Accept must name, and has the code and the details of the Status", () => {
+    const { contentType, body } = router.renderError(status, "application/problem+json", "/v1/a?secret=1");
+    assert.equal(contentType, "application/problem+json");
+    assert.deepEqual(JSON.parse(String(body)), {
+      type: "about:blank",
+      title: "Unsupported Media Type",
+      status: 415,
+      detail: "no “book”",
+      instance: "/v1/a",
+      code: 3,
+      details: [
+        { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "R", domain: "d" },
+        { "@type": "x/no.Such", value: "AQL/" },
+      ],
+    });
+  });
+
+  for (const [accept, problem] of [
+    [undefined, false],
+    ["*/*", false],
+    ["application/json", false],
+    ["application/problem+json;q=0", false],
+    ["application/json, application/problem+json;q=0.1", true],
+    ["Application/Problem+JSON", true],
+  ] as const) {
+    it(`${problem ? "goes" : "does not go"} to who accepts ${accept}`, () => {
+      const { contentType } = router.renderError(status, accept, "/");
+      assert.equal(contentType === "application/problem+json", problem);
+    });
+  }
+
+  it("says 499 in words of its own", () => {
+    const { body } = router.renderError(new Status(Code.CANCELLED, ""), "application/problem+json", "/");
+    assert.equal(JSON.parse(String(body)).title, "CANCELLED");
+  });
+});

@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import type { Call, MethodKind } from "#src/core/call.js";
 import type { Edge, Gateway } from "#src/core/gateway.js";
 import { Headers } from "#src/core/headers.js";
+import type { HttpPolicy } from "#src/core/http-policy.js";
 import type { Step } from "#src/core/interceptor.js";
 import { matcherOf } from "#src/core/ip.js";
 import { frameMessage } from "#src/core/messages.js";
@@ -61,6 +62,8 @@ export class ServiceCall {
   }
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 const KINDS: Record<string, MethodKind> = {
   "/unary": "unary",
   "/stream": "server_streaming",
@@ -73,6 +76,9 @@ export class Rig {
   readonly calls: ServiceCall[] = [];
   readonly listener: Listener;
   readonly steps: Step[] = [];
+  readonly http: Mutable<HttpPolicy> = {
+    metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
+  };
   readonly pace: Pace = { later: false, behind: false };
   /** What the service does once it sees the call, or all of its request. */
   onCall: (call: ServiceCall) => void = () => {};
@@ -104,6 +110,7 @@ export class Rig {
         };
       },
       renderStatus: statusText,
+      renderError: (status) => ({ contentType: "application/json", body: Buffer.from(statusText(status)) }),
     };
     const handler = (call: Call, response: Sink): Sink => {
       const seen = new ServiceCall(call, response);
@@ -120,9 +127,11 @@ export class Rig {
       edge: { trusts: matcherOf([]), hints: "auto", connectionsPerAddress: 1024, ...edge },
       snapshot: {
         rest,
+        http: this.http,
         planFor: (path) => {
           const kind = KINDS[`/${path.split("/")[2]}`] ?? "unknown";
-          return { method: methodOf(path, kind), steps: this.steps, handler };
+          const named = path === "" ? "//_OTHER" : path;
+          return { method: methodOf(named, kind), steps: this.steps, handler };
         },
       },
     };
