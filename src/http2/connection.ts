@@ -2,6 +2,7 @@
 // Hot path: no object, closure, promise or event per frame; frames are parsed in place from the socket's chunks.
 import type { Duplex } from "node:stream";
 import { Budget, type ConnectionClock } from "./budget.js";
+import { foreignPeer } from "./foreign-peer.js";
 import { type HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
 import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
 import { DEFAULT_LIMITS, type Limits, limitsOf } from "./limits.js";
@@ -626,11 +627,12 @@ export class Connection implements OutputOwner, Watched, Holder {
 
   private readonly onEnd = (): void => {
     // A peer that closes its half is gone: HTTP/2 has no use for a half-open connection.
-    this.hangUp("the peer closed the connection", LINGER_MS);
+    this.hangUp(this.whyOver("the peer closed the connection"), LINGER_MS);
   };
 
-  private readonly onError = (error: Error): void => {
-    this.lose(`the connection failed: ${error.message}`);
+  private readonly onError = (error: NodeJS.ErrnoException): void => {
+    const why = `the connection failed: ${error.message}`;
+    this.lose(error.code === "ECONNRESET" ? this.whyOver(why) : why);
     // A TLS socket can tell of an error and stay open: the peer must not wait on it.
     this.socket.destroy();
   };
@@ -638,6 +640,15 @@ export class Connection implements OutputOwner, Watched, Holder {
   private readonly onSocketClose = (): void => {
     this.lose("the connection was lost");
   };
+
+  /** A server that goes without a word, or after an alert of seven bytes, often expects TLS. */
+  private whyOver(what: string): string {
+    if (this.role === "server" || this.settingsReceived) return what;
+    const foreign = foreignPeer(this.head.subarray(0, this.headLength));
+    if (foreign !== undefined) return foreign;
+    const secure = "encrypted" in this.socket;
+    return `${what}, without a word of HTTP/2${secure ? "" : ": does it expect TLS?"}`;
+  }
 
   private fail(code: number, message: string): void {
     this.destroy(code, `${errorName(code)}: ${message}`);
@@ -833,6 +844,8 @@ export class Connection implements OutputOwner, Watched, Holder {
       ((b[at + 7] ?? 0) << 8) |
       (b[at + 8] ?? 0);
     if (length > DEFAULT_FRAME_BYTES) {
+      const foreign = this.settingsReceived ? undefined : foreignPeer(b.subarray(at));
+      if (foreign !== undefined) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, foreign);
       throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `a frame of ${length} bytes; the limit is 16384`);
     }
     if (!this.settingsReceived && type !== FrameType.SETTINGS) {
