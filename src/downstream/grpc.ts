@@ -1,6 +1,7 @@
 // gRPC over HTTP/2 from clients: a stream becomes a Call and two Sinks; messages pass through unread.
 import { Call } from "../core/call.js";
 import { type Gateway, shownTo } from "../core/gateway.js";
+import { isGrpcContentType } from "../core/grpc-content-type.js";
 import { type Field, Headers } from "../core/headers.js";
 import { run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
@@ -12,15 +13,11 @@ import type { Client } from "./client.js";
 
 const CONTENT_TYPE = "application/grpc";
 
-/** Whether a request is gRPC: by its content type, `application/grpc` or one with `+proto`, `+json` or `;…` behind it. */
+/** Whether a request is gRPC, by its content type. */
 export function isGrpc({ fields }: { readonly fields: readonly Field[] }): boolean {
   for (let i = 0; i < fields.length; i++) {
     const f = fields[i];
-    if (f === undefined || f.name !== "content-type") continue;
-    const type = f.value;
-    if (!type.startsWith(CONTENT_TYPE)) return false;
-    const next = type.charCodeAt(CONTENT_TYPE.length);
-    return Number.isNaN(next) || next === 0x2b /* + */ || next === 0x3b /* ; */ || next === 0x20;
+    if (f?.name === "content-type") return isGrpcContentType(f.value);
   }
   return false;
 }

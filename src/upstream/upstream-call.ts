@@ -1,6 +1,7 @@
 // One call on its way to a service: picks an endpoint, carries both directions, and sends the call elsewhere
 // when it never left or was refused unprocessed (gRFC A6, transparent retries).
 import type { Call } from "../core/call.js";
+import { isGrpcContentType } from "../core/grpc-content-type.js";
 import { Headers } from "../core/headers.js";
 import { refusal } from "../core/reasons.js";
 import type { Abort, Sink, Source } from "../core/sink.js";
@@ -231,7 +232,8 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     if (typeof head === "string") return; // checked by the connection before
     const headers = new Headers(head.fields);
     const type = headers.get("content-type");
-    if (head.status !== 200 || type === undefined || !type.startsWith("application/grpc")) {
+    const isGrpc = type !== undefined && isGrpcContentType(type);
+    if (head.status !== 200 || !isGrpc) {
       if (!(end && headers.get("grpc-status") !== undefined)) {
         this.notGrpc(stream, head.status, type);
         return;
@@ -245,8 +247,8 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       );
       return;
     }
-    // A proxy's trailers-only answer may lack it; gRPC clients want it.
-    if (type === undefined) headers.set("content-type", "application/grpc");
+    // A proxy's trailers-only answer may lack it, or have another; gRPC clients want it.
+    if (!isGrpc) headers.set("content-type", "application/grpc");
     this.response.open(this);
     this.response.headers(headers, end);
     if (end) this.finish(stream, headers);
