@@ -12,6 +12,7 @@ import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
 import { matcherOf } from "./core/ip.js";
 import { Lives } from "./core/lives.js";
 import type { Log } from "./core/log.js";
+import { NO_METERS } from "./core/meters.js";
 import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener } from "./downstream/listener.js";
@@ -39,9 +40,23 @@ export type { Log } from "./core/log.js";
 export type { RouteRow } from "./hub/assembly.js";
 export type { Place, PlacedInterceptor } from "./hub/own-interceptors.js";
 
+export interface EndpointRow {
+  readonly address: string;
+  readonly state: EndpointState;
+  /** Connections that take calls. */
+  readonly connections: number;
+  readonly connecting: number;
+  /** Connections that take no more calls, until theirs have ended. */
+  readonly draining: number;
+  /** Calls that are open on all of them. */
+  readonly calls: number;
+}
+
 export interface UpstreamRow {
   readonly name: string;
-  readonly endpoints: readonly { readonly address: string; readonly state: EndpointState }[];
+  readonly endpoints: readonly EndpointRow[];
+  /** Calls that wait for a connection. */
+  readonly pending: number;
   /** Full names of the services known from it. */
   readonly services: readonly string[];
   /** Why its schema is not known, if it is not. */
@@ -253,7 +268,9 @@ class Hub implements RunningHub, Gateway {
   }
 
   private keepUpstream(config: UpstreamConfig): LearnedUpstream {
-    const { upstream } = this.lives.keep("upstream", config, () => {
+    // With other endpoints or limits it is the same one: `update` gives it them once the config is in force.
+    const { name, schema, tls } = config;
+    const { upstream } = this.lives.keep("upstream", { name, schema, tls }, () => {
       const events: UpstreamEvents = {
         onSchema: () => this.rebuild(),
         onProblem: (_, message, first) => {
@@ -261,7 +278,7 @@ class Hub implements RunningHub, Gateway {
           this.rebuild();
         },
       };
-      const upstream = new LearnedUpstream(config, events, this.log);
+      const upstream = new LearnedUpstream(config, events, this.log, this.telemetry.counters);
       return { upstream, close: () => this.retire(upstream) };
     });
     return upstream;
@@ -390,6 +407,10 @@ class Hub implements RunningHub, Gateway {
       throw error;
     }
     this.lives.commit();
+    for (const [i, upstream] of this.generation.upstreams.entries()) {
+      const own = config.upstreams[i];
+      if (own !== undefined) upstream.update(own);
+    }
     return needsRestart(before.config, config);
   }
 
@@ -416,7 +437,13 @@ class Hub implements RunningHub, Gateway {
   upstreams(): readonly UpstreamRow[] {
     return this.generation.upstreams.map(({ config, cluster, schema, problem }) => ({
       name: config.name,
-      endpoints: cluster.endpoints.map(({ address, state }) => ({ address, state })),
+      endpoints: cluster.endpoints.map(({ address, state, counts: { open, ...others } }) => ({
+        address,
+        state,
+        connections: open,
+        ...others,
+      })),
+      pending: cluster.pending,
       services: schema?.services.map((service) => service.typeName) ?? [],
       problem,
     }));
@@ -483,7 +510,8 @@ const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
 /** Learns every upstream of a config and plans its routes; listens nowhere. */
 export async function inspect(config: Config): Promise<Inspection> {
   const upstreams = config.upstreams.map(
-    (upstream) => new LearnedUpstream(upstream, { onSchema: () => {}, onProblem: () => {} }, SILENT),
+    (upstream) =>
+      new LearnedUpstream(upstream, { onSchema: () => {}, onProblem: () => {} }, SILENT, NO_METERS),
   );
   try {
     await Promise.all(upstreams.map((upstream) => upstream.start()));

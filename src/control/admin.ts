@@ -34,9 +34,20 @@ export interface AdminRoute {
   readonly upstream: string;
 }
 
+export interface AdminEndpoint {
+  readonly address: string;
+  readonly state: string;
+  readonly connections: number;
+  readonly connecting: number;
+  readonly draining: number;
+  readonly calls: number;
+}
+
 export interface AdminUpstream {
   readonly name: string;
-  readonly endpoints: readonly { readonly address: string; readonly state: string }[];
+  readonly endpoints: readonly AdminEndpoint[];
+  /** Calls that wait for a connection. */
+  readonly pending: number;
   readonly services: readonly string[];
   readonly problem: string | undefined;
 }
@@ -343,11 +354,28 @@ function upstreams(hub: AdminView): Answer {
       rows
         .flatMap((row) => [
           row.problem === undefined ? row.name : `${row.name}: ${row.problem}`,
-          ...textTable(row.endpoints.map((endpoint) => [`  ${endpoint.address}`, endpoint.state])),
+          ...textTable(row.endpoints.map(endpointCells)),
+          ...(row.pending === 0 ? [] : [`  ${row.pending} calls wait for a connection`]),
           ...row.services.map((service) => `  ${service}`),
         ])
         .join("\n"),
   };
+}
+
+function endpointCells({
+  address,
+  state,
+  connections,
+  connecting,
+  draining,
+  calls,
+}: AdminEndpoint): string[] {
+  const counts = [
+    `${connections} open`,
+    ...(connecting === 0 ? [] : [`${connecting} connecting`]),
+    ...(draining === 0 ? [] : [`${draining} draining`]),
+  ];
+  return [`  ${address}`, state, counts.join(", "), `${calls} calls`];
 }
 
 function certificates(hub: AdminView): Answer {

@@ -4,6 +4,7 @@ import { formatAddress } from "../config/address.js";
 import type { UpstreamConfig } from "../config/config.js";
 import { systemClock } from "../core/clock.js";
 import type { Log } from "../core/log.js";
+import type { Meters } from "../core/meters.js";
 import { UserError } from "../core/user-error.js";
 import { loadProtos } from "../schema/protos.js";
 import { loadProtoset } from "../schema/protoset.js";
@@ -13,6 +14,7 @@ import { type Schema, SchemaError } from "../schema/schema.js";
 import type { CertificateState } from "../tls/certificate-state.js";
 import { ClientTls } from "../tls/client-tls.js";
 import { Cluster } from "../upstream/cluster.js";
+import type { EndpointAddress } from "../upstream/endpoint.js";
 import { openRawStream } from "../upstream/raw-stream.js";
 
 export interface UpstreamEvents {
@@ -23,7 +25,8 @@ export interface UpstreamEvents {
 }
 
 export class LearnedUpstream {
-  readonly config: UpstreamConfig;
+  /** As it is in force; endpoints and limits change with a reload, the rest with another upstream. */
+  config: UpstreamConfig;
   readonly cluster: Cluster;
   schema: Schema | undefined = undefined;
   /** Why there is no schema; undefined once there is one. */
@@ -35,17 +38,15 @@ export class LearnedUpstream {
   private started: Promise<void> | undefined = undefined;
 
   /** Throws a UserError where the certificates of its TLS cannot be used. */
-  constructor(config: UpstreamConfig, events: UpstreamEvents, log: Log) {
+  constructor(config: UpstreamConfig, events: UpstreamEvents, log: Log, meters: Meters) {
     this.config = config;
     const tls = config.tls && new ClientTls({ config: config.tls, name: `upstream "${config.name}"`, log });
     this.tls = tls;
     this.cluster = new Cluster({
       name: config.name,
-      endpoints: config.endpoints.map(({ host, port }) => ({
-        address: formatAddress({ host, port }),
-        secureAuthority: tls?.authority({ host, port }),
-        dial: () => tls?.dial({ host, port }) ?? connect({ host, port, noDelay: true }),
-      })),
+      endpoints: this.addresses(config),
+      limits: config.pool,
+      meters,
       onChange: (endpoint) => {
         // It may be another build than before.
         if (endpoint.state === "ready") this.watcher?.poke();
@@ -100,6 +101,23 @@ export class LearnedUpstream {
     this.cluster.connect();
     this.watcher?.start();
     await this.answered;
+  }
+
+  private addresses({ endpoints }: UpstreamConfig): EndpointAddress[] {
+    const { tls } = this;
+    return endpoints.map(({ host, port }) => ({
+      address: formatAddress({ host, port }),
+      secureAuthority: tls?.authority({ host, port }),
+      dial: () => tls?.dial({ host, port }) ?? connect({ host, port, noDelay: true }),
+    }));
+  }
+
+  /** Takes over other endpoints and limits; connections to endpoints that stay go on. */
+  update(config: UpstreamConfig): void {
+    if (config === this.config) return;
+    this.config = config;
+    this.cluster.limits = config.pool;
+    this.cluster.setEndpoints(this.addresses(config));
   }
 
   /** What the hub shows to it; undefined: nothing. */

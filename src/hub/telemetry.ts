@@ -97,6 +97,18 @@ export function upstreamFamilies(upstreams: readonly LearnedUpstream[]): Family[
     },
     {
       type: "gauge",
+      name: "linchpin.upstream.connections",
+      unit: "{connection}",
+      help: "Connections to an upstream: open ones take calls, draining ones take no more.",
+      points: upstreams.flatMap(({ config: { name }, cluster: { endpoints } }) =>
+        (["open", "connecting", "draining"] as const).map((state) => ({
+          labels: { "linchpin.upstream": name, "linchpin.connection.state": state },
+          value: endpoints.reduce((sum, { counts }) => sum + counts[state], 0),
+        })),
+      ),
+    },
+    {
+      type: "gauge",
       name: "linchpin.upstream.pending",
       unit: "{call}",
       help: "Calls that wait for a connection to an upstream.",

@@ -102,16 +102,16 @@ export class Endpoint implements LinkOwner {
     readonly open: number;
     readonly connecting: number;
     readonly draining: number;
-    readonly streams: number;
+    readonly calls: number;
   } {
-    let streams = 0;
-    for (const link of this.links) streams += link.connection.active;
-    for (const link of this.leaving) streams += link.connection.active;
+    let calls = 0;
+    for (const link of this.links) calls += link.calls;
+    for (const link of this.leaving) calls += link.calls;
     return {
       open: this.links.length,
       connecting: this.connecting.size,
       draining: this.leaving.size,
-      streams,
+      calls,
     };
   }
 
@@ -236,7 +236,10 @@ export class Endpoint implements LinkOwner {
   /** A connection whose resets are used up gets no more calls; it goes when those that it has have ended. */
   onSpending(link: Link, spent: boolean): void {
     const at = this.links.indexOf(link);
-    if (at < 0) return;
+    if (at < 0) {
+      if (this.leaving.has(link)) this.endIfDone(link);
+      return;
+    }
     const { maxPerEndpoint } = this.owner.limits;
     // With as many leaving already, it has to serve on: it holds resets back.
     if (spent && this.leaving.size < maxPerEndpoint) {
@@ -321,7 +324,8 @@ export class Endpoint implements LinkOwner {
       for (const link of this.links.slice(1)) {
         const { connection } = link;
         if (connection.active > 0 || connection.opened !== link.openedAtLook) {
-          link.openedAtLook = connection.opened;
+          // A call that is open now counts as one of the time to come.
+          link.openedAtLook = connection.active > 0 ? -1 : connection.opened;
           continue;
         }
         this.links.splice(this.links.indexOf(link), 1);

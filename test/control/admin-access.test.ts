@@ -19,7 +19,7 @@ const HUB: AdminView = {
   ready: true,
   config: { admin: { tokenSha256: DIGEST } },
   routes: () => [],
-  upstreams: () => [{ name: "down", endpoints: [], services: [], problem: "it refused" }],
+  upstreams: () => [{ name: "down", endpoints: [], pending: 0, services: [], problem: "it refused" }],
   reload: async () => {
     reloads++;
     return [];

@@ -31,13 +31,19 @@ const HUB: AdminView = {
   upstreams: () => [
     {
       name: "library",
-      endpoints: [{ address: "127.0.0.1:50051", state: "ready" }],
+      endpoints: [
+        { address: "127.0.0.1:50051", state: "ready", connections: 2, connecting: 1, draining: 1, calls: 7 },
+      ],
+      pending: 3,
       services: ["library.v1.LibraryService"],
       problem: undefined,
     },
     {
       name: "down",
-      endpoints: [{ address: "127.0.0.1:1", state: "backoff" }],
+      endpoints: [
+        { address: "127.0.0.1:1", state: "backoff", connections: 0, connecting: 0, draining: 0, calls: 0 },
+      ],
+      pending: 0,
       services: [],
       problem: "it refused",
     },
@@ -126,7 +132,8 @@ test("shows routes and upstreams as JSON, and as text to who asks for it", async
   const upstreams = await get(base, "/upstreams", { headers: { accept: "text/plain" } });
   assert.equal(
     upstreams.body,
-    "library\n  127.0.0.1:50051  ready\n  library.v1.LibraryService\ndown: it refused\n  127.0.0.1:1  backoff\n",
+    "library\n  127.0.0.1:50051  ready  2 open, 1 connecting, 1 draining  7 calls\n  3 calls wait for a connection\n" +
+      "  library.v1.LibraryService\ndown: it refused\n  127.0.0.1:1  backoff  0 open  0 calls\n",
   );
   assert.equal(JSON.parse((await get(base, "/upstreams")).body).upstreams.length, 2);
 });
