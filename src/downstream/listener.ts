@@ -62,7 +62,7 @@ const TIMEOUTS: ListenerTimeouts = {
 };
 /** How often node:http looks for requests that stall. */
 const CHECK_INTERVAL_MS = 1000;
-/** How long drain waits for the PING that tells that the GOAWAY arrived. */
+/** How long drain waits for the PING that tells that the GOAWAY arrived, and for HTTP/1.1 clients to ask once more. */
 const GOAWAY_WAIT_MS = 1000;
 
 /** For an exchange between its making and its adapter. */
@@ -291,9 +291,11 @@ export class Listener {
       for (const finish of finishers) finish();
       // Connections made ahead of need, on which nothing was ever asked.
       for (const socket of this.silent) socket.destroy();
+      // HTTP/1.1 has no GOAWAY: until now a client could ask once more, and was told by `connection: close`.
+      this.http1.closeIdleConnections();
+      idle = setInterval(() => this.http1.closeIdleConnections(), 50);
     }, GOAWAY_WAIT_MS);
-    this.http1.closeIdleConnections();
-    const idle = setInterval(() => this.http1.closeIdleConnections(), 50);
+    let idle: NodeJS.Timeout | undefined;
     const grace = setTimeout(() => this.destroyAll(), graceMs);
     await closed;
     this.tls?.close();

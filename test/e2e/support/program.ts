@@ -25,11 +25,18 @@ const children = new Set<ChildProcess>();
 const killAll = (): void => {
   for (const child of children) child.kill("SIGKILL");
 };
-process.on("exit", killAll);
-process.once("SIGTERM", () => {
-  killAll();
-  process.exit(143);
-});
+let watching = false;
+
+/** Only where there are children: a service that imports this has a way of its own to end. */
+function killWithUs(): void {
+  if (watching) return;
+  watching = true;
+  process.on("exit", killAll);
+  process.once("SIGTERM", () => {
+    killAll();
+    process.exit(143);
+  });
+}
 
 /** What a program prints on one of its outputs. */
 export class Lines {
@@ -116,6 +123,7 @@ export function startNode(
     env: options.env ?? withoutRunner(process.env),
     stdio: ["ignore", "pipe", "pipe"],
   });
+  killWithUs();
   children.add(child);
   const stdout = new Lines();
   const stderr = new Lines();
