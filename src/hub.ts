@@ -499,7 +499,7 @@ function restartNote(key: string): string {
 }
 
 /** What a config's upstreams offer, learned once, for the commands that only look. */
-export interface Inspection extends Pick<Assembly, "routes" | "explain" | "schema"> {
+export interface Inspection extends Pick<Assembly, "routes" | "explain" | "schema" | "openApi"> {
   /** What could not be learned, or does not fit, a sentence each. */
   readonly problems: readonly string[];
 }
@@ -515,11 +515,11 @@ export async function inspect(config: Config): Promise<Inspection> {
   );
   try {
     await Promise.all(upstreams.map((upstream) => upstream.start()));
-    const { routes, explain, schema, warnings } = assemble(config, upstreams, [], []);
+    const { routes, explain, schema, openApi, warnings } = assemble(config, upstreams, [], []);
     const missing = upstreams.flatMap(({ config: { name }, problem }) =>
       problem === undefined ? [] : [`upstream "${name}": ${problem}`],
     );
-    return { routes, explain, schema, problems: [...missing, ...warnings] };
+    return { routes, explain, schema, openApi, problems: [...missing, ...warnings] };
   } finally {
     for (const upstream of upstreams) upstream.close();
   }

@@ -66,6 +66,25 @@ or nothing: a file with errors changes nothing.`,
     details: `TARGET is [NAME=]HOST:PORT or https://HOST[:PORT] of a gRPC server, FILE a config file (default: LINCHPIN_CONFIG or ./linchpin.yaml).
 linchpin routes 127.0.0.1:50051 GET /v1/books says which rule answers GET /v1/books, and why others do not.`,
   },
+  openapi: {
+    name: "openapi",
+    summary: "write the OpenAPI 3.1 document of the HTTP routes, for build pipelines",
+    synopsis: "[TARGET|FILE] [-o FILE] [options]",
+    minPositionals: 0,
+    maxPositionals: 1,
+    options: {
+      output: {
+        value: "FILE",
+        short: "o",
+        help: "where to write it: YAML for .yaml and .yml, else JSON (default: standard output)",
+      },
+      service: { value: "NAME", help: "only this service, as in library.v1.LibraryService" },
+      version: { value: "VERSION", help: "only services whose package ends so, as in v1" },
+      ...LEARNING,
+    },
+    details: `TARGET is [NAME=]HOST:PORT or https://HOST[:PORT] of a gRPC server, FILE a config file (default: LINCHPIN_CONFIG or ./linchpin.yaml).
+A running hub serves the same document at /openapi.json and /openapi.yaml.`,
+  },
   descriptors: {
     name: "descriptors",
     summary: "write what a server tells about its services as a FileDescriptorSet, for buf generate",

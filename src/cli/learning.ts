@@ -1,12 +1,15 @@
-// What `routes` and `descriptors` ask of the hub without serving; run.ts hands it to them.
+// What `routes`, `openapi` and `descriptors` ask of the hub without serving; run.ts hands it to them.
 import type { Config } from "../config/config.js";
 import { UserError } from "../core/user-error.js";
 import { inspect as inspectHub, type Log, type RouteRow } from "../hub.js";
+import type { OpenApiInput } from "../transcoding/openapi/document.js";
 
 export interface Inspection {
   readonly routes: readonly RouteRow[];
   /** Lines that say which rule answers `GET /v1/books`, and why others do not. */
   explain(method: string, path: string): readonly string[];
+  /** What an OpenAPI document is made of. */
+  readonly openApi: OpenApiInput;
   /** What could not be learned, a sentence each. */
   readonly problems: readonly string[];
 }

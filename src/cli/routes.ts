@@ -1,15 +1,12 @@
 // `linchpin routes`: the HTTP and gRPC routes of a config or a server, or which of them answers a request.
-import { existsSync } from "node:fs";
-import type { Config } from "../config/config.js";
-import { defaultConfig, withOverrides } from "../config/from-args.js";
 import { textTable } from "../core/text-table.js";
 import type { RouteRow } from "../hub.js";
-import { type Arguments, readArguments, UsageError } from "./args.js";
+import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
-import { defaultConfigFile, NO_CONFIG } from "./config-file.js";
 import type { Io } from "./io.js";
 import type { Inspect } from "./learning.js";
 import { createLog } from "./log.js";
+import { configOf } from "./source.js";
 
 /** Exit code 1 where nothing could be learned; what is missing of a table is told on standard error. */
 export async function run(args: readonly string[], io: Io, inspect: Inspect): Promise<number> {
@@ -52,20 +49,4 @@ function split(positionals: readonly string[]): Question {
     throw new UsageError("a request is METHOD PATH, as in GET /v1/books");
   }
   return { source, request: { method: method.toUpperCase(), path } };
-}
-
-async function configOf(source: string | undefined, given: Arguments, io: Io): Promise<Config> {
-  const file = source === undefined ? defaultConfigFile(io) : isFile(source) ? source : undefined;
-  const learning = { protoset: given.value("protoset"), protoDirs: given.values("proto") };
-  if (file !== undefined) {
-    const { loadConfig } = await import("../config/load.js");
-    return withOverrides(loadConfig(file, io.env), { targets: [], ...learning });
-  }
-  if (source === undefined) throw new UsageError(NO_CONFIG);
-  return withOverrides(defaultConfig(), { targets: [source], ...learning });
-}
-
-/** A name that ends as a config does is meant as one, there or not. */
-function isFile(source: string): boolean {
-  return /\.(?:ya?ml|json)$/i.test(source) || existsSync(source);
 }

@@ -15,6 +15,10 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
     const [{ run }, { inspect }] = await Promise.all([import("./routes.js"), import("./learning.js")]);
     return (args, io) => run(args, io, inspect);
   },
+  openapi: async () => {
+    const [{ run }, { inspect }] = await Promise.all([import("./openapi.js"), import("./learning.js")]);
+    return (args, io) => run(args, io, inspect);
+  },
   descriptors: async () => {
     const [{ run }, { learn }] = await Promise.all([import("./descriptors.js"), import("./learning.js")]);
     return (args, io) => run(args, io, learn);

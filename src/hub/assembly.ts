@@ -7,8 +7,10 @@ import type { Interceptor } from "../core/interceptor.js";
 import type { Handler } from "../core/sink.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
 import { mergeSchemas, methodsOf, type Schema } from "../schema/schema.js";
+import type { OpenApiInput } from "../transcoding/openapi/document.js";
 import { createRestRouter } from "../transcoding/rest-router.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
+import { openApiInput } from "./openapi-input.js";
 
 /** One line of `linchpin routes` and of the admin listener's /routes. */
 export interface RouteRow {
@@ -24,6 +26,8 @@ export interface RouteRow {
 export interface Assembly {
   readonly snapshot: Snapshot;
   readonly routes: readonly RouteRow[];
+  /** What an OpenAPI document is made of. */
+  readonly openApi: OpenApiInput;
   /** All upstreams' schemas as one. */
   readonly schema: Schema;
   /** What a person should know, a sentence each. */
@@ -86,6 +90,7 @@ export function assemble(
   return {
     snapshot: { planFor: (path) => table.find(path), rest: rest.router, http: httpPolicy(config) },
     routes: [...restRows, ...grpcRows],
+    openApi: openApiInput(config, rest),
     schema,
     warnings,
     explain: rest.explain,

@@ -47,6 +47,11 @@ export class AccessRules {
     return (call) => special.get(call.path.toLowerCase()) ?? general;
   }
 
+  /** What holds for a method that a schema knows. */
+  known({ service, name }: Pick<Method, "service" | "name">): AccessRule {
+    return this.rule(service, name);
+  }
+
   private rule(service: string, name: string | undefined): AccessRule {
     const own = name === undefined ? undefined : this.bySelector.get(`${service}/${name}`);
     const whole = this.bySelector.get(service);

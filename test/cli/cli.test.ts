@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { parse } from "yaml";
 import { linchpin, Running } from "./linchpin.js";
 
 const folder = mkdtempSync(join(tmpdir(), "linchpin-cli-"));
@@ -62,6 +63,8 @@ describe("what needs no hub", { concurrency: 4 }, () => {
     [["check"], 2, NOTHING, /^linchpin check: nothing to work on: .*\nusage: linchpin check \[FILE\]\n$/],
     [["check", GOOD, GOOD], 2, NOTHING, /^linchpin check: unexpected argument/],
     [["check", "--strict"], 2, NOTHING, /^linchpin check: unknown option --strict\nusage: /],
+    [["openapi"], 2, NOTHING, /^linchpin openapi: nothing to work on/],
+    [["openapi", "nowhere.yaml"], 1, NOTHING, /^nowhere\.yaml: no such file or directory\n$/],
     [["config-schema"], 0, /^\{\n {2}"\$schema"/, NOTHING],
     [["init", "-o", "-", "library=h:1"], 0, /^# yaml-language-server: .*upstreams:\n {2}library:/s, NOTHING],
     [["serve"], 2, NOTHING, /^linchpin serve: nothing to work on.*\nusage: linchpin serve/],
@@ -191,6 +194,24 @@ describe("a serving hub", () => {
       assert.ok(response.ok, `${line}: ${response.status} ${await response.text()}`);
       await response.body?.cancel().catch(() => undefined);
     }
+  });
+
+  test("openapi prints the document of a server, whole or a part, as JSON or YAML", async () => {
+    const whole = await linchpin(["openapi", target]);
+    assert.equal(whole.code, 0, whole.stderr);
+    const { openapi, paths } = JSON.parse(whole.stdout);
+    assert.equal(openapi, "3.1.1");
+    assert.ok("/v1/books/{book}" in paths && "/v2/books/{book}" in paths);
+    const file = join(folder, "library.yaml");
+    const part = await linchpin(["openapi", target, "--service", "library.v2.LibraryService", "-o", file]);
+    assert.equal(part.code, 0, part.stderr);
+    const document: unknown = parse(readFileSync(file, "utf8"));
+    assert.ok(typeof document === "object" && document !== null && "paths" in document);
+    const v2 = await linchpin(["openapi", target, "--version", "v2"]);
+    assert.deepEqual(document, JSON.parse(v2.stdout));
+    const wrong = await linchpin(["openapi", target, "--version", "v9"]);
+    assert.equal(wrong.code, 1);
+    assert.equal(wrong.stderr, "no version 'v9': there is v1, v2\n");
   });
 
   test("routes shows the table of a server, and explains a request", async () => {

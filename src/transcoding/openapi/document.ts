@@ -64,6 +64,23 @@ export function versionOf(service: string): string {
   return /^v[0-9]+(?:(?:alpha|beta|p|test)[0-9A-Za-z]*)?$/.test(last) ? last : "";
 }
 
+/** Why a filter selects nothing, with what there is; undefined: it selects something. */
+export function filterProblem(
+  plans: readonly BindingPlan[],
+  { service, version }: OpenApiFilter,
+): string | undefined {
+  const { services, versions } = partsOf(plans);
+  if (service !== undefined && !services.includes(service)) return unknownPart("service", service, services);
+  if (version !== undefined && !versions.includes(version)) return unknownPart("version", version, versions);
+  if (service === undefined || version === undefined || versionOf(service) === version) return undefined;
+  return `service ${service} is not of version '${version}'`;
+}
+
+function unknownPart(what: string, given: string, known: readonly string[]): string {
+  const there = known.length === 0 ? "there is none" : `there is ${known.join(", ")}`;
+  return `no ${what} '${given.slice(0, 100)}': ${there}`;
+}
+
 export function openApiDocument(input: OpenApiInput, filter: OpenApiFilter = {}): JsonObject {
   const plans = input.plans.filter(({ method: { service } }) => {
     if (filter.service !== undefined && service !== filter.service) return false;
@@ -127,7 +144,7 @@ class Document {
   }
 
   #info(services: readonly string[]): JsonObject {
-    const short = services.map((service) => service.slice(service.lastIndexOf(".") + 1));
+    const short = [...new Set(services.map((service) => service.slice(service.lastIndexOf(".") + 1)))];
     const title =
       short.length === 0 ? "No services" : short.slice(0, 3).join(", ") + (short.length > 3 ? ", …" : "");
     const lines = services.map((service) => `- \`${service}\``);

@@ -19,14 +19,27 @@ export async function assertValid(document: JsonObject): Promise<void> {
   assert.equal(new Set(ids).size, ids.length, "operationIds are unique");
 }
 
+const COMPILERS = new WeakMap<JsonObject, Ajv2020>();
+
 /** Strict: unknown keywords and formats are errors. */
 export function compile(document: JsonObject, schema: JsonValue): ValidateFunction {
-  const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true });
-  // Its types take the module for its default export.
-  addFormats.default(ajv);
-  for (const format of ["int32", "int64", "uint32", "uint64", "float", "double"]) ajv.addFormat(format, true);
-  ajv.addKeyword("components");
-  return ajv.compile({ ...objectOf(schema), components: at(document, "components") });
+  let ajv = COMPILERS.get(document);
+  if (ajv === undefined) {
+    ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true });
+    // Its types take the module for its default export.
+    addFormats.default(ajv);
+    for (const format of ["int32", "int64", "uint32", "uint64", "float", "double"])
+      ajv.addFormat(format, true);
+    ajv.addKeyword("components");
+    ajv.addSchema(absolute({ components: { schemas: at(document, "components", "schemas") } }), "document:");
+    COMPILERS.set(document, ajv);
+  }
+  return ajv.compile(absolute(objectOf(schema)));
+}
+
+/** References lead to the document, wherever the schema stands. */
+function absolute(schema: JsonObject): JsonObject {
+  return JSON.parse(JSON.stringify(schema).replaceAll('"#/components/', '"document:#/components/'));
 }
 
 export interface Operation {

@@ -1,0 +1,34 @@
+// `linchpin openapi`: the OpenAPI document of a config or a server, for build pipelines.
+import { writeFileSync } from "node:fs";
+import { fileProblem } from "../config/files.js";
+import { UserError } from "../core/user-error.js";
+import { readArguments } from "./args.js";
+import { COMMANDS } from "./commands.js";
+import type { Io } from "./io.js";
+import type { Inspect } from "./learning.js";
+import { createLog } from "./log.js";
+import { configOf } from "./source.js";
+
+/** Exit code 1 where nothing could be learned, or the filter selects nothing. */
+export async function run(args: readonly string[], io: Io, inspect: Inspect): Promise<number> {
+  const given = readArguments(COMMANDS.openapi, args);
+  const filter = { service: given.value("service"), version: given.value("version") };
+  const output = given.value("output") ?? "-";
+  const config = await configOf(given.positionals[0], given, io);
+  const { openApi, problems } = await inspect(config, createLog("warn", "pretty", io.err));
+  for (const problem of problems) io.err(problem);
+  if (openApi.plans.length === 0) return 1;
+  const { filterProblem, openApiDocument } = await import("../transcoding/openapi/document.js");
+  const problem = filterProblem(openApi.plans, filter);
+  if (problem !== undefined) throw new UserError(problem);
+  const { printJson, printYaml } = await import("../transcoding/openapi/print.js");
+  const print = /\.ya?ml$/i.test(output) ? printYaml : printJson;
+  const text = await print(openApiDocument(openApi, filter));
+  try {
+    // 1: standard output, whole and at once.
+    writeFileSync(output === "-" ? 1 : output, text);
+  } catch (error) {
+    throw new UserError(`${output}: ${fileProblem(error)}`, { cause: error });
+  }
+  return 0;
+}

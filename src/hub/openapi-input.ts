@@ -1,0 +1,40 @@
+// What the config says about the OpenAPI document: who must prove who they are, and how messages print.
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Config } from "../config/config.js";
+import type { AuthConfig } from "../config/sections/auth.js";
+import { AccessRules } from "../interceptors/access-rules.js";
+import type { OpenApiInput } from "../transcoding/openapi/document.js";
+import type { BuiltRestRouter } from "../transcoding/rest-router.js";
+
+/** Cheap: the document itself is made when somebody asks for it. */
+export function openApiInput(config: Config, rest: Pick<BuiltRestRouter, "plans" | "prefix">): OpenApiInput {
+  const { auth, http, methods } = config;
+  const rules = auth === undefined ? undefined : new AccessRules(methods, auth.required);
+  return {
+    plans: rest.plans,
+    prefix: rest.prefix,
+    print: http.print,
+    securitySchemes: auth && securitySchemes(auth),
+    access: (method) => rules?.known(method) ?? { auth: "none", roles: undefined },
+  };
+}
+
+/** Every way to say who calls. */
+function securitySchemes({ apiKeys, jwt, mtls }: AuthConfig): JsonObject {
+  const schemes: JsonObject = {};
+  if (apiKeys !== undefined) {
+    schemes.apiKey = { type: "apiKey", in: "header", name: apiKeys.header, description: "An API key." };
+  }
+  if (jwt.length > 0) {
+    const issuers = jwt.map(({ issuer, audiences }) => `- ${issuer}, for ${audiences.join(" or ")}`);
+    const description = `A token of one of these issuers:\n\n${issuers.join("\n")}`;
+    schemes.jwt = { type: "http", scheme: "bearer", bearerFormat: "JWT", description };
+  }
+  if (mtls !== undefined) {
+    schemes.mtls = {
+      type: "mutualTLS",
+      description: "A certificate that the listener's clientCa has signed.",
+    };
+  }
+  return schemes;
+}
