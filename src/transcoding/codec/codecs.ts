@@ -1,21 +1,19 @@
 // JSON ↔ protobuf bytes, one codec for each message type of a schema: what readers and writers of bodies call.
 import { isUtf8 } from "node:buffer";
-import {
-  create,
-  type DescField,
-  type DescMessage,
-  fromBinary,
-  type Registry,
-  toBinary,
-} from "@bufbuild/protobuf";
+import type { DescField, DescMessage, Registry } from "@bufbuild/protobuf";
 import { withBuiltinTypes } from "../builtin-types.js";
 import { type Json, type JsonProblem, parseJson } from "../json.js";
-import { JsonReader, type Misfit, type UnknownFields } from "../json-reader.js";
-import { JsonWriter, type PrintOptions } from "../json-writer.js";
+import { BytesOut } from "./bytes-out.js";
+import { TreeEncoder, type UnknownFields } from "./from-tree.js";
+import type { Misfit } from "./misfit.js";
+import { type MessagePlan, Plans, type PrintOptions } from "./plan.js";
+import { TextPrinter } from "./to-text.js";
 
 export type { JsonProblem } from "../json.js";
-export type { Misfit, UnknownFields } from "../json-reader.js";
-export type { PrintOptions } from "../json-writer.js";
+export { DecodeError } from "./decode-error.js";
+export type { UnknownFields } from "./from-tree.js";
+export type { Misfit } from "./misfit.js";
+export type { PrintOptions } from "./plan.js";
 
 export interface CodecOptions {
   /** Names that a message does not have: refused with their path (the default), or passed over. */
@@ -23,45 +21,44 @@ export interface CodecOptions {
   readonly print?: PrintOptions;
 }
 
-/** Bytes that do not fit the message type, or a value that ProtoJSON cannot say (a year 10000, …). */
-export class DecodeError extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = "DecodeError";
-  }
-}
-
 /** The codecs of one schema, each compiled when it is first asked for. Immutable to its users; throw away with the schema. */
 export class Codecs {
   readonly #byType = new Map<DescMessage, MessageCodec>();
-  readonly #reader: JsonReader;
-  readonly #writer: JsonWriter;
+  readonly #plans: Plans;
+  readonly #encoder: TreeEncoder;
+  readonly #printer: TextPrinter;
 
   /** `registry`: for Any and extensions; the well-known types and google.rpc's error details need not be in it. */
   constructor(registry: Registry, options: CodecOptions = {}) {
-    this.#reader = new JsonReader(withBuiltinTypes(registry), options.unknownFields ?? "reject");
-    this.#writer = new JsonWriter(registry, options.print ?? {});
+    this.#plans = new Plans(withBuiltinTypes(registry), options.print ?? {});
+    this.#encoder = new TreeEncoder(this.#plans, options.unknownFields ?? "reject", OUT);
+    this.#printer = new TextPrinter(this.#plans, OUT);
   }
 
   of(desc: DescMessage): MessageCodec {
     let codec = this.#byType.get(desc);
     if (codec === undefined) {
-      codec = new MessageCodec(desc, this.#reader, this.#writer);
+      codec = new MessageCodec(this.#plans.of(desc), this.#encoder, this.#printer);
       this.#byType.set(desc, codec);
     }
     return codec;
   }
 }
 
+/** Every message is written whole in one turn, so one buffer serves all. */
+const OUT = new BytesOut();
+
 export class MessageCodec {
   readonly desc: DescMessage;
-  readonly #reader: JsonReader;
-  readonly #writer: JsonWriter;
+  readonly #plan: MessagePlan;
+  readonly #encoder: TreeEncoder;
+  readonly #printer: TextPrinter;
 
-  constructor(desc: DescMessage, reader: JsonReader, writer: JsonWriter) {
-    this.desc = desc;
-    this.#reader = reader;
-    this.#writer = writer;
+  constructor(plan: MessagePlan, encoder: TreeEncoder, printer: TextPrinter) {
+    this.desc = plan.desc;
+    this.#plan = plan;
+    this.#encoder = encoder;
+    this.#printer = printer;
   }
 
   /**
@@ -75,13 +72,7 @@ export class MessageCodec {
 
   /** The message in bytes, or where the JSON does not fit. A required field (proto2) that is not there is a misfit too. */
   encode(json: Json): Uint8Array | Misfit {
-    const result = this.#reader.read(this.desc, json);
-    if (!("message" in result)) return result;
-    try {
-      return toBinary(this.desc, result.message);
-    } catch (e) {
-      return { path: "", problem: e instanceof Error ? e.message : String(e) };
-    }
+    return this.#encoder.encode(this.#plan, json);
   }
 
   /**
@@ -89,18 +80,12 @@ export class MessageCodec {
    * has it. `json` is the field's own JSON; paths in a Misfit start from there. Required fields beside it are not asked.
    */
   encodeField(field: DescField, json: Json): Uint8Array | Misfit {
-    const message = create(this.desc);
-    const misfit = this.#reader.merge(this.desc, message, field, json);
-    return misfit ?? toBinary(this.desc, message);
+    return this.#encoder.encodeField(this.#plan, field, json);
   }
 
   /** The message as JSON text in UTF-8, ready for the socket. Throws DecodeError. */
   decode(bytes: Uint8Array): Buffer {
-    try {
-      return Buffer.from(JSON.stringify(this.#writer.write(this.desc, fromBinary(this.desc, bytes))));
-    } catch (e) {
-      throw new DecodeError(`these bytes cannot be printed as ${this.desc.typeName}`, e);
-    }
+    return this.#printer.print(this.#plan, bytes);
   }
 
   /**
@@ -108,17 +93,6 @@ export class MessageCodec {
    * knows "unset". Throws DecodeError.
    */
   decodeField(field: DescField, bytes: Uint8Array): Buffer {
-    try {
-      const json = this.#writer.write(this.desc, fromBinary(this.desc, bytes));
-      const object = typeof json === "object" && json !== null && !Array.isArray(json) ? json : {};
-      return Buffer.from(JSON.stringify(object[field.jsonName] ?? object[field.name] ?? defaultJson(field)));
-    } catch (e) {
-      throw new DecodeError(`these bytes cannot be printed as ${this.desc.typeName}`, e);
-    }
+    return this.#printer.printField(this.#plan, field, bytes);
   }
-}
-
-function defaultJson(field: DescField): [] | Record<string, never> | null {
-  if (field.fieldKind === "list") return [];
-  return field.fieldKind === "map" ? {} : null;
 }

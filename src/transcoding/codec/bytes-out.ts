@@ -1,0 +1,242 @@
+// Where the codec writes: one buffer that grows, and is used again by the next message.
+
+/** Bigger ones are given away with their content instead of being copied and kept. */
+const MAX_KEPT_BYTES = 256 * 1024;
+const FIRST_BYTES = 16 * 1024;
+const TWO_32 = 2 ** 32;
+/** Up to this many characters a loop beats the call into native code. */
+const SHORT_TEXT = 48;
+
+/** `buf` and `pos` are open to the loops of the codec: whoever writes there has called `ensure` first. */
+export class BytesOut {
+  buf: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  pos = 0;
+  readonly #double = new Float64Array(1);
+  readonly #float = new Float32Array(1);
+  readonly #doubleBytes = new Uint8Array(this.#double.buffer);
+  readonly #floatBytes = new Uint8Array(this.#float.buffer);
+
+  /** Room for so many bytes more. */
+  ensure(bytes: number): void {
+    if (this.pos + bytes > this.buf.length) this.#grow(bytes);
+  }
+
+  #grow(bytes: number): void {
+    const next = Buffer.allocUnsafeSlow(Math.max(2 * this.buf.length, this.pos + bytes));
+    this.buf.copy(next, 0, 0, this.pos);
+    this.buf = next;
+  }
+
+  /** What was written since the start; the next message may begin. */
+  take(): Buffer {
+    const { buf, pos } = this;
+    this.pos = 0;
+    if (buf.length > MAX_KEPT_BYTES) {
+      this.buf = Buffer.allocUnsafeSlow(FIRST_BYTES);
+      // What is given away should not hold twice its size.
+      return pos > buf.length / 2 ? buf.subarray(0, pos) : Buffer.from(buf.subarray(0, pos));
+    }
+    const copy = Buffer.allocUnsafe(pos);
+    buf.copy(copy, 0, 0, pos);
+    return copy;
+  }
+
+  /** Throws away what was written. */
+  reset(): void {
+    this.pos = 0;
+    if (this.buf.length > MAX_KEPT_BYTES) this.buf = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  }
+
+  byte(value: number): void {
+    this.ensure(1);
+    this.buf[this.pos++] = value;
+  }
+
+  raw(bytes: Uint8Array): void {
+    const length = bytes.length;
+    this.ensure(length);
+    if (length <= SHORT_TEXT) {
+      const { buf } = this;
+      let { pos } = this;
+      for (let i = 0; i < length; i++) buf[pos++] = bytes[i] ?? 0;
+      this.pos = pos;
+    } else {
+      this.buf.set(bytes, this.pos);
+      this.pos += length;
+    }
+  }
+
+  /** source[start..end) */
+  copy(source: Uint8Array, start: number, end: number): void {
+    this.ensure(end - start);
+    const { buf } = this;
+    let { pos } = this;
+    if (end - start <= SHORT_TEXT) {
+      for (let i = start; i < end; i++) buf[pos++] = source[i] ?? 0;
+    } else {
+      buf.set(source.subarray(start, end), pos);
+      pos += end - start;
+    }
+    this.pos = pos;
+  }
+
+  /** An unsigned number of 32 bits, or a signed one taken as such. */
+  varint32(value: number): void {
+    this.ensure(5);
+    const { buf } = this;
+    let { pos } = this;
+    while (value > 0x7f || value < 0) {
+      buf[pos++] = (value & 0x7f) | 0x80;
+      value >>>= 7;
+    }
+    buf[pos++] = value;
+    this.pos = pos;
+  }
+
+  /** The low and the high 32 bits. */
+  varint64(low: number, high: number): void {
+    this.ensure(10);
+    const { buf } = this;
+    let { pos } = this;
+    low >>>= 0;
+    high >>>= 0;
+    while (high !== 0) {
+      buf[pos++] = (low & 0x7f) | 0x80;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
+    }
+    while (low > 0x7f) {
+      buf[pos++] = (low & 0x7f) | 0x80;
+      low >>>= 7;
+    }
+    buf[pos++] = low;
+    this.pos = pos;
+  }
+
+  /** A signed number of 32 bits as int32, which is sign-extended to 64. */
+  int32(value: number): void {
+    if (value >= 0) this.varint32(value);
+    else this.varint64(value, -1);
+  }
+
+  fixed32(value: number): void {
+    this.ensure(4);
+    const { buf, pos } = this;
+    buf[pos] = value;
+    buf[pos + 1] = value >>> 8;
+    buf[pos + 2] = value >>> 16;
+    buf[pos + 3] = value >>> 24;
+    this.pos = pos + 4;
+  }
+
+  double(value: number): void {
+    this.#double[0] = value;
+    this.ensure(8);
+    // Little endian, as every machine that Node runs on but s390x; that one reverses it.
+    for (let i = 0; i < 8; i++) this.buf[this.pos++] = this.#doubleBytes[LITTLE_ENDIAN ? i : 7 - i] ?? 0;
+  }
+
+  float(value: number): void {
+    this.#float[0] = value;
+    this.ensure(4);
+    for (let i = 0; i < 4; i++) this.buf[this.pos++] = this.#floatBytes[LITTLE_ENDIAN ? i : 3 - i] ?? 0;
+  }
+
+  /** UTF-8 without a length. */
+  text(value: string): void {
+    const length = value.length;
+    this.ensure(3 * length);
+    if (length <= SHORT_TEXT) {
+      const { buf, pos } = this;
+      let i = 0;
+      for (; i < length; i++) {
+        const code = value.charCodeAt(i);
+        if (code > 0x7f) break;
+        buf[pos + i] = code;
+      }
+      if (i === length) {
+        this.pos = pos + length;
+        return;
+      }
+    }
+    this.pos += this.buf.write(value, this.pos, "utf8");
+  }
+
+  /** UTF-8 after its length. */
+  string(value: string): void {
+    // One byte of length holds up to 127, and a UTF-16 unit takes at most 3 bytes.
+    const size = value.length <= 42 ? 1 : sizeOfVarint(Buffer.byteLength(value));
+    const start = this.begin(size);
+    this.text(value);
+    this.end(start, size);
+  }
+
+  /** Begins something that has its length before it; `size`: the bytes that the length is thought to take. */
+  begin(size: number): number {
+    this.ensure(size);
+    const start = this.pos;
+    this.pos += size;
+    return start;
+  }
+
+  /** Ends it, and returns how many bytes the length took. */
+  end(start: number, size: number): number {
+    const length = this.pos - start - size;
+    const real = length < 0x80 ? 1 : sizeOfVarint(length);
+    if (real !== size) {
+      this.ensure(5);
+      this.buf.copyWithin(start + real, start + size, this.pos);
+    }
+    const { buf } = this;
+    let at = start;
+    let rest = length;
+    while (rest > 0x7f) {
+      buf[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    buf[at] = rest;
+    this.pos = start + real + length;
+    return real;
+  }
+
+  /** The decimal digits of an integer of at most 2^53. */
+  integer(value: number): void {
+    this.ensure(17);
+    const { buf } = this;
+    let { pos } = this;
+    if (value < 0) {
+      buf[pos++] = 0x2d;
+      value = -value;
+    }
+    if (value < 10) {
+      buf[pos++] = 0x30 + value;
+      this.pos = pos;
+      return;
+    }
+    let digits = 1;
+    for (let limit = 10; value >= limit; limit *= 10) digits++;
+    let at = pos + digits;
+    // Division of doubles is exact up to 2^53, of 32-bit integers it is faster.
+    while (value >= TWO_32) {
+      const rest = Math.floor(value / 10);
+      buf[--at] = 0x30 + (value - rest * 10);
+      value = rest;
+    }
+    value >>>= 0;
+    while (at > pos) {
+      const rest = (value / 10) >>> 0;
+      buf[--at] = 0x30 + (value - rest * 10);
+      value = rest;
+    }
+    this.pos = pos + digits;
+  }
+}
+
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+export function sizeOfVarint(value: number): number {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x200000) return 3;
+  return value < 0x10000000 ? 4 : 5;
+}

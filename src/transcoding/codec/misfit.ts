@@ -1,0 +1,56 @@
+// Where JSON does not fit its message, and why: made on the way that walks the tree, read by those who answer clients.
+import type { DescMessage } from "@bufbuild/protobuf";
+import { fieldsOf } from "../fields.js";
+import { ExactNumber, type Json } from "../json.js";
+import { nearest } from "../nearest.js";
+
+/** Where a value does not fit its message, and why. */
+export interface Misfit {
+  /** Path from the value that was read, e.g. `author.tags[2]`; "" for the value itself. */
+  readonly path: string;
+  readonly problem: string;
+}
+
+/** Ends the reading; never leaves the codec. */
+export class Refusal extends Error {}
+
+/** Longest path in a message, in steps: what is left out is its middle. */
+const MAX_PRINTED_STEPS = 20;
+
+/** A path as in `author.tags[2].labels["a b"]`. */
+export function formatPath(steps: readonly (string | number)[]): string {
+  let path = "";
+  const half = MAX_PRINTED_STEPS / 2;
+  for (const [i, full] of steps.entries()) {
+    if (steps.length > MAX_PRINTED_STEPS && i >= half && i < steps.length - half) {
+      if (i === half) path += "…";
+      continue;
+    }
+    const step = typeof full === "number" ? full : clip(full);
+    if (typeof step === "number") path += `[${step}]`;
+    else if (/^[A-Za-z_$@][\w$]*$/.test(step)) path += path === "" ? step : `.${step}`;
+    else path += `[${JSON.stringify(step)}]`;
+  }
+  return path;
+}
+
+export function unknownField(desc: DescMessage, name: string): Refusal {
+  const guess = nearest(name, fieldsOf(desc).keys());
+  const hint = guess === undefined ? "" : `; did you mean '${guess}'?`;
+  return new Refusal(`${desc.typeName} has no field '${clip(name)}'${hint}`);
+}
+
+export function expected(what: string, json: Json): Refusal {
+  return new Refusal(`expected ${what}, got ${describe(json)}`);
+}
+
+function describe(json: Json): string {
+  if (json instanceof ExactNumber) return clip(json.text);
+  if (Array.isArray(json)) return "a list";
+  if (typeof json === "object" && json !== null) return "an object";
+  return typeof json === "string" ? JSON.stringify(clip(json)) : String(json);
+}
+
+export function clip(text: string): string {
+  return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
+}

@@ -1,0 +1,413 @@
+// What the codec knows of a message type: flat tables, made once, of what descriptors would be asked again and again.
+// Every object here has one shape, whatever field it stands for: the loops that read them stay monomorphic.
+import type { DescEnum, DescExtension, DescField, DescMessage, Registry } from "@bufbuild/protobuf";
+
+/** Of google.protobuf.FieldDescriptorProto.Type; ScalarType has the same numbers. */
+export const Kind = {
+  DOUBLE: 1,
+  FLOAT: 2,
+  INT64: 3,
+  UINT64: 4,
+  INT32: 5,
+  FIXED64: 6,
+  FIXED32: 7,
+  BOOL: 8,
+  STRING: 9,
+  MESSAGE: 11,
+  BYTES: 12,
+  UINT32: 13,
+  ENUM: 14,
+  SFIXED32: 15,
+  SFIXED64: 16,
+  SINT32: 17,
+  SINT64: 18,
+} as const;
+
+/** https://protobuf.dev/programming-guides/encoding/#structure */
+export const Wire = { VARINT: 0, FIXED64: 1, LENGTH: 2, GROUP: 3, END_GROUP: 4, FIXED32: 5 } as const;
+
+export const Shape = { SINGULAR: 0, LIST: 1, MAP: 2 } as const;
+
+/** Messages that have a JSON form of their own. */
+export const Form = {
+  FIELDS: 0,
+  ANY: 1,
+  TIMESTAMP: 2,
+  DURATION: 3,
+  FIELD_MASK: 4,
+  STRUCT: 5,
+  VALUE: 6,
+  LIST_VALUE: 7,
+  WRAPPER: 8,
+} as const;
+
+const FORMS: Readonly<Record<string, number>> = {
+  "google.protobuf.Any": Form.ANY,
+  "google.protobuf.Timestamp": Form.TIMESTAMP,
+  "google.protobuf.Duration": Form.DURATION,
+  "google.protobuf.FieldMask": Form.FIELD_MASK,
+  "google.protobuf.Struct": Form.STRUCT,
+  "google.protobuf.Value": Form.VALUE,
+  "google.protobuf.ListValue": Form.LIST_VALUE,
+  "google.protobuf.DoubleValue": Form.WRAPPER,
+  "google.protobuf.FloatValue": Form.WRAPPER,
+  "google.protobuf.Int64Value": Form.WRAPPER,
+  "google.protobuf.UInt64Value": Form.WRAPPER,
+  "google.protobuf.Int32Value": Form.WRAPPER,
+  "google.protobuf.UInt32Value": Form.WRAPPER,
+  "google.protobuf.BoolValue": Form.WRAPPER,
+  "google.protobuf.StringValue": Form.WRAPPER,
+  "google.protobuf.BytesValue": Form.WRAPPER,
+};
+
+/** google.protobuf.FeatureSet.FieldPresence */
+const IMPLICIT = 2;
+const LEGACY_REQUIRED = 3;
+
+/** Field numbers below this are looked up in an array. */
+const DENSE = 256;
+
+export interface PrintOptions {
+  /** Fields without presence print even where they have their default. Default false, as ProtoJSON has it. */
+  readonly emitDefaults?: boolean;
+  /** `display_name` instead of `displayName`. Default false. */
+  readonly protoNames?: boolean;
+  /** Default false. */
+  readonly enumsAsNumbers?: boolean;
+  /** int64 and its kin without quotes: many clients lose digits beyond 2^53. Default false. */
+  readonly int64AsNumbers?: boolean;
+}
+
+/** The plans of one schema; each is made when it is first used. */
+export class Plans {
+  readonly registry: Registry;
+  readonly print: PrintOptions;
+  readonly #messages = new Map<DescMessage, MessagePlan>();
+  readonly #enums = new Map<DescEnum, EnumPlan>();
+  readonly #extensions = new Map<DescExtension, FieldPlan>();
+
+  constructor(registry: Registry, print: PrintOptions) {
+    this.registry = registry;
+    this.print = print;
+  }
+
+  of(desc: DescMessage): MessagePlan {
+    let plan = this.#messages.get(desc);
+    if (plan === undefined) {
+      plan = new MessagePlan(this, desc);
+      this.#messages.set(desc, plan);
+    }
+    return plan;
+  }
+
+  enum(desc: DescEnum): EnumPlan {
+    let plan = this.#enums.get(desc);
+    if (plan === undefined) {
+      plan = new EnumPlan(desc, this.print);
+      this.#enums.set(desc, plan);
+    }
+    return plan;
+  }
+
+  extension(desc: DescExtension): FieldPlan {
+    let plan = this.#extensions.get(desc);
+    if (plan === undefined) {
+      plan = new FieldPlan(this, desc, 0, -1);
+      this.#extensions.set(desc, plan);
+    }
+    return plan;
+  }
+}
+
+export class MessagePlan {
+  readonly desc: DescMessage;
+  readonly typeName: string;
+  /** One of Form. */
+  readonly form: number;
+  /** In the order of their numbers. */
+  readonly fields: readonly FieldPlan[];
+  /** By proto name and by JSON name. */
+  readonly byName: ReadonlyMap<string, FieldPlan>;
+  readonly names: NameTable;
+  readonly required: readonly FieldPlan[];
+  readonly oneofCount: number;
+  readonly extensible: boolean;
+  readonly #dense: (FieldPlan | undefined)[];
+  readonly #sparse = new Map<number, FieldPlan>();
+
+  constructor(plans: Plans, desc: DescMessage) {
+    this.desc = desc;
+    this.typeName = desc.typeName;
+    this.form = formOf(desc);
+    const sorted = desc.fields.toSorted((a, b) => a.number - b.number);
+    const fields = sorted.map((field, i) => {
+      return new FieldPlan(
+        plans,
+        field,
+        i,
+        field.oneof === undefined ? -1 : desc.oneofs.indexOf(field.oneof),
+      );
+    });
+    const byName = new Map<string, FieldPlan>();
+    // In the order of the declaration: where two names clash, the later counts.
+    for (const { number } of desc.fields) {
+      const field = fields.find((f) => f.number === number);
+      if (field !== undefined) byName.set(field.name, field).set(field.jsonName, field);
+    }
+    this.fields = fields;
+    this.byName = byName;
+    this.names = new NameTable(byName);
+    this.required = fields.filter((f) => f.required);
+    this.oneofCount = desc.oneofs.length;
+    this.extensible = desc.proto.extensionRange.length > 0;
+    const dense = fields.filter((f) => f.number < DENSE);
+    this.#dense = new Array<FieldPlan | undefined>((dense.at(-1)?.number ?? 0) + 1).fill(undefined);
+    for (const field of fields) {
+      if (field.number < DENSE) this.#dense[field.number] = field;
+      else this.#sparse.set(field.number, field);
+    }
+  }
+
+  byNumber(number: number): FieldPlan | undefined {
+    if (number < this.#dense.length) return this.#dense[number];
+    return number < DENSE ? undefined : this.#sparse.get(number);
+  }
+}
+
+function formOf(desc: DescMessage): number {
+  const form = FORMS[desc.typeName] ?? Form.FIELDS;
+  if (form !== Form.WRAPPER) return form;
+  const value = desc.fields[0];
+  // A service may have made its own of that name.
+  return value?.fieldKind === "scalar" && value.number === 1 ? form : Form.FIELDS;
+}
+
+export class FieldPlan {
+  readonly desc: DescField | DescExtension;
+  /** Its place in the fields of its message. */
+  readonly index: number;
+  readonly number: number;
+  readonly name: string;
+  readonly jsonName: string;
+  /** One of Shape. */
+  readonly shape: number;
+  /** One of Kind: of the value, or of one element. MESSAGE for groups too. */
+  readonly kind: number;
+  /** As one value or element is written: number and wire type. */
+  readonly tag: number;
+  /** The wire type in which one value or element comes. */
+  readonly wire: number;
+  /** A list that is written in one record; `packable`: one that may come so. */
+  readonly packed: boolean;
+  readonly packable: boolean;
+  /** A group: ended by a tag, not by a length. */
+  readonly delimited: boolean;
+  /** The zero value means "not set". */
+  readonly implicit: boolean;
+  readonly required: boolean;
+  /** Index of its oneof; -1: none. */
+  readonly oneof: number;
+  /** A string must be UTF-8. */
+  readonly strictUtf8: boolean;
+  /** JSON null is a value of it, not "unset". */
+  readonly keepsNull: boolean;
+  readonly enum: EnumPlan | undefined;
+  /** Of a map's entries; itself where this is no map. */
+  readonly key: FieldPlan;
+  readonly value: FieldPlan;
+  /** `,"name":` */
+  readonly printedName: Uint8Array;
+  /** What `emitDefaults` prints where the field has nothing; empty where that is nothing. */
+  readonly printedDefault: Uint8Array;
+  /** How many bytes the length of the last one took: the next one's room. */
+  lengthSize = 1;
+  readonly #plans: Plans;
+  readonly #messageDesc: DescMessage | undefined;
+  #message: MessagePlan | undefined;
+
+  /** `as`: the part of a map's entry that this stands for. */
+  constructor(
+    plans: Plans,
+    desc: DescField | DescExtension,
+    index: number,
+    oneof: number,
+    as?: "key" | "value",
+  ) {
+    const shape =
+      as !== undefined ||
+      desc.fieldKind === "scalar" ||
+      desc.fieldKind === "enum" ||
+      desc.fieldKind === "message"
+        ? Shape.SINGULAR
+        : desc.fieldKind === "list"
+          ? Shape.LIST
+          : Shape.MAP;
+    this.#plans = plans;
+    this.desc = desc;
+    this.index = index;
+    this.number = as === undefined ? desc.number : as === "key" ? 1 : 2;
+    this.name = desc.name;
+    this.jsonName = desc.jsonName;
+    this.shape = shape;
+    this.kind = kindOf(desc, as);
+    // A map's values are never groups.
+    this.delimited = as === undefined && "delimitedEncoding" in desc && desc.delimitedEncoding;
+    this.wire = this.delimited ? Wire.GROUP : (WIRE_OF_KIND[this.kind] ?? Wire.LENGTH);
+    this.tag = (this.number << 3) | this.wire;
+    this.packed = shape === Shape.LIST && desc.fieldKind === "list" && desc.packed;
+    this.packable = shape === Shape.LIST && this.wire !== Wire.LENGTH && this.wire !== Wire.GROUP;
+    this.implicit = shape === Shape.SINGULAR && as === undefined && desc.presence === IMPLICIT;
+    this.required = as === undefined && desc.presence === LEGACY_REQUIRED;
+    this.oneof = oneof;
+    this.strictUtf8 = desc.utf8Validation;
+    this.#messageDesc = this.kind === Kind.MESSAGE ? desc.message : undefined;
+    this.#message = undefined;
+    this.enum = this.kind === Kind.ENUM && desc.enum !== undefined ? plans.enum(desc.enum) : undefined;
+    this.keepsNull = this.#messageDesc?.typeName === "google.protobuf.Value" || this.enum?.isNull === true;
+    this.key = shape === Shape.MAP ? new FieldPlan(plans, desc, 0, -1, "key") : this;
+    this.value = shape === Shape.MAP ? new FieldPlan(plans, desc, 1, -1, "value") : this;
+    const printed = plans.print.protoNames === true && desc.kind === "field" ? desc.name : desc.jsonName;
+    this.printedName = Buffer.from(`,${JSON.stringify(printed)}:`);
+    this.printedDefault = Buffer.from(this.implicit || shape !== Shape.SINGULAR ? this.zeroText() : "");
+  }
+
+  /** The type of a message, a group, or a list of them. */
+  get message(): MessagePlan {
+    let plan = this.#message;
+    if (plan === undefined) {
+      if (this.#messageDesc === undefined) throw new Error(`${this.name} is no message`);
+      plan = this.#plans.of(this.#messageDesc);
+      this.#message = plan;
+    }
+    return plan;
+  }
+
+  /** The JSON of the field's zero. */
+  zeroText(): string {
+    if (this.shape === Shape.LIST) return "[]";
+    if (this.shape === Shape.MAP) return "{}";
+    switch (this.kind) {
+      case Kind.STRING:
+      case Kind.BYTES:
+        return '""';
+      case Kind.BOOL:
+        return "false";
+      case Kind.INT64:
+      case Kind.UINT64:
+      case Kind.FIXED64:
+      case Kind.SFIXED64:
+      case Kind.SINT64:
+        return this.#plans.print.int64AsNumbers === true ? "0" : '"0"';
+      case Kind.ENUM:
+        return Buffer.from(this.enum?.printed(this.enum.zero) ?? []).toString();
+      default:
+        return "0";
+    }
+  }
+}
+
+function kindOf(desc: DescField | DescExtension, as: "key" | "value" | undefined): number {
+  if (as === "key" && desc.fieldKind === "map") return desc.mapKey;
+  if (desc.message !== undefined) return Kind.MESSAGE;
+  return desc.enum === undefined ? (desc.scalar ?? Kind.MESSAGE) : Kind.ENUM;
+}
+
+const WIRE_OF_KIND: Readonly<Record<number, number>> = {
+  [Kind.DOUBLE]: Wire.FIXED64,
+  [Kind.FIXED64]: Wire.FIXED64,
+  [Kind.SFIXED64]: Wire.FIXED64,
+  [Kind.FLOAT]: Wire.FIXED32,
+  [Kind.FIXED32]: Wire.FIXED32,
+  [Kind.SFIXED32]: Wire.FIXED32,
+  [Kind.STRING]: Wire.LENGTH,
+  [Kind.BYTES]: Wire.LENGTH,
+  [Kind.MESSAGE]: Wire.LENGTH,
+  [Kind.INT32]: Wire.VARINT,
+  [Kind.INT64]: Wire.VARINT,
+  [Kind.UINT32]: Wire.VARINT,
+  [Kind.UINT64]: Wire.VARINT,
+  [Kind.SINT32]: Wire.VARINT,
+  [Kind.SINT64]: Wire.VARINT,
+  [Kind.BOOL]: Wire.VARINT,
+  [Kind.ENUM]: Wire.VARINT,
+};
+
+export class EnumPlan {
+  readonly desc: DescEnum;
+  readonly open: boolean;
+  /** google.protobuf.NullValue, whose JSON is null. */
+  readonly isNull: boolean;
+  readonly zero: number;
+  readonly byName: ReadonlyMap<string, number>;
+  readonly #printed = new Map<number, Uint8Array>();
+
+  constructor(desc: DescEnum, print: PrintOptions) {
+    this.desc = desc;
+    this.open = desc.open;
+    this.isNull = desc.typeName === "google.protobuf.NullValue";
+    this.zero = desc.values[0]?.number ?? 0;
+    const byName = new Map<string, number>();
+    for (const value of desc.values) byName.set(value.jsonName, value.number);
+    for (const value of desc.values) byName.set(value.name, value.number);
+    this.byName = byName;
+    for (const { number } of desc.values) {
+      // Of two names for one number the first counts.
+      const name = desc.value[number]?.jsonName ?? "";
+      const text = this.isNull
+        ? "null"
+        : print.enumsAsNumbers === true
+          ? String(number)
+          : JSON.stringify(name);
+      this.#printed.set(number, Buffer.from(text));
+    }
+  }
+
+  has(number: number): boolean {
+    return this.#printed.has(number);
+  }
+
+  /** The JSON of a value; undefined where the enum does not know it, which prints as its number. */
+  printed(number: number): Uint8Array | undefined {
+    return this.#printed.get(number);
+  }
+}
+
+/** Names found by the bytes that they have in a text, so that no string is made of them. Only for names of ASCII without escapes. */
+export class NameTable {
+  readonly #mask: number;
+  readonly #names: (Uint8Array | undefined)[];
+  readonly #fields: (FieldPlan | undefined)[];
+
+  constructor(byName: ReadonlyMap<string, FieldPlan>) {
+    let size = 4;
+    while (size < 2 * byName.size) size *= 2;
+    this.#mask = size - 1;
+    this.#names = new Array<Uint8Array | undefined>(size).fill(undefined);
+    this.#fields = new Array<FieldPlan | undefined>(size).fill(undefined);
+    for (const [name, field] of byName) {
+      const bytes = Buffer.from(name);
+      let hash = 0;
+      for (const byte of bytes) hash = nextHash(hash, byte);
+      let slot = hash & this.#mask;
+      while (this.#names[slot] !== undefined) slot = (slot + 1) & this.#mask;
+      this.#names[slot] = bytes;
+      this.#fields[slot] = field;
+    }
+  }
+
+  /** `hash`: nextHash over text[start..end). */
+  find(text: Uint8Array, start: number, end: number, hash: number): FieldPlan | undefined {
+    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const name = this.#names[slot];
+      if (name === undefined) return undefined;
+      if (name.length !== end - start) continue;
+      let i = 0;
+      while (i < name.length && name[i] === text[start + i]) i++;
+      if (i === name.length) return this.#fields[slot];
+    }
+  }
+}
+
+export function nextHash(hash: number, byte: number): number {
+  return (Math.imul(hash, 31) + byte) | 0;
+}

@@ -1,0 +1,150 @@
+// Values as JSON text: strings, base64 and floating point numbers, with their quotes.
+import { isUtf8 } from "node:buffer";
+import type { BytesOut } from "./bytes-out.js";
+import { DecodeError } from "./decode-error.js";
+
+const QUOTE = 0x22;
+/** Up to so many bytes a loop beats the call into native code. */
+const SHORT_BYTES = 96;
+
+const BACKSLASH = 0x5c;
+
+const NAN = Buffer.from('"NaN"');
+const INFINITY = Buffer.from('"Infinity"');
+const MINUS_INFINITY = Buffer.from('"-Infinity"');
+
+const BASE64 = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+const HEX = Buffer.from("0123456789abcdef");
+
+/** 0: goes into a JSON string as it is; 1: not ASCII; else it is escaped, by this letter or as \u00XX. */
+const CHARS = new Uint8Array(256);
+const NOT_ASCII = 1;
+const ESCAPE_HEX = 0x75;
+for (let c = 0; c < 256; c++) CHARS[c] = c < 0x20 ? ESCAPE_HEX : c < 0x80 ? 0 : NOT_ASCII;
+for (const [char, letter] of ['""', "\\\\", "\bb", "\ff", "\nn", "\rr", "\tt"]) {
+  CHARS[char?.charCodeAt(0) ?? 0] = letter?.charCodeAt(0) ?? 0;
+}
+
+export function printString(
+  buf: Uint8Array,
+  start: number,
+  end: number,
+  strict: boolean,
+  out: BytesOut,
+): void {
+  out.ensure(end - start + 2);
+  const to = out.buf;
+  let { pos } = out;
+  to[pos++] = QUOTE;
+  for (let i = start; i < end; i++) {
+    const c = buf[i] ?? 0;
+    if (CHARS[c] !== 0) {
+      out.pos = pos;
+      printHardString(buf, start, i, end, strict, out);
+      return;
+    }
+    to[pos++] = c;
+  }
+  to[pos++] = QUOTE;
+  out.pos = pos;
+}
+
+/** A string with escapes or characters beyond ASCII, the first of them at `at`; what stands before it is printed. */
+function printHardString(
+  buf: Uint8Array,
+  start: number,
+  at: number,
+  end: number,
+  strict: boolean,
+  out: BytesOut,
+): void {
+  const rest = buf.subarray(at, end);
+  if (!isUtf8(rest)) {
+    if (strict) throw new DecodeError("a string is not UTF-8");
+    // As every reader of the language does where the schema asks for no check: U+FFFD.
+    const mended = Buffer.from(Buffer.from(buf.subarray(start, end)).toString("utf8"));
+    out.pos -= at - start + 1;
+    printString(mended, 0, mended.length, true, out);
+    return;
+  }
+  for (let i = at; i < end; i++) {
+    const c = buf[i] ?? 0;
+    const letter = CHARS[c] ?? 0;
+    // Room for this one, the rest as it is, and the quote.
+    out.ensure(end - i + 6);
+    if (letter <= NOT_ASCII) {
+      out.buf[out.pos++] = c;
+      continue;
+    }
+    out.buf[out.pos++] = BACKSLASH;
+    out.buf[out.pos++] = letter;
+    if (letter !== ESCAPE_HEX) continue;
+    out.buf[out.pos++] = 0x30;
+    out.buf[out.pos++] = 0x30;
+    out.buf[out.pos++] = HEX[c >> 4] ?? 0;
+    out.buf[out.pos++] = HEX[c & 15] ?? 0;
+  }
+  out.byte(QUOTE);
+}
+
+export function printBase64(buf: Uint8Array, start: number, end: number, out: BytesOut): void {
+  const length = end - start;
+  out.ensure(Math.ceil(length / 3) * 4 + 2);
+  out.buf[out.pos++] = QUOTE;
+  if (length > SHORT_BYTES) {
+    const text = Buffer.from(buf.buffer, buf.byteOffset + start, length).toString("base64");
+    out.pos += out.buf.write(text, out.pos, "latin1");
+  } else {
+    const to = out.buf;
+    let { pos } = out;
+    let i = start;
+    for (; i + 2 < end; i += 3) {
+      const bits = ((buf[i] ?? 0) << 16) | ((buf[i + 1] ?? 0) << 8) | (buf[i + 2] ?? 0);
+      to[pos++] = BASE64[bits >> 18] ?? 0;
+      to[pos++] = BASE64[(bits >> 12) & 63] ?? 0;
+      to[pos++] = BASE64[(bits >> 6) & 63] ?? 0;
+      to[pos++] = BASE64[bits & 63] ?? 0;
+    }
+    if (i < end) {
+      const two = i + 1 < end;
+      const bits = ((buf[i] ?? 0) << 16) | (two ? (buf[i + 1] ?? 0) << 8 : 0);
+      to[pos++] = BASE64[bits >> 18] ?? 0;
+      to[pos++] = BASE64[(bits >> 12) & 63] ?? 0;
+      to[pos++] = two ? (BASE64[(bits >> 6) & 63] ?? 0) : 0x3d;
+      to[pos++] = 0x3d;
+    }
+    out.pos = pos;
+  }
+  out.buf[out.pos++] = QUOTE;
+}
+
+export function printDouble(value: number, out: BytesOut): void {
+  if (printSpecial(value, out)) return;
+  if (Number.isSafeInteger(value)) out.integer(value);
+  else out.text(String(value));
+}
+
+/** The shortest decimal that reads as the same float: 0.1, not 0.10000000149011612. */
+export function printFloat(value: number, out: BytesOut): void {
+  if (printSpecial(value, out)) return;
+  if (Number.isInteger(value) && Math.abs(value) <= 2 ** 24) out.integer(value);
+  else out.text(String(shortest(value)));
+}
+
+function shortest(float: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(float.toPrecision(digits));
+    if (Math.fround(short) === float) return short;
+  }
+  // Nine always suffice (IEEE 754).
+  return Number(float.toPrecision(9));
+}
+
+/** What is no ordinary number: NaN, the infinities, and -0, which keeps its sign. */
+function printSpecial(value: number, out: BytesOut): boolean {
+  if (Number.isFinite(value)) {
+    if (!Object.is(value, -0)) return false;
+    out.text("-0");
+  } else out.raw(Number.isNaN(value) ? NAN : value > 0 ? INFINITY : MINUS_INFINITY);
+  return true;
+}
