@@ -191,7 +191,7 @@ export class FieldPlan {
   readonly jsonName: string;
   /** One of Shape. */
   readonly shape: number;
-  /** One of Kind: of the value, or of one element. MESSAGE for groups too. */
+  /** One of Kind: of the value, or of one element. MESSAGE for groups and the entries of maps too. */
   readonly kind: number;
   /** As one value or element is written: number and wire type. */
   readonly tag: number;
@@ -307,7 +307,8 @@ export class FieldPlan {
 }
 
 function kindOf(desc: DescField | DescExtension, as: "key" | "value" | undefined): number {
-  if (as === "key" && desc.fieldKind === "map") return desc.mapKey;
+  // A map is a list of entries, which are messages.
+  if (desc.fieldKind === "map" && as !== "value") return as === "key" ? desc.mapKey : Kind.MESSAGE;
   if (desc.message !== undefined) return Kind.MESSAGE;
   return desc.enum === undefined ? (desc.scalar ?? Kind.MESSAGE) : Kind.ENUM;
 }

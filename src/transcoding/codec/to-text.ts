@@ -24,6 +24,7 @@ const CLOSE_LIST = 0x5d;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
+const NULL = Buffer.from("null");
 const TRUE = Buffer.from("true");
 const FALSE = Buffer.from("false");
 const EMPTY = Buffer.alloc(0);
@@ -45,6 +46,13 @@ export class TextPrinter {
   #buf: Uint8Array = EMPTY;
   #pos = 0;
   #depth = 0;
+  /** Maps around whose entries are being printed; see #careful. */
+  #mapDepth = 0;
+  /**
+   * What an entry holds matters only where no later one has its key. Keys are compared as they come; where a value
+   * cannot be printed all is printed once more, carefully: which entries count is found out first.
+   */
+  #careful = false;
   /**
    * A stack of what the messages around have: two numbers for each field, where its first and its last record begin,
    * plus one; then for each oneof the index of the field that it has, plus one.
@@ -85,17 +93,21 @@ export class TextPrinter {
       if (first > 0) this.#contents(field, first - 1, (this.#slots[base + 2 * field.index + 1] ?? 0) - 1);
       if (out.pos > 0) return;
       const unset = field.shape === Shape.SINGULAR && !field.implicit;
-      out.raw(Buffer.from(unset ? "null" : field.zeroText()));
+      out.raw(unset ? NULL : Buffer.from(field.zeroText()));
     });
   }
 
   #attempt(plan: MessagePlan, bytes: Uint8Array, print: () => void): Buffer {
-    this.#buf = bytes;
-    this.#depth = 0;
-    this.#top = 0;
-    this.#out.pos = 0;
     try {
-      print();
+      this.#start(bytes);
+      try {
+        print();
+      } catch (e) {
+        if (!(e instanceof DecodeError) || this.#mapDepth === 0) throw e;
+        this.#start(bytes);
+        this.#careful = true;
+        print();
+      }
       return this.#out.take();
     } catch (e) {
       this.#out.reset();
@@ -104,6 +116,15 @@ export class TextPrinter {
     } finally {
       this.#buf = EMPTY;
     }
+  }
+
+  #start(bytes: Uint8Array): void {
+    this.#buf = bytes;
+    this.#depth = 0;
+    this.#mapDepth = 0;
+    this.#careful = false;
+    this.#top = 0;
+    this.#out.pos = 0;
   }
 
   /** The message that stands in start..end. */
@@ -161,14 +182,20 @@ export class TextPrinter {
       if (first === 0) {
         if (field.required) throw new DecodeError(`the required field ${field.name} is missing`);
       } else if (this.#field(field, first - 1, (this.#slots[base + 2 * i + 1] ?? 0) - 1)) continue;
-      if (this.#emitDefaults && field.printedDefault.length > 0) {
-        this.#out.raw(field.printedName);
-        this.#out.raw(field.printedDefault);
+      this.#default(field);
+    }
+    if (extensions !== undefined) {
+      for (const { field, first, last } of extensions) {
+        if (!this.#field(field, first - 1, last - 1)) this.#default(field);
       }
     }
-    if (extensions !== undefined)
-      for (const { field, first, last } of extensions) this.#field(field, first - 1, last - 1);
     this.#top = base;
+  }
+
+  #default(field: FieldPlan): void {
+    if (!this.#emitDefaults || field.printedDefault.length === 0) return;
+    this.#out.raw(field.printedName);
+    this.#out.raw(field.printedDefault);
   }
 
   /** Notes for each field where its records begin: the first one and the last one. */
@@ -315,6 +342,11 @@ export class TextPrinter {
   #map(field: FieldPlan, first: number, last: number): void {
     const out = this.#out;
     const open = out.pos;
+    if (this.#careful) {
+      this.#mapOfLast(field, first, last, open);
+      return;
+    }
+    this.#mapDepth++;
     // Where the keys stand in what was printed.
     const keys: number[] = [];
     let many: Set<string> | undefined;
@@ -334,6 +366,7 @@ export class TextPrinter {
       const to = out.pos;
       if (keys.length < 2 * FEW_KEYS) {
         if (isAmong(out.buf, keys, from, to)) {
+          this.#mapDepth--;
           this.#mapOfLast(field, first, last, open);
           return;
         }
@@ -342,6 +375,7 @@ export class TextPrinter {
         many ??= keysAsSet(out.buf, keys);
         const before = many.size;
         if (many.add(out.buf.toString("latin1", from, to)).size === before) {
+          this.#mapDepth--;
           this.#mapOfLast(field, first, last, open);
           return;
         }
@@ -350,6 +384,7 @@ export class TextPrinter {
       this.#entryValue(field, end - length, end);
       this.#pos = end;
     }
+    this.#mapDepth--;
     closeObject(out, open);
   }
 
@@ -472,7 +507,7 @@ export class TextPrinter {
         const printed = field.enum?.printed(number);
         if (printed !== undefined) out.raw(printed);
         // NullValue has but one JSON, whatever number came.
-        else if (field.enum?.isNull === true) out.raw(Buffer.from("null"));
+        else if (field.enum?.isNull === true) out.raw(NULL);
         else out.integer(number);
         break;
       }
@@ -645,7 +680,7 @@ export class TextPrinter {
   #printsAs(plan: MessagePlan, start: number, end: number): boolean {
     const out = this.#out;
     const { pos } = out;
-    const [depth, top, buf] = [this.#depth, this.#top, this.#buf];
+    const [depth, mapDepth, top, buf] = [this.#depth, this.#mapDepth, this.#top, this.#buf];
     try {
       if (plan.form === Form.FIELDS) {
         if (++this.#depth > MAX_DEPTH) throw new DecodeError("messages are nested too deep");
@@ -657,8 +692,10 @@ export class TextPrinter {
       }
       return true;
     } catch (e) {
-      if (!(e instanceof DecodeError)) throw e;
+      // Within a map of its own it may still be found to fit.
+      if (!(e instanceof DecodeError) || (this.#mapDepth > mapDepth && !this.#careful)) throw e;
       this.#depth = depth;
+      this.#mapDepth = mapDepth;
       this.#top = top;
       this.#buf = buf;
       out.pos = pos;
@@ -680,7 +717,8 @@ export class TextPrinter {
     }
     this.#top = base;
     if (plan.form === Form.VALUE) {
-      if (out.pos === open) throw new DecodeError("a google.protobuf.Value without a value");
+      // One without a value says nothing more than null does.
+      if (out.pos === open) out.raw(NULL);
       // NaN and Infinity are strings in JSON, and would come back as such.
       const isNumber = (this.#slots[base + 2 * plan.fields.length] ?? 0) === 2;
       if (isNumber && out.buf[open] === QUOTE)
