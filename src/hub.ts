@@ -1,7 +1,7 @@
 // The composition root: builds a hub out of a Config, and starts it. The order of the interceptors stands here.
 import type { TLSSocket } from "node:tls";
 import { formatAddress } from "./config/address.js";
-import type { Config, MethodConfig, UpstreamConfig } from "./config/config.js";
+import type { Config, UpstreamConfig } from "./config/config.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
 import { type EmbeddedService, type HubServices, hubServices } from "./control/hub-services.js";
 import { filesOf } from "./control/image.js";
@@ -19,6 +19,7 @@ import { Listener } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
+import { methodConfig } from "./hub/method-config.js";
 import { type PlacedInterceptor, placed } from "./hub/own-interceptors.js";
 import { accessLogOf, connectionFamily, metricsOf, tracingOf, upstreamFamilies } from "./hub/telemetry.js";
 import { addressLimit } from "./interceptors/address-limit.js";
@@ -100,12 +101,7 @@ const FIRST_LEARNING_MS = 2000;
 
 /** The order of the way: the first is outermost. */
 function interceptorsOf(config: Config, context: InterceptorContext, telemetry: Telemetry): Interceptor[] {
-  const methods = new Map(config.methods.map((method) => [method.selector, method]));
-  /** What is configured for a method, else for its service. */
-  const forMethod =
-    <T>(pick: (own: MethodConfig | undefined) => T | undefined) =>
-    ({ service, name }: Method): T | undefined =>
-      pick(methods.get(`${service}/${name}`)) ?? pick(methods.get(service));
+  const forMethod = methodConfig(config.methods);
   return [
     ...metricsOf(config.metrics, context, telemetry, process.env),
     tracingOf(config.tracing, context, telemetry, process.env),

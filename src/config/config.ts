@@ -70,6 +70,8 @@ export interface MethodConfig {
   /** At least one of them; undefined: no role is asked for. */
   readonly roles: readonly string[] | undefined;
   readonly quota: MethodQuota | undefined;
+  /** HTML forms are bodies too. Default false. */
+  readonly forms?: boolean | undefined;
 }
 
 export interface Config {

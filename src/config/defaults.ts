@@ -22,6 +22,7 @@ export const DEFAULTS = {
   httpPrefix: "",
   unknownQuery: "reject",
   unknownFields: "reject",
+  bareSystemParameters: false,
   maxMessage: "4MiB",
   maxConcurrentStreams: 256,
   reflection: true,

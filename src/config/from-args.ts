@@ -81,6 +81,7 @@ export function defaultConfig(): Config {
       ignoredQuery: [],
       unknownFields: DEFAULTS.unknownFields,
       print: { emitDefaults: false, protoNames: false, enumsAsNumbers: false },
+      bareSystemParameters: DEFAULTS.bareSystemParameters,
     },
     limits: {
       maxMessageBytes: builtIn(parseSize(DEFAULTS.maxMessage, 0, Number.MAX_SAFE_INTEGER)),

@@ -263,6 +263,7 @@ function toConfig(
         auth: method.auth,
         roles: method.roles,
         quota: method.quota,
+        forms: method.forms,
       };
     }),
     http: httpOf(file.http),

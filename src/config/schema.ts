@@ -131,6 +131,12 @@ const method = z
         "true: calling it twice does what calling it once does, so that a failed call may be sent again.",
       ),
     quota: methodQuota,
+    forms: z
+      .boolean()
+      .optional()
+      .describe(
+        "true: HTML forms are taken as bodies too (application/x-www-form-urlencoded, multipart/form-data). Pages of other sites can send those without being asked: only where no cookie or address stands for the caller.",
+      ),
   })
   .refine((value) => value.auth !== "none" || value.roles === undefined, {
     error: "must not have auth: none and roles: a caller without identity has no role",

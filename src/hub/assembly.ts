@@ -10,6 +10,7 @@ import { mergeSchemas, methodsOf, type Schema } from "../schema/schema.js";
 import type { OpenApiInput } from "../transcoding/openapi/document.js";
 import { createRestRouter } from "../transcoding/rest-router.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
+import { methodConfig } from "./method-config.js";
 import { openApiInput } from "./openapi-input.js";
 
 /** One line of `linchpin routes` and of the admin listener's /routes. */
@@ -78,6 +79,7 @@ export function assemble(
     rules: config.http.rules,
     prefix: config.http.prefix,
     options: config.http,
+    forms: forms(config),
   });
   warnings.push(...rest.problems);
   const restRows = rest.bindings.map(({ verb, path, method }) => {
@@ -101,6 +103,11 @@ function httpPolicy(_config: Config): HttpPolicy {
   return {
     metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
   };
+}
+
+function forms(config: Config): (method: Method) => boolean {
+  const own = methodConfig(config.methods)((method) => method?.forms);
+  return (method) => own(method) ?? false;
 }
 
 function routesOf({ cluster, config, schema }: Origin): ServiceRoute[] {

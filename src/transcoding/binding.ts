@@ -1,10 +1,11 @@
 // A rule checked against its method: what a request that matches binds where. Made at load, used by every call.
 import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../core/call.js";
-import { fieldsOf, isScalarLike } from "./fields.js";
+import { fieldsOf, hasOwnJson, isHttpBody, isScalarLike, isWrapper } from "./fields.js";
 import type { HttpRule } from "./http-rule.js";
 import { type FieldTarget, resolveField } from "./set-field.js";
 import { parseTemplate, type Template } from "./template.js";
+import { updateMaskOf } from "./update-mask.js";
 
 export type BindingSource = "option" | "config" | "auto";
 
@@ -16,6 +17,15 @@ export interface Variable {
   readonly multi: boolean;
   /** Ends with `**`: `to` is wherever the path ends. */
   readonly deep: boolean;
+  /** The body may set the field too. */
+  readonly inBody: boolean;
+}
+
+/** The google.api.HttpBody that takes a body as it comes. */
+export interface HttpBodyPlace {
+  readonly desc: DescMessage;
+  /** undefined: it is the request itself. */
+  readonly field: DescField | undefined;
 }
 
 export interface BindingPlan {
@@ -29,6 +39,16 @@ export interface BindingPlan {
   readonly source: BindingSource;
   readonly variables: readonly Variable[];
   readonly body: "all" | "none" | DescField;
+  /** undefined: the body is JSON. */
+  readonly httpBody: HttpBodyPlace | undefined;
+  /** The field mask that is filled from the body's fields; undefined: none is. */
+  readonly updateMask: DescField | undefined;
+  /** The one field of a request that is a wrapper (google.protobuf.StringValue, …); undefined for other messages. */
+  readonly wrapped: DescField | undefined;
+  /** The request is a well-known type whose JSON is no object of its fields. */
+  readonly ownJson: boolean;
+  /** HTML forms are bodies too. */
+  readonly forms: boolean;
   /** Print this field instead of the whole message. */
   readonly responseField: DescField | undefined;
 }
@@ -39,6 +59,7 @@ export function planBinding(
   descriptor: DescMethod,
   rule: HttpRule,
   source: BindingSource,
+  forms = false,
 ): BindingPlan | string {
   if (rule.httpMethod === undefined)
     return "the rule has no pattern: it needs get, put, post, delete, patch or custom";
@@ -51,6 +72,7 @@ export function planBinding(
 
   const body = planBody(descriptor.input, rule.body);
   if (typeof body === "object" && "problem" in body) return body.problem;
+  const httpBody = planHttpBody(descriptor.input, body);
   const variables: Variable[] = [];
   for (const variable of template.variables) {
     const fail = (problem: string) => `column ${variable.column} of '${rule.template}': ${problem}`;
@@ -69,6 +91,10 @@ export function planBinding(
     if (target.leaf === body && target.parents.length === 0) {
       return fail(`'${variable.field}' is bound by the path and is the body too`);
     }
+    const inBody = body === "all" || (body !== "none" && target.parents[0] === body);
+    if (inBody && httpBody !== undefined) {
+      return fail(`'${variable.field}' is in the google.api.HttpBody that takes the body as it comes`);
+    }
     const deep = template.segments[variable.to - 1]?.kind === "**";
     variables.push({
       target,
@@ -76,6 +102,7 @@ export function planBinding(
       to: variable.to,
       multi: deep || variable.to - variable.from > 1,
       deep,
+      inBody,
     });
   }
   let responseField: DescField | undefined;
@@ -95,8 +122,34 @@ export function planBinding(
     source,
     variables,
     body,
+    httpBody,
+    updateMask: planUpdateMask(descriptor.input, httpMethod, body, variables),
+    wrapped: isWrapper(descriptor.input) ? descriptor.input.fields[0] : undefined,
+    ownJson: hasOwnJson(descriptor.input),
+    forms,
     responseField,
   };
+}
+
+function planHttpBody(input: DescMessage, body: BindingPlan["body"]): HttpBodyPlace | undefined {
+  if (body === "all") return isHttpBody(input) ? { desc: input, field: undefined } : undefined;
+  if (body === "none" || body.fieldKind !== "message" || !isHttpBody(body.message)) return undefined;
+  return { desc: body.message, field: body };
+}
+
+/** Where a mask is filled: PATCH of one message, which is not the whole request. */
+function planUpdateMask(
+  input: DescMessage,
+  httpMethod: string,
+  body: BindingPlan["body"],
+  variables: readonly Variable[],
+): DescField | undefined {
+  if (httpMethod !== "PATCH" || typeof body === "string" || body.fieldKind !== "message") return undefined;
+  if (hasOwnJson(body.message) || isHttpBody(body.message)) return undefined;
+  const mask = updateMaskOf(input);
+  return mask === undefined || mask === body || variables.some((v) => v.target.leaf === mask)
+    ? undefined
+    : mask;
 }
 
 function planBody(
@@ -106,7 +159,10 @@ function planBody(
   if (body === "") return "none";
   if (body === "*") return "all";
   const field = fieldsOf(input).get(body);
-  if (field !== undefined) return field;
+  if (field !== undefined) {
+    if (!hasOwnJson(input) || isWrapper(input)) return field;
+    return { problem: `body: ${input.typeName} has a JSON form of its own: its body is '*' or none` };
+  }
   const hint = body.includes(".") ? "; a body is '*' or a field of the request itself" : "";
   return { problem: `body: ${input.typeName} has no field '${body}'${hint}` };
 }

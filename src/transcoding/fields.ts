@@ -53,6 +53,11 @@ export function isWrapper(message: DescMessage): boolean {
   return isScalarLike(message) && message.typeName.endsWith("Value");
 }
 
+/** Its JSON is no object of its fields: nothing inside it can be named by a path. */
+export function hasOwnJson(message: DescMessage): boolean {
+  return isScalarLike(message) || isJsonText(message) || message.typeName === "google.protobuf.Any";
+}
+
 export function isHttpBody(message: DescMessage): boolean {
   return message.typeName === "google.api.HttpBody";
 }

@@ -82,7 +82,7 @@ export class JsonReader {
 const MAX_PRINTED_STEPS = 20;
 
 /** A path as in `author.tags[2].labels["a b"]`. */
-function formatPath(steps: readonly (string | number)[]): string {
+export function formatPath(steps: readonly (string | number)[]): string {
   let path = "";
   const half = MAX_PRINTED_STEPS / 2;
   for (const [i, full] of steps.entries()) {

@@ -1,11 +1,21 @@
-// The query of a request → fields of its message.
+// The query of a request, or an HTML form → members in the JSON of its message.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
+import type { Codecs } from "./codec/codecs.js";
 import { isJsonText, isScalarLike } from "./fields.js";
-import type { Json } from "./json.js";
-import type { JsonReader } from "./json-reader.js";
+import type { Json, JsonObject } from "./json.js";
 import { decodeQueryPart } from "./path.js";
-import { type FieldTarget, isSameText, resolveField, setField, textToJson } from "./set-field.js";
+import {
+  type FieldTarget,
+  isObject,
+  isSameText,
+  memberOf,
+  oneofClash,
+  ownerOf,
+  resolveField,
+  setMember,
+  setOwn,
+  textToJson,
+} from "./set-field.js";
 
 export interface QueryRules {
   readonly input: DescMessage;
@@ -29,91 +39,116 @@ export interface QueryProblem {
   readonly problem: string;
 }
 
-/** Sets the fields that the query (without "?") names. The first parameter that does not fit ends it. */
-export function readQuery(
-  query: string,
-  rules: QueryRules,
-  bound: readonly BoundField[],
-  reader: JsonReader,
-  message: ReflectMessage,
-): QueryProblem | undefined {
-  const seen = new Set<string>();
-  for (const pair of query.split("&")) {
-    if (pair === "") continue;
-    const equal = pair.indexOf("=");
-    const rawName = equal === -1 ? pair : pair.slice(0, equal);
-    const name = decodeQueryPart(rawName);
-    const text = equal === -1 ? "" : decodeQueryPart(pair.slice(equal + 1));
-    if (name === undefined || text === undefined) {
-      return { parameter: name ?? rawName, problem: "malformed percent-encoding, or no UTF-8" };
+/** Takes one parameter, decoded; a string says why it is refused. */
+export type TakeParameter = (name: string, text: string) => string | undefined;
+
+/** Goes through `a=1&b=2` (without "?"). The first parameter that does not fit ends it. */
+export function eachParameter(query: string, take: TakeParameter): QueryProblem | undefined {
+  for (let start = 0; start < query.length; ) {
+    const ampersand = query.indexOf("&", start);
+    const end = ampersand === -1 ? query.length : ampersand;
+    if (end > start) {
+      const problem = oneParameter(query.slice(start, end), take);
+      if (problem !== undefined) return problem;
     }
-    const problem = readParameter(name, text, rules, bound, reader, message, seen);
-    if (problem !== undefined) return { parameter: name, problem };
+    start = end + 1;
   }
   return undefined;
 }
 
-function readParameter(
-  name: string,
-  text: string,
-  rules: QueryRules,
-  bound: readonly BoundField[],
-  reader: JsonReader,
-  message: ReflectMessage,
-  seen: Set<string>,
-): string | undefined {
-  if (name.startsWith("$")) return rules.ignored.has(name) ? undefined : "this system parameter is not known";
-  const { path, mapKey } = splitMapKey(name);
-  const target = resolveField(rules.input, path);
+function oneParameter(pair: string, take: TakeParameter): QueryProblem | undefined {
+  const equal = pair.indexOf("=");
+  const rawName = equal === -1 ? pair : pair.slice(0, equal);
+  const name = decodeQueryPart(rawName);
+  const text = equal === -1 ? "" : decodeQueryPart(pair.slice(equal + 1));
+  if (name === undefined || text === undefined) {
+    return { parameter: name ?? rawName, problem: "malformed percent-encoding, or no UTF-8" };
+  }
+  const problem = take(name, text);
+  return problem === undefined ? undefined : { parameter: name, problem };
+}
+
+/** A parameter that names a field, and the JSON that its text is for that field alone. */
+export interface Parameter {
+  readonly target: FieldTarget;
+  readonly mapKey: string | undefined;
+}
+
+/** Finds the field of a parameter. A string says why it cannot be set; undefined: it is passed over. */
+export function findParameter(name: string, rules: QueryRules): Parameter | string | undefined {
+  const open = name.endsWith("]") ? name.indexOf("[") : -1;
+  const mapKey = open === -1 ? undefined : name.slice(open + 1, -1);
+  const target = resolveField(rules.input, open === -1 ? name : name.slice(0, open));
   if (typeof target === "string") {
     return rules.unknown === "ignore" || rules.ignored.has(name) ? undefined : target;
   }
-  const root = target.parents[0] ?? target.leaf;
-  if (rules.body === "all")
-    return "the body carries all fields of this request: none can be set by the query";
-  if (rules.body === root) return `the body carries '${root.name}': the query cannot set it`;
-
-  const leaf = target.leaf;
-  const already = bound.find((b) => b.target.key === target.key);
-  if (already !== undefined) {
-    if (isSameText(reader, target, text, already.text)) return undefined;
-    return "the path says another value than the query";
+  if (rules.body !== "none") {
+    if (rules.body === "all") {
+      return "the body carries all fields of this request: none can be set by the query";
+    }
+    const root = target.parents[0] ?? target.leaf;
+    if (rules.body === root) return `the body carries '${root.name}': the query cannot set it`;
   }
+  return unsuitable(target.leaf, mapKey) ?? { target, mapKey };
+}
+
+function unsuitable(leaf: DescField, mapKey: string | undefined): string | undefined {
   if (leaf.fieldKind === "map") {
     if (mapKey === undefined) return `'${leaf.name}' is a map: write ${leaf.name}[KEY]=VALUE`;
   } else if (mapKey !== undefined) {
     return `'${leaf.name}' is no map: [KEY] does not apply${leaf.fieldKind === "list" ? "; repeat the parameter for more elements" : ""}`;
   }
-  if (leaf.fieldKind === "list" && leaf.message !== undefined && !isQueryValue(leaf.message)) {
-    return `'${leaf.name}' is a repeated message: a query cannot set it`;
-  }
-  if (leaf.fieldKind === "map" && leaf.message !== undefined && !isQueryValue(leaf.message)) {
-    return `'${leaf.name}' is a map of messages: a query cannot set it`;
-  }
-  if (leaf.fieldKind !== "list") {
-    // JSON text keeps the name and the map key apart, whatever is in them.
-    const key = mapKey === undefined ? target.key : JSON.stringify([target.key, mapKey]);
-    if (seen.has(key)) return "given twice, and the field takes one value";
-    seen.add(key);
-  }
-  const value = textToJson(leaf, text);
-  if ("problem" in value) return value.problem;
-  return setField(reader, message, target, wrap(leaf, mapKey, value.json));
+  if (leaf.message === undefined || isScalarLike(leaf.message) || isJsonText(leaf.message)) return undefined;
+  if (leaf.fieldKind === "list") return `'${leaf.name}' is a repeated message: a query cannot set it`;
+  if (leaf.fieldKind === "map") return `'${leaf.name}' is a map of messages: a query cannot set it`;
+  return undefined;
 }
 
-function isQueryValue(message: DescMessage): boolean {
-  return isScalarLike(message) || isJsonText(message);
-}
-
-function wrap(field: DescField, mapKey: string | undefined, json: Json): Json {
-  if (field.fieldKind === "list") return [json];
+/** The field's whole JSON where the parameter is all there is of it. */
+export function parameterJson({ target, mapKey }: Parameter, json: Json): Json {
+  if (target.leaf.fieldKind === "list") return [json];
   if (mapKey === undefined) return json;
-  return Object.fromEntries([[mapKey, json]]);
+  const object: JsonObject = {};
+  setOwn(object, mapKey, json);
+  return object;
 }
 
-/** `labels[a.b]` → `labels` and `a.b`. */
-function splitMapKey(name: string): { readonly path: string; readonly mapKey: string | undefined } {
-  const open = name.indexOf("[");
-  if (open === -1 || !name.endsWith("]")) return { path: name, mapKey: undefined };
-  return { path: name.slice(0, open), mapKey: name.slice(open + 1, -1) };
+/** Puts a parameter into the JSON of its message. A string says why not. */
+export function setParameter(
+  parameter: Parameter,
+  text: string,
+  bound: readonly BoundField[],
+  codecs: Codecs,
+  root: JsonObject,
+): string | undefined {
+  const { target } = parameter;
+  for (const already of bound) {
+    if (already.target.key !== target.key) continue;
+    if (isSameText(codecs, target, text, already.text)) return undefined;
+    return "the path says another value than the query";
+  }
+  const value = textToJson(target, text);
+  return "problem" in value ? value.problem : addValue(parameter, value.json, root);
+}
+
+/** Adds a value where the field takes one more. */
+export function addValue({ target, mapKey }: Parameter, json: Json, root: JsonObject): string | undefined {
+  const owner = ownerOf(root, target);
+  if (typeof owner !== "object") return owner;
+  const { leaf } = target;
+  const existing = memberOf(owner, leaf);
+  if (existing === undefined) {
+    const clash = oneofClash(owner, leaf);
+    if (clash === undefined) setMember(owner, leaf, parameterJson({ target, mapKey }, json));
+    return clash;
+  }
+  if (leaf.fieldKind === "list" && Array.isArray(existing)) {
+    existing.push(json);
+    return undefined;
+  }
+  if (mapKey !== undefined && isObject(existing) && !Object.hasOwn(existing, mapKey)) {
+    setOwn(existing, mapKey, json);
+    return undefined;
+  }
+  return "given twice, and the field takes one value";
 }

@@ -1,60 +1,299 @@
-// A matched request → one protobuf message in bytes: the body first, then the query, then what the path binds.
+// A matched request → protobuf messages in bytes. What path and query say is read once; for each message of the request
+// it is put together with the body in one JSON value, and encoded once.
 import { isUtf8 } from "node:buffer";
-import { type DescField, type DescMessage, toBinary } from "@bufbuild/protobuf";
-import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
 import type { BindingPlan, Variable } from "./binding.js";
-import { isJsonType, SUPPORTED_TYPES } from "./content-type.js";
-import { isHttpBody } from "./fields.js";
-import { parseJson } from "./json.js";
-import type { JsonReader, Misfit } from "./json-reader.js";
+import type { Codecs, JsonProblem, Misfit } from "./codec/codecs.js";
+import { FORM_TYPES, formTypeOf, isJsonType, SUPPORTED_TYPES } from "./content-type.js";
+import { readForm, readMultipart } from "./forms.js";
+import { type Json, type JsonObject, parseJson } from "./json.js";
+import { formatPath } from "./json-reader.js";
 import { decodeKeepingSlash, type RequestPath } from "./path.js";
-import { type BoundField, readQuery } from "./query.js";
-import { setSame, textToJson } from "./set-field.js";
+import {
+  type BoundField,
+  eachParameter,
+  findParameter,
+  parameterJson,
+  type QueryRules,
+  setParameter,
+} from "./query.js";
+import {
+  encodeAlone,
+  type FieldTarget,
+  isObject,
+  memberOf,
+  oneofClash,
+  setMember,
+  setSame,
+  textToJson,
+} from "./set-field.js";
+import {
+  NO_SYSTEM_PARAMETERS,
+  SystemParameterReader,
+  type SystemParameters,
+  systemParameterOf,
+  UNKNOWN_SYSTEM_PARAMETER,
+} from "./system-parameters.js";
+import { encodeUpdateMask, pathsOf } from "./update-mask.js";
 
 export interface RequestOptions {
-  readonly reader: JsonReader;
+  readonly codecs: Codecs;
   readonly unknownQuery: "reject" | "ignore";
   readonly ignoredQuery: ReadonlySet<string>;
+  /** Of bodies: those that are JSON the codecs judge, forms are judged here. */
+  readonly unknownFields: "reject" | "ignore";
+  /** `alt`, `prettyPrint` and `fields` are system parameters too, where no field has the name. */
+  readonly bareSystemParameters: boolean;
 }
 
-export function encodeRequest(
+/** What path and query of a request say: the same for each of its messages. */
+export interface BoundRequest {
+  readonly plan: BindingPlan;
+  readonly path: RequestPath;
+  readonly query: string;
+  readonly system: SystemParameters;
+  /** JSON of the fields that no body sets. Shared by all messages: not to be changed. */
+  readonly beside: JsonObject;
+  /** What the path binds where a body may say it too. */
+  readonly inBody: readonly BoundField[];
+}
+
+/** A request that has found its route. */
+export interface MatchedRequest {
+  readonly plan: BindingPlan;
+  readonly options: RequestOptions;
+  /** Read when it is first asked for: callers who may not call the method are not told what is wrong with theirs. */
+  bound(): BoundRequest | Status;
+}
+
+/** A message's part of the body. */
+export type MessageBody =
+  /** JSON in UTF-8, not looked at. */
+  | { readonly kind: "text"; readonly text: Uint8Array }
+  /** JSON that was read; it is used up. */
+  | { readonly kind: "json"; readonly json: Json }
+  /** For a google.api.HttpBody: the bytes as they came, and their type. */
+  | { readonly kind: "raw"; readonly data: Uint8Array; readonly contentType: string | undefined };
+
+const EMPTY = new Uint8Array(0);
+const NO_FIELDS: readonly BoundField[] = [];
+
+/** Reads path and query (without "?"). A Status says which parameter does not fit. */
+export function bindRequest(
   plan: BindingPlan,
   path: RequestPath,
   query: string,
+  options: RequestOptions,
+): BoundRequest | Status {
+  const beside: JsonObject = {};
+  if (plan.variables.length === 0 && query === "") {
+    return { plan, path, query, system: NO_SYSTEM_PARAMETERS, beside, inBody: NO_FIELDS };
+  }
+  const bound: BoundField[] = [];
+  const inBody: BoundField[] = [];
+  for (const variable of plan.variables) {
+    const { target } = variable;
+    const text = capture(plan, variable, path);
+    if (text === undefined) return invalid(target.key, "the path is not percent-encoded UTF-8", "path");
+    const field = { target, text };
+    bound.push(field);
+    if (variable.inBody) inBody.push(field);
+    else {
+      const problem = bindVariable(field, options.codecs, beside);
+      if (problem !== undefined) return problem;
+    }
+  }
+  if (query === "") return { plan, path, query, system: NO_SYSTEM_PARAMETERS, beside, inBody };
+
+  const rules = queryRules(plan, options);
+  let system: SystemParameterReader | undefined;
+  const problem = eachParameter(query, (name, text) => {
+    if (name.startsWith("$")) {
+      const known = systemParameterOf(name, false);
+      if (known === undefined) return rules.ignored.has(name) ? undefined : UNKNOWN_SYSTEM_PARAMETER;
+      system ??= new SystemParameterReader(plan);
+      return system.take(known, text);
+    }
+    const parameter = findParameter(name, rules);
+    if (parameter === undefined || typeof parameter === "string") {
+      // A field of that name comes first: `fields` and `alt` are words of everyday life.
+      const bare = options.bareSystemParameters ? systemParameterOf(name, true) : undefined;
+      if (bare === undefined || isField(plan.descriptor.input, name)) return parameter;
+      system ??= new SystemParameterReader(plan);
+      return system.take(bare, text);
+    }
+    return setParameter(parameter, text, bound, options.codecs, beside);
+  });
+  if (problem !== undefined) return invalid(problem.parameter, problem.problem, "query");
+  return { plan, path, query, system: system?.result ?? NO_SYSTEM_PARAMETERS, beside, inBody };
+}
+
+function isField(input: DescMessage, name: string): boolean {
+  return input.fields.some((field) => field.name === name || field.jsonName === name);
+}
+
+/** The whole body of a unary request → what of it is the message; undefined: there is none. */
+export function readBody(
+  plan: BindingPlan,
   body: Uint8Array,
   contentType: string | undefined,
   options: RequestOptions,
-): Uint8Array | Status {
-  const input = plan.descriptor.input;
-  const message = readBody(plan, body, contentType, options.reader);
-  if (message instanceof Status) return message;
+): MessageBody | Status | undefined {
+  // A page of another site may post without a preflight as long as it names no JSON: for paths that nobody wrote a
+  // rule for, even an empty body must say what it is.
+  if (plan.source === "auto" && !isJsonType(contentType)) return unsupported(plan, contentType);
+  if (plan.httpBody !== undefined) {
+    if (body.length === 0 && contentType === undefined) return undefined;
+    return { kind: "raw", data: body, contentType };
+  }
+  if (body.length === 0) return undefined;
+  if (plan.body === "none") {
+    return refusal(
+      "INVALID_REQUEST",
+      `${plan.httpMethod} ${plan.text} takes no body: send its fields in the query`,
+      { details: [badRequest([{ field: "", description: "this route takes no body" }])] },
+    );
+  }
+  if (isJsonType(contentType)) return { kind: "text", text: body };
+  const form = plan.forms && plan.source !== "auto" ? formTypeOf(contentType) : undefined;
+  const filled = plan.body === "all" ? plan.descriptor.input : plan.body.message;
+  if (form === undefined || filled === undefined || plan.wrapped !== undefined) {
+    return unsupported(plan, contentType);
+  }
+  if (plan.body !== "all" && plan.body.fieldKind !== "message") return unsupported(plan, contentType);
+  const rules: QueryRules = {
+    input: filled,
+    body: "none",
+    unknown: options.unknownFields,
+    ignored: NO_NAMES,
+  };
+  const result =
+    form === "multipart/form-data"
+      ? readMultipart(body, contentType ?? "", rules, options.codecs)
+      : readForm(body, rules, options.codecs);
+  return "json" in result
+    ? { kind: "json", json: result.json }
+    : invalid(result.parameter, result.problem, "form");
+}
 
-  const bound: BoundField[] = [];
-  for (const variable of plan.variables) {
-    const text = capture(plan, variable, path);
-    if (text === undefined)
-      return invalid(variable.target.key, "the path is not percent-encoded UTF-8", "path");
-    bound.push({ target: variable.target, text });
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/**
+ * One message of the request in bytes; `body`: what of it is the message's, undefined: nothing. A Status says what does
+ * not fit and where.
+ */
+export function encodeRequest(
+  request: BoundRequest,
+  body: MessageBody | undefined,
+  options: RequestOptions,
+): Uint8Array | Status {
+  const { plan, beside, inBody } = request;
+  const codec = options.codecs.of(plan.descriptor.input);
+  if (body === undefined && inBody.length === 0) {
+    return outcome(request, encodeTree(plan, beside, options.codecs), options);
   }
-  if (query !== "") {
-    const rules = { input, body: plan.body, unknown: options.unknownQuery, ignored: options.ignoredQuery };
-    const problem = readQuery(query, rules, bound, options.reader, message);
-    if (problem !== undefined) return invalid(problem.parameter, problem.problem, "query");
+  if (body?.kind === "raw") return encodeRaw(request, body, options);
+  if (body?.kind === "text" && plan.body === "all" && inBody.length === 0 && plan.wrapped === undefined) {
+    return outcome(request, codec.encodeText(body.text), options);
   }
-  for (const { target, text } of bound) {
-    const value = textToJson(target.leaf, text);
-    const problem = "problem" in value ? value.problem : setSame(options.reader, message, target, value.json);
-    if (problem !== undefined) return invalid(target.key, problem, "path");
+
+  const json = body === undefined ? NOTHING : jsonOf(body);
+  if ("problem" in json) return notJson(json);
+  if (typeof plan.body === "object" && json.value !== undefined) {
+    const clash = oneofClash(beside, plan.body);
+    if (clash !== undefined) return invalidMessage(`$: ${clash}`, plan.body.name, clash);
   }
-  try {
-    return toBinary(input, message.message);
-  } catch (e) {
-    // What is left: a required field (proto2) that nothing has set.
-    return invalidMessage(e instanceof Error ? e.message : String(e), "");
+  const root = assemble(plan, beside, json.value);
+  if (!isObject(root)) return outcome(request, codec.encode(root), options);
+  // Before the path's values are put among the body's.
+  const mask = encodedMask(request, json.value);
+  for (const field of inBody) {
+    const problem = bindVariable(field, options.codecs, root);
+    if (problem !== undefined) return problem;
   }
+  const bytes =
+    plan.body === "all" && plan.wrapped === undefined
+      ? codec.encode(root)
+      : encodeTree(plan, root, options.codecs);
+  const encoded = outcome(request, bytes, options);
+  return mask === undefined || encoded instanceof Status ? encoded : Buffer.concat([encoded, mask]);
+}
+
+const NOTHING = { value: undefined };
+
+/** The JSON of the whole message, as far as body and what stands beside it go. */
+function assemble(plan: BindingPlan, beside: JsonObject, value: Json | undefined): Json {
+  if (plan.body !== "all") {
+    const tree = { ...beside };
+    if (value !== undefined && typeof plan.body === "object") setMember(tree, plan.body, value);
+    return tree;
+  }
+  if (plan.wrapped === undefined) return value ?? (value === undefined ? {} : null);
+  const tree: JsonObject = {};
+  if (value !== undefined) setMember(tree, plan.wrapped, value);
+  return tree;
+}
+
+/** A message of which the members are known. */
+function encodeTree(plan: BindingPlan, tree: JsonObject, codecs: Codecs): Uint8Array | Misfit {
+  const codec = codecs.of(plan.descriptor.input);
+  if (plan.wrapped !== undefined) {
+    const value = memberOf(tree, plan.wrapped);
+    return value === undefined || value === null ? EMPTY : codec.encode(value);
+  }
+  // `{}` is an empty Struct as a Value, and no Timestamp.
+  return plan.ownJson ? EMPTY : codec.encode(tree);
+}
+
+/** The mask of an update that names none. */
+function encodedMask({ plan, beside }: BoundRequest, value: Json | undefined): Uint8Array | undefined {
+  const { updateMask, body } = plan;
+  if (updateMask === undefined || value === undefined || typeof body === "string") return undefined;
+  if (body.message === undefined || memberOf(beside, updateMask) !== undefined) return undefined;
+  const paths = pathsOf(body.message, value);
+  return paths.length === 0 ? undefined : encodeUpdateMask(updateMask, paths);
+}
+
+/** The body stands in its HttpBody as it is; what stands beside it is encoded, and the two merge by being joined. */
+function encodeRaw(
+  request: BoundRequest,
+  body: MessageBody & { readonly kind: "raw" },
+  options: RequestOptions,
+): Uint8Array | Status {
+  const { plan, beside } = request;
+  const place = plan.httpBody;
+  if (place === undefined) throw new Error(`${plan.text} takes no raw body`);
+  const { field } = place;
+  const raw = encodeHttpBody(field, body.data, body.contentType);
+  if (field === undefined) return raw;
+  const clash = oneofClash(beside, field);
+  if (clash !== undefined) return invalidMessage(`$: ${clash}`, field.name, clash);
+  const rest = outcome(request, encodeTree(plan, beside, options.codecs), options);
+  return rest instanceof Status ? rest : Buffer.concat([rest, raw]);
+}
+
+/** google/api/httpbody.proto: string content_type = 1; bytes data = 2. */
+function encodeHttpBody(
+  field: DescField | undefined,
+  data: Uint8Array,
+  contentType: string | undefined,
+): Uint8Array {
+  const out = new BinaryWriter();
+  if (field !== undefined) out.uint32(field.number * 8 + 2).fork();
+  if (contentType !== undefined && contentType !== "") out.uint32(1 * 8 + 2).string(contentType);
+  if (data.length > 0) out.uint32(2 * 8 + 2).bytes(data);
+  if (field !== undefined) out.join();
+  return out.finish();
+}
+
+function bindVariable({ target, text }: BoundField, codecs: Codecs, root: JsonObject): Status | undefined {
+  const value = textToJson(target, text);
+  const problem = "problem" in value ? value.problem : setSame(codecs, root, target, value.json);
+  return problem === undefined ? undefined : invalid(target.key, problem, "path");
 }
 
 /** The text that a variable binds, decoded. */
@@ -75,91 +314,91 @@ function capture(plan: BindingPlan, variable: Variable, path: RequestPath): stri
   return parts.join("/");
 }
 
-function readBody(
-  plan: BindingPlan,
-  body: Uint8Array,
-  contentType: string | undefined,
-  reader: JsonReader,
-): ReflectMessage | Status {
-  const input = plan.descriptor.input;
-  // A page of another site may post without a preflight as long as it names no JSON: for paths that nobody wrote a
-  // rule for, even an empty body must say what it is.
-  if (plan.source === "auto" && !isJsonType(contentType)) return unsupported(contentType);
-  if (body.length === 0) return reflect(input);
-  if (plan.body === "none") {
-    return refusal(
-      "INVALID_REQUEST",
-      `${plan.httpMethod} ${plan.text} takes no body: send its fields in the query`,
-      { details: [badRequest([{ field: "", description: "this route takes no body" }])] },
-    );
-  }
-  const httpBody = httpBodyOf(input, plan.body);
-  if (httpBody !== undefined) return rawBody(input, httpBody, body, contentType);
-  if (!isJsonType(contentType)) return unsupported(contentType);
-  if (!isUtf8(body)) return invalidMessage("the body is not UTF-8", "");
-  const parsed = parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
-  if (!("value" in parsed)) {
-    return invalidMessage(
-      `the body is not valid JSON: line ${parsed.line}, column ${parsed.column}: ${parsed.problem}`,
-      "",
-    );
-  }
-  if (plan.body === "all") {
-    const result = reader.read(input, parsed.value);
-    return "message" in result ? reflect(input, result.message) : misfitStatus(result, "");
-  }
-  const message = reflect(input);
-  const misfit = reader.merge(input, message.message, plan.body, parsed.value);
-  return misfit === undefined ? message : misfitStatus(misfit, plan.body.name);
+function jsonOf(
+  body: MessageBody & { readonly kind: "text" | "json" },
+): { readonly value: Json } | JsonProblem {
+  if (body.kind === "json") return { value: body.json };
+  const { text } = body;
+  if (!isUtf8(text)) return { problem: "the text is not UTF-8", line: 1, column: 1 };
+  return parseJson(Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("utf8"));
 }
 
-type HttpBodyPlace = { readonly desc: DescMessage; readonly field: DescField | undefined };
-
-/** The google.api.HttpBody that takes the body as it is; undefined where the body is JSON. */
-function httpBodyOf(input: DescMessage, body: "all" | DescField): HttpBodyPlace | undefined {
-  if (body === "all") return isHttpBody(input) ? { desc: input, field: undefined } : undefined;
-  return body.fieldKind === "message" && isHttpBody(body.message)
-    ? { desc: body.message, field: body }
-    : undefined;
+function queryRules(plan: BindingPlan, options: RequestOptions): QueryRules {
+  return {
+    input: plan.descriptor.input,
+    body: plan.body,
+    unknown: options.unknownQuery,
+    ignored: options.ignoredQuery,
+  };
 }
 
-function rawBody(
-  input: DescMessage,
-  place: HttpBodyPlace,
-  body: Uint8Array,
-  contentType: string | undefined,
-): ReflectMessage {
-  const message = reflect(input);
-  const target = place.field === undefined ? message : reflect(place.desc);
-  const [type, data] = [target.findNumber(1), target.findNumber(2)];
-  if (type !== undefined && contentType !== undefined) target.set(type, contentType);
-  if (data !== undefined) target.set(data, Uint8Array.from(body));
-  if (place.field !== undefined) message.set(place.field, target);
-  return message;
+/** What the codec said, as the answer to the client: in words of the path, the query or the body, whichever it was. */
+function outcome(
+  request: BoundRequest,
+  result: Uint8Array | Misfit | JsonProblem,
+  options: RequestOptions,
+): Uint8Array | Status {
+  if (result instanceof Uint8Array) return result;
+  if ("line" in result) return notJson(result);
+  return blame(request, options) ?? misfitStatus(request.plan, result);
 }
 
-/** The refusal of one field of a path or a query. */
-function invalid(field: string, problem: string, where: "path" | "query"): Status {
-  const what = where === "path" ? "path parameter" : "query parameter";
+/** The parameter that does not fit its field: each is tried by itself. On no good request's way. */
+function blame(request: BoundRequest, options: RequestOptions): Status | undefined {
+  const { plan, path, query } = request;
+  const { codecs } = options;
+  const misfit = (target: FieldTarget, json: Json): string | undefined => {
+    const result = encodeAlone(codecs, target.leaf, json);
+    return result instanceof Uint8Array ? undefined : result.problem;
+  };
+  for (const variable of plan.variables) {
+    const value = textToJson(variable.target, capture(plan, variable, path) ?? "");
+    const problem = "json" in value ? misfit(variable.target, value.json) : value.problem;
+    if (problem !== undefined) return invalid(variable.target.key, problem, "path");
+  }
+  const rules = queryRules(plan, options);
+  const found = eachParameter(query, (name, text) => {
+    const parameter = findParameter(name, rules);
+    if (parameter === undefined || typeof parameter === "string") return undefined;
+    const value = textToJson(parameter.target, text);
+    return "json" in value ? misfit(parameter.target, parameterJson(parameter, value.json)) : undefined;
+  });
+  return found === undefined ? undefined : invalid(found.parameter, found.problem, "query");
+}
+
+/** The refusal of one field of a path, a query or a form. */
+function invalid(field: string, problem: string, where: "path" | "query" | "form"): Status {
+  const what = where === "form" ? "form field" : `${where} parameter`;
   return refusal("INVALID_REQUEST", `${what} '${field.slice(0, 100)}': ${problem}`, {
     details: [badRequest([{ field: field.slice(0, 100), description: problem }])],
   });
 }
 
 /** The refusal of a place in the body; `$` is the body's own JSON. */
-function misfitStatus(misfit: Misfit, bodyField: string): Status {
-  const dot = misfit.path === "" || misfit.path.startsWith("[") ? "" : ".";
-  const field = bodyField === "" ? misfit.path : `${bodyField}${dot}${misfit.path}`;
-  return invalidMessage(`$${dot}${misfit.path}: ${misfit.problem}`, field, misfit.problem);
+function misfitStatus(plan: BindingPlan, { path, problem }: Misfit): Status {
+  // The body's own JSON may be one field of the message.
+  const within =
+    plan.wrapped === undefined && typeof plan.body === "object" ? formatPath([plan.body.jsonName]) : "";
+  const inBody = path.startsWith(within);
+  const place = inBody ? path.slice(within.length) : path;
+  const dot = place === "" || place.startsWith("[") || place.startsWith(".") ? "" : ".";
+  const field = inBody && typeof plan.body === "object" ? plan.body.name + dot + place : place;
+  const text = inBody ? `$${dot}${place}: ${problem}` : problem;
+  return invalidMessage(text, field, problem);
+}
+
+function notJson({ problem, line, column }: JsonProblem): Status {
+  return invalidMessage(`the body is not valid JSON: line ${line}, column ${column}: ${problem}`, "");
 }
 
 function invalidMessage(message: string, field: string, description = message): Status {
   return refusal("INVALID_REQUEST", message, { details: [badRequest([{ field, description }])] });
 }
 
-function unsupported(contentType: string | undefined): Status {
+function unsupported(plan: BindingPlan, contentType: string | undefined): Status {
   const got = contentType === undefined ? "there is none" : `got '${contentType.slice(0, 100)}'`;
-  const supported = SUPPORTED_TYPES.join(", ");
+  const types = plan.forms && plan.source !== "auto" ? [...SUPPORTED_TYPES, ...FORM_TYPES] : SUPPORTED_TYPES;
+  const supported = types.join(", ");
   const message = `this route takes Content-Type ${supported} (charset utf-8), ${got}`;
   return refusal("UNSUPPORTED_MEDIA_TYPE", message, { info: { supported } });
 }

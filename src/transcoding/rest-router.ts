@@ -14,14 +14,14 @@ import type {
   Transcoding,
 } from "../core/transcoding.js";
 import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
-import { withBuiltinTypes } from "./builtin-types.js";
+import { Codecs } from "./codec/codecs.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
 import { chooseFraming, type Framing, PROBLEM_TYPE, wantsProblem } from "./framing.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
-import { JsonReader, type UnknownFields } from "./json-reader.js";
+import type { UnknownFields } from "./json-reader.js";
 import { JsonWriter, type PrintOptions } from "./json-writer.js";
 import { type RequestPath, splitPath } from "./path.js";
-import type { RequestOptions } from "./request.js";
+import { type BoundRequest, bindRequest, type MatchedRequest, type RequestOptions } from "./request.js";
 import { fullName, Routes } from "./routes.js";
 import { renderProblem, renderStatus } from "./status-json.js";
 import { StreamWriter } from "./stream-writer.js";
@@ -38,6 +38,8 @@ export interface RestRouterInput {
   /** Before every path, as in `/api`; "" for none. */
   readonly prefix: string;
   readonly options?: RestOptions;
+  /** Whether a method takes HTML forms as bodies. Default: none does. */
+  readonly forms?: (method: Method) => boolean;
 }
 
 export interface RestOptions {
@@ -48,6 +50,8 @@ export interface RestOptions {
   readonly unknownQuery?: "reject" | "ignore";
   /** Query parameters that are always passed over, e.g. `utm_source`. Default none. */
   readonly ignoredQuery?: readonly string[];
+  /** `alt`, `prettyPrint` and `fields` are system parameters, where no field has the name. Default false. */
+  readonly bareSystemParameters?: boolean;
 }
 
 /** One route, as `linchpin routes` lists it. */
@@ -87,7 +91,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     if (rule === undefined) continue;
     const source = fromConfig === undefined ? "option" : "config";
     for (const [place, one] of bindingsOf(rule, fullName(method), problems)) {
-      const plan = planBinding(method, descriptor, one, source);
+      const plan = planBinding(method, descriptor, one, source, input.forms?.(method));
       const problem = typeof plan === "string" ? plan : routes.add(plan);
       if (problem !== undefined) problems.push(`${place}: ${problem}`);
     }
@@ -97,11 +101,13 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
   }
 
   const options = input.options ?? {};
-  const reader = new JsonReader(withBuiltinTypes(input.registry), options.unknownFields ?? "reject");
-  const router = new Router(routes, new JsonWriter(input.registry, options.print ?? {}), {
-    reader,
+  const { unknownFields = "reject", print = {} } = options;
+  const router = new Router(routes, new JsonWriter(input.registry, print), {
+    codecs: new Codecs(input.registry, { unknownFields, print }),
+    unknownFields,
     unknownQuery: options.unknownQuery ?? "reject",
     ignoredQuery: new Set(options.ignoredQuery ?? []),
+    bareSystemParameters: options.bareSystemParameters ?? false,
   });
   return {
     router,
@@ -207,14 +213,15 @@ class Router implements RestRouter {
 }
 
 /** One object for the match and its Transcoding: there is one for every call. */
-class Match implements RestMatch, Transcoding {
+class Match implements RestMatch, Transcoding, MatchedRequest {
   readonly kind = "match";
   readonly route: string;
-  readonly #plan: BindingPlan;
+  readonly plan: BindingPlan;
+  readonly options: RequestOptions;
   readonly #path: RequestPath;
   readonly #query: string;
   readonly #writer: JsonWriter;
-  readonly #options: RequestOptions;
+  #bound: BoundRequest | Status | undefined = undefined;
   #request: BodyRequest = NO_REQUEST;
   /** Of a stream; undefined for one message. */
   #framing: Framing | undefined = undefined;
@@ -228,19 +235,24 @@ class Match implements RestMatch, Transcoding {
     options: RequestOptions,
   ) {
     this.route = route;
-    this.#plan = plan;
+    this.plan = plan;
     this.#path = path;
     this.#query = query;
     this.#writer = writer;
-    this.#options = options;
+    this.options = options;
   }
 
   get method(): Method {
-    return this.#plan.method;
+    return this.plan.method;
+  }
+
+  bound(): BoundRequest | Status {
+    this.#bound ??= bindRequest(this.plan, this.#path, this.#query, this.options);
+    return this.#bound;
   }
 
   open(request: BodyRequest): Transcoding | Status {
-    const { kind, path } = this.#plan.method;
+    const { kind, path } = this.plan.method;
     if (kind === "client_streaming" || kind === "bidi_streaming") {
       const message = `${path.slice(1)} takes a stream of requests, which HTTP/JSON cannot carry here: call it by gRPC`;
       return refusal("CLIENT_STREAMING_NEEDS_GRPC", message);
@@ -258,14 +270,14 @@ class Match implements RestMatch, Transcoding {
   }
 
   reader(out: MessageTaker): RequestReader {
-    return new UnaryReader(out, this.#request, this.#plan, this.#path, this.#query, this.#options);
+    return new UnaryReader(out, this.#request, this);
   }
 
   writer(out: BodyTaker): ResponseWriter {
     const framing = this.#framing;
     return framing === undefined
-      ? new UnaryWriter(out, this.#plan, this.#writer)
-      : new StreamWriter(out, this.#plan, this.#writer, framing);
+      ? new UnaryWriter(out, this.plan, this.#writer)
+      : new StreamWriter(out, this.plan, this.#writer, framing);
   }
 }
 

@@ -1,17 +1,9 @@
-// Writes one text, of a path or a query, into the field of a message that a dotted path names.
-import {
-  create,
-  type DescField,
-  type DescMessage,
-  equals,
-  isMessage,
-  type Message,
-  ScalarType,
-} from "@bufbuild/protobuf";
-import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { fieldsOf, isJsonText, isScalarLike, isWrapper } from "./fields.js";
-import { type Json, parseJson } from "./json.js";
-import type { JsonReader } from "./json-reader.js";
+// Puts one text, of a path or a query, where it belongs in the JSON of a message. All of a request is put together in
+// one JSON value, and encoded once.
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import type { Codecs, Misfit } from "./codec/codecs.js";
+import { fieldsOf, hasOwnJson, isJsonText, isScalarLike, isWrapper } from "./fields.js";
+import { ExactNumber, type Json, type JsonObject, parseJson } from "./json.js";
 import { nearest } from "./nearest.js";
 
 export type MessageField = DescField & { readonly fieldKind: "message" };
@@ -22,15 +14,41 @@ export interface FieldTarget {
   readonly leaf: DescField;
   /** The proto names with dots, whatever spelling was used: equal for the same field. */
   readonly key: string;
+  /** Which JSON a text becomes. */
+  readonly form: ValueForm;
 }
+
+/** `text`: a JSON string, which ProtoJSON takes for numbers too. `none`: no text stands for it. */
+type ValueForm = "text" | "bool" | "enum" | "json" | "none";
 
 /** Deeper paths are refused: recursive messages would allow any length. */
 const MAX_PATH_DEPTH = 32;
+/** Names that are remembered for each message type. Recursive messages have more than anybody wants. */
+const MAX_REMEMBERED = 256;
+
+// Keyed by descriptor, so that it lives as long as the schema does.
+const REMEMBERED = new WeakMap<DescMessage, Map<string, FieldTarget>>();
 
 /** Finds the field; each step by proto name or by JSON name. A string says why there is none. */
 export function resolveField(root: DescMessage, path: string): FieldTarget | string {
+  let known = REMEMBERED.get(root);
+  const found = known?.get(path);
+  if (found !== undefined) return found;
+  const target = findField(root, path);
+  if (typeof target === "string") return target;
+  if (known === undefined) {
+    known = new Map();
+    REMEMBERED.set(root, known);
+  }
+  if (known.size < MAX_REMEMBERED) known.set(path, target);
+  return target;
+}
+
+function findField(root: DescMessage, path: string): FieldTarget | string {
   const steps = path.split(".");
   if (steps.length > MAX_PATH_DEPTH) return `the path has more than ${MAX_PATH_DEPTH} steps`;
+  // A wrapper as request is one value, and its field's name is the only way to call it.
+  if (hasOwnJson(root) && !isWrapper(root)) return `${root.typeName} has no fields that could be set here`;
   const parents: MessageField[] = [];
   const names: string[] = [];
   let message = root;
@@ -41,10 +59,10 @@ export function resolveField(root: DescMessage, path: string): FieldTarget | str
       return `${message.typeName} has no field '${step.slice(0, 60)}'${guess === undefined ? "" : `; did you mean '${guess}'?`}`;
     }
     names.push(field.name);
-    if (i === steps.length - 1) return { parents, leaf: field, key: names.join(".") };
+    if (i === steps.length - 1) return { parents, leaf: field, key: names.join("."), form: formOf(field) };
     if (field.fieldKind === "list")
       return `'${names.join(".")}' is repeated: fields inside it cannot be set here`;
-    if (field.fieldKind !== "message" || isScalarLike(field.message) || isJsonText(field.message)) {
+    if (field.fieldKind !== "message" || hasOwnJson(field.message)) {
       return `'${names.join(".")}' has no fields that could be set here`;
     }
     parents.push(field);
@@ -53,114 +71,178 @@ export function resolveField(root: DescMessage, path: string): FieldTarget | str
   return "the path is empty";
 }
 
-/** The text as the JSON of one value of the field. A string inside the object says what is wrong. */
+function formOf(field: DescField): ValueForm {
+  const { message } = field;
+  if (message !== undefined && isJsonText(message)) return "json";
+  if (message !== undefined && !isScalarLike(message)) return "none";
+  const value = message !== undefined && isWrapper(message) ? (message.fields[0] ?? field) : field;
+  if (value.enum !== undefined) return "enum";
+  return value.scalar === ScalarType.BOOL ? "bool" : "text";
+}
+
+/** The text as the JSON of one value of the field (of one element, where it is repeated). */
 export function textToJson(
-  field: DescField,
+  target: FieldTarget,
   text: string,
 ): { readonly json: Json } | { readonly problem: string } {
-  const message = field.message;
-  if (message !== undefined && isJsonText(message)) {
-    const parsed = parseJson(text);
-    if ("value" in parsed) return { json: parsed.value };
-    return { problem: `not valid JSON: column ${parsed.column}: ${parsed.problem}` };
+  switch (target.form) {
+    case "text":
+      return { json: text };
+    case "bool":
+      return { json: text === "true" || (text === "false" ? false : text) };
+    case "enum":
+      if (target.leaf.enum?.typeName === "google.protobuf.NullValue" && text === "NULL_VALUE") {
+        return { json: null };
+      }
+      return { json: /^-?\d{1,10}$/.test(text) ? Number(text) : text };
+    case "json": {
+      const parsed = parseJson(text);
+      if ("value" in parsed) return { json: parsed.value };
+      return { problem: `not valid JSON: column ${parsed.column}: ${parsed.problem}` };
+    }
+    case "none": {
+      const { leaf } = target;
+      return {
+        problem: `${leaf.message?.typeName} is a message: name a field of it, as in ${leaf.name}.FIELD`,
+      };
+    }
   }
-  if (message !== undefined && !isScalarLike(message)) {
-    return { problem: `${message.typeName} is a message: name a field of it, as in ${field.name}.FIELD` };
-  }
-  const wrapped = message !== undefined && isWrapper(message) ? message.fields[0] : undefined;
-  return { json: scalarJson(wrapped ?? field, text) };
 }
 
-/** ProtoJSON takes numbers as strings, so only true, false and the numbers of enums are other JSON than a string. */
-function scalarJson(field: DescField, text: string): Json {
-  if (field.enum !== undefined) {
-    if (field.enum.typeName === "google.protobuf.NullValue" && text === "NULL_VALUE") return null;
-    return /^-?\d{1,10}$/.test(text) ? Number(text) : text;
-  }
-  if (field.scalar === ScalarType.BOOL && (text === "true" || text === "false")) return text === "true";
-  return text;
+/** The member that stands for the field, under whichever of its names; undefined where there is none. */
+export function memberOf(object: JsonObject, field: DescField): Json | undefined {
+  if (Object.hasOwn(object, field.jsonName)) return object[field.jsonName];
+  return Object.hasOwn(object, field.name) ? object[field.name] : undefined;
 }
 
-/** Merges a value into its field, making the messages on the way. A string says why not. */
-export function setField(
-  reader: JsonReader,
-  root: ReflectMessage,
-  target: FieldTarget,
-  json: Json,
-): string | undefined {
-  const owner = ownerOf(root, target);
-  if (typeof owner === "string") return owner;
-  const clash = oneofClash(owner, target.leaf);
-  if (clash !== undefined) return clash;
-  const misfit = reader.merge(owner.desc, owner.message, target.leaf, json);
-  return misfit === undefined ? undefined : misfit.problem;
+/** Sets the member that stands for the field. */
+export function setMember(object: JsonObject, field: DescField, json: Json): void {
+  const name =
+    field.jsonName !== field.name && Object.hasOwn(object, field.name) ? field.name : field.jsonName;
+  setOwn(object, name, json);
 }
 
-/** As `setField`, but where the field has a value already it must be the same one. */
-export function setSame(
-  reader: JsonReader,
-  root: ReflectMessage,
-  target: FieldTarget,
-  json: Json,
-): string | undefined {
-  const owner = ownerOf(root, target);
-  if (typeof owner === "string") return owner;
-  if (!owner.isSet(target.leaf)) return setField(reader, root, target, json);
-  const same = isSameValue(reader, owner, target, json);
-  if (typeof same === "string") return same;
-  return same ? undefined : "the path says another value than the body";
+/** As an assignment, but `__proto__` is a name like others. */
+export function setOwn(object: JsonObject, name: string, json: Json): void {
+  if (name === "__proto__") {
+    Object.defineProperty(object, name, {
+      value: json,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  } else object[name] = json;
 }
 
-/** The two texts mean the same value of the field; false also where one of them means none. */
-export function isSameText(reader: JsonReader, target: FieldTarget, a: string, b: string): boolean {
-  const [jsonA, jsonB] = [textToJson(target.leaf, a), textToJson(target.leaf, b)];
-  if (!("json" in jsonA) || !("json" in jsonB)) return false;
-  const owner = reflect(target.leaf.parent);
-  if (reader.merge(owner.desc, owner.message, target.leaf, jsonA.json) !== undefined) return false;
-  return isSameValue(reader, owner, target, jsonB.json) === true;
+export function isObject(json: Json | undefined): json is JsonObject {
+  return typeof json === "object" && json !== null && !Array.isArray(json) && !(json instanceof ExactNumber);
 }
 
-function isSameValue(
-  reader: JsonReader,
-  owner: ReflectMessage,
-  target: FieldTarget,
-  json: Json,
-): boolean | string {
-  const other = reflect(owner.desc, create(owner.desc));
-  const misfit = reader.merge(other.desc, other.message, target.leaf, json);
-  if (misfit !== undefined) return misfit.problem;
-  return equalValues(target.leaf, owner.get(target.leaf), other.get(target.leaf));
-}
-
-function equalValues(field: DescField, a: unknown, b: unknown): boolean {
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
-  if (field.fieldKind === "message") {
-    const [x, y] = [messageOf(a), messageOf(b)];
-    return x !== undefined && y !== undefined && equals(field.message, x, y);
-  }
-  return Object.is(a, b);
-}
-
-function messageOf(value: unknown): Message | undefined {
-  const inner = typeof value === "object" && value !== null && "message" in value ? value.message : undefined;
-  return isMessage(inner) ? inner : undefined;
-}
-
-function ownerOf(root: ReflectMessage, target: FieldTarget): ReflectMessage | string {
+/**
+ * The object that has the field, made on the way where it is not there. undefined: something else than an object stands
+ * on the way, and the codec will say so. A string says what is given too, of a oneof.
+ */
+export function ownerOf(root: JsonObject, target: FieldTarget): JsonObject | string | undefined {
   let owner = root;
   for (const field of target.parents) {
+    const existing = memberOf(owner, field);
+    if (isObject(existing)) {
+      owner = existing;
+      continue;
+    }
+    // null is "unset".
+    if (existing !== undefined && existing !== null) return undefined;
     const clash = oneofClash(owner, field);
     if (clash !== undefined) return clash;
-    const child: ReflectMessage = owner.get(field);
-    if (!owner.isSet(field)) owner.set(field, child);
+    const child: JsonObject = {};
+    setMember(owner, field, child);
     owner = child;
   }
   return owner;
 }
 
-function oneofClash(owner: ReflectMessage, field: DescField): string | undefined {
+/** Another member of the field's oneof that is set, as a sentence. */
+export function oneofClash(owner: JsonObject, field: DescField): string | undefined {
   if (field.oneof === undefined) return undefined;
-  const other = owner.oneofCase(field.oneof);
-  if (other === undefined || other === field) return undefined;
-  return `'${other.name}' is given too, and only one of '${field.oneof.name}' can be`;
+  for (const other of field.oneof.fields) {
+    if (other === field) continue;
+    const value = memberOf(owner, other);
+    if (value === undefined || (value === null && !isValue(other))) continue;
+    return `'${other.name}' is given too, and only one of '${field.oneof.name}' can be`;
+  }
+  return undefined;
+}
+
+/** JSON null is a value of these. */
+function isValue(field: DescField): boolean {
+  return (
+    field.message?.typeName === "google.protobuf.Value" ||
+    field.enum?.typeName === "google.protobuf.NullValue"
+  );
+}
+
+/**
+ * Puts a value where none may stand, or the very same one. A string says why not; what does not fit the field is left
+ * to the codec.
+ */
+export function setSame(
+  codecs: Codecs,
+  root: JsonObject,
+  target: FieldTarget,
+  json: Json,
+): string | undefined {
+  const owner = ownerOf(root, target);
+  if (typeof owner !== "object") return owner;
+  const { leaf } = target;
+  const existing = memberOf(owner, leaf);
+  if (existing === undefined || existing === null) {
+    const clash = oneofClash(owner, leaf);
+    if (clash === undefined) setMember(owner, leaf, json);
+    return clash;
+  }
+  switch (compare(codecs, leaf, existing, json)) {
+    case "unset":
+      setMember(owner, leaf, json);
+      return undefined;
+    case "same":
+    case "misfit":
+      return undefined;
+    case "other":
+      return "the path says another value than the body";
+  }
+}
+
+/** The two texts mean the same value of the field; false also where one of them means none. */
+export function isSameText(codecs: Codecs, target: FieldTarget, a: string, b: string): boolean {
+  if (a === b) return true;
+  const [jsonA, jsonB] = [textToJson(target, a), textToJson(target, b)];
+  if (!("json" in jsonA) || !("json" in jsonB)) return false;
+  const bytesA = encodeAlone(codecs, target.leaf, jsonA.json);
+  const bytesB = encodeAlone(codecs, target.leaf, jsonB.json);
+  if (!(bytesA instanceof Uint8Array) || !(bytesB instanceof Uint8Array)) return false;
+  return Buffer.compare(bytesA, bytesB) === 0;
+}
+
+/** What stands in a body beside what the path says. `unset`: it is the default of a field without presence. */
+function compare(
+  codecs: Codecs,
+  field: DescField,
+  existing: Json,
+  json: Json,
+): "same" | "other" | "unset" | "misfit" {
+  if (existing === json) return "same";
+  const was = encodeAlone(codecs, field, existing);
+  if (!(was instanceof Uint8Array)) return "misfit";
+  if (was.length === 0) return "unset";
+  const is = encodeAlone(codecs, field, json);
+  // What the path says does not fit: put there, the codec finds it.
+  if (!(is instanceof Uint8Array)) return "unset";
+  return Buffer.compare(was, is) === 0 ? "same" : "other";
+}
+
+/** The bytes of the message that has this field and no other: empty where the value is the same as none. */
+export function encodeAlone(codecs: Codecs, field: DescField, json: Json): Uint8Array | Misfit {
+  const codec = codecs.of(field.parent);
+  // The field of a wrapper is the wrapper's JSON.
+  return isWrapper(field.parent) ? codec.encode(json) : codec.encodeField(field, json);
 }

@@ -2,9 +2,7 @@
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
-import type { BindingPlan } from "./binding.js";
-import type { RequestPath } from "./path.js";
-import { encodeRequest, type RequestOptions } from "./request.js";
+import { encodeRequest, type MatchedRequest, readBody } from "./request.js";
 
 /** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
 const TEXT_GROWTH = 2;
@@ -26,30 +24,17 @@ export class UnaryReader implements RequestReader {
   readonly behind = false;
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
-  readonly #plan: BindingPlan;
-  readonly #path: RequestPath;
-  readonly #query: string;
-  readonly #options: RequestOptions;
+  readonly #match: MatchedRequest;
   /** Most bodies come in one piece. */
   #first: Buffer = NO_BYTES;
   #rest: Buffer[] | undefined = undefined;
   #bytes = 0;
   #stopped = false;
 
-  constructor(
-    out: MessageTaker,
-    request: BodyRequest,
-    plan: BindingPlan,
-    path: RequestPath,
-    query: string,
-    options: RequestOptions,
-  ) {
+  constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
     this.#out = out;
     this.#request = request;
-    this.#plan = plan;
-    this.#path = path;
-    this.#query = query;
-    this.#options = options;
+    this.#match = match;
   }
 
   push(chunk: Buffer, start: number, end: number, last: boolean): void {
@@ -65,13 +50,21 @@ export class UnaryReader implements RequestReader {
     if (!last) return;
     const body = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
     this.stop();
-    const message = encodeRequest(this.#plan, this.#path, this.#query, body, contentType, this.#options);
+    const message = this.#encode(body, contentType);
     if (message instanceof Status) this.#out.refuse(message);
     else if (message.length > maxMessageBytes) this.#out.refuse(tooLarge("message", maxMessageBytes));
     else {
       this.#out.message(message);
       this.#out.end();
     }
+  }
+
+  #encode(body: Buffer, contentType: string | undefined): Uint8Array | Status {
+    const { plan, options } = this.#match;
+    const bound = this.#match.bound();
+    if (bound instanceof Status) return bound;
+    const part = readBody(plan, body, contentType, options);
+    return part instanceof Status ? part : encodeRequest(bound, part, options);
   }
 
   stop(): void {

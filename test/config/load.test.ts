@@ -79,7 +79,7 @@ interceptors:
     - { name: per-consumer, key: [identity, "header:X-Tenant"], rate: 100/s, burst: 200 }
     - { name: everyone, key: [], rate: 60000/min, cost: 2, methods: [a.B, a.C/D], shadow: true, headers: false }
 methods:
-  library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true, auth: none, quota: none }
+  library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true, auth: none, quota: none, forms: true }
   library.v1.LibraryService: { deadline: none, auth: required, roles: [reader, "book:write"], quota: { cost: 5 } }
 http:
   prefix: /api
@@ -91,6 +91,7 @@ http:
   ignoredQuery: [utm_source]
   unknownFields: ignore
   print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true }
+  bareSystemParameters: true
 reflection: false
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
@@ -170,6 +171,7 @@ drain: { grace: 0s }
           auth: "none",
           roles: undefined,
           quota: "none",
+          forms: true,
         },
         {
           selector: "library.v1.LibraryService",
@@ -178,6 +180,7 @@ drain: { grace: 0s }
           auth: "required",
           roles: ["reader", "book:write"],
           quota: { cost: 5 },
+          forms: undefined,
         },
       ],
       auth: {
@@ -228,6 +231,7 @@ drain: { grace: 0s }
         ignoredQuery: ["utm_source"],
         unknownFields: "ignore",
         print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true },
+        bareSystemParameters: true,
       },
       limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7, connectionsPerAddress: 9 },
       trustedProxies: [

@@ -210,7 +210,8 @@ describe("the query", () => {
     ["GET /v1/all?text=%", undefined, /'text': malformed percent-encoding/],
     ["GET /v1/all?text=%ff", undefined, /'text': malformed percent-encoding/],
     ["GET /v1/all?%zz=1", undefined, /'%zz': malformed percent-encoding/],
-    ["GET /v1/all?$alt=json", undefined, /'\$alt': this system parameter is not known/],
+    ["GET /v1/all?$alt=xml", undefined, /'\$alt': expected json, sse or proto/],
+    ["GET /v1/all?$key=x", undefined, /'\$key': this system parameter is not known; there are \$alt/],
     ["GET /v1/all?=1", undefined, /query parameter ''/],
     [`GET /v1/all?${"author.teacher.".repeat(40)}name=1`, undefined, /more than 32 steps/],
   ]);
@@ -434,9 +435,9 @@ function violation(status: Status): string | undefined {
 
 describe("who may set a field", () => {
   taken([
-    ["PATCH /v1/books/1", { title: "x" }, { book: { name: "books/1", title: "x" } }],
-    ["PATCH /v1/books/1", { name: "books/1" }, { book: { name: "books/1" } }],
-    ["PATCH /v1/books/1", { name: "" }, { book: { name: "books/1" } }],
+    ["PATCH /v1/books/1", { title: "x" }, { book: { name: "books/1", title: "x" }, updateMask: "title" }],
+    ["PATCH /v1/books/1", { name: "books/1" }, { book: { name: "books/1" }, updateMask: "name" }],
+    ["PATCH /v1/books/1", { name: "" }, { book: { name: "books/1" }, updateMask: "name" }],
     [
       "PATCH /v1/books/1?update_mask=title&allowMissing=true",
       { title: "x" },
@@ -473,7 +474,7 @@ describe("who may set a field", () => {
       { isbn: "1" },
       /path parameter 'id': 'isbn' is given too, and only one of 'by' can be/,
     ],
-    ["GET /v1/choices/1?isbn=2", undefined, /'isbn' is given too/],
+    ["GET /v1/choices/1?isbn=2", undefined, /query parameter 'isbn': 'id' is given too/],
   ]);
 
   it("says the field to programs", () => {

@@ -34,6 +34,8 @@ export interface HttpConfig {
   /** Fields of a body that its message does not have. */
   readonly unknownFields: Unknown;
   readonly print: HttpPrintConfig;
+  /** `alt`, `fields` and `prettyPrint` mean what `$alt`, `$fields` and `$prettyPrint` do, where no field has the name. */
+  readonly bareSystemParameters: boolean;
 }
 
 const MAX_RULES = 10_000;
@@ -160,6 +162,12 @@ export const httpSection = z
       .prefault(DEFAULTS.unknownFields)
       .describe("What happens to fields of a JSON body that its message does not have: reject answers 400."),
     print,
+    bareSystemParameters: z
+      .boolean()
+      .prefault(DEFAULTS.bareSystemParameters)
+      .describe(
+        "Whether alt, fields and prettyPrint in a query mean $alt, $fields and $prettyPrint, where the request has no field of that name.",
+      ),
   })
   .prefault({})
   .describe("The HTTP/JSON side of the services.");

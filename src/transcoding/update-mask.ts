@@ -1,0 +1,62 @@
+// PATCH: the field mask of an update, filled from the fields that the JSON body names (as grpc-gateway fills it, see its
+// "Patch feature": nested messages become nested paths, repeated fields and maps end a path, null names a field too).
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { fieldsOf, hasOwnJson, isHttpBody, isJsonText } from "./fields.js";
+import type { Json, JsonObject } from "./json.js";
+import { isObject } from "./set-field.js";
+
+/** The one field of the request that is a FieldMask; undefined where there is none, or more than one. */
+export function updateMaskOf(input: DescMessage): DescField | undefined {
+  const masks = input.fields.filter(
+    (field) => field.fieldKind === "message" && field.message.typeName === "google.protobuf.FieldMask",
+  );
+  return masks.length === 1 ? masks[0] : undefined;
+}
+
+/** The paths, in proto names, sorted. What the message has no field for is passed over: the codec judges it. */
+export function pathsOf(desc: DescMessage, json: Json): string[] {
+  const paths: string[] = [];
+  if (isObject(json)) gather(desc, json, "", paths);
+  return paths.sort();
+}
+
+/** The request's bytes that set the mask: appended to others, they merge. */
+export function encodeUpdateMask(field: DescField, paths: readonly string[]): Uint8Array {
+  const out = new BinaryWriter().uint32(field.number * 8 + 2).fork();
+  for (const path of paths) out.uint32(PATHS_TAG).string(path);
+  return out.join().finish();
+}
+
+/** google/protobuf/field_mask.proto: repeated string paths = 1. */
+const PATHS_TAG = 1 * 8 + 2;
+
+function gather(desc: DescMessage, json: JsonObject, prefix: string, paths: string[]): void {
+  const fields = fieldsOf(desc);
+  for (const name of Object.keys(json)) {
+    const field = fields.get(name);
+    const value = json[name];
+    if (field === undefined || value === undefined) continue;
+    const path = prefix + field.name;
+    const inner = field.fieldKind === "message" ? field.message : undefined;
+    if (inner === undefined || !isObject(value) || Object.keys(value).length === 0) paths.push(path);
+    else if (isJsonText(inner)) gatherFree(value, path, paths);
+    else if (hasOwnJson(inner) || isHttpBody(inner)) paths.push(path);
+    else gather(inner, value, `${path}.`, paths);
+  }
+}
+
+/** Inside a Struct the names are those of the JSON; where one could not stand in a path, its whole object is meant. */
+function gatherFree(json: JsonObject, path: string, paths: string[]): void {
+  const names = Object.keys(json);
+  if (!names.every((name) => /^[A-Za-z0-9_]+$/.test(name))) {
+    paths.push(path);
+    return;
+  }
+  for (const name of names) {
+    const value = json[name];
+    const inner = `${path}.${name}`;
+    if (isObject(value) && Object.keys(value).length > 0) gatherFree(value, inner, paths);
+    else paths.push(inner);
+  }
+}

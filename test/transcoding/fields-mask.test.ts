@@ -1,0 +1,159 @@
+// Partial responses: what $fields may say, and what is left of a message.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { Status } from "#src/core/status.js";
+import { maskMessage, parseFieldsMask } from "#src/transcoding/fields-mask.js";
+import { compileProtos } from "./support/schema.js";
+import { shapes } from "./support/shapes.js";
+
+const desc: DescMessage = shapes.getMessage("shapes.v1.Bodies") ?? assert.fail();
+
+function masked(json: JsonValue, mask: string, of = desc): JsonValue {
+  const parsed = parseFieldsMask(of, mask);
+  if ("error" in parsed) assert.fail(`${parsed.column}: ${parsed.error}`);
+  const bytes = toBinary(of, fromJson(of, json, { registry: shapes }));
+  return toJson(of, fromBinary(of, maskMessage(bytes, parsed)), { registry: shapes });
+}
+
+const full = {
+  id: "1",
+  text: "t",
+  number: "2",
+  thing: { name: "n", displayName: "d", part: { partName: "p", size: 1, inner: { size: 2, tags: ["a"] } } },
+  things: [{ name: "a", tags: ["x"], parts: [{ size: 1, partName: "q" }] }, { name: "b" }],
+  texts: ["x", "y"],
+  counts: { a: 1, b: 2 },
+  byName: { a: { name: "z" } },
+  colours: ["RED"],
+  struct: { a: 1 },
+};
+
+describe("a mask leaves", () => {
+  const cases: [mask: string, left: JsonValue][] = [
+    ["id", { id: "1" }],
+    ["id,text", { id: "1", text: "t" }],
+    ["id,id", { id: "1" }],
+    ["thing/name", { thing: { name: "n" } }],
+    ["thing.name", { thing: { name: "n" } }],
+    ["thing(name)", { thing: { name: "n" } }],
+    ["thing(name,part/size)", { thing: { name: "n", part: { size: 1 } } }],
+    ["thing/part(size,inner(tags))", { thing: { part: { size: 1, inner: { tags: ["a"] } } } }],
+    ["thing.part.inner", { thing: { part: { inner: { size: 2, tags: ["a"] } } } }],
+    ["thing/display_name,thing/displayName", { thing: { displayName: "d" } }],
+    ["thing/name,thing/part/size", { thing: { name: "n", part: { size: 1 } } }],
+    ["thing,thing/name", { thing: full.thing }],
+    ["thing/name,thing", { thing: full.thing }],
+    ["things/name", { things: [{ name: "a" }, { name: "b" }] }],
+    ["things(name,parts/size)", { things: [{ name: "a", parts: [{ size: 1 }] }, { name: "b" }] }],
+    ["texts,colours", { texts: ["x", "y"], colours: ["RED"] }],
+    ["counts,by_name", { counts: { a: 1, b: 2 }, byName: { a: { name: "z" } } }],
+    ["struct", { struct: { a: 1 } }],
+    ["*", full],
+    ["thing/*", { thing: full.thing }],
+    ["*/name", { thing: { name: "n" }, things: [{ name: "a" }, { name: "b" }] }],
+    ["flag", {}],
+  ];
+  for (const [mask, left] of cases) {
+    it(mask, () => assert.deepEqual(masked(full, mask), left));
+  }
+
+  it("groups cut like messages", () => {
+    const old = compileProtos({
+      "old.proto": `syntax = "proto2"; package old; message Old { optional group Inner = 1 { optional string a = 1; optional int32 b = 2;
+        optional group Deep = 3 { optional string c = 1; } } repeated fixed32 f = 2 [packed = true]; optional fixed64 g = 3; }`,
+    });
+    const of = old.getMessage("old.Old") ?? assert.fail();
+    const json = { inner: { a: "x", b: 1, deep: { c: "y" } }, f: [1, 2], g: "3" };
+    assert.deepEqual(masked(json, "inner/a,g", of), { inner: { a: "x" }, g: "3" });
+    assert.deepEqual(masked(json, "inner/deep", of), { inner: { deep: { c: "y" } } });
+    assert.deepEqual(masked(json, "f", of), { f: [1, 2] });
+  });
+
+  it("nothing of what the schema does not know", () => {
+    const bytes = Buffer.concat([toBinary(desc, create(desc)), Buffer.from([0xa2, 0x06, 1, 65])]);
+    const mask = parseFieldsMask(desc, "*");
+    assert.ok(!("error" in mask));
+    assert.equal(maskMessage(bytes, mask).length, 0);
+  });
+});
+
+describe("a mask that is wrong is told with its column", () => {
+  const cases: [mask: string, column: number, says: RegExp][] = [
+    ["", 1, /expected a field's name or '\*', the text ends/],
+    ["nope", 1, /shapes.v1.Bodies has no field 'nope'/],
+    ["id,txet", 4, /did you mean 'text'/],
+    ["id,", 4, /expected a field's name/],
+    ["id text", 3, /expected ',' or the end, got " "/],
+    ["id/x", 1, /'id' has no fields to choose from/],
+    ["counts/a", 1, /'counts' has no fields/],
+    ["struct/a", 1, /'struct' has no fields/],
+    ["at/seconds", 1, /'at' has no fields/],
+    ["any/value", 1, /'any' has no fields/],
+    ["thing(name", 11, /expected ',' or '\)', the text ends/],
+    ["thing()", 7, /expected a field's name/],
+    ["thing/", 7, /expected a field's name/],
+    ["thing)", 6, /expected ',' or the end/],
+    ["thing/nmae", 7, /did you mean 'name'/],
+    [`thing/part/${"inner/".repeat(40)}size`, 0, /more than 32 levels/],
+    ["id,".repeat(1001), 0, /more than 1000 fields/],
+    [`${"*,".repeat(200)}id`, 0, /more than 1000 fields/],
+  ];
+  for (const [mask, column, says] of cases) {
+    it(mask.slice(0, 60), () => {
+      const parsed = parseFieldsMask(desc, mask);
+      assert.ok("error" in parsed);
+      assert.match(parsed.error, says);
+      if (column > 0) assert.equal(parsed.column, column);
+    });
+  }
+
+  it("and never more than told", () => {
+    const token = fc.constantFrom(
+      "id",
+      "thing",
+      "things",
+      "part",
+      "inner",
+      "*",
+      ",",
+      "/",
+      ".",
+      "(",
+      ")",
+      " ",
+      "nope",
+    );
+    fc.assert(
+      fc.property(fc.array(token, { maxLength: 30 }), (tokens) => {
+        const parsed = parseFieldsMask(desc, tokens.join(""));
+        if ("error" in parsed) assert.ok(parsed.column >= 1);
+        else fromBinary(desc, maskMessage(toBinary(desc, fromJson(desc, full)), parsed));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("bytes that are no protobuf end in an error, not in a hang", () => {
+    const mask = parseFieldsMask(desc, "thing/part/size,things/name,id");
+    assert.ok(!("error" in mask) && !(mask instanceof Status));
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        try {
+          maskMessage(bytes, mask);
+        } catch (e) {
+          assert.ok(e instanceof Error);
+        }
+      }),
+    );
+  });
+});
