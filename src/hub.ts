@@ -257,6 +257,7 @@ class Hub implements RunningHub, Gateway {
         trusts: matcherOf(config.trustedProxies),
         hints: config.hints,
         connectionsPerAddress: config.limits.connectionsPerAddress,
+        webSocketOrigins: config.http.webSocketOrigins,
       },
       interceptors: placed(interceptorsOf(config, context, telemetry), this.options.use ?? [], log),
       upstreams: config.upstreams.map((upstream) => this.keepUpstream(upstream)),

@@ -80,6 +80,7 @@ export function defaultConfig(): Config {
       unknownQuery: DEFAULTS.unknownQuery,
       ignoredQuery: [],
       unknownFields: DEFAULTS.unknownFields,
+      webSocketOrigins: [],
       print: { emitDefaults: false, protoNames: false, enumsAsNumbers: false },
       bareSystemParameters: DEFAULTS.bareSystemParameters,
     },

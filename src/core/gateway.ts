@@ -36,6 +36,8 @@ export interface Edge {
   readonly hints: Hints;
   /** Connections that one client may have; those of trusted proxies are not counted. */
   readonly connectionsPerAddress: number;
+  /** Sites, besides the hub's own, whose pages may open WebSockets, as in `https://app.example`; undefined: no WebSockets. */
+  readonly webSocketOrigins: readonly string[] | undefined;
 }
 
 /** What the adapters of downstream/ run calls on. */

@@ -63,10 +63,10 @@ const TABLE = {
     when: "`Accept` takes nothing that the hub can print.",
     remedy: "Accept `application/json`.",
   },
-  CLIENT_STREAMING_NEEDS_GRPC: {
-    code: "UNIMPLEMENTED",
-    when: "A method that takes a stream of requests is called by HTTP/JSON.",
-    remedy: "Call it by gRPC.",
+  ORIGIN_NOT_ALLOWED: {
+    code: "PERMISSION_DENIED",
+    when: "A page of another site wants a WebSocket.",
+    remedy: "Name the site in `http.webSocket.origins`.",
   },
   INVALID_GRPC_REQUEST: {
     code: "INTERNAL",

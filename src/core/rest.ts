@@ -7,6 +7,8 @@ import type { BodyRequest, Transcoding } from "./transcoding.js";
 export interface RestRouter {
   /** `target` is the raw request target, path and query as received; it begins with "/". */
   match(httpMethod: string, target: string): RestMatch | RestMiss;
+  /** For a WebSocket, which always says GET: the streaming method at this path, whatever HTTP method its rule names. */
+  matchWebSocket(target: string): RestMatch | RestMiss;
   /** google.rpc.Status as JSON text, details printed through the schema where it knows their types. */
   renderStatus(status: Status): string;
   /** The body that tells a failure, in the form that `accept` asks for. `target`: of the request, for its path. */

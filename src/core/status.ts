@@ -140,11 +140,20 @@ export class Status {
 
   /** The status for those who may know how things are inside: its hint in the message. */
   withHint(): Status {
-    const { code, message, details, metadata, hint, cause } = this;
-    if (hint === undefined) return this;
-    return new Status(code, message + hint, {
+    return this.hint === undefined ? this : this.#copy(this.message + this.hint, undefined);
+  }
+
+  /** The same status with another message. */
+  withMessage(message: string): Status {
+    return this.#copy(message, this.hint);
+  }
+
+  #copy(message: string, hint: string | undefined): Status {
+    const { code, details, metadata, cause } = this;
+    return new Status(code, message, {
       details,
       cause,
+      ...(hint === undefined ? {} : { hint }),
       ...(metadata === undefined ? {} : { metadata }),
       ...(this.#http === undefined ? {} : { http: this.#http }),
     });

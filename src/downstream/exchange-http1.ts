@@ -98,7 +98,7 @@ export class Http1Exchange implements Exchange {
   private end(chunk: Buffer | undefined): void {
     this.finished = true;
     const { request, response } = this;
-    if (!this.lingers) {
+    if (!this.lingers || request.complete) {
       if (chunk === undefined || chunk.length === 0) response.end();
       else response.end(chunk);
       return;
@@ -118,7 +118,7 @@ export class Http1Exchange implements Exchange {
 }
 
 /** A target in absolute form (RFC 9112 §3.2.2) names the authority itself, and wins over Host. */
-function splitTarget(url: string): { target: string; authority: string | undefined } {
+export function splitTarget(url: string): { target: string; authority: string | undefined } {
   const match = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(url);
   if (match === null) return { target: url, authority: undefined };
   const rest = match[2] ?? "";
@@ -130,7 +130,7 @@ function hasBody(request: IncomingMessage): boolean {
   return request.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
 }
 
-function fieldsOf(raw: readonly string[]): Field[] {
+export function fieldsOf(raw: readonly string[]): Field[] {
   const fields: Field[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i];

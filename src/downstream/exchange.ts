@@ -12,6 +12,8 @@ export interface ExchangeHead {
   readonly client: Client;
   /** Nothing follows the head. */
   readonly ended: boolean;
+  /** It is the handshake of a WebSocket: what follows are frames, a message each. */
+  readonly webSocket?: boolean;
 }
 
 /** Who takes the request's body, and is told when the client leaves or can take more. */
@@ -28,6 +30,10 @@ export interface Exchange {
   readonly head: ExchangeHead;
   /** Set before the first body byte can come. */
   handler: ExchangeHandler;
+  /** Frames flow: what is answered from now on can be no HTTP status. */
+  readonly framed?: boolean;
+  /** The call has passed its steps: what was only asked for (a WebSocket) is granted now. */
+  admitted?(): void;
   consumed(bytes: number): void;
   /** `end`: no body follows. */
   respond(status: number, fields: readonly Field[], end: boolean): void;

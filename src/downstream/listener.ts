@@ -30,6 +30,7 @@ import { guardHttp1, MAX_HEADER_BYTES, MAX_HEADER_FIELDS, tooManyFields } from "
 import { markUnix, peerAddress } from "./peer.js";
 import { openRest, refuseRest } from "./rest.js";
 import { listenOnPath } from "./unix-socket.js";
+import { takeUpgrades } from "./upgrades.js";
 
 export type ListenerOptions = (ListenAddress | UnixAddress) & {
   readonly maxConcurrentStreams: number;
@@ -108,6 +109,7 @@ export class Listener {
       this.onRequest(request, response);
       if (!response.headersSent) response.writeContinue();
     });
+    takeUpgrades(this.http1, gateway, (socket) => this.clientOf(socket));
     guardHttp1(this.http1, gateway, (socket) => this.isAnswering(socket));
     // A server that never listens starts its timeout checks only on this event.
     this.http1.emit("listening");
@@ -265,6 +267,10 @@ export class Listener {
     return open.length > 1 || open.some((response) => response.headersSent);
   }
 
+  private clientOf(socket: Socket): Client {
+    return this.http1Clients.get(socket) ?? new Client(this.gateway, socket);
+  }
+
   private onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     const open = this.unanswered.get(socket) ?? new Set();
@@ -272,8 +278,7 @@ export class Listener {
     open.add(response);
     response.once("close", () => open.delete(response));
     if (this.draining) response.setHeader("connection", "close");
-    const client = this.http1Clients.get(socket) ?? new Client(this.gateway, socket);
-    const exchange = new Http1Exchange(request, response, client, NOBODY);
+    const exchange = new Http1Exchange(request, response, this.clientOf(socket), NOBODY);
     if (exchange.head.fields.length > MAX_HEADER_FIELDS) refuseRest(this.gateway, exchange, tooManyFields());
     else openRest(this.gateway, exchange);
     exchange.start();

@@ -8,7 +8,7 @@ import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import type { RestMiss } from "../core/rest.js";
 import { type Abort, deferred, refuse, type Sink, type Source } from "../core/sink.js";
-import { Code, Status, statusFromTrailers } from "../core/status.js";
+import { Code, encodeGrpcMessage, Status, statusFromTrailers } from "../core/status.js";
 import { retrySeconds } from "../core/status-details.js";
 import type {
   BodyRequest,
@@ -19,12 +19,15 @@ import type {
   Transcoding,
 } from "../core/transcoding.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
+import { Heartbeat } from "./heartbeat.js";
 import { addErrorFields, addFields, readMetadata } from "./rest-headers.js";
 
 /** Printed output that may wait for a slow client before the service is held back. */
 const MAX_UNSENT_BYTES = 64 * 1024;
 /** Messages that may wait for a slow service before the client is held back. */
 const MAX_WAITING_BYTES = 64 * 1024;
+/** Proxies and load balancers close what is silent for a minute; half of that is far enough from it. */
+const KEEP_ALIVE_MS = 30_000;
 const NO_BYTES: Buffer = Buffer.alloc(0);
 const NO_SNIFF = field("x-content-type-options", "nosniff");
 /** Of a 401 that says nothing itself: there must be a challenge (RFC 9110 §15.5.2). */
@@ -80,6 +83,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   accept: string | undefined = undefined;
   contentLength: number | undefined = undefined;
   readonly maxMessageBytes: number;
+  readonly framed: boolean;
   /** The client says `TE: trailers` (RFC 9110 §10.1.4). */
   private takesTrailers = false;
 
@@ -114,6 +118,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   private done = false;
   private headSent = false;
   private sized = false;
+  private heartbeat: Heartbeat | undefined = undefined;
   /** The answer is complete, or the client has left. */
   private ended = false;
 
@@ -122,12 +127,14 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     this.snapshot = snapshot;
     this.exchange = exchange;
     this.maxMessageBytes = gateway.maxMessageBytes;
+    this.framed = exchange.head.webSocket === true;
   }
 
   begin(): void {
     const { method, target, fields } = this.exchange.head;
     this.readHead(fields);
-    const match = this.snapshot.rest.match(method, target);
+    const { rest } = this.snapshot;
+    const match = this.framed ? rest.matchWebSocket(target) : rest.match(method, target);
     if (match.kind === "miss") {
       this.beginRefused(() => noRoute(match));
       return;
@@ -169,9 +176,20 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
       return;
     }
     this.reader = this.transcoding?.reader(this);
-    this.request = run(plan, call, this, timers);
+    this.request = run(this.framed ? this.admitting(plan) : plan, call, this, timers);
     this.request.open(this);
     if (head.ended) this.onBody(NO_BYTES, 0, 0, true);
+  }
+
+  private admitting(plan: Plan): Plan {
+    const { handler } = plan;
+    return {
+      ...plan,
+      handler: (call, response) => {
+        this.exchange.admitted?.();
+        return handler(call, response);
+      },
+    };
   }
 
   private readHead(fields: readonly Field[]): void {
@@ -361,7 +379,17 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     this.respond(200, all, bodyless);
     if (bodyless)
       this.stopService(new Status(Code.CANCELLED, "nothing of the answer is wanted but its head"));
+    else if (this.writer?.keepAlive !== undefined)
+      this.heartbeat = new Heartbeat(this.gateway.timers, KEEP_ALIVE_MS, this.sendKeepAlive);
   }
+
+  private readonly sendKeepAlive = (): void => {
+    const comment = this.writer?.keepAlive;
+    // Where something waits to be sent, the stream is not idle.
+    if (comment === undefined || this.ended || this.unsent > 0) return;
+    this.unsent += comment.length;
+    this.exchange.write(comment, false);
+  };
 
   /** One message and its trailing metadata behind it; false where there is none. Needs a body of no known length. */
   private announceTrailers(fields: Field[]): boolean {
@@ -383,14 +411,14 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
       if (!last) this.unsent += bytes.length;
       this.exchange.write(bytes, false);
     }
-    if (last) this.endStream(Code.OK);
+    if (last) this.endStream(undefined);
     else this.repayService();
   }
 
   failed(status: Status, told: boolean): void {
     if (this.ended) return;
     if (!this.headSent) this.answerStatus(status);
-    else if (told) this.endStream(status.code);
+    else if (told || this.exchange.framed === true) this.endStream(status);
     else {
       this.close();
       this.exchange.reset();
@@ -405,8 +433,11 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     if (end) this.close();
   }
 
-  private endStream(code: number): void {
-    const fields = [field("grpc-status", String(code))];
+  /** @param failure undefined: all went well */
+  private endStream(failure: Status | undefined): void {
+    const fields = [field("grpc-status", String(failure?.code ?? Code.OK))];
+    if (failure !== undefined && failure.message !== "")
+      fields.push(field("grpc-message", encodeGrpcMessage(failure.message)));
     addFields(fields, this.trailing, "");
     this.exchange.trailers(fields);
     this.close();
@@ -421,6 +452,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   private close(): void {
     this.ended = true;
+    this.heartbeat?.stop();
     this.reader?.stop();
     this.writer?.stop();
   }
@@ -442,8 +474,8 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   /** After all that was written: as the answer's status before the first byte, in the body's own way after it. */
   private tell(status: Status): void {
-    if (this.writer === undefined) this.answerStatus(status);
-    else this.writer.fail(shownTo(this.call, status, this.gateway.edge.hints));
+    if (this.writer === undefined && this.exchange.framed !== true) this.answerStatus(status);
+    else this.writing().fail(shownTo(this.call, status, this.gateway.edge.hints));
   }
 
   private answerStatus(status: Status): void {

@@ -1,4 +1,6 @@
-// Which Content-Types carry JSON.
+// Which Content-Types carry JSON, one value or a stream of them.
+import { refusal } from "../core/reasons.js";
+import type { Status } from "../core/status.js";
 
 /** What the answer to an unsupported type lists. */
 export const SUPPORTED_TYPES: readonly string[] = ["application/json"];
@@ -21,8 +23,28 @@ export function isJsonType(contentType: string | undefined): boolean {
   if (contentType === undefined) return false;
   const [type = "", ...parameters] = contentType.toLowerCase().split(";");
   if (!/^application\/(?:[a-z0-9!#$&^_.-]+\+)?json$/.test(type.trim())) return false;
-  return parameters.every((parameter) => {
-    const [name = "", value = ""] = parameter.split("=");
-    return name.trim() !== "charset" || /^"?utf-?8"?$/.test(value.trim());
-  });
+  return parameters.every(isUtf8Charset);
+}
+
+/** A JSON text per line, under the names that are in use: none is registered. */
+export function isNdjsonType(contentType: string | undefined): boolean {
+  const [type = "", ...parameters] = contentType?.toLowerCase().split(";") ?? [];
+  return (
+    /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines)$/.test(type.trim()) &&
+    parameters.every(isUtf8Charset)
+  );
+}
+
+/** The 415 that lists what there is. */
+export function unsupportedType(contentType: string | undefined, types: readonly string[]): Status {
+  const got = contentType === undefined ? "there is none" : `got '${contentType.slice(0, 100)}'`;
+  const supported = types.join(", ");
+  const message = `this route takes Content-Type ${supported} (charset utf-8), ${got}`;
+  return refusal("UNSUPPORTED_MEDIA_TYPE", message, { info: { supported } });
+}
+
+/** True for every parameter but a charset that is not UTF-8. */
+function isUtf8Charset(parameter: string): boolean {
+  const [name = "", value = ""] = parameter.split("=");
+  return name.trim() !== "charset" || /^"?utf-?8"?$/.test(value.trim());
 }

@@ -11,6 +11,8 @@ export interface Framing {
   tail(error: string | undefined, empty: boolean): string;
   /** Says nothing, and keeps an idle stream open; undefined where the framing has no such thing. */
   readonly keepAlive: Buffer | undefined;
+  /** A failure is told in the body even before the first message. */
+  readonly tellsFirst?: boolean;
 }
 
 const single: Framing = {
@@ -46,6 +48,16 @@ const sse: Framing = {
   message: (json) => `data: ${json}\n\n`,
   tail: (error) => (error === undefined ? "" : `event: error\ndata: ${error}\n\n`),
   keepAlive: Buffer.from(":\n\n"),
+};
+
+/** A frame of a WebSocket for each message; a failure is a last frame `{"error": Status}`, whenever it comes. */
+export const FRAMES: Framing = {
+  contentType: "application/json",
+  head: "",
+  message: (json) => json,
+  tail: (error) => (error === undefined ? "" : `{"error":${error}}`),
+  keepAlive: undefined,
+  tellsFirst: true,
 };
 
 interface Offer {

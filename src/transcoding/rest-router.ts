@@ -16,7 +16,9 @@ import type {
 import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
 import { Codecs } from "./codec/codecs.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
-import { chooseFraming, type Framing, PROBLEM_TYPE, wantsProblem } from "./framing.js";
+import { FrameReader } from "./frame-reader.js";
+import { chooseFraming, FRAMES, type Framing, PROBLEM_TYPE, wantsProblem } from "./framing.js";
+import { givesHttpBody, HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import type { UnknownFields } from "./json-reader.js";
 import { JsonWriter, type PrintOptions } from "./json-writer.js";
@@ -24,6 +26,7 @@ import { type RequestPath, splitPath } from "./path.js";
 import { type BoundRequest, bindRequest, type MatchedRequest, type RequestOptions } from "./request.js";
 import { fullName, Routes } from "./routes.js";
 import { renderProblem, renderStatus } from "./status-json.js";
+import { StreamReader, streamTypeProblem } from "./stream-reader.js";
 import { StreamWriter } from "./stream-writer.js";
 import { maxBodyBytes, tooLarge, UnaryReader } from "./unary-reader.js";
 import { UnaryWriter } from "./unary-writer.js";
@@ -201,6 +204,26 @@ class Router implements RestRouter {
     return new Miss(routes, httpMethod, target, status, allow);
   }
 
+  matchWebSocket(target: string): RestMatch | RestMiss {
+    const get = this.match("GET", target);
+    const methods = get.kind === "match" ? [...this.#allowed(target)] : [...get.allow];
+    if (methods.length === 0) return get;
+    // Frames are what a body is, so a rule with one comes first; a query says the same by GET.
+    methods.sort((a, b) => readsOnly(a) - readsOnly(b));
+    if (target.includes("?")) methods.reverse();
+    for (const method of methods) {
+      const match = this.match(method, target);
+      if (match.kind === "match" && match.method.kind !== "unary") return match;
+    }
+    return new Miss(this.#routes, "GET", target, notStreaming(), []);
+  }
+
+  #allowed(target: string): readonly string[] {
+    const path = this.#routes.pathOf(target);
+    const split = path === undefined ? undefined : splitPath(path);
+    return path === undefined || split === undefined ? [] : this.#routes.allowed(path, split);
+  }
+
   renderStatus(status: Status): string {
     return renderStatus(status, this.#writer);
   }
@@ -225,6 +248,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   #request: BodyRequest = NO_REQUEST;
   /** Of a stream; undefined for one message. */
   #framing: Framing | undefined = undefined;
+  #givesStream = false;
 
   constructor(
     plan: BindingPlan,
@@ -252,33 +276,59 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   }
 
   open(request: BodyRequest): Transcoding | Status {
-    const { kind, path } = this.plan.method;
-    if (kind === "client_streaming" || kind === "bidi_streaming") {
-      const message = `${path.slice(1)} takes a stream of requests, which HTTP/JSON cannot carry here: call it by gRPC`;
-      return refusal("CLIENT_STREAMING_NEEDS_GRPC", message);
-    }
-    const streaming = kind === "server_streaming";
-    const framing = chooseFraming(request.accept, streaming);
-    if (framing instanceof Status) return framing;
-    const maxBytes = maxBodyBytes(request.maxMessageBytes);
-    if (request.contentLength !== undefined && request.contentLength > maxBytes) {
-      return tooLarge("body", maxBytes);
-    }
+    const { kind } = this.plan.method;
+    const framed = request.framed === true;
+    const takesStream = kind === "client_streaming" || kind === "bidi_streaming";
+    this.#givesStream = kind === "server_streaming" || kind === "bidi_streaming";
     this.#request = request;
-    if (streaming) this.#framing = framing;
-    return this;
+    if (framed) {
+      this.#framing = FRAMES;
+      return this;
+    }
+    if (!givesHttpBody(this.plan)) {
+      const framing = chooseFraming(request.accept, this.#givesStream);
+      if (framing instanceof Status) return framing;
+      if (this.#givesStream) this.#framing = framing;
+    }
+    if (takesStream) return streamProblem(this.plan, request.contentType) ?? this;
+    const maxBytes = maxBodyBytes(request.maxMessageBytes);
+    return request.contentLength !== undefined && request.contentLength > maxBytes
+      ? tooLarge("body", maxBytes)
+      : this;
   }
 
   reader(out: MessageTaker): RequestReader {
-    return new UnaryReader(out, this.#request, this);
+    const Reader = readerFor(this.plan, this.#request);
+    return new Reader(out, this.#request, this);
   }
 
   writer(out: BodyTaker): ResponseWriter {
     const framing = this.#framing;
+    if (this.#givesStream && givesHttpBody(this.plan))
+      return new HttpBodyWriter(out, this.plan, this.#writer);
     return framing === undefined
       ? new UnaryWriter(out, this.plan, this.#writer)
       : new StreamWriter(out, this.plan, this.#writer, framing);
   }
+}
+
+type Reader = typeof UnaryReader | typeof StreamReader | typeof FrameReader | typeof HttpBodyReader;
+
+function readerFor(plan: BindingPlan, request: BodyRequest): Reader {
+  const { kind } = plan.method;
+  if (kind === "unary") return UnaryReader;
+  if (request.framed === true) return FrameReader;
+  // Without a body there is one message, of path and query.
+  if (kind === "server_streaming" || plan.body === "none") return UnaryReader;
+  return plan.httpBody === undefined ? StreamReader : HttpBodyReader;
+}
+
+/** Why the body of a stream of messages cannot be of this type. */
+function streamProblem(plan: BindingPlan, contentType: string | undefined): Status | undefined {
+  if (plan.body === "none") return undefined;
+  // A page of another site sends bytes of many types without a preflight: for paths that nobody wrote a rule for, no.
+  if (plan.httpBody !== undefined && plan.source !== "auto") return undefined;
+  return streamTypeProblem(contentType);
 }
 
 /** Until `open`. */
@@ -312,6 +362,18 @@ class Miss implements RestMiss {
 
 function noRoute(httpMethod: string): Status {
   return refusal("NO_ROUTE", `no route for this ${httpMethod.slice(0, 20)} path`);
+}
+
+/** GET and HEAD come last. */
+function readsOnly(httpMethod: string): number {
+  return Number(httpMethod === "GET" || httpMethod === "HEAD");
+}
+
+function notStreaming(): Status {
+  return refusal(
+    "INVALID_REQUEST",
+    "the method at this path does not stream: call it by plain HTTP, without a WebSocket",
+  );
 }
 
 function wrongMethod(httpMethod: string, allow: readonly string[]): Status {

@@ -49,7 +49,8 @@ export class StreamWriter implements ResponseWriter {
   fail(status: Status): void {
     if (this.#failed) return;
     this.#failed = true;
-    // Before the first message there is no head yet: the status is the answer.
+    // Before the first message there is no head yet: the status is the answer, where it can be.
+    if (!this.#begun && this.#framing.tellsFirst === true) this.#begin();
     if (this.#begun) {
       const tail = this.#framing.tail(renderStatus(status, this.#writer), false);
       this.#out.write(Buffer.from(tail), false);

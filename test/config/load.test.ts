@@ -92,6 +92,7 @@ http:
   unknownFields: ignore
   print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true }
   bareSystemParameters: true
+  webSocket: { origins: ["https://app.example"] }
 reflection: false
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
@@ -232,6 +233,7 @@ drain: { grace: 0s }
         unknownFields: "ignore",
         print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true },
         bareSystemParameters: true,
+        webSocketOrigins: ["https://app.example"],
       },
       limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7, connectionsPerAddress: 9 },
       trustedProxies: [

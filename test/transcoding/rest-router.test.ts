@@ -257,7 +257,11 @@ describe("older and newer kinds of protos", () => {
     return "body" in printed ? String(printed.body) : printed.message;
   };
   const cases: [what: string, outcome: string | Uint8Array, expected: RegExp][] = [
-    ["a required field that is missing", send("GET", "/old"), /required field not set/],
+    [
+      "a required field that is missing",
+      send("GET", "/old"),
+      /the required field .name. of old.v1.Old is missing/,
+    ],
     ["a required field from the query", send("GET", "/old?name=a"), /^\{"name":"a"\}$/],
     ["a default that is set", send("GET", "/old?name=a&n=7"), /^\{"name":"a","n":7\}$/],
     ["a value of a closed enum", send("GET", "/old?name=a&closed=2"), /"closed":"TWO"/],

@@ -36,6 +36,8 @@ export interface HttpConfig {
   readonly print: HttpPrintConfig;
   /** `alt`, `fields` and `prettyPrint` mean what `$alt`, `$fields` and `$prettyPrint` do, where no field has the name. */
   readonly bareSystemParameters: boolean;
+  /** Sites whose pages may open WebSockets; undefined: no WebSockets. */
+  readonly webSocketOrigins: readonly string[] | undefined;
 }
 
 const MAX_RULES = 10_000;
@@ -57,6 +59,18 @@ const print = z
   })
   .prefault({})
   .describe("How messages print as JSON.");
+
+const ORIGIN = "must be an origin such as https://app.example, or *";
+const webSocket = z.strictObject({
+  origins: z
+    .array(
+      z.string({ error: ORIGIN }).regex(/^(?:\*|https?:\/\/[a-z0-9.-]+(?::\d{1,5})?)$/, { error: ORIGIN }),
+    )
+    .max(100)
+    .prefault([])
+    .describe("Sites whose pages may open WebSockets, besides the hub's own; * stands for all.")
+    .meta({ examples: [["https://app.example"]] }),
+});
 
 const VERBS = ["get", "put", "post", "delete", "patch", "custom"] as const;
 
@@ -168,10 +182,19 @@ export const httpSection = z
       .describe(
         "Whether alt, fields and prettyPrint in a query mean $alt, $fields and $prettyPrint, where the request has no field of that name.",
       ),
+    webSocket: z
+      .union([z.literal(false), webSocket], { error: "must be false, or have origins" })
+      .prefault({})
+      .describe("WebSockets for streaming methods; false switches them off."),
   })
   .prefault({})
   .describe("The HTTP/JSON side of the services.");
 
 export function httpOf(file: z.output<typeof httpSection>): HttpConfig {
-  return { ...file, rules: file.rules.map(({ selector, ...rest }) => ({ selector, rule: rest })) };
+  const { webSocket, ...rest } = file;
+  return {
+    ...rest,
+    webSocketOrigins: webSocket === false ? undefined : webSocket.origins,
+    rules: file.rules.map(({ selector, ...rule }) => ({ selector, rule })),
+  };
 }

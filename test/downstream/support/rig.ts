@@ -109,6 +109,7 @@ export class Rig {
           open: (request) => textTranscoding(request, kind, this.pace),
         };
       },
+      matchWebSocket: (target) => rest.match("GET", target),
       renderStatus: statusText,
       renderError: (status) => ({ contentType: "application/json", body: Buffer.from(statusText(status)) }),
     };
@@ -124,7 +125,13 @@ export class Rig {
     const gateway: Gateway = {
       timers: new TimerWheel(this.clock),
       maxMessageBytes,
-      edge: { trusts: matcherOf([]), hints: "auto", connectionsPerAddress: 1024, ...edge },
+      edge: {
+        trusts: matcherOf([]),
+        hints: "auto",
+        connectionsPerAddress: 1024,
+        webSocketOrigins: [],
+        ...edge,
+      },
       snapshot: {
         rest,
         http: this.http,

@@ -3,14 +3,16 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LibraryServiceService as LibraryV1 } from "#generated/library/v1/library.js";
 import { type BehaviorServiceServer, BehaviorServiceService } from "#generated/test/v1/behavior.js";
+import { FileServiceService } from "#generated/test/v1/files.js";
 import { behavior } from "#src/samples/echo/behavior.js";
 import { startLibrary } from "#src/samples/library/server.js";
 import { Store } from "#src/samples/library/store.js";
 import { libraryV1 } from "#src/samples/library/v1.js";
 import { type RunningSample, type ServeOptions, serve } from "#src/samples/serve.js";
+import { files } from "./files.js";
 import { type Program, type Scope, startNode } from "./program.js";
 
-export type Kind = "behavior" | "library" | "library-v1";
+export type Kind = "behavior" | "files" | "library" | "library-v1";
 
 /** A service's process. It prints `began METHOD ID` and `cancelled METHOD ID` for calls with an `x-call-id`. */
 export interface Service {
@@ -89,6 +91,11 @@ const STARTERS: Readonly<Record<Kind, (options: ServeOptions) => Promise<Running
     const implementation = watched(behavior(options.instance ?? ""), console.log);
     return serve([{ ...BEHAVIOR, implementation }], options);
   },
+  files: (options) =>
+    serve(
+      [{ name: "test.v1.FileService", definition: FileServiceService, implementation: files() }],
+      options,
+    ),
   library: (options) => startLibrary(options),
   "library-v1": (options) => {
     const implementation = libraryV1(new Store());

@@ -1,0 +1,86 @@
+// HTTP/1.1 requests that ask for another protocol: a WebSocket becomes an exchange; whatever else is asked for, the
+// request is answered as if it had not been (RFC 9110 §7.8: a server may ignore Upgrade).
+import type { IncomingMessage, Server } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Gateway } from "../core/gateway.js";
+import { refusal } from "../core/reasons.js";
+import type { Status } from "../core/status.js";
+import type { Client } from "./client.js";
+import type { ExchangeHandler } from "./exchange.js";
+import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";
+import { openRest, refuseRest } from "./rest.js";
+
+const NOBODY: ExchangeHandler = { onBody() {}, onGone() {}, onSent() {} };
+/** JSON is longer than the message it stands for, as for bodies. */
+const TEXT_GROWTH = 2;
+
+/** Takes the server's upgrades. `clientOf`: who is at the other end of a socket. */
+export function takeUpgrades(server: Server, gateway: Gateway, clientOf: (socket: Socket) => Client): void {
+  const webSockets = new WebSockets(gateway.maxMessageBytes * TEXT_GROWTH, gateway.timers);
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, early: Buffer) => {
+    if (!(socket instanceof Socket)) {
+      socket.destroy();
+      return;
+    }
+    if (!isWebSocket(request)) {
+      replay(server, request, socket, early);
+      return;
+    }
+    const exchange = new WebSocketExchange(webSockets, request, socket, early, clientOf(socket), NOBODY);
+    const problem = problemOf(request, gateway);
+    if (problem === undefined) openRest(gateway, exchange);
+    else refuseRest(gateway, exchange, problem);
+  });
+}
+
+/** A handshake (RFC 6455 §4.2.1) as every client sends it; what only resembles one is answered as plain HTTP. */
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return (
+    method === "GET" &&
+    headers.upgrade?.toLowerCase() === "websocket" &&
+    headers["sec-websocket-version"] === "13" &&
+    /^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")
+  );
+}
+
+/**
+ * A page of another site may open a WebSocket without a preflight, and the browser sends its cookies along; only the
+ * Origin field tells (RFC 6455 §10.2). Programs that are no browser send none.
+ */
+function problemOf(request: IncomingMessage, gateway: Gateway): Status | undefined {
+  const { webSocketOrigins } = gateway.edge;
+  if (webSocketOrigins === undefined) return refusal("INVALID_REQUEST", "WebSockets are switched off here");
+  const { origin } = request.headers;
+  if (origin === undefined || webSocketOrigins.includes("*") || webSocketOrigins.includes(origin))
+    return undefined;
+  if (sameHost(origin, request.headers.host)) return undefined;
+  const message = `pages of ${origin.slice(0, 100)} may not open WebSockets here: http.webSocket.origins would have to name it`;
+  return refusal("ORIGIN_NOT_ALLOWED", message);
+}
+
+function sameHost(origin: string, host: string | undefined): boolean {
+  try {
+    return host !== undefined && new URL(origin).host === host.toLowerCase();
+  } catch {
+    return false;
+  }
+}
+
+/** The request once more, without its wish to upgrade: node's parser has stopped at its head. */
+function replay(server: Server, request: IncomingMessage, socket: Socket, early: Buffer): void {
+  const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];
+  const raw = request.rawHeaders;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? "";
+    if (!/^(?:upgrade|http2-settings|connection)$/i.test(name)) lines.push(`${name}: ${raw[i + 1] ?? ""}`);
+  }
+  const kept = (request.headers.connection ?? "")
+    .split(",")
+    .map((option) => option.trim())
+    .filter((option) => option !== "" && !/^(?:upgrade|http2-settings)$/i.test(option));
+  if (kept.length > 0) lines.push(`Connection: ${kept.join(", ")}`);
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), early]));
+  server.emit("connection", socket);
+  socket.resume();
+}

@@ -1,0 +1,128 @@
+// google.api.HttpBody, a body as it is: where a route has one, and streams of them, both ways (google/api/httpbody.proto).
+import type { DescField } from "@bufbuild/protobuf";
+import { Status } from "../core/status.js";
+import type {
+  BodyRequest,
+  BodyTaker,
+  MessageTaker,
+  RequestReader,
+  ResponseWriter,
+} from "../core/transcoding.js";
+import type { BindingPlan } from "./binding.js";
+import { isHttpBody } from "./fields.js";
+import type { JsonWriter } from "./json-writer.js";
+import { encodeRequest, type MatchedRequest } from "./request.js";
+import { decodeResponse } from "./response.js";
+import { asBuffer } from "./unary-writer.js";
+
+const NO_BYTES = Buffer.alloc(0);
+/** Bytes of an upload in one message: below every message limit that services have. */
+const MAX_PIECE_BYTES = 64 * 1024;
+
+/** A route's answer is an HttpBody. */
+export function givesHttpBody({ descriptor, responseField }: BindingPlan): boolean {
+  return responseField === undefined ? isHttpBody(descriptor.output) : isHttpBodyField(responseField);
+}
+
+function isHttpBodyField(field: DescField): boolean {
+  return field.fieldKind === "message" && isHttpBody(field.message);
+}
+
+/** An upload: its bytes become messages as they come, each with what path and query bind. The first has the content type. */
+export class HttpBodyReader implements RequestReader {
+  readonly behind = false;
+  readonly #out: MessageTaker;
+  readonly #contentType: string | undefined;
+  readonly #maxPieceBytes: number;
+  readonly #match: MatchedRequest;
+  #begun = false;
+  #stopped = false;
+
+  constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
+    this.#out = out;
+    this.#match = match;
+    this.#contentType = request.contentType;
+    this.#maxPieceBytes = Math.min(MAX_PIECE_BYTES, Math.max(1, request.maxMessageBytes >> 1));
+  }
+
+  push(chunk: Buffer, start: number, end: number, last: boolean): void {
+    for (let from = start; from < end && !this.#stopped; from += this.#maxPieceBytes)
+      this.#send(chunk.subarray(from, Math.min(end, from + this.#maxPieceBytes)));
+    if (!last || this.#stopped) return;
+    // An empty upload is one too.
+    if (!this.#begun) this.#send(NO_BYTES);
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#out.end();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #send(data: Buffer): void {
+    const bound = this.#match.bound();
+    const contentType = this.#begun ? undefined : this.#contentType;
+    const message =
+      bound instanceof Status
+        ? bound
+        : encodeRequest(bound, { kind: "raw", data, contentType }, this.#match.options);
+    this.#begun = true;
+    if (message instanceof Status) {
+      this.#stopped = true;
+      this.#out.refuse(message);
+    } else this.#out.message(message);
+  }
+}
+
+/** A download: the bytes of each message as they come, under the content type of the first. */
+export class HttpBodyWriter implements ResponseWriter {
+  readonly keepAlive = undefined;
+  readonly behind = false;
+  readonly #out: BodyTaker;
+  readonly #plan: BindingPlan;
+  readonly #writer: JsonWriter;
+  #begun = false;
+  #stopped = false;
+
+  constructor(out: BodyTaker, plan: BindingPlan, writer: JsonWriter) {
+    this.#out = out;
+    this.#plan = plan;
+    this.#writer = writer;
+  }
+
+  message(message: Uint8Array): void {
+    if (this.#stopped) return;
+    const printed = decodeResponse(this.#plan, message, this.#writer);
+    if (printed instanceof Status) {
+      this.fail(printed);
+      return;
+    }
+    const { contentType, body } = printed;
+    this.#begin(contentType);
+    this.#out.write(typeof body === "string" ? Buffer.from(body) : asBuffer(body), false);
+  }
+
+  end(): void {
+    if (this.#stopped) return;
+    this.#begin("application/octet-stream");
+    this.#out.write(NO_BYTES, true);
+  }
+
+  /** Bytes have no place for a status: a download that fails is broken off, so that nobody takes it for whole. */
+  fail(status: Status): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#out.failed(status, false);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #begin(contentType: string): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#out.head(contentType, [], undefined);
+  }
+}
