@@ -55,7 +55,7 @@ export class TreeEncoder {
     const field = plan.byNumber(desc.number);
     if (field === undefined) return { path: "", problem: `${plan.typeName} has no field ${desc.number}` };
     return this.#attempt(() => {
-      if (json !== null || field.keepsNull) this.#field(field, json);
+      if (json !== null || !field.nullUnsets) this.#field(field, json);
     });
   }
 
@@ -132,7 +132,7 @@ export class TreeEncoder {
         }
       }
       // Null: unset, and so no member of a oneof either.
-      if (value !== null || field.keepsNull) {
+      if (value !== null || !field.nullUnsets) {
         if (field.oneof >= 0) {
           oneofs ??= [];
           const other = oneofs[field.oneof];
@@ -551,7 +551,7 @@ function isGiven(field: FieldPlan, object: JsonObject): boolean {
   for (const name of [field.jsonName, field.name]) {
     if (!Object.hasOwn(object, name)) continue;
     const value = object[name];
-    if (value !== undefined && (value !== null || field.keepsNull)) return true;
+    if (value !== undefined && (value !== null || !field.nullUnsets)) return true;
   }
   return false;
 }

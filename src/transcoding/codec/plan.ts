@@ -209,8 +209,10 @@ export class FieldPlan {
   readonly oneof: number;
   /** A string must be UTF-8. */
   readonly strictUtf8: boolean;
-  /** JSON null is a value of it, not "unset". */
+  /** JSON null is a value of it, or of its elements, not "unset". */
   readonly keepsNull: boolean;
+  /** JSON null in the place of the whole field unsets it. */
+  readonly nullUnsets: boolean;
   readonly enum: EnumPlan | undefined;
   /** Of a map's entries; itself where this is no map. */
   readonly key: FieldPlan;
@@ -264,6 +266,7 @@ export class FieldPlan {
     this.#message = undefined;
     this.enum = this.kind === Kind.ENUM && desc.enum !== undefined ? plans.enum(desc.enum) : undefined;
     this.keepsNull = this.#messageDesc?.typeName === "google.protobuf.Value" || this.enum?.isNull === true;
+    this.nullUnsets = !this.keepsNull || shape !== Shape.SINGULAR;
     this.key = shape === Shape.MAP ? new FieldPlan(plans, desc, 0, -1, "key") : this;
     this.value = shape === Shape.MAP ? new FieldPlan(plans, desc, 1, -1, "value") : this;
     const printed = plans.print.protoNames === true && desc.kind === "field" ? desc.name : desc.jsonName;

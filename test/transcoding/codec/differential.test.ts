@@ -2,11 +2,19 @@
 // stand here with their reason. FUZZ_RUNS=20000 runs longer.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type DescMessage, type FileRegistry, fromBinary, toJson } from "@bufbuild/protobuf";
+import {
+  type DescMessage,
+  type FileRegistry,
+  fromBinary,
+  fromJsonString,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
 import { Random } from "./support/random.js";
 import { BytesMaker } from "./support/random-bytes.js";
+import { JsonMaker } from "./support/random-json.js";
 import { randomSchema } from "./support/random-schema.js";
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
@@ -82,4 +90,86 @@ describe("bytes → JSON", () => {
     );
     assert.ok(printed > RUNS * 2, `only ${printed} messages could be printed: the test tests little`);
   });
+});
+
+/**
+ * Where one takes what the other refuses. `problem` is what the one says that refuses; `text` what the JSON has.
+ * Everything else is a fault of ours.
+ */
+const ACCEPTED: readonly { who: "ours" | "theirs"; refuses: RegExp; why: string }[] = [
+  {
+    who: "ours",
+    refuses: /expected an integer as key, got "01"/,
+    why: "two spellings of one key would be one entry of two",
+  },
+  {
+    who: "ours",
+    refuses: /expected (?:an integer|a number).*, got "(?: 1|0x10)"/,
+    why: "JavaScript's reading of a number is none of JSON's",
+  },
+  {
+    who: "ours",
+    refuses: /expected (?:a number|an integer|a string|true or false|base64).*, got null$/,
+    why: "an Any's content is a value: null there is none of a wrapper's",
+  },
+  { who: "ours", refuses: /got "2024-02-30T00:00:00Z"/, why: "there is no such day, or no such field" },
+  {
+    who: "ours",
+    refuses: /expected field paths in lowerCamelCase/,
+    why: "these characters are in no field's name",
+  },
+  { who: "ours", refuses: /expected base64 .*got "===="/, why: "padding of nothing" },
+  {
+    who: "theirs",
+    refuses: /expected bigint \(u?int64\): 1e2 out of range/,
+    why: "ProtoJSON takes an integer with an exponent in a string, whatever its width",
+  },
+  {
+    who: "theirs",
+    refuses: /oneof set multiple times/,
+    why: "null unsets: it makes no member of a oneof, of whatever type",
+  },
+];
+
+describe("JSON → bytes", () => {
+  for (const strangeness of [0, 0.03]) {
+    it(`takes and refuses what the reference does, ${strangeness === 0 ? "right JSON" : "with faults"}`, () => {
+      let taken = 0;
+      fc.assert(
+        fc.property(fc.noShrink(fc.integer()), (seed) => {
+          const random = new Random(seed);
+          const { registry, messages } = randomSchema(random);
+          const maker = new JsonMaker(random, registry, strangeness);
+          const ignore = random.chance(0.3);
+          const codecs = new Codecs(registry, { unknownFields: ignore ? "ignore" : "reject" });
+          const options = { registry, ignoreUnknownFields: ignore, recursionLimit: 300 };
+          for (let i = 0; i < MESSAGES_PER_SCHEMA; i++) {
+            const desc = messageOf(registry, random.pick(messages));
+            const text = maker.message(desc);
+            const theirs = attempt(() => toBinary(desc, fromJsonString(desc, text, options)));
+            const ours = codecs.of(desc).encodeText(Buffer.from(text));
+            if (!(ours instanceof Uint8Array)) {
+              const said = "path" in ours ? `${ours.path}: ${ours.problem}` : ours.problem;
+              if ("error" in theirs || ACCEPTED.some((a) => a.who === "ours" && a.refuses.test(said)))
+                continue;
+              assert.fail(`only ours refuses: ${said}: ${desc.typeName} ${text}`);
+            }
+            if (!("value" in theirs)) {
+              if (ACCEPTED.some((a) => a.who === "theirs" && a.refuses.test(theirs.error))) continue;
+              assert.fail(`only theirs refuses: ${theirs.error}: ${desc.typeName} ${text}`);
+            }
+            taken++;
+            if (Buffer.compare(ours, theirs.value) === 0) continue;
+            // Fields stand in the order of the text, in ours.
+            const [a, b] = [ours, theirs.value].map((bytes) =>
+              toJson(desc, fromBinary(desc, bytes), { registry }),
+            );
+            assert.deepEqual(a, b, `${desc.typeName} ${text}`);
+          }
+        }),
+        { numRuns: RUNS },
+      );
+      assert.ok(taken > RUNS * 2, `only ${taken} messages were taken: the test tests little`);
+    });
+  }
 });

@@ -290,6 +290,8 @@ class Builder {
   }
 
   #makeRequired(field: Field): void {
+    // A message that requires itself has no end.
+    if (field.typeName !== undefined) return;
     if (this.#syntax === "proto2") field.label = Label.REQUIRED;
     else if (this.#syntax === "editions") {
       field.options = { features: { fieldPresence: FeatureSet_FieldPresence.LEGACY_REQUIRED } };
