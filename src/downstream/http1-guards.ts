@@ -9,11 +9,12 @@ import type { Status } from "../core/status.js";
 export const MAX_HEADER_BYTES = 64 * 1024;
 export const MAX_HEADER_FIELDS = 128;
 
+const TIMEOUT = ["REQUEST_TIMEOUT", "the request did not arrive in time"] as const;
 /** Refusals of node's parser and timers by error code; every other one is a request that is none. */
 const REASONS: Readonly<Record<string, readonly [reason: Reason, message: string]>> = {
   HPE_HEADER_OVERFLOW: ["HEADERS_TOO_LARGE", `the request's head is larger than ${MAX_HEADER_BYTES} bytes`],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ["BAD_HTTP", "the body's chunks have too long extensions"],
-  ERR_HTTP_REQUEST_TIMEOUT: ["REQUEST_TIMEOUT", "the request did not arrive in time"],
+  ERR_HTTP_REQUEST_TIMEOUT: TIMEOUT,
 };
 
 export function tooManyFields(): Status {
@@ -45,6 +46,12 @@ export function guardHttp1(server: Server, gateway: Gateway, busy: (socket: Dupl
     });
     response.end(body);
   });
+}
+
+/** For a client whose request did not arrive in time, and that was told nothing yet. */
+export function sayTimeout(socket: Duplex, gateway: Gateway): void {
+  const [reason, message] = TIMEOUT;
+  sayAndClose(socket, gateway, refusal(reason, message));
 }
 
 function sayAndClose(socket: Duplex, gateway: Gateway, status: Status): void {

@@ -10,11 +10,13 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { ListenAddress, UnixAddress } from "../config/config.js";
 import { AddressCounts } from "../core/address-counts.js";
+import { systemClock } from "../core/clock.js";
 import type { Gateway } from "../core/gateway.js";
 import { clientNetwork, ipOf } from "../core/ip.js";
 import type { Log } from "../core/log.js";
 import { peek } from "../core/peek.js";
 import { Code } from "../core/status.js";
+import { TimerWheel } from "../core/timer-wheel.js";
 import { Connection } from "../http2/connection.js";
 import { checkRequest } from "../http2/messages.js";
 import { PREFACE } from "../http2/protocol.js";
@@ -22,11 +24,18 @@ import type { Stream } from "../http2/stream.js";
 import type { ServerTls } from "../tls/server-tls.js";
 import { beginsHttp1 } from "./begins-http1.js";
 import { Client } from "./client.js";
-import type { ExchangeHandler } from "./exchange.js";
+import type { Exchange, ExchangeHandler } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
-import { guardHttp1, MAX_HEADER_BYTES, MAX_HEADER_FIELDS, tooManyFields } from "./http1-guards.js";
+import { Http1Connection, type Http1ConnectionOwner } from "./http1/connection.js";
+import {
+  guardHttp1,
+  MAX_HEADER_BYTES,
+  MAX_HEADER_FIELDS,
+  sayTimeout,
+  tooManyFields,
+} from "./http1-guards.js";
 import { markUnix, peerAddress } from "./peer.js";
 import { openRest, refuseRest } from "./rest.js";
 import { listenOnPath } from "./unix-socket.js";
@@ -37,6 +46,8 @@ export type ListenerOptions = (ListenAddress | UnixAddress) & {
   /** Makes the TLS of the listener, around what takes connections whose handshake is done; left out: clear text. */
   readonly tls?: ((onSecure: (socket: TLSSocket) => void) => ServerTls) | undefined;
   readonly log?: Log;
+  /** `node`: every HTTP/1.1 request is read by node:http, plain ones too, for tests and comparisons. Default: `own`. */
+  readonly http1?: "own" | "node";
   /** Defaults: 10 s, 10 s, 60 s, 65 s. */
   readonly timeouts?: Partial<ListenerTimeouts>;
 };
@@ -69,13 +80,17 @@ const GOAWAY_WAIT_MS = 1000;
 /** For an exchange between its making and its adapter. */
 const NOBODY: ExchangeHandler = { onBody() {}, onGone() {}, onSent() {} };
 
-export class Listener {
+export class Listener implements Http1ConnectionOwner {
   private readonly gateway: Gateway;
   private readonly options: ListenerOptions;
   private readonly server: Server;
   private readonly http1: HttpServer;
   private readonly timeouts: ListenerTimeouts;
   private readonly connections = new Set<Connection>();
+  /** HTTP/1.1, while we read it ourselves. */
+  private readonly plain = new Set<Http1Connection>();
+  /** What is late on HTTP/1.1 connections. Not the wheel of the calls, so that each stays as small as its own. */
+  private readonly timers = new TimerWheel(systemClock);
   private readonly sockets = new Set<Socket>();
   /** Sockets that have not yet said which protocol they speak. */
   private readonly silent = new Set<Socket>();
@@ -86,7 +101,7 @@ export class Listener {
   private readonly perAddress = new AddressCounts();
   /** Connections beyond what one address may have, for metrics. */
   refusedConnections = 0;
-  private draining = false;
+  draining = false;
   private toldOfTls = false;
 
   constructor(gateway: Gateway, options: ListenerOptions) {
@@ -227,9 +242,29 @@ export class Listener {
   }
 
   private serveHttp1(socket: Socket): void {
-    this.http1Clients.set(socket, new Client(this.gateway, socket));
+    const client = new Client(this.gateway, socket);
+    this.http1Clients.set(socket, client);
+    if (this.options.http1 === "node") this.onHandOver(socket);
+    else this.plain.add(new Http1Connection(socket, this, { client, timers: this.timers, ...this.timeouts }));
+  }
+
+  // ---------------------------------------------------------------- Http1ConnectionOwner
+
+  onExchange(exchange: Exchange): void {
+    openRest(this.gateway, exchange);
+  }
+
+  onHandOver(socket: Socket): void {
     this.http1.emit("connection", socket);
     socket.resume();
+  }
+
+  onTimeout(socket: Socket): void {
+    sayTimeout(socket, this.gateway);
+  }
+
+  onClose(connection: Http1Connection): void {
+    this.plain.delete(connection);
   }
 
   private serveHttp2(socket: Socket): void {
@@ -297,6 +332,7 @@ export class Listener {
       // Connections made ahead of need, on which nothing was ever asked.
       for (const socket of this.silent) socket.destroy();
       // HTTP/1.1 has no GOAWAY: until now a client could ask once more, and was told by `connection: close`.
+      for (const connection of this.plain) connection.drain();
       this.http1.closeIdleConnections();
       idle = setInterval(() => this.http1.closeIdleConnections(), 50);
     }, GOAWAY_WAIT_MS);

@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from "node:test";
 import { frameMessage } from "#src/core/messages.js";
 import type { ListenerOptions } from "#src/downstream/listener.js";
 import { until } from "../support/until.js";
-import { Rig } from "./support/rig.js";
+import { Rig, type ServiceCall } from "./support/rig.js";
 
 async function started(
   t: TestContext,
@@ -20,74 +20,144 @@ const head = (lines: readonly string[], start = "GET /unary HTTP/1.1"): string =
   `${[start, "host: a", "connection: close", ...lines].join("\r\n")}\r\n\r\n`;
 const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `x-${i}: 1`);
 
-describe("a request is refused in JSON, and its connection closed", () => {
-  const cases: [what: string, bytes: string, status: number, says: RegExp][] = [
-    ["with a head larger than 64 KiB", head([`x: ${"y".repeat(66_000)}`]), 431, /65536 bytes/],
-    ["with more than 128 fields", head(many(127)), 431, /more than 128 header fields/],
-    ["that is none", "GET /unary HTTP/1.1 extra\r\n\r\n", 400, /no valid HTTP\/1\.1 request/],
-    [
-      "with two lengths",
-      head(["content-length: 1", "content-length: 2"], "POST /unary HTTP/1.1"),
-      400,
-      /no valid HTTP/,
-    ],
-    [
-      "with a length and chunks",
-      head(["content-length: 1", "transfer-encoding: chunked"], "POST /unary HTTP/1.1"),
-      400,
-      /no valid HTTP/,
-    ],
-    ["with a line folded over two", head(["x: a\r\n b"]), 400, /no valid HTTP/],
-    ["with CONNECT", head([], "CONNECT a:443 HTTP/1.1"), 405, /no proxy/],
-    ["that expects what nobody knows", head(["expect: miracles"]), 417, /100-continue/],
-    [
-      "whose length is beyond the limit",
-      head(["content-length: 9999999"], "POST /unary HTTP/1.1"),
-      413,
-      /larger than the limit of 2097152 bytes/,
-    ],
-  ];
-  for (const [what, bytes, status, says] of cases) {
-    it(`${what}: ${status}`, async (t) => {
-      const rig = await started(t);
-      const answer = await rig.raw(bytes);
-      assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `));
-      assert.match(answer, /^content-type: application\/json\r$/im);
-      assert.match(answer, /^connection: close\r$/im);
-      const body: unknown = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4));
-      assert.match(JSON.stringify(body), says);
-      assert.equal(rig.calls.filter((call) => call.request.ended).length, 0);
+for (const http1 of ["own", "node"] as const) {
+  describe(`HTTP/1.1, read first by ${http1 === "own" ? "the hub" : "node:http"}`, () => {
+    describe("a request is refused in JSON, and its connection closed", () => {
+      const cases: [what: string, bytes: string, status: number, says: RegExp][] = [
+        ["with a head larger than 64 KiB", head([`x: ${"y".repeat(66_000)}`]), 431, /65536 bytes/],
+        ["with more than 128 fields", head(many(127)), 431, /more than 128 header fields/],
+        ["that is none", "GET /unary HTTP/1.1 extra\r\n\r\n", 400, /no valid HTTP\/1\.1 request/],
+        [
+          "with two lengths",
+          head(["content-length: 1", "content-length: 2"], "POST /unary HTTP/1.1"),
+          400,
+          /no valid HTTP/,
+        ],
+        [
+          "with a length and chunks",
+          head(["content-length: 1", "transfer-encoding: chunked"], "POST /unary HTTP/1.1"),
+          400,
+          /no valid HTTP/,
+        ],
+        ["with a line folded over two", head(["x: a\r\n b"]), 400, /no valid HTTP/],
+        ["with CONNECT", head([], "CONNECT a:443 HTTP/1.1"), 405, /no proxy/],
+        ["that expects what nobody knows", head(["expect: miracles"]), 417, /100-continue/],
+        [
+          "whose length is beyond the limit",
+          head(["content-length: 9999999"], "POST /unary HTTP/1.1"),
+          413,
+          /larger than the limit of 2097152 bytes/,
+        ],
+      ];
+      for (const [what, bytes, status, says] of cases) {
+        it(`${what}: ${status}`, async (t) => {
+          const rig = await started(t, { http1 });
+          const answer = await rig.raw(bytes);
+          assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `));
+          assert.match(answer, /^content-type: application\/json\r$/im);
+          assert.match(answer, /^connection: close\r$/im);
+          const body: unknown = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n") + 4));
+          assert.match(JSON.stringify(body), says);
+          assert.equal(rig.calls.filter((call) => call.request.ended).length, 0);
+        });
+      }
+
+      it("that grows beyond the limit while it comes: 413", async (t) => {
+        const rig = await started(t, { http1 }, 1000);
+        const chunk = `400\r\n${"x".repeat(1024)}\r\n`;
+        const answer = await rig.raw(
+          head(["transfer-encoding: chunked"], "POST /unary HTTP/1.1") + chunk.repeat(3),
+        );
+        assert.match(answer, /^HTTP\/1\.1 413 /);
+      });
+
+      it("that stalls in its body: 408, in JSON, and its call is over", async (t) => {
+        const timeouts = { firstBytesMs: 1000, headersMs: 50, requestMs: 60, keepAliveMs: 1000 };
+        const rig = await started(t, { http1, timeouts });
+        const ended: string[] = [];
+        rig.steps.push({ name: "watch", end: (_call, outcome) => ended.push(outcome.by) });
+        const answer = await rig.raw(`${head(["content-length: 5"], "POST /unary HTTP/1.1")}x`);
+        assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*did not arrive in time/);
+        await until(() => ended.length === 1, "the end of the call");
+        assert.equal(rig.calls.length, 0);
+      });
     });
-  }
 
-  it("that grows beyond the limit while it comes: 413", async (t) => {
-    const rig = await started(t, {}, 1000);
-    const chunk = `400\r\n${"x".repeat(1024)}\r\n`;
-    const answer = await rig.raw(
-      head(["transfer-encoding: chunked"], "POST /unary HTTP/1.1") + chunk.repeat(3),
-    );
-    assert.match(answer, /^HTTP\/1\.1 413 /);
+    it("128 fields are taken", async (t) => {
+      const rig = await started(t, { http1 });
+      assert.match(await rig.raw(head(many(126))), /^HTTP\/1\.1 200 /);
+    });
+
+    describe("Expect: 100-continue", () => {
+      const ask = head(["expect: 100-continue", "content-length: 5"], "POST /unary HTTP/1.1");
+
+      it("is told to go on", async (t) => {
+        const rig = await started(t, { http1 });
+        const socket = rig.socket();
+        let all = "";
+        socket.on("data", (chunk) => {
+          all += String(chunk);
+        });
+        socket.write(ask);
+        await until(() => all.includes("100 Continue\r\n\r\n"), "100 Continue");
+        assert.equal(rig.calls.length, 0);
+        socket.write("hello");
+        await until(() => all.includes("HTTP/1.1 200"), "the answer");
+        assert.equal(rig.calls[0]?.request.body.slice(5), "hello");
+      });
+
+      it("is told to spare itself the body of what is refused anyway", async (t) => {
+        const rig = await started(t, { http1 }, 1);
+        const answer = await rig.raw(ask);
+        assert.match(answer, /^HTTP\/1\.1 413 /);
+      });
+    });
+
+    describe("fields of this hop", () => {
+      it("do not reach the service, nor those that Connection names", async (t) => {
+        const rig = await started(t, { http1 });
+        await rig.raw(
+          "GET /unary HTTP/1.1\r\nhost: a\r\nconnection: close, X-Hop, x-forwarded-for\r\nx-hop: 1\r\nkeep-alive: timeout=5\r\nte: trailers\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\nproxy-authorization: Basic x\r\nx-end: 2\r\n\r\n",
+        );
+        const names = rig.calls[0]?.call.headers.fields.map((f) => f.name);
+        assert.deepEqual(names, [
+          "content-type",
+          "x-end",
+          "x-forwarded-for",
+          "x-forwarded-proto",
+          "x-forwarded-host",
+        ]);
+      });
+
+      it("Upgrade is answered over HTTP/1.1 as if it were not there", async (t) => {
+        const rig = await started(t, { http1 });
+        for (const protocol of ["h2c", "websocket"]) {
+          const answer = await rig.raw(head([`upgrade: ${protocol}`, "connection: upgrade"]));
+          assert.match(answer, /^HTTP\/1\.1 200 /, protocol);
+        }
+      });
+
+      it("of the service's answer do not reach the client", async (t) => {
+        const rig = await started(t, { http1 });
+        rig.onRequest = (call) =>
+          call
+            .open([
+              ["keep-alive", "timeout=5"],
+              ["upgrade", "x"],
+              ["x-own", "1"],
+            ])
+            .raw(frameMessage(Buffer.from("x")))
+            .end();
+        const answer = await rig.raw(head([]));
+        assert.match(answer, /^x-own: 1\r$/im);
+        assert.doesNotMatch(answer, /^(keep-alive|upgrade):/im);
+      });
+    });
   });
-
-  it("that stalls in its body: 408, in JSON, and its call is over", async (t) => {
-    const timeouts = { firstBytesMs: 1000, headersMs: 50, requestMs: 60, keepAliveMs: 1000 };
-    const rig = await started(t, { timeouts });
-    const ended: string[] = [];
-    rig.steps.push({ name: "watch", end: (_call, outcome) => ended.push(outcome.by) });
-    const answer = await rig.raw(`${head(["content-length: 5"], "POST /unary HTTP/1.1")}x`);
-    assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*did not arrive in time/);
-    await until(() => ended.length === 1, "the end of the call");
-    assert.equal(rig.calls.length, 0);
-  });
-});
-
-it("128 fields are taken", async (t) => {
-  const rig = await started(t);
-  assert.match(await rig.raw(head(many(126))), /^HTTP\/1\.1 200 /);
-});
+}
 
 it("bytes that break the protocol never fall into an answer that is on its way", async (t) => {
-  const rig = await started(t);
+  const rig = await started(t, { http1: "node" });
   rig.onRequest = (call) => call.open().message("first");
   const socket = rig.socket();
   let all = "";
@@ -102,68 +172,16 @@ it("bytes that break the protocol never fall into an answer that is on its way",
   assert.equal(all.match(/HTTP\/1\.1/g)?.length, 1);
 });
 
-describe("Expect: 100-continue", () => {
-  const ask = head(["expect: 100-continue", "content-length: 5"], "POST /unary HTTP/1.1");
-
-  it("is told to go on", async (t) => {
-    const rig = await started(t);
-    const socket = rig.socket();
-    let all = "";
-    socket.on("data", (chunk) => {
-      all += String(chunk);
-    });
-    socket.write(ask);
-    await until(() => all.includes("100 Continue\r\n\r\n"), "100 Continue");
-    assert.equal(rig.calls.length, 0);
-    socket.write("hello");
-    await until(() => all.includes("HTTP/1.1 200"), "the answer");
-    assert.equal(rig.calls[0]?.request.body.slice(5), "hello");
-  });
-
-  it("is told to spare itself the body of what is refused anyway", async (t) => {
-    const rig = await started(t, {}, 1);
-    const answer = await rig.raw(ask);
-    assert.match(answer, /^HTTP\/1\.1 413 /);
-  });
-});
-
-describe("fields of this hop", () => {
-  it("do not reach the service, nor those that Connection names", async (t) => {
-    const rig = await started(t);
-    await rig.raw(
-      "GET /unary HTTP/1.1\r\nhost: a\r\nconnection: close, X-Hop, x-forwarded-for\r\nx-hop: 1\r\nkeep-alive: timeout=5\r\nte: trailers\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\nproxy-authorization: Basic x\r\nx-end: 2\r\n\r\n",
-    );
-    const names = rig.calls[0]?.call.headers.fields.map((f) => f.name);
-    assert.deepEqual(names, [
-      "content-type",
-      "x-end",
-      "x-forwarded-for",
-      "x-forwarded-proto",
-      "x-forwarded-host",
-    ]);
-  });
-
-  it("Upgrade is answered over HTTP/1.1 as if it were not there", async (t) => {
-    const rig = await started(t);
-    for (const protocol of ["h2c", "websocket"]) {
-      const answer = await rig.raw(head([`upgrade: ${protocol}`, "connection: upgrade"]));
-      assert.match(answer, /^HTTP\/1\.1 200 /, protocol);
-    }
-  });
-
-  it("of the service's answer do not reach the client", async (t) => {
-    const rig = await started(t);
-    rig.onRequest = (call) =>
-      call
-        .open([
-          ["keep-alive", "timeout=5"],
-          ["upgrade", "x"],
-          ["x-own", "1"],
-        ])
-        .raw(frameMessage(Buffer.from("x")))
-        .end();
-    const answer = await rig.raw(head([]));
-    assert.match(answer, /^x-own: 1\r$/im);
-    assert.doesNotMatch(answer, /^(keep-alive|upgrade):/im);
-  });
+it("bytes that break the protocol behind a plain request are refused once its answer is whole", async (t) => {
+  const rig = await started(t, { http1: "own" });
+  const calls: ServiceCall[] = [];
+  rig.onRequest = (call) => calls.push(call.open().message("first"));
+  const answers = rig.raw("GET /stream HTTP/1.1\r\nhost: a\r\n\r\nnonsense\r\n\r\n");
+  await until(() => calls.length === 1, "the call");
+  await new Promise((resolve) => setImmediate(resolve));
+  calls[0]?.message("second").end();
+  assert.match(
+    await answers,
+    /^HTTP\/1\.1 200 [\s\S]*"first"[\s\S]*"second"[\s\S]*\r\n0\r\n[\s\S]*\r\n\r\nHTTP\/1\.1 400 /,
+  );
 });

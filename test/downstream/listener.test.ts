@@ -18,200 +18,207 @@ async function started(options: ConstructorParameters<typeof Rig>[0] = {}, maxBy
 
 const GET = "GET /unary HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
-describe("the one port", () => {
-  it("speaks HTTP/1.1 and HTTP/2, each connection its own", async () => {
-    const rig = await started();
-    const answers = await Promise.all([
-      ask1(rig, { method: "GET", path: "/unary" }),
-      ask2(rig, { method: "GET", path: "/unary" }),
-    ]);
-    for (const answer of answers) {
-      assert.equal(answer.status, 200);
-      assert.equal(answer.body, '"answer"');
-    }
-  });
+for (const http1 of ["own", "node"] as const) {
+  describe(`HTTP/1.1, read first by ${http1 === "own" ? "the hub" : "node:http"}`, () => {
+    describe("the one port", () => {
+      it("speaks HTTP/1.1 and HTTP/2, each connection its own", async () => {
+        const rig = await started({ http1 });
+        const answers = await Promise.all([
+          ask1(rig, { method: "GET", path: "/unary" }),
+          ask2(rig, { method: "GET", path: "/unary" }),
+        ]);
+        for (const answer of answers) {
+          assert.equal(answer.status, 200);
+          assert.equal(answer.body, '"answer"');
+        }
+      });
 
-  it("knows the protocol however the first bytes dribble in", async () => {
-    const rig = await started();
-    const answer = await rig.raw(GET, true);
-    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-    assert.match(answer, /"answer"$/);
-    // Methods that begin as the preface does.
-    for (const method of ["P", "PR", "PRI", "PATCH", "PUT", "PROPFIND"]) {
-      const other = await rig.raw(
-        `${method} /nowhere HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`,
-        true,
-      );
-      assert.match(other, /^HTTP\/1\.1 4\d\d /, method);
-    }
-  });
+      it("knows the protocol however the first bytes dribble in", async () => {
+        const rig = await started({ http1 });
+        const answer = await rig.raw(GET, true);
+        assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+        assert.match(answer, /"answer"$/);
+        // Methods that begin as the preface does.
+        for (const method of ["P", "PR", "PRI", "PATCH", "PUT", "PROPFIND"]) {
+          const other = await rig.raw(
+            `${method} /nowhere HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`,
+            true,
+          );
+          assert.match(other, /^HTTP\/1\.1 4\d\d /, method);
+        }
+      });
 
-  it("knows HTTP/2 byte by byte", async () => {
-    const rig = await started();
-    const socket = rig.socket();
-    socket.setNoDelay(true);
-    const got: Buffer[] = [];
-    socket.on("data", (chunk) => got.push(chunk));
-    const bytes = Buffer.concat([
-      Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-      Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
-    ]);
-    for (const byte of bytes) {
-      socket.write(Buffer.from([byte]));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    // SETTINGS, and the ACK of ours.
-    await until(() => Buffer.concat(got).includes(Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0])), "SETTINGS ACK");
-    socket.destroy();
-  });
+      it("knows HTTP/2 byte by byte", async () => {
+        const rig = await started({ http1 });
+        const socket = rig.socket();
+        socket.setNoDelay(true);
+        const got: Buffer[] = [];
+        socket.on("data", (chunk) => got.push(chunk));
+        const bytes = Buffer.concat([
+          Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+          Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+        ]);
+        for (const byte of bytes) {
+          socket.write(Buffer.from([byte]));
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        // SETTINGS, and the ACK of ours.
+        await until(
+          () => Buffer.concat(got).includes(Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0])),
+          "SETTINGS ACK",
+        );
+        socket.destroy();
+      });
 
-  for (const [what, bytes] of [
-    ["another preface", "PRI * HTTP/3.0\r\n\r\n"],
-    [
-      "two lengths (request smuggling)",
-      "POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    ],
-    ["no host", "GET /unary HTTP/1.1\r\n\r\n"],
-  ] as const) {
-    it(`answers ${what} with 400, and closes`, async () => {
-      const rig = await started();
-      assert.match(await rig.raw(bytes), /^HTTP\/1\.1 400 /);
-      assert.equal(rig.calls.length, 0);
+      for (const [what, bytes] of [
+        ["another preface", "PRI * HTTP/3.0\r\n\r\n"],
+        [
+          "two lengths (request smuggling)",
+          "POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        ],
+        ["no host", "GET /unary HTTP/1.1\r\n\r\n"],
+      ] as const) {
+        it(`answers ${what} with 400, and closes`, async () => {
+          const rig = await started({ http1 });
+          assert.match(await rig.raw(bytes), /^HTTP\/1\.1 400 /);
+          assert.equal(rig.calls.length, 0);
+        });
+      }
+
+      for (const [what, bytes] of [
+        ["noise", Buffer.from("\0\x01\x02\x03\xff\xfe\r\n\r\n", "latin1")],
+        ["what is neither HTTP/1.1 nor HTTP/2", "INVALID CONNECTION PREFACE\r\n\r\n"],
+        ["SSH", "SSH-2.0-OpenSSH_9.9\r\n"],
+      ] as const) {
+        it(`closes on ${what}, without an answer that nobody would read`, async () => {
+          const rig = await started({ http1 });
+          const begun = performance.now();
+          assert.equal(await rig.raw(bytes), "");
+          assert.ok(performance.now() - begun < 3000, "it waited for more");
+          assert.equal(rig.calls.length, 0);
+        });
+      }
+
+      it("refuses a head of more than 64 KiB with 431", async () => {
+        const rig = await started({ http1 });
+        const answer = await rig.raw(`GET /unary HTTP/1.1\r\nhost: a\r\nx: ${"y".repeat(70_000)}\r\n\r\n`);
+        assert.match(answer, /^HTTP\/1\.1 431 /);
+      });
+
+      it("answers pipelined requests in order on one connection", async () => {
+        const rig = await started({ http1 });
+        rig.onRequest = (call) => {
+          const which = call.request.body.slice(5);
+          setTimeout(() => call.open().message(which).end(), which === "1" ? 20 : 0);
+        };
+        const one = "POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n";
+        const last = one.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+        const answer = await rig.raw(`${one}1${one}2${last}3`);
+        assert.deepEqual([...answer.matchAll(/"\d"/g)].map(String), ['"1"', '"2"', '"3"']);
+      });
+
+      it("keeps a connection alive between requests", async () => {
+        const rig = await started({ http1 });
+        const socket = rig.socket();
+        let all = "";
+        socket.on("data", (chunk) => {
+          all += String(chunk);
+        });
+        for (let i = 1; i <= 3; i++) {
+          socket.write("GET /unary HTTP/1.1\r\nhost: a\r\n\r\n");
+          await until(() => all.split('"answer"').length === i + 1, `answer ${i}`);
+        }
+        socket.destroy();
+      });
+
+      it("takes a target in absolute form, as proxies send it", async () => {
+        const rig = await started({ http1 });
+        const answer = await rig.raw(GET.replace("/unary", "http://example.com/unary"));
+        assert.match(answer, /^HTTP\/1\.1 200/);
+        assert.equal(rig.calls[0]?.call.authority, "example.com");
+      });
     });
-  }
 
-  for (const [what, bytes] of [
-    ["noise", Buffer.from("\0\x01\x02\x03\xff\xfe\r\n\r\n", "latin1")],
-    ["what is neither HTTP/1.1 nor HTTP/2", "INVALID CONNECTION PREFACE\r\n\r\n"],
-    ["SSH", "SSH-2.0-OpenSSH_9.9\r\n"],
-  ] as const) {
-    it(`closes on ${what}, without an answer that nobody would read`, async () => {
-      const rig = await started();
-      const begun = performance.now();
-      assert.equal(await rig.raw(bytes), "");
-      assert.ok(performance.now() - begun < 3000, "it waited for more");
-      assert.equal(rig.calls.length, 0);
+    describe("a client that stalls", () => {
+      const timeouts = { firstBytesMs: 60, headersMs: 60, requestMs: 120, keepAliveMs: 60 };
+      const cases: [what: string, bytes: string, answer: RegExp][] = [
+        ["before its first byte", "", /^$/],
+        ["in the preface of HTTP/2", "PRI * HT", /^$/],
+        ["in the head of a request", "GET /unary HTTP/1.1\r\nhost", /^HTTP\/1\.1 408 /],
+        [
+          "in the body of a request",
+          "POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nx",
+          /^HTTP\/1\.1 408 /,
+        ],
+      ];
+      for (const [what, bytes, answer] of cases) {
+        it(`${what} is let go`, async () => {
+          const rig = await started({ http1, timeouts });
+          const started_ = performance.now();
+          assert.match(await rig.raw(bytes), answer);
+          assert.ok(performance.now() - started_ < 3000);
+        });
+      }
+
+      it("between requests is let go", async () => {
+        const rig = await started({ http1, timeouts });
+        assert.match(await rig.raw("GET /unary HTTP/1.1\r\nhost: a\r\n\r\n"), /"answer"$/);
+      });
+
+      it("is not one that waits for its answer", async () => {
+        const rig = await started({ http1, timeouts });
+        rig.onRequest = (call) => void setTimeout(() => call.open().message("late").end(), 400);
+        assert.equal((await ask1(rig, { path: "/unary", body: "q" })).body, '"late"');
+      });
     });
-  }
 
-  it("refuses a head of more than 64 KiB with 431", async () => {
-    const rig = await started();
-    const answer = await rig.raw(`GET /unary HTTP/1.1\r\nhost: a\r\nx: ${"y".repeat(70_000)}\r\n\r\n`);
-    assert.match(answer, /^HTTP\/1\.1 431 /);
-  });
+    describe("draining", () => {
+      it("finishes what runs, tells clients to leave, and lets idle and silent connections go", async () => {
+        const rig = await started({ http1 });
+        let finish: () => void = () => {};
+        rig.onRequest = (call) => {
+          finish = () => call.open().message("finished").end();
+        };
+        const session = rig.http2();
+        const left = once(session, "goaway");
+        const stream = session.request({
+          ":method": "POST",
+          ":path": "/a.B/unary",
+          "content-type": "application/grpc",
+        });
+        stream.end(frameMessage(Buffer.from("q")));
+        let body = "";
+        stream.on("data", (chunk) => {
+          body += String(chunk);
+        });
+        await until(() => rig.calls.length === 1, "the call");
+        const silent = rig.socket();
+        await once(silent, "connect");
+        const idle = rig.socket();
+        idle.write("GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n");
+        await once(idle, "data");
+        const drained = rig.listener.drain(20_000);
+        await left;
+        await once(idle, "close");
+        finish();
+        await once(stream, "close");
+        assert.match(body, /finished/);
+        const before = performance.now();
+        await drained;
+        assert.ok(performance.now() - before < 5000, "the silent connection did not hold it up");
+        await assert.rejects(ask1(rig, { method: "GET", path: "/unary" }), /ECONNREFUSED/);
+      });
 
-  it("answers pipelined requests in order on one connection", async () => {
-    const rig = await started();
-    rig.onRequest = (call) => {
-      const which = call.request.body.slice(5);
-      setTimeout(() => call.open().message(which).end(), which === "1" ? 20 : 0);
-    };
-    const one = "POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n";
-    const last = one.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
-    const answer = await rig.raw(`${one}1${one}2${last}3`);
-    assert.deepEqual([...answer.matchAll(/"\d"/g)].map(String), ['"1"', '"2"', '"3"']);
-  });
-
-  it("keeps a connection alive between requests", async () => {
-    const rig = await started();
-    const socket = rig.socket();
-    let all = "";
-    socket.on("data", (chunk) => {
-      all += String(chunk);
+      it("cuts off what has not ended after the grace", async () => {
+        const rig = await started({ http1 });
+        rig.onRequest = (call) => call.open();
+        const answer = ask1(rig, { path: "/stream", body: "q" });
+        const failed = assert.rejects(answer);
+        await until(() => rig.calls.length === 1, "the call");
+        await rig.listener.drain(50);
+        await failed;
+        await until(() => rig.calls[0]?.request.aborted !== undefined, "the service is told");
+      });
     });
-    for (let i = 1; i <= 3; i++) {
-      socket.write("GET /unary HTTP/1.1\r\nhost: a\r\n\r\n");
-      await until(() => all.split('"answer"').length === i + 1, `answer ${i}`);
-    }
-    socket.destroy();
   });
-
-  it("takes a target in absolute form, as proxies send it", async () => {
-    const rig = await started();
-    const answer = await rig.raw(GET.replace("/unary", "http://example.com/unary"));
-    assert.match(answer, /^HTTP\/1\.1 200/);
-    assert.equal(rig.calls[0]?.call.authority, "example.com");
-  });
-});
-
-describe("a client that stalls", () => {
-  const timeouts = { firstBytesMs: 60, headersMs: 60, requestMs: 120, keepAliveMs: 60 };
-  const cases: [what: string, bytes: string, answer: RegExp][] = [
-    ["before its first byte", "", /^$/],
-    ["in the preface of HTTP/2", "PRI * HT", /^$/],
-    ["in the head of a request", "GET /unary HTTP/1.1\r\nhost", /^HTTP\/1\.1 408 /],
-    [
-      "in the body of a request",
-      "POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nx",
-      /^HTTP\/1\.1 408 /,
-    ],
-  ];
-  for (const [what, bytes, answer] of cases) {
-    it(`${what} is let go`, async () => {
-      const rig = await started({ timeouts });
-      const started_ = performance.now();
-      assert.match(await rig.raw(bytes), answer);
-      assert.ok(performance.now() - started_ < 3000);
-    });
-  }
-
-  it("between requests is let go", async () => {
-    const rig = await started({ timeouts });
-    assert.match(await rig.raw("GET /unary HTTP/1.1\r\nhost: a\r\n\r\n"), /"answer"$/);
-  });
-
-  it("is not one that waits for its answer", async () => {
-    const rig = await started({ timeouts });
-    rig.onRequest = (call) => void setTimeout(() => call.open().message("late").end(), 400);
-    assert.equal((await ask1(rig, { path: "/unary", body: "q" })).body, '"late"');
-  });
-});
-
-describe("draining", () => {
-  it("finishes what runs, tells clients to leave, and lets idle and silent connections go", async () => {
-    const rig = await started();
-    let finish: () => void = () => {};
-    rig.onRequest = (call) => {
-      finish = () => call.open().message("finished").end();
-    };
-    const session = rig.http2();
-    const left = once(session, "goaway");
-    const stream = session.request({
-      ":method": "POST",
-      ":path": "/a.B/unary",
-      "content-type": "application/grpc",
-    });
-    stream.end(frameMessage(Buffer.from("q")));
-    let body = "";
-    stream.on("data", (chunk) => {
-      body += String(chunk);
-    });
-    await until(() => rig.calls.length === 1, "the call");
-    const silent = rig.socket();
-    await once(silent, "connect");
-    const idle = rig.socket();
-    idle.write("GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n");
-    await once(idle, "data");
-    const drained = rig.listener.drain(20_000);
-    await left;
-    await once(idle, "close");
-    finish();
-    await once(stream, "close");
-    assert.match(body, /finished/);
-    const before = performance.now();
-    await drained;
-    assert.ok(performance.now() - before < 5000, "the silent connection did not hold it up");
-    await assert.rejects(ask1(rig, { method: "GET", path: "/unary" }), /ECONNREFUSED/);
-  });
-
-  it("cuts off what has not ended after the grace", async () => {
-    const rig = await started();
-    rig.onRequest = (call) => call.open();
-    const answer = ask1(rig, { path: "/stream", body: "q" });
-    const failed = assert.rejects(answer);
-    await until(() => rig.calls.length === 1, "the call");
-    await rig.listener.drain(50);
-    await failed;
-    await until(() => rig.calls[0]?.request.aborted !== undefined, "the service is told");
-  });
-});
+}

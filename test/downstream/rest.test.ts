@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { afterEach, describe, it } from "node:test";
+import { afterEach, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { frameMessage } from "#src/core/messages.js";
 import { Code, encodeStatusProto, Status, type StatusDetail } from "#src/core/status.js";
@@ -14,19 +14,26 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean();
 });
 
+/** Who reads plain requests of HTTP/1.1 in the tests that run. */
+let http1: "own" | "node" = "own";
+
 async function started(maxMessageBytes?: number): Promise<Rig> {
-  const rig = await new Rig({}, maxMessageBytes).start();
+  const rig = await new Rig({ http1 }, maxMessageBytes).start();
   cleanups.push(() => rig.listener.close());
   return rig;
 }
 
 const errorOf = (answer: Answer): { code: number; message: string } => JSON.parse(answer.body);
 
-for (const [version, ask] of [
-  ["HTTP/1.1", ask1],
-  ["HTTP/2", ask2],
+for (const [version, ask, reader] of [
+  ["HTTP/1.1", ask1, "own"],
+  ["HTTP/1.1 by node:http", ask1, "node"],
+  ["HTTP/2", ask2, "own"],
 ] as const) {
   describe(`JSON over ${version}`, () => {
+    before(() => {
+      http1 = reader;
+    });
     it("reaches a unary method, and its answer comes back", async () => {
       const rig = await started();
       rig.onRequest = (call) =>
@@ -468,298 +475,308 @@ for (const [version, ask] of [
   });
 }
 
-for (const later of [false, true]) {
-  describe(`streams of requests, formats that answer ${later ? "later" : "at once"}`, () => {
-    async function paced(): Promise<Rig> {
-      const rig = await started();
-      rig.pace.later = later;
-      return rig;
+for (const reader of ["own", "node"] as const) {
+  describe(`HTTP/1.1 read by ${reader}`, () => {
+    before(() => {
+      http1 = reader;
+    });
+    for (const later of [false, true]) {
+      describe(`streams of requests, formats that answer ${later ? "later" : "at once"}`, () => {
+        async function paced(): Promise<Rig> {
+          const rig = await started();
+          rig.pace.later = later;
+          return rig;
+        }
+
+        for (const [version, ask] of [
+          ["HTTP/1.1", ask1],
+          ["HTTP/2", ask2],
+        ] as const) {
+          it(`a client stream over ${version}: each message is a frame, then the end, then the one answer`, async () => {
+            const rig = await paced();
+            const answer = await ask(rig, { path: "/upload", body: "a\nb\nc\n" });
+            assert.equal(answer.status, 200);
+            assert.equal(answer.body, '"answer"');
+            assert.equal(answer.headers["content-length"], "8");
+            const frames = ["a", "b", "c"].map((text) => String(frameMessage(Buffer.from(text))));
+            assert.deepEqual(rig.calls[0]?.request.chunks.map(String), [...frames, ""]);
+          });
+
+          it(`a bidi call over ${version}: many in, many out`, async () => {
+            const rig = await paced();
+            const answer = await ask(rig, { path: "/chat", body: "a\nb\n" });
+            assert.equal(answer.body, '["answer"]');
+            assert.equal(rig.calls[0]?.request.chunks.length, 3);
+          });
+
+          it(`a wrong message over ${version} stops the service, and is told`, async () => {
+            const rig = await paced();
+            rig.onCall = (call) => call.open();
+            for (const path of ["/upload", "/chat"]) {
+              const answer = await ask(rig, { path, body: "a\nbad\nc\n" });
+              assert.equal(answer.status, 400);
+              assert.match(errorOf(answer).message, /book\.title/);
+              assert.equal(rig.calls.at(-1)?.request.aborted?.by, "client");
+              assert.equal(rig.calls.at(-1)?.request.aborted?.sent, "maybe");
+            }
+          });
+
+          it(`a wrong message over ${version} behind an answer that has begun stands at its end`, async () => {
+            const rig = await paced();
+            rig.onCall = (call) => call.open().message("1");
+            const answer = await ask(rig, { path: "/chat", body: "a\nbad\n" });
+            if (!later) assert.match(answer.body, /^\["1",\{"error":\{"code":3,.*book\.title.*\}\}\]$/);
+            assert.ok(rig.calls[0]?.request.aborted);
+          });
+
+          it(`unary calls over ${version}, and their failures`, async () => {
+            const rig = await paced();
+            const statuses: number[] = [];
+            rig.steps.push({ name: "log", end: (call) => statuses.push(call.http?.status ?? -1) });
+            assert.equal((await ask(rig, { path: "/unary", body: "q" })).body, '"answer"');
+            assert.equal((await ask(rig, { path: "/unary", body: "bad" })).status, 400);
+            rig.onRequest = (call) => call.open().message("unprintable").end();
+            assert.equal((await ask(rig, { path: "/unary", body: "q" })).status, 500);
+            assert.deepEqual(statuses.slice(0, 2), [200, 400]);
+            rig.onRequest = (call) => call.open().message("1").message("2").end(5, ["grpc-message", "gone"]);
+            assert.match(
+              (await ask(rig, { path: "/stream", body: "q" })).body,
+              /^\["1","2",\{"error":.*gone/,
+            );
+            rig.onRequest = (call) => call.open().end(5);
+            assert.equal((await ask(rig, { path: "/stream", body: "q" })).status, 404);
+          });
+        }
+
+        it("the service may answer before the request has ended", async () => {
+          const rig = await paced();
+          rig.onCall = (call) => call.open().message("early").end();
+          const stream = rig.http2().request({ ":method": "POST", ":path": "/upload" });
+          let body = "";
+          stream.on("error", () => {});
+          stream.on("data", (chunk) => {
+            body += String(chunk);
+          });
+          stream.write("a\n");
+          await until(() => body === '"early"', "the answer");
+          stream.close();
+        });
+
+        it("a client that leaves while formats are at work stops the service, and nothing breaks", async () => {
+          const rig = await paced();
+          rig.onCall = (call) => call.open().message("1");
+          const stream = rig.http2().request({ ":method": "POST", ":path": "/chat" });
+          stream.on("error", () => {});
+          stream.write("a\nb\n");
+          await until(() => rig.calls[0]?.request.chunks.length === 2, "the messages");
+          stream.write("c\n");
+          stream.close(8);
+          await until(() => rig.calls[0]?.request.aborted?.by === "client", "the service is told");
+          rig.calls[0]?.message("2").end();
+          await turns(5);
+        });
+      });
     }
 
-    for (const [version, ask] of [
-      ["HTTP/1.1", ask1],
-      ["HTTP/2", ask2],
-    ] as const) {
-      it(`a client stream over ${version}: each message is a frame, then the end, then the one answer`, async () => {
-        const rig = await paced();
-        const answer = await ask(rig, { path: "/upload", body: "a\nb\nc\n" });
-        assert.equal(answer.status, 200);
-        assert.equal(answer.body, '"answer"');
-        assert.equal(answer.headers["content-length"], "8");
-        const frames = ["a", "b", "c"].map((text) => String(frameMessage(Buffer.from(text))));
-        assert.deepEqual(rig.calls[0]?.request.chunks.map(String), [...frames, ""]);
+    describe("a client that sends a stream", () => {
+      const LINE = `${"x".repeat(1023)}\n`;
+
+      /** Sends as much as it may; the bytes that went before the hub held it back. */
+      async function upload(rig: Rig, lines: number): Promise<{ sent: () => number }> {
+        const session = rig.http2();
+        const stream = session.request({ ":method": "POST", ":path": "/upload" });
+        stream.on("error", () => {});
+        cleanups.push(() => session.destroy());
+        for (let i = 0; i < lines; i++) stream.write(LINE);
+        stream.end();
+        const bytes = (): number => rig.calls[0]?.request.chunks.reduce((sum, c) => sum + c.length, 0) ?? 0;
+        await until(() => bytes() > 0, "the first messages");
+        return { sent: bytes };
+      }
+
+      async function quiet(of: () => number): Promise<number> {
+        for (let before = -1; before !== of(); ) {
+          before = of();
+          await turns(100);
+        }
+        return of();
+      }
+
+      it("is held back while the service takes nothing, and goes on when it does", async () => {
+        const rig = await started();
+        const { sent } = await upload(rig, 2048);
+        const unread = await quiet(sent);
+        assert.ok(unread < 512 * 1024, `${unread} bytes were taken`);
+        let given = 0;
+        await until(() => {
+          const request = rig.calls[0]?.request;
+          request?.source?.consumed(sent() - given);
+          given = sent();
+          return request?.ended === true;
+        }, "all of it");
+        assert.ok(sent() >= 2048 * 1024);
       });
 
-      it(`a bidi call over ${version}: many in, many out`, async () => {
-        const rig = await paced();
-        const answer = await ask(rig, { path: "/chat", body: "a\nb\n" });
-        assert.equal(answer.body, '["answer"]');
-        assert.equal(rig.calls[0]?.request.chunks.length, 3);
+      it("is held back while the reader is behind", async () => {
+        const rig = await started();
+        rig.pace.behind = true;
+        const session = rig.http2();
+        cleanups.push(() => session.destroy());
+        const stream = session.request({ ":method": "POST", ":path": "/upload" });
+        stream.on("error", () => {});
+        for (let i = 0; i < 2048; i++) stream.write(LINE);
+        await until(() => rig.calls[0]?.request.chunks.length !== undefined, "the call");
+        const taken = (): number => rig.calls[0]?.request.chunks.length ?? 0;
+        const held = await quiet(taken);
+        assert.ok(held < 512, `${held} messages came through`);
+      });
+    });
+
+    describe("a client of a stream", () => {
+      /** Opens a stream over HTTP/1.1, its answer paused. */
+      function open1(rig: Rig): Promise<IncomingMessage> {
+        return new Promise((resolve, reject) => {
+          const request = httpRequest(
+            { host: "127.0.0.1", port: rig.port, method: "POST", path: "/stream", agent: false },
+            resolve,
+          );
+          request.on("error", reject);
+          request.end("q");
+        });
+      }
+
+      it("that sends all of a body too large before it reads, still gets to read the answer", async () => {
+        const rig = await started(1000);
+        const socket = rig.socket().pause();
+        const body = Buffer.alloc(4 * 1024 * 1024, "x");
+        socket.write(`POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n`);
+        await new Promise<void>((resolve, reject) => {
+          socket.write(body, (error) => (error ? reject(error) : resolve()));
+        });
+        let answer = "";
+        socket.on("data", (chunk) => {
+          answer += String(chunk);
+        });
+        socket.resume();
+        await until(() => socket.closed, "the end of the connection");
+        assert.match(answer, /^HTTP\/1\.1 413 /);
+        assert.match(answer, /connection: close/i);
       });
 
-      it(`a wrong message over ${version} stops the service, and is told`, async () => {
-        const rig = await paced();
-        rig.onCall = (call) => call.open();
-        for (const path of ["/upload", "/chat"]) {
-          const answer = await ask(rig, { path, body: "a\nbad\nc\n" });
-          assert.equal(answer.status, 400);
-          assert.match(errorOf(answer).message, /book\.title/);
-          assert.equal(rig.calls.at(-1)?.request.aborted?.by, "client");
-          assert.equal(rig.calls.at(-1)?.request.aborted?.sent, "maybe");
+      it("gets each message as it comes", async () => {
+        const rig = await started();
+        rig.onRequest = (call) => call.open().message("1");
+        const response = await open1(rig);
+        let text = "";
+        response.on("data", (chunk) => {
+          text += String(chunk);
+        });
+        await until(() => text === '["1"', "the first message, the stream open");
+        rig.calls[0]?.message("2");
+        await until(() => text === '["1","2"', "the second");
+        rig.calls[0]?.end();
+        await until(() => text === '["1","2"]', "the end");
+      });
+
+      it("that leaves stops the service: over HTTP/1.1 and HTTP/2, before its headers and in the midst", async () => {
+        for (const begun of [false, true]) {
+          const rig = await started();
+          rig.onRequest = (call) => {
+            if (begun) call.open().message("1");
+          };
+          const socket = rig.socket();
+          socket.write("POST /stream HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nq");
+          const stream = rig.http2().request({ ":method": "POST", ":path": "/stream" });
+          stream.on("error", () => {});
+          stream.end("q");
+          await until(() => rig.calls.length === 2, "both calls");
+          socket.destroy();
+          stream.close(8);
+          await until(() => rig.calls.every((c) => c.request.aborted?.by === "client"), "both are told");
         }
       });
 
-      it(`a wrong message over ${version} behind an answer that has begun stands at its end`, async () => {
-        const rig = await paced();
-        rig.onCall = (call) => call.open().message("1");
-        const answer = await ask(rig, { path: "/chat", body: "a\nbad\n" });
-        if (!later) assert.match(answer.body, /^\["1",\{"error":\{"code":3,.*book\.title.*\}\}\]$/);
-        assert.ok(rig.calls[0]?.request.aborted);
+      it("that leaves in the midst of its request ends the steps, and the service never sees the call", async () => {
+        const rig = await started();
+        const ends: string[] = [];
+        rig.steps.push({ name: "log", end: (_call, outcome) => ends.push(`${outcome.code} ${outcome.by}`) });
+        const socket = rig.socket();
+        socket.write("POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nq");
+        await turns(50);
+        socket.destroy();
+        await until(() => ends.length === 1, "the end");
+        assert.deepEqual(ends, ["1 client"]);
+        assert.equal(rig.calls.length, 0);
       });
 
-      it(`unary calls over ${version}, and their failures`, async () => {
-        const rig = await paced();
-        const statuses: number[] = [];
-        rig.steps.push({ name: "log", end: (call) => statuses.push(call.http?.status ?? -1) });
-        assert.equal((await ask(rig, { path: "/unary", body: "q" })).body, '"answer"');
-        assert.equal((await ask(rig, { path: "/unary", body: "bad" })).status, 400);
-        rig.onRequest = (call) => call.open().message("unprintable").end();
-        assert.equal((await ask(rig, { path: "/unary", body: "q" })).status, 500);
-        assert.deepEqual(statuses.slice(0, 2), [200, 400]);
-        rig.onRequest = (call) => call.open().message("1").message("2").end(5, ["grpc-message", "gone"]);
-        assert.match((await ask(rig, { path: "/stream", body: "q" })).body, /^\["1","2",\{"error":.*gone/);
-        rig.onRequest = (call) => call.open().end(5);
-        assert.equal((await ask(rig, { path: "/stream", body: "q" })).status, 404);
-      });
-    }
+      /** A service that sends as much as it has credit for, up to 64 MiB; what it could send while nobody read. */
+      async function flood(
+        open: (rig: Rig) => Promise<{ read(): Promise<number> }>,
+      ): Promise<{ unread: number; read: number; sent: number }> {
+        const rig = await started();
+        const message = Buffer.alloc(16 * 1024, "x");
+        const frame = frameMessage(message).length;
+        const WINDOW = 64 * 1024;
+        const TOTAL = 2048;
+        let sent = 0;
+        let done = false;
+        rig.onRequest = (call) => {
+          call.open();
+          const pump = (): void => {
+            while (sent < TOTAL && sent * frame - call.taken < WINDOW) {
+              sent++;
+              call.message(message);
+            }
+            if (sent === TOTAL && !done) {
+              done = true;
+              call.end();
+            } else if (!done) setImmediate(pump);
+          };
+          pump();
+        };
+        const client = await open(rig);
+        await until(() => sent > 0, "the first message");
+        for (let before = -1; before !== sent; ) {
+          before = sent;
+          await turns(200);
+        }
+        const unread = sent * message.length;
+        const read = await client.read();
+        return { unread, read, sent: sent * message.length };
+      }
 
-    it("the service may answer before the request has ended", async () => {
-      const rig = await paced();
-      rig.onCall = (call) => call.open().message("early").end();
-      const stream = rig.http2().request({ ":method": "POST", ":path": "/upload" });
-      let body = "";
-      stream.on("error", () => {});
-      stream.on("data", (chunk) => {
-        body += String(chunk);
+      it("that reads slowly over HTTP/1.1 holds the service back, and loses nothing", async () => {
+        const { unread, read, sent } = await flood(async (rig) => {
+          const response = await open1(rig);
+          return {
+            read: async () => {
+              let bytes = 0;
+              for await (const chunk of response) bytes += chunk.length;
+              return bytes;
+            },
+          };
+        });
+        // What the kernel's socket buffers take is not ours to bound (some MiB on loopback).
+        assert.ok(unread < 16 * 1024 * 1024, `${unread} bytes were taken from the service`);
+        assert.ok(read > sent, "all of it came");
       });
-      stream.write("a\n");
-      await until(() => body === '"early"', "the answer");
-      stream.close();
-    });
 
-    it("a client that leaves while formats are at work stops the service, and nothing breaks", async () => {
-      const rig = await paced();
-      rig.onCall = (call) => call.open().message("1");
-      const stream = rig.http2().request({ ":method": "POST", ":path": "/chat" });
-      stream.on("error", () => {});
-      stream.write("a\nb\n");
-      await until(() => rig.calls[0]?.request.chunks.length === 2, "the messages");
-      stream.write("c\n");
-      stream.close(8);
-      await until(() => rig.calls[0]?.request.aborted?.by === "client", "the service is told");
-      rig.calls[0]?.message("2").end();
-      await turns(5);
+      it("that reads slowly over HTTP/2 holds the service back at its window, and loses nothing", async () => {
+        const { unread, read, sent } = await flood(async (rig) => {
+          const stream = rig.http2().request({ ":method": "POST", ":path": "/stream" });
+          stream.pause();
+          stream.end("q");
+          return {
+            read: async () => {
+              let bytes = 0;
+              for await (const chunk of stream) bytes += chunk.length;
+              return bytes;
+            },
+          };
+        });
+        assert.ok(unread <= 512 * 1024, `${unread} bytes were taken from the service`);
+        assert.ok(read > sent, "all of it came");
+      });
     });
   });
 }
-
-describe("a client that sends a stream", () => {
-  const LINE = `${"x".repeat(1023)}\n`;
-
-  /** Sends as much as it may; the bytes that went before the hub held it back. */
-  async function upload(rig: Rig, lines: number): Promise<{ sent: () => number }> {
-    const session = rig.http2();
-    const stream = session.request({ ":method": "POST", ":path": "/upload" });
-    stream.on("error", () => {});
-    cleanups.push(() => session.destroy());
-    for (let i = 0; i < lines; i++) stream.write(LINE);
-    stream.end();
-    const bytes = (): number => rig.calls[0]?.request.chunks.reduce((sum, c) => sum + c.length, 0) ?? 0;
-    await until(() => bytes() > 0, "the first messages");
-    return { sent: bytes };
-  }
-
-  async function quiet(of: () => number): Promise<number> {
-    for (let before = -1; before !== of(); ) {
-      before = of();
-      await turns(100);
-    }
-    return of();
-  }
-
-  it("is held back while the service takes nothing, and goes on when it does", async () => {
-    const rig = await started();
-    const { sent } = await upload(rig, 2048);
-    const unread = await quiet(sent);
-    assert.ok(unread < 512 * 1024, `${unread} bytes were taken`);
-    let given = 0;
-    await until(() => {
-      const request = rig.calls[0]?.request;
-      request?.source?.consumed(sent() - given);
-      given = sent();
-      return request?.ended === true;
-    }, "all of it");
-    assert.ok(sent() >= 2048 * 1024);
-  });
-
-  it("is held back while the reader is behind", async () => {
-    const rig = await started();
-    rig.pace.behind = true;
-    const session = rig.http2();
-    cleanups.push(() => session.destroy());
-    const stream = session.request({ ":method": "POST", ":path": "/upload" });
-    stream.on("error", () => {});
-    for (let i = 0; i < 2048; i++) stream.write(LINE);
-    await until(() => rig.calls[0]?.request.chunks.length !== undefined, "the call");
-    const taken = (): number => rig.calls[0]?.request.chunks.length ?? 0;
-    const held = await quiet(taken);
-    assert.ok(held < 512, `${held} messages came through`);
-  });
-});
-
-describe("a client of a stream", () => {
-  /** Opens a stream over HTTP/1.1, its answer paused. */
-  function open1(rig: Rig): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const request = httpRequest(
-        { host: "127.0.0.1", port: rig.port, method: "POST", path: "/stream", agent: false },
-        resolve,
-      );
-      request.on("error", reject);
-      request.end("q");
-    });
-  }
-
-  it("that sends all of a body too large before it reads, still gets to read the answer", async () => {
-    const rig = await started(1000);
-    const socket = rig.socket().pause();
-    const body = Buffer.alloc(4 * 1024 * 1024, "x");
-    socket.write(`POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n`);
-    await new Promise<void>((resolve, reject) => {
-      socket.write(body, (error) => (error ? reject(error) : resolve()));
-    });
-    let answer = "";
-    socket.on("data", (chunk) => {
-      answer += String(chunk);
-    });
-    socket.resume();
-    await until(() => socket.closed, "the end of the connection");
-    assert.match(answer, /^HTTP\/1\.1 413 /);
-    assert.match(answer, /connection: close/i);
-  });
-
-  it("gets each message as it comes", async () => {
-    const rig = await started();
-    rig.onRequest = (call) => call.open().message("1");
-    const response = await open1(rig);
-    let text = "";
-    response.on("data", (chunk) => {
-      text += String(chunk);
-    });
-    await until(() => text === '["1"', "the first message, the stream open");
-    rig.calls[0]?.message("2");
-    await until(() => text === '["1","2"', "the second");
-    rig.calls[0]?.end();
-    await until(() => text === '["1","2"]', "the end");
-  });
-
-  it("that leaves stops the service: over HTTP/1.1 and HTTP/2, before its headers and in the midst", async () => {
-    for (const begun of [false, true]) {
-      const rig = await started();
-      rig.onRequest = (call) => {
-        if (begun) call.open().message("1");
-      };
-      const socket = rig.socket();
-      socket.write("POST /stream HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nq");
-      const stream = rig.http2().request({ ":method": "POST", ":path": "/stream" });
-      stream.on("error", () => {});
-      stream.end("q");
-      await until(() => rig.calls.length === 2, "both calls");
-      socket.destroy();
-      stream.close(8);
-      await until(() => rig.calls.every((c) => c.request.aborted?.by === "client"), "both are told");
-    }
-  });
-
-  it("that leaves in the midst of its request ends the steps, and the service never sees the call", async () => {
-    const rig = await started();
-    const ends: string[] = [];
-    rig.steps.push({ name: "log", end: (_call, outcome) => ends.push(`${outcome.code} ${outcome.by}`) });
-    const socket = rig.socket();
-    socket.write("POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nq");
-    await turns(50);
-    socket.destroy();
-    await until(() => ends.length === 1, "the end");
-    assert.deepEqual(ends, ["1 client"]);
-    assert.equal(rig.calls.length, 0);
-  });
-
-  /** A service that sends as much as it has credit for, up to 64 MiB; what it could send while nobody read. */
-  async function flood(
-    open: (rig: Rig) => Promise<{ read(): Promise<number> }>,
-  ): Promise<{ unread: number; read: number; sent: number }> {
-    const rig = await started();
-    const message = Buffer.alloc(16 * 1024, "x");
-    const frame = frameMessage(message).length;
-    const WINDOW = 64 * 1024;
-    const TOTAL = 2048;
-    let sent = 0;
-    let done = false;
-    rig.onRequest = (call) => {
-      call.open();
-      const pump = (): void => {
-        while (sent < TOTAL && sent * frame - call.taken < WINDOW) {
-          sent++;
-          call.message(message);
-        }
-        if (sent === TOTAL && !done) {
-          done = true;
-          call.end();
-        } else if (!done) setImmediate(pump);
-      };
-      pump();
-    };
-    const client = await open(rig);
-    await until(() => sent > 0, "the first message");
-    for (let before = -1; before !== sent; ) {
-      before = sent;
-      await turns(200);
-    }
-    const unread = sent * message.length;
-    const read = await client.read();
-    return { unread, read, sent: sent * message.length };
-  }
-
-  it("that reads slowly over HTTP/1.1 holds the service back, and loses nothing", async () => {
-    const { unread, read, sent } = await flood(async (rig) => {
-      const response = await open1(rig);
-      return {
-        read: async () => {
-          let bytes = 0;
-          for await (const chunk of response) bytes += chunk.length;
-          return bytes;
-        },
-      };
-    });
-    // What the kernel's socket buffers take is not ours to bound (some MiB on loopback).
-    assert.ok(unread < 16 * 1024 * 1024, `${unread} bytes were taken from the service`);
-    assert.ok(read > sent, "all of it came");
-  });
-
-  it("that reads slowly over HTTP/2 holds the service back at its window, and loses nothing", async () => {
-    const { unread, read, sent } = await flood(async (rig) => {
-      const stream = rig.http2().request({ ":method": "POST", ":path": "/stream" });
-      stream.pause();
-      stream.end("q");
-      return {
-        read: async () => {
-          let bytes = 0;
-          for await (const chunk of stream) bytes += chunk.length;
-          return bytes;
-        },
-      };
-    });
-    assert.ok(unread <= 512 * 1024, `${unread} bytes were taken from the service`);
-    assert.ok(read > sent, "all of it came");
-  });
-});

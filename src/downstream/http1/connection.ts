@@ -1,0 +1,409 @@
+// A client's connection of HTTP/1.1, as long as its requests are plain (head-reader.ts): read and answered here, at a
+// fraction of what node:http costs. The first request that is not plain, right or wrong, takes the socket to node:http
+// for good, with every byte that was not answered yet.
+import type { Socket } from "node:net";
+import type { Clock } from "../../core/clock.js";
+import type { Timed, TimerWheel } from "../../core/timer-wheel.js";
+import type { Client } from "../client.js";
+import type { Exchange } from "../exchange.js";
+import { OwnExchange } from "./exchange.js";
+import { HeadReader } from "./head-reader.js";
+
+export interface Http1ConnectionOptions {
+  readonly client: Client;
+  readonly timers: TimerWheel;
+  /** From a head's first byte to its last. */
+  readonly headersMs: number;
+  /** From a request's first byte to its last. */
+  readonly requestMs: number;
+  /** Between requests. */
+  readonly keepAliveMs: number;
+}
+
+export interface Http1ConnectionOwner {
+  /** The hub is going: answers say `connection: close`. */
+  readonly draining: boolean;
+  /** A request; sets the exchange's handler. */
+  onExchange(exchange: Exchange): void;
+  /** The socket is node:http's: paused, with all unread bytes in it again. */
+  onHandOver(socket: Socket): void;
+  /** The request did not arrive in time; nothing of an answer was sent. To be answered, and the socket closed. */
+  onTimeout(socket: Socket): void;
+  onClose(connection: Http1Connection): void;
+}
+
+/** Reads that a head may take to come; more is a client that dribbles, which is node:http's to sit out. */
+const MAX_HEAD_READS = 8;
+/** What is read ahead of the request that is being answered. */
+const MAX_AHEAD_BYTES = 64 * 1024;
+/** Body that waits for its taker, beyond which nothing more is read. */
+const PAUSE_BYTES = 256 * 1024;
+/** Up to here head and body are copied into one buffer, for one write: cheaper than a vector of two. */
+const MAX_COPY_BYTES = 16 * 1024;
+/** How long the rest of a body is read and dropped after its answer: closing at once could cost the client the answer. */
+const LINGER_MS = 1000;
+/** How long an answer may wait without one byte of it going, as on HTTP/2 (`stallMs`, docs/security.md). */
+const STALL_MS = 5 * 60_000;
+
+export class Http1Connection implements Timed {
+  timerSlot = -1;
+  timerNext: Timed | undefined = undefined;
+  timerPrevious: Timed | undefined = undefined;
+  expiresAt = 0;
+  readonly client: Client;
+  readonly owner: Http1ConnectionOwner;
+  private readonly socket: Socket;
+  private readonly options: Http1ConnectionOptions;
+  private readonly clock: Clock;
+  private readonly reader = new HeadReader();
+  /** When what is waited for from the client is late; Infinity: nothing is. The timer may be set earlier. */
+  private due = Number.POSITIVE_INFINITY;
+  /** When an answer that waits is looked at, and how many bytes had gone by then. */
+  private stallDue = Number.POSITIVE_INFINITY;
+  private flushed = 0;
+  /** Unread bytes, from `at`. */
+  private input: Buffer | undefined = undefined;
+  private at = 0;
+  /** Reads that the head at `at` has taken so far; 0: none of it has come. */
+  private headReads = 0;
+  /** The request that is being answered, or whose body still comes. */
+  private exchange: OwnExchange | undefined = undefined;
+  private bodyLeft = 0;
+  /** Body that was passed on and not taken yet. */
+  private owed = 0;
+  private closeAfter = false;
+  private going = false;
+  private advancing = false;
+  private paused = false;
+  /** The socket has more to write than it should. */
+  private blocked = false;
+  /** No more is read or written here. */
+  private over = false;
+  private out: Buffer[] = [];
+  private outBytes = 0;
+  private readonly keepAliveLines: string;
+
+  /** Takes a socket that is paused, and resumes it. */
+  constructor(socket: Socket, owner: Http1ConnectionOwner, options: Http1ConnectionOptions) {
+    this.socket = socket;
+    this.owner = owner;
+    this.options = options;
+    this.client = options.client;
+    this.clock = options.timers.clock;
+    this.keepAliveLines = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.keepAliveMs / 1000)}\r\n`;
+    socket.on("data", this.onData);
+    socket.on("end", this.onEnd);
+    socket.on("drain", this.onDrain);
+    socket.on("error", this.onError);
+    socket.on("close", this.onClose);
+    socket.resume();
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  private readonly onData = (chunk: Buffer): void => {
+    const { input } = this;
+    if (input === undefined) {
+      this.input = chunk;
+      this.at = 0;
+    } else {
+      // The rest of a head, or requests that came ahead: both bounded.
+      this.input = Buffer.concat([input.subarray(this.at), chunk]);
+      this.at = 0;
+    }
+    this.advance();
+  };
+
+  /** Goes as far as the bytes at hand allow. */
+  private advance(): void {
+    if (this.advancing || this.over) return;
+    this.advancing = true;
+    let more = true;
+    while (more) more = this.step();
+    this.advancing = false;
+    this.writeOut();
+    this.regulate();
+  }
+
+  private step(): boolean {
+    const { input } = this;
+    if (input === undefined || this.over) return false;
+    if (this.bodyLeft > 0) {
+      this.readBody(input);
+      return true;
+    }
+    // One request at a time: what came ahead waits its turn, and so does what follows answers that nobody reads.
+    if (this.exchange !== undefined || this.blocked) return false;
+    const { reader } = this;
+    switch (reader.read(input, this.at)) {
+      case "odd":
+        this.handOver(input);
+        return false;
+      case "more":
+        this.awaitHead(input);
+        return false;
+      case "head":
+        this.headReads = 0;
+        this.forward(reader.end);
+        this.begin();
+        return true;
+    }
+  }
+
+  private forward(to: number): void {
+    this.at = to;
+    if (to === this.input?.length) this.input = undefined;
+  }
+
+  private awaitHead(input: Buffer): void {
+    this.headReads++;
+    if (this.headReads > MAX_HEAD_READS) {
+      this.handOver(input);
+      return;
+    }
+    // Not the whole chunk that it came in is to be kept alive for it.
+    this.input = Buffer.from(input.subarray(this.at));
+    this.at = 0;
+    if (this.headReads === 1) this.expect(this.options.headersMs);
+  }
+
+  private begin(): void {
+    const { block, method, target } = this.reader;
+    const { fields, host, length, close } = block;
+    this.bodyLeft = length;
+    this.closeAfter = close;
+    if (this.atHand < length) this.expect(this.options.requestMs);
+    else this.due = Number.POSITIVE_INFINITY;
+    const { client } = this;
+    const head = { method, target, authority: host, fields, client, ended: length === 0 };
+    const exchange = new OwnExchange(this, head);
+    this.exchange = exchange;
+    this.owner.onExchange(exchange);
+  }
+
+  private readBody(input: Buffer): void {
+    const start = this.at;
+    const end = Math.min(input.length, start + this.bodyLeft);
+    this.bodyLeft -= end - start;
+    this.forward(end);
+    const last = this.bodyLeft === 0;
+    const { exchange } = this;
+    if (exchange === undefined) return;
+    if (exchange.done) {
+      if (last) this.next();
+      return;
+    }
+    if (last) this.due = Number.POSITIVE_INFINITY;
+    this.owed += end - start;
+    exchange.handler.onBody(input, start, end, last);
+  }
+
+  private get atHand(): number {
+    return this.input === undefined ? 0 : this.input.length - this.at;
+  }
+
+  consumed(bytes: number): void {
+    this.owed -= bytes;
+    if (this.paused && !this.advancing) this.regulate();
+  }
+
+  /** Reads on, or waits: for the body's taker, or until what came ahead gets its turn. */
+  private regulate(): void {
+    const enough = this.owed > PAUSE_BYTES || this.atHand > MAX_AHEAD_BYTES;
+    if (this.over || enough === this.paused) return;
+    this.paused = enough;
+    if (enough) this.socket.pause();
+    else this.socket.resume();
+  }
+
+  private handOver(input: Buffer): void {
+    const { socket } = this;
+    const rest = input.subarray(this.at);
+    this.writeOut();
+    this.release();
+    socket.pause();
+    socket.unshift(rest);
+    this.owner.onHandOver(socket);
+  }
+
+  /** Lets go of the socket. */
+  private release(): void {
+    const { socket } = this;
+    this.over = true;
+    this.input = undefined;
+    this.options.timers.cancel(this);
+    socket.removeListener("data", this.onData);
+    socket.removeListener("end", this.onEnd);
+    socket.removeListener("drain", this.onDrain);
+    socket.removeListener("error", this.onError);
+    socket.removeListener("close", this.onClose);
+    this.owner.onClose(this);
+  }
+
+  // ---------------------------------------------------------------- answering
+
+  /** An answer to the current request begins: which fields about the connection it has. */
+  connectionLines(): string {
+    // The rest of the body is not worth reading, unless it is here already.
+    if (this.bodyLeft > this.atHand || this.owner.draining) this.closeAfter = true;
+    return this.closeAfter ? "connection: close\r\n" : this.keepAliveLines;
+  }
+
+  /** Text (ISO-8859-1), bytes, text, to be written in one piece: now, or with what else is answered this turn. */
+  send(text: string, pieces: readonly Buffer[], bytes: number, tail: string): void {
+    if (this.over) return;
+    if (bytes <= MAX_COPY_BYTES) {
+      const all = Buffer.allocUnsafe(text.length + bytes + tail.length);
+      let at = all.write(text, 0, "latin1");
+      for (const piece of pieces) at += piece.copy(all, at);
+      if (tail !== "") all.write(tail, at, "latin1");
+      this.out.push(all);
+    } else {
+      this.out.push(Buffer.from(text, "latin1"), ...pieces);
+      if (tail !== "") this.out.push(Buffer.from(tail, "latin1"));
+    }
+    this.outBytes += bytes;
+    if (!this.advancing || this.outBytes > MAX_COPY_BYTES) this.writeOut();
+  }
+
+  /** Writes what there is. Returns false when the socket has had enough, until `OwnExchange.drained`. */
+  writeOut(): boolean {
+    const { out, socket } = this;
+    const [first] = out;
+    if (first === undefined) return !this.blocked;
+    if (out.length === 1) this.blocked = !socket.write(first);
+    else {
+      socket.cork();
+      for (const piece of out) this.blocked = !socket.write(piece);
+      socket.uncork();
+    }
+    this.out = [];
+    this.outBytes = 0;
+    if (this.blocked && this.stallDue === Number.POSITIVE_INFINITY) this.watchStall();
+    return !this.blocked;
+  }
+
+  private readonly onDrain = (): void => {
+    this.blocked = false;
+    this.stallDue = Number.POSITIVE_INFINITY;
+    this.exchange?.drained();
+    this.advance();
+  };
+
+  /** The answer is complete, and handed to `send`. */
+  answered(): void {
+    if (this.over) return;
+    this.owed = 0;
+    if (this.bodyLeft > 0) {
+      if (this.closeAfter) this.expect(LINGER_MS);
+    } else this.next();
+    this.advance();
+  }
+
+  /** The request and its answer are over. */
+  private next(): void {
+    this.exchange = undefined;
+    if (this.closeAfter || this.going) this.close();
+    else this.expect(this.options.keepAliveMs);
+  }
+
+  /** Ends the connection once all is written. */
+  private close(): void {
+    this.writeOut();
+    this.over = true;
+    this.input = undefined;
+    if (this.socket.writableLength > 0) this.watchStall();
+    this.socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.over = true;
+    this.socket.destroy();
+  }
+
+  /** Takes no more requests after those that have begun, whether their answers said so or not. */
+  drain(): void {
+    this.going = true;
+    if (!this.over && this.exchange === undefined && this.input === undefined) this.close();
+  }
+
+  // ---------------------------------------------------------------- time
+
+  /** Something is to come within so many ms. */
+  private expect(withinMs: number): void {
+    this.due = this.clock.now() + withinMs;
+    this.wakeAt(this.due);
+  }
+
+  private watchStall(): void {
+    this.flushed = this.socket.bytesWritten - this.socket.writableLength;
+    this.stallDue = this.clock.now() + STALL_MS;
+    this.wakeAt(this.stallDue);
+  }
+
+  /** Mostly the timer is set to an earlier time already, and stays so: a request costs no timer. */
+  private wakeAt(time: number): void {
+    const { timers } = this.options;
+    if (this.timerSlot >= 0) {
+      if (this.expiresAt <= time) return;
+      timers.cancel(this);
+    }
+    this.expiresAt = time;
+    timers.add(this);
+  }
+
+  onExpired(): void {
+    const now = this.clock.now();
+    if (this.stallDue <= now) {
+      if (this.socket.bytesWritten - this.socket.writableLength === this.flushed) {
+        this.destroy();
+        return;
+      }
+      this.watchStall();
+    }
+    if (this.due <= now && !this.over) this.onLate();
+    else if (this.due < Number.POSITIVE_INFINITY) this.wakeAt(this.due);
+  }
+
+  private onLate(): void {
+    const { exchange } = this;
+    const arriving = this.headReads > 0 || (this.bodyLeft > 0 && exchange?.done === false);
+    if (!arriving) {
+      this.close();
+      return;
+    }
+    if (exchange?.headSent === true) {
+      this.destroy();
+      return;
+    }
+    const { socket } = this;
+    this.release();
+    socket.on("error", () => socket.destroy());
+    this.owner.onTimeout(socket);
+    exchange?.leave("the request did not arrive in time");
+  }
+
+  // ---------------------------------------------------------------- the client leaves
+
+  private readonly onError = (): void => {
+    this.socket.destroy();
+  };
+
+  private readonly onEnd = (): void => {
+    this.leave();
+  };
+
+  private readonly onClose = (): void => {
+    this.options.timers.cancel(this);
+    this.leave();
+    this.owner.onClose(this);
+  };
+
+  private leave(): void {
+    this.over = true;
+    this.input = undefined;
+    const { exchange } = this;
+    this.exchange = undefined;
+    exchange?.leave("the client closed the connection");
+  }
+}
