@@ -42,6 +42,9 @@ const BACKOFF_MAX_MS = 30_000;
 const BACKOFF_JITTER = 0.2;
 /** While calls wait for an upstream that was just lost: a restart is seen soon after it is over. */
 const BACKOFF_HURRIED_MS = 250;
+/** An endpoint that was lost a moment ago is likely to be restarting, and is tried at least so often. */
+const BACKOFF_RECENT_MS = 1000;
+const RECENT_MS = 30_000;
 /** TCP, TLS and the peer's SETTINGS together. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection that is lost sooner, and carried nothing, was none: it does not reset the backoff. */
@@ -65,6 +68,8 @@ export class Endpoint implements LinkOwner {
   private hasty = 0;
   private retry: Timer | undefined = undefined;
   private retryAt = 0;
+  /** When its last connection was lost, of those that had lasted. */
+  private lostAt = Number.NEGATIVE_INFINITY;
   /** The retry need not be waited for by a call: the endpoint was reached, but its connection did not last. */
   private retryYields = false;
   private sweep: Timer | undefined = undefined;
@@ -292,6 +297,7 @@ export class Endpoint implements LinkOwner {
     this.links.splice(at, 1);
     if (this.links.length > 0 || this.connecting.size > 0 || this.retry !== undefined) return;
     if (this.hasLasted(link)) {
+      this.lostAt = this.owner.clock.now();
       this.failures = 0;
       this.hasty = 0;
       this.connect();
@@ -304,12 +310,15 @@ export class Endpoint implements LinkOwner {
     if (this.closed) return;
     this.retryYields = yields;
     this.retry?.cancel();
+    const { clock } = this.owner;
+    const recent = clock.now() - this.lostAt < RECENT_MS;
+    const most = this.owner.hurries ? BACKOFF_HURRIED_MS : recent ? BACKOFF_RECENT_MS : BACKOFF_MAX_MS;
     const usual = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.failures);
-    const base = this.owner.hurries ? Math.min(usual, BACKOFF_HURRIED_MS) : usual;
+    const base = Math.min(usual, most);
     if (base === usual) this.failures++;
     const jitter = 1 + BACKOFF_JITTER * (2 * this.owner.random() - 1);
-    this.retryAt = this.owner.clock.now() + base * jitter;
-    this.retry = this.owner.clock.setTimeout(() => {
+    this.retryAt = clock.now() + base * jitter;
+    this.retry = clock.setTimeout(() => {
       this.retry = undefined;
       this.connect();
       if (this.owner.pending > 0) this.owner.onCapacity();

@@ -1,9 +1,12 @@
 // A reload while the hub serves: the new config holds at once, a wrong one changes nothing, and no call is lost.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { after, describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
-import { behaviorClient, callServerStream, callUnary } from "./support/grpc.js";
+import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
+import { behaviorClient, callServerStream, callUnary, streamed } from "./support/grpc.js";
 import { fileOf, startHub } from "./support/hub.js";
 import { startService } from "./support/service.js";
 
@@ -71,6 +74,47 @@ describe("reload", () => {
     assert.doesNotMatch(body, /listen/, "--listen stands before the file");
     await writeFile(file, `reflection: false\n${configOf([one.address], "20s")}`);
     assert.match((await reload(hub.adminUrl)).body, /reflection has changed.*started again/);
+  });
+
+  test("with other endpoints keeps the connections to those that stay, and the calls on them", async () => {
+    const [host = "", port = ""] = one.address.split(":");
+    let accepted = 0;
+    const counting = createServer((socket) => {
+      accepted++;
+      const onward = connect({ host, port: Number(port) });
+      socket.on("error", () => onward.destroy()).pipe(onward);
+      onward.on("error", () => socket.destroy()).pipe(socket);
+    }).listen(0, "127.0.0.1");
+    await once(counting, "listening");
+    scope.after(async () => void counting.close());
+    const stays = `127.0.0.1:${(counting.address() as AddressInfo).port}`;
+    const file = await fileOf(scope, "linchpin.yaml", configOf([stays], "20s"));
+    const hub = await startHub(scope, ["--config", file]);
+    const client = behaviorClient(scope, hub.address);
+    const stream = client.bidiStream();
+    let heard = (): void => {};
+    const outcome = streamed(stream, () => heard());
+    const answered = (): Promise<void> =>
+      new Promise((resolve) => {
+        heard = resolve;
+        stream.write(BidiStreamRequest.fromPartial({}));
+      });
+    await answered();
+    const lists = [[stays, two.address], [two.address, stays], [stays]];
+    for (const [i, list] of lists.entries()) {
+      await writeFile(file, configOf(list, `${30 + i}s`));
+      assert.equal((await reload(hub.adminUrl)).status, 200);
+      const shown = await (await fetch(`${hub.adminUrl}/upstreams`)).text();
+      for (const address of list) assert.ok(shown.includes(address), shown);
+      await answered();
+    }
+    for (let i = 0; i < 4; i++) {
+      const { messages } = await callUnary(client, {});
+      assert.equal(messages[0]?.seen?.instance, "one", "the endpoint that was taken out gets no more calls");
+    }
+    stream.end();
+    assert.equal((await outcome).code, status.OK);
+    assert.equal(accepted, 1);
   });
 
   test("under load no call is lost, and a running stream goes on", async () => {

@@ -503,6 +503,20 @@ describe("a service that is lost whole", () => {
     for (const call of calls) assert.equal(await call.status(), "0");
   });
 
+  it("is tried every second for half a minute once nobody waits any more, and then less and less", async () => {
+    const { service, clock } = await lost({ lostWaitMs: 0 });
+    const tried: number[] = [];
+    for (let ms = 100; ms <= 60_000; ms += 100) {
+      const before = service.peers.length;
+      clock.advance(100);
+      await turns(5);
+      if (service.peers.length > before) tried.push(ms / 1000);
+    }
+    assert.deepEqual(tried.slice(0, 6), [0.1, 0.3, 0.7, 1.5, 2.5, 3.5]);
+    assert.equal(tried.filter((at) => at < 30).length, 32);
+    assert.ok(tried.length < 40, String(tried));
+  });
+
   it("fails calls 5 s after the loss, and from then on at once", async () => {
     const { cluster, clock } = await lost();
     const early = new Exchange(cluster).send("q", true);
@@ -531,6 +545,35 @@ describe("a service that is lost whole", () => {
       [false, false, true],
     );
     assert.match((await calls[2]?.status()) ?? "", /2 calls waiting/);
+  });
+});
+
+describe("a stream that does not move", () => {
+  it("because nobody takes its answer does not hold up a hundred others on its connection", async () => {
+    const made = setup(settings());
+    const { service, cluster } = made;
+    await ready(made);
+    const slow = new Exchange(cluster).send("q", true);
+    await until(() => requestsOf(service.peer(0)).length === 1, "its request");
+    const peer = service.peer(0);
+    // All that its window allows: nobody gives credit for it.
+    peer.send(answerHead(1), ...Array.from({ length: 3 }, () => data(1, Buffer.alloc(16_384))));
+    peer.send(data(1, Buffer.alloc(16_383)));
+    await until(() => slow.response.body.length === 65_535, "a whole window");
+    const others = open(cluster, 100);
+    await until(() => requestsOf(peer).length === 101, "the others' requests");
+    // 3 MB: far more than the connection's window, were it given back as streams are read.
+    const chunk = Buffer.alloc(15_000);
+    for (const id of requestsOf(peer).slice(1)) {
+      peer.send(answerHead(id), data(id, chunk), data(id, chunk), trailers(id));
+      await peer.roundTrip();
+    }
+    for (const other of others) {
+      assert.equal(await other.status(), "0");
+      assert.equal(other.response.body.length, 30_000);
+    }
+    assert.ok(!slow.response.ended);
+    assert.equal(service.peers.length, 1);
   });
 });
 
