@@ -122,6 +122,7 @@ describe("reload", () => {
     const hub = await startHub(scope, ["--config", file]);
     const client = behaviorClient(scope, hub.address);
     const outcomes = new Map<number, number>();
+    let called = 0;
     let running = true;
     const stream = callServerStream(client, {
       behavior: { responseCount: 40, interval: { seconds: 0n, nanos: 50_000_000 } },
@@ -131,10 +132,12 @@ describe("reload", () => {
       while (running) {
         const { code } = await callUnary(client, { payload: Buffer.from("x") });
         outcomes.set(code, (outcomes.get(code) ?? 0) + 1);
+        called++;
       }
     });
     const endpoints = [[one.address], [two.address], [one.address, two.address]];
-    for (let round = 0; round < 12; round++) {
+    // On a busy machine reloads are faster than calls.
+    for (let round = 0; round < 12 || called < 100; round++) {
       await writeFile(file, configOf(endpoints[round % 3] ?? [], `${20 + (round % 5)}s`));
       assert.equal((await reload(hub.adminUrl)).status, 200);
     }
@@ -143,6 +146,5 @@ describe("reload", () => {
     await Promise.all(workers);
     assert.deepEqual([code, messages.length], [status.OK, 40]);
     assert.deepEqual([...outcomes.keys()], [status.OK]);
-    assert.ok((outcomes.get(status.OK) ?? 0) > 100, "there was load");
   });
 });
