@@ -46,8 +46,6 @@ export class Cluster implements EndpointOwner {
   readonly waitingStage: string;
   endpoints: readonly Endpoint[];
   balancer: Balancer;
-  /** Calls that were sent again because the service had not seen them. */
-  readonly retries: Counter;
 
   private readonly options: ClusterOptions;
   /** In the order in which they came. */
@@ -77,7 +75,6 @@ export class Cluster implements EndpointOwner {
         "linchpin.upstream": options.name,
       });
     this.refusals = counter("pending.refusals", "Calls refused because too many waited for a connection.");
-    this.retries = counter("retries", "Calls sent again because the service had not processed them.");
     this.resetsSent = counter("resets.sent", "Calls that the hub ended at a service by RST_STREAM.");
     this.resetsHeld = counter(
       "resets.held",

@@ -285,7 +285,6 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     this.stream = undefined;
     if (this.kept !== undefined && this.mayRetry(reset.sent)) {
       this.attemptEnds(Code.UNAVAILABLE);
-      this.cluster.retries.add();
       this.start();
       return;
     }
