@@ -878,6 +878,10 @@ export class Connection implements OutputOwner, Watched, Holder {
     if (stream === undefined) {
       this.checkNotIdle(id, "DATA");
       if (!this.wasReset(id)) {
+        // A client's is its stream's matter; a service that goes on behind an end is not to be trusted with others.
+        if (this.role === "client") {
+          throw new ConnectionError(ErrorCode.STREAM_CLOSED, `DATA on stream ${id}, which is closed`);
+        }
         this.writeReset(id, ErrorCode.STREAM_CLOSED);
         this.countReset();
       }

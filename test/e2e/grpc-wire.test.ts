@@ -205,6 +205,7 @@ const TRAILERS: readonly Row[] = [
     (id) => whole(id, [["x-trace", "1"]]),
     { code: Code.UNKNOWN, says: /no grpc-status/ },
   ],
+  ["DATA behind the trailers", (id) => [...whole(id, status(0)), data(id, EMPTY)], OK],
   ["trailers, and RST_STREAM(NO_ERROR)", (id) => [...whole(id, status(0)), rst(id, 0)], OK],
   [
     "padded frames",

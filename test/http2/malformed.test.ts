@@ -429,6 +429,25 @@ describe("a client", () => {
     });
   }
 
+  for (const [what, bytes] of [
+    ["DATA", data(1, "x")],
+    ["HEADERS", headers(1, [["x", "1"]], { end: true })],
+  ] as const) {
+    // What the service says of its other streams is not to be trusted either (RFC 9113 §5.1, "closed").
+    test(`closes the connection with STREAM_CLOSED on ${what} behind both ends of a stream`, async () => {
+      const { peer, client, owner } = await rawServer();
+      const answer = new Recorder();
+      const other = new Recorder();
+      request(client, answer, { end: true });
+      request(client, other, { end: true });
+      peer.send(headers(1, [[":status", "200"]], { end: true }), bytes);
+      await peer.over();
+      assert.match(await owner.closed, /^STREAM_CLOSED: .* stream 1, which is closed$/);
+      assert.deepEqual(answer.headers, [[":status", "200"]]);
+      assert.deepEqual(other.events, ["reset"]);
+    });
+  }
+
   const OK: Fields = [[":status", "200"]];
   const STREAM: Breach[] = [
     ["DATA before HEADERS", [data(1, "x")], "PROTOCOL_ERROR"],
