@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real servers, clients and proxies that `make test-all` and `make bench` use; quick when all is there.
 #   Debian packages    load generators and peer proxies (needs root where one is missing)
-#   .tools/bin         Go programs: grpcurl, ghz, h2spec, gRPC's interop client and server, test/peers/go as
+#   .tools/bin         Go programs: grpcurl, ghz, h2spec and h2specd, gRPC's interop client and server, test/peers/go as
 #                      linchpin-peer-go, test/conformance/go as linchpin-interop, bench/grpc-gateway as
 #                      linchpin-bench-gateway
 #   .tools/interop.binpb  the descriptors of gRPC's interop services
@@ -18,6 +18,7 @@ GO_TOOLS=(
 # At the versions of test/conformance/go/go.mod: h2spec v2 has no go.mod of its own, which `go install` asks for.
 declare -A CONFORMANCE=(
   [h2spec]=github.com/summerwind/h2spec/cmd/h2spec
+  [h2specd]=github.com/summerwind/h2spec/cmd/h2specd
   [grpc-go-interop-client]=google.golang.org/grpc/interop/client
   [grpc-go-interop-server]=google.golang.org/grpc/interop/server
   [linchpin-interop]=.
