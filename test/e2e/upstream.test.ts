@@ -16,7 +16,7 @@ import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
 import { behaviorClient, callUnary, insecure, single, streamed } from "./support/grpc.js";
 import { HealthClient } from "./support/health.js";
 import { http } from "./support/http.js";
-import { startHub } from "./support/hub.js";
+import { startHub, startHubWithConfig } from "./support/hub.js";
 import { startService } from "./support/service.js";
 
 const SERVICE = "test.v1.BehaviorService";
@@ -89,7 +89,11 @@ describe("an upstream that is down at start", () => {
 describe("an upstream that goes and comes back", () => {
   test("running calls end with UNAVAILABLE, new ones are refused, and later served again", async (t) => {
     const first = await startService(t, "behavior", { instance: "first" });
-    const hub = await startHub(t, [`behavior=${first.address}`]);
+    // How long calls wait for its return is for rolling-restart.test.ts.
+    const hub = await startHubWithConfig(
+      t,
+      `upstreams: { behavior: { endpoints: ["${first.address}"], pending: { wait: 100ms } } }`,
+    );
     const client = behaviorClient(t, hub.address);
     const call = client.bidiStream();
     call.write(BidiStreamRequest.fromPartial({}));

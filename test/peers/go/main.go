@@ -6,19 +6,22 @@ import (
 	"os"
 )
 
-const usage = `linchpin-peer-go serve [NAME]          serves on a free port of 127.0.0.1, and prints "listening on HOST:PORT"
-linchpin-peer-go check TARGET [CASE …]  runs all cases or those named, one line of JSON each; exit 1 if one fails
-linchpin-peer-go cases                  the names of the cases`
+const usage = `linchpin-peer-go serve [NAME [ADDRESS]]  serves, by default on a free port of 127.0.0.1, and prints "listening on HOST:PORT"
+linchpin-peer-go check TARGET [CASE …]    runs all cases or those named, one line of JSON each; exit 1 if one fails
+linchpin-peer-go cases                    the names of the cases`
 
 func main() {
 	args := os.Args[1:]
 	switch {
-	case len(args) >= 1 && len(args) <= 2 && args[0] == "serve":
-		name := "grpc-go"
-		if len(args) == 2 {
+	case len(args) >= 1 && len(args) <= 3 && args[0] == "serve":
+		name, address := "grpc-go", "127.0.0.1:0"
+		if len(args) >= 2 {
 			name = args[1]
 		}
-		if err := serve(name); err != nil {
+		if len(args) == 3 {
+			address = args[2]
+		}
+		if err := serve(name, address); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

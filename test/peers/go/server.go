@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/signal"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
@@ -26,9 +29,9 @@ import (
 
 const maxMessageBytes = 64 << 20
 
-// serve runs until the process is ended.
-func serve(instance string) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// serve runs until the process is ended; SIGTERM lets running calls end before.
+func serve(instance, address string) error {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
@@ -38,6 +41,12 @@ func serve(instance string) error {
 	healthServer.SetServingStatus(testv1.BehaviorService_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
 	grpc_health_v1.RegisterHealthServer(server, healthServer)
 	reflection.Register(server)
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	go func() {
+		<-terminated
+		server.GracefulStop()
+	}()
 	fmt.Printf("listening on %s\n", listener.Addr())
 	return server.Serve(listener)
 }
