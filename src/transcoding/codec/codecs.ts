@@ -4,6 +4,7 @@ import type { DescField, DescMessage, Registry } from "@bufbuild/protobuf";
 import { withBuiltinTypes } from "../builtin-types.js";
 import { type Json, type JsonProblem, parseJson } from "../json.js";
 import { BytesOut } from "./bytes-out.js";
+import { TextToBytes } from "./from-text.js";
 import { TreeEncoder, type UnknownFields } from "./from-tree.js";
 import type { Misfit } from "./misfit.js";
 import { type MessagePlan, Plans, type PrintOptions } from "./plan.js";
@@ -47,6 +48,7 @@ export class Codecs {
 
 /** Every message is written whole in one turn, so one buffer serves all. */
 const OUT = new BytesOut();
+const TEXT_TO_BYTES = new TextToBytes(OUT);
 
 export class MessageCodec {
   readonly desc: DescMessage;
@@ -61,11 +63,11 @@ export class MessageCodec {
     this.#printer = printer;
   }
 
-  /**
-   * As `encode`, from JSON text in UTF-8. The short way for a body that is the whole message: no tree is made.
-   */
+  /** As `encode`, from JSON text in UTF-8. The short way for a body that is the whole message: no tree is made. */
   encodeText(text: Uint8Array): Uint8Array | Misfit | JsonProblem {
     if (!isUtf8(text)) return { problem: "the text is not UTF-8", line: 1, column: 1 };
+    const quick = TEXT_TO_BYTES.encode(this.#plan, text);
+    if (quick !== undefined) return quick;
     const parsed = parseJson(Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("utf8"));
     return "value" in parsed ? this.encode(parsed.value) : parsed;
   }

@@ -20,7 +20,7 @@ export type UnknownFields = "reject" | "ignore";
 
 /** Longest list of allowed values in a message. */
 const MAX_LISTED = 20;
-const MAX_FLOAT = 3.4028234663852886e38;
+export const MAX_FLOAT = 3.4028234663852886e38;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 const MAX_UINT64 = 2n ** 64n - 1n;
@@ -348,14 +348,7 @@ export class TreeEncoder {
 
   #bytes(json: Json): void {
     if (typeof json !== "string" || !isBase64(json)) throw expected("base64 (standard or URL-safe)", json);
-    let digits = json.length;
-    while (digits > 0 && json.charCodeAt(digits - 1) === 0x3d) digits--;
-    const length = Math.floor((digits * 3) / 4);
-    const out = this.#out;
-    out.varint32(length);
-    out.ensure(length);
-    out.buf.write(json, out.pos, length, "base64");
-    out.pos += length;
+    writeBase64(json, this.#out);
   }
 
   /** Undefined: an unknown name, which is to be passed over. */
@@ -641,7 +634,18 @@ function toNumber(json: Json): number | undefined {
   return typeof json === "string" && isNumberText(json) ? Number(json) : undefined;
 }
 
-function isBase64(text: string): boolean {
+/** What base64 says, after its length. */
+export function writeBase64(text: string, out: BytesOut): void {
+  let digits = text.length;
+  while (digits > 0 && text.charCodeAt(digits - 1) === 0x3d) digits--;
+  const length = Math.floor((digits * 3) / 4);
+  out.varint32(length);
+  out.ensure(length);
+  out.buf.write(text, out.pos, length, "base64");
+  out.pos += length;
+}
+
+export function isBase64(text: string): boolean {
   if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(text)) return false;
   const rest = text.length % 4;
   return text.endsWith("=") ? rest === 0 : rest !== 1;

@@ -128,7 +128,7 @@ export class MessagePlan {
   readonly fields: readonly FieldPlan[];
   /** By proto name and by JSON name. */
   readonly byName: ReadonlyMap<string, FieldPlan>;
-  readonly names: NameTable;
+  readonly names: NameTable<FieldPlan>;
   readonly required: readonly FieldPlan[];
   readonly oneofCount: number;
   readonly extensible: boolean;
@@ -343,6 +343,7 @@ export class EnumPlan {
   readonly isNull: boolean;
   readonly zero: number;
   readonly byName: ReadonlyMap<string, number>;
+  readonly names: NameTable<number>;
   readonly #printed = new Map<number, Uint8Array>();
 
   constructor(desc: DescEnum, print: PrintOptions) {
@@ -354,6 +355,7 @@ export class EnumPlan {
     for (const value of desc.values) byName.set(value.jsonName, value.number);
     for (const value of desc.values) byName.set(value.name, value.number);
     this.byName = byName;
+    this.names = new NameTable(byName);
     for (const { number } of desc.values) {
       // Of two names for one number the first counts.
       const name = desc.value[number]?.jsonName ?? "";
@@ -376,38 +378,38 @@ export class EnumPlan {
   }
 }
 
-/** Names found by the bytes that they have in a text, so that no string is made of them. Only for names of ASCII without escapes. */
-export class NameTable {
+/** Finds names by the bytes that they have in a text, so that no string is made of them. */
+export class NameTable<T> {
   readonly #mask: number;
   readonly #names: (Uint8Array | undefined)[];
-  readonly #fields: (FieldPlan | undefined)[];
+  readonly #values: (T | undefined)[];
 
-  constructor(byName: ReadonlyMap<string, FieldPlan>) {
+  constructor(byName: ReadonlyMap<string, T>) {
     let size = 4;
     while (size < 2 * byName.size) size *= 2;
     this.#mask = size - 1;
     this.#names = new Array<Uint8Array | undefined>(size).fill(undefined);
-    this.#fields = new Array<FieldPlan | undefined>(size).fill(undefined);
-    for (const [name, field] of byName) {
+    this.#values = new Array<T | undefined>(size).fill(undefined);
+    for (const [name, value] of byName) {
       const bytes = Buffer.from(name);
       let hash = 0;
       for (const byte of bytes) hash = nextHash(hash, byte);
       let slot = hash & this.#mask;
       while (this.#names[slot] !== undefined) slot = (slot + 1) & this.#mask;
       this.#names[slot] = bytes;
-      this.#fields[slot] = field;
+      this.#values[slot] = value;
     }
   }
 
-  /** `hash`: nextHash over text[start..end). */
-  find(text: Uint8Array, start: number, end: number, hash: number): FieldPlan | undefined {
+  /** `hash`: nextHash over text[start..end), from 0 on. */
+  find(text: Uint8Array, start: number, end: number, hash: number): T | undefined {
     for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const name = this.#names[slot];
       if (name === undefined) return undefined;
       if (name.length !== end - start) continue;
       let i = 0;
       while (i < name.length && name[i] === text[start + i]) i++;
-      if (i === name.length) return this.#fields[slot];
+      if (i === name.length) return this.#values[slot];
     }
   }
 }
