@@ -23,6 +23,7 @@ export const DEFAULTS = {
   unknownQuery: "reject",
   unknownFields: "reject",
   bareSystemParameters: false,
+  methodOverride: false,
   maxMessage: "4MiB",
   maxConcurrentStreams: 256,
   reflection: true,

@@ -83,6 +83,7 @@ export function defaultConfig(): Config {
       webSocketOrigins: [],
       print: { emitDefaults: false, protoNames: false, enumsAsNumbers: false },
       bareSystemParameters: DEFAULTS.bareSystemParameters,
+      methodOverride: DEFAULTS.methodOverride,
     },
     limits: {
       maxMessageBytes: builtIn(parseSize(DEFAULTS.maxMessage, 0, Number.MAX_SAFE_INTEGER)),

@@ -5,8 +5,11 @@ import type { BodyRequest, Transcoding } from "./transcoding.js";
 
 /** The HTTP requests that reach gRPC methods; immutable, replaced whole when config or schema changes. */
 export interface RestRouter {
-  /** `target` is the raw request target, path and query as received; it begins with "/". */
-  match(httpMethod: string, target: string): RestMatch | RestMiss;
+  /**
+   * `target` is the raw request target, path and query as received; it begins with "/". `override` is the value of
+   * X-HTTP-Method-Override: it counts on POST, where that is configured.
+   */
+  match(httpMethod: string, target: string, override?: string): RestMatch | RestMiss;
   /** For a WebSocket, which always says GET: the streaming method at this path, whatever HTTP method its rule names. */
   matchWebSocket(target: string): RestMatch | RestMiss;
   /** google.rpc.Status as JSON text, details printed through the schema where it knows their types. */

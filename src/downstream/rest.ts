@@ -87,6 +87,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   /** The client says `TE: trailers` (RFC 9110 §10.1.4). */
   private takesTrailers = false;
 
+  private override: string | undefined = undefined;
   private transcoding: Transcoding | undefined = undefined;
   private reader: RequestReader | undefined = undefined;
   private writer: ResponseWriter | undefined = undefined;
@@ -134,8 +135,12 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     const { method, target, fields } = this.exchange.head;
     this.readHead(fields);
     const { rest } = this.snapshot;
-    const match = this.framed ? rest.matchWebSocket(target) : rest.match(method, target);
+    const match = this.framed ? rest.matchWebSocket(target) : rest.match(method, target, this.override);
     if (match.kind === "miss") {
+      if (method === "OPTIONS" && match.allow.length > 0) {
+        this.tellMethods(match.allow);
+        return;
+      }
       this.beginRefused(() => noRoute(match));
       return;
     }
@@ -151,6 +156,12 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     this.transcoding = transcoding;
     // The steps run now; a service that takes one message is called once the body has been read and found right.
     this.start(this.takesOne ? deferredPlan(plan) : plan, path, match.route, undefined);
+  }
+
+  /** OPTIONS that no rule has (RFC 9110 §9.3.7): it asks for no method of a service, and so for nobody's leave. */
+  private tellMethods(allow: readonly string[]): void {
+    this.ended = true;
+    this.respond(204, [field("allow", [...allow, "OPTIONS"].join(", "))], true);
   }
 
   /** A request that calls no method passes the steps nevertheless: limits, the log and metrics are for it too. */
@@ -198,6 +209,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
       else if (name === "content-type") this.contentType ??= value;
       // node:http and the HTTP/2 engine have checked that it is a number.
       else if (name === "content-length") this.contentLength = Number(value);
+      else if (name === "x-http-method-override") this.override ??= value;
       else if (name === "te") this.takesTrailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:$|,|;)/i.test(value);
     }
   }

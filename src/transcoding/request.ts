@@ -379,7 +379,7 @@ function misfitStatus(plan: BindingPlan, { path, problem }: Misfit): Status {
   // The body's own JSON may be one field of the message.
   const within =
     plan.wrapped === undefined && typeof plan.body === "object" ? formatPath([plan.body.jsonName]) : "";
-  const inBody = path.startsWith(within);
+  const inBody = plan.body !== "none" && path.startsWith(within);
   const place = inBody ? path.slice(within.length) : path;
   const dot = place === "" || place.startsWith("[") || place.startsWith(".") ? "" : ".";
   const field = inBody && typeof plan.body === "object" ? plan.body.name + dot + place : place;

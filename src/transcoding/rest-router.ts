@@ -55,6 +55,8 @@ export interface RestOptions {
   readonly ignoredQuery?: readonly string[];
   /** `alt`, `prettyPrint` and `fields` are system parameters, where no field has the name. Default false. */
   readonly bareSystemParameters?: boolean;
+  /** POST with X-HTTP-Method-Override is a request of that method. Default false. */
+  readonly methodOverride?: boolean;
 }
 
 /** One route, as `linchpin routes` lists it. */
@@ -111,6 +113,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     unknownQuery: options.unknownQuery ?? "reject",
     ignoredQuery: new Set(options.ignoredQuery ?? []),
     bareSystemParameters: options.bareSystemParameters ?? false,
+    methodOverride: options.methodOverride ?? false,
   });
   return {
     router,
@@ -173,19 +176,29 @@ function* bindingsOf(
   }
 }
 
+type RouterOptions = RequestOptions & { readonly methodOverride: boolean };
+
+/** What a POST may say that it is: no method whose answer has a form of its own. */
+const OVERRIDE = /^(?!HEAD$|OPTIONS$|CONNECT$|TRACE$)[A-Z][A-Z-]{0,31}$/;
+
 class Router implements RestRouter {
   readonly #routes: Routes;
   readonly #writer: JsonWriter;
-  readonly #options: RequestOptions;
+  readonly #options: RouterOptions;
 
-  constructor(routes: Routes, writer: JsonWriter, options: RequestOptions) {
+  constructor(routes: Routes, writer: JsonWriter, options: RouterOptions) {
     this.#routes = routes;
     this.#writer = writer;
     this.#options = options;
   }
 
-  match(httpMethod: string, target: string): RestMatch | RestMiss {
+  match(sentMethod: string, target: string, override?: string): RestMatch | RestMiss {
     const routes = this.#routes;
+    const overridden = override !== undefined && sentMethod === "POST" && this.#options.methodOverride;
+    if (overridden && !OVERRIDE.test(override)) {
+      return new Miss(routes, sentMethod, target, badOverride(override), []);
+    }
+    const httpMethod = overridden ? override : sentMethod;
     const path = routes.pathOf(target);
     if (path === undefined) return new Miss(routes, httpMethod, target, noRoute(httpMethod), []);
     const split = splitPath(path);
@@ -358,6 +371,14 @@ class Miss implements RestMiss {
   hints(): readonly string[] {
     return nearestRoutes(this.#routes, this.#httpMethod, this.#target);
   }
+}
+
+function badOverride(override: string): Status {
+  const got = override.slice(0, 40);
+  return refusal(
+    "INVALID_REQUEST",
+    `X-HTTP-Method-Override is a method such as PATCH or DELETE, got '${got}'`,
+  );
 }
 
 function noRoute(httpMethod: string): Status {

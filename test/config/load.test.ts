@@ -93,6 +93,7 @@ http:
   print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true }
   bareSystemParameters: true
   webSocket: { origins: ["https://app.example"] }
+  methodOverride: true
 reflection: false
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
@@ -234,6 +235,7 @@ drain: { grace: 0s }
         print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true },
         bareSystemParameters: true,
         webSocketOrigins: ["https://app.example"],
+        methodOverride: true,
       },
       limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7, connectionsPerAddress: 9 },
       trustedProxies: [

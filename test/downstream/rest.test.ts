@@ -149,6 +149,23 @@ for (const [version, ask, reader] of [
         /415/,
       ],
     ];
+    it("tells OPTIONS what the path takes, and asks no service", async () => {
+      const rig = await started();
+      const answer = await ask(rig, { path: "/unary", method: "OPTIONS" });
+      assert.equal(answer.status, 204);
+      assert.equal(answer.headers.allow, "GET, HEAD, OPTIONS");
+      assert.equal(answer.body, "");
+      assert.equal((await ask(rig, { path: "/nowhere", method: "OPTIONS" })).status, 404);
+      assert.equal(rig.calls.length, 0);
+    });
+
+    it("hands X-HTTP-Method-Override of a POST on to the routes, of others not", async () => {
+      const rig = await started();
+      const headers = { "x-http-method-override": "PUT" };
+      assert.equal((await ask(rig, { path: "/unary", headers })).status, 405);
+      assert.equal((await ask(rig, { path: "/unary", method: "GET", headers })).status, 200);
+    });
+
     for (const [what, asked, status, says] of refusals) {
       it(`${what} is ${status}, and says why`, async () => {
         const rig = await started();

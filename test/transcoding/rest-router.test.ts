@@ -155,6 +155,33 @@ describe("routes", () => {
     it(`${request}: ${expected}`, () => assert.equal(answer(built, request), expected));
   }
 
+  describe("of a POST that says it is another method", () => {
+    const overriding = routerFor(registry, { methodOverride: true }).router;
+    const outcome = (match: ReturnType<typeof overriding.match>) =>
+      match.kind === "match" ? `${match.method.name} ${match.route}` : `${match.status.http}`;
+    const rows: [method: string, target: string, override: string | undefined, answer: string][] = [
+      ["POST", "/v1/books/1", "PATCH", "UpdateBook /v1/{book.name=books/*}"],
+      ["POST", "/v1/page", "GET", "Books /v1/page"],
+      ["POST", "/v1/page", "PURGE", "Books /v1/page"],
+      ["POST", "/v1/page", "PUT", "405"],
+      ["POST", "/v1/page", undefined, "405"],
+      ["PUT", "/v1/page", "GET", "405"],
+      ["GET", "/v1/page", "DELETE", "Books /v1/page"],
+      ["POST", "/v1/page", "get", "400"],
+      ["POST", "/v1/page", "", "400"],
+      ["POST", "/v1/page", "HEAD", "400"],
+      ["POST", "/v1/page", "G ET", "400"],
+    ];
+    for (const [method, target, override, expected] of rows) {
+      it(`${method} ${target}, in truth ${override}: ${expected}`, () => {
+        assert.equal(outcome(overriding.match(method, target, override)), expected);
+      });
+    }
+    it("stay those of POST where that is not configured", () => {
+      assert.equal(outcome(built.router.match("POST", "/v1/books/1", "PATCH")), "405");
+    });
+  });
+
   it("auto-mapped give way to any explicit rule, a wildcard too", () => {
     const rules = [{ selector: "test.v1.Test.Plain", rule: { post: "/{name=test.v1.Test/*}", body: "*" } }];
     const wild = routerFor(registry, {}, { rules });
@@ -260,7 +287,7 @@ describe("older and newer kinds of protos", () => {
     [
       "a required field that is missing",
       send("GET", "/old"),
-      /the required field .name. of old.v1.Old is missing/,
+      /^the required field 'name' of old.v1.Old is missing/,
     ],
     ["a required field from the query", send("GET", "/old?name=a"), /^\{"name":"a"\}$/],
     ["a default that is set", send("GET", "/old?name=a&n=7"), /^\{"name":"a","n":7\}$/],

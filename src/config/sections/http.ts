@@ -38,6 +38,8 @@ export interface HttpConfig {
   readonly bareSystemParameters: boolean;
   /** Sites whose pages may open WebSockets; undefined: no WebSockets. */
   readonly webSocketOrigins: readonly string[] | undefined;
+  /** POST with X-HTTP-Method-Override is a request of that method. */
+  readonly methodOverride: boolean;
 }
 
 const MAX_RULES = 10_000;
@@ -186,6 +188,10 @@ export const httpSection = z
       .union([z.literal(false), webSocket], { error: "must be false, or have origins" })
       .prefault({})
       .describe("WebSockets for streaming methods; false switches them off."),
+    methodOverride: z
+      .boolean()
+      .prefault(DEFAULTS.methodOverride)
+      .describe("Whether POST with X-HTTP-Method-Override counts as a request of the method named there."),
   })
   .prefault({})
   .describe("The HTTP/JSON side of the services.");

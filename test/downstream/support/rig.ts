@@ -91,14 +91,15 @@ export class Rig {
     edge: Partial<Edge> = {},
   ) {
     const rest: RestRouter = {
-      match: (verb, target) => {
+      match: (sent, target, override) => {
+        const verb = sent === "POST" ? (override ?? sent) : sent;
         const path = target.split("?")[0] ?? "";
         const kind = KINDS[path];
         if (kind === undefined) {
           const status = new Status(Code.NOT_FOUND, `no route for ${path}`);
           return { kind: "miss", allow: [], status, hints: () => ["GET /unary"] };
         }
-        if (verb === "PUT") {
+        if (verb === "PUT" || verb === "OPTIONS") {
           const status = new Status(Code.UNIMPLEMENTED, "not by PUT", { http: 405 });
           return { kind: "miss", allow: ["GET", "HEAD"], status, hints: () => [] };
         }
