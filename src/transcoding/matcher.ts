@@ -28,6 +28,8 @@ export class Matcher<T> {
 
   /** Adds a route; returns the one that already has this shape and method, and then adds nothing. */
   add(httpMethod: string, template: Template, route: T): T | undefined {
+    const existing = this.get(httpMethod, template);
+    if (existing !== undefined) return existing;
     let node = this.#root;
     let deep = false;
     for (const segment of template.segments) {
@@ -56,9 +58,19 @@ export class Matcher<T> {
       methods = new Map();
       ends.set(verb, methods);
     }
-    const existing = methods.get(httpMethod);
-    if (existing === undefined) methods.set(httpMethod, route);
-    return existing;
+    methods.set(httpMethod, route);
+    return undefined;
+  }
+
+  /** The route of this very shape and method, whatever its variables are called. */
+  get(httpMethod: string, template: Template): T | undefined {
+    let node: Node<T> | undefined = this.#root;
+    for (const segment of template.segments) {
+      if (segment.kind === "**") return node.deep?.get(template.verb ?? "")?.get(httpMethod);
+      node = segment.kind === "*" ? node.star : node.literals.get(segment.text);
+      if (node === undefined) return undefined;
+    }
+    return node.ends?.get(template.verb ?? "")?.get(httpMethod);
   }
 
   /** The most specific route for this method and path. */
@@ -105,7 +117,8 @@ function gather<T>(methods: ReadonlyMap<string, T>, found: T[]): undefined {
   found.push(...methods.values());
 }
 
-// Depth is bounded by the trie's, which the templates set, not by the request.
+// Depth is bounded by the trie's, which the templates set (MAX_SEGMENTS), not by the request. Each node has one place in
+// the path, so it is entered at most once: a walk is never longer than the trie is large, whatever is left again.
 function walk<T, C>(
   node: Node<T>,
   at: number,

@@ -80,6 +80,8 @@ export interface BuiltRestRouter {
   readonly prefix: string;
   /** Rules that are left out, and why: a sentence each, with the method and the column. */
   readonly problems: readonly string[];
+  /** The rule that has this very path, prefix included, for this HTTP method: what a page of the hub's own gives way to. */
+  literal(httpMethod: string, path: string): BindingPlan | undefined;
   /** Which rule answers a request, and why others near it do not: lines for a person. */
   explain(httpMethod: string, target: string): string[];
 }
@@ -126,6 +128,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     plans: routes.plans,
     prefix: routes.prefix,
     problems,
+    literal: (httpMethod, path) => routes.literal(httpMethod, path),
     explain: (httpMethod, target) => explainRoute(routes, httpMethod, target),
   };
 }

@@ -2,8 +2,8 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../core/call.js";
 import { type BindingPlan, planBinding } from "./binding.js";
-import { Matcher } from "./matcher.js";
-import type { RequestPath } from "./path.js";
+import { ANY_METHOD, Matcher } from "./matcher.js";
+import { type RequestPath, splitPath } from "./path.js";
 
 /** All routes, explicit and auto-mapped. */
 export class Routes {
@@ -54,13 +54,34 @@ export class Routes {
   find(httpMethod: string, path: string, split: RequestPath): BindingPlan | undefined {
     const plan = this.matcher.find(httpMethod, split);
     if (plan !== undefined) return plan;
-    return httpMethod === "POST" ? this.auto.get(path) : undefined;
+    return httpMethod === "POST" ? this.#auto(path, split) : undefined;
+  }
+
+  /**
+   * The rule that has this path as it stands, without wildcards and variables, for this HTTP method or for any. Pages
+   * of the hub's own give way to it.
+   */
+  literal(httpMethod: string, target: string): BindingPlan | undefined {
+    const path = this.pathOf(target);
+    const split = path === undefined ? undefined : splitPath(path);
+    if (split === undefined) return undefined;
+    const segments = split.decoded.map((text) => ({ kind: "literal" as const, text }));
+    const template = { segments, variables: [], verb: undefined };
+    return this.matcher.get(httpMethod, template) ?? this.matcher.get(ANY_METHOD, template);
+  }
+
+  /** Escapes of what needs none mean the same (RFC 3986 §6.2.2.2). */
+  #auto(path: string, split: RequestPath): BindingPlan | undefined {
+    if (split.decoded === split.raw || split.decoded.some((segment) => segment.includes("/"))) {
+      return this.auto.get(path);
+    }
+    return this.auto.get(`/${split.decoded.join("/")}`);
   }
 
   /** The methods that the path knows, for Allow. */
   allowed(path: string, split: RequestPath): string[] {
     const methods = this.matcher.allowed(split);
-    if (this.auto.has(path) && !methods.includes("POST")) methods.push("POST");
+    if (this.#auto(path, split) !== undefined && !methods.includes("POST")) methods.push("POST");
     return methods.sort();
   }
 }

@@ -33,6 +33,8 @@ export interface TemplateError {
 
 // Characters that a literal takes as they stand: RFC 3986 pchar without ":" (it starts the verb) and "*".
 const LITERAL = /(?:[A-Za-z0-9\-._~!$&'()+,;=@]|%[0-9A-Fa-f]{2})+/y;
+/** Far more than any path has; how deep the matcher may have to go. */
+const MAX_SEGMENTS = 64;
 const FIELD_PATH = /[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*/y;
 
 /**
@@ -143,6 +145,9 @@ class Parser {
   }
 
   #segment(insideVariable: boolean): void {
+    if (this.#segments.length === MAX_SEGMENTS) {
+      throw new Refusal(`a path template has at most ${MAX_SEGMENTS} segments`, this.#at);
+    }
     if (this.#text.startsWith("**", this.#at)) {
       this.#deepAt = this.#at;
       this.#at += 2;

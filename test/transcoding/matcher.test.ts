@@ -116,6 +116,79 @@ describe("the matcher", () => {
     assert.equal(matcher.add("GET", read("/v1/books/{id}:x"), "fourth"), undefined);
   });
 
+  describe("takes few steps", () => {
+    /** How many nodes a search enters: each looks at its own segment once. */
+    const steps = (matcher: Matcher<string>, request: string): number => {
+      const [method = "", path = ""] = request.split(" ");
+      const real = split(path);
+      let count = 0;
+      const decoded = new Proxy(real.decoded, {
+        get: (target, key) => {
+          if (typeof key === "string" && /^\d+$/.test(key)) count++;
+          return Reflect.get(target, key);
+        },
+      });
+      matcher.find(method, { ...real, decoded });
+      return count;
+    };
+    const collections = (count: number) =>
+      matcherOf(
+        ...Array.from({ length: count }, (_, i) => [
+          `GET /v1/{parent=shelves/*}/kind${i}`,
+          `GET /v1/{name=shelves/*/kind${i}/*}`,
+          `POST /v1/{name=shelves/*/kind${i}/*}:publish`,
+        ]).flat(),
+      );
+    const requests = [
+      "GET /v1/shelves/1/kind1/2",
+      "POST /v1/shelves/1/kind1/2:publish",
+      "GET /v1/shelves/1/nothing/2",
+      "GET /v1/shelves/1/kind1/2/3/4/5",
+      `GET ${"/a".repeat(30_000)}`,
+    ];
+    for (const request of requests) {
+      it(`as many among 10,000 routes as among 10: ${request.slice(0, 60)}`, () => {
+        const few = steps(collections(4), request);
+        assert.equal(steps(collections(3334), request), few);
+        assert.ok(few <= 8, String(few));
+      });
+    }
+
+    it("never more than there are nodes, though each segment could be either", () => {
+      // Every mix of literals and wildcards, eleven deep, and a path that fits none of them at its very end.
+      const depth = 11;
+      const routes: string[] = [];
+      for (let mix = 0; mix < 2 ** depth; mix++) {
+        const segments = Array.from({ length: depth }, (_, i) => ((mix >> i) & 1 ? "a" : "*"));
+        routes.push(`GET /${segments.join("/")}/end`);
+      }
+      const matcher = matcherOf(...routes);
+      const nodes = 2 ** (depth + 1) - 1 + 2 ** depth;
+      for (const path of [
+        "/a".repeat(depth + 1),
+        "/a".repeat(depth),
+        "/a".repeat(10_000),
+        `${"/a".repeat(depth)}/end`,
+      ]) {
+        assert.ok(steps(matcher, `GET ${path}`) <= nodes, path.slice(0, 40));
+      }
+    });
+
+    it("and those of a few wild templates are few, however long the path is", () => {
+      const matcher = matcherOf(
+        "GET /**",
+        "GET /*/**",
+        "GET /a/**",
+        "GET /*/a/**:x",
+        "GET /a/*/a/*/a/*/b",
+        "GET /*/*/*/*/*/*/c",
+      );
+      for (const path of ["/a".repeat(20_000), `${"/a".repeat(20_000)}:y`, "/".repeat(20_000)]) {
+        assert.ok(steps(matcher, `GET ${path}`) <= 16, path.slice(0, 40));
+      }
+    });
+  });
+
   it("agrees with trying every route one by one", () => {
     const method = fc.constantFrom("GET", "POST", "*");
     const routes = fc.array(fc.tuple(method, anyTemplate), { minLength: 1, maxLength: 14 });

@@ -188,6 +188,30 @@ describe("routes", () => {
     assert.equal(answer(wild, "POST /test.v1.Test/GetAny"), "Plain /{name=test.v1.Test/*}");
   });
 
+  it("auto-mapped are found under an escaped name too, but no slash is made of one", () => {
+    assert.equal(answer(built, "POST /test.v1.Test/Pl%61in"), "Plain /test.v1.Test/Plain");
+    assert.equal(answer(built, "GET /test.v1.Test/Pl%61in"), "405 POST");
+    assert.equal(answer(built, "POST /test.v1.Test%2FPlain"), "404");
+  });
+
+  it("tell whether a path is taken as it stands", () => {
+    const rules = [
+      { selector: "test.v1.Test.Plain", rule: { custom: { kind: "*", path: "/docs" } } },
+      { selector: "test.v1.Test.GetAny", rule: { get: "/{name}" } },
+    ];
+    for (const prefix of ["", "/api"]) {
+      const own = routerFor(registry, {}, { rules, prefix });
+      const method = (verb: string, path: string) => own.literal(verb, prefix + path)?.method.name;
+      assert.equal(method("GET", "/v1/page"), "Books");
+      assert.equal(method("GET", "/v1/p%61ge"), "Books");
+      assert.equal(method("POST", "/v1/page"), undefined);
+      assert.equal(method("GET", "/docs"), "Plain");
+      assert.equal(method("GET", "/openapi.json"), undefined, "a wildcard does not take it");
+      assert.equal(method("GET", "/%"), undefined);
+      if (prefix !== "") assert.equal(own.literal("GET", "/v1/page"), undefined);
+    }
+  });
+
   it("stand below a prefix", () => {
     for (const prefix of ["/api", "api/", "/api/"]) {
       const prefixed = routerFor(registry, {}, { prefix });

@@ -59,6 +59,14 @@ describe("path templates", () => {
     ["/v1/%zz", 5, /expected a segment/],
     ["/v1/%ff", 5, /percent-encoded UTF-8/],
     ["/v1/a?b=c", 6, /unexpected '\?'/],
+    ["/v1/{a=**", 10, /'}'/],
+    ["/v1/{a.b.}", 9, /'}'/],
+    ["/v1/{a}{b}", 8, /unexpected '\{'/],
+    ["/v1/:x", 5, /expected a segment/],
+    ["/v1/a:b:c", 8, /unexpected ':'/],
+    ["/v1/{a=*:x}", 9, /'}'/],
+    [`${"/a".repeat(64)}/b`, 130, /at most 64 segments/],
+    [`/v1/{a=${"*/".repeat(63)}*}`, 134, /at most 64 segments/],
   ];
   for (const [text, column, says] of bad) {
     it(`refuses '${text}' at column ${column}`, () => {
