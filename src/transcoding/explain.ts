@@ -1,8 +1,10 @@
 // Why a request is answered by this route and by no other; and which routes come near. For persons, never on a call's way.
+import { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import { ANY_METHOD } from "./matcher.js";
 import { editDistance } from "./nearest.js";
-import { splitPath } from "./path.js";
+import { type RequestPath, splitPath } from "./path.js";
+import { capture } from "./request.js";
 import type { Routes } from "./routes.js";
 import type { Segment } from "./template.js";
 
@@ -10,6 +12,8 @@ const MAX_NEAREST = 3;
 /** Segments and literals beyond these are not compared. */
 const MAX_SEGMENTS = 32;
 const MAX_LITERAL = 64;
+/** Of a value that is shown. */
+const MAX_VALUE = 200;
 /** How many segments may be altogether different. */
 const MAX_DISTANCE = 1.5;
 
@@ -36,8 +40,16 @@ function nearestPlans(routes: Routes, httpMethod: string, target: string): Bindi
     .map(({ plan }) => plan);
 }
 
-/** Which rule answers, and why others near it do not. */
-export function explainRoute(routes: Routes, httpMethod: string, target: string): string[] {
+/**
+ * Which rule answers, what of the request goes where, and why others near it do not.
+ * @param bind reads path and query as a call would; a Status says what does not fit; what else it returns is not looked at
+ */
+export function explainRoute(
+  routes: Routes,
+  httpMethod: string,
+  target: string,
+  bind: (plan: BindingPlan, path: RequestPath, query: string) => unknown,
+): string[] {
   const path = routes.pathOf(target);
   const lines: string[] = [];
   if (path === undefined) {
@@ -57,7 +69,9 @@ export function explainRoute(routes: Routes, httpMethod: string, target: string)
     lines.push(
       allow.length === 0
         ? "no route matches this path (404)"
-        : `the path has no ${httpMethod}; it has ${allow.join(", ")} (405)`,
+        : httpMethod === "OPTIONS"
+          ? `the hub answers by itself, with Allow: ${allow.join(", ")}, OPTIONS (204)`
+          : `the path has no ${httpMethod}; it has ${allow.join(", ")} (405)`,
     );
   } else {
     lines.push(
@@ -70,6 +84,9 @@ export function explainRoute(routes: Routes, httpMethod: string, target: string)
         `  ':${tail.verb}' belongs to the value: no such verb is registered for this path and ${httpMethod}`,
       );
     }
+    const question = target.indexOf("?");
+    const bound = bind(winner, split, question === -1 ? "" : target.slice(question + 1));
+    lines.push(...bindingOf(winner, split, bound));
   }
   for (const plan of candidates) {
     if (plan !== winner) lines.push(`  not ${describe(routes, plan)}: ${whyNot(plan, winner, httpMethod)}`);
@@ -102,8 +119,50 @@ function near(routes: Routes, httpMethod: string, target: string, told: readonly
     .filter((plan) => !told.includes(plan))
     .map(
       (plan) =>
-        `  near: ${describe(routes, plan)} of ${plan.method.service}/${plan.method.name} (${origin(plan)})`,
+        `  near: ${describe(routes, plan)} of ${plan.method.service}/${plan.method.name} (${origin(plan)}): ${whyNear(plan, routes, httpMethod, target)}`,
     );
+}
+
+/** What a route that does not match would want of this path. */
+function whyNear(plan: BindingPlan, routes: Routes, httpMethod: string, target: string): string {
+  const path = routes.pathOf(target);
+  if (path === undefined) return `its path begins with ${routes.prefix}/`;
+  const split = splitPath(path);
+  if (split === undefined) return "it does not match";
+  const { segments, verb } = plan.template;
+  const tail = split.tail;
+  const given = [...split.decoded];
+  if (verb !== undefined) {
+    if (tail?.verb !== verb) return `its path ends with ':${verb}'`;
+    given[given.length - 1] = tail.head;
+  }
+  for (const [i, segment] of segments.entries()) {
+    if (segment.kind === "**") break;
+    const text = given[i];
+    if (text === undefined) return `its path has more segments than ${given.length}`;
+    if (segment.kind === "literal" && segment.text !== text) {
+      return `segment ${i + 1} is '${segment.text}' there and '${text.slice(0, MAX_LITERAL)}' here`;
+    }
+    if (segment.kind === "*" && text === "")
+      return `segment ${i + 1} is empty here, and '*' takes no empty one`;
+  }
+  const more = segments.at(-1)?.kind === "**" ? 0 : given.length - segments.length;
+  if (more === 1 && given.at(-1) === "") return "the path ends with a slash here, and a slash counts";
+  if (more > 0) return `its path has ${segments.length} segments, this one ${given.length}`;
+  return whyNot(plan, undefined, httpMethod);
+}
+
+/** Where the parts of the request go. */
+function bindingOf(plan: BindingPlan, path: RequestPath, bound: unknown): string[] {
+  const lines = plan.variables.map((variable) => {
+    const text = capture(plan, variable, path) ?? "";
+    return `  path: ${variable.target.key} = ${JSON.stringify(text.slice(0, MAX_VALUE))}`;
+  });
+  if (plan.body === "all") lines.push("  body: the whole request message; the query sets nothing");
+  else if (plan.body === "none") lines.push("  body: none; the query sets the other fields");
+  else lines.push(`  body: the field ${plan.body.name}; the query sets the others`);
+  if (bound instanceof Status) lines.push(`  refused (${bound.http}): ${bound.message}`);
+  return lines;
 }
 
 function origin(plan: BindingPlan): string {

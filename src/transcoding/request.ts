@@ -296,8 +296,8 @@ function bindVariable({ target, text }: BoundField, codecs: Codecs, root: JsonOb
   return problem === undefined ? undefined : invalid(target.key, problem, "path");
 }
 
-/** The text that a variable binds, decoded. */
-function capture(plan: BindingPlan, variable: Variable, path: RequestPath): string | undefined {
+/** The text that a variable binds, decoded; undefined where it is no percent-encoded UTF-8. */
+export function capture(plan: BindingPlan, variable: Variable, path: RequestPath): string | undefined {
   const last = path.raw.length - 1;
   const tail = plan.template.verb === undefined ? undefined : path.tail;
   if (!variable.multi) {

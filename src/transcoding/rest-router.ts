@@ -23,7 +23,13 @@ import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import type { UnknownFields } from "./json-reader.js";
 import { JsonWriter, type PrintOptions } from "./json-writer.js";
 import { type RequestPath, splitPath } from "./path.js";
-import { type BoundRequest, bindRequest, type MatchedRequest, type RequestOptions } from "./request.js";
+import {
+  type BoundRequest,
+  bindRequest,
+  encodeRequest,
+  type MatchedRequest,
+  type RequestOptions,
+} from "./request.js";
 import { fullName, Routes } from "./routes.js";
 import { renderProblem, renderStatus } from "./status-json.js";
 import { StreamReader, streamTypeProblem } from "./stream-reader.js";
@@ -109,14 +115,15 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
 
   const options = input.options ?? {};
   const { unknownFields = "reject", print = {} } = options;
-  const router = new Router(routes, new JsonWriter(input.registry, print), {
+  const requestOptions: RouterOptions = {
     codecs: new Codecs(input.registry, { unknownFields, print }),
     unknownFields,
     unknownQuery: options.unknownQuery ?? "reject",
     ignoredQuery: new Set(options.ignoredQuery ?? []),
     bareSystemParameters: options.bareSystemParameters ?? false,
     methodOverride: options.methodOverride ?? false,
-  });
+  };
+  const router = new Router(routes, new JsonWriter(input.registry, print), requestOptions);
   return {
     router,
     bindings: routes.plans.map((plan) => ({
@@ -129,7 +136,13 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     prefix: routes.prefix,
     problems,
     literal: (httpMethod, path) => routes.literal(httpMethod, path),
-    explain: (httpMethod, target) => explainRoute(routes, httpMethod, target),
+    explain: (httpMethod, target) =>
+      explainRoute(routes, httpMethod, target, (plan, path, query) => {
+        const bound = bindRequest(plan, path, query, requestOptions);
+        // Of a request that has no body all is known.
+        if (bound instanceof Status || plan.body !== "none") return bound;
+        return encodeRequest(bound, undefined, requestOptions);
+      }),
   };
 }
 

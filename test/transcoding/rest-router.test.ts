@@ -275,6 +275,30 @@ describe("explanations", () => {
       [/no route matches this path \(404\)/, /near: GET \/v1\/page/],
     ],
     [["GET", "/v1/%"], [/percent-encoded/]],
+    [
+      ["GET", "/v1/things/a"],
+      [/^ {2}path: name = "a"$/, /^ {2}body: none; the query sets the other fields$/],
+    ],
+    [
+      ["PATCH", "/v1/books/1"],
+      [/^ {2}path: book.name = "books\/1"$/, /^ {2}body: the field book; the query sets the others$/],
+    ],
+    [["POST", "/v1/all"], [/^ {2}body: the whole request message; the query sets nothing$/]],
+    [["GET", "/v1/all?txet=1"], [/^ {2}refused \(400\): query parameter 'txet': .*did you mean 'text'/]],
+    [["GET", "/v1/pages/x"], [/^ {2}refused \(400\): path parameter 'page': expected an integer/]],
+    [["OPTIONS", "/v1/things/a"], [/the hub answers by itself, with Allow: GET, HEAD, OPTIONS \(204\)/]],
+    [["GET", "/v2/page"], [/near: GET \/v1\/page of .*: segment 1 is 'v1' there and 'v2' here/]],
+    [["GET", "/v1/things/a/"], [/near: GET \/v1\/things\/\{name\} of .*: the path ends with a slash here/]],
+    [["GET", "/v1/things/"], [/near: GET \/v1\/things\/\{name\} of .*: segment 3 is empty here/]],
+    [
+      ["GET", "/v1/things/a:raed"],
+      [/near: GET \/v1\/things\/\{name\}:read of .*: its path ends with ':read'/],
+    ],
+    [["PUT", "/v1/names"], [/near: PUT \/v1\/names\/\{name\} of .*: its path has more segments than 2/]],
+    [
+      ["PUT", "/v1/names/a/b"],
+      [/near: PUT \/v1\/names\/\{name\} of .*: its path has 3 segments, this one 4/],
+    ],
     [["GET", "/v1/else"], [/GET \/v1\/\*\* answers: test.v1.Test\/Plain \(by a rule in the config\)/]],
   ];
   for (const [[method, target], lines] of cases) {
