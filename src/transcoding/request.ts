@@ -303,8 +303,12 @@ export function capture(plan: BindingPlan, variable: Variable, path: RequestPath
   if (!variable.multi) {
     return variable.from === last && tail !== undefined ? tail.head : path.decoded[variable.from];
   }
-  const parts: string[] = [];
   const to = variable.deep ? path.raw.length : variable.to;
+  // Nothing is encoded: the segments are what they stand for.
+  if (path.raw === path.decoded && (tail === undefined || to <= last)) {
+    return path.raw.slice(variable.from, to).join("/");
+  }
+  const parts: string[] = [];
   for (let i = variable.from; i < to; i++) {
     const raw = i === last && tail !== undefined ? tail.rawHead : path.raw[i];
     const part = decodeKeepingSlash(raw ?? "");
