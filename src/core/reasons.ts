@@ -189,7 +189,8 @@ const TABLE = {
   UPSTREAM_OVERLOADED: {
     code: "UNAVAILABLE",
     when: "Too many calls wait for a connection to the upstream.",
-    remedy: "Try again; the upstream takes too few streams at once, or is slow.",
+    remedy:
+      "Try again; the upstream takes too few streams at once, or is slow. `upstreams.NAME.pending.max` is the limit.",
   },
   UPSTREAM_RESET: {
     code: "UNAVAILABLE",

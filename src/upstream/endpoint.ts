@@ -172,7 +172,7 @@ export class Endpoint implements LinkOwner {
   }
 
   private open(): void {
-    if (this.closed) return;
+    if (this.closed || (this.links.length > 0 && this.isFull)) return;
     if (this.retry !== undefined) {
       if (!this.retryYields || this.owner.pending === 0) return;
       this.retry.cancel();
@@ -254,7 +254,7 @@ export class Endpoint implements LinkOwner {
       this.connect();
       this.owner.onChange(this, false);
       this.endIfDone(link);
-    } else if (this.links.length === 1 && this.connecting.size === 0 && !this.isFull && this.owner.hasRoom) {
+    } else if (this.links.length === 1 && this.connecting.size === 0 && this.owner.hasRoom) {
       this.open();
     }
   }

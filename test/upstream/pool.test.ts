@@ -620,6 +620,23 @@ describe("a connection that does not move", () => {
     assert.deepEqual([await stuck.status(), await waits.status()], ["0", "0"]);
   });
 
+  it("is used all the same where there may be no other", async () => {
+    const made = setup(settings(), { maxPerEndpoint: 1 });
+    const { service, cluster, clock } = made;
+    await ready(made);
+    service.peer(0).socket.pause();
+    const stuck = new Exchange(cluster).send(Buffer.alloc(60_000), true);
+    await turns();
+    clock.advance(10_000);
+    const next = new Exchange(cluster).send("q", true);
+    assert.equal(cluster.pending, 0);
+    service.peer(0).socket.resume();
+    await until(() => requestsOf(service.peer(0)).length === 2, "both");
+    service.peer(0).send(answer(1), answer(3));
+    assert.deepEqual([await stuck.status(), await next.status()], ["0", "0"]);
+    assert.equal(service.peers.length, 1);
+  });
+
   it("that says nothing is asked by PING after 20 s, and its calls told 20 s later", async () => {
     const made = setup(settings());
     const { service, cluster, clock } = made;
