@@ -361,7 +361,10 @@ class Hub implements RunningHub, Gateway {
       ...[...undescribed].map(([service, methods]) => route(service, methods)),
     ];
     const program = { config: { name: HUB }, cluster, schema, problem: undefined };
-    return assemble(config, [program, ...upstreams], interceptors, own);
+    return assemble(config, [program, ...upstreams], interceptors, own, {
+      serving: () => this.state === "ready",
+      services: () => [...this.services, ...undescribed.keys()],
+    });
   }
 
   private descriptors(): DescriptorIndex {

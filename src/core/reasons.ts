@@ -89,6 +89,17 @@ const TABLE = {
     remedy: "Try again; if it stays so, look at `/upstreams` of the admin listener.",
   },
 
+  NO_SUCH_SERVICE: {
+    code: "NOT_FOUND",
+    when: "A page of the hub (`/openapi.json`, `/healthz`) is asked for a service or a version that is not there.",
+    remedy: "Ask for one that the message names, or for all.",
+  },
+  NOT_SERVING: {
+    code: "UNAVAILABLE",
+    when: "`/healthz` is asked of a hub that is leaving.",
+    remedy: "Send calls to another instance.",
+  },
+
   // Limits.
   HEADERS_TOO_LARGE: {
     code: "RESOURCE_EXHAUSTED",

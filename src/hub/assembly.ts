@@ -12,6 +12,9 @@ import { createRestRouter } from "../transcoding/rest-router.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 import { methodConfig } from "./method-config.js";
 import { openApiInput } from "./openapi-input.js";
+import type { HealthState } from "./pages/health-page.js";
+import { PageRouter } from "./pages/page-router.js";
+import { pagesOf } from "./pages/pages.js";
 
 /** One line of `linchpin routes` and of the admin listener's /routes. */
 export interface RouteRow {
@@ -43,12 +46,16 @@ export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
   readonly cluster: { readonly handler: Handler };
 };
 
-/** @param ownRoutes the hub's own services; they come before those of upstreams. */
+/**
+ * @param ownRoutes the hub's own services; they come before those of upstreams.
+ * @param health what the health page tells
+ */
 export function assemble(
   config: Config,
   upstreams: readonly Origin[],
   interceptors: readonly Interceptor[],
   ownRoutes: readonly ServiceRoute[],
+  health: HealthState = { serving: () => false, services: () => [] },
 ): Assembly {
   const routes = upstreams.flatMap(routesOf);
   const schema = mergeSchemas(
@@ -89,13 +96,21 @@ export function assemble(
   const grpcRows = visible.flatMap(({ methods, upstream }) =>
     methods.map(({ path }) => ({ verb: "gRPC", path, method: path.slice(1), upstream })),
   );
+  const openApi = openApiInput(config, rest);
+  const { pages, warnings: hidden } = pagesOf(config.http, openApi, health);
+  warnings.push(...hidden);
+  const router = new PageRouter(rest.router, pages, interceptors);
   return {
-    snapshot: { planFor: (path) => table.find(path), rest: rest.router, http: httpPolicy(config) },
+    snapshot: {
+      planFor: (path) => router.planFor(path) ?? table.find(path),
+      rest: router,
+      http: httpPolicy(config),
+    },
     routes: [...restRows, ...grpcRows],
-    openApi: openApiInput(config, rest),
+    openApi,
     schema,
     warnings,
-    explain: rest.explain,
+    explain: (httpMethod, target) => router.explain(httpMethod, target) ?? rest.explain(httpMethod, target),
   };
 }
 

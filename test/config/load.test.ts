@@ -94,6 +94,9 @@ http:
   bareSystemParameters: true
   webSocket: { origins: ["https://app.example"] }
   methodOverride: true
+  openapi: /api/spec
+  docs: false
+  health: /live
 reflection: false
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
@@ -236,6 +239,9 @@ drain: { grace: 0s }
         bareSystemParameters: true,
         webSocketOrigins: ["https://app.example"],
         methodOverride: true,
+        openapi: "/api/spec",
+        docs: false,
+        health: "/live",
       },
       limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7, connectionsPerAddress: 9 },
       trustedProxies: [
@@ -583,6 +589,20 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
       '2:44: http.ignoredQuery[0]: must be the name of a query parameter, not ""',
       "2:58: http.print.emitDefault: unknown key (did you mean emitDefaults?); allowed: emitDefaults, protoNames, enumsAsNumbers",
     ],
+  ],
+  [
+    "pages that have no path",
+    `${UP}http: { openapi: docs, docs: true, health: /a/ }\n`,
+    [
+      "2:18: http.openapi: must be a path such as /docs, or false, not docs",
+      "2:30: http.docs: must be a path such as /docs, or false, not true",
+      "2:44: http.health: must be a path such as /docs, or false, not /a/",
+    ],
+  ],
+  [
+    "two pages at one path",
+    `${UP}http: { docs: /x, health: /x }\n`,
+    ["2:27: http.health: must not be the path of http.docs, not /x"],
   ],
   [
     "a rule without a verb",

@@ -40,6 +40,12 @@ export interface HttpConfig {
   readonly webSocketOrigins: readonly string[] | undefined;
   /** POST with X-HTTP-Method-Override is a request of that method. */
   readonly methodOverride: boolean;
+  /** Path of the OpenAPI document without `.json` and `.yaml`; false: there is none. */
+  readonly openapi: string | false;
+  /** Path of the API page, which needs the document. */
+  readonly docs: string | false;
+  /** Path of the hub's health. */
+  readonly health: string | false;
 }
 
 const MAX_RULES = 10_000;
@@ -147,6 +153,12 @@ const rule = z
     when: isMapping,
   });
 
+const PAGE = "must be a path such as /docs, or false";
+const page = z.union(
+  [z.literal(false), z.string({ error: PAGE }).regex(/^(?:\/[A-Za-z0-9._~-]+)+$/, { error: PAGE })],
+  { error: PAGE },
+);
+
 export const httpSection = z
   .strictObject({
     prefix: z
@@ -192,6 +204,22 @@ export const httpSection = z
       .boolean()
       .prefault(DEFAULTS.methodOverride)
       .describe("Whether POST with X-HTTP-Method-Override counts as a request of the method named there."),
+    openapi: page
+      .prefault(DEFAULTS.httpOpenapi)
+      .describe(
+        "Where the OpenAPI document of the routes is, with .json and .yaml behind it; false: nowhere.",
+      ),
+    docs: page
+      .prefault(DEFAULTS.httpDocs)
+      .describe("Where the API page is; false, or without the OpenAPI document: nowhere."),
+    health: page
+      .prefault(DEFAULTS.httpHealth)
+      .describe("Where the hub tells its health to HTTP clients, as 200 or 503; false: nowhere."),
+  })
+  .superRefine(({ docs, health }, ctx) => {
+    if (docs !== false && docs === health) {
+      ctx.addIssue({ code: "custom", message: "must not be the path of http.docs", path: ["health"] });
+    }
   })
   .prefault({})
   .describe("The HTTP/JSON side of the services.");

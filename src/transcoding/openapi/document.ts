@@ -38,8 +38,6 @@ export interface OpenApiFilter {
   readonly version?: string | undefined;
 }
 
-export const JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema";
-
 /** Methods that a path item of OpenAPI 3.1 has a place for. */
 const PLACES = new Set(["get", "put", "post", "delete", "options", "head", "patch", "trace"]);
 /** Where a route that takes any method stands. */
@@ -128,8 +126,8 @@ class Document {
     const { services, versions } = partsOf(this.#plans);
     const { securitySchemes } = this.#input;
     return {
+      // Without jsonSchemaDialect: the default is JSON Schema 2020-12 and words of OpenAPI, and some tools take no other.
       openapi: "3.1.1",
-      jsonSchemaDialect: JSON_SCHEMA_DIALECT,
       info: { ...this.#info(services), version: versions.length === 0 ? "1" : versions.join(", ") },
       servers: [{ url: "/" }],
       tags: this.#tags(),

@@ -1,0 +1,121 @@
+// `/docs`: the API page, Swagger UI from its npm package. All that it loads comes from here, and its Content Security
+// Policy lets it load nothing else.
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join, posix } from "node:path";
+import { field } from "../../core/headers.js";
+import { etagOf } from "./etag.js";
+import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
+
+/** Scripts and styles of the hub's own alone, none inline and none evaluated, in no frame; images may be in the style sheet. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const FIELDS = [
+  field("cache-control", "no-cache"),
+  field("content-security-policy", POLICY),
+  field("referrer-policy", "no-referrer"),
+];
+
+const SCRIPT = "text/javascript; charset=utf-8";
+const STYLE = "text/css; charset=utf-8";
+
+/** Below the page's path: what the package has, and what starts it. */
+const FILES: Readonly<
+  Record<string, { readonly contentType: string; readonly content: () => Promise<Buffer> }>
+> = {
+  "swagger-ui.css": { contentType: STYLE, content: () => packaged("swagger-ui.css") },
+  "swagger-ui-bundle.js": { contentType: SCRIPT, content: () => packaged("swagger-ui-bundle.js") },
+  "favicon-32x32.png": { contentType: "image/png", content: () => packaged("favicon-32x32.png") },
+  "start.js": { contentType: SCRIPT, content: () => Promise.resolve(Buffer.from(START)) },
+};
+
+// Tokens and keys that are typed in are kept nowhere. The validator badge would be loaded from elsewhere.
+const START = `const { url } = document.getElementById("swagger-ui").dataset;
+SwaggerUIBundle({
+  url,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  filter: true,
+  tryItOutEnabled: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis],
+});
+`;
+
+/** @param openApi path of the document in JSON */
+export function docsPages(path: string, openApi: string): Page[] {
+  const method = pageMethod(PAGES_SERVICE, "Docs");
+  const about = "the API page (http.docs)";
+  const page: Page = {
+    path,
+    method,
+    about,
+    render: kept(() => Promise.resolve(Buffer.from(html(path, openApi))), "text/html; charset=utf-8"),
+  };
+  const files = Object.entries(FILES).map(([name, { contentType, content }]) => ({
+    path: `${path}/${name}`,
+    method,
+    about,
+    render: kept(content, contentType),
+  }));
+  return [page, ...files];
+}
+
+/** Paths are relative, so that the page works below whatever path a proxy gives it. */
+function html(path: string, openApi: string): string {
+  const base = posix.basename(path);
+  const document = posix.relative(posix.dirname(path), openApi);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>API</title>
+<link rel="icon" type="image/png" href="${base}/favicon-32x32.png">
+<link rel="stylesheet" href="${base}/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui" data-url="${document}"></div>
+<script src="${base}/swagger-ui-bundle.js"></script>
+<script src="${base}/start.js"></script>
+</body>
+</html>
+`;
+}
+
+/** Read when first asked for: the package's files are the same as long as the process lives. */
+function kept(read: () => Promise<Buffer>, contentType: string): () => Promise<Content> {
+  let content: Promise<Content> | undefined;
+  return () => {
+    content ??= read().then((body) => ({ contentType, body, etag: etagOf(body), fields: FIELDS }));
+    // What failed is tried again.
+    content.catch(() => {
+      content = undefined;
+    });
+    return content;
+  };
+}
+
+const BYTES = new Map<string, Promise<Buffer>>();
+
+/** A file of the package; read once, whatever snapshot asks. */
+function packaged(name: string): Promise<Buffer> {
+  let bytes = BYTES.get(name);
+  if (bytes === undefined) {
+    const folder = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
+    bytes = readFile(join(folder, name));
+    BYTES.set(name, bytes);
+    bytes.catch(() => BYTES.delete(name));
+  }
+  return bytes;
+}

@@ -1,0 +1,118 @@
+// The hub's own pages in front of the routes of services: literal paths, so they come before wildcards.
+
+import { Headers } from "../../core/headers.js";
+import type { Interceptor } from "../../core/interceptor.js";
+import { type Plan, plan as planOf } from "../../core/pipeline.js";
+import { refusal } from "../../core/reasons.js";
+import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../../core/rest.js";
+import { DiscardSink, type Handler, type Sink, type Source } from "../../core/sink.js";
+import type { Status } from "../../core/status.js";
+import type { Page } from "./page.js";
+import { PageMatch } from "./page-match.js";
+
+const METHODS = ["GET", "HEAD"];
+
+export class PageRouter implements RestRouter {
+  readonly #routes: RestRouter;
+  readonly #pages: ReadonlyMap<string, Page>;
+  readonly #plans: ReadonlyMap<string, Plan>;
+
+  constructor(routes: RestRouter, pages: readonly Page[], interceptors: readonly Interceptor[]) {
+    this.#routes = routes;
+    this.#pages = new Map(pages.map((page) => [page.path, page]));
+    this.#plans = new Map(pages.map(({ method }) => [method.path, planOf(method, interceptors, ANSWERED)]));
+  }
+
+  /** The plan of a page's method, which no gRPC path has; undefined for all others. */
+  planFor(path: string): Plan | undefined {
+    return path.startsWith(":") ? this.#plans.get(path) : undefined;
+  }
+
+  match(httpMethod: string, target: string): RestMatch | RestMiss {
+    const question = target.indexOf("?");
+    const path = question === -1 ? target : target.slice(0, question);
+    const page = this.#pages.get(path);
+    if (page !== undefined && METHODS.includes(httpMethod)) {
+      return new PageMatch(page, question === -1 ? "" : target.slice(question + 1));
+    }
+    const match = this.#routes.match(httpMethod, target);
+    if (match.kind === "match") return match;
+    if (page !== undefined) return new OtherMethod(httpMethod, match);
+    return path === "/" ? this.#withDocs(match) : match;
+  }
+
+  /** Lines for a person who asks what answers a request; undefined: no page does. */
+  explain(httpMethod: string, target: string): string[] | undefined {
+    const page = this.#pages.get(target.split("?", 1)[0] ?? "");
+    if (page === undefined || !METHODS.includes(httpMethod)) return undefined;
+    return [`GET ${page.path} answers: ${page.about}`];
+  }
+
+  matchWebSocket(target: string): RestMatch | RestMiss {
+    return this.#routes.matchWebSocket(target);
+  }
+
+  renderStatus(status: Status): string {
+    return this.#routes.renderStatus(status);
+  }
+
+  renderError(status: Status, accept: string | undefined, target: string): ErrorBody {
+    return this.#routes.renderError(status, accept, target);
+  }
+
+  /** Who opens the hub in a browser learns where to look. */
+  #withDocs(miss: RestMiss): RestMiss {
+    const docs = [...this.#pages.values()].find(({ method }) => method.name === "Docs");
+    if (docs === undefined) return miss;
+    return {
+      kind: "miss",
+      allow: miss.allow,
+      status: miss.status,
+      hints: () => [`GET ${docs.path}`, ...miss.hints()],
+    };
+  }
+}
+
+class OtherMethod implements RestMiss {
+  readonly kind = "miss";
+  readonly allow: readonly string[];
+  readonly status: Status;
+
+  constructor(httpMethod: string, { allow }: RestMiss) {
+    this.allow = [...new Set([...METHODS, ...allow])].sort();
+    const allowed = this.allow.join(", ");
+    const message = `this path does not take ${httpMethod.slice(0, 20)}, but ${allowed}`;
+    this.status = refusal("METHOD_NOT_ALLOWED", message, { info: { allow: allowed } });
+  }
+
+  hints(): readonly string[] {
+    return [];
+  }
+}
+
+/** An empty gRPC message: the page itself is made when the answer is written. */
+const EMPTY_FRAME = Buffer.alloc(5);
+const OK = Headers.of(["grpc-status", "0"]);
+
+const ANSWERED: Handler = (_call, response) => new Answered(response);
+
+class Answered extends DiscardSink implements Source {
+  readonly #response: Sink;
+
+  constructor(response: Sink) {
+    super();
+    this.#response = response;
+  }
+
+  override data(chunk: Buffer, start: number, end: number, last = false): void {
+    super.data(chunk, start, end);
+    if (!last) return;
+    this.#response.open(this);
+    this.#response.headers(Headers.of(["content-type", "application/grpc"]), false);
+    this.#response.data(EMPTY_FRAME, 0, EMPTY_FRAME.length, false);
+    this.#response.trailers(OK);
+  }
+
+  consumed(): void {}
+  cancel(): void {}
+}

@@ -1,0 +1,35 @@
+// The API page in a real browser: it shows the operations, can call them, and asks nobody but the hub.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LINCHPIN, startNode } from "../e2e/support/program.js";
+import { openTab } from "./support/chromium.js";
+
+test("the API page shows every operation, calls one, and loads nothing from elsewhere", async (t) => {
+  const demo = startNode(t, LINCHPIN, ["demo", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
+  const [, url = ""] = await demo.stdout.waitFor(/^listening on (\S+)$/);
+  const { paths } = JSON.parse(await (await fetch(`${url}/openapi.json`)).text());
+  const operations = Object.values<object>(paths).flatMap((item) => Object.keys(item)).length;
+
+  const tab = await openTab(t);
+  await tab.open(`${url}/docs`);
+  const count = `document.querySelectorAll(".opblock").length`;
+  assert.equal(await tab.until(`${count} >= ${operations} && ${count}`), operations);
+
+  const list = `[...document.querySelectorAll(".opblock")].find((block) => block.querySelector("[data-path='/v1/books']") && block.classList.contains("opblock-get"))`;
+  await tab.until(`${list}.querySelector(".opblock-summary-control").click() ?? true`);
+  // Its parameters are there once its references have been looked up.
+  await tab.until(`${list}.querySelector("tr[data-param-name=pageSize]") !== null`);
+  await tab.until(`${list}.querySelector(".execute").click() ?? true`);
+  const status = await tab.until(
+    `${list}.querySelector(".live-responses-table tbody .response-col_status")?.textContent`,
+  );
+  assert.match(String(status), /^200/);
+
+  assert.deepEqual(tab.complaints, []);
+  const elsewhere = tab.requested.filter((one) => !one.startsWith(`${url}/`) && !one.startsWith("data:"));
+  assert.deepEqual(elsewhere, []);
+  assert.ok(
+    tab.requested.includes(`${url}/openapi.json`) &&
+      tab.requested.some((one) => one.startsWith(`${url}/v1/books`)),
+  );
+});
