@@ -107,6 +107,8 @@ function queryParameter(field: DescField, schemas: Schemas): JsonObject | undefi
     ...(deprecated === true ? { deprecated } : {}),
   };
   const message = field.message;
+  // It has one value, which is also what it has without being set.
+  if (field.enum?.typeName === "google.protobuf.NullValue") return undefined;
   if (message !== undefined && isJsonText(message)) {
     if (field.fieldKind === "message") return { ...said, content: { "application/json": { schema } } };
     const text = { type: "string", contentMediaType: "application/json" };

@@ -61,7 +61,7 @@ const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
   "google.protobuf.Timestamp": { type: "string", format: "date-time" },
   "google.protobuf.Duration": {
     type: "string",
-    pattern: "^-?[0-9]+(?:\\.[0-9]{1,9})?s$",
+    pattern: "^-?[0-9]{1,12}(?:\\.[0-9]{1,9})?s$",
     examples: ["1.5s"],
   },
   "google.protobuf.FieldMask": {
@@ -72,7 +72,7 @@ const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
   "google.protobuf.Struct": { type: "object", additionalProperties: true },
   "google.protobuf.Value": { description: "Any JSON value." },
   "google.protobuf.ListValue": { type: "array", items: {} },
-  "google.protobuf.Empty": { type: "object" },
+  "google.protobuf.Empty": { type: "object", additionalProperties: false },
   "google.protobuf.Any": ANY,
   "google.protobuf.DoubleValue": scalarSchema(ScalarType.DOUBLE),
   "google.protobuf.FloatValue": scalarSchema(ScalarType.FLOAT),

@@ -193,7 +193,7 @@ const PROPERTIES: readonly [name: string, schema: JsonValue][] = [
   ["value", { description: "Any JSON value." }],
   ["list", { type: "array", items: {} }],
   ["nothing", { type: "null" }],
-  ["empty", { type: "object" }],
+  ["empty", { type: "object", additionalProperties: false }],
   ["wInt64", { type: "string", pattern: "^-?[0-9]+$", format: "int64" }],
   ["wBool", { type: "boolean" }],
   ["gone", { type: "string", deprecated: true }],
@@ -346,7 +346,7 @@ test("query parameters are flattened, each in the form that the hub reads", () =
     explode: true,
     schema: { type: "array", items: { type: "string", contentMediaType: "application/json" } },
   });
-  for (const name of ["self.aString", "children", "byNumber", "any", "raw"])
+  for (const name of ["self.aString", "children", "byNumber", "any", "raw", "nothing"])
     assert.ok(!given.has(name), `${name} cannot be set by a query`);
 });
 

@@ -19,22 +19,51 @@ export async function assertValid(document: JsonObject): Promise<void> {
   assert.equal(new Set(ids).size, ids.length, "operationIds are unique");
 }
 
-const COMPILERS = new WeakMap<JsonObject, Ajv2020>();
+interface Compiler {
+  readonly ajv: Ajv2020;
+  readonly compiled: Map<string, ValidateFunction>;
+}
+
+const COMPILERS = new WeakMap<JsonObject, Compiler>();
 
 /** Strict: unknown keywords and formats are errors. */
 export function compile(document: JsonObject, schema: JsonValue): ValidateFunction {
-  let ajv = COMPILERS.get(document);
-  if (ajv === undefined) {
-    ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true });
-    // Its types take the module for its default export.
-    addFormats.default(ajv);
-    for (const format of ["int32", "int64", "uint32", "uint64", "float", "double"])
-      ajv.addFormat(format, true);
-    ajv.addKeyword("components");
-    ajv.addSchema(absolute({ components: { schemas: at(document, "components", "schemas") } }), "document:");
-    COMPILERS.set(document, ajv);
+  let compiler = COMPILERS.get(document);
+  if (compiler === undefined) {
+    compiler = { ajv: compilerOf(document), compiled: new Map() };
+    COMPILERS.set(document, compiler);
   }
-  return ajv.compile(absolute(objectOf(schema)));
+  const text = JSON.stringify(schema);
+  let judge = compiler.compiled.get(text);
+  if (judge === undefined) {
+    judge = compiler.ajv.compile(absolute(objectOf(schema)));
+    compiler.compiled.set(text, judge);
+  }
+  return judge;
+}
+
+function compilerOf(document: JsonObject): Ajv2020 {
+  const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true });
+  // Its types take the module for its default export.
+  addFormats.default(ajv);
+  for (const format of ["int32", "int64", "uint32", "uint64", "float", "double"]) ajv.addFormat(format, true);
+  ajv.addKeyword("components");
+  return ajv.addSchema(
+    absolute({ components: { schemas: at(document, "components", "schemas") } }),
+    "document:",
+  );
+}
+
+/** The document with objects that have no other members than those it names. */
+export function closed(document: JsonObject): JsonObject {
+  const close = (value: JsonValue): JsonValue => {
+    if (Array.isArray(value)) return value.map(close);
+    if (!isObject(value)) return value;
+    const inner = Object.fromEntries(Object.entries(value).map(([key, one]) => [key, close(one ?? null)]));
+    const isClosed = inner.type === "object" && inner.properties !== undefined;
+    return isClosed ? { additionalProperties: false, ...inner } : inner;
+  };
+  return objectOf(close(document));
 }
 
 /** References lead to the document, wherever the schema stands. */
