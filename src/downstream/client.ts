@@ -7,6 +7,7 @@ import { type Field, field } from "../core/headers.js";
 import { ipOf, isLoopbackIp, plainIp } from "../core/ip.js";
 import { peerCertificate } from "../tls/peer-certificate.js";
 import { peerAddress } from "./peer.js";
+import type { RestHead } from "./rest-head.js";
 
 const FOR = "x-forwarded-for";
 const PROTO = "x-forwarded-proto";
@@ -43,6 +44,8 @@ export class Client {
   private lastAuthority = "";
   private lastOwn: readonly Field[] = [];
   private lastMetadata: readonly Field[] | undefined = undefined;
+  /** What the REST adapter made of the block that it saw last (`readRestHead`). */
+  restHead: RestHead | undefined = undefined;
 
   constructor(gateway: Gateway, socket: Socket) {
     this.gateway = gateway;

@@ -20,7 +20,8 @@ import type {
 } from "../core/transcoding.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
 import { Heartbeat } from "./heartbeat.js";
-import { addErrorFields, addFields, readMetadata } from "./rest-headers.js";
+import { type RestHead, readRestHead } from "./rest-head.js";
+import { addErrorFields, addFields } from "./rest-headers.js";
 
 /** Printed output that may wait for a slow client before the service is held back. */
 const MAX_UNSENT_BYTES = 64 * 1024;
@@ -79,15 +80,13 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   private readonly exchange: Exchange;
 
   // What the route's Transcoding is told (BodyRequest).
-  contentType: string | undefined = undefined;
-  accept: string | undefined = undefined;
-  contentLength: number | undefined = undefined;
+  readonly contentType: string | undefined;
+  readonly accept: string | undefined;
+  readonly contentLength: number | undefined;
   readonly maxMessageBytes: number;
   readonly framed: boolean;
-  /** The client says `TE: trailers` (RFC 9110 §10.1.4). */
-  private takesTrailers = false;
+  private readonly restHead: RestHead;
 
-  private override: string | undefined = undefined;
   private transcoding: Transcoding | undefined = undefined;
   private reader: RequestReader | undefined = undefined;
   private writer: ResponseWriter | undefined = undefined;
@@ -128,14 +127,20 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     this.snapshot = snapshot;
     this.exchange = exchange;
     this.maxMessageBytes = gateway.maxMessageBytes;
+    const restHead = readRestHead(exchange.head, snapshot.http.metadata);
+    this.restHead = restHead;
+    this.contentType = restHead.contentType;
+    this.accept = restHead.accept;
+    this.contentLength = restHead.contentLength;
     this.framed = exchange.head.webSocket === true;
   }
 
   begin(): void {
-    const { method, target, fields } = this.exchange.head;
-    this.readHead(fields);
+    const { method, target } = this.exchange.head;
     const { rest } = this.snapshot;
-    const match = this.framed ? rest.matchWebSocket(target) : rest.match(method, target, this.override);
+    const match = this.framed
+      ? rest.matchWebSocket(target)
+      : rest.match(method, target, this.restHead.methodOverride);
     if (match.kind === "miss") {
       if (method === "OPTIONS" && match.allow.length > 0) {
         this.tellMethods(match.allow);
@@ -172,12 +177,9 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   private start(plan: Plan, path: string, route: string, statusOf: (() => Status) | undefined): void {
     const { head } = this.exchange;
-    const fields: Field[] = [];
-    const problem = readMetadata(head.fields, this.snapshot.http.metadata, fields);
-    for (const f of head.client.forwarding(head.fields, head.authority)) fields.push(f);
+    const { peer, metadata, problem } = this.restHead;
     const { timers } = this.gateway;
-    const peer = head.client.peer("rest", head.fields);
-    const call = new Call(plan.method, path, head.authority, peer, new Headers(fields), timers.clock.now());
+    const call = new Call(plan.method, path, head.authority, peer, new Headers(metadata), timers.clock.now());
     this.info = { method: head.method, route, path: head.target.split("?", 1)[0] ?? "", status: 0 };
     call.http = this.info;
     this.call = call;
@@ -201,17 +203,6 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
         return handler(call, response);
       },
     };
-  }
-
-  private readHead(fields: readonly Field[]): void {
-    for (const { name, value } of fields) {
-      if (name === "accept") this.accept = this.accept === undefined ? value : `${this.accept}, ${value}`;
-      else if (name === "content-type") this.contentType ??= value;
-      // node:http and the HTTP/2 engine have checked that it is a number.
-      else if (name === "content-length") this.contentLength = Number(value);
-      else if (name === "x-http-method-override") this.override ??= value;
-      else if (name === "te") this.takesTrailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:$|,|;)/i.test(value);
-    }
   }
 
   // ---------------------------------------------------------------- ExchangeHandler: from the client
@@ -382,7 +373,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     this.sized = length !== undefined;
     if (length === undefined) {
       if (!has(all, "cache-control")) all.push(NO_STORE);
-    } else if (this.takesTrailers && !bodyless && this.announceTrailers(all)) {
+    } else if (this.restHead.takesTrailers && !bodyless && this.announceTrailers(all)) {
       this.sized = false;
     } else {
       all.push(field("content-length", String(length)));
