@@ -36,6 +36,8 @@ export interface Http1ConnectionOwner {
 const MAX_HEAD_READS = 8;
 /** What is read ahead of the request that is being answered. */
 const MAX_AHEAD_BYTES = 64 * 1024;
+/** And in how many reads: each copies what came before it, which bytes one by one would make dear. */
+const MAX_AHEAD_READS = 64;
 /** Body that waits for its taker, beyond which nothing more is read. */
 const PAUSE_BYTES = 256 * 1024;
 /** Up to here head and body are copied into one buffer, for one write: cheaper than a vector of two. */
@@ -66,6 +68,8 @@ export class Http1Connection implements Timed {
   private at = 0;
   /** Reads that the head at `at` has taken so far; 0: none of it has come. */
   private headReads = 0;
+  /** Reads since the last request began, for what was not taken yet. */
+  private aheadReads = 0;
   /** The request that is being answered, or whose body still comes. */
   private exchange: OwnExchange | undefined = undefined;
   private bodyLeft = 0;
@@ -108,6 +112,7 @@ export class Http1Connection implements Timed {
       this.at = 0;
     } else {
       // The rest of a head, or requests that came ahead: both bounded.
+      this.aheadReads++;
       this.input = Buffer.concat([input.subarray(this.at), chunk]);
       this.at = 0;
     }
@@ -170,6 +175,7 @@ export class Http1Connection implements Timed {
   private begin(): void {
     const { block, method, target } = this.reader;
     const { fields, host, length, close } = block;
+    this.aheadReads = 0;
     this.bodyLeft = length;
     this.closeAfter = close;
     if (this.atHand < length) this.expect(this.options.requestMs);
@@ -209,7 +215,8 @@ export class Http1Connection implements Timed {
 
   /** Reads on, or waits: for the body's taker, or until what came ahead gets its turn. */
   private regulate(): void {
-    const enough = this.owed > PAUSE_BYTES || this.atHand > MAX_AHEAD_BYTES;
+    const ahead = this.atHand > MAX_AHEAD_BYTES || this.aheadReads > MAX_AHEAD_READS;
+    const enough = ahead || this.owed > PAUSE_BYTES;
     if (this.over || enough === this.paused) return;
     this.paused = enough;
     if (enough) this.socket.pause();
@@ -312,6 +319,7 @@ export class Http1Connection implements Timed {
     this.writeOut();
     this.over = true;
     this.input = undefined;
+    this.due = Number.POSITIVE_INFINITY;
     if (this.socket.writableLength > 0) this.watchStall();
     this.socket.destroySoon();
   }

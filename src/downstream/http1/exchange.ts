@@ -72,6 +72,7 @@ export class OwnExchange implements Exchange {
   }
 
   reset(): void {
+    if (this.done) return;
     this.done = true;
     this.connection.destroy();
   }

@@ -150,6 +150,21 @@ describe("requests on one connection", () => {
     assert.ok(rig.server.bytesRead < 512 * 1024, `${rig.server.bytesRead} bytes were read`);
   });
 
+  it("that come ahead in many small pieces are read up to a bound too, and answered all the same", async (t) => {
+    const rig = await started(t);
+    rig.onRequest = () => {};
+    await rig.send(GET);
+    for (let i = 0; i < 100; i++) await rig.send(i % 2 === 0 ? GET.slice(0, 14) : GET.slice(14));
+    assert.equal(rig.server.isPaused(), true);
+    assert.equal(rig.exchanges.length, 1);
+    rig.onRequest = (exchange) => answer(exchange, "answer");
+    const [exchange] = rig.exchanges;
+    assert.ok(exchange);
+    answer(exchange, "answer");
+    await until(() => rig.received.split("answer").length === 52, "all answers");
+    assert.equal(rig.server.isPaused(), false);
+  });
+
   it("wait while nobody takes the answers before them", async (t) => {
     const rig = await started(t);
     rig.client.pause();
