@@ -73,6 +73,8 @@ function tableOf(characters: string): Uint8Array {
 interface Remembered {
   readonly bytes: Buffer;
   readonly block: FieldBlock;
+  /** Where each field's line ends in the bytes. */
+  readonly lineEnds: readonly number[];
 }
 
 const NO_BLOCK: FieldBlock = { fields: [], host: "", length: 0, close: false };
@@ -87,6 +89,10 @@ export class HeadReader {
   /** Where the head ends in the input. */
   end = 0;
   private readonly remembered: Remembered[] = [];
+  /** Lines that come again are taken from here: of most blocks that differ, one or two lines do. */
+  private latest: Remembered | undefined = undefined;
+  /** Of the block that was read last. */
+  private lineEnds: number[] = [];
   private replaceNext = 0;
   private misses = 0;
 
@@ -115,7 +121,9 @@ export class HeadReader {
 
   private remember(input: Buffer, from: number, block: FieldBlock): void {
     if (++this.misses > MAX_MISSES || this.end - from > MAX_REMEMBERED_BYTES) return;
-    this.remembered[this.replaceNext] = { bytes: Buffer.from(input.subarray(from, this.end)), block };
+    const bytes = Buffer.from(input.subarray(from, this.end));
+    this.latest = { bytes, block, lineEnds: this.lineEnds };
+    this.remembered[this.replaceNext] = this.latest;
     this.replaceNext = (this.replaceNext + 1) % REMEMBERED_BLOCKS;
   }
 
@@ -148,6 +156,10 @@ export class HeadReader {
   private readBlock(input: Buffer, start: number): FieldBlock | "more" | "odd" {
     const { length } = input;
     const fields: Field[] = [];
+    const lineEnds: number[] = [];
+    const { latest } = this;
+    let line = 0;
+    let lineStart = 0;
     let host: string | undefined;
     let bodyLength: number | undefined;
     let close: boolean | undefined;
@@ -159,22 +171,35 @@ export class HeadReader {
         if (input[at + 1] !== LF) return "odd";
         break;
       }
-      const nameStart = at;
-      while (IN_NAME[input[at] ?? 0] === 1) at++;
-      if (at >= length) return "more";
-      if (input[at] !== COLON || at === nameStart) return "odd";
-      const name = input.toString("latin1", nameStart, at).toLowerCase();
-      at++;
-      while (input[at] === SPACE || input[at] === HTAB) at++;
-      const valueStart = at;
-      while (IN_VALUE[input[at] ?? 0] === 1) at++;
-      if (at + 1 >= length) return at >= length || input[at] === CR ? "more" : "odd";
-      if (input[at] !== CR || input[at + 1] !== LF) return "odd";
-      let valueEnd = at;
-      while (valueEnd > valueStart && (input[valueEnd - 1] === SPACE || input[valueEnd - 1] === HTAB))
-        valueEnd--;
-      at += 2;
-      const value = input.toString("latin1", valueStart, valueEnd);
+      let known: Field | undefined;
+      if (latest !== undefined && line < latest.lineEnds.length) {
+        const end = latest.lineEnds[line] ?? 0;
+        if (sameBytes(latest.bytes, lineStart, end, input, at)) {
+          known = latest.block.fields[line];
+          at += end - lineStart;
+        }
+        lineStart = end;
+        line++;
+      }
+      if (known === undefined) {
+        const nameStart = at;
+        while (IN_NAME[input[at] ?? 0] === 1) at++;
+        if (at >= length) return "more";
+        if (input[at] !== COLON || at === nameStart) return "odd";
+        const name = input.toString("latin1", nameStart, at).toLowerCase();
+        at++;
+        while (input[at] === SPACE || input[at] === HTAB) at++;
+        const valueStart = at;
+        while (IN_VALUE[input[at] ?? 0] === 1) at++;
+        if (at + 1 >= length) return at >= length || input[at] === CR ? "more" : "odd";
+        if (input[at] !== CR || input[at + 1] !== LF) return "odd";
+        let valueEnd = at;
+        while (valueEnd > valueStart && (input[valueEnd - 1] === SPACE || input[valueEnd - 1] === HTAB))
+          valueEnd--;
+        at += 2;
+        known = field(name, input.toString("latin1", valueStart, valueEnd));
+      }
+      const { name, value } = known;
       switch (name) {
         case "host":
           if (host !== undefined || !HOST.test(value)) return "odd";
@@ -194,13 +219,22 @@ export class HeadReader {
         default:
           if (ODD_NAMES.has(name)) return "odd";
       }
-      fields.push(field(name, value));
+      fields.push(known);
+      lineEnds.push(at - start);
       if (fields.length > MAX_HEADER_FIELDS) return "odd";
     }
     if (host === undefined) return "odd";
     this.end = at + 2;
+    this.lineEnds = lineEnds;
     return { fields, host, length: bodyLength ?? 0, close: close ?? false };
   }
+}
+
+/** Whether the input has the bytes from `start` to `end` at a place; looks at the last ones first, where lines differ. */
+function sameBytes(bytes: Buffer, start: number, end: number, input: Buffer, at: number): boolean {
+  const last = at + end - start - 1;
+  if (last >= input.length || input[last] !== LF || input[last - 2] !== bytes[end - 3]) return false;
+  return bytes.compare(input, at, last + 1, start, end) === 0;
 }
 
 /** Whether the input has these bytes at a place: "head" for yes, "more" for a beginning of them at the input's end. */

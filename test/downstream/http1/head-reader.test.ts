@@ -180,6 +180,30 @@ describe("what is read here is what node:http reads", () => {
   });
 });
 
+it("a line that comes again in another block is the very same field; one that differs by a byte is not", () => {
+  const reader = new HeadReader();
+  const block = (lines: readonly string[]): Buffer =>
+    bytesOf([`GET / HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`]);
+  const read = (lines: readonly string[]) => {
+    assert.equal(reader.read(block(lines), 0), "head");
+    return { ...reader.block };
+  };
+  const first = read(["Host: a", "Content-Length: 10", "x: 1", "y: 1"]);
+  const second = read(["Host: a", "Content-Length: 20", "x: 1", "y: 2"]);
+  assert.equal(second.length, 20);
+  assert.equal(second.host, "a");
+  assert.equal(second.fields[0], first.fields[0]);
+  assert.equal(second.fields[2], first.fields[2]);
+  assert.deepEqual(
+    second.fields.map(({ value }) => value),
+    ["a", "20", "1", "2"],
+  );
+  // What is known of a line holds for it alone: two known lines can still contradict each other.
+  assert.equal(reader.read(block(["Host: a", "Content-Length: 20", "x: 1", "Host: a"]), 0), "odd");
+  assert.equal(reader.read(block(["Host: a", "Content-Length: 20", "Content-Length: 20"]), 0), "odd");
+  assert.equal(reader.read(block(["x: 1", "Content-Length: 20"]), 0), "odd");
+});
+
 describe("left to node:http, wherever its bytes are cut", () => {
   for (const [what, text] of ODD_REQUESTS) {
     it(what, () => {
