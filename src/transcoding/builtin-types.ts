@@ -54,10 +54,7 @@ export function withBuiltinTypes(registry: Registry): Registry {
 }
 
 /** A registry that looks messages up in another way. */
-export function layered(
-  registry: Registry,
-  getMessage: (typeName: string) => DescMessage | undefined,
-): Registry {
+function layered(registry: Registry, getMessage: (typeName: string) => DescMessage | undefined): Registry {
   return {
     kind: "registry",
     [Symbol.iterator]: () => registry[Symbol.iterator](),

@@ -6,7 +6,9 @@ export interface Framing {
   readonly contentType: string;
   /** What stands before the first message. */
   readonly head: string;
-  message(json: string, first: boolean): string;
+  /** What stands before a message, and after it; ASCII. */
+  before(first: boolean): string;
+  readonly after: string;
   /** What stands after the last one; `error` is a google.rpc.Status as JSON when the stream failed. */
   tail(error: string | undefined, empty: boolean): string;
   /** Says nothing, and keeps an idle stream open; undefined where the framing has no such thing. */
@@ -18,7 +20,8 @@ export interface Framing {
 const single: Framing = {
   contentType: "application/json",
   head: "",
-  message: (json) => json,
+  before: () => "",
+  after: "",
   tail: () => "",
   keepAlive: undefined,
 };
@@ -27,7 +30,8 @@ const single: Framing = {
 const array: Framing = {
   contentType: "application/json",
   head: "[",
-  message: (json, first) => (first ? json : `,${json}`),
+  before: (first) => (first ? "" : ","),
+  after: "",
   tail: (error, empty) => (error === undefined ? "]" : `${empty ? "" : ","}{"error":${error}}]`),
   keepAlive: undefined,
 };
@@ -36,7 +40,8 @@ const array: Framing = {
 const ndjson: Framing = {
   contentType: "application/x-ndjson",
   head: "",
-  message: (json) => `${json}\n`,
+  before: () => "",
+  after: "\n",
   tail: (error) => (error === undefined ? "" : `{"error":${error}}\n`),
   keepAlive: undefined,
 };
@@ -45,7 +50,8 @@ const ndjson: Framing = {
 const sse: Framing = {
   contentType: "text/event-stream",
   head: "",
-  message: (json) => `data: ${json}\n\n`,
+  before: () => "data: ",
+  after: "\n\n",
   tail: (error) => (error === undefined ? "" : `event: error\ndata: ${error}\n\n`),
   keepAlive: Buffer.from(":\n\n"),
 };
@@ -54,7 +60,8 @@ const sse: Framing = {
 export const FRAMES: Framing = {
   contentType: "application/json",
   head: "",
-  message: (json) => json,
+  before: () => "",
+  after: "",
   tail: (error) => (error === undefined ? "" : `{"error":${error}}`),
   keepAlive: undefined,
   tellsFirst: true,

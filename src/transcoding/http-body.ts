@@ -9,11 +9,10 @@ import type {
   ResponseWriter,
 } from "../core/transcoding.js";
 import type { BindingPlan } from "./binding.js";
+import type { Codecs } from "./codec/codecs.js";
 import { isHttpBody } from "./fields.js";
-import type { JsonWriter } from "./json-writer.js";
 import { encodeRequest, type MatchedRequest } from "./request.js";
 import { decodeResponse } from "./response.js";
-import { asBuffer } from "./unary-writer.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** Bytes of an upload in one message: below every message limit that services have. */
@@ -81,26 +80,26 @@ export class HttpBodyWriter implements ResponseWriter {
   readonly behind = false;
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
-  readonly #writer: JsonWriter;
+  readonly #codecs: Codecs;
   #begun = false;
   #stopped = false;
 
-  constructor(out: BodyTaker, plan: BindingPlan, writer: JsonWriter) {
+  constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs) {
     this.#out = out;
     this.#plan = plan;
-    this.#writer = writer;
+    this.#codecs = codecs;
   }
 
   message(message: Uint8Array): void {
     if (this.#stopped) return;
-    const printed = decodeResponse(this.#plan, message, this.#writer);
+    const printed = decodeResponse(this.#plan, message, this.#codecs);
     if (printed instanceof Status) {
       this.fail(printed);
       return;
     }
     const { contentType, body } = printed;
     this.#begin(contentType);
-    this.#out.write(typeof body === "string" ? Buffer.from(body) : asBuffer(body), false);
+    this.#out.write(body, false);
   }
 
   end(): void {

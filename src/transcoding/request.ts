@@ -8,10 +8,10 @@ import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
 import type { BindingPlan, Variable } from "./binding.js";
 import type { Codecs, JsonProblem, Misfit } from "./codec/codecs.js";
+import { formatPath } from "./codec/misfit.js";
 import { FORM_TYPES, formTypeOf, isJsonType, SUPPORTED_TYPES } from "./content-type.js";
 import { readForm, readMultipart } from "./forms.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
-import { formatPath } from "./json-reader.js";
 import { decodeKeepingSlash, type RequestPath } from "./path.js";
 import {
   type BoundField,

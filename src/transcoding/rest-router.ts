@@ -14,14 +14,12 @@ import type {
   Transcoding,
 } from "../core/transcoding.js";
 import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
-import { Codecs } from "./codec/codecs.js";
+import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
 import { FrameReader } from "./frame-reader.js";
 import { chooseFraming, FRAMES, type Framing, PROBLEM_TYPE, wantsProblem } from "./framing.js";
 import { givesHttpBody, HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
-import type { UnknownFields } from "./json-reader.js";
-import { JsonWriter, type PrintOptions } from "./json-writer.js";
 import { type RequestPath, splitPath } from "./path.js";
 import {
   type BoundRequest,
@@ -123,7 +121,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     bareSystemParameters: options.bareSystemParameters ?? false,
     methodOverride: options.methodOverride ?? false,
   };
-  const router = new Router(routes, new JsonWriter(input.registry, print), requestOptions);
+  const router = new Router(routes, requestOptions);
   return {
     router,
     bindings: routes.plans.map((plan) => ({
@@ -199,12 +197,10 @@ const OVERRIDE = /^(?!HEAD$|OPTIONS$|CONNECT$|TRACE$)[A-Z][A-Z-]{0,31}$/;
 
 class Router implements RestRouter {
   readonly #routes: Routes;
-  readonly #writer: JsonWriter;
   readonly #options: RouterOptions;
 
-  constructor(routes: Routes, writer: JsonWriter, options: RouterOptions) {
+  constructor(routes: Routes, options: RouterOptions) {
     this.#routes = routes;
-    this.#writer = writer;
     this.#options = options;
   }
 
@@ -226,7 +222,7 @@ class Router implements RestRouter {
     if (plan !== undefined) {
       const question = target.indexOf("?");
       const query = question === -1 ? "" : target.slice(question + 1);
-      return new Match(plan, routes.prefix + plan.text, split, query, this.#writer, this.#options);
+      return new Match(plan, routes.prefix + plan.text, split, query, this.#options);
     }
     const allow = routes.allowed(path, split);
     const status = allow.length === 0 ? noRoute(httpMethod) : wrongMethod(httpMethod, allow);
@@ -254,11 +250,11 @@ class Router implements RestRouter {
   }
 
   renderStatus(status: Status): string {
-    return renderStatus(status, this.#writer);
+    return renderStatus(status, this.#options.codecs);
   }
 
   renderError(status: Status, accept: string | undefined, target: string): ErrorBody {
-    const json = renderStatus(status, this.#writer);
+    const json = renderStatus(status, this.#options.codecs);
     if (!wantsProblem(accept)) return { contentType: "application/json", body: Buffer.from(json) };
     return { contentType: PROBLEM_TYPE, body: Buffer.from(renderProblem(status, json, target)) };
   }
@@ -272,26 +268,17 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   readonly options: RequestOptions;
   readonly #path: RequestPath;
   readonly #query: string;
-  readonly #writer: JsonWriter;
   #bound: BoundRequest | Status | undefined = undefined;
   #request: BodyRequest = NO_REQUEST;
   /** Of a stream; undefined for one message. */
   #framing: Framing | undefined = undefined;
   #givesStream = false;
 
-  constructor(
-    plan: BindingPlan,
-    route: string,
-    path: RequestPath,
-    query: string,
-    writer: JsonWriter,
-    options: RequestOptions,
-  ) {
+  constructor(plan: BindingPlan, route: string, path: RequestPath, query: string, options: RequestOptions) {
     this.route = route;
     this.plan = plan;
     this.#path = path;
     this.#query = query;
-    this.#writer = writer;
     this.options = options;
   }
 
@@ -334,10 +321,10 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   writer(out: BodyTaker): ResponseWriter {
     const framing = this.#framing;
     if (this.#givesStream && givesHttpBody(this.plan))
-      return new HttpBodyWriter(out, this.plan, this.#writer);
+      return new HttpBodyWriter(out, this.plan, this.options.codecs);
     return framing === undefined
-      ? new UnaryWriter(out, this.plan, this.#writer)
-      : new StreamWriter(out, this.plan, this.#writer, framing);
+      ? new UnaryWriter(out, this.plan, this.options.codecs)
+      : new StreamWriter(out, this.plan, this.options.codecs, framing);
   }
 }
 

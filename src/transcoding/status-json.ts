@@ -1,17 +1,15 @@
 // A Status → google.rpc.Status in JSON: the body of every error.
 import { STATUS_CODES } from "node:http";
-import { create, type JsonValue } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { codeName, type Status, type StatusDetail } from "../core/status.js";
-import type { JsonWriter } from "./json-writer.js";
+import { type Codecs, DecodeError } from "./codec/codecs.js";
 
 /** `{"code", "message", "details"}`. Never fails: a detail that cannot be read prints its type and its bytes in base64. */
-export function renderStatus(status: Status, writer: JsonWriter): string {
-  return JSON.stringify({
-    code: status.code,
-    message: status.message,
-    details: status.details.map((detail) => detailJson(detail, writer)),
-  });
+export function renderStatus(status: Status, codecs: Codecs): string {
+  const message = JSON.stringify(status.message);
+  const details = status.details.map((detail) => detailJson(detail, codecs)).join(",");
+  return `{"code":${status.code},"message":${message},"details":[${details}]}`;
 }
 
 /** Characters of a path that an error repeats. */
@@ -35,19 +33,14 @@ export function renderProblem(status: Status, statusJson: string, target: string
   });
 }
 
-function detailJson(detail: StatusDetail, writer: JsonWriter): JsonValue {
+function detailJson({ typeUrl, value }: StatusDetail, codecs: Codecs): string {
+  const bytes = Buffer.from(value);
   try {
-    const { typeUrl, value } = detail;
-    const json = writer.write(AnySchema, create(AnySchema, { typeUrl, value: Uint8Array.from(value) }));
-    // "@type" first, as people expect to read it.
-    return typeof json === "object" && json !== null && !Array.isArray(json) && typeUrl !== ""
-      ? { "@type": typeUrl, ...json }
-      : rawJson(detail);
-  } catch {
-    return rawJson(detail);
+    const any = toBinary(AnySchema, create(AnySchema, { typeUrl, value: bytes }));
+    const json = codecs.of(AnySchema).decode(any).toString();
+    if (json !== "{}") return json;
+  } catch (e) {
+    if (!(e instanceof DecodeError)) throw e;
   }
-}
-
-function rawJson(detail: StatusDetail): JsonValue {
-  return { "@type": detail.typeUrl, value: Buffer.from(detail.value).toString("base64") };
+  return JSON.stringify({ "@type": typeUrl, value: bytes.toString("base64") });
 }

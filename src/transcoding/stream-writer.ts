@@ -2,8 +2,8 @@
 import { Status } from "../core/status.js";
 import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
 import type { BindingPlan } from "./binding.js";
+import type { Codecs } from "./codec/codecs.js";
 import type { Framing } from "./framing.js";
-import type { JsonWriter } from "./json-writer.js";
 import { decodeResponse } from "./response.js";
 import { renderStatus } from "./status-json.js";
 
@@ -11,15 +11,15 @@ export class StreamWriter implements ResponseWriter {
   readonly behind = false;
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
-  readonly #writer: JsonWriter;
+  readonly #codecs: Codecs;
   readonly #framing: Framing;
   #begun = false;
   #failed = false;
 
-  constructor(out: BodyTaker, plan: BindingPlan, writer: JsonWriter, framing: Framing) {
+  constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs, framing: Framing) {
     this.#out = out;
     this.#plan = plan;
-    this.#writer = writer;
+    this.#codecs = codecs;
     this.#framing = framing;
   }
 
@@ -29,15 +29,14 @@ export class StreamWriter implements ResponseWriter {
 
   message(message: Uint8Array): void {
     if (this.#failed) return;
-    const printed = decodeResponse(this.#plan, message, this.#writer);
+    const printed = decodeResponse(this.#plan, message, this.#codecs);
     if (printed instanceof Status) {
       this.fail(printed);
       return;
     }
-    const { body } = printed;
-    const json = typeof body === "string" ? body : Buffer.from(body).toString("utf8");
-    const text = this.#framing.message(json, !this.#begun);
-    this.#out.write(Buffer.from(this.#begun ? text : this.#begin() + text), false);
+    const first = !this.#begun;
+    const head = first ? this.#begin() : "";
+    this.#out.write(framed(head + this.#framing.before(first), printed.body, this.#framing.after), false);
   }
 
   end(): void {
@@ -52,7 +51,7 @@ export class StreamWriter implements ResponseWriter {
     // Before the first message there is no head yet: the status is the answer, where it can be.
     if (!this.#begun && this.#framing.tellsFirst === true) this.#begin();
     if (this.#begun) {
-      const tail = this.#framing.tail(renderStatus(status, this.#writer), false);
+      const tail = this.#framing.tail(renderStatus(status, this.#codecs), false);
       this.#out.write(Buffer.from(tail), false);
     }
     this.#out.failed(status, this.#begun);
@@ -67,4 +66,14 @@ export class StreamWriter implements ResponseWriter {
     this.#out.head(this.#framing.contentType, [], undefined);
     return this.#framing.head;
   }
+}
+
+/** The message between two ASCII texts, copied once. */
+function framed(before: string, body: Buffer, after: string): Buffer {
+  if (before === "" && after === "") return body;
+  const bytes = Buffer.allocUnsafe(before.length + body.length + after.length);
+  bytes.write(before, 0, "latin1");
+  body.copy(bytes, before.length);
+  bytes.write(after, before.length + body.length, "latin1");
+  return bytes;
 }

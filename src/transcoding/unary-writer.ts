@@ -2,7 +2,7 @@
 import { Status } from "../core/status.js";
 import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
 import type { BindingPlan } from "./binding.js";
-import type { JsonWriter } from "./json-writer.js";
+import type { Codecs } from "./codec/codecs.js";
 import { decodeResponse, type PrintedBody } from "./response.js";
 
 export class UnaryWriter implements ResponseWriter {
@@ -10,17 +10,17 @@ export class UnaryWriter implements ResponseWriter {
   readonly behind = false;
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
-  readonly #writer: JsonWriter;
+  readonly #codecs: Codecs;
   #printed: PrintedBody | undefined = undefined;
 
-  constructor(out: BodyTaker, plan: BindingPlan, writer: JsonWriter) {
+  constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs) {
     this.#out = out;
     this.#plan = plan;
-    this.#writer = writer;
+    this.#codecs = codecs;
   }
 
   message(message: Uint8Array): void {
-    const printed = decodeResponse(this.#plan, message, this.#writer);
+    const printed = decodeResponse(this.#plan, message, this.#codecs);
     if (printed instanceof Status) this.#out.failed(printed, false);
     else this.#printed = printed;
   }
@@ -29,9 +29,8 @@ export class UnaryWriter implements ResponseWriter {
     const printed = this.#printed;
     if (printed === undefined) return;
     const { contentType, body } = printed;
-    const bytes = typeof body === "string" ? Buffer.from(body) : asBuffer(body);
-    this.#out.head(contentType, [], bytes.length);
-    this.#out.write(bytes, true);
+    this.#out.head(contentType, [], body.length);
+    this.#out.write(body, true);
   }
 
   fail(status: Status): void {
@@ -39,9 +38,4 @@ export class UnaryWriter implements ResponseWriter {
   }
 
   stop(): void {}
-}
-
-/** The same bytes, without a copy. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -71,7 +71,7 @@ describe("a stream of messages", () => {
     const framing = chooseFraming(accept, true);
     assert.ok(!(framing instanceof Status));
     const f: Framing = framing;
-    const body = messages.map((m, i) => f.message(m, i === 0)).join("");
+    const body = messages.map((m, i) => f.before(i === 0) + m + f.after).join("");
     return f.head + body + f.tail(error, messages.length === 0);
   }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Code, Status, type StatusDetail } from "#src/core/status.js";
 import { badRequest, errorInfo, quotaFailure, retryInfo } from "#src/core/status-details.js";
-import type { PrintOptions } from "#src/transcoding/json-writer.js";
+import type { PrintOptions } from "#src/transcoding/codec/codecs.js";
 import { registry } from "./support/library.js";
 import { encode, routerFor } from "./support/schema.js";
 import { type Written, writeAnswer } from "./support/translate.js";

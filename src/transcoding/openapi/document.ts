@@ -3,7 +3,7 @@
 import type { DescService, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Method } from "../../core/call.js";
 import type { BindingPlan } from "../binding.js";
-import type { PrintOptions } from "../json-writer.js";
+import type { PrintOptions } from "../codec/codecs.js";
 import { ANY_METHOD } from "../matcher.js";
 import { requestBody, successResponse } from "./bodies.js";
 import { commentOf, summaryOf } from "./comments.js";

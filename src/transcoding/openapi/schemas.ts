@@ -14,7 +14,7 @@ import {
   EnumDescriptorProtoSchema,
   FeatureSet_FieldPresence as Presence,
 } from "@bufbuild/protobuf/wkt";
-import type { PrintOptions } from "../json-writer.js";
+import type { PrintOptions } from "../codec/codecs.js";
 import { commentOf } from "./comments.js";
 import { celNotes, constrain, isObject, list, size, type ValueForm } from "./constraints.js";
 import { fieldBehaviors } from "./field-behavior.js";
