@@ -1,5 +1,5 @@
 // Methods and their HTTP rules → the router that the REST adapter asks. Built whole at load; nothing in it changes.
-import type { DescMethod, Registry } from "@bufbuild/protobuf";
+import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import type { HttpRuleConfig } from "../config/sections/http.js";
 import type { Method } from "../core/call.js";
 import { refusal } from "../core/reasons.js";
@@ -39,7 +39,7 @@ export interface RestRouterInput {
   /** Those without a descriptor have no routes. */
   readonly methods: readonly Method[];
   /** For Any, extensions and error details. */
-  readonly registry: Registry;
+  readonly registry: FileRegistry;
   /** A rule replaces the one in the method's options; the last one of a selector wins. */
   readonly rules: readonly HttpRuleConfig[];
   /** Before every path, as in `/api`; "" for none. */
