@@ -91,7 +91,7 @@ export class TextToBytes {
 
   /** `text` is UTF-8. Undefined: it gave up. */
   encode(plan: MessagePlan, text: Uint8Array): Buffer | undefined {
-    this.#text = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+    this.#text = Buffer.isBuffer(text) ? text : Buffer.from(text.buffer, text.byteOffset, text.byteLength);
     this.#pos = 0;
     this.#depth = 0;
     this.#top = 0;

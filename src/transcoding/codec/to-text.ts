@@ -78,35 +78,24 @@ export class TextPrinter {
 
   /** Throws DecodeError. */
   print(plan: MessagePlan, bytes: Uint8Array): Buffer {
-    return this.#attempt(plan, bytes, () => this.#message(plan, 0, bytes.length));
+    return this.#attempt(plan, undefined, bytes);
   }
 
   /** One field; its default where it is not set, null where it knows "unset". Throws DecodeError. */
   printField(plan: MessagePlan, desc: DescField, bytes: Uint8Array): Buffer {
-    return this.#attempt(plan, bytes, () => {
-      const field = plan.byNumber(desc.number);
-      if (field === undefined) throw new DecodeError(`there is no field ${desc.number}`);
-      const out = this.#out;
-      const base = this.#enter(plan);
-      this.#index(plan, 0, bytes.length, base);
-      const first = this.#slots[base + 2 * field.index] ?? 0;
-      if (first > 0) this.#contents(field, first - 1, (this.#slots[base + 2 * field.index + 1] ?? 0) - 1);
-      if (out.pos > 0) return;
-      const unset = field.shape === Shape.SINGULAR && !field.implicit;
-      out.raw(unset ? NULL : Buffer.from(field.zeroText()));
-    });
+    return this.#attempt(plan, plan.byNumber(desc.number), bytes);
   }
 
-  #attempt(plan: MessagePlan, bytes: Uint8Array, print: () => void): Buffer {
+  #attempt(plan: MessagePlan, field: FieldPlan | undefined, bytes: Uint8Array): Buffer {
     try {
       this.#start(bytes);
       try {
-        print();
+        this.#whole(plan, field);
       } catch (e) {
         if (!(e instanceof DecodeError) || this.#mapDepth === 0) throw e;
         this.#start(bytes);
         this.#careful = true;
-        print();
+        this.#whole(plan, field);
       }
       return this.#out.take();
     } catch (e) {
@@ -116,6 +105,21 @@ export class TextPrinter {
     } finally {
       this.#buf = EMPTY;
     }
+  }
+
+  #whole(plan: MessagePlan, field: FieldPlan | undefined): void {
+    const end = this.#buf.length;
+    if (field === undefined) {
+      this.#message(plan, 0, end);
+      return;
+    }
+    const base = this.#enter(plan);
+    this.#index(plan, 0, end, base);
+    const first = this.#slots[base + 2 * field.index] ?? 0;
+    if (first > 0) this.#contents(field, first - 1, (this.#slots[base + 2 * field.index + 1] ?? 0) - 1);
+    if (this.#out.pos > 0) return;
+    const unset = field.shape === Shape.SINGULAR && !field.implicit;
+    this.#out.raw(unset ? NULL : Buffer.from(field.zeroText()));
   }
 
   #start(bytes: Uint8Array): void {
