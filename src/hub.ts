@@ -2,6 +2,7 @@
 import type { TLSSocket } from "node:tls";
 import { formatAddress } from "./config/address.js";
 import type { Config, UpstreamConfig } from "./config/config.js";
+import { CLIENT_LIMITS } from "./config/listener-limits.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
 import { type EmbeddedService, type HubServices, hubServices } from "./control/hub-services.js";
 import { filesOf } from "./control/image.js";
@@ -15,13 +16,20 @@ import type { Log } from "./core/log.js";
 import { NO_METERS } from "./core/meters.js";
 import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
-import { Listener } from "./downstream/listener.js";
+import { Listener, waitingBytes } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { methodConfig } from "./hub/method-config.js";
 import { type PlacedInterceptor, placed } from "./hub/own-interceptors.js";
-import { accessLogOf, connectionFamily, metricsOf, tracingOf, upstreamFamilies } from "./hub/telemetry.js";
+import {
+  accessLogOf,
+  certificateFamily,
+  connectionFamilies,
+  metricsOf,
+  tracingOf,
+  upstreamFamilies,
+} from "./hub/telemetry.js";
 import { addressLimit } from "./interceptors/address-limit.js";
 import { auth } from "./interceptors/auth.js";
 import { deadline } from "./interceptors/deadline.js";
@@ -181,7 +189,8 @@ class Hub implements RunningHub, Gateway {
     this.log = log;
     this.options = options;
     this.telemetry = new Telemetry(systemClock, log, () => [
-      connectionFamily(this.listeners),
+      ...connectionFamilies(this.listeners, waitingBytes()),
+      certificateFamily(this.certificates()),
       ...upstreamFamilies(this.generation.upstreams),
     ]);
     this.embedded = embed(options.services ?? []);
@@ -214,7 +223,8 @@ class Hub implements RunningHub, Gateway {
       ({ address, tls }) =>
         new Listener(this, {
           ...address,
-          maxConcurrentStreams: config.limits.maxConcurrentStreams,
+          limits: config.limits,
+          meters: this.telemetry.counters,
           log,
           tls: tls && serverTls(tls, `listener ${formatAddress(address)}`, log),
         }),
@@ -475,7 +485,8 @@ class Hub implements RunningHub, Gateway {
 }
 
 function serverTls(config: ServerTlsConfig, name: string, log: Log) {
-  return (onSecure: (socket: TLSSocket) => void) => new ServerTls({ config, name, log, onSecure });
+  return (onSecure: (socket: TLSSocket) => void, handshakeTimeoutMs: number) =>
+    new ServerTls({ config, name, log, onSecure, handshakeTimeoutMs });
 }
 
 function urlOf(bound: string, tls: boolean): string {
@@ -488,10 +499,14 @@ function needsRestart(before: Config, after: Config): string[] {
   const changed = (["listen", "admin", "reflection"] as const).filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
   );
-  if (before.limits.maxConcurrentStreams !== after.limits.maxConcurrentStreams) {
-    return [...changed, "limits.maxConcurrentStreams"].map(restartNote);
-  }
-  return changed.map(restartNote);
+  const limits = Object.entries(CLIENT_LIMITS).flatMap(([name, { key }]) =>
+    key !== undefined &&
+    name !== "connectionsPerAddress" &&
+    Reflect.get(before.limits, name) !== Reflect.get(after.limits, name)
+      ? [`limits.${key}`]
+      : [],
+  );
+  return [...changed, ...limits].map(restartNote);
 }
 
 function restartNote(key: string): string {

@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   upstream: [...SHARED, "http2"],
   schema: ["core"],
   telemetry: ["core"],
-  config: ["tls", "core"],
+  config: ["tls", "core", "http2/limits"],
   tls: ["core"],
   http2: ["core/headers"],
   core: [],

@@ -3,6 +3,7 @@
 import type { Hints } from "../core/gateway.js";
 import type { AddressRange } from "../core/ip.js";
 import type { ClientTlsConfig, ServerTlsConfig } from "../tls/config.js";
+import type { ClientLimits } from "./listener-limits.js";
 import type { AuthConfig, MethodAuth } from "./sections/auth.js";
 import type { AddressLimitConfig } from "./sections/edge.js";
 import type { HttpConfig } from "./sections/http.js";
@@ -94,13 +95,9 @@ export interface Config {
   readonly quota: readonly QuotaConfig[];
   readonly methods: readonly MethodConfig[];
   readonly http: HttpConfig;
-  readonly limits: {
+  readonly limits: ClientLimits & {
     /** Bytes of one message, after the gRPC prefix. */
     readonly maxMessageBytes: number;
-    /** Concurrent streams of one HTTP/2 connection. */
-    readonly maxConcurrentStreams: number;
-    /** Client connections of one address. */
-    readonly connectionsPerAddress: number;
   };
   /** Whose x-forwarded-for, -proto and -host are believed. */
   readonly trustedProxies: readonly AddressRange[];

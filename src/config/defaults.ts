@@ -28,14 +28,11 @@ export const DEFAULTS = {
   httpDocs: "/docs",
   httpHealth: "/healthz",
   maxMessage: "4MiB",
-  maxConcurrentStreams: 256,
   reflection: true,
   hints: "auto",
   // A proxy that is not known as one has one address for all its clients.
   addressRate: "none",
   addressConcurrent: "none",
-  // Far more than one client needs, and few enough that a flood from one address leaves room for others.
-  connectionsPerAddress: 1024,
   // Kubernetes kills 30 s after SIGTERM: end before it.
   drainGrace: "25s",
 } as const;

@@ -2,6 +2,7 @@
 import { LOOPBACK } from "../core/ip.js";
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
 import { parsedOrThrow, UserError } from "../core/user-error.js";
+import { DEFAULT_LIMITS } from "../http2/limits.js";
 import type { ClientTlsConfig } from "../tls/config.js";
 import {
   formatAddress,
@@ -22,6 +23,7 @@ import type {
 import { DEFAULT_POOL, DEFAULTS } from "./defaults.js";
 import { parseDuration } from "./duration.js";
 import { checkPath, type PathKind } from "./files.js";
+import { DEFAULT_LISTENER_LIMITS } from "./listener-limits.js";
 import { isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { parseSize } from "./size.js";
 
@@ -89,9 +91,9 @@ export function defaultConfig(): Config {
       methodOverride: DEFAULTS.methodOverride,
     },
     limits: {
+      ...DEFAULT_LISTENER_LIMITS,
+      ...DEFAULT_LIMITS,
       maxMessageBytes: builtIn(parseSize(DEFAULTS.maxMessage, 0, Number.MAX_SAFE_INTEGER)),
-      maxConcurrentStreams: DEFAULTS.maxConcurrentStreams,
-      connectionsPerAddress: DEFAULTS.connectionsPerAddress,
     },
     trustedProxies: [],
     hints: DEFAULTS.hints,

@@ -12,6 +12,7 @@ import { configSchema, embeddedConfigSchema, type ParsedConfig } from "./schema.
 import { authOf } from "./sections/auth.js";
 import { addressLimitOf } from "./sections/edge.js";
 import { httpOf } from "./sections/http.js";
+import { limitsOf } from "./sections/limits.js";
 import { quotaRules } from "./sections/quota.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
@@ -268,9 +269,8 @@ function toConfig(
     }),
     http: httpOf(file.http),
     limits: {
+      ...limitsOf(file.limits),
       maxMessageBytes: file.limits.maxMessage,
-      maxConcurrentStreams: file.limits.maxConcurrentStreams,
-      connectionsPerAddress: file.limits.connectionsPerAddress,
     },
     trustedProxies: file.trustedProxies,
     hints: file.errors.hints,

@@ -5,22 +5,19 @@ import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
 import { isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { authSection, METHOD_AUTH, roles } from "./sections/auth.js";
-import { addressLimit, connectionsPerAddress, errorsSection, trustedProxies } from "./sections/edge.js";
+import { addressLimit, errorsSection, trustedProxies } from "./sections/edge.js";
 import { httpSection } from "./sections/http.js";
+import { limitsSection } from "./sections/limits.js";
 import { methodQuota, quotaSection } from "./sections/quota.js";
 import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
 import { adminSection, listenSection, upstreamTlsSection } from "./sections/tls.js";
 import { connectionsSection, pendingSection } from "./sections/upstream.js";
-import { parseSize } from "./size.js";
 import { duration, durationOrNone, isMapping, text } from "./values.js";
 
 /** Bounds that keep a config, and the plans built from it, small enough to reason about. */
 const MAX_UPSTREAMS = 1_000;
 const MAX_ENDPOINTS = 1_000;
 const MAX_METHODS = 10_000;
-const MAX_MESSAGE_MIN_BYTES = 1_024;
-// A message is one Buffer while JSON is made of it, and its JSON one string (V8: 512 Mi characters).
-const MAX_MESSAGE_MAX_BYTES = 256 * 1024 ** 2;
 
 const path = z.string({ error: "must be a path" }).min(1, { error: "must be a path" });
 
@@ -153,30 +150,6 @@ const methods = keyed(
   .describe("Overrides for a method (pkg.Service/Method) or a service (pkg.Service); the most specific wins.")
   .meta({ examples: [{ "library.v1.LibraryService/GetBook": { deadline: "2s", idempotent: true } }] });
 
-const limits = z
-  .strictObject({
-    maxMessage: z
-      .union([z.string(), z.number()], { error: "must be a size such as 512KiB or 4MiB" })
-      .meta({ examples: ["4MiB"] })
-      .transform((value, ctx) => {
-        const result = parseSize(String(value), MAX_MESSAGE_MIN_BYTES, MAX_MESSAGE_MAX_BYTES);
-        if (result.ok) return result.value;
-        ctx.issues.push({ code: "custom", message: result.reason, input: value });
-        return z.NEVER;
-      })
-      .prefault(DEFAULTS.maxMessage)
-      .describe("The largest message, after decompression, where the hub reads messages (JSON calls)."),
-    maxConcurrentStreams: z
-      .int({ error: "must be a whole number from 1 to 100000" })
-      .min(1, { error: "must be a whole number from 1 to 100000" })
-      .max(100_000, { error: "must be a whole number from 1 to 100000" })
-      .prefault(DEFAULTS.maxConcurrentStreams)
-      .describe("Calls that one client connection may have running at once."),
-    connectionsPerAddress,
-  })
-  .prefault({})
-  .describe("What one client may take.");
-
 const drain = z
   .strictObject({
     grace: duration(0)
@@ -205,7 +178,7 @@ export const configSchema = z
       .boolean()
       .prefault(DEFAULTS.reflection)
       .describe("Whether the hub serves gRPC server reflection for everything behind it."),
-    limits,
+    limits: limitsSection,
     errors: errorsSection,
     drain,
   })

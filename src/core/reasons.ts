@@ -122,7 +122,7 @@ const TABLE = {
   REQUEST_TIMEOUT: {
     code: "DEADLINE_EXCEEDED",
     http: 408,
-    when: "The request's head or body (HTTP/1.1) did not arrive in time.",
+    when: "The head of an HTTP/1.1 request did not arrive in time (`limits.headersTimeout`), or the body of an HTTP/JSON request stood still for too long (`limits.bodyTimeout`).",
     remedy: "Send the request again, without a pause in it.",
   },
   BAD_HTTP: {

@@ -1,6 +1,7 @@
 // An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Field, field } from "../core/headers.js";
+import type { BodyWatch } from "./body-watch.js";
 import type { Client } from "./client.js";
 import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
 
@@ -15,12 +16,20 @@ export class Http1Exchange implements Exchange {
   handler: ExchangeHandler;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
+  private readonly watch: BodyWatch;
   private owed = 0;
   private finished = false;
   private lingers = false;
   private gone = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, client: Client, handler: ExchangeHandler) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    client: Client,
+    handler: ExchangeHandler,
+    watch: BodyWatch,
+  ) {
+    this.watch = watch;
     this.request = request;
     this.response = response;
     this.handler = handler;
@@ -47,26 +56,35 @@ export class Http1Exchange implements Exchange {
       request.resume();
       return;
     }
+    this.watch.start(() => this.handler.onStill());
     request.on("data", (chunk: Buffer) => {
+      this.watch.came(chunk.length);
       this.owed += chunk.length;
       if (this.owed > PAUSE_BYTES) request.pause();
       this.handler.onBody(chunk, 0, chunk.length, false);
     });
-    request.on("end", () => this.handler.onBody(NO_BYTES, 0, 0, true));
+    request.on("end", () => {
+      this.watch.stop();
+      this.handler.onBody(NO_BYTES, 0, 0, true);
+    });
   }
 
   private leave(reason: string): void {
     if (this.gone) return;
     this.gone = true;
+    this.watch.stop();
     this.handler.onGone(reason);
   }
 
   consumed(bytes: number): void {
     this.owed -= bytes;
+    this.watch.taken(bytes);
     if (this.owed <= PAUSE_BYTES && this.request.isPaused()) this.request.resume();
   }
 
   respond(status: number, fields: readonly Field[], end: boolean): void {
+    // From here on the pace is that of the conversation.
+    this.watch.stop();
     if (this.gone || this.response.headersSent) return;
     const raw: string[] = [];
     for (const f of fields) raw.push(f.name, f.value);
@@ -112,6 +130,7 @@ export class Http1Exchange implements Exchange {
   }
 
   reset(): void {
+    this.watch.stop();
     this.finished = true;
     this.response.destroy();
   }

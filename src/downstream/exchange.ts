@@ -20,6 +20,8 @@ export interface ExchangeHead {
 export interface ExchangeHandler {
   /** Bytes of the body; credit goes back by `exchange.consumed`. */
   onBody(chunk: Buffer, start: number, end: number, last: boolean): void;
+  /** The client let the body stand still for longer than it may (`limits.bodyTimeout`). */
+  onStill(): void;
   /** The client left before the answer was complete. Nothing follows. */
   onGone(reason: string): void;
   /** So many bytes written have gone to the connection. */

@@ -1,33 +1,42 @@
 // What HTTP/1.1 clients get that node:http would answer with bare bytes: the same JSON errors as everybody else.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { ClientLimits } from "../config/listener-limits.js";
 import type { Gateway } from "../core/gateway.js";
 import { type Reason, refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 
-/** As on HTTP/2 (docs/security.md): bytes and fields of a request's head. */
-export const MAX_HEADER_BYTES = 64 * 1024;
-export const MAX_HEADER_FIELDS = 128;
+/** As on HTTP/2 (docs/security.md). */
+type HeadLimits = Pick<ClientLimits, "maxHeaderListBytes">;
 
 const TIMEOUT = ["REQUEST_TIMEOUT", "the request did not arrive in time"] as const;
 /** Refusals of node's parser and timers by error code; every other one is a request that is none. */
 const REASONS: Readonly<Record<string, readonly [reason: Reason, message: string]>> = {
-  HPE_HEADER_OVERFLOW: ["HEADERS_TOO_LARGE", `the request's head is larger than ${MAX_HEADER_BYTES} bytes`],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ["BAD_HTTP", "the body's chunks have too long extensions"],
   ERR_HTTP_REQUEST_TIMEOUT: TIMEOUT,
 };
 
-export function tooManyFields(): Status {
-  return refusal("HEADERS_TOO_LARGE", `the request has more than ${MAX_HEADER_FIELDS} header fields`);
+export function tooManyFields(maxFields: number): Status {
+  return refusal("HEADERS_TOO_LARGE", `the request has more than ${maxFields} header fields`);
 }
 
 /** Answers what never becomes a request. `busy` tells whether an answer is already on its way on the socket. */
-export function guardHttp1(server: Server, gateway: Gateway, busy: (socket: Duplex) => boolean): void {
+export function guardHttp1(
+  server: Server,
+  gateway: Gateway,
+  { maxHeaderListBytes }: HeadLimits,
+  busy: (socket: Duplex) => boolean,
+): void {
   // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
   server.maxHeadersCount = 0;
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (!socket.writable || error.code === "ECONNRESET" || busy(socket)) {
       socket.destroy();
+      return;
+    }
+    if (error.code === "HPE_HEADER_OVERFLOW") {
+      const message = `the request's head is larger than ${maxHeaderListBytes} bytes`;
+      sayAndClose(socket, gateway, refusal("HEADERS_TOO_LARGE", message));
       return;
     }
     const [reason, message] = REASONS[error.code ?? ""] ?? ["BAD_HTTP", "this is no valid HTTP/1.1 request"];

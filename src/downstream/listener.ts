@@ -9,88 +9,73 @@ import { type AddressInfo, createServer, isIP, type Server, type Socket } from "
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { ListenAddress, UnixAddress } from "../config/config.js";
+import { type ClientLimits, DEFAULT_LISTENER_LIMITS } from "../config/listener-limits.js";
 import { AddressCounts } from "../core/address-counts.js";
-import { systemClock } from "../core/clock.js";
+import { type Clock, systemClock } from "../core/clock.js";
 import type { Gateway } from "../core/gateway.js";
 import { clientNetwork, ipOf } from "../core/ip.js";
 import type { Log } from "../core/log.js";
+import { type Meters, NO_METERS } from "../core/meters.js";
 import { peek } from "../core/peek.js";
 import { Code } from "../core/status.js";
 import { TimerWheel } from "../core/timer-wheel.js";
-import { Connection } from "../http2/connection.js";
+import { Told } from "../core/told.js";
+import { Connection, processSendMemory } from "../http2/connection.js";
+import { DEFAULT_LIMITS, LIMITS, type LimitName } from "../http2/limits.js";
 import { checkRequest } from "../http2/messages.js";
 import { PREFACE } from "../http2/protocol.js";
 import type { Stream } from "../http2/stream.js";
 import type { ServerTls } from "../tls/server-tls.js";
 import { beginsHttp1 } from "./begins-http1.js";
+import { BodyWatch } from "./body-watch.js";
 import { Client } from "./client.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
 import { Http1Connection, type Http1ConnectionOwner } from "./http1/connection.js";
-import {
-  guardHttp1,
-  MAX_HEADER_BYTES,
-  MAX_HEADER_FIELDS,
-  sayTimeout,
-  tooManyFields,
-} from "./http1-guards.js";
+import { guardHttp1, sayTimeout, tooManyFields } from "./http1-guards.js";
 import { markUnix, peerAddress } from "./peer.js";
 import { openRest, refuseRest } from "./rest.js";
 import { listenOnPath } from "./unix-socket.js";
 import { takeUpgrades } from "./upgrades.js";
 
 export type ListenerOptions = (ListenAddress | UnixAddress) & {
-  readonly maxConcurrentStreams: number;
+  /** Those that differ from the defaults. */
+  readonly limits?: Partial<ClientLimits>;
   /** Makes the TLS of the listener, around what takes connections whose handshake is done; left out: clear text. */
-  readonly tls?: ((onSecure: (socket: TLSSocket) => void) => ServerTls) | undefined;
+  readonly tls?: ((onSecure: (socket: TLSSocket) => void, handshakeMs: number) => ServerTls) | undefined;
   readonly log?: Log;
   /** `node`: every HTTP/1.1 request is read by node:http, plain ones too, for tests and comparisons. Default: `own`. */
   readonly http1?: "own" | "node";
-  /** Defaults: 10 s, 10 s, 60 s, 65 s. */
-  readonly timeouts?: Partial<ListenerTimeouts>;
+  /** Default: nothing is counted. */
+  readonly meters?: Meters;
+  /** For what is late on HTTP/1.1 connections, and for bodies. Default: the system's. */
+  readonly clock?: Clock;
 };
 
-/** Milliseconds. Those of HTTP/1.1 requests are checked at least every second. */
-export interface ListenerTimeouts {
-  /** From the connection to the bytes that tell its protocol. */
-  readonly firstBytesMs: number;
-  /** From a request's first byte to the end of its head (HTTP/1.1). */
-  readonly headersMs: number;
-  /** From a request's first byte to its last (HTTP/1.1). */
-  readonly requestMs: number;
-  /** Between requests (HTTP/1.1). */
-  readonly keepAliveMs: number;
-}
-
-/** A silent client is let go, and so is one that stalls in the midst of a request. */
-const TIMEOUTS: ListenerTimeouts = {
-  // HTTP/2 clients say their preface at once, gRPC channels that connect early too.
-  firstBytesMs: 10_000,
-  headersMs: 10_000,
-  requestMs: 60_000,
-  keepAliveMs: 65_000,
-};
 /** How often node:http looks for requests that stall. */
 const CHECK_INTERVAL_MS = 1000;
 /** How long drain waits for the PING that tells that the GOAWAY arrived, and for HTTP/1.1 clients to ask once more. */
 const GOAWAY_WAIT_MS = 1000;
 
+const PASSED_HELP =
+  "How often clients passed a limit of HTTP/2 (docs/security.md), by limit and by what it ended: a stream or the connection.";
+
 /** For an exchange between its making and its adapter. */
-const NOBODY: ExchangeHandler = { onBody() {}, onGone() {}, onSent() {} };
+const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
 
 export class Listener implements Http1ConnectionOwner {
   private readonly gateway: Gateway;
   private readonly options: ListenerOptions;
   private readonly server: Server;
   private readonly http1: HttpServer;
-  private readonly timeouts: ListenerTimeouts;
+  private readonly limits: ClientLimits;
   private readonly connections = new Set<Connection>();
   /** HTTP/1.1, while we read it ourselves. */
   private readonly plain = new Set<Http1Connection>();
-  /** What is late on HTTP/1.1 connections. Not the wheel of the calls, so that each stays as small as its own. */
-  private readonly timers = new TimerWheel(systemClock);
+  /** What is late on HTTP/1.1 connections, and bodies. Not the wheel of the calls, so that each stays as small as its own. */
+  private readonly timers: TimerWheel;
   private readonly sockets = new Set<Socket>();
   /** Sockets that have not yet said which protocol they speak. */
   private readonly silent = new Set<Socket>();
@@ -99,23 +84,30 @@ export class Listener implements Http1ConnectionOwner {
   private readonly unanswered = new WeakMap<Duplex, Set<ServerResponse>>();
   private readonly http1Clients = new WeakMap<Socket, Client>();
   private readonly perAddress = new AddressCounts();
+  private readonly meters: Meters;
   /** Connections beyond what one address may have, for metrics. */
   refusedConnections = 0;
   draining = false;
+  private readonly told: Told;
   private toldOfTls = false;
 
   constructor(gateway: Gateway, options: ListenerOptions) {
     this.gateway = gateway;
     this.options = options;
-    const timeouts = { ...TIMEOUTS, ...options.timeouts };
-    this.timeouts = timeouts;
+    const limits = { ...DEFAULT_LISTENER_LIMITS, ...DEFAULT_LIMITS, ...options.limits };
+    this.limits = limits;
+    this.timers = new TimerWheel(options.clock ?? systemClock);
+    processSendMemory.maxBytes = limits.maxProcessQueuedBytes;
+    this.meters = options.meters ?? NO_METERS;
+    this.told = new Told(() => gateway.timers.clock.now());
     this.server = createServer({ noDelay: true }, (socket) => this.onSocket(socket));
     this.http1 = createHttpServer({
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: timeouts.headersMs,
-      requestTimeout: timeouts.requestMs,
-      keepAliveTimeout: timeouts.keepAliveMs,
-      connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, timeouts.headersMs, timeouts.requestMs),
+      maxHeaderSize: limits.maxHeaderListBytes,
+      headersTimeout: limits.headersMs,
+      // A large body may take its time, as long as it moves: see BodyWatch.
+      requestTimeout: 0,
+      keepAliveTimeout: limits.http1IdleMs,
+      connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersMs),
       noDelay: true,
     });
     this.http1.on("request", (request, response) => this.onRequest(request, response));
@@ -125,10 +117,10 @@ export class Listener implements Http1ConnectionOwner {
       if (!response.headersSent) response.writeContinue();
     });
     takeUpgrades(this.http1, gateway, (socket) => this.clientOf(socket));
-    guardHttp1(this.http1, gateway, (socket) => this.isAnswering(socket));
+    guardHttp1(this.http1, gateway, limits, (socket) => this.isAnswering(socket));
     // A server that never listens starts its timeout checks only on this event.
     this.http1.emit("listening");
-    this.tls = options.tls?.((socket) => this.onSecure(socket));
+    this.tls = options.tls?.((socket) => this.onSecure(socket), limits.handshakeMs);
   }
 
   /** Its certificate; undefined in clear text. */
@@ -157,6 +149,11 @@ export class Listener implements Http1ConnectionOwner {
     });
     const { address, port, family } = server.address() as AddressInfo;
     return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
+  }
+
+  /** Handshakes that failed; undefined in clear text. */
+  get handshakeFailures(): number | undefined {
+    return this.tls?.failures;
   }
 
   /** Connections that are open now, by protocol. */
@@ -189,7 +186,7 @@ export class Listener implements Http1ConnectionOwner {
     });
     const { tls } = this;
     peek(socket, {
-      timeoutMs: this.timeouts.firstBytesMs,
+      timeoutMs: this.limits.firstBytesMs,
       decide: tls === undefined ? protocolOf : tlsOrNot,
       found: (protocol) => {
         this.silent.delete(socket);
@@ -208,7 +205,7 @@ export class Listener implements Http1ConnectionOwner {
     socket.on("close", () => this.silent.delete(socket));
     const agreed = socket.alpnProtocol;
     peek(socket, {
-      timeoutMs: this.timeouts.firstBytesMs,
+      timeoutMs: this.limits.firstBytesMs,
       decide: (start) => (agreed === "h2" ? "http2" : agreed === "http/1.1" ? "http1" : protocolOf(start)),
       found: (protocol) => this.serve(socket, protocol),
     });
@@ -245,7 +242,8 @@ export class Listener implements Http1ConnectionOwner {
     const client = new Client(this.gateway, socket);
     this.http1Clients.set(socket, client);
     if (this.options.http1 === "node") this.onHandOver(socket);
-    else this.plain.add(new Http1Connection(socket, this, { client, timers: this.timers, ...this.timeouts }));
+    else
+      this.plain.add(new Http1Connection(socket, this, { client, timers: this.timers, limits: this.limits }));
   }
 
   // ---------------------------------------------------------------- Http1ConnectionOwner
@@ -271,7 +269,7 @@ export class Listener implements Http1ConnectionOwner {
     const client = new Client(this.gateway, socket);
     const connection: Connection = new Connection(
       socket,
-      { role: "server", limits: { maxConcurrentStreams: this.options.maxConcurrentStreams } },
+      { role: "server", limits: this.limits },
       {
         onStream: (stream, block, end) => {
           if (block.tooLarge) {
@@ -281,14 +279,41 @@ export class Listener implements Http1ConnectionOwner {
           const head = checkRequest(block, end);
           if (typeof head === "string") return; // the connection has refused it before
           if (isGrpc(head)) openGrpc(this.gateway, stream, head, client, end);
-          else this.openHttp2(stream, new Http2Exchange(stream, head, client, end, NOBODY));
+          else this.openHttp2(stream, new Http2Exchange(stream, head, client, end, NOBODY, this.bodyWatch()));
         },
         onClose: () => this.connections.delete(connection),
+        onLimit: (limit, ends, reason) => this.onLimit(limit, ends, reason, client),
+        onFault: (error) => this.onFault(error, client),
       },
     );
     this.connections.add(connection);
     socket.resume();
     if (this.draining) connection.drain();
+  }
+
+  private bodyWatch(): BodyWatch {
+    return new BodyWatch(this.timers, this.limits.bodyMs);
+  }
+
+  /** A guard of the wire acted: counted, and told once for each limit and address. */
+  private onLimit(limit: LimitName, ends: "stream" | "connection", reason: string, client: Client): void {
+    const key = LIMITS[limit].key ?? limit;
+    const labels = { "linchpin.limit": key, "linchpin.ends": ends };
+    this.meters.counter("linchpin.http2.limits.passed", PASSED_HELP, labels).add();
+    if (ends === "stream") return; // an honest client may have a slow reader, or a cookie too many
+    const { log } = this.options;
+    if (log === undefined || !this.told.first(`${key} ${clientNetwork(client.ip)}`)) return;
+    log.warn(`a connection of ${client.ip} was closed: ${reason} (limits.${key}; told once an hour)`);
+  }
+
+  /** A bug of ours: the stream or the connection that met it is gone. */
+  private onFault(error: unknown, client: Client): void {
+    this.meters
+      .counter("linchpin.http2.faults", "Errors of the hub while it served HTTP/2: please report them.")
+      .add();
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (this.told.first(`${text.split("\n", 1)[0] ?? ""} ${clientNetwork(client.ip)}`))
+      this.options.log?.error(`a fault of the hub while it served ${client.ip}: ${text}`);
   }
 
   private openHttp2(stream: Stream, exchange: Http2Exchange): void {
@@ -313,8 +338,10 @@ export class Listener implements Http1ConnectionOwner {
     open.add(response);
     response.once("close", () => open.delete(response));
     if (this.draining) response.setHeader("connection", "close");
-    const exchange = new Http1Exchange(request, response, this.clientOf(socket), NOBODY);
-    if (exchange.head.fields.length > MAX_HEADER_FIELDS) refuseRest(this.gateway, exchange, tooManyFields());
+    const exchange = new Http1Exchange(request, response, this.clientOf(socket), NOBODY, this.bodyWatch());
+    const { maxHeaderFields } = this.limits;
+    if (exchange.head.fields.length > maxHeaderFields)
+      refuseRest(this.gateway, exchange, tooManyFields(maxHeaderFields));
     else openRest(this.gateway, exchange);
     exchange.start();
   }
@@ -399,4 +426,9 @@ function refuseClearText(socket: Socket): void {
       `connection: close\r\n\r\n${NEEDS_TLS}`,
   );
   socket.resume();
+}
+
+/** DATA that waits for slow peers, in the whole process: clients and services alike. */
+export function waitingBytes(): number {
+  return processSendMemory.bytes;
 }

@@ -213,6 +213,10 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     else this.exchange.consumed(end - start);
   }
 
+  onStill(): void {
+    this.refuse(refusal("REQUEST_TIMEOUT", "the request's body did not go on arriving in time"));
+  }
+
   onGone(reason: string): void {
     if (this.ended) return;
     this.close();

@@ -11,7 +11,7 @@ import type { ExchangeHandler } from "./exchange.js";
 import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";
 import { openRest, refuseRest } from "./rest.js";
 
-const NOBODY: ExchangeHandler = { onBody() {}, onGone() {}, onSent() {} };
+const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
 /** JSON is longer than the message it stands for, as for bodies. */
 const TEXT_GROWTH = 2;
 

@@ -5,7 +5,7 @@ import { Budget, type ConnectionClock } from "./budget.js";
 import { foreignPeer } from "./foreign-peer.js";
 import { type HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
 import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
-import { DEFAULT_LIMITS, type Limits, limitsOf } from "./limits.js";
+import { DEFAULT_LIMITS, type LimitName, type Limits, limitsOf } from "./limits.js";
 import { checkRequest, checkResponse, checkTrailers } from "./messages.js";
 import { Output, type OutputOwner } from "./output.js";
 import {
@@ -57,6 +57,8 @@ export interface ConnectionHandler {
    * INTERNAL_ERROR. Without this the error becomes a warning of the process.
    */
   onFault?(error: unknown): void;
+  /** The peer passed a limit: for the log and for metrics. What it ends has been told, or will be, on its own way. */
+  onLimit?(limit: LimitName, ends: "stream" | "connection", reason: string): void;
 }
 
 /** How many dead streams the ring may hold beside twice the living. */
@@ -92,9 +94,11 @@ const SYSTEM_CLOCK: ConnectionClock = {
 
 class ConnectionError extends Error {
   readonly code: number;
-  constructor(code: number, message: string) {
+  readonly limit: LimitName | undefined;
+  constructor(code: number, message: string, limit?: LimitName) {
     super(message);
     this.code = code;
+    this.limit = limit;
   }
 }
 
@@ -329,9 +333,10 @@ export class Connection implements OutputOwner, Watched, Holder {
     return finish;
   }
 
-  /** Ends the connection at once, with GOAWAY. Streams are told. */
-  destroy(code: number = ErrorCode.NO_ERROR, reason = "the connection was closed"): void {
+  /** Ends the connection at once, with GOAWAY. Streams are told. `limit`: the one that the peer passed, if it did. */
+  destroy(code: number = ErrorCode.NO_ERROR, reason = "the connection was closed", limit?: LimitName): void {
     if (this.state === "closed") return;
+    if (limit !== undefined) this.passed(limit, "connection", reason);
     this.writeGoaway(this.goawayId ?? this.lastPeerId, code, code === ErrorCode.NO_ERROR ? "" : reason);
     this.hangUp(reason, BREAK_OFF_MS);
   }
@@ -373,12 +378,15 @@ export class Connection implements OutputOwner, Watched, Holder {
         stream.moved = false;
         stream.stillSince = now;
       } else if (now - stream.stillSince >= this.limits.stallMs) {
-        this.abort(stream, ErrorCode.CANCEL, `the peer took no data for ${this.limits.stallMs} ms`);
+        const reason = `the peer took no data for ${this.limits.stallMs} ms`;
+        this.passed("stallMs", "stream", reason);
+        this.abort(stream, ErrorCode.CANCEL, reason);
       }
     }
   }
 
   shed(toBytes: number): void {
+    const limit = this.queuedBytes > this.maxQueuedBytes ? "maxQueuedBytes" : "maxProcessQueuedBytes";
     const holding = this.streams.values().filter((stream) => stream.queuedBytes > 0);
     holding.sort((a, b) => {
       const still = Number(b.sendWindow <= 0) - Number(a.sendWindow <= 0);
@@ -386,7 +394,9 @@ export class Connection implements OutputOwner, Watched, Holder {
     });
     for (const stream of holding) {
       if (this.queuedBytes <= toBytes) return;
-      this.abort(stream, ErrorCode.ENHANCE_YOUR_CALM, "too much data waits for the peer to take it");
+      const reason = "too much data waits for the peer to take it";
+      this.passed(limit, "stream", reason);
+      this.abort(stream, ErrorCode.ENHANCE_YOUR_CALM, reason);
     }
   }
 
@@ -530,7 +540,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   overflow(): void {
-    this.fail(ErrorCode.ENHANCE_YOUR_CALM, "the peer does not read what is sent to it");
+    this.fail(ErrorCode.ENHANCE_YOUR_CALM, "the peer does not read what is sent to it", "maxUnreadBytes");
   }
 
   /** Round-robin over the ready streams, a quantum each, until the output or the window is full. */
@@ -650,8 +660,12 @@ export class Connection implements OutputOwner, Watched, Holder {
     return `${what}, without a word of HTTP/2${secure ? "" : ": does it expect TLS?"}`;
   }
 
-  private fail(code: number, message: string): void {
-    this.destroy(code, `${errorName(code)}: ${message}`);
+  private fail(code: number, message: string, limit?: LimitName): void {
+    this.destroy(code, `${errorName(code)}: ${message}`, limit);
+  }
+
+  private passed(limit: LimitName, ends: "stream" | "connection", reason: string): void {
+    this.handler.onLimit?.(limit, ends, reason);
   }
 
   /** Writes what is gathered, ends our side of the socket, and sees to it that the socket goes. */
@@ -744,7 +758,7 @@ export class Connection implements OutputOwner, Watched, Holder {
    */
   private countReset(): void {
     if (this.role === "client" || this.resets.take(this.answered)) return;
-    throw calm("too many calls were reset before they were answered");
+    throw calm("resetBurst", "too many calls were reset before they were answered");
   }
 
   /** RST_STREAM to the peer, a reset to the owner. */
@@ -763,7 +777,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     try {
       this.parse(chunk);
     } catch (error) {
-      if (error instanceof ConnectionError) this.fail(error.code, error.message);
+      if (error instanceof ConnectionError) this.fail(error.code, error.message, error.limit);
       else if (error instanceof HpackError) this.fail(ErrorCode.COMPRESSION_ERROR, error.message);
       else this.fault(error);
     }
@@ -912,7 +926,7 @@ export class Connection implements OutputOwner, Watched, Holder {
 
   private countEmptyData(): void {
     if ((this.frameFlags & Flag.END_STREAM) !== 0 || this.emptyData.take(this.receivedFrames)) return;
-    throw calm("too many DATA frames without data");
+    throw calm("emptyDataBurst", "too many DATA frames without data");
   }
 
   /** Passes on what the chunk has of the DATA frame; `inData` is false once the frame is complete. */
@@ -1057,9 +1071,9 @@ export class Connection implements OutputOwner, Watched, Holder {
     this.blockBytes += end - start;
     const { maxContinuations, maxHeaderBlockBytes } = this.limits;
     if (this.continuations > maxContinuations)
-      throw calm(`more than ${maxContinuations} CONTINUATION frames`);
+      throw calm("maxContinuations", `more than ${maxContinuations} CONTINUATION frames`);
     if (this.blockBytes > maxHeaderBlockBytes)
-      throw calm(`a header block of more than ${maxHeaderBlockBytes} bytes`);
+      throw calm("maxHeaderBlockBytes", `a header block of more than ${maxHeaderBlockBytes} bytes`);
     parts.push(Buffer.from(b.subarray(start, end)));
     if ((this.frameFlags & Flag.END_HEADERS) === 0) return;
     this.blockParts = undefined;
@@ -1097,14 +1111,19 @@ export class Connection implements OutputOwner, Watched, Holder {
     const gone = this.goawayId !== undefined;
     if (gone || this.streams.size >= this.limits.maxConcurrentStreams) {
       this.writeReset(id, ErrorCode.REFUSED_STREAM);
-      if (!gone) this.countReset();
+      if (!gone) {
+        this.passed("maxConcurrentStreams", "stream", "more streams than are allowed");
+        this.countReset();
+      }
       return;
     }
     const stream = new Stream(this, id, NOBODY, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
     stream.openedAt = this.now();
     stream.headersReceived = true;
     this.streams.add(stream);
-    if (!block.tooLarge) {
+    if (block.tooLarge)
+      this.passed("maxHeaderListBytes", "stream", "more header fields, or larger ones, than allowed");
+    else {
       const problem = checkRequest(block, ends);
       if (typeof problem === "string") {
         this.streamError(stream, ErrorCode.PROTOCOL_ERROR, problem);
@@ -1132,8 +1151,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     }
     if (head.status < 200) {
       if (ends) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "an interim response with END_STREAM");
-      else if (++stream.interimResponses > this.limits.maxInterimResponses)
-        this.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, "too many interim responses");
+      else if (++stream.interimResponses > this.limits.maxInterimResponses) this.tooManyInterim(stream);
       return;
     }
     stream.headersReceived = true;
@@ -1145,6 +1163,12 @@ export class Connection implements OutputOwner, Watched, Holder {
       this.threw(stream, error);
     }
     if (ends) this.forgetIfClosed(stream);
+  }
+
+  private tooManyInterim(stream: Stream): void {
+    const reason = "too many interim responses";
+    this.passed("maxInterimResponses", "stream", reason);
+    this.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, reason);
   }
 
   private handleTrailers(stream: Stream, block: HeaderBlock, ends: boolean): void {
@@ -1173,7 +1197,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   private handleWindowUpdate(b: Buffer, start: number, end: number): void {
     this.expectLength(end - start, 4, "WINDOW_UPDATE");
     if (!this.windowUpdates.take(10 * this.sentFrames + 4 * this.opened))
-      throw calm("too many WINDOW_UPDATE frames");
+      throw calm("windowUpdateBurst", "too many WINDOW_UPDATE frames");
     const increment = b.readUInt32BE(start) & MAX_WINDOW_BYTES;
     const id = this.frameStream;
     if (id === 0) {
@@ -1227,7 +1251,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   private countLate(): void {
-    if (!this.late.take(4 * this.opened)) throw calm("too many frames on streams that are over");
+    if (!this.late.take(4 * this.opened)) throw calm("lateBurst", "too many frames on streams that are over");
   }
 
   private handleSettings(b: Buffer, start: number, end: number): void {
@@ -1249,8 +1273,9 @@ export class Connection implements OutputOwner, Watched, Holder {
         `SETTINGS of ${length} bytes, not a multiple of 6`,
       );
     }
-    if (length > this.limits.maxSettingsEntries * 6) throw calm("too many settings in one frame");
-    if (!this.settings.take(0)) throw calm("too many SETTINGS frames");
+    if (length > this.limits.maxSettingsEntries * 6)
+      throw calm("maxSettingsEntries", "too many settings in one frame");
+    if (!this.settings.take(0)) throw calm("settingsBurst", "too many SETTINGS frames");
     const first = !this.settingsReceived;
     if (first) this.peerMaxStreams = Number.POSITIVE_INFINITY; // unless this very frame says otherwise
     for (let at = start; at < end; at += 6) this.applySetting(b.readUInt16BE(at), b.readUInt32BE(at + 2));
@@ -1312,7 +1337,7 @@ export class Connection implements OutputOwner, Watched, Holder {
       if (b.readUInt32BE(start) === 0 && b.readUInt32BE(start + 4) === oldest) this.pongs.shift()?.();
       return;
     }
-    if (!this.pings.take(this.sentFrames + this.receivedFrames)) throw calm("too many PINGs");
+    if (!this.pings.take(this.sentFrames + this.receivedFrames)) throw calm("pingBurst", "too many PINGs");
     this.writeFrame(FrameType.PING, Flag.ACK, 0, b, start, end);
   }
 
@@ -1339,7 +1364,8 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   private countPriority(): void {
-    if (!this.priorities.take(4 * this.opened)) throw calm("too many PRIORITY or unknown frames");
+    if (!this.priorities.take(4 * this.opened))
+      throw calm("priorityBurst", "too many PRIORITY or unknown frames");
   }
 
   private handlePriority(b: Buffer, start: number, end: number): void {
@@ -1387,8 +1413,8 @@ export class Connection implements OutputOwner, Watched, Holder {
 }
 
 /** What is asked of us beside the calls has become too much (RFC 9113 §10.5). */
-function calm(message: string): ConnectionError {
-  return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, message);
+function calm(limit: LimitName, message: string): ConnectionError {
+  return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, message, limit);
 }
 
 function writeFrameHeader(

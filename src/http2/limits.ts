@@ -1,15 +1,27 @@
-// Every limit that guards a connection, in one table: name, default, unit, reason, source. docs/security.md shows the
-// same table; a test holds the two together.
+// Every limit that guards a connection, in one table: name, default, range, reason, source. The config file's `limits:`
+// and its JSON Schema are made from it; docs/security.md shows it, and a test holds them together.
 
 export interface Limit {
   /** Infinity: off unless an owner sets it. */
   readonly value: number;
   readonly unit: "" | "bytes" | "ms" | "per second";
+  /** What the config file's `limits:` calls it; undefined: it is not for clients, and stands as it is. */
+  readonly key: string | undefined;
+  /** What it may be set to, both included. A `max` of Infinity: it may be switched off (`none`). */
+  readonly min: number;
+  readonly max: number;
   /** What it guards against, and what happens past it. */
   readonly reason: string;
   /** A CVE, an RFC, or where an honest peer was known to trip a stricter limit. */
   readonly source: string;
 }
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+/** 24 days: timers of the platform count to 2^31 - 1 ms. */
+const MAX_MS = 24 * 24 * 3_600_000;
+const NONE = Number.POSITIVE_INFINITY;
 
 /**
  * A budget is a pair of limits: a burst, and what comes back per second. Honest traffic earns more, as the reason
@@ -19,12 +31,18 @@ export const LIMITS = {
   maxConcurrentStreams: {
     value: 256,
     unit: "",
+    key: "maxConcurrentStreams",
+    min: 1,
+    max: 100_000,
     reason: "Streams a client may have open at once. Past it: REFUSED_STREAM, counted as a reset.",
     source: "RFC 9113 §5.1.2, §10.5",
   },
   maxHeaderListBytes: {
-    value: 64 * 1024,
+    value: 64 * KIB,
     unit: "bytes",
+    key: "maxHeaderList",
+    min: 4 * KIB,
+    max: MIB,
     reason:
       "A header list, unpacked, with 32 for each field. Past it nothing more is kept; the call is answered 431 or RESOURCE_EXHAUSTED.",
     source: "RFC 9113 §10.5.1; HPACK bomb, CVE-2016-6581",
@@ -32,12 +50,18 @@ export const LIMITS = {
   maxHeaderFields: {
     value: 128,
     unit: "",
+    key: "maxHeaderFields",
+    min: 16,
+    max: 10_000,
     reason: "Fields of a header list; otherwise as above. A field of one byte unpacks to an object.",
     source: "CVE-2016-6581, CVE-2019-9516",
   },
   maxHeaderBlockBytes: {
-    value: 128 * 1024,
+    value: 128 * KIB,
     unit: "bytes",
+    key: "maxHeaderBlock",
+    min: 4 * KIB,
+    max: 2 * MIB,
     reason:
       "A header block as it comes, counted before any of it is decoded or kept. Past it: GOAWAY(ENHANCE_YOUR_CALM). Twice the list, so that a list that is a little too large still gets its 431.",
     source: "CVE-2024-27316, CVE-2024-27983",
@@ -45,12 +69,18 @@ export const LIMITS = {
   maxContinuations: {
     value: 8,
     unit: "",
+    key: "maxContinuations",
+    min: 1,
+    max: 1000,
     reason: "CONTINUATION frames of one header block. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2024-27983, CVE-2024-24549",
   },
   maxStreamWindowBytes: {
-    value: 256 * 1024,
+    value: 256 * KIB,
     unit: "bytes",
+    key: "maxStreamWindow",
+    min: 64 * KIB,
+    max: 16 * MIB,
     reason:
       "A stream's receive window: from 64 KiB − 1 up to this while it is read, so what waits is bounded.",
     source: "RFC 9113 §5.2",
@@ -58,18 +88,27 @@ export const LIMITS = {
   maxSettingsEntries: {
     value: 32,
     unit: "",
+    key: "maxSettingsEntries",
+    min: 8,
+    max: 1000,
     reason: "Entries of one SETTINGS frame: each may touch every stream. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2020-11080",
   },
   maxInterimResponses: {
     value: 32,
     unit: "",
+    key: undefined,
+    min: 1,
+    max: 1000,
     reason: "1xx responses that a service sends before the real one. Past it: the stream is reset.",
     source: "RFC 9110 §15.2",
   },
   resetYoungMs: {
     value: 100,
     unit: "ms",
+    key: "resetYoung",
+    min: 1,
+    max: MAX_MS,
     reason:
       "A client's reset counts when its call is younger than this and has no answer: an older one has held one of the concurrent streams all the while, which bounds it.",
     source: "CVE-2023-44487; grpc-node#2872 (honest cancels tripped a limit that counted all)",
@@ -77,6 +116,9 @@ export const LIMITS = {
   resetBurst: {
     value: 1000,
     unit: "",
+    key: "resetBurst",
+    min: 1,
+    max: 1_000_000,
     reason:
       "Resets of such calls, resets that we send because the peer broke the protocol, and refused streams, together. An answered call earns one back. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "Rapid reset, CVE-2023-44487; MadeYouReset, CVE-2025-8671",
@@ -84,12 +126,18 @@ export const LIMITS = {
   resetsPerSecond: {
     value: 33,
     unit: "per second",
+    key: "resetsPerSecond",
+    min: 1,
+    max: 1_000_000,
     reason: "What comes back to the budget of resets.",
     source: "CVE-2023-44487",
   },
   pingBurst: {
     value: 200,
     unit: "",
+    key: "pingBurst",
+    min: 1,
+    max: 1_000_000,
     reason:
       "PINGs, each of which wants an answer. Each frame of headers or data, in either direction, earns one: bandwidth probes follow data. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9512",
@@ -97,24 +145,36 @@ export const LIMITS = {
   pingsPerSecond: {
     value: 10,
     unit: "per second",
+    key: "pingsPerSecond",
+    min: 1,
+    max: 1_000_000,
     reason: "What comes back to the budget of PINGs; keepalive needs a tenth of one.",
     source: "CVE-2019-9512",
   },
   settingsBurst: {
     value: 100,
     unit: "",
+    key: "settingsBurst",
+    min: 1,
+    max: 1_000_000,
     reason: "SETTINGS frames, each of which wants an answer. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9515",
   },
   settingsPerSecond: {
     value: 10,
     unit: "per second",
+    key: "settingsPerSecond",
+    min: 1,
+    max: 1_000_000,
     reason: "What comes back to the budget of SETTINGS; gRPC sends some when its window grows.",
     source: "CVE-2019-9515",
   },
   emptyDataBurst: {
     value: 100,
     unit: "",
+    key: "emptyDataBurst",
+    min: 1,
+    max: 1_000_000,
     reason:
       "DATA frames without a byte of data and without END_STREAM (with it, it is how grpc-go ends a request). Each frame of headers, or of data that has some, earns one. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9518",
@@ -122,12 +182,18 @@ export const LIMITS = {
   emptyDataPerSecond: {
     value: 10,
     unit: "per second",
+    key: "emptyDataPerSecond",
+    min: 1,
+    max: 1_000_000,
     reason: "What comes back to the budget of empty DATA frames.",
     source: "CVE-2019-9518",
   },
   priorityBurst: {
     value: 200,
     unit: "",
+    key: "priorityBurst",
+    min: 1,
+    max: 1_000_000,
     reason:
       "PRIORITY frames and frames of unknown types, which do nothing here. Each stream earns four. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9513; RFC 9113 §10.5",
@@ -135,12 +201,18 @@ export const LIMITS = {
   prioritiesPerSecond: {
     value: 20,
     unit: "per second",
+    key: "prioritiesPerSecond",
+    min: 1,
+    max: 1_000_000,
     reason: "What comes back to the budget of PRIORITY frames.",
     source: "CVE-2019-9513",
   },
   windowUpdateBurst: {
     value: 1000,
     unit: "",
+    key: "windowUpdateBurst",
+    min: 1,
+    max: 1_000_000,
     reason:
       "WINDOW_UPDATE frames. Each stream earns four, and each frame of headers or data that we send earns ten, but none when the peer's window cut it below 64 bytes. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9511, CVE-2019-9517",
@@ -148,12 +220,18 @@ export const LIMITS = {
   windowUpdatesPerSecond: {
     value: 100,
     unit: "per second",
+    key: "windowUpdatesPerSecond",
+    min: 1,
+    max: 1_000_000,
     reason: "What comes back to the budget of WINDOW_UPDATE frames.",
     source: "CVE-2019-9511",
   },
   lateBurst: {
     value: 1000,
     unit: "",
+    key: "lateBurst",
+    min: 1,
+    max: 1_000_000,
     reason:
       "HEADERS and RST_STREAM on streams that are over: late when they crossed our reset, work for nothing otherwise. Each stream earns four. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9514, CVE-2023-44487",
@@ -161,26 +239,38 @@ export const LIMITS = {
   latePerSecond: {
     value: 100,
     unit: "per second",
+    key: "latePerSecond",
+    min: 1,
+    max: 1_000_000,
     reason: "What comes back to the budget of late frames.",
     source: "CVE-2019-9514",
   },
   maxUnreadBytes: {
-    value: 4 * 1024 * 1024,
+    value: 4 * MIB,
     unit: "bytes",
+    key: "maxUnread",
+    min: 64 * KIB,
+    max: 256 * MIB,
     reason:
       "What waits in the socket for a peer that does not read, beside DATA: answers to PING and SETTINGS, resets, headers. Past it: the connection is closed.",
     source: "CVE-2019-9512, CVE-2019-9515",
   },
   maxQueuedBytes: {
-    value: 64 * 1024 * 1024,
+    value: 64 * MIB,
     unit: "bytes",
+    key: "maxQueued",
+    min: MIB,
+    max: 16 * GIB,
     reason:
       "DATA that waits for a connection's peer: 256 streams times 256 KiB, so that streams whose sender heeds flow control never reach it. Past it: the largest streams are reset with ENHANCE_YOUR_CALM, those without window first.",
     source: "CVE-2019-9517",
   },
   maxProcessQueuedBytes: {
-    value: 256 * 1024 * 1024,
+    value: 256 * MIB,
     unit: "bytes",
+    key: "maxProcessQueued",
+    min: MIB,
+    max: 64 * GIB,
     reason:
       "DATA that waits for the peers of all connections together. Past it: as above, on the connection that holds most.",
     source: "CVE-2019-9517",
@@ -188,6 +278,9 @@ export const LIMITS = {
   stallMs: {
     value: 300_000,
     unit: "ms",
+    key: "stallTimeout",
+    min: 100,
+    max: NONE,
     reason:
       "How long DATA of a stream may wait without one byte of it going, as when the peer gives no window. Past it: the stream is reset with CANCEL.",
     source: "RFC 9113 §10.5; CVE-2019-9517",
@@ -195,6 +288,9 @@ export const LIMITS = {
   settingsMs: {
     value: 10_000,
     unit: "ms",
+    key: "settingsTimeout",
+    min: 100,
+    max: MAX_MS,
     reason:
       "From a client's connection to its preface and SETTINGS. A first request has no limit: gRPC channels connect before they are needed. Past it: GOAWAY(SETTINGS_TIMEOUT).",
     source: "RFC 9113 §3.4, §6.5.3",
@@ -202,6 +298,9 @@ export const LIMITS = {
   headersMs: {
     value: 10_000,
     unit: "ms",
+    key: "headersTimeout",
+    min: 100,
+    max: MAX_MS,
     reason:
       "From the first byte of a header block, or of any frame but DATA, to its last. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "RFC 9113 §10.5; Slowloris, CVE-2007-6750",
@@ -209,6 +308,9 @@ export const LIMITS = {
   unreadMs: {
     value: 20_000,
     unit: "ms",
+    key: undefined,
+    min: 100,
+    max: MAX_MS,
     reason:
       "How long a service's socket may hold bytes without one of them going. After 5 s new calls go to other connections; past it: the connection is closed.",
     source: "gRFC A18 (TCP_USER_TIMEOUT)",
@@ -216,12 +318,18 @@ export const LIMITS = {
   idleMs: {
     value: 3_600_000,
     unit: "ms",
+    key: "idleTimeout",
+    min: 100,
+    max: NONE,
     reason: "How long a client's connection may be without a stream. Past it: it is drained.",
     source: "RFC 9113 §9.1",
   },
   keepaliveMs: {
     value: 300_000,
     unit: "ms",
+    key: "keepaliveTime",
+    min: 100,
+    max: NONE,
     reason:
       "After so long without a byte from the peer a PING asks whether it is there; toward a service only while there are calls, once after 20 s when calls were sent since, and never more often than this. gRPC servers strike clients that ask more often.",
     source: "RFC 9113 §6.7; gRFC A8, A9",
@@ -229,19 +337,28 @@ export const LIMITS = {
   keepaliveTimeoutMs: {
     value: 20_000,
     unit: "ms",
+    key: "keepaliveTimeout",
+    min: 100,
+    max: MAX_MS,
     reason: "How long the answer may take. Past it: the connection is closed.",
     source: "gRFC A8, A9",
   },
   maxAgeMs: {
-    value: Number.POSITIVE_INFINITY,
+    value: NONE,
     unit: "ms",
+    key: "maxAge",
+    min: 100,
+    max: NONE,
     reason:
       "Age of a client's connection, ±10 % by chance. Past it: it is drained in two steps, so that clients spread over new instances and no call is lost.",
     source: "gRFC A9; RFC 9113 §6.8",
   },
   maxAgeGraceMs: {
-    value: Number.POSITIVE_INFINITY,
+    value: NONE,
     unit: "ms",
+    key: "maxAgeGrace",
+    min: 100,
+    max: NONE,
     reason:
       "How long the calls of a connection that was drained for its age may go on. Past it: they are cut off.",
     source: "gRFC A9",

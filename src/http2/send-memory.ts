@@ -11,7 +11,8 @@ export interface Holder {
 const SHED_TO = 7 / 8;
 
 export class SendMemory {
-  private readonly maxBytes: number;
+  /** For the whole process: the hub sets it by its config. */
+  maxBytes: number;
   private readonly holders = new Set<Holder>();
   private readonly over = new Set<Holder>();
   private total = 0;

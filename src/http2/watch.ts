@@ -1,7 +1,7 @@
 // What a connection owes to time: a slow beginning, slow headers, silence, idleness, age. One timer per connection
 // looks at counters every few seconds, so that nothing on the way of a call reads a clock or sets a timer.
 import type { ConnectionClock } from "./budget.js";
-import type { Limits } from "./limits.js";
+import type { LimitName, Limits } from "./limits.js";
 import { ErrorCode } from "./protocol.js";
 
 /** What the watch looks at, and what it does. */
@@ -23,7 +23,7 @@ export interface Watched {
   setStuck(stuck: boolean): void;
   /** DATA waits for the peer. */
   readonly queuedBytes: number;
-  destroy(code: number, reason: string): void;
+  destroy(code: number, reason: string, limit: LimitName | undefined): void;
   ping(onPong: () => void): void;
   drain(): () => void;
   /** Resets the streams of which nothing has gone for so long. */
@@ -40,6 +40,13 @@ const AGE_JITTER = 0.1;
 const STUCK_MS = 5_000;
 /** A service that was sent calls and has not said a byte for so long is asked whether it is there. */
 const UNANSWERED_MS = 20_000;
+
+interface Overdue {
+  readonly code: number;
+  readonly text: string;
+  /** The one that the peer passed; undefined: it did nothing wrong. */
+  readonly limit: LimitName | undefined;
+}
 
 export class Watch {
   private readonly owner: Watched;
@@ -113,16 +120,17 @@ export class Watch {
   private readonly onTimer = (): void => {
     this.timer = undefined;
     const reason = this.look(this.clock.now());
-    if (reason !== undefined) this.owner.destroy(reason.code, reason.text);
+    if (reason !== undefined) this.owner.destroy(reason.code, reason.text, reason.limit);
     else if (!this.stopped) this.start();
   };
 
   /** Why the connection must end, if it must. */
-  private look(now: number): { code: number; text: string } | undefined {
+  private look(now: number): Overdue | undefined {
     const { owner, limits } = this;
     if (owner.role === "server") {
       if (!owner.ready && now - this.startedAt >= limits.settingsMs) {
-        return { code: ErrorCode.SETTINGS_TIMEOUT, text: `no SETTINGS within ${limits.settingsMs} ms` };
+        const text = `no SETTINGS within ${limits.settingsMs} ms`;
+        return { code: ErrorCode.SETTINGS_TIMEOUT, text, limit: "settingsMs" };
       }
       const old = this.lookAtAge(now);
       if (old !== undefined) return old;
@@ -135,13 +143,15 @@ export class Watch {
       return {
         code: ErrorCode.ENHANCE_YOUR_CALM,
         text: `a frame was not ended within ${limits.headersMs} ms`,
+        limit: "headersMs",
       };
     }
     if (owner.queuedBytes > 0) owner.resetStalled(now);
     if (owner.role === "client") {
       const still = this.lookAtSocket(now);
       if (still >= limits.unreadMs) {
-        return { code: ErrorCode.NO_ERROR, text: `the peer read nothing for ${limits.unreadMs} ms` };
+        const text = `the peer read nothing for ${limits.unreadMs} ms`;
+        return { code: ErrorCode.NO_ERROR, text, limit: "unreadMs" };
       }
       if (still >= STUCK_MS !== owner.stuck) owner.setStuck(!owner.stuck);
     }
@@ -158,7 +168,7 @@ export class Watch {
     return now - this.writtenAt;
   }
 
-  private lookAtAge(now: number): { code: number; text: string } | undefined {
+  private lookAtAge(now: number): Overdue | undefined {
     const { owner, limits } = this;
     if (this.finishDrain !== undefined) {
       if (now - this.drainedAt >= GOAWAY_WAIT_MS) this.finishDrain();
@@ -166,6 +176,7 @@ export class Watch {
       return {
         code: ErrorCode.NO_ERROR,
         text: `the connection is old, and its calls had ${limits.maxAgeGraceMs} ms to end`,
+        limit: undefined,
       };
     }
     if (owner.active > 0 || owner.opened !== this.opened) {
@@ -179,7 +190,7 @@ export class Watch {
     return undefined;
   }
 
-  private lookForLife(now: number): { code: number; text: string } | undefined {
+  private lookForLife(now: number): Overdue | undefined {
     const { owner, limits } = this;
     if (owner.heard !== this.heard) {
       this.heard = owner.heard;
@@ -191,7 +202,7 @@ export class Watch {
     if (this.pingedAt >= 0) {
       if (now - this.pingedAt < limits.keepaliveTimeoutMs) return undefined;
       const text = `the peer did not answer a PING within ${limits.keepaliveTimeoutMs} ms`;
-      return { code: ErrorCode.NO_ERROR, text };
+      return { code: ErrorCode.NO_ERROR, text, limit: "keepaliveTimeoutMs" };
     }
     if (!owner.ready) return undefined;
     let patience = limits.keepaliveMs;

@@ -9,6 +9,7 @@ import type { Family } from "../telemetry/family.js";
 import { MetricExport, SpanExport } from "../telemetry/otlp-export.js";
 import { type Environment, otlpTarget, sdkDisabled } from "../telemetry/otlp-options.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
+import type { CertificateState } from "../tls/certificate-state.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 
 const EXPORT_INTERVAL_MS = 60_000;
@@ -120,23 +121,69 @@ export function upstreamFamilies(upstreams: readonly LearnedUpstream[]): Family[
   ];
 }
 
+interface ListenerState {
+  readonly open: Readonly<Record<string, number>>;
+  readonly refusedConnections: number;
+  /** undefined: clear text. */
+  readonly handshakeFailures: number | undefined;
+}
+
 /** What a scrape is told of the clients. */
-export function connectionFamily(
-  listeners: readonly { readonly open: Readonly<Record<string, number>> }[],
-): Family {
+export function connectionFamilies(listeners: readonly ListenerState[], waitingBytes: number): Family[] {
   const total = new Map<string, number>();
-  for (const { open } of listeners) {
+  let failures = 0;
+  let refused = 0;
+  for (const { open, refusedConnections, handshakeFailures = 0 } of listeners) {
+    failures += handshakeFailures;
+    refused += refusedConnections;
     for (const [protocol, count] of Object.entries(open))
       total.set(protocol, (total.get(protocol) ?? 0) + count);
   }
+  return [
+    {
+      type: "gauge",
+      name: "linchpin.connections",
+      unit: "{connection}",
+      help: "Open connections of clients, by protocol.",
+      points: [...total].map(([protocol, value]) => ({
+        labels: { "network.protocol.name": protocol },
+        value,
+      })),
+    },
+    {
+      type: "counter",
+      name: "linchpin.connections.refused",
+      unit: "{connection}",
+      help: "Connections that were closed at once: their address has as many as it may (limits.connectionsPerAddress).",
+      points: [{ labels: {}, value: refused }],
+    },
+    {
+      type: "counter",
+      name: "linchpin.tls.handshake.failures",
+      unit: "{handshake}",
+      help: "TLS handshakes of clients that failed.",
+      points: [{ labels: {}, value: failures }],
+    },
+    {
+      type: "gauge",
+      name: "linchpin.http2.waiting",
+      unit: "By",
+      help: "Data that waits in the hub for clients and services to take it (limits.maxProcessQueued).",
+      points: [{ labels: {}, value: waitingBytes }],
+    },
+  ];
+}
+
+/** What a scrape is told of the certificates in use. */
+export function certificateFamily(certificates: readonly CertificateState[]): Family {
   return {
     type: "gauge",
-    name: "linchpin.connections",
-    unit: "{connection}",
-    help: "Open connections of clients, by protocol.",
-    points: [...total].map(([protocol, value]) => ({
-      labels: { "network.protocol.name": protocol },
-      value,
+    name: "linchpin.tls.certificate.expiry",
+    unit: "s",
+    help: "When a certificate in use, or one of its chain, ends: seconds since 1970.",
+    points: certificates.map(({ owner, expiresAt }) => ({
+      labels: { "linchpin.certificate.owner": owner },
+      value: Math.floor(expiresAt / 1000),
     })),
   };
 }

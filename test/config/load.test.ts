@@ -9,6 +9,7 @@ import fc from "fast-check";
 import type { Config } from "#src/config/config.js";
 import { DEFAULT_POOL } from "#src/config/defaults.js";
 import { defaultConfig, withOverrides } from "#src/config/from-args.js";
+import { CLIENT_LIMITS } from "#src/config/listener-limits.js";
 import { formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/config/load.js";
 import { JWT_ALGORITHMS } from "#src/config/sections/auth.js";
 import { UserError } from "#src/core/user-error.js";
@@ -243,7 +244,12 @@ drain: { grace: 0s }
         docs: false,
         health: "/live",
       },
-      limits: { maxMessageBytes: 8_388_608, maxConcurrentStreams: 7, connectionsPerAddress: 9 },
+      limits: {
+        ...defaultConfig().limits,
+        maxMessageBytes: 8_388_608,
+        maxConcurrentStreams: 7,
+        connectionsPerAddress: 9,
+      },
       trustedProxies: [
         { address: "10.0.0.0", prefix: 8 },
         { address: "192.0.2.1", prefix: 32 },
@@ -345,7 +351,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an unknown key inside",
     `${UP}limits:\n  maxMesage: 1MiB\n`,
     [
-      "3:3: limits.maxMesage: unknown key (did you mean maxMessage?); allowed: maxMessage, maxConcurrentStreams, connectionsPerAddress",
+      `3:3: limits.maxMesage: unknown key (did you mean maxMessage?); allowed: ${["maxMessage", ...Object.values(CLIENT_LIMITS).flatMap(({ key }) => key ?? [])].join(", ")}`,
     ],
   ],
   [

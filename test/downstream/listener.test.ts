@@ -140,7 +140,7 @@ for (const http1 of ["own", "node"] as const) {
     });
 
     describe("a client that stalls", () => {
-      const timeouts = { firstBytesMs: 60, headersMs: 60, requestMs: 120, keepAliveMs: 60 };
+      const limits = { firstBytesMs: 60, headersMs: 60, bodyMs: 120, http1IdleMs: 60 };
       const cases: [what: string, bytes: string, answer: RegExp][] = [
         ["before its first byte", "", /^$/],
         ["in the preface of HTTP/2", "PRI * HT", /^$/],
@@ -153,7 +153,7 @@ for (const http1 of ["own", "node"] as const) {
       ];
       for (const [what, bytes, answer] of cases) {
         it(`${what} is let go`, async () => {
-          const rig = await started({ http1, timeouts });
+          const rig = await started({ http1, limits });
           const started_ = performance.now();
           assert.match(await rig.raw(bytes), answer);
           assert.ok(performance.now() - started_ < 3000);
@@ -161,12 +161,12 @@ for (const http1 of ["own", "node"] as const) {
       }
 
       it("between requests is let go", async () => {
-        const rig = await started({ http1, timeouts });
+        const rig = await started({ http1, limits });
         assert.match(await rig.raw("GET /unary HTTP/1.1\r\nhost: a\r\n\r\n"), /"answer"$/);
       });
 
       it("is not one that waits for its answer", async () => {
-        const rig = await started({ http1, timeouts });
+        const rig = await started({ http1, limits });
         rig.onRequest = (call) => void setTimeout(() => call.open().message("late").end(), 400);
         assert.equal((await ask1(rig, { path: "/unary", body: "q" })).body, '"late"');
       });

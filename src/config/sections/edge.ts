@@ -80,10 +80,6 @@ export const addressLimit = z
     "What one client address may take before anybody asks who it is; an IPv6 address counts with its /64. No limit by default: a proxy in front of the hub that is not in trustedProxies has one address for everybody.",
   );
 
-export const connectionsPerAddress = wholeNumber(1, 1_000_000)
-  .prefault(DEFAULTS.connectionsPerAddress)
-  .describe("Connections that one client address may have; those of trustedProxies are not counted.");
-
 export function addressLimitOf({ rate, concurrent }: z.output<typeof addressLimit>): AddressLimitConfig {
   return {
     rate: rate === "none" ? undefined : rate,

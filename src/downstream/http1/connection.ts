@@ -2,6 +2,7 @@
 // fraction of what node:http costs. The first request that is not plain, right or wrong, takes the socket to node:http
 // for good, with every byte that was not answered yet.
 import type { Socket } from "node:net";
+import type { ClientLimits } from "../../config/listener-limits.js";
 import type { Clock } from "../../core/clock.js";
 import type { Timed, TimerWheel } from "../../core/timer-wheel.js";
 import type { Client } from "../client.js";
@@ -12,12 +13,10 @@ import { HeadReader } from "./head-reader.js";
 export interface Http1ConnectionOptions {
   readonly client: Client;
   readonly timers: TimerWheel;
-  /** From a head's first byte to its last. */
-  readonly headersMs: number;
-  /** From a request's first byte to its last. */
-  readonly requestMs: number;
-  /** Between requests. */
-  readonly keepAliveMs: number;
+  readonly limits: Pick<
+    ClientLimits,
+    "headersMs" | "bodyMs" | "http1IdleMs" | "stallMs" | "maxHeaderFields" | "maxHeaderListBytes"
+  >;
 }
 
 export interface Http1ConnectionOwner {
@@ -44,8 +43,6 @@ const PAUSE_BYTES = 256 * 1024;
 const MAX_COPY_BYTES = 16 * 1024;
 /** How long the rest of a body is read and dropped after its answer: closing at once could cost the client the answer. */
 const LINGER_MS = 1000;
-/** How long an answer may wait without one byte of it going, as on HTTP/2 (`stallMs`, docs/security.md). */
-const STALL_MS = 5 * 60_000;
 
 export class Http1Connection implements Timed {
   timerSlot = -1;
@@ -57,7 +54,7 @@ export class Http1Connection implements Timed {
   private readonly socket: Socket;
   private readonly options: Http1ConnectionOptions;
   private readonly clock: Clock;
-  private readonly reader = new HeadReader();
+  private readonly reader: HeadReader;
   /** When what is waited for from the client is late; Infinity: nothing is. The timer may be set earlier. */
   private due = Number.POSITIVE_INFINITY;
   /** When an answer that waits is looked at, and how many bytes had gone by then. */
@@ -94,7 +91,8 @@ export class Http1Connection implements Timed {
     this.options = options;
     this.client = options.client;
     this.clock = options.timers.clock;
-    this.keepAliveLines = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.keepAliveMs / 1000)}\r\n`;
+    this.reader = new HeadReader(options.limits);
+    this.keepAliveLines = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.limits.http1IdleMs / 1000)}\r\n`;
     socket.on("data", this.onData);
     socket.on("end", this.onEnd);
     socket.on("drain", this.onDrain);
@@ -169,7 +167,7 @@ export class Http1Connection implements Timed {
     // Not the whole chunk that it came in is to be kept alive for it.
     this.input = Buffer.from(input.subarray(this.at));
     this.at = 0;
-    if (this.headReads === 1) this.expect(this.options.headersMs);
+    if (this.headReads === 1) this.expect(this.options.limits.headersMs);
   }
 
   private begin(): void {
@@ -178,7 +176,7 @@ export class Http1Connection implements Timed {
     this.aheadReads = 0;
     this.bodyLeft = length;
     this.closeAfter = close;
-    if (this.atHand < length) this.expect(this.options.requestMs);
+    if (this.atHand < length) this.expect(this.options.limits.bodyMs);
     else this.due = Number.POSITIVE_INFINITY;
     const { client } = this;
     const head = { method, target, authority: host, fields, client, ended: length === 0 };
@@ -199,8 +197,9 @@ export class Http1Connection implements Timed {
       if (last) this.next();
       return;
     }
-    if (last) this.due = Number.POSITIVE_INFINITY;
     this.owed += end - start;
+    if (last) this.due = Number.POSITIVE_INFINITY;
+    else this.expect(this.options.limits.bodyMs);
     exchange.handler.onBody(input, start, end, last);
   }
 
@@ -210,6 +209,7 @@ export class Http1Connection implements Timed {
 
   consumed(bytes: number): void {
     this.owed -= bytes;
+    if (this.bodyLeft > 0 && this.exchange?.done === false) this.expect(this.options.limits.bodyMs);
     if (this.paused && !this.advancing) this.regulate();
   }
 
@@ -311,7 +311,7 @@ export class Http1Connection implements Timed {
   private next(): void {
     this.exchange = undefined;
     if (this.closeAfter || this.going) this.close();
-    else this.expect(this.options.keepAliveMs);
+    else this.expect(this.options.limits.http1IdleMs);
   }
 
   /** Ends the connection once all is written. */
@@ -345,12 +345,13 @@ export class Http1Connection implements Timed {
 
   private watchStall(): void {
     this.flushed = this.socket.bytesWritten - this.socket.writableLength;
-    this.stallDue = this.clock.now() + STALL_MS;
+    this.stallDue = this.clock.now() + this.options.limits.stallMs;
     this.wakeAt(this.stallDue);
   }
 
   /** Mostly the timer is set to an earlier time already, and stays so: a request costs no timer. */
   private wakeAt(time: number): void {
+    if (time === Number.POSITIVE_INFINITY) return;
     const { timers } = this.options;
     if (this.timerSlot >= 0) {
       if (this.expiresAt <= time) return;
@@ -375,6 +376,11 @@ export class Http1Connection implements Timed {
 
   private onLate(): void {
     const { exchange } = this;
+    // While the hub itself holds back what came, the client cannot be blamed.
+    if (this.bodyLeft > 0 && this.owed > 0) {
+      this.expect(this.options.limits.bodyMs);
+      return;
+    }
     const arriving = this.headReads > 0 || (this.bodyLeft > 0 && exchange?.done === false);
     if (!arriving) {
       this.close();

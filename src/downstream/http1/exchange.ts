@@ -5,7 +5,7 @@ import { answerHead, type BodyFraming, chunkHead, lastChunk } from "./answer-hea
 import type { Http1Connection } from "./connection.js";
 
 /** For an exchange between its making and its adapter. */
-const NOBODY: ExchangeHandler = { onBody() {}, onGone() {}, onSent() {} };
+const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
 const NO_PIECES: readonly Buffer[] = [];
 /** Of a stream so much is gathered at most, before the turn of the event loop ends. */
 const TURN_BYTES = 64 * 1024;

@@ -1,7 +1,7 @@
 // The strict subset of HTTP/1.1 request heads that the hub reads itself: what can be read in one way only. Any other
 // head, right or wrong, is node:http's (connection.ts hands it over), so nothing ambiguous is ever interpreted here.
 import { type Field, field } from "../../core/headers.js";
-import { MAX_HEADER_FIELDS } from "../http1-guards.js";
+import { DEFAULT_LIMITS, type Limits } from "../../http2/limits.js";
 
 /** The fields of a request, and what they say of its body and connection. */
 export interface FieldBlock {
@@ -95,6 +95,13 @@ export class HeadReader {
   private lineEnds: number[] = [];
   private replaceNext = 0;
   private misses = 0;
+  private readonly maxFields: number;
+  private readonly maxHeadBytes: number;
+
+  constructor(limits: Pick<Limits, "maxHeaderFields" | "maxHeaderListBytes"> = DEFAULT_LIMITS) {
+    this.maxFields = limits.maxHeaderFields;
+    this.maxHeadBytes = Math.min(MAX_HEAD_BYTES, limits.maxHeaderListBytes);
+  }
 
   /** Looks at a head that begins at `start`. Its parts are set when it is one, and are to be read before the next. */
   read(input: Buffer, start: number): Found {
@@ -107,11 +114,11 @@ export class HeadReader {
         this.end = end;
         this.block = block;
         this.misses = 0;
-        return end - start > MAX_HEAD_BYTES ? "odd" : "head";
+        return end - start > this.maxHeadBytes ? "odd" : "head";
       }
     }
     const block = this.readBlock(input, from);
-    const tooLarge = (block === "more" ? input.length : this.end) - start > MAX_HEAD_BYTES;
+    const tooLarge = (block === "more" ? input.length : this.end) - start > this.maxHeadBytes;
     if (tooLarge || block === "odd") return "odd";
     if (block === "more") return "more";
     this.block = block;
@@ -221,7 +228,7 @@ export class HeadReader {
       }
       fields.push(known);
       lineEnds.push(at - start);
-      if (fields.length > MAX_HEADER_FIELDS) return "odd";
+      if (fields.length > this.maxFields) return "odd";
     }
     if (host === undefined) return "odd";
     this.end = at + 2;

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { DEFAULT_LISTENER_LIMITS } from "#src/config/listener-limits.js";
 import { field } from "#src/core/headers.js";
 import { TimerWheel } from "#src/core/timer-wheel.js";
 import type { Client } from "#src/downstream/client.js";
 import type { Exchange } from "#src/downstream/exchange.js";
 import { Http1Connection, type Http1ConnectionOwner } from "#src/downstream/http1/connection.js";
+import { DEFAULT_LIMITS } from "#src/http2/limits.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { turns, until } from "../../support/until.js";
 import { ODD_REQUESTS } from "./support/odd-requests.js";
@@ -42,9 +44,7 @@ class Rig implements Http1ConnectionOwner {
     this.connection = new Http1Connection(server, this, {
       client: {} as Client, // passed on, never looked at
       timers: new TimerWheel(this.clock),
-      headersMs: 10_000,
-      requestMs: 60_000,
-      keepAliveMs: 65_000,
+      limits: { ...DEFAULT_LIMITS, ...DEFAULT_LISTENER_LIMITS },
     });
   }
 
@@ -57,6 +57,7 @@ class Rig implements Http1ConnectionOwner {
         if (this.takes) exchange.consumed(end - start);
         if (last) this.onRequest(exchange, this.bodies[index] ?? "", index);
       },
+      onStill: () => {},
       onGone: (reason) => this.gone.push(reason),
       onSent: (bytes) => {
         this.sent += bytes;

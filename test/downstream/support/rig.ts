@@ -146,8 +146,8 @@ export class Rig {
     this.listener = new Listener(gateway, {
       host: "127.0.0.1",
       port: 0,
-      maxConcurrentStreams: 100,
       ...options,
+      limits: { maxConcurrentStreams: 100, ...options.limits },
     });
   }
 

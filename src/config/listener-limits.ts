@@ -1,0 +1,69 @@
+// What a listener allows a client before and beside HTTP/2, in the same form as the limits of http2/limits.ts:
+// default, range, reason, source. Loads no schema.
+import { LIMITS, type Limit, type Limits } from "../http2/limits.js";
+import { MAX_DURATION_MS } from "./duration.js";
+
+export const LISTENER_LIMITS = {
+  connectionsPerAddress: {
+    value: 1024,
+    unit: "",
+    key: "connectionsPerAddress",
+    min: 1,
+    max: 1_000_000,
+    reason:
+      "Connections that one client address may have; an IPv6 address counts with its /64, those of `trustedProxies` are not counted. Far more than one client needs, few enough that a flood from one address leaves room for others. Past it: the connection is closed.",
+    source: "RFC 9113 §10.5",
+  },
+  firstBytesMs: {
+    value: 10_000,
+    unit: "ms",
+    key: "firstBytesTimeout",
+    min: 100,
+    max: MAX_DURATION_MS,
+    reason:
+      "From a connection, or the end of its TLS handshake, to the bytes that tell its protocol; gRPC channels that connect early say theirs at once. Past it: the connection is closed.",
+    source: "Slowloris, CVE-2007-6750",
+  },
+  handshakeMs: {
+    value: 10_000,
+    unit: "ms",
+    key: "handshakeTimeout",
+    min: 100,
+    max: MAX_DURATION_MS,
+    reason: "How long a TLS handshake may take. Past it: the connection is closed.",
+    source: "RFC 9113 §10.5",
+  },
+  bodyMs: {
+    value: 60_000,
+    unit: "ms",
+    key: "bodyTimeout",
+    min: 100,
+    max: Number.POSITIVE_INFINITY,
+    reason:
+      "How long the body of an HTTP/JSON request may stand still while the hub has taken all that came. Past it: 408, and the call ends. A body that drips is bounded by the call's deadline, which runs from the head on; a gRPC call by its deadline alone, since its streams may pause.",
+    source: "RFC 9110 §15.5.9; R.U.D.Y.",
+  },
+  http1IdleMs: {
+    value: 65_000,
+    unit: "ms",
+    key: "http1IdleTimeout",
+    min: 100,
+    max: MAX_DURATION_MS,
+    reason:
+      "How long an HTTP/1.1 connection may be without a request; longer than the 60 s of usual load balancers, so that they close first. Past it: the connection is closed.",
+    source: "RFC 9112 §9.5",
+  },
+} as const satisfies Record<string, Limit>;
+
+/** Of each listener, in the unit that `LISTENER_LIMITS` names. */
+export type ListenerLimits = { readonly [K in keyof typeof LISTENER_LIMITS]: number };
+
+export const DEFAULT_LISTENER_LIMITS: ListenerLimits = Object.fromEntries(
+  Object.entries(LISTENER_LIMITS).map(([name, limit]) => [name, limit.value]),
+) as Record<keyof ListenerLimits, number>;
+
+/** What a client meets: the limits of the listener, and those of its HTTP/2 connections. */
+export interface ClientLimits extends ListenerLimits, Limits {}
+
+/** Of both tables: by the name that they have in `ClientLimits`. */
+export const CLIENT_LIMITS: Readonly<Record<keyof ClientLimits, Limit>> = { ...LISTENER_LIMITS, ...LIMITS };

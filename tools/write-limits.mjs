@@ -1,0 +1,10 @@
+// Writes the tables of docs/security.md from the limits in src/: `node tools/write-limits.mjs`, after `make build`.
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { limitTables, TABLES_BEGIN, TABLES_END } from "../dist/config/limits-page.js";
+
+const file = fileURLToPath(new URL("../docs/security.md", import.meta.url));
+const page = readFileSync(file, "utf8");
+const [before] = page.split(TABLES_BEGIN);
+const [, after] = page.split(TABLES_END);
+writeFileSync(file, `${before}${TABLES_BEGIN}${limitTables()}${TABLES_END}${after}`);
