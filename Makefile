@@ -1,6 +1,6 @@
 # What a person types. Needs Node >= 20.19, npm and make; `make tools` brings what the rest needs.
 .DEFAULT_GOAL := help
-.PHONY: help install build run generate lint test tools test-all test-nodes conformance bench clean
+.PHONY: help install build run generate lint test tools test-all test-nodes conformance attacks bench clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -64,6 +64,9 @@ conformance: compiled ## h2spec and gRPC's interop cases through the hub, with w
 
 bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy")
 	node build/bench/main.js $(ARGS)
+
+attacks: compiled ## attack a hub in every way of docs/security.md, and print the bounds that held
+	node build/test/e2e/support/attacks.js
 
 clean: ## remove what was compiled
 	rm -rf dist build

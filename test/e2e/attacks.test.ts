@@ -1,0 +1,241 @@
+// Each attack on a real hub, in clear text and over TLS: it is cut off or bounded, no honest call on another connection
+// fails or misses its deadline, memory stays under its bound. And honest patterns that look like attacks: none is cut off.
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { status } from "@grpc/grpc-js";
+import { UnaryRequest } from "#generated/test/v1/behavior.js";
+import { frameMessage } from "#src/core/messages.js";
+import { ErrorCode, Flag, FrameType, Setting } from "#src/http2/protocol.js";
+import {
+  data,
+  describeFrame,
+  HELLO,
+  headers,
+  ping,
+  RawPeer,
+  rst,
+  settings,
+  windowUpdate,
+} from "../support/frames.js";
+import { until } from "../support/until.js";
+import {
+  type Attack,
+  DEADLINE_MS,
+  FLOOD_ATTACKS,
+  grpc,
+  largeOn,
+  MEMORY_BOUND_BYTES,
+  SLOW,
+  STREAM,
+  startRig,
+  type Target,
+  UNARY,
+  underAttack,
+} from "./support/attacks.js";
+import { behaviorClient, callUnary } from "./support/grpc.js";
+
+const scope = { after };
+const rig = await startRig(scope);
+
+async function withstands(runs: readonly (readonly [Attack, Target])[]): Promise<void> {
+  const { cost } = await underAttack(scope, rig, runs);
+  assert.deepEqual(cost.failures, [], "no honest call failed");
+  assert.ok(cost.slowestMs < DEADLINE_MS, `an honest call took ${cost.slowestMs} ms`);
+  assert.ok(cost.honestCalls > 0);
+  assert.ok(cost.growthBytes < MEMORY_BOUND_BYTES, `memory grew by ${cost.growthBytes} bytes`);
+}
+
+/** `linchpin_http2_limits_passed_total` of what ended a connection or stream, by key of the limit. */
+async function passed(): Promise<Map<string, number>> {
+  const text = await (await fetch(`${rig.adminUrl}/metrics`)).text();
+  const counts = new Map<string, number>();
+  for (const [, labels = "", value] of text.matchAll(
+    /^linchpin_http2_limits_passed_total\{(.*)\} (\d+)$/gm,
+  )) {
+    const key = /linchpin_limit="(\w+)"/.exec(labels)?.[1] ?? "";
+    counts.set(key, (counts.get(key) ?? 0) + Number(value));
+  }
+  return counts;
+}
+
+async function counted(attack: Attack, run: () => Promise<void>): Promise<void> {
+  const before = await passed();
+  await run();
+  const now = await passed();
+  const grown = attack.limits.filter((key) => (now.get(key) ?? 0) > (before.get(key) ?? 0));
+  assert.ok(
+    attack.limits.length === 0 || grown.length > 0,
+    `${attack.name}: none of ${attack.limits} was counted`,
+  );
+}
+
+describe("a flood is cut off, and nobody else notices:", () => {
+  for (const target of rig.targets) {
+    for (const attack of FLOOD_ATTACKS) {
+      test(`${attack.name}, over ${target.name}`, () =>
+        counted(attack, () => withstands([[attack, target]])));
+    }
+  }
+});
+
+test("slow attacks, all at once: each is ended or bounded, and nobody else notices", async () => {
+  const before = await passed();
+  await withstands(SLOW.flatMap((attack) => rig.targets.map((target) => [attack, target] as const)));
+  const now = await passed();
+  for (const key of ["settingsTimeout", "headersTimeout", "maxHeaderList"])
+    assert.ok((now.get(key) ?? 0) > (before.get(key) ?? 0), `${key} was not counted`);
+  const held = ["stallTimeout", "maxQueued", "maxProcessQueued"];
+  assert.ok(
+    held.some((key) => (now.get(key) ?? 0) > (before.get(key) ?? 0)),
+    "stalled streams were not counted",
+  );
+});
+
+test("the log tells of each limit once for each listener, and of no fault", () => {
+  const { lines } = rig.hub.stderr;
+  const told = lines.flatMap((line) => /was closed: .*\(limits\.(\w+);/.exec(line)?.[1] ?? []);
+  for (const key of told) {
+    const times = told.filter((other) => other === key).length;
+    assert.ok(
+      times <= rig.targets.length,
+      `${key} was told ${times} times by ${rig.targets.length} listeners`,
+    );
+  }
+  for (const attack of FLOOD_ATTACKS)
+    assert.ok(
+      attack.limits.some((key) => told.includes(key)),
+      `nothing of ${attack.limits} in the log`,
+    );
+  assert.deepEqual(
+    lines.filter((line) => /fault|error|Error/.test(line)),
+    [],
+  );
+});
+
+describe("an honest pattern is left alone:", () => {
+  const message = frameMessage(Buffer.from(UnaryRequest.encode(UnaryRequest.create()).finish()));
+
+  for (const target of rig.targets) {
+    const peerOf = (): RawPeer => {
+      const peer = new RawPeer(target.connect("h2"), "client");
+      peer.send(HELLO, windowUpdate(0, 1 << 30));
+      return peer;
+    };
+    const ended = (peer: RawPeer, id: number) => () =>
+      peer.find(FrameType.HEADERS, id, Flag.END_STREAM) ?? peer.find(FrameType.RST_STREAM, id);
+    /** All streams of a batch have been answered; what came is forgotten, so that looking stays cheap. */
+    const answered = async (peer: RawPeer, ids: readonly number[]): Promise<void> => {
+      for (const id of ids) {
+        const end = await peer.until(`the end of stream ${id}`, ended(peer, id));
+        assert.equal(end.type, FrameType.HEADERS, describeFrame(end));
+      }
+      peer.frames.length = 0;
+    };
+    const ids = (batch: number, size: number): number[] =>
+      Array.from({ length: size }, (_, i) => 2 * (size * batch + i) + 1);
+
+    test(`grpc-go's half-close, DATA and END_STREAM apart, over ${target.name}`, async () => {
+      const peer = peerOf();
+      for (let batch = 0; batch < 15; batch++) {
+        const streams = ids(batch, 100);
+        for (const id of streams) peer.send(headers(id, grpc(UNARY)), data(id, message), data(id, "", true));
+        await answered(peer, streams);
+      }
+      peer.socket.destroy();
+    });
+
+    test(`bandwidth probes: a PING with every call, over ${target.name}`, async () => {
+      const peer = peerOf();
+      for (let batch = 0; batch < 6; batch++) {
+        const streams = ids(batch, 100);
+        for (const id of streams)
+          peer.send(headers(id, grpc(UNARY)), data(id, message, true), ping("bdpprobe"));
+        await answered(peer, streams);
+      }
+      await peer.roundTrip();
+      peer.socket.destroy();
+    });
+
+    test(`as many cancels as answered calls, over ${target.name}`, async () => {
+      const peer = peerOf();
+      for (let batch = 0; batch < 15; batch++) {
+        const streams = ids(batch, 200);
+        const [kept, cancelled] = [
+          streams.filter((_, i) => i % 2 === 0),
+          streams.filter((_, i) => i % 2 === 1),
+        ];
+        for (const id of streams) peer.send(headers(id, grpc(UNARY)), data(id, message, true));
+        for (const id of cancelled) peer.send(rst(id, ErrorCode.CANCEL));
+        await answered(peer, kept);
+      }
+      await peer.roundTrip();
+      peer.socket.destroy();
+    });
+
+    test(`WINDOW_UPDATE for stream and connection with every frame of an answer, over ${target.name}`, async () => {
+      const peer = peerOf();
+      peer.send(settings([Setting.INITIAL_WINDOW_SIZE, 16_384]), largeOn(1));
+      let seen = 0;
+      while (ended(peer, 1)() === undefined) {
+        await peer.until("more of the answer", () => (peer.frames.length > seen ? true : undefined));
+        for (; seen < peer.frames.length; seen++) {
+          const { type, id, payload } = peer.frames[seen] ?? { type: -1, id: 0, payload: Buffer.alloc(0) };
+          if (type === FrameType.DATA && payload.length > 0)
+            peer.send(windowUpdate(id, payload.length), windowUpdate(0, payload.length));
+        }
+      }
+      assert.equal(ended(peer, 1)()?.type, FrameType.HEADERS);
+      peer.socket.destroy();
+    });
+
+    test(`a channel that connects before it is needed, and then is quiet, over ${target.name}`, async () => {
+      const peer = peerOf();
+      await peer.roundTrip();
+      // Longer than every limit on a slow beginning, and than the hub's own PING.
+      await until(
+        () => peer.frames.some((f) => f.type === FrameType.PING && f.flags === 0),
+        "keepalive of the hub",
+      );
+      const asked = peer.frames.find((f) => f.type === FrameType.PING && f.flags === 0);
+      peer.send(
+        ping(asked?.payload.toString("latin1"), Flag.ACK),
+        headers(1, grpc(UNARY)),
+        data(1, message, true),
+      );
+      await answered(peer, [1]);
+      peer.socket.destroy();
+    });
+  }
+
+  test("a client that cancels nine calls of ten when they have waited for a while", async () => {
+    const client = behaviorClient(scope, rig.targets[0].address);
+    for (let batch = 0; batch < 8; batch++) {
+      const outcomes = await Promise.all(
+        Array.from({ length: 100 }, (_, i) => {
+          const delay = { seconds: i % 10 === 0 ? 0 : 1, nanos: 0 };
+          return callUnary(client, { behavior: { delay } }, { options: { deadline: Date.now() + 150 } });
+        }),
+      );
+      const codes = new Set(outcomes.map(({ code }) => code));
+      codes.delete(status.OK);
+      assert.deepEqual([...codes], [status.DEADLINE_EXCEEDED]);
+    }
+    assert.equal((await callUnary(client, {})).code, status.OK);
+  });
+
+  test("streams that pause between messages for longer than a JSON body may", async () => {
+    const peer = new RawPeer(rig.targets[0].connect("h2"), "client");
+    peer.send(HELLO, headers(1, grpc(STREAM.replace("ServerStream", "BidiStream"))), data(1, message));
+    await peer.frame(FrameType.DATA, 1);
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    assert.equal(ended1(peer), undefined);
+    peer.send(data(1, message, true));
+    await peer.frame(FrameType.HEADERS, 1, Flag.END_STREAM);
+    peer.socket.destroy();
+  });
+});
+
+const ended1 = (peer: RawPeer): string | undefined => {
+  const end = peer.find(FrameType.RST_STREAM, 1) ?? peer.find(FrameType.GOAWAY);
+  return end && describeFrame(end);
+};
