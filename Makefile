@@ -1,6 +1,6 @@
 # What a person types. Needs Node >= 20.19, npm and make; `make tools` brings what the rest needs.
 .DEFAULT_GOAL := help
-.PHONY: help install build run generate lint test tools test-all test-nodes conformance attacks bench clean
+.PHONY: help install build run generate lint test tools test-all test-nodes conformance attacks soak bench clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -50,7 +50,7 @@ tools: install ## install the real servers and clients that test-all and bench u
 	tools/install.sh
 
 test-all: compiled lint ## lint, and run every test, real foreign servers and clients included, and on each Node
-	node tools/test.mjs --all
+	FUZZ_INPUTS=60000 FUZZ_RUNS=5000 node tools/test.mjs --all
 	$(MAKE) test-nodes
 
 test-nodes: compiled ## run the tests on Node 22 and 24, which make tools brings (ARGS="e2e/" for a part)
@@ -64,6 +64,9 @@ conformance: compiled ## h2spec and gRPC's interop cases through the hub, with w
 
 bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy")
 	node build/bench/main.js $(ARGS)
+
+soak: compiled ## fuzz with a million inputs, some twenty minutes (ARGS="--inputs 100000 --seed 7 --only HPACK")
+	node --expose-gc build/test/fuzz/soak.js $(ARGS)
 
 attacks: compiled ## attack a hub in every way of docs/security.md, and print the bounds that held
 	node build/test/e2e/support/attacks.js

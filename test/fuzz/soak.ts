@@ -1,0 +1,31 @@
+// Runs the fuzzer long: `make soak` (a million inputs), `make soak ARGS="--inputs 100000 --seed 7 --only listener"`.
+// A failure names its target and seed; `--only TARGET --seed SEED --inputs 1` makes it again.
+import { parseArgs } from "node:util";
+import { fuzz } from "./target.js";
+import { targets } from "./targets.js";
+
+const { values } = parseArgs({
+  options: {
+    inputs: { type: "string", default: "1000000" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string" },
+  },
+});
+const { only } = values;
+const chosen = (await targets()).filter(({ name }) => only === undefined || name.includes(only));
+const shares = chosen.reduce((sum, { share }) => sum + share, 0);
+let total = 0;
+const startedAt = performance.now();
+for (const target of chosen) {
+  const count = Math.max(1, Math.round((Number(values.inputs) * target.share) / shares));
+  const { name, inputs, ms, growthBytes } = await fuzz(target, Number(values.seed), count);
+  total += inputs;
+  const growth = (growthBytes / 1024 / 1024).toFixed(1);
+  console.log(
+    `${name.padEnd(40)} ${String(inputs).padStart(8)} inputs  ${(ms / 1000).toFixed(1).padStart(7)} s  heap ${growth} MiB`,
+  );
+}
+const seconds = (performance.now() - startedAt) / 1000;
+console.log(
+  `soak: ${total} inputs in ${seconds.toFixed(0)} s: no crash, no hang, memory bounded (seed ${values.seed})`,
+);
