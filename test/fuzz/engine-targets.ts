@@ -55,6 +55,9 @@ export function engineServer(all: readonly Conversation[]): Target {
           await turns(3);
           server.destroy();
           await owner.closed;
+          // A peer that leaves its side open is waited for, for a while, and with it all that was for it.
+          peer.socket.destroy();
+          server.socket.destroy();
           assert.deepEqual(faults, []);
           assert.equal(server.active, 0);
           assert.equal(server.queuedBytes, 0);
@@ -95,6 +98,8 @@ export function engineClient(all: readonly Conversation[]): Target {
           await turns(3);
           client.destroy();
           await owner.closed;
+          peer.socket.destroy();
+          client.socket.destroy();
           assert.deepEqual(faults, []);
           assert.equal(client.active, 0);
           assert.equal(client.queuedBytes, 0);
