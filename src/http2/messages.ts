@@ -74,6 +74,18 @@ function validValue(value: string): boolean {
   return true;
 }
 
+/** RFC 9110 §5.6.2: what a method is made of. */
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** No space or control character: a path or an authority with one is another thing to whoever reads it next. */
+function visible(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const c = value.charCodeAt(i);
+    if (c <= 0x20 || c === 0x7f) return false;
+  }
+  return true;
+}
+
 /** A string that says what is wrong with an ordinary field, or undefined. */
 function fieldProblem(f: Field): string | undefined {
   if (!validName(f.name)) {
@@ -159,18 +171,29 @@ function readRequest(block: HeaderBlock): RequestHead | string {
       const length = parseLength(f.value, contentLength);
       if (typeof length === "string") return length;
       contentLength = length;
-    } else if (f.name === "host") host = f.value;
+    } else if (f.name === "host") {
+      if (host !== undefined) return "field host twice";
+      host = f.value;
+    }
   }
   if (method === undefined || method === "") return ":method is missing";
+  if (!METHOD.test(method)) return ":method is none";
+  const names = authority ?? host ?? "";
+  if (!visible(names)) return "the authority has a space or a control character";
+  // RFC 9113 §8.3.1: whoever reads the one must not see another host than whoever reads the other.
+  if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase())
+    return "field host differs from :authority";
   if (method === "CONNECT") {
     if (scheme !== undefined || path !== undefined) return "CONNECT with :scheme or :path";
+    if (authority === undefined || authority === "") return "CONNECT without :authority";
     return new RequestHead(method, "", "", authority ?? "", fields, contentLength);
   }
   if (scheme === undefined || scheme === "") return ":scheme is missing";
   if (path === undefined || path === "") return ":path is missing";
   if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS"))
     return ":path does not begin with /";
-  return new RequestHead(method, scheme, path, authority ?? host ?? "", fields, contentLength);
+  if (!visible(path)) return ":path has a space or a control character";
+  return new RequestHead(method, scheme, path, names, fields, contentLength);
 }
 
 /** The head of a response, or what is wrong with it. */
@@ -186,6 +209,8 @@ function readResponse(block: HeaderBlock): ResponseHead | string {
   const first = all[0];
   if (first === undefined || first.name !== ":status") return ":status is missing";
   if (!/^[1-5]\d\d$/.test(first.value)) return `:status "${first.value.slice(0, 10)}" is not a status`;
+  // RFC 9113 §8.6: switching protocols is not of HTTP/2.
+  if (first.value === "101") return ":status 101 is not allowed in HTTP/2";
   const fields = all.slice(1);
   let contentLength = -1;
   for (let i = 0; i < fields.length; i++) {

@@ -2,7 +2,7 @@
 // HTTP requests of every kind against the JSON side. A service stands behind it.
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
-import { status } from "@grpc/grpc-js";
+import { logVerbosity, setLogVerbosity, status } from "@grpc/grpc-js";
 import { createHub, type Hub } from "#src/index.js";
 import { behavior } from "#src/samples/echo/behavior.js";
 import { behaviorClient, callUnary } from "../e2e/support/grpc.js";
@@ -29,6 +29,8 @@ export interface HubUnderTest {
 
 /** A hub in this process, in front of the behavior service. */
 export async function startHubUnderTest(): Promise<HubUnderTest> {
+  // The service's library tells of each field that is no metadata.
+  setLogVerbosity(logVerbosity.NONE);
   const endings: (() => Promise<void>)[] = [];
   const scope = { after: (ending: () => Promise<void>) => void endings.push(ending) };
   const service = await serveBehavior(scope, behavior(""));
