@@ -152,6 +152,27 @@ describe("sending", () => {
     server.destroy();
   });
 
+  for (const kind of TRANSPORTS) {
+    test(`control frames are not starved by bulk, over ${kind}`, async () => {
+      const { peer, server } = await rawClient(answering(16_000_000), {
+        kind,
+        settings: settings([Setting.INITIAL_WINDOW_SIZE, 20_000_000]),
+      });
+      peer.send(windowUpdate(0, 1_000_000_000));
+      for (const id of [1, 3, 5, 7]) peer.send(headers(id, REQUEST, { end: true }));
+      await peer.frame(FrameType.DATA, 1);
+      for (let n = 0; n < 10; n++) await peer.roundTrip();
+      peer.send(settings());
+      await peer.until("an ACK of SETTINGS", () =>
+        peer.frames.filter((f) => f.type === FrameType.SETTINGS && (f.flags & Flag.ACK) !== 0).length > 1
+          ? true
+          : undefined,
+      );
+      assert.equal(peer.find(FrameType.DATA, 1, Flag.END_STREAM), undefined, "bulk was still on its way");
+      server.destroy();
+    });
+  }
+
   test("streams in the same position take turns", async () => {
     const { peer, server } = await rawClient(answering(300_000), {
       settings: settings([Setting.INITIAL_WINDOW_SIZE, 1_000_000]),

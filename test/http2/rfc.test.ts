@@ -418,6 +418,12 @@ const RFC_7541: readonly Row[] = [
     "beside nghttp2",
     "bytes reads our requests, and we read its responses",
   ],
+  [
+    "all",
+    "beside another implementation, over generated lists",
+    "hpack/differential",
+    "each reads what the other wrote, through changes of the table's size",
+  ],
 ];
 
 for (const [rfc, rows] of [
