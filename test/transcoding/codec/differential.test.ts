@@ -93,6 +93,33 @@ describe("bytes → JSON", () => {
   });
 });
 
+describe("bytes with faults", () => {
+  it("print as JSON, or are refused as bytes that do not fit", () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.noShrink(fc.integer()), (seed) => {
+        const random = new Random(seed);
+        const { registry, messages } = randomSchema(random);
+        const maker = new BytesMaker(random, registry);
+        const codecs = new Codecs(registry);
+        for (let i = 0; i < MESSAGES_PER_SCHEMA; i++) {
+          const desc = messageOf(registry, random.pick(messages));
+          const bytes = Uint8Array.from(maker.message(desc));
+          for (let k = 1 + random.int(3); k > 0; k--) bytes[random.int(bytes.length)] = random.int(256);
+          const result = attempt(() => codecs.of(desc).decode(bytes));
+          if ("value" in result) JSON.parse(result.value.toString());
+          else {
+            assert.match(result.error, /^DecodeError/, Buffer.from(bytes).toString("hex"));
+            refused++;
+          }
+        }
+      }),
+      { numRuns: RUNS },
+    );
+    assert.ok(refused > RUNS, `only ${refused} were refused: the faults are none`);
+  });
+});
+
 /** Bytes by what they say: the order of fields and of a map's entries may differ. */
 function meaning<T>(desc: DescMessage, registry: FileRegistry, bytes: T): unknown {
   return bytes instanceof Uint8Array ? toJson(desc, fromBinary(desc, bytes), { registry }) : bytes;
