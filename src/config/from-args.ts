@@ -86,7 +86,7 @@ export function defaultConfig(): Config {
       openapi: DEFAULTS.httpOpenapi,
       docs: DEFAULTS.httpDocs,
       health: DEFAULTS.httpHealth,
-      print: { emitDefaults: false, protoNames: false, enumsAsNumbers: false },
+      print: { emitDefaults: false, protoNames: false, enumsAsNumbers: false, int64AsNumbers: false },
       bareSystemParameters: DEFAULTS.bareSystemParameters,
       methodOverride: DEFAULTS.methodOverride,
     },

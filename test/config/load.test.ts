@@ -91,7 +91,7 @@ http:
   unknownQuery: ignore
   ignoredQuery: [utm_source]
   unknownFields: ignore
-  print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true }
+  print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true, int64AsNumbers: true }
   bareSystemParameters: true
   webSocket: { origins: ["https://app.example"] }
   methodOverride: true
@@ -236,7 +236,7 @@ drain: { grace: 0s }
         unknownQuery: "ignore",
         ignoredQuery: ["utm_source"],
         unknownFields: "ignore",
-        print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true },
+        print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true, int64AsNumbers: true },
         bareSystemParameters: true,
         webSocketOrigins: ["https://app.example"],
         methodOverride: true,
@@ -593,7 +593,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     [
       "2:23: http.unknownQuery: must be reject or ignore, not drop",
       '2:44: http.ignoredQuery[0]: must be the name of a query parameter, not ""',
-      "2:58: http.print.emitDefault: unknown key (did you mean emitDefaults?); allowed: emitDefaults, protoNames, enumsAsNumbers",
+      "2:58: http.print.emitDefault: unknown key (did you mean emitDefaults?); allowed: emitDefaults, protoNames, enumsAsNumbers, int64AsNumbers",
     ],
   ],
   [

@@ -21,6 +21,8 @@ export interface HttpPrintConfig {
   /** `display_name` instead of `displayName`. */
   readonly protoNames: boolean;
   readonly enumsAsNumbers: boolean;
+  /** Loses digits beyond 2^53 in most readers. */
+  readonly int64AsNumbers: boolean;
 }
 
 export interface HttpConfig {
@@ -64,6 +66,10 @@ const print = z
       .describe("Print fields without presence even where they have their default: 0, false, empty."),
     protoNames: z.boolean().prefault(false).describe("Print display_name instead of displayName."),
     enumsAsNumbers: z.boolean().prefault(false).describe("Print enums as numbers instead of names."),
+    int64AsNumbers: z
+      .boolean()
+      .prefault(false)
+      .describe("Print 64-bit integers as numbers instead of strings: JavaScript loses digits beyond 2^53."),
   })
   .prefault({})
   .describe("How messages print as JSON.");
