@@ -28,14 +28,14 @@ export class PageRouter implements RestRouter {
     return path.startsWith(":") ? this.#plans.get(path) : undefined;
   }
 
-  match(httpMethod: string, target: string): RestMatch | RestMiss {
+  match(httpMethod: string, target: string, override?: string): RestMatch | RestMiss {
     const question = target.indexOf("?");
     const path = question === -1 ? target : target.slice(0, question);
     const page = this.#pages.get(path);
     if (page !== undefined && METHODS.includes(httpMethod)) {
       return new PageMatch(page, question === -1 ? "" : target.slice(question + 1));
     }
-    const match = this.#routes.match(httpMethod, target);
+    const match = this.#routes.match(httpMethod, target, override);
     if (match.kind === "match") return match;
     if (page !== undefined) return new OtherMethod(httpMethod, match);
     return path === "/" ? this.#withDocs(match) : match;
