@@ -7,6 +7,7 @@ import type { ClientLimits } from "./listener-limits.js";
 import type { AuthConfig, MethodAuth } from "./sections/auth.js";
 import type { AddressLimitConfig } from "./sections/edge.js";
 import type { HttpConfig } from "./sections/http.js";
+import type { MethodHttpConfig } from "./sections/http-answers.js";
 import type { MethodQuota, QuotaConfig } from "./sections/quota.js";
 import type { AccessLogConfig, MetricsConfig, TracingConfig } from "./sections/telemetry.js";
 
@@ -73,6 +74,8 @@ export interface MethodConfig {
   readonly quota: MethodQuota | undefined;
   /** HTML forms are bodies too. Default false. */
   readonly forms?: boolean | undefined;
+  /** undefined: 200. */
+  readonly http?: MethodHttpConfig | undefined;
 }
 
 export interface Config {

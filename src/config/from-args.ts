@@ -23,6 +23,7 @@ import type {
 import { DEFAULT_POOL, DEFAULTS } from "./defaults.js";
 import { parseDuration } from "./duration.js";
 import { checkPath, type PathKind } from "./files.js";
+import { presetAnswers, presetOf } from "./http-presets.js";
 import { DEFAULT_LISTENER_LIMITS } from "./listener-limits.js";
 import { isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { parseSize } from "./size.js";
@@ -89,6 +90,7 @@ export function defaultConfig(): Config {
       print: { emitDefaults: false, protoNames: false, enumsAsNumbers: false, int64AsNumbers: false },
       bareSystemParameters: DEFAULTS.bareSystemParameters,
       methodOverride: DEFAULTS.methodOverride,
+      ...presetAnswers(presetOf("strict")),
     },
     limits: {
       ...DEFAULT_LISTENER_LIMITS,

@@ -265,6 +265,7 @@ function toConfig(
         roles: method.roles,
         quota: method.quota,
         forms: method.forms,
+        ...(method.http === undefined ? {} : { http: { location: undefined, ...method.http } }),
       };
     }),
     http: httpOf(file.http),

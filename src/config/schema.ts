@@ -7,6 +7,7 @@ import { isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { authSection, METHOD_AUTH, roles } from "./sections/auth.js";
 import { addressLimit, errorsSection, trustedProxies } from "./sections/edge.js";
 import { httpSection } from "./sections/http.js";
+import { methodHttp } from "./sections/http-answers.js";
 import { limitsSection } from "./sections/limits.js";
 import { methodQuota, quotaSection } from "./sections/quota.js";
 import { accessLogSection, metricsSection, tracingSection } from "./sections/telemetry.js";
@@ -134,6 +135,7 @@ const method = z
       .describe(
         "true: HTML forms are taken as bodies too (application/x-www-form-urlencoded, multipart/form-data). Pages of other sites can send those without being asked: only where no cookie or address stands for the caller.",
       ),
+    http: methodHttp,
   })
   .refine((value) => value.auth !== "none" || value.roles === undefined, {
     error: "must not have auth: none and roles: a caller without identity has no role",

@@ -12,6 +12,35 @@ export interface MetadataNames {
   readonly trailerPrefix: string;
 }
 
+/** Which pages of other sites may call (CORS, as the Fetch standard has it). */
+export interface CorsPolicy {
+  readonly origins: "*" | readonly string[];
+  /** Request fields that pages may send; undefined: those they ask for. */
+  readonly headers: readonly string[] | undefined;
+  /** Fields of answers that pages may read. */
+  readonly exposeHeaders: readonly string[];
+  readonly maxAgeSeconds: number;
+  /** Never with `*`. */
+  readonly credentials: boolean;
+}
+
+export interface CompressionPolicy {
+  /** Bytes of a body below which it is sent as it is. */
+  readonly minBytes: number;
+}
+
+/** The body of a failure: google.rpc.Status, RFC 9457, or none. */
+export type ErrorForm = "status" | "problem" | "empty";
+
 export interface HttpPolicy {
   readonly metadata: MetadataNames;
+  /** undefined: none. */
+  readonly cors: CorsPolicy | undefined;
+  /** undefined: answers are not compressed. */
+  readonly compression: CompressionPolicy | undefined;
+  /** Unary answers to GET have an ETag. */
+  readonly etag: boolean;
+  /** grpc-status and grpc-message are fields of every answer. */
+  readonly statusHeaders: boolean;
+  readonly errorForm: ErrorForm;
 }

@@ -19,6 +19,8 @@ export interface BodyRequest {
 
 /** The two translators of one call. */
 export interface Transcoding {
+  /** HTTP status of a good answer; 204 and 205 have no body, whatever is written. */
+  readonly success: number;
   reader(out: MessageTaker): RequestReader;
   writer(out: BodyTaker): ResponseWriter;
 }

@@ -1,9 +1,11 @@
 // What the REST adapter takes from a request's fields. A connection tends to bring the very same block again and again
 // (the memories of HPACK and of http1/head-reader.ts give the same array), so the last one's result is kept.
 import type { Peer } from "../core/call.js";
-import type { Field } from "../core/headers.js";
+import { type Field, Headers } from "../core/headers.js";
 import type { MetadataNames } from "../core/http-policy.js";
+import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { CODINGS_TEXT, type Coding, requestCoding } from "./content-coding.js";
 import type { ExchangeHead } from "./exchange.js";
 import { readMetadata } from "./rest-headers.js";
 
@@ -16,6 +18,13 @@ export interface RestHead {
   readonly contentLength: number | undefined;
   /** The client says `TE: trailers` (RFC 9110 §10.1.4). */
   readonly takesTrailers: boolean;
+  /** How the body is packed; what is not supported is a `problem`. */
+  readonly coding: Coding | "identity";
+  readonly acceptEncoding: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+  readonly origin: string | undefined;
+  /** A page of another site may have made it, with the user's cookies: the length of what is packed may tell secrets. */
+  readonly mayBeForged: boolean;
   /** Of `X-HTTP-Method-Override`. */
   readonly methodOverride: string | undefined;
   readonly peer: Peer;
@@ -34,8 +43,18 @@ export function readRestHead({ client, fields, authority }: ExchangeHead, names:
   let contentLength: number | undefined;
   let takesTrailers = false;
   let methodOverride: string | undefined;
+  let contentEncoding: string | undefined;
+  let acceptEncoding: string | undefined;
+  let ifNoneMatch: string | undefined;
+  let origin: string | undefined;
+  let mayBeForged = false;
   for (const { name, value } of fields) {
-    if (name === "accept") accept = accept === undefined ? value : `${accept}, ${value}`;
+    if (name === "accept") accept = listed(accept, value);
+    else if (name === "accept-encoding") acceptEncoding = listed(acceptEncoding, value);
+    else if (name === "content-encoding") contentEncoding = listed(contentEncoding, value);
+    else if (name === "if-none-match") ifNoneMatch = listed(ifNoneMatch, value);
+    else if (name === "origin") origin = value;
+    else if (name === "cookie" || (name === "sec-fetch-site" && value === "cross-site")) mayBeForged = true;
     else if (name === "content-type") contentType ??= value;
     // node:http, the HTTP/2 engine and http1/head-reader.ts have checked that it is a number.
     else if (name === "content-length") contentLength = Number(value);
@@ -43,7 +62,10 @@ export function readRestHead({ client, fields, authority }: ExchangeHead, names:
     else if (name === "te") takesTrailers ||= /(?:^|,)[ \t]*trailers[ \t]*(?:$|,|;)/i.test(value);
   }
   const metadata: Field[] = [];
-  const problem = readMetadata(fields, names, metadata);
+  const coding = requestCoding(contentEncoding);
+  const problem =
+    readMetadata(fields, names, metadata) ??
+    (coding === undefined ? unsupportedCoding(contentEncoding) : undefined);
   for (const f of client.forwarding(fields, authority)) metadata.push(f);
   const peer = client.peer("rest", fields);
   const head: RestHead = {
@@ -52,8 +74,14 @@ export function readRestHead({ client, fields, authority }: ExchangeHead, names:
     names,
     accept,
     contentType,
-    contentLength,
+    // What is packed says nothing of how long the body is.
+    contentLength: coding === "identity" ? contentLength : undefined,
     takesTrailers,
+    coding: coding ?? "identity",
+    acceptEncoding,
+    ifNoneMatch,
+    origin,
+    mayBeForged,
     methodOverride,
     peer,
     metadata,
@@ -61,4 +89,17 @@ export function readRestHead({ client, fields, authority }: ExchangeHead, names:
   };
   client.restHead = head;
   return head;
+}
+
+/** Several fields of a name are one list (RFC 9110 §5.3). */
+function listed(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}
+
+function unsupportedCoding(contentEncoding = ""): Status {
+  const message = `Content-Encoding ${contentEncoding.slice(0, 100)} is not supported: send ${CODINGS_TEXT}, or none`;
+  return refusal("UNSUPPORTED_MEDIA_TYPE", message, {
+    info: { supported: CODINGS_TEXT },
+    metadata: Headers.of(["accept-encoding", CODINGS_TEXT]),
+  });
 }

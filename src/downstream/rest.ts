@@ -1,8 +1,10 @@
 // Plain HTTP from clients, over HTTP/1.1 and HTTP/2: an exchange becomes a Call. Here are credit, headers, trailers and
 // status; the bodies are read and written by the Transcoding that the route gives (core/transcoding.ts).
+import type { Transform } from "node:stream";
 import { Call, type HttpRequestInfo } from "../core/call.js";
 import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
 import { type Field, field, Headers } from "../core/headers.js";
+import type { CorsPolicy } from "../core/http-policy.js";
 import { frameMessage, MessageSplitter } from "../core/messages.js";
 import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
@@ -18,6 +20,16 @@ import type {
   ResponseWriter,
   Transcoding,
 } from "../core/transcoding.js";
+import {
+  type Coding,
+  decoderOf,
+  encoderOf,
+  encodeWhole,
+  isCompressible,
+  responseCoding,
+} from "./content-coding.js";
+import { addCorsFields, preflightFields, preflightOf } from "./cors.js";
+import { codedTag, etagOf, matchesTag } from "./etag.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
 import { Heartbeat } from "./heartbeat.js";
 import { type RestHead, readRestHead } from "./rest-head.js";
@@ -30,6 +42,10 @@ const MAX_WAITING_BYTES = 64 * 1024;
 /** Proxies and load balancers close what is silent for a minute; half of that is far enough from it. */
 const KEEP_ALIVE_MS = 30_000;
 const NO_BYTES: Buffer = Buffer.alloc(0);
+const JSON_CONTENT = field("content-type", "application/json");
+const VARY_ENCODING = field("vary", "accept-encoding");
+/** Of `OPTIONS *`, which asks of no path. */
+const ALL_METHODS: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 const NO_SNIFF = field("x-content-type-options", "nosniff");
 /** Of a 401 that says nothing itself: there must be a challenge (RFC 9110 §15.5.2). */
 const BEARER = field("www-authenticate", "Bearer");
@@ -102,6 +118,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   private waiting = 0;
   /** Read from the client, and not given back because the service is slow. */
   private bodyOwed = 0;
+  private decoder: Transform | undefined = undefined;
 
   private response: Source | undefined = undefined;
   private metadata: Headers | undefined = undefined;
@@ -117,7 +134,10 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   /** Nothing more is taken from the service: it has ended, or the call is given up. */
   private done = false;
   private headSent = false;
-  private sized = false;
+  /** What the one write of a whole body is, once its head is known. */
+  private wholeType: string | undefined = undefined;
+  private wholeFields: readonly Field[] = [];
+  private encoder: Transform | undefined = undefined;
   private heartbeat: Heartbeat | undefined = undefined;
   /** The answer is complete, or the client has left. */
   private ended = false;
@@ -138,14 +158,11 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   begin(): void {
     const { method, target } = this.exchange.head;
     const { rest } = this.snapshot;
+    if (method === "OPTIONS" && !this.framed && this.answerOptions()) return;
     const match = this.framed
       ? rest.matchWebSocket(target)
       : rest.match(method, target, this.restHead.methodOverride);
     if (match.kind === "miss") {
-      if (method === "OPTIONS" && match.allow.length > 0) {
-        this.tellMethods(match.allow);
-        return;
-      }
       this.beginRefused(() => noRoute(match));
       return;
     }
@@ -163,12 +180,6 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     this.start(this.takesOne ? deferredPlan(plan) : plan, path, match.route, undefined);
   }
 
-  /** OPTIONS that no rule has (RFC 9110 §9.3.7): it asks for no method of a service, and so for nobody's leave. */
-  private tellMethods(allow: readonly string[]): void {
-    this.ended = true;
-    this.respond(204, [field("allow", [...allow, "OPTIONS"].join(", "))], true);
-  }
-
   /** A request that calls no method passes the steps nevertheless: limits, the log and metrics are for it too. */
   beginRefused(statusOf: () => Status): void {
     const plan = this.snapshot.planFor("");
@@ -177,7 +188,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   private start(plan: Plan, path: string, route: string, statusOf: (() => Status) | undefined): void {
     const { head } = this.exchange;
-    const { peer, metadata, problem } = this.restHead;
+    const { peer, metadata, problem, coding } = this.restHead;
     const { timers } = this.gateway;
     const call = new Call(plan.method, path, head.authority, peer, new Headers(metadata), timers.clock.now());
     this.info = { method: head.method, route, path: head.target.split("?", 1)[0] ?? "", status: 0 };
@@ -189,6 +200,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
       return;
     }
     this.reader = this.transcoding?.reader(this);
+    if (coding !== "identity" && !head.ended) this.decodeBody(coding);
     this.request = run(this.framed ? this.admitting(plan) : plan, call, this, timers);
     this.request.open(this);
     if (head.ended) this.onBody(NO_BYTES, 0, 0, true);
@@ -205,12 +217,60 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     };
   }
 
+  /** What a path knows: of the hub itself, unless a route takes OPTIONS. Nobody need say who he is for that. */
+  private answerOptions(): boolean {
+    const { head } = this.exchange;
+    const { rest, http } = this.snapshot;
+    const match = rest.match("OPTIONS", head.target);
+    const asked = http.cors === undefined ? undefined : preflightOf("OPTIONS", head.fields);
+    if (match.kind === "match" && asked === undefined) return false;
+    if (match.kind === "miss" && match.allow.length === 0 && head.target !== "*") return false;
+    let methods = head.target === "*" ? ALL_METHODS : match.kind === "miss" ? match.allow : [];
+    if (match.kind === "match" && asked !== undefined) {
+      methods = rest.match(asked.method, head.target).kind === "match" ? [asked.method] : [];
+    }
+    const fields = [NO_SNIFF, field("allow", [...methods, "OPTIONS"].join(", "))];
+    if (http.cors !== undefined && asked !== undefined) {
+      fields.push(...preflightFields(http.cors, asked, methods));
+    } else if (http.cors !== undefined) addCorsFields(fields, http.cors, this.restHead.origin);
+    this.respond(204, fields, true);
+    return true;
+  }
+
   // ---------------------------------------------------------------- ExchangeHandler: from the client
 
   onBody(chunk: Buffer, start: number, end: number, last: boolean): void {
+    const { decoder } = this;
+    if (decoder !== undefined && !this.over) {
+      if (end > start) decoder.write(chunk.subarray(start, end), () => this.bodyTaken(end - start));
+      if (last) decoder.end();
+      return;
+    }
     if (!this.over) this.reader?.push(chunk, start, end, last);
-    if (this.holdsClient()) this.bodyOwed += end - start;
-    else this.exchange.consumed(end - start);
+    this.bodyTaken(end - start);
+  }
+
+  private bodyTaken(bytes: number): void {
+    if (this.holdsClient()) this.bodyOwed += bytes;
+    else this.exchange.consumed(bytes);
+  }
+
+  /** Unpacks the body: no more of it at once than the reader takes, so that a small body cannot become a big one here. */
+  private decodeBody(coding: Coding): void {
+    const decoder = decoderOf(coding);
+    this.decoder = decoder;
+    decoder.on("data", (plain: Buffer) => {
+      if (!this.over) this.reader?.push(plain, 0, plain.length, false);
+      if (this.over) decoder.destroy();
+      else if (this.holdsClient()) decoder.pause();
+    });
+    decoder.on("end", () => {
+      if (!this.over) this.reader?.push(NO_BYTES, 0, 0, true);
+    });
+    decoder.on("error", () => {
+      if (!this.over)
+        this.refuse(refusal("INVALID_REQUEST", `the body is not what Content-Encoding says: ${coding}`));
+    });
   }
 
   onStill(): void {
@@ -270,7 +330,9 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   private repayClient(): void {
     const owed = this.bodyOwed;
-    if (owed === 0 || this.holdsClient()) return;
+    if (this.holdsClient()) return;
+    if (this.decoder?.isPaused() === true) this.decoder.resume();
+    if (owed === 0) return;
     this.bodyOwed = 0;
     this.exchange.consumed(owed);
   }
@@ -346,7 +408,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     }
     this.writing().end();
     // A writer that needs longer: the call's steps end before the answer does.
-    if (this.info?.status === 0) this.info.status = 200;
+    if (this.info?.status === 0) this.info.status = this.transcoding?.success ?? 200;
   }
 
   private holdsService(): boolean {
@@ -370,20 +432,20 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   head(contentType: string, fields: readonly Field[], length: number | undefined): void {
     if (this.ended || this.headSent) return;
-    const { metadata } = this.snapshot.http;
-    const all = [field("content-type", contentType), NO_SNIFF, ...fields];
-    addFields(all, this.metadata, metadata.responsePrefix);
-    const bodyless = this.exchange.head.method === "HEAD" || length === 0;
-    this.sized = length !== undefined;
-    if (length === undefined) {
-      if (!has(all, "cache-control")) all.push(NO_STORE);
-    } else if (this.restHead.takesTrailers && !bodyless && this.announceTrailers(all)) {
-      this.sized = false;
-    } else {
-      all.push(field("content-length", String(length)));
-      addFields(all, this.trailing, metadata.trailerPrefix);
+    if (length !== undefined) {
+      // What stands in the head depends on the body.
+      this.wholeType = contentType;
+      this.wholeFields = fields;
+      return;
     }
-    this.respond(200, all, bodyless);
+    const all = this.answerFields(contentType, fields);
+    if (fieldOf(all, "cache-control") === undefined) all.push(NO_STORE);
+    const status = this.transcoding?.success ?? 200;
+    const bodyless = this.exchange.head.method === "HEAD" || isBodyless(status);
+    const coding = this.codingOf(contentType, Number.POSITIVE_INFINITY, all);
+    if (coding !== undefined) all.push(field("content-encoding", coding));
+    if (coding !== undefined && !bodyless) this.encodeBody(coding);
+    this.respond(status, all, bodyless);
     if (bodyless)
       this.stopService(new Status(Code.CANCELLED, "nothing of the answer is wanted but its head"));
     else if (this.writer?.keepAlive !== undefined)
@@ -393,44 +455,146 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   private readonly sendKeepAlive = (): void => {
     const comment = this.writer?.keepAlive;
     // Where something waits to be sent, the stream is not idle.
-    if (comment === undefined || this.ended || this.unsent > 0) return;
-    this.unsent += comment.length;
-    this.exchange.write(comment, false);
+    if (comment !== undefined && this.unsent === 0) this.write(comment, false);
   };
-
-  /** One message and its trailing metadata behind it; false where there is none. Needs a body of no known length. */
-  private announceTrailers(fields: Field[]): boolean {
-    const trailers: Field[] = [];
-    addFields(trailers, this.trailing, "");
-    if (trailers.length === 0) return false;
-    fields.push(field("trailer", ["grpc-status", ...new Set(trailers.map((f) => f.name))].join(", ")));
-    return true;
-  }
 
   write(bytes: Buffer, last: boolean): void {
     if (this.ended) return;
-    if (last && this.sized) {
-      this.exchange.write(bytes, true);
-      this.close();
+    if (this.wholeType !== undefined) {
+      this.answerWhole(this.wholeType, bytes);
       return;
     }
     if (bytes.length > 0) {
-      if (!last) this.unsent += bytes.length;
-      this.exchange.write(bytes, false);
+      if (!last || this.encoder !== undefined) this.unsent += bytes.length;
+      if (this.encoder === undefined) this.exchange.write(bytes, false);
+      else this.encoder.write(bytes, () => this.onSent(bytes.length));
     }
-    if (last) this.endStream(undefined);
+    if (last) this.endBody(undefined);
     else this.repayService();
   }
 
   failed(status: Status, told: boolean): void {
     if (this.ended) return;
     if (!this.headSent) this.answerStatus(status);
-    else if (told || this.exchange.framed === true) this.endStream(status);
-    else {
-      this.close();
-      this.exchange.reset();
-    }
+    else if (told || this.exchange.framed === true) this.endBody(status);
+    else this.breakOff();
     this.stopService(status);
+  }
+
+  private breakOff(): void {
+    if (this.ended) return;
+    this.close();
+    this.exchange.reset();
+  }
+
+  /** A body that is known to its last byte. */
+  private answerWhole(contentType: string, body: Buffer): void {
+    const { http } = this.snapshot;
+    const { method } = this.exchange.head;
+    const all = this.answerFields(contentType, this.wholeFields);
+    const status = this.transcoding?.success ?? 200;
+    if (isBodyless(status)) {
+      addFields(all, this.trailing, http.metadata.trailerPrefix);
+      this.respond(status, withoutContent(all), true);
+      return;
+    }
+    const coding = this.codingOf(contentType, body.length, all);
+    if (status === 200 && (method === "GET" || method === "HEAD")) {
+      const own = fieldOf(all, "etag");
+      const etag = own ?? (http.etag ? etagOf(body) : undefined);
+      if (etag !== undefined && own === undefined) {
+        all.push(field("etag", coding === undefined ? etag : codedTag(etag, coding)));
+      }
+      const { ifNoneMatch } = this.restHead;
+      if (etag !== undefined && ifNoneMatch !== undefined && matchesTag(ifNoneMatch, etag)) {
+        this.respond(304, withoutContent(all), true);
+        return;
+      }
+    }
+    if (coding === undefined) {
+      this.sendWhole(status, all, body);
+      return;
+    }
+    encodeWhole(body, coding, (packed) => {
+      if (this.ended) return;
+      if (packed !== undefined) all.push(field("content-encoding", coding));
+      this.sendWhole(status, all, packed ?? body);
+    });
+  }
+
+  private sendWhole(status: number, fields: Field[], body: Buffer): void {
+    const bodyless = this.exchange.head.method === "HEAD" || body.length === 0;
+    if (this.restHead.takesTrailers && !bodyless && this.announceTrailers(fields)) {
+      this.respond(status, fields, false);
+      this.exchange.write(body, false);
+      this.endStream(undefined);
+      return;
+    }
+    fields.push(field("content-length", String(body.length)));
+    addFields(fields, this.trailing, this.snapshot.http.metadata.trailerPrefix);
+    this.respond(status, fields, bodyless);
+    if (bodyless) return;
+    this.exchange.write(body, true);
+    this.close();
+  }
+
+  /** Trailing metadata behind a whole body; false where there is none. */
+  private announceTrailers(fields: Field[]): boolean {
+    const trailers: Field[] = [];
+    addFields(trailers, this.trailing, "");
+    if (trailers.length === 0) return false;
+    const names = ["grpc-status", ...new Set(trailers.map((f) => f.name))];
+    fields.push(field("trailer", names.join(", ")));
+    return true;
+  }
+
+  /** What every good answer has, and the service's metadata. */
+  private answerFields(contentType: string, own: readonly Field[]): Field[] {
+    const { http } = this.snapshot;
+    const all = [
+      contentType === "application/json" ? JSON_CONTENT : field("content-type", contentType),
+      NO_SNIFF,
+    ];
+    addFields(all, this.metadata, http.metadata.responsePrefix);
+    if (http.statusHeaders) all.push(field("grpc-status", "0"));
+    for (const f of own) replace(all, f);
+    return http.cors === undefined ? all : withCors(all, http.cors, this.restHead.origin);
+  }
+
+  /** How the body is packed, if at all; whoever else asks for the same may get it otherwise (Vary). */
+  private codingOf(contentType: string, bytes: number, fields: Field[]): Coding | undefined {
+    const { compression } = this.snapshot.http;
+    if (compression === undefined || this.framed || bytes === 0 || !isCompressible(contentType))
+      return undefined;
+    const big = bytes >= compression.minBytes;
+    const { coding, must } = responseCoding(this.restHead.acceptEncoding);
+    if (big || must) fields.push(VARY_ENCODING);
+    if (this.restHead.mayBeForged || fieldOf(fields, "cache-control")?.includes("no-transform") === true)
+      return undefined;
+    return big || must ? coding : undefined;
+  }
+
+  private encodeBody(coding: Coding): void {
+    const encoder = encoderOf(coding);
+    this.encoder = encoder;
+    encoder.on("data", (packed: Buffer) => {
+      if (this.ended) return;
+      this.unsent += packed.length;
+      this.exchange.write(packed, false);
+    });
+    encoder.on("error", () => this.breakOff());
+  }
+
+  private endBody(failure: Status | undefined): void {
+    const { encoder } = this;
+    if (encoder === undefined) {
+      this.endStream(failure);
+      return;
+    }
+    encoder.on("end", () => {
+      if (!this.ended) this.endStream(failure);
+    });
+    encoder.end();
   }
 
   private respond(status: number, fields: readonly Field[], end: boolean): void {
@@ -462,6 +626,8 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     this.heartbeat?.stop();
     this.reader?.stop();
     this.writer?.stop();
+    this.decoder?.destroy();
+    this.encoder?.destroy();
   }
 
   /** The call cannot go on: the client is told, and the service stopped. */
@@ -490,17 +656,26 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     const { head } = this.exchange;
     const { http, rest } = this.snapshot;
     const shown = shownTo(this.call, status, this.gateway.edge.hints);
-    const { contentType, body } = rest.renderError(shown, this.accept, head.target);
-    const all = [field("content-type", contentType), field("content-length", String(body.length)), NO_SNIFF];
+    const accept = http.errorForm === "problem" ? "application/problem+json" : this.accept;
+    const { contentType, body } = rest.renderError(shown, accept, head.target);
+    const empty = http.errorForm === "empty";
+    let all = [field("content-length", String(empty ? 0 : body.length)), NO_SNIFF];
+    if (!empty) all.push(field("content-type", contentType));
+    if (http.statusHeaders) {
+      all.push(field("grpc-status", String(shown.code)));
+      if (shown.message !== "") all.push(field("grpc-message", encodeGrpcMessage(shown.message)));
+    }
     addErrorFields(all, this.metadata, http.metadata.responsePrefix);
-    addFields(all, status.metadata, "");
+    // The hub's own: a service's status has none.
+    if (status.metadata !== undefined) all.push(...status.metadata.fields);
     addErrorFields(all, this.trailing, http.metadata.trailerPrefix);
-    if (status.http === 401 && !has(all, "www-authenticate")) all.push(BEARER);
-    if ((status.http === 429 || status.http === 503) && !has(all, "retry-after")) {
+    if (status.http === 401 && fieldOf(all, "www-authenticate") === undefined) all.push(BEARER);
+    if ((status.http === 429 || status.http === 503) && fieldOf(all, "retry-after") === undefined) {
       const seconds = retrySeconds(status.details);
       if (seconds !== undefined) all.push(field("retry-after", String(seconds)));
     }
-    const bodyless = head.method === "HEAD";
+    if (http.cors !== undefined) all = withCors(all, http.cors, this.restHead.origin);
+    const bodyless = empty || head.method === "HEAD";
     this.respond(status.http, all, bodyless);
     if (bodyless) return;
     this.exchange.write(body, true);
@@ -508,8 +683,32 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
   }
 }
 
-function has(fields: readonly Field[], name: string): boolean {
-  return fields.some((f) => f.name === name);
+function fieldOf(fields: readonly Field[], name: string): string | undefined {
+  for (const f of fields) if (f.name === name) return f.value;
+  return undefined;
+}
+
+/** Puts a field of the format in place of the service's own, but for a download that the service gives a name. */
+function replace(fields: Field[], own: Field): void {
+  const at = fields.findIndex((f) => f.name === own.name);
+  if (at === -1) fields.push(own);
+  else if (own.name !== "content-disposition" || !/^attachment\b/i.test(fields[at]?.value ?? ""))
+    fields[at] = own;
+}
+
+/** What pages of other sites may do is the hub's to say: the service's word on it is left out. */
+function withCors(fields: readonly Field[], policy: CorsPolicy, origin: string | undefined): Field[] {
+  const all = fields.filter((f) => !f.name.startsWith("access-control-"));
+  addCorsFields(all, policy, origin);
+  return all;
+}
+
+function isBodyless(status: number): boolean {
+  return status === 204 || status === 205;
+}
+
+function withoutContent(fields: readonly Field[]): Field[] {
+  return fields.filter((f) => f.name !== "content-type" && f.name !== "content-disposition");
 }
 
 function broken(message: string): Status {

@@ -2,7 +2,6 @@
 import type { Config } from "../config/config.js";
 import type { Method } from "../core/call.js";
 import type { Snapshot } from "../core/gateway.js";
-import type { HttpPolicy } from "../core/http-policy.js";
 import type { Interceptor } from "../core/interceptor.js";
 import type { Handler } from "../core/sink.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
@@ -87,6 +86,7 @@ export function assemble(
     prefix: config.http.prefix,
     options: config.http,
     forms: forms(config),
+    success: methodConfig(config.methods)((method) => method?.http),
   });
   warnings.push(...rest.problems);
   const restRows = rest.bindings.map(({ verb, path, method }) => {
@@ -104,19 +104,13 @@ export function assemble(
     snapshot: {
       planFor: (path) => router.planFor(path) ?? table.find(path),
       rest: router,
-      http: httpPolicy(config),
+      http: config.http,
     },
     routes: [...restRows, ...grpcRows],
     openApi,
     schema,
     warnings,
     explain: (httpMethod, target) => router.explain(httpMethod, target) ?? rest.explain(httpMethod, target),
-  };
-}
-
-function httpPolicy(_config: Config): HttpPolicy {
-  return {
-    metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
   };
 }
 

@@ -67,27 +67,54 @@ export const FRAMES: Framing = {
   tellsFirst: true,
 };
 
+/** Lines `{"result": message}` under the name of JSON, as grpc-gateway's ForwardResponseStream writes them. */
+const gateway: Framing = {
+  contentType: "application/json",
+  head: "",
+  before: () => '{"result":',
+  after: "}\n",
+  tail: (error) => (error === undefined ? "" : `{"error":${error}}\n`),
+  keepAlive: undefined,
+};
+
 interface Offer {
   readonly type: string;
   readonly framing: Framing;
 }
 
-const UNARY_OFFER: Offer = { type: "application/json", framing: single };
-const UNARY_OFFERS: readonly Offer[] = [UNARY_OFFER];
-/** In order of preference where the client has none. */
-const STREAM_OFFERS: readonly Offer[] = [
-  { type: "application/json", framing: array },
+const UNARY_OFFERS: readonly Offer[] = [{ type: "application/json", framing: single }];
+
+/** Which framing a stream has where Accept does not decide. */
+export type StreamFormat = "array" | "ndjson" | "sse" | "grpc-gateway";
+
+const ARRAY: readonly Offer[] = [{ type: "application/json", framing: array }];
+const GATEWAY: readonly Offer[] = [{ type: "application/json", framing: gateway }];
+const NDJSON: readonly Offer[] = [
   { type: "application/x-ndjson", framing: ndjson },
   { type: "application/ndjson", framing: ndjson },
   { type: "application/jsonl", framing: ndjson },
-  { type: "text/event-stream", framing: sse },
 ];
+const SSE: readonly Offer[] = [{ type: "text/event-stream", framing: sse }];
 
-/** The framing that Accept (RFC 9110 §12.5.1) likes best; a Status (406) when it takes none of ours. */
-export function chooseFraming(accept: string | undefined, streaming: boolean): Framing | Status {
-  const offers = streaming ? STREAM_OFFERS : UNARY_OFFERS;
+/** In order of preference where the client has none. */
+const STREAM_OFFERS: Readonly<Record<StreamFormat, readonly Offer[]>> = {
+  array: [...ARRAY, ...NDJSON, ...SSE],
+  ndjson: [...NDJSON, ...ARRAY, ...SSE],
+  sse: [...SSE, ...ARRAY, ...NDJSON],
+  "grpc-gateway": [...GATEWAY, ...NDJSON, ...SSE],
+};
+
+/**
+ * The framing that Accept (RFC 9110 §12.5.1) likes best; a Status (406) when it takes none of ours.
+ * @param stream which framing a stream has by default; undefined: there is one message.
+ */
+export function chooseFraming(
+  accept: string | undefined,
+  stream: StreamFormat | undefined,
+): Framing | Status {
+  const offers = stream === undefined ? UNARY_OFFERS : STREAM_OFFERS[stream];
   const ranges = accept === undefined || accept === "*/*" ? [] : successRanges(accept);
-  if (ranges.length === 0) return (offers[0] ?? UNARY_OFFER).framing;
+  if (ranges.length === 0) return offers[0]?.framing ?? single;
   let best: Offer | undefined;
   let bestQuality = 0;
   for (const offer of offers) {

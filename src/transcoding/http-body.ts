@@ -8,11 +8,12 @@ import type {
   RequestReader,
   ResponseWriter,
 } from "../core/transcoding.js";
+import { harmlessFields } from "./active-content.js";
 import type { BindingPlan } from "./binding.js";
-import type { Codecs } from "./codec/codecs.js";
 import { isHttpBody } from "./fields.js";
 import { encodeRequest, type MatchedRequest } from "./request.js";
 import { decodeResponse } from "./response.js";
+import type { AnswerOptions } from "./unary-writer.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** Bytes of an upload in one message: below every message limit that services have. */
@@ -80,19 +81,19 @@ export class HttpBodyWriter implements ResponseWriter {
   readonly behind = false;
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
-  readonly #codecs: Codecs;
+  readonly #options: AnswerOptions;
   #begun = false;
   #stopped = false;
 
-  constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs) {
+  constructor(out: BodyTaker, plan: BindingPlan, options: AnswerOptions) {
     this.#out = out;
     this.#plan = plan;
-    this.#codecs = codecs;
+    this.#options = options;
   }
 
   message(message: Uint8Array): void {
     if (this.#stopped) return;
-    const printed = decodeResponse(this.#plan, message, this.#codecs);
+    const printed = decodeResponse(this.#plan, message, this.#options.codecs);
     if (printed instanceof Status) {
       this.fail(printed);
       return;
@@ -122,6 +123,7 @@ export class HttpBodyWriter implements ResponseWriter {
   #begin(contentType: string): void {
     if (this.#begun) return;
     this.#begun = true;
-    this.#out.head(contentType, [], undefined);
+    const fields = this.#options.allowActiveContent ? [] : harmlessFields(contentType);
+    this.#out.head(contentType, fields, undefined);
   }
 }

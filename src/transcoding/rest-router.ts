@@ -17,7 +17,14 @@ import { type BindingPlan, type BindingSource, planBinding } from "./binding.js"
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
 import { FrameReader } from "./frame-reader.js";
-import { chooseFraming, FRAMES, type Framing, PROBLEM_TYPE, wantsProblem } from "./framing.js";
+import {
+  chooseFraming,
+  FRAMES,
+  type Framing,
+  PROBLEM_TYPE,
+  type StreamFormat,
+  wantsProblem,
+} from "./framing.js";
 import { givesHttpBody, HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import { type RequestPath, splitPath } from "./path.js";
@@ -33,7 +40,7 @@ import { renderProblem, renderStatus } from "./status-json.js";
 import { StreamReader, streamTypeProblem } from "./stream-reader.js";
 import { StreamWriter } from "./stream-writer.js";
 import { maxBodyBytes, tooLarge, UnaryReader } from "./unary-reader.js";
-import { UnaryWriter } from "./unary-writer.js";
+import { type AnswerOptions, type Success, UnaryWriter } from "./unary-writer.js";
 
 export interface RestRouterInput {
   /** Those without a descriptor have no routes. */
@@ -47,6 +54,8 @@ export interface RestRouterInput {
   readonly options?: RestOptions;
   /** Whether a method takes HTML forms as bodies. Default: none does. */
   readonly forms?: (method: Method) => boolean;
+  /** What a good answer of a method is; undefined: 200. */
+  readonly success?: (method: Method) => Success | undefined;
 }
 
 export interface RestOptions {
@@ -61,6 +70,14 @@ export interface RestOptions {
   readonly bareSystemParameters?: boolean;
   /** POST with X-HTTP-Method-Override is a request of that method. Default false. */
   readonly methodOverride?: boolean;
+  /** What a stream looks like where Accept does not decide. Default array. */
+  readonly streamFormat?: StreamFormat;
+  /** google.protobuf.Empty is 204. Default false. */
+  readonly emptyAs204?: boolean;
+  /** HTML, SVG and XML of an HttpBody may run in a browser. Default false. */
+  readonly allowActiveContent?: boolean;
+  /** HTTP status of a wrong method. Default 405. */
+  readonly wrongMethodStatus?: number;
 }
 
 /** One route, as `linchpin routes` lists it. */
@@ -113,7 +130,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
 
   const options = input.options ?? {};
   const { unknownFields = "reject", print = {} } = options;
-  const requestOptions: RouterOptions = {
+  const request: RouterOptions = {
     codecs: new Codecs(input.registry, { unknownFields, print }),
     unknownFields,
     unknownQuery: options.unknownQuery ?? "reject",
@@ -121,7 +138,14 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     bareSystemParameters: options.bareSystemParameters ?? false,
     methodOverride: options.methodOverride ?? false,
   };
-  const router = new Router(routes, requestOptions);
+  const answers: AnswerOptions = {
+    codecs: request.codecs,
+    streamFormat: options.streamFormat ?? "array",
+    emptyAs204: options.emptyAs204 ?? false,
+    allowActiveContent: options.allowActiveContent ?? false,
+    success: input.success ?? (() => undefined),
+  };
+  const router = new Router(routes, request, answers, options.wrongMethodStatus ?? 405);
   return {
     router,
     bindings: routes.plans.map((plan) => ({
@@ -136,10 +160,10 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     literal: (httpMethod, path) => routes.literal(httpMethod, path),
     explain: (httpMethod, target) =>
       explainRoute(routes, httpMethod, target, (plan, path, query) => {
-        const bound = bindRequest(plan, path, query, requestOptions);
+        const bound = bindRequest(plan, path, query, request);
         // Of a request that has no body all is known.
         if (bound instanceof Status || plan.body !== "none") return bound;
-        return encodeRequest(bound, undefined, requestOptions);
+        return encodeRequest(bound, undefined, request);
       }),
   };
 }
@@ -198,10 +222,14 @@ const OVERRIDE = /^(?!HEAD$|OPTIONS$|CONNECT$|TRACE$)[A-Z][A-Z-]{0,31}$/;
 class Router implements RestRouter {
   readonly #routes: Routes;
   readonly #options: RouterOptions;
+  readonly #answers: AnswerOptions;
+  readonly #wrongMethodStatus: number;
 
-  constructor(routes: Routes, options: RouterOptions) {
+  constructor(routes: Routes, options: RouterOptions, answers: AnswerOptions, wrongMethodStatus: number) {
     this.#routes = routes;
     this.#options = options;
+    this.#answers = answers;
+    this.#wrongMethodStatus = wrongMethodStatus;
   }
 
   match(sentMethod: string, target: string, override?: string): RestMatch | RestMiss {
@@ -222,10 +250,10 @@ class Router implements RestRouter {
     if (plan !== undefined) {
       const question = target.indexOf("?");
       const query = question === -1 ? "" : target.slice(question + 1);
-      return new Match(plan, routes.prefix + plan.text, split, query, this.#options);
+      return new Match(plan, routes.prefix + plan.text, split, query, this.#options, this.#answers);
     }
     const allow = routes.allowed(path, split);
-    const status = allow.length === 0 ? noRoute(httpMethod) : wrongMethod(httpMethod, allow);
+    const status = allow.length === 0 ? noRoute(httpMethod) : this.#wrongMethod(httpMethod, allow);
     return new Miss(routes, httpMethod, target, status, allow);
   }
 
@@ -249,6 +277,13 @@ class Router implements RestRouter {
     return path === undefined || split === undefined ? [] : this.#routes.allowed(path, split);
   }
 
+  #wrongMethod(httpMethod: string, allow: readonly string[]): Status {
+    const allowed = allow.join(", ");
+    const message = `this path does not take ${httpMethod.slice(0, 20)}, but ${allowed}`;
+    const http = this.#wrongMethodStatus;
+    return refusal("METHOD_NOT_ALLOWED", message, { info: { allow: allowed }, http });
+  }
+
   renderStatus(status: Status): string {
     return renderStatus(status, this.#options.codecs);
   }
@@ -268,18 +303,27 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   readonly options: RequestOptions;
   readonly #path: RequestPath;
   readonly #query: string;
+  readonly #answers: AnswerOptions;
   #bound: BoundRequest | Status | undefined = undefined;
   #request: BodyRequest = NO_REQUEST;
   /** Of a stream; undefined for one message. */
   #framing: Framing | undefined = undefined;
   #givesStream = false;
 
-  constructor(plan: BindingPlan, route: string, path: RequestPath, query: string, options: RequestOptions) {
+  constructor(
+    plan: BindingPlan,
+    route: string,
+    path: RequestPath,
+    query: string,
+    options: RequestOptions,
+    answers: AnswerOptions,
+  ) {
     this.route = route;
     this.plan = plan;
     this.#path = path;
     this.#query = query;
     this.options = options;
+    this.#answers = answers;
   }
 
   get method(): Method {
@@ -289,6 +333,14 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   bound(): BoundRequest | Status {
     this.#bound ??= bindRequest(this.plan, this.#path, this.#query, this.options);
     return this.#bound;
+  }
+
+  get success(): number {
+    const { success, emptyAs204 } = this.#answers;
+    const { method, descriptor } = this.plan;
+    const own = success(method)?.success;
+    if (own !== undefined) return own;
+    return emptyAs204 && descriptor.output.typeName === "google.protobuf.Empty" ? 204 : 200;
   }
 
   open(request: BodyRequest): Transcoding | Status {
@@ -302,7 +354,10 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
       return this;
     }
     if (!givesHttpBody(this.plan)) {
-      const framing = chooseFraming(request.accept, this.#givesStream);
+      const framing = chooseFraming(
+        request.accept,
+        this.#givesStream ? this.#answers.streamFormat : undefined,
+      );
       if (framing instanceof Status) return framing;
       if (this.#givesStream) this.#framing = framing;
     }
@@ -321,9 +376,9 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   writer(out: BodyTaker): ResponseWriter {
     const framing = this.#framing;
     if (this.#givesStream && givesHttpBody(this.plan))
-      return new HttpBodyWriter(out, this.plan, this.options.codecs);
+      return new HttpBodyWriter(out, this.plan, this.#answers);
     return framing === undefined
-      ? new UnaryWriter(out, this.plan, this.options.codecs)
+      ? new UnaryWriter(out, this.plan, this.#answers)
       : new StreamWriter(out, this.plan, this.options.codecs, framing);
   }
 }
@@ -398,10 +453,4 @@ function notStreaming(): Status {
     "INVALID_REQUEST",
     "the method at this path does not stream: call it by plain HTTP, without a WebSocket",
   );
-}
-
-function wrongMethod(httpMethod: string, allow: readonly string[]): Status {
-  const allowed = allow.join(", ");
-  const message = `this path does not take ${httpMethod.slice(0, 20)}, but ${allowed}`;
-  return refusal("METHOD_NOT_ALLOWED", message, { info: { allow: allowed } });
 }

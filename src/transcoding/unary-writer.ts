@@ -1,36 +1,75 @@
 // An answer that is one message: JSON, or the bytes of an HttpBody.
+import type { Method } from "../core/call.js";
+import { type Field, field } from "../core/headers.js";
 import { Status } from "../core/status.js";
 import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
+import { harmlessFields } from "./active-content.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
+import type { StreamFormat } from "./framing.js";
+import { locationOf } from "./location.js";
 import { decodeResponse, type PrintedBody } from "./response.js";
+
+/** What a good answer of a method is. */
+export interface Success {
+  /** HTTP status. */
+  readonly success: number;
+  /** Path template of its Location, with fields of the answer. */
+  readonly location: string | undefined;
+}
+
+export interface AnswerOptions {
+  readonly codecs: Codecs;
+  readonly streamFormat: StreamFormat;
+  /** google.protobuf.Empty is 204. */
+  readonly emptyAs204: boolean;
+  readonly allowActiveContent: boolean;
+  readonly success: (method: Method) => Success | undefined;
+}
+
+const NO_FIELDS: readonly Field[] = [];
 
 export class UnaryWriter implements ResponseWriter {
   readonly keepAlive = undefined;
   readonly behind = false;
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
-  readonly #codecs: Codecs;
+  readonly #options: AnswerOptions;
   #printed: PrintedBody | undefined = undefined;
+  #location: string | undefined = undefined;
 
-  constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs) {
+  constructor(out: BodyTaker, plan: BindingPlan, options: AnswerOptions) {
     this.#out = out;
     this.#plan = plan;
-    this.#codecs = codecs;
+    this.#options = options;
   }
 
   message(message: Uint8Array): void {
-    const printed = decodeResponse(this.#plan, message, this.#codecs);
-    if (printed instanceof Status) this.#out.failed(printed, false);
-    else this.#printed = printed;
+    const { method, descriptor } = this.#plan;
+    const printed = decodeResponse(this.#plan, message, this.#options.codecs);
+    if (printed instanceof Status) {
+      this.#out.failed(printed, false);
+      return;
+    }
+    this.#printed = printed;
+    const location = this.#options.success(method)?.location;
+    if (location !== undefined) this.#location = locationOf(location, descriptor.output, message);
   }
 
   end(): void {
     const printed = this.#printed;
     if (printed === undefined) return;
     const { contentType, body } = printed;
-    this.#out.head(contentType, [], body.length);
+    this.#out.head(contentType, this.#fields(contentType), body.length);
     this.#out.write(body, true);
+  }
+
+  #fields(contentType: string): readonly Field[] {
+    const harmless =
+      this.#options.allowActiveContent || contentType === "application/json"
+        ? NO_FIELDS
+        : harmlessFields(contentType);
+    return this.#location === undefined ? harmless : [...harmless, field("location", this.#location)];
   }
 
   fail(status: Status): void {

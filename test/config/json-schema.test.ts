@@ -68,6 +68,7 @@ test("every default and example loads", () => {
   const up = {
     upstreams: { a: { endpoints: ["h:1"] } },
     interceptors: { auth: { apiKeys: { file: "keys.yaml" } } },
+    http: { cors: { origins: ["https://app.example.com"] } },
   };
   let tried = 0;
   for (const [path, node] of ALL) {
@@ -94,6 +95,9 @@ test("every key that may be left out has a default, or does nothing", () => {
       "interceptors.auth.mtls",
       "interceptors.auth.forward.identity",
       "interceptors.auth.forward.roles",
+      "http.cors",
+      "http.cors.origins",
+      "http.cors.headers",
     ],
   );
 });

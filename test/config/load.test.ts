@@ -80,7 +80,8 @@ interceptors:
     - { name: per-consumer, key: [identity, "header:X-Tenant"], rate: 100/s, burst: 200 }
     - { name: everyone, key: [], rate: 60000/min, cost: 2, methods: [a.B, a.C/D], shadow: true, headers: false }
 methods:
-  library.v1.LibraryService/GetBook: { deadline: 2s, idempotent: true, auth: none, quota: none, forms: true }
+  library.v1.LibraryService/GetBook:
+    { deadline: 2s, idempotent: true, auth: none, quota: none, forms: true, http: { success: 201, location: "/v1/{name}" } }
   library.v1.LibraryService: { deadline: none, auth: required, roles: [reader, "book:write"], quota: { cost: 5 } }
 http:
   prefix: /api
@@ -98,6 +99,16 @@ http:
   openapi: /api/spec
   docs: false
   health: /live
+  cors: { origins: ["https://app.example"], exposeHeaders: [etag], maxAge: 1h, credentials: true }
+  compression: { minBytes: 2KiB }
+  etag: false
+  emptyAs204: true
+  allowActiveContent: true
+  metadata: { requestPrefix: Grpc-Metadata-, trailerPrefix: t- }
+  statusHeaders: true
+  errorForm: problem
+  streamFormat: ndjson
+  wrongMethodStatus: 404
 reflection: false
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
@@ -178,6 +189,7 @@ drain: { grace: 0s }
           roles: undefined,
           quota: "none",
           forms: true,
+          http: { success: 201, location: "/v1/{name}" },
         },
         {
           selector: "library.v1.LibraryService",
@@ -243,6 +255,27 @@ drain: { grace: 0s }
         openapi: "/api/spec",
         docs: false,
         health: "/live",
+        cors: {
+          origins: ["https://app.example"],
+          headers: undefined,
+          exposeHeaders: ["etag"],
+          maxAgeSeconds: 3600,
+          credentials: true,
+        },
+        compression: { minBytes: 2048 },
+        etag: false,
+        emptyAs204: true,
+        allowActiveContent: true,
+        metadata: {
+          requestPrefix: "grpc-metadata-",
+          standardPrefix: "",
+          responsePrefix: "",
+          trailerPrefix: "t-",
+        },
+        statusHeaders: true,
+        errorForm: "problem",
+        streamFormat: "ndjson",
+        wrongMethodStatus: 404,
       },
       limits: {
         ...defaultConfig().limits,
@@ -586,6 +619,34 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "a prefix without its slash",
     `${UP}http: { prefix: api }\n`,
     ["2:17: http.prefix: must be a path such as /api, without a slash at its end, not api"],
+  ],
+  [
+    "pages of all sites with the user's credentials",
+    `${UP}http: { cors: { origins: "*", credentials: true } }\n`,
+    [
+      '2:44: http.cors.credentials: must not be true with origins: "*": every page could act for the user; name the origins, not true',
+    ],
+  ],
+  [
+    "origins and headers that are none",
+    `${UP}http: { cors: { origins: [https://a.example/x], exposeHeaders: ["a b"], maxAge: 48h } }\n`,
+    [
+      "2:27: http.cors.origins[0]: must be an origin such as https://app.example.com, without a path, not https://a.example/x",
+      '2:65: http.cors.exposeHeaders[0]: must be the name of a header, not "a b"',
+      "2:81: http.cors.maxAge: must be at most 24h: no browser remembers for longer, not 48h",
+    ],
+  ],
+  [
+    "forms of answers that there are not",
+    `${UP}http: { preset: kong, compression: { minBytes: many }, errorForm: xml, wrongMethodStatus: 500 }\nmethods: { a.B/C: { http: { success: 302, location: "https://x" } } }\n`,
+    [
+      "2:17: http.preset: must be strict, envoy, grpc-gateway, not kong",
+      "2:48: http.compression.minBytes: must be a size such as 512KiB or 4MiB, or a number of bytes, not many",
+      "2:67: http.errorForm: must be status, problem or empty, not xml",
+      "2:91: http.wrongMethodStatus: must be 404, 405 or 501, not 500",
+      '3:38: methods["a.B/C"].http.success: must be 200, 201, 202, 203 or 204, not 302',
+      '3:53: methods["a.B/C"].http.location: must be a path with fields of the answer, as in /v1/{name}, not "https://x"',
+    ],
   ],
   [
     "what is neither rejected nor ignored, and an unnamed parameter",

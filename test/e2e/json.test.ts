@@ -88,12 +88,6 @@ for (const version of VERSIONS) {
         assert.equal(answer.status, 413, answer.text.slice(0, 200));
       }
     });
-
-    test("a client stream cannot be called by JSON: 501, and it says so", async () => {
-      const answer = await post("/test/v1/client-stream", {});
-      assert.equal(answer.status, 501, answer.text);
-      assert.match(answer.text, /gRPC/);
-    });
   });
 
   describe(`HTTP/${version}: server streaming`, () => {

@@ -42,8 +42,8 @@ describe("the form of an answer, by Accept", () => {
   for (const [accept, unary, stream] of cases) {
     it(`${JSON.stringify(accept)}`, () => {
       for (const [streaming, expected] of [
-        [false, unary],
-        [true, stream],
+        [undefined, unary],
+        ["array", stream],
       ] as const) {
         const chosen = chooseFraming(accept, streaming);
         assert.equal(chosen instanceof Status ? chosen.http : chosen.contentType, expected);
@@ -52,14 +52,14 @@ describe("the form of an answer, by Accept", () => {
   }
 
   it("says what there is when nothing fits", () => {
-    const refused = chooseFraming("text/html", true);
+    const refused = chooseFraming("text/html", "array");
     assert.ok(refused instanceof Status);
     assert.match(refused.message, /application\/json, application\/x-ndjson, text\/event-stream/);
   });
 
   it("is found for any text", () => {
     fc.assert(
-      fc.property(fc.string(), fc.boolean(), (accept, streaming) =>
+      fc.property(fc.string(), fc.constantFrom(undefined, "array" as const), (accept, streaming) =>
         Boolean(chooseFraming(accept, streaming)),
       ),
     );
@@ -68,7 +68,7 @@ describe("the form of an answer, by Accept", () => {
 
 describe("a stream of messages", () => {
   function written(accept: string, messages: string[], error?: string): string {
-    const framing = chooseFraming(accept, true);
+    const framing = chooseFraming(accept, "array");
     assert.ok(!(framing instanceof Status));
     const f: Framing = framing;
     const body = messages.map((m, i) => f.before(i === 0) + m + f.after).join("");

@@ -4,9 +4,10 @@ import { describe, it } from "node:test";
 import { Code, Status, type StatusDetail } from "#src/core/status.js";
 import { badRequest, errorInfo, quotaFailure, retryInfo } from "#src/core/status-details.js";
 import type { PrintOptions } from "#src/transcoding/codec/codecs.js";
+import type { StreamFormat } from "#src/transcoding/framing.js";
 import { registry } from "./support/library.js";
-import { encode, routerFor } from "./support/schema.js";
-import { type Written, writeAnswer } from "./support/translate.js";
+import { compileProtos, encode, routerFor } from "./support/schema.js";
+import { openBody, type Written, writeAnswer } from "./support/translate.js";
 
 function answer(target: string, bytes: Uint8Array, print: PrintOptions = {}, method = "GET"): Written {
   const match = routerFor(registry, { print }).router.match(method, target);
@@ -251,5 +252,135 @@ describe("an error as a problem (RFC 9457)", () => {
   it("says 499 in words of its own", () => {
     const { body } = router.renderError(new Status(Code.CANCELLED, ""), "application/problem+json", "/");
     assert.equal(JSON.parse(String(body)).title, "CANCELLED");
+  });
+});
+
+describe("a good answer", () => {
+  const made = compileProtos({
+    "made/v1/made.proto": `syntax = "proto3"; package made.v1; import "google/api/annotations.proto";
+      import "google/api/httpbody.proto"; import "google/protobuf/empty.proto";
+      message Inner { int64 id = 1; Kind kind = 2; bytes raw = 3; }
+      enum Kind { NONE = 0; SOME = 1; }
+      message Thing { string name = 1; Inner inner = 2; repeated string many = 3; }
+      service Things {
+        rpc Make(Thing) returns (Thing) { option (google.api.http) = { post: "/make" body: "*" }; }
+        rpc Drop(Thing) returns (google.protobuf.Empty) { option (google.api.http) = { delete: "/drop" }; }
+        rpc File(Thing) returns (google.api.HttpBody) { option (google.api.http) = { get: "/file" }; }
+      }`,
+  });
+  const thing = encode(made, "made.v1.Thing", {
+    name: "books/a b/ü?#",
+    inner: { id: "9007199254740993", kind: "SOME" },
+  });
+
+  const locations: [template: string, bytes: Uint8Array, location: string | undefined][] = [
+    ["/v1/{name}", thing, "/v1/books/a%20b/%C3%BC%3F%23"],
+    ["/v1/{inner.id}/{inner.kind}", thing, "/v1/9007199254740993/SOME"],
+    ["/v1/fixed", thing, "/v1/fixed"],
+    ["/v1/{name}", new Uint8Array(0), undefined],
+    ["/v1/{nope}", thing, undefined],
+    ["/v1/{inner}", thing, undefined],
+    ["/v1/{inner.raw}", thing, undefined],
+    ["/v1/{many}", thing, undefined],
+    ["/v1/{name.inner}", thing, undefined],
+    ["/{name}", encode(made, "made.v1.Thing", { name: "/evil.example" }), undefined],
+  ];
+  for (const [location, bytes, expected] of locations) {
+    it(`has the configured status, and ${location} is ${expected}`, () => {
+      const success = () => ({ success: 201, location });
+      const match = routerFor(made, {}, { success }).router.match("POST", "/make");
+      const transcoding = openBody(match);
+      assert.ok(!(transcoding instanceof Status));
+      assert.equal(transcoding.success, 201);
+      const written = writeAnswer(match, [bytes]);
+      assert.ok(!(written instanceof Status));
+      assert.equal(written.fields.find((f) => f.name === "location")?.value, expected);
+    });
+  }
+
+  it("of google.protobuf.Empty is 204 where config says so", () => {
+    for (const emptyAs204 of [false, true]) {
+      const { router } = routerFor(made, { emptyAs204 });
+      for (const [method, target, status] of [
+        ["DELETE", "/drop", emptyAs204 ? 204 : 200],
+        ["POST", "/make", 200],
+      ] as const) {
+        const transcoding = openBody(router.match(method, target));
+        assert.ok(!(transcoding instanceof Status));
+        assert.equal(transcoding.success, status);
+      }
+    }
+  });
+
+  it("that is an HttpBody is not asked what Accept says: only the service knows its type", () => {
+    const match = routerFor(made).router.match("GET", "/file");
+    assert.ok(!(openBody(match, { accept: "image/png" }) instanceof Status));
+    const json = routerFor(made).router.match("POST", "/make");
+    const refused = openBody(json, { accept: "image/png" });
+    assert.ok(refused instanceof Status);
+    assert.equal(refused.http, 406);
+  });
+
+  const types: [contentType: string, active: boolean][] = [
+    ["text/html", true],
+    ["Text/HTML; charset=utf-8", true],
+    ["application/xhtml+xml", true],
+    ["image/svg+xml", true],
+    ["text/xml", true],
+    ["application/xml", true],
+    ["application/rss+xml ; x=y", true],
+    ["text/plain", false],
+    ["image/png", false],
+    ["application/json", false],
+    ["application/octet-stream", false],
+    ["text/htmlx", false],
+  ];
+  for (const [contentType, active] of types) {
+    it(`${contentType} ${active ? "is a download without rights" : "is shown"}, unless config allows all`, () => {
+      const bytes = encode(made, "google.api.HttpBody", { contentType, data: "AA==" });
+      for (const allowActiveContent of [false, true]) {
+        const match = routerFor(made, { allowActiveContent }).router.match("GET", "/file");
+        const written = writeAnswer(match, [bytes]);
+        assert.ok(!(written instanceof Status));
+        const fields = Object.fromEntries(written.fields.map((f) => [f.name, f.value]));
+        assert.deepEqual(
+          fields,
+          active && !allowActiveContent
+            ? {
+                "content-disposition": "attachment",
+                "content-security-policy": "sandbox; default-src 'none'",
+              }
+            : {},
+        );
+      }
+    });
+  }
+});
+
+describe("a stream", () => {
+  it("looks as config says where Accept does not decide, and as grpc-gateway has it", () => {
+    const messages = [encode(registry, "test.v1.Book", { title: "a" }), encode(registry, "test.v1.Book", {})];
+    const forms: [format: StreamFormat, accept: string | undefined, type: string, body: string][] = [
+      ["array", undefined, "application/json", '[{"title":"a"},{}]'],
+      ["ndjson", undefined, "application/x-ndjson", '{"title":"a"}\n{}\n'],
+      ["ndjson", "application/json", "application/json", '[{"title":"a"},{}]'],
+      ["sse", "*/*", "text/event-stream", 'data: {"title":"a"}\n\ndata: {}\n\n'],
+      ["grpc-gateway", "application/json", "application/json", '{"result":{"title":"a"}}\n{"result":{}}\n'],
+      ["grpc-gateway", "application/x-ndjson", "application/x-ndjson", '{"title":"a"}\n{}\n'],
+    ];
+    for (const [streamFormat, accept, type, body] of forms) {
+      const match = routerFor(registry, { streamFormat }).router.match("GET", "/v1/watch");
+      const written = writeAnswer(match, messages, { accept });
+      assert.ok(!(written instanceof Status));
+      assert.equal(written.contentType, type);
+      assert.equal(String(written.body), body);
+    }
+    const match = routerFor(registry, { streamFormat: "grpc-gateway" }).router.match("GET", "/v1/watch");
+    const failed = writeAnswer(match, messages.slice(0, 1), {}, new Status(Code.NOT_FOUND, "gone"));
+    assert.ok(!(failed instanceof Status));
+    assert.match(
+      String(failed.body),
+      /^\{"result":.*\}\n\{"error":\{"code":5,"message":"gone","details":\[\]\}\}\n$/,
+    );
   });
 });

@@ -1,8 +1,10 @@
 // The config's part about the HTTP/JSON side: rules laid over those of the services, and how strict requests are read.
 import * as z from "zod";
 import { DEFAULTS } from "../defaults.js";
+import { type HttpAnswersConfig, presetOf } from "../http-presets.js";
 import { HTTP_RULE_SELECTOR } from "../names.js";
 import { isMapping } from "../values.js";
+import { answersOf, HTTP_ANSWERS } from "./http-answers.js";
 
 export interface HttpRuleConfig {
   /** `pkg.Service.Method`, as in google.api.Http selectors */
@@ -25,7 +27,7 @@ export interface HttpPrintConfig {
   readonly int64AsNumbers: boolean;
 }
 
-export interface HttpConfig {
+export interface HttpConfig extends HttpAnswersConfig {
   /** What every REST path starts with, as in `/api`; "" for nothing. */
   readonly prefix: string;
   readonly rules: readonly HttpRuleConfig[];
@@ -62,8 +64,11 @@ const print = z
   .strictObject({
     emitDefaults: z
       .boolean()
-      .prefault(false)
-      .describe("Print fields without presence even where they have their default: 0, false, empty."),
+      .optional()
+      .describe(
+        "Print fields without presence even where they have their default: 0, false, empty. Default false.",
+      )
+      .meta({ default: false }),
     protoNames: z.boolean().prefault(false).describe("Print display_name instead of displayName."),
     enumsAsNumbers: z.boolean().prefault(false).describe("Print enums as numbers instead of names."),
     int64AsNumbers: z
@@ -182,8 +187,9 @@ export const httpSection = z
       .describe("HTTP rules laid over those of the services, as google.api.HttpRule writes them.")
       .meta({ examples: [[{ selector: "library.v1.LibraryService.GetBook", get: "/v1/{name=books/*}" }]] }),
     unknownQuery: unknown
-      .prefault(DEFAULTS.unknownQuery)
-      .describe("What happens to query parameters that name no field: reject answers 400."),
+      .optional()
+      .describe("What happens to query parameters that name no field: reject answers 400.")
+      .meta({ default: DEFAULTS.unknownQuery }),
     ignoredQuery: z
       .array(z.string({ error: PARAMETER }).min(1, { error: PARAMETER }).max(128, { error: PARAMETER }))
       .max(MAX_IGNORED)
@@ -193,8 +199,11 @@ export const httpSection = z
       )
       .meta({ examples: [["utm_source", "utm_campaign"]] }),
     unknownFields: unknown
-      .prefault(DEFAULTS.unknownFields)
-      .describe("What happens to fields of a JSON body that its message does not have: reject answers 400."),
+      .optional()
+      .describe(
+        "What happens to fields of a JSON body that its message does not have: reject answers 400. Default reject.",
+      )
+      .meta({ default: DEFAULTS.unknownFields }),
     print,
     bareSystemParameters: z
       .boolean()
@@ -221,6 +230,7 @@ export const httpSection = z
     health: page
       .prefault(DEFAULTS.httpHealth)
       .describe("Where the hub tells its health to HTTP clients, as 200 or 503; false: nowhere."),
+    ...HTTP_ANSWERS,
   })
   .superRefine(({ docs, health }, ctx) => {
     if (docs !== false && docs === health) {
@@ -231,10 +241,22 @@ export const httpSection = z
   .describe("The HTTP/JSON side of the services.");
 
 export function httpOf(file: z.output<typeof httpSection>): HttpConfig {
-  const { webSocket, ...rest } = file;
+  const { webSocket } = file;
+  const preset = presetOf(file.preset);
+  const { emitDefaults = preset.emitDefaults, protoNames, enumsAsNumbers } = file.print;
   return {
-    ...rest,
-    webSocketOrigins: webSocket === false ? undefined : webSocket.origins,
+    prefix: file.prefix,
     rules: file.rules.map(({ selector, ...rule }) => ({ selector, rule })),
+    unknownQuery: file.unknownQuery ?? preset.unknownQuery,
+    ignoredQuery: file.ignoredQuery,
+    unknownFields: file.unknownFields ?? preset.unknownFields,
+    print: { emitDefaults, protoNames, enumsAsNumbers },
+    bareSystemParameters: file.bareSystemParameters,
+    methodOverride: file.methodOverride,
+    openapi: file.openapi,
+    docs: file.docs,
+    health: file.health,
+    webSocketOrigins: webSocket === false ? undefined : webSocket.origins,
+    ...answersOf(file),
   };
 }

