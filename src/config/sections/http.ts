@@ -243,14 +243,14 @@ export const httpSection = z
 export function httpOf(file: z.output<typeof httpSection>): HttpConfig {
   const { webSocket } = file;
   const preset = presetOf(file.preset);
-  const { emitDefaults = preset.emitDefaults, protoNames, enumsAsNumbers } = file.print;
+  const { emitDefaults = preset.emitDefaults, ...print } = file.print;
   return {
     prefix: file.prefix,
     rules: file.rules.map(({ selector, ...rule }) => ({ selector, rule })),
     unknownQuery: file.unknownQuery ?? preset.unknownQuery,
     ignoredQuery: file.ignoredQuery,
     unknownFields: file.unknownFields ?? preset.unknownFields,
-    print: { emitDefaults, protoNames, enumsAsNumbers },
+    print: { ...print, emitDefaults },
     bareSystemParameters: file.bareSystemParameters,
     methodOverride: file.methodOverride,
     openapi: file.openapi,
