@@ -569,12 +569,14 @@ async function main(): Promise<void> {
   const endings: (() => Promise<void>)[] = [];
   const scope: Scope = { after: (ending) => void endings.push(ending) };
   const rig = await startRig(scope);
+  const costs: Omit<Result, "guard">[] = [];
   const rows: string[][] = [
     ["attack", "over", "what the guard did", "memory", "slowest honest call", "honest calls"],
   ];
   for (const attack of [...FLOOD_ATTACKS, ...SLOW]) {
     for (const target of rig.targets) {
       const { guards, cost } = await underAttack(scope, rig, [[attack, target]]);
+      costs.push(cost);
       rows.push([
         attack.name,
         target.name,
@@ -593,9 +595,16 @@ async function main(): Promise<void> {
         .join("  ")
         .trimEnd(),
     );
+  const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  const growth = Math.max(...costs.map(({ growthBytes }) => growthBytes));
+  const slowest = Math.max(...costs.map(({ slowestMs }) => slowestMs));
+  const failed = costs.reduce((sum, { failures }) => sum + failures.length, 0);
+  const held = growth < MEMORY_BOUND_BYTES && slowest < DEADLINE_MS && failed === 0;
   console.log(
-    `\n${rows.length - 1} attacks; bounds: ${MEMORY_BOUND_BYTES / 1024 / 1024} MiB, ${DEADLINE_MS} ms, no honest call failed`,
+    `\n${costs.length} attacks: at most ${mib(growth)} (bound ${mib(MEMORY_BOUND_BYTES)}), slowest honest call ` +
+      `${slowest.toFixed(0)} ms (bound ${DEADLINE_MS} ms), ${failed} honest calls failed: ${held ? "held" : "NOT HELD"}`,
   );
+  if (!held) process.exitCode = 1;
   for (const ending of endings.reverse()) await ending();
 }
 
