@@ -58,7 +58,9 @@ const SENSITIVE = new Set(["authorization", "cookie"]);
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
 /** What a field value may have (RFC 9110 §5.5); node:http throws on anything else. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** Names and values of metadata are narrower than HTTP's (gRPC over HTTP/2, "Custom-Metadata"): what is neither stays here. */
+const METADATA_NAME = /^[0-9a-z_.-]+$/;
+const METADATA_VALUE = /^[\x20-\x7e]*$/;
 const CONTENT_TYPE = field("content-type", "application/grpc");
 
 /**
@@ -79,7 +81,7 @@ export function readMetadata(
   for (const f of fields) {
     const { value } = f;
     let { name } = f;
-    if (ofThisHop?.has(name) === true) continue;
+    if (ofThisHop?.has(name) === true || !METADATA_VALUE.test(value)) continue;
     if (standardPrefix !== "" && STANDARD.has(name)) {
       metadata.push(field(standardPrefix + name, value, SENSITIVE.has(name)));
     }
@@ -98,7 +100,7 @@ export function readMetadata(
       );
       continue;
     }
-    if (prefixed && !NAME.test(name)) continue;
+    if (!METADATA_NAME.test(name)) continue;
     metadata.push(prefixed || SENSITIVE.has(name) ? field(name, value, SENSITIVE.has(name)) : f);
   }
   if (seconds === undefined || hasTimeout) return problem;

@@ -69,6 +69,10 @@ for (const [version, ask, reader] of [
         "grpc-timeout": "5S",
         "x-request-timeout": "2",
         "user-agent": "test",
+        // HTTP allows these, gRPC does not.
+        "x-odd|name": "1",
+        "x-odd-value": "caf\xe9",
+        "x-tab": "a\tb",
       };
       await ask(rig, { path: "/unary", headers, body: "q" });
       const metadata = rig.calls[0]?.call.headers;
@@ -89,6 +93,9 @@ for (const [version, ask, reader] of [
         "host",
         "content-length",
         "connection",
+        "x-odd|name",
+        "x-odd-value",
+        "x-tab",
       ]) {
         assert.equal(plain[name], undefined, name);
       }

@@ -102,6 +102,7 @@ describe("DescriptorIndex", () => {
       "library.v1.LibraryService",
       "library.v2.LibraryService",
       "test.v1.BehaviorService",
+      "test.v1.FileService",
     ]);
   });
 
