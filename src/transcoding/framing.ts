@@ -77,12 +77,21 @@ const gateway: Framing = {
   keepAlive: undefined,
 };
 
+/** One message in its binary form: for those who ask for it by name. */
+export const PROTO: Framing = { ...single, contentType: "application/x-protobuf" };
+
 interface Offer {
   readonly type: string;
+  /** A range such as `*` does not mean it. */
+  readonly byName?: boolean;
   readonly framing: Framing;
 }
 
-const UNARY_OFFERS: readonly Offer[] = [{ type: "application/json", framing: single }];
+const UNARY_OFFERS: readonly Offer[] = [
+  { type: "application/json", framing: single },
+  { type: "application/x-protobuf", framing: PROTO, byName: true },
+  { type: "application/protobuf", framing: PROTO, byName: true },
+];
 
 /** Which framing a stream has where Accept does not decide. */
 export type StreamFormat = "array" | "ndjson" | "sse" | "grpc-gateway";
@@ -118,7 +127,7 @@ export function chooseFraming(
   let best: Offer | undefined;
   let bestQuality = 0;
   for (const offer of offers) {
-    const quality = qualityOf(offer.type, ranges);
+    const quality = qualityOf(offer.type, ranges, offer.byName === true);
     if (quality > bestQuality) {
       best = offer;
       bestQuality = quality;
@@ -168,9 +177,9 @@ function parseAccept(accept: string): Range[] {
 }
 
 /** The most specific range decides. */
-function qualityOf(type: string, ranges: readonly Range[]): number {
+function qualityOf(type: string, ranges: readonly Range[], byName: boolean): number {
   const family = `${type.slice(0, type.indexOf("/"))}/*`;
-  for (const wanted of [type, family, "*/*"]) {
+  for (const wanted of byName ? [type] : [type, family, "*/*"]) {
     const range = ranges.find((r) => r.type === wanted);
     if (range !== undefined) return range.quality;
   }

@@ -6,6 +6,7 @@ import type { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import { isHttpBody } from "./fields.js";
+import { type FieldsMask, maskMessage } from "./fields-mask.js";
 
 /** One message, printed. */
 export interface PrintedBody {
@@ -15,20 +16,41 @@ export interface PrintedBody {
 }
 
 const JSON_TYPE = "application/json";
+const PROTO_TYPE = "application/x-protobuf";
+
+/** What a client wants of an answer's form besides its framing. */
+export interface AnswerForm {
+  /** undefined: everything. */
+  readonly fields: FieldsMask | undefined;
+  readonly pretty: boolean;
+  /** The message in its binary form. */
+  readonly proto: boolean;
+}
+
+export const PLAIN: AnswerForm = { fields: undefined, pretty: false, proto: false };
 
 /** Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema. */
-export function decodeResponse(plan: BindingPlan, bytes: Uint8Array, codecs: Codecs): PrintedBody | Status {
+export function decodeResponse(
+  plan: BindingPlan,
+  message: Uint8Array,
+  codecs: Codecs,
+  form: AnswerForm = PLAIN,
+): PrintedBody | Status {
   const output = plan.descriptor.output;
   const field = plan.responseField;
   try {
+    const bytes = form.fields === undefined ? message : maskMessage(message, form.fields);
+    if (form.proto) {
+      return { contentType: PROTO_TYPE, body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+    }
     if (field === undefined) {
       if (isHttpBody(output)) return rawBody(reflect(output, fromBinary(output, bytes)));
-      return { contentType: JSON_TYPE, body: codecs.of(output).decode(bytes) };
+      return { contentType: JSON_TYPE, body: indented(codecs.of(output).decode(bytes), form) };
     }
     if (field.fieldKind === "message" && isHttpBody(field.message)) {
       return rawBody(reflect(output, fromBinary(output, bytes)).get(field));
     }
-    return { contentType: JSON_TYPE, body: codecs.of(output).decodeField(field, bytes) };
+    return { contentType: JSON_TYPE, body: indented(codecs.of(output).decodeField(field, bytes), form) };
   } catch (e) {
     return refusal(
       "UNPRINTABLE_RESPONSE",
@@ -36,6 +58,11 @@ export function decodeResponse(plan: BindingPlan, bytes: Uint8Array, codecs: Cod
       { cause: e },
     );
   }
+}
+
+/** Integers beyond 2⁵³ are strings in ProtoJSON, so that nothing is lost on the way. */
+function indented(json: Buffer, form: AnswerForm): Buffer {
+  return form.pretty ? Buffer.from(`${JSON.stringify(JSON.parse(String(json)), null, 2)}\n`) : json;
 }
 
 function rawBody(httpBody: ReflectMessage): PrintedBody {

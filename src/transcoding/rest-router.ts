@@ -22,6 +22,7 @@ import {
   FRAMES,
   type Framing,
   PROBLEM_TYPE,
+  PROTO,
   type StreamFormat,
   wantsProblem,
 } from "./framing.js";
@@ -35,10 +36,12 @@ import {
   type MatchedRequest,
   type RequestOptions,
 } from "./request.js";
+import { PLAIN } from "./response.js";
 import { fullName, Routes } from "./routes.js";
 import { renderProblem, renderStatus } from "./status-json.js";
 import { StreamReader, streamTypeProblem } from "./stream-reader.js";
 import { StreamWriter } from "./stream-writer.js";
+import { NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
 import { maxBodyBytes, tooLarge, UnaryReader } from "./unary-reader.js";
 import { type AnswerOptions, type Success, UnaryWriter } from "./unary-writer.js";
 
@@ -140,6 +143,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
   };
   const answers: AnswerOptions = {
     codecs: request.codecs,
+    codecsFor: codecsFor(input.registry, request, print),
     streamFormat: options.streamFormat ?? "array",
     emptyAs204: options.emptyAs204 ?? false,
     allowActiveContent: options.allowActiveContent ?? false,
@@ -165,6 +169,20 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
         if (bound instanceof Status || plan.body !== "none") return bound;
         return encodeRequest(bound, undefined, request);
       }),
+  };
+}
+
+/** Codecs that print enums as config does not: rarely asked for, so made then. */
+function codecsFor(
+  registry: FileRegistry,
+  { codecs, unknownFields }: RequestOptions,
+  print: PrintOptions,
+): (enumAsNumbers: boolean) => Codecs {
+  let other: Codecs | undefined;
+  return (enumsAsNumbers) => {
+    if (enumsAsNumbers === (print.enumsAsNumbers ?? false)) return codecs;
+    other ??= new Codecs(registry, { unknownFields, print: { ...print, enumsAsNumbers } });
+    return other;
   };
 }
 
@@ -354,12 +372,12 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
       return this;
     }
     if (!givesHttpBody(this.plan)) {
-      const framing = chooseFraming(
-        request.accept,
-        this.#givesStream ? this.#answers.streamFormat : undefined,
-      );
+      const accept = this.#wanted();
+      if (accept instanceof Status) return accept;
+      const framing = chooseFraming(accept, this.#givesStream ? this.#answers.streamFormat : undefined);
       if (framing instanceof Status) return framing;
-      if (this.#givesStream) this.#framing = framing;
+      if (framing === PROTO && this.plan.responseField !== undefined) return onlyWhole();
+      if (this.#givesStream || framing === PROTO) this.#framing = framing;
     }
     if (takesStream) return streamProblem(this.plan, request.contentType) ?? this;
     const maxBytes = maxBodyBytes(request.maxMessageBytes);
@@ -373,14 +391,49 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     return new Reader(out, this.#request, this);
   }
 
+  /** Accept, or what `$alt` says in its place: only where the query has such a word is it read before the body. */
+  #wanted(): string | undefined | Status {
+    const { accept } = this.#request;
+    if (!this.#query.includes("alt=")) return accept;
+    const bound = this.bound();
+    if (bound instanceof Status) return bound;
+    const { alt } = bound.system;
+    return alt === undefined ? accept : ALT_TYPES[alt];
+  }
+
   writer(out: BodyTaker): ResponseWriter {
     const framing = this.#framing;
-    if (this.#givesStream && givesHttpBody(this.plan))
-      return new HttpBodyWriter(out, this.plan, this.#answers);
-    return framing === undefined
-      ? new UnaryWriter(out, this.plan, this.#answers)
-      : new StreamWriter(out, this.plan, this.options.codecs, framing);
+    const bound = this.bound();
+    const system = bound instanceof Status ? NO_SYSTEM_PARAMETERS : bound.system;
+    const { enumAsNumbers, fields } = system;
+    const answers = this.#answers;
+    const codecs = enumAsNumbers === undefined ? answers.codecs : answers.codecsFor(enumAsNumbers);
+    if (this.#givesStream && givesHttpBody(this.plan)) return new HttpBodyWriter(out, this.plan, answers);
+    // A line, an event or a frame is one line: only what is a whole JSON text can be indented.
+    const pretty = system.pretty && !this.#givesStream;
+    const proto = framing === PROTO;
+    const form = pretty || proto || fields !== undefined ? { fields, pretty, proto } : PLAIN;
+    return framing === undefined || proto
+      ? new UnaryWriter(out, this.plan, answers, codecs, form)
+      : new StreamWriter(out, this.plan, codecs, framing, form);
   }
+}
+
+/** What `$alt` stands for in Accept. */
+const ALT_TYPES = {
+  json: "application/json",
+  sse: "text/event-stream",
+  proto: "application/x-protobuf",
+} as const;
+
+function onlyWhole(): Status {
+  return refusal(
+    "NOT_ACCEPTABLE",
+    "this route answers with one field of a message: ask for application/json",
+    {
+      info: { supported: "application/json" },
+    },
+  );
 }
 
 type Reader = typeof UnaryReader | typeof StreamReader | typeof FrameReader | typeof HttpBodyReader;

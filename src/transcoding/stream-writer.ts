@@ -4,7 +4,7 @@ import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import type { Framing } from "./framing.js";
-import { decodeResponse } from "./response.js";
+import { type AnswerForm, decodeResponse, PLAIN } from "./response.js";
 import { renderStatus } from "./status-json.js";
 
 export class StreamWriter implements ResponseWriter {
@@ -13,14 +13,16 @@ export class StreamWriter implements ResponseWriter {
   readonly #plan: BindingPlan;
   readonly #codecs: Codecs;
   readonly #framing: Framing;
+  readonly #form: AnswerForm;
   #begun = false;
   #failed = false;
 
-  constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs, framing: Framing) {
+  constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs, framing: Framing, form: AnswerForm = PLAIN) {
     this.#out = out;
     this.#plan = plan;
     this.#codecs = codecs;
     this.#framing = framing;
+    this.#form = form;
   }
 
   get keepAlive(): Buffer | undefined {
@@ -29,7 +31,7 @@ export class StreamWriter implements ResponseWriter {
 
   message(message: Uint8Array): void {
     if (this.#failed) return;
-    const printed = decodeResponse(this.#plan, message, this.#codecs);
+    const printed = decodeResponse(this.#plan, message, this.#codecs, this.#form);
     if (printed instanceof Status) {
       this.fail(printed);
       return;

@@ -1,7 +1,11 @@
 // A body that is one message: collected whole, then encoded together with what path and query bind.
+import type { DescMessage } from "@bufbuild/protobuf";
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
+import { badRequest } from "../core/status-details.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
+import type { BindingPlan } from "./binding.js";
+import type { Codecs } from "./codec/codecs.js";
 import { encodeRequest, type MatchedRequest, readBody } from "./request.js";
 
 /** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
@@ -63,6 +67,14 @@ export class UnaryReader implements RequestReader {
     const { plan, options } = this.#match;
     const bound = this.#match.bound();
     if (bound instanceof Status) return bound;
+    const desc = isProtoType(contentType) ? protoBody(plan) : undefined;
+    if (desc !== undefined) {
+      // As JSON it is held to all that bodies are held to: what the path binds, what the query may set.
+      const text = asJson(desc, body, options.codecs);
+      if (text instanceof Status) return text;
+      body = text;
+      contentType = "application/json";
+    }
     const part = readBody(plan, body, contentType, options);
     return part instanceof Status ? part : encodeRequest(bound, part, options);
   }
@@ -77,5 +89,28 @@ export class UnaryReader implements RequestReader {
     if (this.#rest !== undefined) this.#rest.push(piece);
     else if (this.#first.length === 0) this.#first = piece;
     else this.#rest = [this.#first, piece];
+  }
+}
+
+function isProtoType(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^application\/(?:x-)?protobuf\s*(?:;|$)/i.test(contentType);
+}
+
+/** The message that a body in binary form is; undefined where the body is no message, or no field of the request. */
+function protoBody({ body, descriptor, httpBody }: BindingPlan): DescMessage | undefined {
+  if (httpBody !== undefined || body === "none") return undefined;
+  if (body === "all") return descriptor.input;
+  return body.fieldKind === "message" ? body.message : undefined;
+}
+
+function asJson(desc: DescMessage, body: Uint8Array, codecs: Codecs): Buffer | Status {
+  try {
+    return codecs.of(desc).decode(body);
+  } catch (cause) {
+    const description = `the body is no ${desc.typeName} in protobuf's binary form`;
+    return refusal("INVALID_REQUEST", description, {
+      cause,
+      details: [badRequest([{ field: "", description }])],
+    });
   }
 }

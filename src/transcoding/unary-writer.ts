@@ -8,7 +8,7 @@ import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import type { StreamFormat } from "./framing.js";
 import { locationOf } from "./location.js";
-import { decodeResponse, type PrintedBody } from "./response.js";
+import { type AnswerForm, decodeResponse, PLAIN, type PrintedBody } from "./response.js";
 
 /** What a good answer of a method is. */
 export interface Success {
@@ -19,6 +19,8 @@ export interface Success {
 }
 
 export interface AnswerOptions {
+  /** Those that print enums as numbers, or as names: made when somebody asks. */
+  readonly codecsFor: (enumAsNumbers: boolean) => Codecs;
   readonly codecs: Codecs;
   readonly streamFormat: StreamFormat;
   /** google.protobuf.Empty is 204. */
@@ -35,18 +37,28 @@ export class UnaryWriter implements ResponseWriter {
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
   readonly #options: AnswerOptions;
+  readonly #codecs: Codecs;
+  readonly #form: AnswerForm;
   #printed: PrintedBody | undefined = undefined;
   #location: string | undefined = undefined;
 
-  constructor(out: BodyTaker, plan: BindingPlan, options: AnswerOptions) {
+  constructor(
+    out: BodyTaker,
+    plan: BindingPlan,
+    options: AnswerOptions,
+    codecs: Codecs = options.codecs,
+    form: AnswerForm = PLAIN,
+  ) {
     this.#out = out;
     this.#plan = plan;
     this.#options = options;
+    this.#codecs = codecs;
+    this.#form = form;
   }
 
   message(message: Uint8Array): void {
     const { method, descriptor } = this.#plan;
-    const printed = decodeResponse(this.#plan, message, this.#options.codecs);
+    const printed = decodeResponse(this.#plan, message, this.#codecs, this.#form);
     if (printed instanceof Status) {
       this.#out.failed(printed, false);
       return;

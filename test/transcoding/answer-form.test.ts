@@ -1,0 +1,120 @@
+// What a client asks of an answer's form: system parameters, and protobuf's binary form by Accept and Content-Type.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Status } from "#src/core/status.js";
+import type { BodyRequest } from "#src/core/transcoding.js";
+import { registry } from "./support/library.js";
+import { encode, routerFor, send } from "./support/schema.js";
+import { encodeBody, writeAnswer } from "./support/translate.js";
+
+const built = routerFor(registry);
+const book = encode(registry, "test.v1.Book", {
+  title: "a",
+  pages: "9007199254740993",
+  genre: "NOVEL",
+  author: { displayName: "b" },
+});
+
+/** The answer to a GET, as text after its type; a refusal's HTTP status. */
+function answer(
+  target: string,
+  messages: readonly Uint8Array[] = [book],
+  request: Partial<BodyRequest> = {},
+) {
+  const match = built.router.match("GET", target);
+  // As for every call: the request is read before the answer is written.
+  if (match.kind === "match") encodeBody(match, Buffer.alloc(0), undefined);
+  const written = writeAnswer(match, messages, request);
+  return written instanceof Status ? written.http : `${written.contentType} ${written.body}`;
+}
+
+describe("a system parameter", () => {
+  const PLAIN = '{"title":"a","author":{"displayName":"b"},"pages":"9007199254740993","genre":"NOVEL"}';
+  const BYTES = `application/x-protobuf ${Buffer.from(book)}`;
+  const unary: [query: string, accept: string | undefined, expected: string | number][] = [
+    ["", undefined, `application/json ${PLAIN}`],
+    ["?$fields=title", undefined, 'application/json {"title":"a"}'],
+    [
+      "?$fields=author.displayName,pages",
+      undefined,
+      'application/json {"author":{"displayName":"b"},"pages":"9007199254740993"}',
+    ],
+    ["?$prettyPrint=true&$fields=title", undefined, 'application/json {\n  "title": "a"\n}\n'],
+    ["?$prettyPrint=true&$fields=pages", undefined, 'application/json {\n  "pages": "9007199254740993"\n}\n'],
+    ["?$alt=json;enum-encoding=int&$fields=genre", undefined, 'application/json {"genre":1}'],
+    ["?$alt=json;enum-encoding=string&$fields=genre", undefined, 'application/json {"genre":"NOVEL"}'],
+    ["?%24alt=proto", undefined, BYTES],
+    ["?$alt=proto&$fields=title", undefined, "application/x-protobuf \u0012\u0001a"],
+    ["?$alt=json", "image/png", `application/json ${PLAIN}`],
+    ["?$alt=sse", undefined, 406],
+    ["?$alt=nope", undefined, 400],
+    ["", "application/x-protobuf", BYTES],
+    ["", "application/protobuf", BYTES],
+    ["", "application/json;q=0.5, application/x-protobuf", BYTES],
+    ["", "application/*", `application/json ${PLAIN}`],
+  ];
+  for (const [query, accept, expected] of unary) {
+    it(`${query} of one message${accept === undefined ? "" : `, Accept: ${accept}`}`, () => {
+      assert.equal(answer(`/v1/things/1${query}`, [book], { accept }), expected);
+    });
+  }
+
+  const title = encode(registry, "test.v1.Book", { title: "t", genre: "NOVEL" });
+  const streams: [query: string, accept: string | undefined, expected: string | number][] = [
+    ["?$alt=sse&$fields=title", "application/json", 'text/event-stream data: {"title":"t"}\n\n'],
+    ["?$alt=json&$fields=title", "text/event-stream", 'application/json [{"title":"t"}]'],
+    ["?$prettyPrint=true&$fields=title", "application/x-ndjson", 'application/x-ndjson {"title":"t"}\n'],
+    ["?$alt=sse;enum-encoding=int&$fields=genre", undefined, 'text/event-stream data: {"genre":1}\n\n'],
+    ["?$alt=proto", undefined, 406],
+    ["", "application/x-protobuf", 406],
+  ];
+  for (const [query, accept, expected] of streams) {
+    it(`${query} of a stream${accept === undefined ? "" : `, Accept: ${accept}`}`, () => {
+      assert.equal(answer(`/v1/watch${query}`, [title], { accept }), expected);
+    });
+  }
+
+  it("says nothing of one field's binary form, which a field alone has not", () => {
+    assert.equal(answer("/v1/page?$alt=proto"), 406);
+  });
+});
+
+describe("a body in protobuf's binary form", () => {
+  const post = (request: string, bytes: Uint8Array, contentType = "application/x-protobuf") => {
+    const [method = "", target = ""] = request.split(" ");
+    return encodeBody(built.router.match(method, target), bytes, contentType);
+  };
+  const all = encode(registry, "test.v1.All", { text: "x", i64: "9007199254740993", labels: { a: "b" } });
+
+  it("becomes what its JSON would", () => {
+    const json = send(built, registry, "POST /v1/all", {
+      text: "x",
+      i64: "9007199254740993",
+      labels: { a: "b" },
+    });
+    assert.ok(!(json instanceof Status));
+    for (const type of ["application/x-protobuf", "application/protobuf; x=y", "Application/Protobuf"]) {
+      assert.deepEqual(Buffer.from(post("POST /v1/all", all, type) as Uint8Array), Buffer.from(all));
+    }
+  });
+
+  it("is held to what the path says", () => {
+    const other = encode(registry, "test.v1.Book", { name: "books/other" });
+    const status = post("PATCH /v1/books/one", other);
+    assert.ok(status instanceof Status);
+    assert.equal(status.http, 400);
+  });
+
+  it("that is broken, or has no place, is refused", () => {
+    for (const [request, bytes, http] of [
+      ["POST /v1/all", Buffer.from([0x0a, 0xff]), 400],
+      ["PUT /v1/tags/x", all, 415],
+      ["POST /v1/all", all, 415],
+    ] as const) {
+      const type = http === 415 && request === "POST /v1/all" ? "application/x-protobuffer" : undefined;
+      const status = post(request, bytes, type);
+      assert.ok(status instanceof Status, request);
+      assert.equal(status.http, http, request);
+    }
+  });
+});
