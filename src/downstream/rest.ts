@@ -504,6 +504,9 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
       const etag = own ?? (http.etag ? etagOf(body) : undefined);
       if (etag !== undefined && own === undefined) {
         all.push(field("etag", coding === undefined ? etag : codedTag(etag, coding)));
+      } else if (etag !== undefined && coding !== undefined && !etag.startsWith("W/")) {
+        // Packed, it is no longer byte for byte what the service has given the tag to (RFC 9110 §8.8.3.3).
+        replace(all, field("etag", `W/${etag}`));
       }
       const { ifNoneMatch } = this.restHead;
       if (etag !== undefined && ifNoneMatch !== undefined && matchesTag(ifNoneMatch, etag)) {

@@ -315,6 +315,17 @@ for (const [version, ask] of [
         ask(rig, { method: "GET", path: "/unary", headers: { "if-none-match": has } });
       assert.equal((await get('"v6"')).headers.etag, 'W/"v7"');
       assert.equal((await get('"v7"')).status, 304);
+      rig.http.etag = false;
+      rig.http.compression = { minBytes: 1 };
+      rig.onRequest = (call) =>
+        call
+          .open([["etag", '"v8"']])
+          .message("answer")
+          .end();
+      const packed = { method: "GET", path: "/unary", headers: { "accept-encoding": "gzip" } };
+      assert.equal((await ask(rig, packed)).headers.etag, 'W/"v8"', "weak, as its bytes are others");
+      assert.equal((await get('W/"v8"')).status, 304);
+      assert.equal((await get('"v7"')).headers.etag, '"v8"');
     });
   });
 
