@@ -66,6 +66,11 @@ export function refuseRest(gateway: Gateway, exchange: Exchange, status: Status)
   answer.beginRefused(() => status);
 }
 
+function withoutQuery(target: string): string {
+  const question = target.indexOf("?");
+  return question === -1 ? target : target.slice(0, question);
+}
+
 /** Plans whose service is called only once the body has been read and found right; made once for each. */
 const DEFERRED = new WeakMap<Plan, Plan>();
 
@@ -191,7 +196,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     const { peer, metadata, problem, coding } = this.restHead;
     const { timers } = this.gateway;
     const call = new Call(plan.method, path, head.authority, peer, new Headers(metadata), timers.clock.now());
-    this.info = { method: head.method, route, path: head.target.split("?", 1)[0] ?? "", status: 0 };
+    this.info = { method: head.method, route, path: withoutQuery(head.target), status: 0 };
     call.http = this.info;
     this.call = call;
     const refusing = statusOf ?? (problem === undefined ? undefined : () => problem);

@@ -112,6 +112,8 @@ export class MethodMetrics {
   private last: UpstreamRow | undefined = undefined;
   private readonly rows = new Map<string, UpstreamRow>();
   private readonly httpRows = new Map<string, number>();
+  /** What ended last: mostly it is the same again, and the key of the map costs a string. */
+  private lastHttp = { verb: "", route: "", status: 0, row: 0 };
 
   constructor(
     label: string,
@@ -169,6 +171,14 @@ export class MethodMetrics {
   }
 
   private httpRow(verb: string, route: string, status: number): number {
+    const last = this.lastHttp;
+    if (last.verb === verb && last.route === route && last.status === status) return last.row;
+    const row = this.findHttpRow(verb, route, status);
+    this.lastHttp = { verb, route, status, row };
+    return row;
+  }
+
+  private findHttpRow(verb: string, route: string, status: number): number {
     const key = `${status} ${verb} ${route}`;
     let row = this.httpRows.get(key);
     if (row === undefined) {

@@ -147,7 +147,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     streamFormat: options.streamFormat ?? "array",
     emptyAs204: options.emptyAs204 ?? false,
     allowActiveContent: options.allowActiveContent ?? false,
-    success: input.success ?? (() => undefined),
+    successes: successesOf(input),
   };
   const router = new Router(routes, request, answers, options.wrongMethodStatus ?? 405);
   return {
@@ -184,6 +184,16 @@ function codecsFor(
     other ??= new Codecs(registry, { unknownFields, print: { ...print, enumsAsNumbers } });
     return other;
   };
+}
+
+/** Looked up once, and not for each call. */
+function successesOf({ methods, success }: RestRouterInput): ReadonlyMap<Method, Success> {
+  const successes = new Map<Method, Success>();
+  for (const method of methods) {
+    const own = success?.(method);
+    if (own !== undefined) successes.set(method, own);
+  }
+  return successes;
 }
 
 /** `/api/` and `api` mean `/api`. */
@@ -354,9 +364,9 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   }
 
   get success(): number {
-    const { success, emptyAs204 } = this.#answers;
+    const { successes, emptyAs204 } = this.#answers;
     const { method, descriptor } = this.plan;
-    const own = success(method)?.success;
+    const own = successes.get(method)?.success;
     if (own !== undefined) return own;
     return emptyAs204 && descriptor.output.typeName === "google.protobuf.Empty" ? 204 : 200;
   }

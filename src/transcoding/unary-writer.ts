@@ -26,7 +26,7 @@ export interface AnswerOptions {
   /** google.protobuf.Empty is 204. */
   readonly emptyAs204: boolean;
   readonly allowActiveContent: boolean;
-  readonly success: (method: Method) => Success | undefined;
+  readonly successes: ReadonlyMap<Method, Success>;
 }
 
 const NO_FIELDS: readonly Field[] = [];
@@ -64,7 +64,7 @@ export class UnaryWriter implements ResponseWriter {
       return;
     }
     this.#printed = printed;
-    const location = this.#options.success(method)?.location;
+    const location = this.#options.successes.get(method)?.location;
     if (location !== undefined) this.#location = locationOf(location, descriptor.output, message);
   }
 

@@ -1,6 +1,7 @@
-// Protobuf bytes → JSON text, straight. A message is walked twice: first over its tags, to know where each field
-// stands, then over its fields in the order of their numbers, to print them. So order, repetition and merging on the
-// wire need no second way, and the first walk steps over the contents.
+// Protobuf bytes → JSON text, straight. Most bytes come with each field once, in the order of their numbers, which is
+// the order of printing: they are walked once. Where they turn out otherwise all is printed anew the general way: each
+// message is walked twice, first over its tags, to know where each field stands, then over its fields. So order,
+// repetition and merging on the wire need no ways of their own.
 import { isUtf8 } from "node:buffer";
 import type { DescField } from "@bufbuild/protobuf";
 import type { BytesOut } from "./bytes-out.js";
@@ -23,6 +24,11 @@ const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const COMMA = 0x2c;
 const COLON = 0x3a;
+
+/** Thrown where the bytes are not in the order that they mostly have; ends the one attempt that counts on it. */
+const OUT_OF_ORDER = new Error("fields out of order");
+/** What a number can hold as flags. */
+const MAX_ONEOFS = 31;
 
 const NULL = Buffer.from("null");
 const TRUE = Buffer.from("true");
@@ -53,6 +59,10 @@ export class TextPrinter {
    * cannot be printed all is printed once more, carefully: which entries count is found out first.
    */
   #careful = false;
+  /** Fields are counted on to come in order. */
+  #inOrder = true;
+  /** Types that came otherwise before: their services do so again. */
+  readonly #unordered = new WeakSet<MessagePlan>();
   /**
    * A stack of what the messages around have: two numbers for each field, where its first and its last record begin,
    * plus one; then for each oneof the index of the field that it has, plus one.
@@ -88,14 +98,9 @@ export class TextPrinter {
 
   #attempt(plan: MessagePlan, field: FieldPlan | undefined, bytes: Uint8Array): Buffer {
     try {
-      this.#start(bytes);
-      try {
-        this.#whole(plan, field);
-      } catch (e) {
-        if (!(e instanceof DecodeError) || this.#mapDepth === 0) throw e;
-        this.#start(bytes);
-        this.#careful = true;
-        this.#whole(plan, field);
+      if (this.#unordered.has(plan) || !this.#printedInOrder(plan, field, bytes)) {
+        this.#inOrder = false;
+        this.#print(plan, field, bytes);
       }
       return this.#out.take();
     } catch (e) {
@@ -104,6 +109,32 @@ export class TextPrinter {
       throw new DecodeError(`these bytes cannot be printed as ${plan.typeName}: ${e.message}`, e);
     } finally {
       this.#buf = EMPTY;
+    }
+  }
+
+  /** False: the bytes are not in order; or they have a fault, which counts only if nothing behind it takes its place. */
+  #printedInOrder(plan: MessagePlan, field: FieldPlan | undefined, bytes: Uint8Array): boolean {
+    this.#inOrder = true;
+    this.#start(bytes);
+    try {
+      this.#whole(plan, field);
+      return true;
+    } catch (e) {
+      if (e === OUT_OF_ORDER) this.#unordered.add(plan);
+      else if (!(e instanceof DecodeError)) throw e;
+      return false;
+    }
+  }
+
+  #print(plan: MessagePlan, field: FieldPlan | undefined, bytes: Uint8Array): void {
+    this.#start(bytes);
+    try {
+      this.#whole(plan, field);
+    } catch (e) {
+      if (!(e instanceof DecodeError) || this.#mapDepth === 0) throw e;
+      this.#start(bytes);
+      this.#careful = true;
+      this.#whole(plan, field);
     }
   }
 
@@ -176,6 +207,10 @@ export class TextPrinter {
 
   /** All fields, a comma before each. */
   #fields(plan: MessagePlan, start: number, end: number): void {
+    if (this.#inOrder && !this.#emitDefaults && plan.required.length === 0 && plan.oneofCount <= MAX_ONEOFS) {
+      this.#fieldsInOrder(plan, start, end);
+      return;
+    }
     const base = this.#enter(plan);
     const extensions = this.#index(plan, start, end, base);
     const { fields } = plan;
@@ -194,6 +229,58 @@ export class TextPrinter {
       }
     }
     this.#top = base;
+  }
+
+  #fieldsInOrder(plan: MessagePlan, start: number, end: number): void {
+    const out = this.#out;
+    let next = 0;
+    let oneofs = 0;
+    this.#pos = start;
+    while (this.#pos < end) {
+      const at = this.#pos;
+      const tag = this.#tag(end);
+      const wire = tag & 7;
+      const field = plan.byNumber(tag >>> 3);
+      if (field === undefined || !takesWire(field, wire) || !this.#isKnownValue(field)) {
+        if (field === undefined && plan.extensible) throw OUT_OF_ORDER;
+        this.#skip(wire, tag >>> 3, end);
+        continue;
+      }
+      if (field.index < next) throw OUT_OF_ORDER;
+      next = field.index + 1;
+      if (field.oneof >= 0) {
+        const flag = 1 << field.oneof;
+        if ((oneofs & flag) !== 0) throw OUT_OF_ORDER;
+        oneofs |= flag;
+      }
+      const before = out.pos;
+      out.raw(field.printedName);
+      const from = out.pos;
+      if (field.shape === Shape.SINGULAR) this.#value(field);
+      else this.#repeated(field, at, end);
+      if (this.#pos > end) throw truncated();
+      if (out.pos === from || (field.implicit && isPrinted(out, from, field.printedDefault)))
+        out.pos = before;
+    }
+  }
+
+  /** The records of a list or a map that stand one behind the other. */
+  #repeated(field: FieldPlan, first: number, end: number): void {
+    let last = first;
+    this.#pos = first;
+    while (this.#pos < end) {
+      const at = this.#pos;
+      const tag = this.#tag(end);
+      if (tag >>> 3 !== field.number) {
+        this.#pos = at;
+        break;
+      }
+      if (takesWire(field, tag & 7)) last = at;
+      this.#skip(tag & 7, tag >>> 3, end);
+    }
+    const after = this.#pos;
+    this.#contents(field, first, last);
+    this.#pos = after;
   }
 
   #default(field: FieldPlan): void {
