@@ -3,6 +3,9 @@
 /** Some character needs decoding: an escape, or a byte beyond ASCII (clients send those though RFC 3986 has them escaped). */
 const NEEDS_DECODING = /[%\x80-\uffff]/;
 
+const SLASH = 0x2f;
+const PERCENT = 0x25;
+
 /** A request's path, split at its slashes. */
 export interface RequestPath {
   /** As received. `/v1/a` is `["v1", "a"]`, `/` is `[""]`, `/v1/` is `["v1", ""]`. */
@@ -21,12 +24,23 @@ export interface PathTail {
 
 /** Splits and decodes a path that begins with "/"; undefined when an escape is malformed or is no UTF-8. */
 export function splitPath(path: string): RequestPath | undefined {
-  const raw = path.slice(1).split("/");
+  const raw: string[] = [];
+  let plain = true;
+  let from = 1;
+  // One walk in place of a split and a search: this is on the way of every call.
+  for (let i = 1; i < path.length; i++) {
+    const c = path.charCodeAt(i);
+    if (c === SLASH) {
+      raw.push(path.slice(from, i));
+      from = i + 1;
+    } else if (c === PERCENT || c > 0x7f) plain = false;
+  }
+  raw.push(path.slice(from));
   const last = raw[raw.length - 1] ?? "";
   // A ":" with nothing after it starts no verb.
   const lastColon = last.lastIndexOf(":");
   const colon = lastColon === last.length - 1 ? -1 : lastColon;
-  if (!NEEDS_DECODING.test(path)) {
+  if (plain) {
     if (colon === -1) return { raw, decoded: raw, tail: undefined };
     const head = last.slice(0, colon);
     return { raw, decoded: raw, tail: { rawHead: head, head, verb: last.slice(colon + 1) } };
