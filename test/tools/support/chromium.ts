@@ -43,7 +43,7 @@ export async function openTab(scope: Scope): Promise<Tab> {
   scope.after(async () => {
     const gone = new Promise((resolve) => child.once("close", resolve));
     if (child.exitCode === null && child.kill("SIGKILL")) await gone;
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
   });
   const [, , , input, output] = child.stdio;
   assert.ok(isWritable(input) && isReadable(output));
