@@ -55,12 +55,12 @@ const TABLE = {
     code: "INVALID_ARGUMENT",
     http: 415,
     when: "The body's `Content-Type` is none that the route takes.",
-    remedy: "Send JSON with `Content-Type: application/json`.",
+    remedy: "Send JSON with `Content-Type: application/json`, or XML with `application/xml`.",
   },
   NOT_ACCEPTABLE: {
     code: "INVALID_ARGUMENT",
     http: 406,
-    when: "`Accept` takes nothing that the hub can print.",
+    when: "`Accept` takes nothing that the hub can print, or XML alone where an answer has characters that XML cannot say.",
     remedy: "Accept `application/json`.",
   },
   ORIGIN_NOT_ALLOWED: {

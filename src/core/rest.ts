@@ -19,7 +19,7 @@ export interface RestRouter {
 }
 
 export interface ErrorBody {
-  /** `application/json` (google.rpc.Status) or `application/problem+json` (RFC 9457). */
+  /** `application/json`, `application/xml` (google.rpc.Status) or `application/problem+json` (RFC 9457). */
   readonly contentType: string;
   readonly body: Buffer;
 }

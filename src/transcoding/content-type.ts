@@ -5,6 +5,9 @@ import type { Status } from "../core/status.js";
 /** What the answer to an unsupported type lists. */
 export const SUPPORTED_TYPES: readonly string[] = ["application/json"];
 
+/** What else there is where a rule was written: of another site's pages both need a preflight. */
+export const XML_TYPES: readonly string[] = ["application/xml", "text/xml"];
+
 /** HTML forms: pages of other sites can send them without being asked. */
 export const FORM_TYPES = ["application/x-www-form-urlencoded", "multipart/form-data"] as const;
 
@@ -24,6 +27,13 @@ export function isJsonType(contentType: string | undefined): boolean {
   const [type = "", ...parameters] = contentType.toLowerCase().split(";");
   if (!/^application\/(?:[a-z0-9!#$&^_.-]+\+)?json$/.test(type.trim())) return false;
   return parameters.every(isUtf8Charset);
+}
+
+/** `application/xml` and `text/xml` (RFC 7303), in UTF-8. */
+export function isXmlType(contentType: string | undefined): boolean {
+  if (contentType === undefined) return false;
+  const [type = "", ...parameters] = contentType.toLowerCase().split(";");
+  return XML_TYPES.includes(type.trim()) && parameters.every(isUtf8Charset);
 }
 
 /** A JSON text per line, under the names that are in use: none is registered. */

@@ -1,6 +1,8 @@
 // How messages lie in an HTTP body: one JSON value, or a stream of them as an array, NDJSON or SSE, chosen by Accept.
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { STREAM } from "./xml/names.js";
+import { XML_DECLARATION } from "./xml/print.js";
 
 export interface Framing {
   readonly contentType: string;
@@ -9,12 +11,14 @@ export interface Framing {
   /** What stands before a message, and after it; ASCII. */
   before(first: boolean): string;
   readonly after: string;
-  /** What stands after the last one; `error` is a google.rpc.Status as JSON when the stream failed. */
+  /** What stands after the last one; `error` is a google.rpc.Status, as JSON or as an element, when the stream failed. */
   tail(error: string | undefined, empty: boolean): string;
   /** Says nothing, and keeps an idle stream open; undefined where the framing has no such thing. */
   readonly keepAlive: Buffer | undefined;
   /** A failure is told in the body even before the first message. */
   readonly tellsFirst?: boolean;
+  /** Messages are in XML, and the `error` of `tail` too. */
+  readonly xml?: boolean;
 }
 
 const single: Framing = {
@@ -80,6 +84,24 @@ const gateway: Framing = {
 /** One message in its binary form: for those who ask for it by name. */
 export const PROTO: Framing = { ...single, contentType: "application/x-protobuf" };
 
+/** One message as the root, or a root around messages: a failure is a last element `<error>`. */
+function xml(contentType: string): { readonly one: Framing; readonly many: Framing } {
+  return {
+    one: { ...single, contentType, xml: true },
+    many: {
+      contentType,
+      head: `${XML_DECLARATION}<${STREAM}>\n`,
+      before: () => "",
+      after: "\n",
+      tail: (error) => `${error === undefined ? "" : `${error}\n`}</${STREAM}>\n`,
+      keepAlive: undefined,
+      xml: true,
+    },
+  };
+}
+const APPLICATION_XML = xml("application/xml");
+const TEXT_XML = xml("text/xml; charset=utf-8");
+
 interface Offer {
   readonly type: string;
   /** A range such as `*` does not mean it. */
@@ -91,6 +113,8 @@ const UNARY_OFFERS: readonly Offer[] = [
   { type: "application/json", framing: single },
   { type: "application/x-protobuf", framing: PROTO, byName: true },
   { type: "application/protobuf", framing: PROTO, byName: true },
+  { type: "application/xml", framing: APPLICATION_XML.one, byName: true },
+  { type: "text/xml", framing: TEXT_XML.one, byName: true },
 ];
 
 /** Which framing a stream has where Accept does not decide. */
@@ -104,13 +128,17 @@ const NDJSON: readonly Offer[] = [
   { type: "application/jsonl", framing: ndjson },
 ];
 const SSE: readonly Offer[] = [{ type: "text/event-stream", framing: sse }];
+const XML: readonly Offer[] = [
+  { type: "application/xml", framing: APPLICATION_XML.many, byName: true },
+  { type: "text/xml", framing: TEXT_XML.many, byName: true },
+];
 
 /** In order of preference where the client has none. */
 const STREAM_OFFERS: Readonly<Record<StreamFormat, readonly Offer[]>> = {
-  array: [...ARRAY, ...NDJSON, ...SSE],
-  ndjson: [...NDJSON, ...ARRAY, ...SSE],
-  sse: [...SSE, ...ARRAY, ...NDJSON],
-  "grpc-gateway": [...GATEWAY, ...NDJSON, ...SSE],
+  array: [...ARRAY, ...NDJSON, ...SSE, ...XML],
+  ndjson: [...NDJSON, ...ARRAY, ...SSE, ...XML],
+  sse: [...SSE, ...ARRAY, ...NDJSON, ...XML],
+  "grpc-gateway": [...GATEWAY, ...NDJSON, ...SSE, ...XML],
 };
 
 /**
@@ -126,7 +154,10 @@ export function chooseFraming(
   if (ranges.length === 0) return offers[0]?.framing ?? single;
   let best: Offer | undefined;
   let bestQuality = 0;
+  const browser = isBrowser(ranges);
   for (const offer of offers) {
+    // XML comes last of the offers.
+    if (browser && offer.framing.xml === true && best !== undefined) continue;
     const quality = qualityOf(offer.type, ranges, offer.byName === true);
     if (quality > bestQuality) {
       best = offer;
@@ -134,6 +165,26 @@ export function chooseFraming(
     }
   }
   return best?.framing ?? notAcceptable(offers);
+}
+
+/**
+ * Browsers name XML in each Accept of theirs, before everything else but pages: it is no wish for it (there they have
+ * XML, where nothing else is).
+ */
+function isBrowser(ranges: readonly Range[]): boolean {
+  return ranges.some(({ type }) => type === "text/html" || type === "application/xhtml+xml");
+}
+
+/** The content type of a failure in XML; undefined where Accept likes JSON as well. */
+export function wantsXml(accept: string | undefined): string | undefined {
+  if (accept?.toLowerCase().includes("/xml") !== true) return undefined;
+  const ranges = successRanges(accept);
+  const json = qualityOf("application/json", ranges, false);
+  if (json > 0 && isBrowser(ranges)) return undefined;
+  const application = qualityOf("application/xml", ranges, true);
+  const text = qualityOf("text/xml", ranges, true);
+  if (Math.max(application, text) <= json) return undefined;
+  return (application >= text ? APPLICATION_XML : TEXT_XML).one.contentType;
 }
 
 function notAcceptable(offers: readonly Offer[]): Status {

@@ -9,7 +9,7 @@ import { badRequest } from "../core/status-details.js";
 import type { BindingPlan, Variable } from "./binding.js";
 import type { Codecs, JsonProblem, Misfit } from "./codec/codecs.js";
 import { formatPath } from "./codec/misfit.js";
-import { FORM_TYPES, formTypeOf, isJsonType, SUPPORTED_TYPES } from "./content-type.js";
+import { FORM_TYPES, formTypeOf, isJsonType, isXmlType, SUPPORTED_TYPES, XML_TYPES } from "./content-type.js";
 import { readForm, readMultipart } from "./forms.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
 import { decodeKeepingSlash, type RequestPath } from "./path.js";
@@ -39,6 +39,7 @@ import {
   UNKNOWN_SYSTEM_PARAMETER,
 } from "./system-parameters.js";
 import { encodeUpdateMask, pathsOf } from "./update-mask.js";
+import { readXmlBody } from "./xml/body.js";
 
 export interface RequestOptions {
   readonly codecs: Codecs;
@@ -159,6 +160,9 @@ export function readBody(
     );
   }
   if (isJsonType(contentType)) return { kind: "text", text: body };
+  if (plan.source !== "auto" && isXmlType(contentType)) {
+    return readXmlPart(plan.body === "all" ? plan.descriptor.input : plan.body, body, options);
+  }
   const form = plan.forms && plan.source !== "auto" ? formTypeOf(contentType) : undefined;
   const filled = plan.body === "all" ? plan.descriptor.input : plan.body.message;
   if (form === undefined || filled === undefined || plan.wrapped !== undefined) {
@@ -178,6 +182,21 @@ export function readBody(
   return "json" in result
     ? { kind: "json", json: result.json }
     : invalid(result.parameter, result.problem, "form");
+}
+
+/** The JSON that a body in XML stands for; `desc`: what of the request it is. */
+function readXmlPart(
+  desc: DescMessage | DescField,
+  body: Uint8Array,
+  { codecs, unknownFields }: RequestOptions,
+): MessageBody | Status {
+  const read = readXmlBody(desc, body, codecs, unknownFields);
+  if (read instanceof Status) return read;
+  if ("json" in read) return { kind: "json", json: read.json };
+  const { path, problem } = read;
+  const dot = path === "" || path.startsWith("[") ? "" : ".";
+  const field = desc.kind === "message" ? path : desc.name + dot + path;
+  return invalidMessage(`$${dot}${path}: ${problem}`, field, problem);
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();
@@ -401,7 +420,8 @@ function invalidMessage(message: string, field: string, description = message): 
 
 function unsupported(plan: BindingPlan, contentType: string | undefined): Status {
   const got = contentType === undefined ? "there is none" : `got '${contentType.slice(0, 100)}'`;
-  const types = plan.forms && plan.source !== "auto" ? [...SUPPORTED_TYPES, ...FORM_TYPES] : SUPPORTED_TYPES;
+  const more = plan.source === "auto" ? [] : plan.forms ? [...XML_TYPES, ...FORM_TYPES] : XML_TYPES;
+  const types = [...SUPPORTED_TYPES, ...more];
   const supported = types.join(", ");
   const message = `this route takes Content-Type ${supported} (charset utf-8), ${got}`;
   return refusal("UNSUPPORTED_MEDIA_TYPE", message, { info: { supported } });

@@ -1,12 +1,13 @@
 // One protobuf message in bytes → the body of a response.
-import { fromBinary } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, fromBinary } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
+import { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import { isHttpBody } from "./fields.js";
 import { type FieldsMask, maskMessage } from "./fields-mask.js";
+import { printXmlBody } from "./xml/body.js";
 
 /** One message, printed. */
 export interface PrintedBody {
@@ -25,6 +26,10 @@ export interface AnswerForm {
   readonly pretty: boolean;
   /** The message in its binary form. */
   readonly proto: boolean;
+  /** In XML, under this content type. */
+  readonly xml?: string | undefined;
+  /** It stands in a stream, within the element of another document. */
+  readonly inStream?: boolean;
 }
 
 export const PLAIN: AnswerForm = { fields: undefined, pretty: false, proto: false };
@@ -45,12 +50,12 @@ export function decodeResponse(
     }
     if (field === undefined) {
       if (isHttpBody(output)) return rawBody(reflect(output, fromBinary(output, bytes)));
-      return { contentType: JSON_TYPE, body: indented(codecs.of(output).decode(bytes), form) };
+      return printed(output, codecs.of(output).decode(bytes), codecs, form);
     }
     if (field.fieldKind === "message" && isHttpBody(field.message)) {
       return rawBody(reflect(output, fromBinary(output, bytes)).get(field));
     }
-    return { contentType: JSON_TYPE, body: indented(codecs.of(output).decodeField(field, bytes), form) };
+    return printed(field, codecs.of(output).decodeField(field, bytes), codecs, form);
   } catch (e) {
     return refusal(
       "UNPRINTABLE_RESPONSE",
@@ -58,6 +63,18 @@ export function decodeResponse(
       { cause: e },
     );
   }
+}
+
+/** What the codec printed, in the form that is asked for. */
+function printed(
+  desc: DescMessage | DescField,
+  json: Buffer,
+  codecs: Codecs,
+  form: AnswerForm,
+): PrintedBody | Status {
+  if (form.xml === undefined) return { contentType: JSON_TYPE, body: indented(json, form) };
+  const body = printXmlBody(desc, json, codecs, { pretty: form.pretty, declared: form.inStream !== true });
+  return body instanceof Status ? body : { contentType: form.xml, body };
 }
 
 /** Integers beyond 2⁵³ are strings in ProtoJSON, so that nothing is lost on the way. */

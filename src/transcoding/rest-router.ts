@@ -25,6 +25,7 @@ import {
   PROTO,
   type StreamFormat,
   wantsProblem,
+  wantsXml,
 } from "./framing.js";
 import { givesHttpBody, HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
@@ -44,6 +45,8 @@ import { StreamWriter } from "./stream-writer.js";
 import { NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
 import { maxBodyBytes, tooLarge, UnaryReader } from "./unary-reader.js";
 import { type AnswerOptions, type Success, UnaryWriter } from "./unary-writer.js";
+import { statusXml } from "./xml/body.js";
+import { XML_DECLARATION } from "./xml/print.js";
 
 export interface RestRouterInput {
   /** Those without a descriptor have no routes. */
@@ -318,8 +321,14 @@ class Router implements RestRouter {
 
   renderError(status: Status, accept: string | undefined, target: string): ErrorBody {
     const json = renderStatus(status, this.#options.codecs);
-    if (!wantsProblem(accept)) return { contentType: "application/json", body: Buffer.from(json) };
-    return { contentType: PROBLEM_TYPE, body: Buffer.from(renderProblem(status, json, target)) };
+    if (wantsProblem(accept)) {
+      return { contentType: PROBLEM_TYPE, body: Buffer.from(renderProblem(status, json, target)) };
+    }
+    const xmlType = wantsXml(accept);
+    const xml = xmlType === undefined ? undefined : statusXml(json, "Status", this.#options.codecs);
+    return xmlType === undefined || xml === undefined
+      ? { contentType: "application/json", body: Buffer.from(json) }
+      : { contentType: xmlType, body: Buffer.from(XML_DECLARATION + xml) };
   }
 }
 
@@ -387,7 +396,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
       const framing = chooseFraming(accept, this.#givesStream ? this.#answers.streamFormat : undefined);
       if (framing instanceof Status) return framing;
       if (framing === PROTO && this.plan.responseField !== undefined) return onlyWhole();
-      if (this.#givesStream || framing === PROTO) this.#framing = framing;
+      if (this.#givesStream || framing === PROTO || framing.xml === true) this.#framing = framing;
     }
     if (takesStream) return streamProblem(this.plan, request.contentType) ?? this;
     const maxBytes = maxBodyBytes(request.maxMessageBytes);
@@ -422,8 +431,12 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     // A line, an event or a frame is one line: only what is a whole JSON text can be indented.
     const pretty = system.pretty && !this.#givesStream;
     const proto = framing === PROTO;
-    const form = pretty || proto || fields !== undefined ? { fields, pretty, proto } : PLAIN;
-    return framing === undefined || proto
+    const xml = framing?.xml === true ? framing.contentType : undefined;
+    const form =
+      pretty || proto || fields !== undefined || xml !== undefined
+        ? { fields, pretty, proto, xml, inStream: this.#givesStream }
+        : PLAIN;
+    return framing === undefined || proto || (xml !== undefined && !this.#givesStream)
       ? new UnaryWriter(out, this.plan, answers, codecs, form)
       : new StreamWriter(out, this.plan, codecs, framing, form);
   }

@@ -6,6 +6,8 @@ import type { Codecs } from "./codec/codecs.js";
 import type { Framing } from "./framing.js";
 import { type AnswerForm, decodeResponse, PLAIN } from "./response.js";
 import { renderStatus } from "./status-json.js";
+import { statusXml } from "./xml/body.js";
+import { ERROR } from "./xml/names.js";
 
 export class StreamWriter implements ResponseWriter {
   readonly behind = false;
@@ -53,8 +55,9 @@ export class StreamWriter implements ResponseWriter {
     // Before the first message there is no head yet: the status is the answer, where it can be.
     if (!this.#begun && this.#framing.tellsFirst === true) this.#begin();
     if (this.#begun) {
-      const tail = this.#framing.tail(renderStatus(status, this.#codecs), false);
-      this.#out.write(Buffer.from(tail), false);
+      const json = renderStatus(status, this.#codecs);
+      const error = this.#framing.xml === true ? xmlError(json, status, this.#codecs) : json;
+      this.#out.write(Buffer.from(this.#framing.tail(error, false)), false);
     }
     this.#out.failed(status, this.#begun);
   }
@@ -68,6 +71,11 @@ export class StreamWriter implements ResponseWriter {
     this.#out.head(this.#framing.contentType, [], undefined);
     return this.#framing.head;
   }
+}
+
+/** A message that XML cannot say is left out. */
+function xmlError(json: string, status: Status, codecs: Codecs): string {
+  return statusXml(json, ERROR, codecs) ?? `<${ERROR}><code>${status.code}</code></${ERROR}>`;
 }
 
 /** The message between two ASCII texts, copied once. */

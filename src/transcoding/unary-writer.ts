@@ -78,7 +78,7 @@ export class UnaryWriter implements ResponseWriter {
 
   #fields(contentType: string): readonly Field[] {
     const harmless =
-      this.#options.allowActiveContent || contentType === "application/json"
+      this.#options.allowActiveContent || contentType === "application/json" || this.#form.xml !== undefined
         ? NO_FIELDS
         : harmlessFields(contentType);
     return this.#location === undefined ? harmless : [...harmless, field("location", this.#location)];

@@ -23,6 +23,9 @@ for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
     body = value(arg);
     headers["content-type"] ??= "application/json";
     headers.accept ??= "application/json";
+  } else if (arg === "--data") {
+    body = value(arg);
+    headers["content-type"] ??= "application/x-www-form-urlencoded";
   } else if (/^-[sSNi]+$/.test(arg)) withHead ||= arg.includes("i");
   else if (arg.startsWith("-") || url !== undefined)
     throw new Error(`curl: ${arg} is not known to this small one`);

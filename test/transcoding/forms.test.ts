@@ -67,8 +67,16 @@ describe("a form in the style of a URL", () => {
     ["POST /v1/b/1/value", "a=b", /Value has no fields/],
     ["POST /v1/b/1/none", "text=a", /takes no body/],
     ["POST /v1/w", "value=x", /takes Content-Type/],
-    ["PATCH /v1/two", "name=x", /takes Content-Type application\/json \(charset utf-8\), got/],
-    ["POST /shapes.v1.Shapes/Put", "text=a", /takes Content-Type application\/json \(charset utf-8\), got/],
+    [
+      "PATCH /v1/two",
+      "name=x",
+      /takes Content-Type application\/json, application\/xml, text\/xml \(charset utf-8\), got/,
+    ],
+    [
+      "POST /shapes.v1.Shapes/Put",
+      "text=a",
+      /takes Content-Type application\/json, application\/xml, text\/xml \(charset utf-8\), got/,
+    ],
   ]);
 
   it("says what else it takes where it takes forms", () => {
@@ -76,7 +84,7 @@ describe("a form in the style of a URL", () => {
     assert.ok(status instanceof Status);
     assert.match(
       status.message,
-      /application\/json, application\/x-www-form-urlencoded, multipart\/form-data/,
+      /application\/json, application\/xml, text\/xml, application\/x-www-form-urlencoded, multipart\/form-data/,
     );
   });
 

@@ -53,6 +53,11 @@ export class Codecs {
     return codec;
   }
 
+  /** What is known of the types: for forms other than JSON. */
+  get plans(): Plans {
+    return this.#plans;
+  }
+
   #forWorkers(): WorkerSchema {
     this.#workerSchema ??= {
       files: toBinary(

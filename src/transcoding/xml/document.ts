@@ -1,0 +1,109 @@
+// XML text → its elements, by fast-xml-parser. That is loaded with the first body in XML: few hubs ever see one.
+import { createRequire } from "node:module";
+import { MAX_XML_DEPTH, scanXml, unescapeXml, type XmlProblem } from "./scan.js";
+
+export interface XmlElement {
+  readonly name: string;
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly children: readonly XmlElement[];
+  /** All text that stands in it, but not in its children. */
+  readonly text: string;
+}
+
+type Library = typeof import("fast-xml-parser");
+let library: Library | undefined;
+
+function load(): Library {
+  if (library !== undefined) return library;
+  const loaded: Library = createRequire(import.meta.url)("fast-xml-parser");
+  library = loaded;
+  return loaded;
+}
+
+/** Before each name, so that none is one of JavaScript's own or of the parser's: no name begins so. */
+const MARK = "=";
+const TEXT = "#text";
+const CDATA = "#cdata";
+const ATTRIBUTES = ":@";
+
+const OPTIONS = {
+  preserveOrder: true,
+  ignoreAttributes: false,
+  attributeNamePrefix: MARK,
+  // Called twice for empty elements.
+  transformTagName: (name: string) => (name.startsWith(MARK) ? name : MARK + name),
+  textNodeName: TEXT,
+  cdataPropName: CDATA,
+  trimValues: false,
+  parseTagValue: false,
+  parseAttributeValue: false,
+  processEntities: false,
+  ignoreDeclaration: true,
+  ignorePiTags: true,
+  jPath: false,
+  maxNestedTags: MAX_XML_DEPTH,
+};
+
+/** Reads one document (XML 1.0 without a DTD). */
+export function readXml(text: string): XmlElement | XmlProblem {
+  const problem = scanXml(text);
+  if (problem !== undefined) return problem;
+  const { XMLParser, XMLValidator } = load();
+  const valid = XMLValidator.validate(text);
+  if (valid !== true) {
+    const { msg, line, col } = valid.err;
+    return { problem: msg.slice(0, MAX_MESSAGE), line, column: col ?? 1 };
+  }
+  let nodes: unknown;
+  try {
+    nodes = new XMLParser(OPTIONS).parse(text);
+  } catch (e) {
+    // What the looks before did not find; it does not say where.
+    return { problem: String(e instanceof Error ? e.message : e).slice(0, MAX_MESSAGE), line: 1, column: 1 };
+  }
+  const root = elementsOf(nodes)[0];
+  return root ?? { problem: "there is no element", line: 1, column: 1 };
+}
+
+/** The parser repeats names of any length. */
+const MAX_MESSAGE = 200;
+
+/** The parser's tree: a list of `{"=name": […], ":@": {…}}`, `{"#text": ""}` and `{"#cdata": [{"#text": ""}]}`. */
+function elementsOf(nodes: unknown): XmlElement[] {
+  const elements: XmlElement[] = [];
+  for (const node of listOf(nodes)) {
+    for (const [name, content] of Object.entries(node)) {
+      if (!name.startsWith(MARK)) continue;
+      elements.push({
+        name: name.slice(MARK.length),
+        attributes: attributesOf(Reflect.get(node, ATTRIBUTES)),
+        children: elementsOf(content),
+        text: textOf(content),
+      });
+    }
+  }
+  return elements;
+}
+
+function listOf(nodes: unknown): object[] {
+  return Array.isArray(nodes) ? nodes.filter((node) => typeof node === "object" && node !== null) : [];
+}
+
+function textOf(nodes: unknown): string {
+  let text = "";
+  for (const node of listOf(nodes)) {
+    const plain: unknown = Reflect.get(node, TEXT);
+    if (typeof plain === "string") text += unescapeXml(plain);
+    for (const part of listOf(Reflect.get(node, CDATA))) text += String(Reflect.get(part, TEXT));
+  }
+  return text;
+}
+
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
+
+function attributesOf(attributes: unknown): ReadonlyMap<string, string> {
+  if (typeof attributes !== "object" || attributes === null) return NO_ATTRIBUTES;
+  return new Map(
+    Object.entries(attributes).map(([name, value]) => [name.slice(MARK.length), unescapeXml(String(value))]),
+  );
+}
