@@ -101,6 +101,26 @@ for (const [version, ask, reader] of [
       }
     });
 
+    it("an idle event stream gets a comment every 30 s, other streams get none", async () => {
+      for (const [accept, body] of [
+        ["text/event-stream", 'data: "one"\n\n:\n\n:\n\ndata: "two"\n\n'],
+        ["application/x-ndjson", '"one"\n"two"\n'],
+      ] as const) {
+        const rig = await started();
+        rig.onRequest = (call) => call.open().message("one");
+        const answering = ask(rig, { path: "/stream", headers: { accept }, body: "q" });
+        await until(() => rig.calls.length === 1, "the call");
+        await turns();
+        for (const ms of [29_990, 20, 30_000]) {
+          rig.clock.advance(ms);
+          await turns();
+        }
+        rig.calls[0]?.message("two").end();
+        assert.equal((await answering).body, body);
+        rig.clock.advance(60_000);
+      }
+    });
+
     const timeouts: [value: string, grpc: string | undefined][] = [
       ["2", "2000m"],
       ["0.5", "500m"],
