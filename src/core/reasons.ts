@@ -119,6 +119,11 @@ const TABLE = {
     when: "The service's message is larger than `limits.maxMessage`, and would have to be held whole to be printed as JSON.",
     remedy: "Ask for less (a page), call by gRPC, or raise the limit.",
   },
+  TRANSLATION_OVERLOADED: {
+    code: "UNAVAILABLE",
+    when: "Too many messages of 1 MiB and more wait to be translated from JSON or to it. Where it is the answer, the service has done its work: then the gRPC code is RESOURCE_EXHAUSTED.",
+    remedy: "Try again after `Retry-After`; send smaller messages, or fewer at once.",
+  },
   REQUEST_TIMEOUT: {
     code: "DEADLINE_EXCEEDED",
     http: 408,

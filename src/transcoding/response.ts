@@ -34,6 +34,14 @@ export interface AnswerForm {
 
 export const PLAIN: AnswerForm = { fields: undefined, pretty: false, proto: false };
 
+/** The answer's bytes go out much as they came: nothing is printed. */
+export function isCopied({ descriptor, responseField }: BindingPlan, form: AnswerForm): boolean {
+  if (form.fields !== undefined) return false;
+  if (form.proto) return true;
+  if (responseField === undefined) return isHttpBody(descriptor.output);
+  return responseField.fieldKind === "message" && isHttpBody(responseField.message);
+}
+
 /** Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema. */
 export function decodeResponse(
   plan: BindingPlan,

@@ -3,36 +3,54 @@ import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
 import { isJsonType, isNdjsonType, unsupportedType } from "./content-type.js";
-import { JsonStreamSplitter } from "./json-stream.js";
-import { encodeRequest, type MatchedRequest } from "./request.js";
+import { type JsonStreamProblem, JsonStreamSplitter } from "./json-stream.js";
+import { MessageEncoder } from "./message-encoder.js";
+import type { MatchedRequest } from "./request.js";
 import { maxBodyBytes, tooLarge } from "./unary-reader.js";
 
 /** The types that `StreamReader` takes. */
 export const STREAM_TYPES: readonly string[] = ["application/x-ndjson", "application/json"];
 
 export class StreamReader implements RequestReader {
-  readonly behind = false;
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
-  readonly #match: MatchedRequest;
+  readonly #encoder: MessageEncoder;
   readonly #splitter: JsonStreamSplitter;
   #messages = 0;
+  /** The body has come to its end, or to where it is wrong, or the call is over. */
+  #closed = false;
   #stopped = false;
 
   constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
     this.#out = out;
     this.#request = request;
-    this.#match = match;
+    this.#encoder = new MessageEncoder(match, (message) => this.#take(message));
     const form = isNdjsonType(request.contentType) ? "lines" : "values";
-    this.#splitter = new JsonStreamSplitter(form, maxBodyBytes(request.maxMessageBytes), (text) =>
-      this.#onText(text),
-    );
+    this.#splitter = new JsonStreamSplitter(form, maxBodyBytes(request.maxMessageBytes), (text) => {
+      if (!this.#stopped) this.#encoder.push(text);
+    });
+  }
+
+  get behind(): boolean {
+    return this.#encoder.behind;
   }
 
   push(chunk: Buffer, start: number, end: number, last: boolean): void {
-    if (this.#stopped) return;
+    if (this.#closed) return;
     const problem = this.#splitter.push(chunk, start, end) ?? (last ? this.#splitter.end() : undefined);
-    if (this.#stopped) return;
+    if (this.#stopped || (problem === undefined && !last)) return;
+    this.#closed = true;
+    this.#encoder.afterAll(() => this.#close(problem));
+  }
+
+  stop(): void {
+    this.#closed = true;
+    this.#stopped = true;
+    this.#encoder.stop();
+  }
+
+  /** @param problem undefined: the body is complete */
+  #close(problem: JsonStreamProblem | undefined): void {
     if (problem !== undefined) {
       const max = maxBodyBytes(this.#request.maxMessageBytes);
       this.#refuse(
@@ -41,20 +59,14 @@ export class StreamReader implements RequestReader {
           : refusal("INVALID_REQUEST", `the body is no stream of JSON: ${problem.problem}`),
         problem.index + 1,
       );
-    } else if (last) {
+    } else {
       this.#stopped = true;
       this.#out.end();
     }
   }
 
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  #onText(text: Buffer): void {
-    if (this.#stopped) return;
+  #take(message: Uint8Array | Status): void {
     this.#messages++;
-    const message = encodeText(this.#match, text);
     if (message instanceof Status) this.#refuse(message, this.#messages);
     else if (message.length > this.#request.maxMessageBytes)
       this.#refuse(tooLarge("message", this.#request.maxMessageBytes), this.#messages);
@@ -63,16 +75,9 @@ export class StreamReader implements RequestReader {
 
   /** @param ordinal of the message, from 1 */
   #refuse(status: Status, ordinal: number): void {
-    this.#stopped = true;
+    this.stop();
     this.#out.refuse(status.withMessage(`message ${ordinal}: ${status.message}`));
   }
-}
-
-/** One message of a stream, from its JSON text. */
-export function encodeText(match: MatchedRequest, text: Buffer): Uint8Array | Status {
-  const bound = match.bound();
-  if (bound instanceof Status) return bound;
-  return encodeRequest(bound, text.length === 0 ? undefined : { kind: "text", text }, match.options);
 }
 
 /** Why a stream of messages cannot be read from a body of this type; undefined when it can. */

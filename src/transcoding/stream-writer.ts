@@ -4,13 +4,14 @@ import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import type { Framing } from "./framing.js";
-import { type AnswerForm, decodeResponse, PLAIN } from "./response.js";
+import { isLargeAnswer, printLarge } from "./large.js";
+import { type AnswerForm, decodeResponse, PLAIN, type PrintedBody } from "./response.js";
 import { renderStatus } from "./status-json.js";
+import { Turns } from "./threads/turns.js";
 import { statusXml } from "./xml/body.js";
 import { ERROR } from "./xml/names.js";
 
 export class StreamWriter implements ResponseWriter {
-  readonly behind = false;
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
   readonly #codecs: Codecs;
@@ -18,6 +19,8 @@ export class StreamWriter implements ResponseWriter {
   readonly #form: AnswerForm;
   #begun = false;
   #failed = false;
+  /** Made for the first message that is printed in a thread. */
+  #turns: Turns | undefined = undefined;
 
   constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs, framing: Framing, form: AnswerForm = PLAIN) {
     this.#out = out;
@@ -31,11 +34,33 @@ export class StreamWriter implements ResponseWriter {
     return this.#framing.keepAlive;
   }
 
+  get behind(): boolean {
+    return this.#turns?.behind === true;
+  }
+
   message(message: Uint8Array): void {
     if (this.#failed) return;
-    const printed = decodeResponse(this.#plan, message, this.#codecs, this.#form);
+    const large = isLargeAnswer(this.#plan, message, this.#form);
+    if (!large && !this.behind) {
+      this.#write(decodeResponse(this.#plan, message, this.#codecs, this.#form));
+      return;
+    }
+    this.#turns ??= new Turns();
+    const turns = this.#turns;
+    turns.add(() => {
+      if (!large) this.#write(decodeResponse(this.#plan, message, this.#codecs, this.#form));
+      else {
+        turns.await<PrintedBody | Status>(
+          (done) => printLarge(this.#plan, message, this.#codecs, this.#form, done),
+          (printed) => this.#write(printed),
+        );
+      }
+    });
+  }
+
+  #write(printed: PrintedBody | Status): void {
     if (printed instanceof Status) {
-      this.fail(printed);
+      this.#fail(printed);
       return;
     }
     const first = !this.#begun;
@@ -44,14 +69,24 @@ export class StreamWriter implements ResponseWriter {
   }
 
   end(): void {
+    if (this.behind) this.#turns?.add(() => this.#end());
+    else this.#end();
+  }
+
+  #end(): void {
     if (this.#failed) return;
     const head = this.#begun ? "" : this.#begin();
     this.#out.write(Buffer.from(head + this.#framing.tail(undefined, head !== "")), true);
   }
 
   fail(status: Status): void {
+    if (this.behind) this.#turns?.add(() => this.#fail(status));
+    else this.#fail(status);
+  }
+
+  #fail(status: Status): void {
     if (this.#failed) return;
-    this.#failed = true;
+    this.stop();
     // Before the first message there is no head yet: the status is the answer, where it can be.
     if (!this.#begun && this.#framing.tellsFirst === true) this.#begin();
     if (this.#begun) {
@@ -64,6 +99,7 @@ export class StreamWriter implements ResponseWriter {
 
   stop(): void {
     this.#failed = true;
+    this.#turns?.stop();
   }
 
   #begin(): string {

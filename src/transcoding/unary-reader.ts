@@ -6,6 +6,7 @@ import { badRequest } from "../core/status-details.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
+import { type Cancel, encodeLarge, LARGE_BYTES } from "./large.js";
 import { encodeRequest, type MatchedRequest, readBody } from "./request.js";
 
 /** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
@@ -34,6 +35,8 @@ export class UnaryReader implements RequestReader {
   #rest: Buffer[] | undefined = undefined;
   #bytes = 0;
   #stopped = false;
+  /** Set while the body is in a thread. */
+  #cancel: Cancel | undefined = undefined;
 
   constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
     this.#out = out;
@@ -54,7 +57,13 @@ export class UnaryReader implements RequestReader {
     if (!last) return;
     const body = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
     this.stop();
-    const message = this.#encode(body, contentType);
+    if (body.length >= LARGE_BYTES && this.#match.plan.httpBody === undefined) {
+      this.#cancel = encodeLarge(this.#match, "body", body, contentType, (message) => this.#give(message));
+    } else this.#give(encodeBody(this.#match, body, contentType));
+  }
+
+  #give(message: Uint8Array | Status): void {
+    const { maxMessageBytes } = this.#request;
     if (message instanceof Status) this.#out.refuse(message);
     else if (message.length > maxMessageBytes) this.#out.refuse(tooLarge("message", maxMessageBytes));
     else {
@@ -63,26 +72,12 @@ export class UnaryReader implements RequestReader {
     }
   }
 
-  #encode(body: Buffer, contentType: string | undefined): Uint8Array | Status {
-    const { plan, options } = this.#match;
-    const bound = this.#match.bound();
-    if (bound instanceof Status) return bound;
-    const desc = isProtoType(contentType) ? protoBody(plan) : undefined;
-    if (desc !== undefined) {
-      // As JSON it is held to all that bodies are held to: what the path binds, what the query may set.
-      const text = asJson(desc, body, options.codecs);
-      if (text instanceof Status) return text;
-      body = text;
-      contentType = "application/json";
-    }
-    const part = readBody(plan, body, contentType, options);
-    return part instanceof Status ? part : encodeRequest(bound, part, options);
-  }
-
   stop(): void {
     this.#stopped = true;
     this.#first = NO_BYTES;
     this.#rest = undefined;
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   #keep(piece: Buffer): void {
@@ -90,6 +85,27 @@ export class UnaryReader implements RequestReader {
     else if (this.#first.length === 0) this.#first = piece;
     else this.#rest = [this.#first, piece];
   }
+}
+
+/** The message of a unary request, from its whole body. */
+export function encodeBody(
+  match: MatchedRequest,
+  body: Buffer,
+  contentType: string | undefined,
+): Uint8Array | Status {
+  const { plan, options } = match;
+  const bound = match.bound();
+  if (bound instanceof Status) return bound;
+  const desc = isProtoType(contentType) ? protoBody(plan) : undefined;
+  if (desc === undefined) {
+    const part = readBody(plan, body, contentType, options);
+    return part instanceof Status ? part : encodeRequest(bound, part, options);
+  }
+  // As JSON it is held to all that bodies are held to: what the path binds, what the query may set.
+  const text = asJson(desc, body, options.codecs);
+  if (text instanceof Status) return text;
+  const part = readBody(plan, text, "application/json", options);
+  return part instanceof Status ? part : encodeRequest(bound, part, options);
 }
 
 function isProtoType(contentType: string | undefined): boolean {

@@ -7,6 +7,7 @@ import { harmlessFields } from "./active-content.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import type { StreamFormat } from "./framing.js";
+import { type Cancel, isLargeAnswer, printLarge } from "./large.js";
 import { locationOf } from "./location.js";
 import { type AnswerForm, decodeResponse, PLAIN, type PrintedBody } from "./response.js";
 
@@ -41,6 +42,8 @@ export class UnaryWriter implements ResponseWriter {
   readonly #form: AnswerForm;
   #printed: PrintedBody | undefined = undefined;
   #location: string | undefined = undefined;
+  /** Set while the message is printed in a thread. */
+  #cancel: Cancel | undefined = undefined;
 
   constructor(
     out: BodyTaker,
@@ -57,13 +60,23 @@ export class UnaryWriter implements ResponseWriter {
   }
 
   message(message: Uint8Array): void {
-    const { method, descriptor } = this.#plan;
-    const printed = decodeResponse(this.#plan, message, this.#codecs, this.#form);
+    if (isLargeAnswer(this.#plan, message, this.#form)) {
+      this.#cancel = printLarge(this.#plan, message, this.#codecs, this.#form, (printed) => {
+        this.#cancel = undefined;
+        this.#take(printed, message);
+        // By now the service has ended too.
+        this.end();
+      });
+    } else this.#take(decodeResponse(this.#plan, message, this.#codecs, this.#form), message);
+  }
+
+  #take(printed: PrintedBody | Status, message: Uint8Array): void {
     if (printed instanceof Status) {
       this.#out.failed(printed, false);
       return;
     }
     this.#printed = printed;
+    const { method, descriptor } = this.#plan;
     const location = this.#options.successes.get(method)?.location;
     if (location !== undefined) this.#location = locationOf(location, descriptor.output, message);
   }
@@ -85,8 +98,13 @@ export class UnaryWriter implements ResponseWriter {
   }
 
   fail(status: Status): void {
+    this.stop();
     this.#out.failed(status, false);
   }
 
-  stop(): void {}
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#printed = undefined;
+  }
 }

@@ -1,7 +1,6 @@
 // JSON ↔ protobuf bytes, one codec for each message type of a schema: what readers and writers of bodies call.
 import { isUtf8 } from "node:buffer";
-import { create, type DescField, type DescMessage, type FileRegistry, toBinary } from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import type { DescField, DescMessage, FileRegistry } from "@bufbuild/protobuf";
 import { withBuiltinTypes } from "../builtin-types.js";
 import { type Json, type JsonProblem, parseJson } from "../json.js";
 import { BytesOut } from "./bytes-out.js";
@@ -10,14 +9,12 @@ import { TreeEncoder, type UnknownFields } from "./from-tree.js";
 import type { Misfit } from "./misfit.js";
 import { type MessagePlan, Plans, type PrintOptions } from "./plan.js";
 import { TextPrinter } from "./to-text.js";
-import { CODEC_WORKERS, type WorkerSchema } from "./workers.js";
 
 export type { JsonProblem } from "../json.js";
 export { DecodeError } from "./decode-error.js";
 export type { UnknownFields } from "./from-tree.js";
 export type { Misfit } from "./misfit.js";
 export type { PrintOptions } from "./plan.js";
-export { LARGE_BYTES } from "./workers.js";
 
 export interface CodecOptions {
   /** Names that a message does not have: refused with their path (the default), or passed over. */
@@ -31,14 +28,13 @@ export class Codecs {
   readonly #plans: Plans;
   readonly #encoder: TreeEncoder;
   readonly #printer: TextPrinter;
-  readonly #registry: FileRegistry;
-  readonly #options: CodecOptions;
-  #workerSchema: WorkerSchema | undefined;
+  readonly registry: FileRegistry;
+  readonly options: CodecOptions;
 
   /** `registry`: for Any and extensions; the well-known types and google.rpc's error details need not be in it. */
   constructor(registry: FileRegistry, options: CodecOptions = {}) {
-    this.#registry = registry;
-    this.#options = options;
+    this.registry = registry;
+    this.options = options;
     this.#plans = new Plans(withBuiltinTypes(registry), options.print ?? {});
     this.#encoder = new TreeEncoder(this.#plans, options.unknownFields ?? "reject", OUT);
     this.#printer = new TextPrinter(this.#plans, OUT);
@@ -47,7 +43,7 @@ export class Codecs {
   of(desc: DescMessage): MessageCodec {
     let codec = this.#byType.get(desc);
     if (codec === undefined) {
-      codec = new MessageCodec(this.#plans.of(desc), this.#encoder, this.#printer, () => this.#forWorkers());
+      codec = new MessageCodec(this.#plans.of(desc), this.#encoder, this.#printer);
       this.#byType.set(desc, codec);
     }
     return codec;
@@ -56,17 +52,6 @@ export class Codecs {
   /** What is known of the types: for forms other than JSON. */
   get plans(): Plans {
     return this.#plans;
-  }
-
-  #forWorkers(): WorkerSchema {
-    this.#workerSchema ??= {
-      files: toBinary(
-        FileDescriptorSetSchema,
-        create(FileDescriptorSetSchema, { file: [...this.#registry.files].map((file) => file.proto) }),
-      ),
-      options: this.#options,
-    };
-    return this.#workerSchema;
   }
 }
 
@@ -77,17 +62,10 @@ const TEXT_TO_BYTES = new TextToBytes(OUT);
 export class MessageCodec {
   readonly desc: DescMessage;
   readonly #plan: MessagePlan;
-  readonly #workerSchema: () => WorkerSchema;
   readonly #encoder: TreeEncoder;
   readonly #printer: TextPrinter;
 
-  constructor(
-    plan: MessagePlan,
-    encoder: TreeEncoder,
-    printer: TextPrinter,
-    workerSchema: () => WorkerSchema,
-  ) {
-    this.#workerSchema = workerSchema;
+  constructor(plan: MessagePlan, encoder: TreeEncoder, printer: TextPrinter) {
     this.desc = plan.desc;
     this.#plan = plan;
     this.#encoder = encoder;
@@ -128,35 +106,4 @@ export class MessageCodec {
   decodeField(field: DescField, bytes: Uint8Array): Buffer {
     return this.#printer.printField(this.#plan, field, bytes);
   }
-
-  /**
-   * `encodeText` in another thread, for what has LARGE_BYTES or more. `text` must stay as it is until then. Rejects
-   * only when the thread died.
-   */
-  encodeLarge(text: Uint8Array): Promise<Uint8Array | Misfit | JsonProblem> {
-    return this.#run("encode", 0, text);
-  }
-
-  /** `decode` in another thread; rejects with DecodeError, or when the thread died. */
-  decodeLarge(bytes: Uint8Array): Promise<Buffer> {
-    return this.#run("decode", 0, bytes).then(asBuffer);
-  }
-
-  /** `decodeField` in another thread, likewise. */
-  decodeFieldLarge(field: DescField, bytes: Uint8Array): Promise<Buffer> {
-    return this.#run("decodeField", field.number, bytes).then(asBuffer);
-  }
-
-  #run(
-    kind: "encode" | "decode" | "decodeField",
-    field: number,
-    bytes: Uint8Array,
-  ): Promise<Uint8Array | Misfit | JsonProblem> {
-    return CODEC_WORKERS.run(this.#workerSchema(), { kind, type: this.desc.typeName, field, bytes });
-  }
-}
-
-function asBuffer(result: Uint8Array | Misfit | JsonProblem): Buffer {
-  if (!(result instanceof Uint8Array)) throw new Error(`printed bytes are expected, got '${result.problem}'`);
-  return Buffer.from(result.buffer, result.byteOffset, result.byteLength);
 }

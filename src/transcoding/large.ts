@@ -1,0 +1,101 @@
+// Large messages, both ways: translated in a thread, by the code that translates the small ones here.
+import { refusal } from "../core/reasons.js";
+import { Code, Status } from "../core/status.js";
+import { retryInfo } from "../core/status-details.js";
+import type { BindingPlan } from "./binding.js";
+import type { Codecs } from "./codec/codecs.js";
+import type { MatchedRequest } from "./request.js";
+import { type AnswerForm, isCopied, type PrintedBody } from "./response.js";
+import { planSource, statusOf } from "./threads/job.js";
+import { type Cancel, type Outcome, THREADS } from "./threads/pool.js";
+import { threadSchema } from "./threads/schema.js";
+
+export type { Cancel } from "./threads/pool.js";
+
+/** From this many bytes of text or protobuf on a message takes longer than others should wait: some 5 ms and more. */
+export const LARGE_BYTES = 1024 * 1024;
+/** About what a full queue takes. */
+const RETRY_MS = 1000;
+
+/** Nothing runs that could be cancelled. */
+const NOTHING: Cancel = () => {};
+
+/**
+ * A message of a request. body: the whole body of a unary one, of this type; text: the JSON of one of a stream. `done`
+ * is called once, maybe at once, unless it is cancelled before.
+ */
+export function encodeLarge(
+  match: MatchedRequest,
+  kind: "body" | "text",
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  done: (message: Uint8Array | Status) => void,
+): Cancel {
+  const bound = match.bound();
+  if (bound instanceof Status) {
+    done(bound);
+    return NOTHING;
+  }
+  const { plan } = match;
+  const { path, query } = bound;
+  const { codecs, ...options } = match.options;
+  const schema = threadSchema(codecs, plan.descriptor.parent.file);
+  const job = { kind, plan: planSource(plan), bytes, contentType, path, query, options };
+  const cancel = THREADS.run(schema, job, (outcome) => {
+    const result = resultOf(outcome, "request");
+    done(result instanceof Status ? result : result.body);
+  });
+  if (cancel !== undefined) return cancel;
+  done(busy("request"));
+  return NOTHING;
+}
+
+/** Whether the answer's message takes long to print here. */
+export function isLargeAnswer(plan: BindingPlan, message: Uint8Array, form: AnswerForm): boolean {
+  return message.length >= LARGE_BYTES && !isCopied(plan, form);
+}
+
+/** A message of an answer; as `encodeLarge`. */
+export function printLarge(
+  plan: BindingPlan,
+  message: Uint8Array,
+  codecs: Codecs,
+  form: AnswerForm,
+  done: (printed: PrintedBody | Status) => void,
+): Cancel {
+  const schema = threadSchema(codecs, plan.descriptor.parent.file);
+  const job = { kind: "answer" as const, plan: planSource(plan), bytes: message, form };
+  const cancel = THREADS.run(schema, job, (outcome) => done(resultOf(outcome, "answer")));
+  if (cancel !== undefined) return cancel;
+  done(busy("answer"));
+  return NOTHING;
+}
+
+function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | Status {
+  if ("bytes" in outcome) {
+    const { bytes, contentType } = outcome;
+    return { contentType, body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+  }
+  if ("status" in outcome) return statusOf(outcome.status);
+  if ("fault" in outcome) {
+    return refusal("HUB_FAULT", `the ${what} could not be translated`, { cause: new Error(outcome.fault) });
+  }
+  const cause = outcome.lost;
+  if (!outcome.outOfMemory)
+    return refusal("HUB_FAULT", `the thread that translated the ${what} died`, { cause });
+  return what === "request"
+    ? refusal("MESSAGE_TOO_LARGE", "the body takes too much memory to be translated: send less at once", {
+        cause,
+      })
+    : refusal("RESPONSE_TOO_LARGE", "the answer takes too much memory to be translated: ask for less", {
+        cause,
+      });
+}
+
+function busy(what: "request" | "answer"): Status {
+  const message = `too many large messages wait to be translated${what === "request" ? ": try again" : ""}`;
+  // The service has done its work: who tries again on UNAVAILABLE would have it done twice.
+  return what === "request"
+    ? refusal("TRANSLATION_OVERLOADED", message, { details: [retryInfo(RETRY_MS)] })
+    : refusal("TRANSLATION_OVERLOADED", message, { code: Code.RESOURCE_EXHAUSTED, http: 503 });
+}

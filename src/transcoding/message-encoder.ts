@@ -1,0 +1,61 @@
+// The messages of a stream, each from its JSON text: in order, though the large ones are translated in threads.
+import { Status } from "../core/status.js";
+import { encodeLarge, LARGE_BYTES } from "./large.js";
+import { encodeRequest, type MatchedRequest } from "./request.js";
+import { Turns } from "./threads/turns.js";
+
+export class MessageEncoder {
+  readonly #match: MatchedRequest;
+  readonly #take: (message: Uint8Array | Status) => void;
+  /** Made for the first large message. */
+  #turns: Turns | undefined = undefined;
+
+  /** @param take gets each message, or why there is none */
+  constructor(match: MatchedRequest, take: (message: Uint8Array | Status) => void) {
+    this.#match = match;
+    this.#take = take;
+  }
+
+  /** Some texts are not encoded yet. */
+  get behind(): boolean {
+    return this.#turns?.behind === true;
+  }
+
+  /** `text` may be kept. */
+  push(text: Buffer): void {
+    const large = text.length >= LARGE_BYTES;
+    if (!large && !this.behind) {
+      this.#take(encodeText(this.#match, text));
+      return;
+    }
+    this.#turns ??= new Turns();
+    const turns = this.#turns;
+    turns.add(() => {
+      if (!large) this.#take(encodeText(this.#match, text));
+      else {
+        turns.await<Uint8Array | Status>(
+          (done) => encodeLarge(this.#match, "text", text, undefined, done),
+          this.#take,
+        );
+      }
+    });
+  }
+
+  /** Once all texts are encoded: now, as a rule. */
+  afterAll(step: () => void): void {
+    if (this.behind) this.#turns?.add(step);
+    else step();
+  }
+
+  /** Nothing is taken any more. */
+  stop(): void {
+    this.#turns?.stop();
+  }
+}
+
+/** One message of a stream, from its JSON text. */
+export function encodeText(match: MatchedRequest, text: Buffer): Uint8Array | Status {
+  const bound = match.bound();
+  if (bound instanceof Status) return bound;
+  return encodeRequest(bound, text.length === 0 ? undefined : { kind: "text", text }, match.options);
+}

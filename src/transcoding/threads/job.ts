@@ -1,0 +1,89 @@
+// What goes to a thread and comes back, for one large message: the route as its rule, so that the thread makes the very
+// same plan of it and does with the very same code what would be done here.
+import { Status, type StatusDetail } from "../../core/status.js";
+import type { BindingPlan, BindingSource } from "../binding.js";
+import type { RequestPath } from "../path.js";
+import type { RequestOptions } from "../request.js";
+import type { AnswerForm } from "../response.js";
+import type { ThreadSchema } from "./schema.js";
+
+/** The rule that a BindingPlan was made of. */
+export interface PlanSource {
+  readonly service: string;
+  readonly method: string;
+  readonly httpMethod: string;
+  readonly template: string;
+  readonly body: string;
+  readonly responseBody: string;
+  readonly source: BindingSource;
+  readonly forms: boolean;
+}
+
+export interface EncodeJob {
+  /** body: of a unary request. text: the JSON of one message of a stream. */
+  readonly kind: "body" | "text";
+  readonly plan: PlanSource;
+  readonly bytes: Uint8Array;
+  readonly contentType: string | undefined;
+  readonly path: RequestPath;
+  readonly query: string;
+  readonly options: Omit<RequestOptions, "codecs">;
+}
+
+export interface PrintJob {
+  readonly kind: "answer";
+  readonly plan: PlanSource;
+  readonly bytes: Uint8Array;
+  readonly form: AnswerForm;
+}
+
+export type Job = EncodeJob | PrintJob;
+
+/** To a thread. `schema` only where it does not have that number yet. */
+export interface JobMessage {
+  readonly job: Job;
+  readonly schemaId: number;
+  readonly schema: ThreadSchema | undefined;
+}
+
+/** From a thread: one for each job, in their order. */
+export type JobResult =
+  | { readonly bytes: Uint8Array; readonly contentType: string }
+  | { readonly status: StatusParts }
+  | { readonly fault: string };
+
+/** A Status, as far as the translation of messages makes use of it. */
+export interface StatusParts {
+  readonly code: number;
+  readonly message: string;
+  readonly details: readonly StatusDetail[];
+  readonly http: number;
+  readonly cause: string | undefined;
+}
+
+export function planSource(plan: BindingPlan): PlanSource {
+  const { method, httpMethod, text, body, responseField, source, forms } = plan;
+  return {
+    service: method.service,
+    method: method.name,
+    httpMethod,
+    template: text,
+    body: body === "all" ? "*" : body === "none" ? "" : body.name,
+    responseBody: responseField?.name ?? "",
+    source,
+    forms,
+  };
+}
+
+export function statusParts({ code, message, details, http, cause }: Status): StatusParts {
+  const said = cause instanceof Error ? cause.message : undefined;
+  return { code, message, details, http, cause: said };
+}
+
+export function statusOf({ code, message, details, http, cause }: StatusParts): Status {
+  return new Status(code, message, {
+    details,
+    http,
+    cause: cause === undefined ? undefined : new Error(cause),
+  });
+}
