@@ -1,4 +1,5 @@
 // gRPC over HTTP/2 from clients: a stream becomes a Call and two Sinks; messages pass through unread.
+import type { ClientLimits } from "../config/listener-limits.js";
 import { Call } from "../core/call.js";
 import { type Gateway, shownTo } from "../core/gateway.js";
 import { isGrpcContentType } from "../core/grpc-content-type.js";
@@ -174,10 +175,15 @@ export function statusTrailers(status: Status): Headers {
  * Refuses a stream whose headers were larger than the limit: 431 (RFC 6585 §5), or RESOURCE_EXHAUSTED where the fields
  * that were kept say that it is gRPC, whose clients make UNKNOWN of a 431.
  */
-export function refuseHeaders(gateway: Gateway, stream: Stream, fields: readonly Field[]): void {
+export function refuseHeaders(
+  gateway: Gateway,
+  stream: Stream,
+  fields: readonly Field[],
+  { maxHeaderFields, maxHeaderListBytes }: Pick<ClientLimits, "maxHeaderFields" | "maxHeaderListBytes">,
+): void {
   const status = refusal(
     "HEADERS_TOO_LARGE",
-    "the request has more header fields, or larger ones, than it may",
+    `the request has more than ${maxHeaderFields} header fields, or they are larger than ${maxHeaderListBytes} bytes together`,
   );
   if (!stream.beginHeaders()) return;
   if (isGrpc({ fields })) {
@@ -189,6 +195,7 @@ export function refuseHeaders(gateway: Gateway, stream: Stream, fields: readonly
     const body = Buffer.from(gateway.snapshot.rest.renderStatus(status));
     stream.header(":status", String(status.http), false);
     stream.header("content-type", "application/json", false);
+    stream.header("x-content-type-options", "nosniff", false);
     stream.header("content-length", String(body.length), false);
     stream.endHeaders(false);
     stream.sendData(body, 0, body.length, true);

@@ -50,6 +50,7 @@ export function guardHttp1(
     const body = Buffer.from(gateway.snapshot.rest.renderStatus(status));
     response.writeHead(status.http, {
       "content-type": "application/json",
+      "x-content-type-options": "nosniff",
       "content-length": body.length,
       connection: "close",
     });

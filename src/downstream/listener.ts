@@ -273,7 +273,7 @@ export class Listener implements Http1ConnectionOwner {
       {
         onStream: (stream, block, end) => {
           if (block.tooLarge) {
-            refuseHeaders(this.gateway, stream, block.fields);
+            refuseHeaders(this.gateway, stream, block.fields, this.limits);
             return;
           }
           const head = checkRequest(block, end);
