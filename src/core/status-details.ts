@@ -4,7 +4,7 @@ import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { StatusDetail } from "./status.js";
 
 export interface FieldViolation {
-  /** Path of the field in the request message, e.g. `book.author.name` or `tags[2]`; "" for the whole message. */
+  /** Path of the field in the request message, e.g. `book.author.name` or `tags[2]`, or a header's name; "" for the whole. */
   readonly field: string;
   /** What is wrong with it, and what would be right. */
   readonly description: string;

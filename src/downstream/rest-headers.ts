@@ -3,6 +3,7 @@ import { type Field, field, type Headers } from "../core/headers.js";
 import type { MetadataNames } from "../core/http-policy.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { badRequest } from "../core/status-details.js";
 import { isForwarding } from "./client.js";
 
 /** Fields that speak of this hop or those before, of the body's HTTP form, or that gRPC keeps for itself. */
@@ -94,10 +95,7 @@ export function readMetadata(
       hasTimeout = true;
     }
     if (name.endsWith("-bin") && !isBase64List(value)) {
-      problem ??= refusal(
-        "INVALID_METADATA",
-        `header ${f.name} must be base64: names that end in -bin carry bytes`,
-      );
+      problem ??= badHeader("INVALID_METADATA", f.name, "must be base64: names that end in -bin carry bytes");
       continue;
     }
     if (!METADATA_NAME.test(name)) continue;
@@ -107,9 +105,10 @@ export function readMetadata(
   if (!/^\d{1,6}(\.\d{1,3})?$/.test(seconds)) {
     return (
       problem ??
-      refusal(
+      badHeader(
         "INVALID_TIMEOUT",
-        `header x-request-timeout must be seconds, as in 2 or 0.5, not "${seconds.slice(0, 100)}"`,
+        "x-request-timeout",
+        `must be seconds, as in 2 or 0.5, not "${seconds.slice(0, 100)}"`,
       )
     );
   }
@@ -157,4 +156,14 @@ export function addErrorFields(fields: Field[], metadata: Headers | undefined, p
 
 function passes({ name, value }: Field): boolean {
   return !NOT_METADATA.has(name) && !name.startsWith("grpc-") && FIELD_VALUE.test(value);
+}
+
+function badHeader(
+  reason: "INVALID_METADATA" | "INVALID_TIMEOUT",
+  name: string,
+  description: string,
+): Status {
+  return refusal(reason, `header ${name} ${description}`, {
+    details: [badRequest([{ field: name, description }])],
+  });
 }

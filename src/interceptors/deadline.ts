@@ -3,6 +3,7 @@ import type { Call, Method } from "../core/call.js";
 import type { Interceptor, Step } from "../core/interceptor.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { badRequest } from "../core/status-details.js";
 import { parseTimeout } from "../core/timeout.js";
 
 export interface DeadlineOptions {
@@ -39,10 +40,10 @@ function setDeadline(
     ms = parseTimeout(asked);
     if (ms === undefined) {
       const shown = asked.slice(0, 16);
-      return refusal(
-        "INVALID_TIMEOUT",
-        `grpc-timeout "${shown}" is not valid: 1 to 8 digits and one of H M S m u n, as in 500m`,
-      );
+      const description = `"${shown}" is not valid: 1 to 8 digits and one of H M S m u n, as in 500m`;
+      return refusal("INVALID_TIMEOUT", `grpc-timeout ${description}`, {
+        details: [badRequest([{ field: "grpc-timeout", description }])],
+      });
     }
   }
   if (maxMs !== undefined && (ms === undefined || ms > maxMs)) {

@@ -5,6 +5,7 @@ import type { Method } from "../core/call.js";
 import { refusal } from "../core/reasons.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
 import { Status } from "../core/status.js";
+import { badRequest } from "../core/status-details.js";
 import type {
   BodyRequest,
   BodyTaker,
@@ -29,7 +30,7 @@ import {
 } from "./framing.js";
 import { givesHttpBody, HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
-import { type RequestPath, splitPath } from "./path.js";
+import { decodePercent, type RequestPath, splitPath } from "./path.js";
 import {
   type BoundRequest,
   bindRequest,
@@ -245,6 +246,9 @@ function* bindingsOf(
   }
 }
 
+/** Characters of a path's segment in a message. */
+const MAX_SHOWN = 100;
+
 type RouterOptions = RequestOptions & { readonly methodOverride: boolean };
 
 /** What a POST may say that it is: no method whose answer has a form of its own. */
@@ -274,7 +278,7 @@ class Router implements RestRouter {
     if (path === undefined) return new Miss(routes, httpMethod, target, noRoute(httpMethod), []);
     const split = splitPath(path);
     if (split === undefined) {
-      const status = refusal("INVALID_PATH", "the path is not percent-encoded UTF-8");
+      const status = invalidPath(path);
       return new Miss(routes, httpMethod, target, status, []);
     }
     const plan = routes.find(httpMethod, path, split);
@@ -522,6 +526,17 @@ function noRoute(httpMethod: string): Status {
 /** GET and HEAD come last. */
 function readsOnly(httpMethod: string): number {
   return Number(httpMethod === "GET" || httpMethod === "HEAD");
+}
+
+/** Of a path that cannot be decoded: which of its segments is to blame. */
+function invalidPath(path: string): Status {
+  const segments = path.slice(1).split("/");
+  const at = segments.findIndex((segment) => decodePercent(segment) === undefined);
+  const segment = segments[at]?.slice(0, MAX_SHOWN) ?? "";
+  const description = `segment ${at + 1}, '${segment}', is not percent-encoded UTF-8`;
+  return refusal("INVALID_PATH", `the path's ${description}: write % as %25`, {
+    details: [badRequest([{ field: "", description }])],
+  });
 }
 
 function notStreaming(): Status {
