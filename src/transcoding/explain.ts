@@ -28,16 +28,20 @@ function nearestPlans(routes: Routes, httpMethod: string, target: string): Bindi
   const [head = "", verb] = splitVerb(path);
   const segments = head.slice(1).split("/");
   if (segments.length > MAX_SEGMENTS) return [];
-  return routes.plans
-    .map((plan) => {
-      const verbOff = verb === plan.template.verb ? 0 : 0.5;
-      const methodOff = plan.httpMethod === httpMethod || plan.httpMethod === ANY_METHOD ? 0 : 0.25;
-      return { plan, distance: pathDistance(plan.template.segments, segments) + verbOff + methodOff };
-    })
-    .filter(({ distance }) => distance <= MAX_DISTANCE)
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, MAX_NEAREST)
-    .map(({ plan }) => plan);
+  return (
+    routes.plans
+      .map((plan) => {
+        const verbOff = verb === plan.template.verb ? 0 : 0.5;
+        const methodOff = plan.httpMethod === httpMethod || plan.httpMethod === ANY_METHOD ? 0 : 0.25;
+        const distance = pathDistance(plan.template.segments, segments) + verbOff + methodOff;
+        return { plan, distance, literals: literalsMet(plan.template.segments, segments) };
+      })
+      .filter(({ distance }) => distance <= MAX_DISTANCE)
+      // Where as much differs, the route that says more of the same words is the one that was meant.
+      .sort((a, b) => a.distance - b.distance || b.literals - a.literals)
+      .slice(0, MAX_NEAREST)
+      .map(({ plan }) => plan)
+  );
 }
 
 /**
@@ -177,6 +181,11 @@ function describe(routes: Routes, plan: BindingPlan): string {
 function splitVerb(path: string): [head: string, verb: string | undefined] {
   const colon = path.lastIndexOf(":");
   return colon > path.lastIndexOf("/") ? [path.slice(0, colon), path.slice(colon + 1)] : [path, undefined];
+}
+
+/** How many segments of the path are literals of the template. */
+function literalsMet(template: readonly Segment[], path: readonly string[]): number {
+  return template.filter((segment, i) => segment.kind === "literal" && segment.text === path[i]).length;
 }
 
 /** 0 for a match; 1 for each segment that is missing, too many or altogether different, less for a misspelled one. */
