@@ -103,6 +103,7 @@ describe("DescriptorIndex", () => {
       "library.v2.LibraryService",
       "test.v1.BehaviorService",
       "test.v1.FileService",
+      "test.v1.KindsService",
     ]);
   });
 

@@ -72,7 +72,12 @@ function defaults({ method, headers, body }: HttpInit): { method: string; header
 function openHttp1(address: string, path: string, init: HttpInit): Pending {
   const { method, headers } = defaults(init);
   const length = init.body === undefined ? {} : { "content-length": String(Buffer.byteLength(init.body)) };
-  const request = request1(`http://${address}${path}`, {
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(address) ?? [];
+  const request = request1({
+    host,
+    port,
+    // As it is: a URL would be tidied up.
+    path,
     method,
     headers: { ...length, ...headers },
     agent: false,

@@ -10,9 +10,10 @@ import { Store } from "#src/samples/library/store.js";
 import { libraryV1 } from "#src/samples/library/v1.js";
 import { type RunningSample, type ServeOptions, serve } from "#src/samples/serve.js";
 import { files } from "./files.js";
+import { kinds } from "./kinds.js";
 import { type Program, type Scope, startNode } from "./program.js";
 
-export type Kind = "behavior" | "files" | "library" | "library-v1";
+export type Kind = "behavior" | "files" | "kinds" | "library" | "library-v1";
 
 /** A service's process. It prints `began METHOD ID` and `cancelled METHOD ID` for calls with an `x-call-id`. */
 export interface Service {
@@ -96,6 +97,7 @@ const STARTERS: Readonly<Record<Kind, (options: ServeOptions) => Promise<Running
       [{ name: "test.v1.FileService", definition: FileServiceService, implementation: files() }],
       options,
     ),
+  kinds: (options) => serve([kinds()], options),
   library: (options) => startLibrary(options),
   "library-v1": (options) => {
     const implementation = libraryV1(new Store());
