@@ -1,8 +1,7 @@
 // How messages lie in an HTTP body: one JSON value, or a stream of them as an array, NDJSON or SSE, chosen by Accept.
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
-import { STREAM } from "./xml/names.js";
-import { XML_DECLARATION } from "./xml/print.js";
+import { STREAM, XML_DECLARATION } from "./xml/names.js";
 
 export interface Framing {
   readonly contentType: string;

@@ -47,7 +47,7 @@ import { NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
 import { maxBodyBytes, tooLarge, UnaryReader } from "./unary-reader.js";
 import { type AnswerOptions, type Success, UnaryWriter } from "./unary-writer.js";
 import { statusXml } from "./xml/body.js";
-import { XML_DECLARATION } from "./xml/print.js";
+import { XML_DECLARATION } from "./xml/names.js";
 
 export interface RestRouterInput {
   /** Those without a descriptor have no routes. */

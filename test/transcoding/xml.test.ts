@@ -6,7 +6,7 @@ import { AnySchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { Code, Status } from "#src/core/status.js";
 import { registry } from "./support/library.js";
-import { encode, routerFor, send } from "./support/schema.js";
+import { compileProtos, encode, routerFor, send } from "./support/schema.js";
 import { shapes } from "./support/shapes.js";
 import { encodeBody, writeAnswer } from "./support/translate.js";
 
@@ -262,6 +262,12 @@ describe("who sends XML to do harm", () => {
       `<All>${"<author><teacher>".repeat(140)}${"</teacher></author>".repeat(140)}</All>`,
       400,
     ],
+    ["100,000 elements", `<All>${"<nums/>".repeat(100_000)}</All>`, 400],
+    [
+      "20,000 tags full of references",
+      `<All>${`<nums a="${"&lt;".repeat(10)}"/>`.repeat(20_000)}</All>`.slice(0, 1_000_000),
+      400,
+    ],
     ["more than a megabyte", `<All>${" ".repeat(1024 * 1024)}</All>`, 413],
   ];
   for (const [what, xml, http] of attacks) {
@@ -272,6 +278,70 @@ describe("who sends XML to do harm", () => {
       assert.equal(outcome.http, http, outcome.message);
       assert.ok(outcome.message.length < 500, "the answer repeats the attack");
       assert.ok(performance.now() - start < 1000, "it took a second");
+    });
+  }
+});
+
+describe("a long body in XML", () => {
+  const long: [what: string, xml: string][] = [
+    ["of many elements", `<All>${"<nums>1</nums>".repeat(19_999)}</All>`],
+    ["of many empty ones", `<All>${"<authors/>".repeat(19_999)}</All>`],
+    ["of one text", `<All><text>${"x&amp;".repeat(150_000)}</text></All>`],
+    ["of many CDATA sections", `<All><text>${"<![CDATA[x]]>".repeat(70_000)}</text></All>`],
+    ["of many comments", `<All>${"<!-- x -->".repeat(90_000)}</All>`],
+    [
+      "of many entries",
+      `<All><labels>${Array.from({ length: 6_000 }, (_, i) => `<entry><key>${i}</key><value/></entry>`).join("")}</labels></All>`,
+    ],
+  ];
+  for (const [what, xml] of long) {
+    it(`${what} is read and printed in linear time`, () => {
+      const start = performance.now();
+      const bytes = encodeBody(built.router.match("POST", "/v1/all"), Buffer.from(xml), TYPE);
+      assert.ok(!(bytes instanceof Status), String(bytes));
+      const written = writeAnswer(built.router.match("GET", "/v1/all"), [bytes], { accept: TYPE });
+      assert.ok(!(written instanceof Status));
+      assert.ok(performance.now() - start < 1500, "it took more than a second");
+    });
+  }
+});
+
+describe("what only proto2 has", () => {
+  const old = compileProtos({
+    "old/v1/old.proto": `syntax = "proto2"; package old.v1; import "google/api/annotations.proto";
+      message Old { required string id = 1; optional string odd = 2 [json_name = "an odd name"]; optional group Part = 3 { optional int32 n = 4; }
+        extensions 100 to 200; }
+      extend Old { optional string note = 100; repeated int32 counts = 101; optional Old inner = 102; }
+      service S { rpc Get(Old) returns (Old) { option (google.api.http) = { post: "/v1/old" body: "*" additional_bindings { get: "/v1/old" } }; } }`,
+  });
+  const router = routerFor(old).router;
+  const xml =
+    '<Old><id>1</id><odd>o</odd><part><n>5</n></part><extension name="old.v1.note">x</extension><extension name="old.v1.counts">1</extension><extension name="old.v1.counts">2</extension><extension name="old.v1.inner"><id>2</id></extension></Old>';
+
+  it("are groups, extensions, names that are none in XML", () => {
+    const bytes = encodeBody(router.match("POST", "/v1/old"), Buffer.from(xml), TYPE);
+    assert.ok(!(bytes instanceof Status), String(bytes));
+    const written = writeAnswer(router.match("GET", "/v1/old"), [bytes], { accept: TYPE });
+    assert.equal(written instanceof Status ? written.message : written.body.toString(), DECLARATION + xml);
+  });
+
+  for (const [body, message] of [
+    ["<Old/>", /the required field 'id' of old\.v1\.Old is missing/],
+    [
+      '<Old><id/><extension name="old.v1.nope">1</extension></Old>',
+      /^\$\["\[old\.v1\.nope\]"\]: old\.v1\.Old has no field/,
+    ],
+    ["<Old><id/><extension>1</extension></Old>", /^\$\.extension: old\.v1\.Old has no field/],
+    [
+      '<Old><id/><extension name="old.v1.note">1</extension><extension name="old.v1.note">1</extension></Old>',
+      /given twice/,
+    ],
+  ] as const) {
+    it(`${body} is refused`, () => {
+      const status = encodeBody(router.match("POST", "/v1/old"), Buffer.from(body), TYPE);
+      assert.ok(status instanceof Status);
+      assert.equal(status.http, 400);
+      assert.match(status.message, message);
     });
   }
 });
@@ -524,6 +594,13 @@ describe("Accept", () => {
       assert.equal(written instanceof Status ? written.message : written.body.toString(), DECLARATION + xml);
     });
   }
+
+  it("of one field that is not set is nil", () => {
+    const none = encode(registry, "test.v1.Page", {});
+    const written = writeAnswer(built.router.match("GET", "/v1/page/first"), [none], { accept: TYPE });
+    const nil = '<Book xsi:nil="true" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>';
+    assert.equal(written instanceof Status ? written.message : written.body.toString(), DECLARATION + nil);
+  });
 
   it("with $fields and $prettyPrint", () => {
     const match = built.router.match("GET", "/v1/things/1?$fields=author,genre&$prettyPrint=true");

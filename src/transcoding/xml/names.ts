@@ -2,6 +2,8 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { FieldPlan } from "../codec/plan.js";
 
+export const XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
+
 /** `type` of a google.protobuf.Any, `name` of an extension. */
 export const TYPE = "type";
 export const NAME = "name";

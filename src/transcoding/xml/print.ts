@@ -8,8 +8,6 @@ import { isObject } from "../set-field.js";
 import { ENTRY, EXTENSION, elementName, ITEM, KEY, NAME, NIL, rootName, TYPE, VALUE, XSI } from "./names.js";
 import { noXmlChar } from "./scan.js";
 
-export const XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
-
 /** A text has a character that XML cannot say, not even by its number. */
 export class XmlCharError extends Error {}
 
@@ -23,18 +21,18 @@ export function printXml(plans: Plans, desc: DescMessage | DescField, json: Json
     if (field === undefined) throw new Error(`${desc.parent.typeName} has no field ${desc.number}`);
     printer.field(name, field, json);
   }
-  return printer.out;
+  return printer.out.join("");
 }
 
 /** A google.rpc.Status by its JSON. Throws XmlCharError. */
 export function printStatusXml(plans: Plans, name: string, json: Json): string {
   const printer = new XmlPrinter(plans, false);
   printer.status(name, json);
-  return printer.out;
+  return printer.out.join("");
 }
 
 class XmlPrinter {
-  out = "";
+  readonly out: string[] = [];
   readonly #plans: Plans;
   readonly #pretty: boolean;
   /** Where the walk stands. */
@@ -163,31 +161,30 @@ class XmlPrinter {
   }
 
   #element(name: string, attributes: string, content: () => void): void {
+    const { out } = this;
     this.#indent();
-    const start = this.out.length;
-    const open = `<${name}${attributes}>`;
-    this.out += open;
-    const empty = start + open.length;
+    out.push(`<${name}${attributes}`);
+    const end = out.push(">");
     this.#depth++;
     content();
     this.#depth--;
-    if (this.out.length === empty) {
-      this.out = `${this.out.slice(0, -1)}/>`;
+    if (out.length === end) {
+      out[end - 1] = "/>";
       return;
     }
     this.#indent();
-    this.out += `</${name}>`;
+    out.push(`</${name}>`);
   }
 
   #leaf(name: string, attributes: string, text: string): void {
     this.#indent();
-    this.out +=
-      text === "" ? `<${name}${attributes}/>` : `<${name}${attributes}>${this.#escaped(text)}</${name}>`;
+    const open = `<${name}${attributes}`;
+    this.out.push(text === "" ? `${open}/>` : `${open}>${this.#escaped(text)}</${name}>`);
   }
 
   #nil(name: string, attributes: string): void {
     this.#indent();
-    this.out += `<${name}${attributes} ${NIL}="true" xmlns:xsi="${XSI}"/>`;
+    this.out.push(`<${name}${attributes} ${NIL}="true" xmlns:xsi="${XSI}"/>`);
   }
 
   #attribute(name: string, value: string): string {
@@ -195,7 +192,7 @@ class XmlPrinter {
   }
 
   #indent(): void {
-    if (this.#pretty && this.out !== "") this.out += `\n${"  ".repeat(this.#depth)}`;
+    if (this.#pretty && this.out.length > 0) this.out.push(`\n${"  ".repeat(this.#depth)}`);
   }
 
   #escaped(text: string): string {
@@ -206,7 +203,7 @@ class XmlPrinter {
         `'${formatPath(this.#steps)}' has the character U+${code}, which XML cannot say`,
       );
     }
-    // A bare carriage return would be read as a line feed (XML 1.0 §2.11); in attributes all white space as a space.
+    // A bare carriage return would be read as a line feed (XML 1.0 §2.11).
     return NEEDS_ESCAPE.test(text) ? text.replace(ESCAPED, (c) => ESCAPES[c] ?? c) : text;
   }
 }

@@ -10,11 +10,13 @@ export interface XmlProblem {
 
 /** Elements within each other: a message in a map is three of them, and messages nest up to 100 deep. */
 export const MAX_XML_DEPTH = 300;
+/** Each costs the parser some microseconds, in which no call goes on; with a text of some length they are a megabyte. */
+export const MAX_XML_ELEMENTS = 20_000;
 /** Characters of a start tag. The longest that means something has a type URL and namespaces. */
 const MAX_TAG_CHARS = 4096;
 
 /** All but XML 1.0's Char (§2.2); lone surrogates cannot come out of UTF-8. */
-const NO_CHAR = /[^\t\n\r\x20-\ud7ff\ue000-\u{10ffff}]|[\ufffe\uffff]/u;
+const NO_CHAR = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 const REFERENCE = /&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});/y;
 const NOT_SPACE = /[^\t\n\r ]/;
 const DECLARATION = /^<\?xml[\t\n\r ]/;
@@ -31,7 +33,7 @@ class Scan {
   readonly #text: string;
   /** Where the elements begin that have not ended. */
   readonly #open: number[] = [];
-  #rooted = false;
+  #elements = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -51,35 +53,27 @@ class Scan {
     }
     const unended = this.#open.at(-1);
     if (unended !== undefined) return at(text, unended, "this element does not end");
-    return this.#rooted ? undefined : at(text, text.length, "there is no element");
+    return this.#elements > 0 ? undefined : at(text, text.length, "there is no element");
   }
 
   /** Text between two pieces of markup. */
   #content(start: number, end: number): XmlProblem | undefined {
-    const text = this.#text;
+    const content = this.#text.slice(start, end);
     if (this.#open.length === 0) {
-      const found = NOT_SPACE.exec(text.slice(start, end));
-      return found === null
-        ? undefined
-        : at(text, start + found.index, "text stands outside the root element");
+      const found = NOT_SPACE.exec(content);
+      return found === null ? undefined : at(this.#text, start + found.index, OUTSIDE);
     }
-    const bracket = text.indexOf("]]>", start);
-    if (bracket !== -1 && bracket < end) return at(text, bracket, "']]>' stands outside a CDATA section");
-    return this.#references(start, end);
+    const bracket = content.indexOf("]]>");
+    if (bracket !== -1) return at(this.#text, start + bracket, "']]>' stands outside a CDATA section");
+    return this.#references(content, start);
   }
 
-  #references(start: number, end: number): XmlProblem | undefined {
-    const text = this.#text;
-    for (let i = text.indexOf("&", start); i !== -1 && i < end; i = text.indexOf("&", i + 1)) {
+  /** `part`: of the text, from `start` on. To look no further keeps the whole linear. */
+  #references(part: string, start: number): XmlProblem | undefined {
+    for (let i = part.indexOf("&"); i !== -1; i = part.indexOf("&", i + 1)) {
       REFERENCE.lastIndex = i;
-      const found = REFERENCE.exec(text)?.[0];
-      if (found === undefined || charOf(found) === undefined) {
-        return at(
-          text,
-          i,
-          "'&' begins &amp; &lt; &gt; &quot; &apos; or the number of a character, and nothing else",
-        );
-      }
+      const found = REFERENCE.exec(part)?.[0];
+      if (found === undefined || charOf(found) === undefined) return at(this.#text, start + i, NO_REFERENCE);
     }
     return undefined;
   }
@@ -94,7 +88,7 @@ class Scan {
         : at(text, open, "this comment does not end with '-->'");
     }
     if (text.startsWith("<![CDATA[", open)) {
-      if (this.#open.length === 0) return at(text, open, "text stands outside the root element");
+      if (this.#open.length === 0) return at(text, open, OUTSIDE);
       return this.#after("]]>", open, "this CDATA section");
     }
     if (text.startsWith("<!", open)) return at(text, open, "a document type (DTD) is not taken");
@@ -146,10 +140,13 @@ class Scan {
     }
     if (end === text.length) return at(text, open, "this tag does not end");
     if (end === limit) return at(text, open, TOO_LONG);
-    const reference = this.#references(open, end);
+    const reference = this.#references(text.slice(open, end), open);
     if (reference !== undefined) return reference;
-    if (this.#open.length === 0 && this.#rooted) return at(text, open, "there is a second root element");
-    this.#rooted = true;
+    if (this.#open.length === 0 && this.#elements > 0)
+      return at(text, open, "there is a second root element");
+    if (++this.#elements > MAX_XML_ELEMENTS) {
+      return at(text, open, `there are more than ${MAX_XML_ELEMENTS} elements`);
+    }
     if (text.charCodeAt(end - 1) === 0x2f) return end + 1;
     if (this.#open.push(open) > MAX_XML_DEPTH) {
       return at(text, open, `elements are nested more than ${MAX_XML_DEPTH} deep`);
@@ -158,6 +155,9 @@ class Scan {
   }
 }
 
+const OUTSIDE = "text stands outside the root element";
+const NO_REFERENCE =
+  "'&' begins &amp; &lt; &gt; &quot; &apos; or the number of a character, and nothing else";
 const TOO_LONG = `this tag has more than ${MAX_TAG_CHARS} characters`;
 
 /** Characters of a name that a refusal repeats. */
