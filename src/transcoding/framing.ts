@@ -174,11 +174,12 @@ function isBrowser(ranges: readonly Range[]): boolean {
   return ranges.some(({ type }) => type === "text/html" || type === "application/xhtml+xml");
 }
 
-/** The content type of a failure in XML; undefined where Accept likes JSON as well. */
+/** The content type of a failure in XML; undefined where Accept likes JSON, in one framing or another, as well. */
 export function wantsXml(accept: string | undefined): string | undefined {
   if (accept?.toLowerCase().includes("/xml") !== true) return undefined;
   const ranges = successRanges(accept);
-  const json = qualityOf("application/json", ranges, false);
+  let json = qualityOf("application/json", ranges, false);
+  for (const { type } of [...NDJSON, ...SSE]) json = Math.max(json, qualityOf(type, ranges, true));
   if (json > 0 && isBrowser(ranges)) return undefined;
   const application = qualityOf("application/xml", ranges, true);
   const text = qualityOf("text/xml", ranges, true);

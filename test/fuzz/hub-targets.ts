@@ -240,6 +240,8 @@ const TYPES = [
   "",
   "/",
   "application/x-ndjson",
+  "application/xml",
+  "application/xml",
 ];
 const ACCEPTS = [
   "*/*",
@@ -250,8 +252,10 @@ const ACCEPTS = [
   "",
   ";q=",
   "application/json;q=0",
+  "application/xml",
+  "text/xml;q=0.5",
 ];
-const JSON_BODIES = [
+const BODIES = [
   "{}",
   '{"payload": "aGVsbG8="}',
   '{"payload": 1}',
@@ -272,6 +276,11 @@ const JSON_BODIES = [
   "\ufeff{}",
   '{"payload": "\\ud800"}',
   "{}\n{}\n",
+  "<UnaryRequest><payload>aGVsbG8=</payload></UnaryRequest>",
+  "<UnaryRequest><behavior><delay>0.001s</delay><responseBytes>10</responseBytes></behavior></UnaryRequest>",
+  '<?xml version="1.0"?><UnaryRequest xmlns:a="b"><!-- c --><payload><![CDATA[aGVsbG8=]]>&#65;</payload></UnaryRequest>',
+  '<!DOCTYPE x [<!ENTITY a "b">]><UnaryRequest><payload>&a;</payload></UnaryRequest>',
+  "<a>".repeat(2000),
 ];
 
 /** A request, most often one that has a route. */
@@ -283,7 +292,7 @@ function requestOf(random: Random): Buffer {
   const query = random.chance(50)
     ? `?${Array.from({ length: random.below(4) }, () => `${random.pick(KEYS)}=${random.pick(VALUES)}`).join("&")}`
     : "";
-  const body = Buffer.from(random.pick(JSON_BODIES));
+  const body = Buffer.from(random.pick(BODIES));
   const changed = random.chance(50) && body.length > 0 ? mutated([body], random) : body;
   const lines = [`${verb} ${path}${query} HTTP/1.1`, "host: fuzz", "connection: close"];
   if (random.chance(80)) lines.push(`content-type: ${random.pick(TYPES)}`);
@@ -308,7 +317,7 @@ function requestOf(random: Random): Buffer {
 
 /** The hub's own refusals name it; what the service was told to answer is the service's. */
 function isHubs(answer: string): boolean {
-  return answer.includes('"domain":"linchpin"') || !answer.includes('"code":');
+  return /"domain":"linchpin"|<domain>linchpin</.test(answer) || !/"code":|<code>/.test(answer);
 }
 
 export const json: Target = {

@@ -658,6 +658,18 @@ describe("a stream in XML", () => {
 });
 
 describe("a failure in XML", () => {
+  for (const accept of [
+    "application/x-ndjson, application/xml;q=0.5",
+    "text/event-stream, text/xml",
+    "image/png",
+    undefined,
+  ]) {
+    it(`is none for Accept: ${accept}`, () => {
+      const { contentType } = built.router.renderError(new Status(Code.NOT_FOUND, "x"), accept, "/");
+      assert.equal(contentType, "application/json");
+    });
+  }
+
   const render = (status: Status) => {
     const { contentType, body } = built.router.renderError(status, TYPE, "/");
     return `${contentType} ${body}`;
