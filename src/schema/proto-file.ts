@@ -372,14 +372,15 @@ class Converter {
   }
 }
 
-function syntaxOf(top: protobufjs.NamespaceBase): { syntax: string; edition?: Edition } {
+/** As protoc writes it: nothing stands for proto2. */
+function syntaxOf(top: protobufjs.NamespaceBase): { syntax?: string; edition?: Edition } {
   // protobufjs marks the objects at the top of a file, and has no public word for it.
   for (const object of top.nestedArray) {
     const edition: unknown = Reflect.get(object, "_edition");
     if (edition === "proto3") return { syntax: "proto3" };
     if (edition === "2023") return { syntax: "editions", edition: Edition.EDITION_2023 };
   }
-  return { syntax: "proto2" };
+  return {};
 }
 
 function isProto3Optional(field: protobufjs.Field | undefined): boolean {
