@@ -38,6 +38,18 @@ describe("the pages as they are by default", async () => {
       const yaml = await http(version, address, "/openapi.yaml");
       assert.equal(yaml.headers["content-type"], "application/yaml");
       assert.deepEqual(parse(yaml.text), document);
+      for (const [path, { headers }] of [
+        ["/openapi.json", json],
+        ["/openapi.yaml", yaml],
+      ] as const) {
+        const etag = String(headers.etag);
+        for (const value of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
+          const again = await http(version, address, path, { headers: { "if-none-match": value } });
+          assert.deepEqual([again.status, again.text, again.headers.etag], [304, "", etag], value);
+        }
+        const other = await http(version, address, path, { headers: { "if-none-match": '"x"' } });
+        assert.equal(other.status, 200);
+      }
       const head = await http(version, address, "/openapi.json", { method: "HEAD" });
       assert.equal(head.headers["content-length"], json.headers["content-length"]);
       assert.equal(head.text, "");
