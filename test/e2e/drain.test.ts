@@ -112,6 +112,25 @@ test("HTTP/2 clients are told by GOAWAY, twice, and no call is lost between", as
   assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
 });
 
+test("/healthz is 503 for HTTP clients that are still connected", async (t) => {
+  const hub = await hubFor(t);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const ask = async (): Promise<{ status: unknown; text: string; connection: unknown }> => {
+    const [response] = await once(request(`http://${hub.address}/healthz`, { agent }).end(), "response");
+    const { statusCode, headers } = response;
+    return { status: statusCode, text: (await response.toArray()).join(""), connection: headers.connection };
+  };
+  assert.equal((await ask()).status, 200);
+  hub.program.kill("SIGTERM");
+  await draining(hub);
+  const { status: code, text, connection } = await ask();
+  assert.equal(code, 503, text);
+  assert.match(text, /"reason":"NOT_SERVING"/);
+  assert.equal(connection, "close");
+  assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+});
+
 test("watchers of the health hear NOT_SERVING", async (t) => {
   const hub = await hubFor(t);
   const health = new HealthClient(t, hub.address);
