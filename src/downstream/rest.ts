@@ -11,7 +11,7 @@ import { refusal } from "../core/reasons.js";
 import type { RestMiss } from "../core/rest.js";
 import { type Abort, deferred, refuse, type Sink, type Source } from "../core/sink.js";
 import { Code, encodeGrpcMessage, Status, statusFromTrailers } from "../core/status.js";
-import { retrySeconds } from "../core/status-details.js";
+import { badRequest, retrySeconds } from "../core/status-details.js";
 import type {
   BodyRequest,
   BodyTaker,
@@ -93,6 +93,11 @@ function noRoute(miss: RestMiss): Status {
     ...(miss.allow.length === 0 ? {} : { metadata: Headers.of(["allow", miss.allow.join(", ")]) }),
     ...(hints.length === 0 ? {} : { hint: `; the nearest are: ${hints.join(", ")}` }),
   });
+}
+
+function notCoded(coding: string): Status {
+  const description = `the body is not what Content-Encoding says: ${coding}`;
+  return refusal("INVALID_REQUEST", description, { details: [badRequest([{ field: "", description }])] });
 }
 
 class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, MessageTaker, BodyTaker {
@@ -273,8 +278,7 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
       if (!this.over) this.reader?.push(NO_BYTES, 0, 0, true);
     });
     decoder.on("error", () => {
-      if (!this.over)
-        this.refuse(refusal("INVALID_REQUEST", `the body is not what Content-Encoding says: ${coding}`));
+      if (!this.over) this.refuse(notCoded(coding));
     });
   }
 
