@@ -5,6 +5,9 @@ import type { Status } from "../core/status.js";
 /** What the answer to an unsupported type lists. */
 export const SUPPORTED_TYPES: readonly string[] = ["application/json"];
 
+/** protobuf's binary form, where the body is a message. */
+export const PROTO_TYPE = "application/x-protobuf";
+
 /** What else there is where a rule was written: of another site's pages both need a preflight. */
 export const XML_TYPES: readonly string[] = ["application/xml", "text/xml"];
 

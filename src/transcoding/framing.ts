@@ -1,6 +1,7 @@
 // How messages lie in an HTTP body: one JSON value, or a stream of them as an array, NDJSON or SSE, chosen by Accept.
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { PROTO_TYPE } from "./content-type.js";
 import { STREAM, XML_DECLARATION } from "./xml/names.js";
 
 export interface Framing {
@@ -81,7 +82,7 @@ const gateway: Framing = {
 };
 
 /** One message in its binary form: for those who ask for it by name. */
-export const PROTO: Framing = { ...single, contentType: "application/x-protobuf" };
+export const PROTO: Framing = { ...single, contentType: PROTO_TYPE };
 
 /** One message as the root, or a root around messages: a failure is a last element `<error>`. */
 function xml(contentType: string): { readonly one: Framing; readonly many: Framing } {
@@ -110,7 +111,7 @@ interface Offer {
 
 const UNARY_OFFERS: readonly Offer[] = [
   { type: "application/json", framing: single },
-  { type: "application/x-protobuf", framing: PROTO, byName: true },
+  { type: PROTO_TYPE, framing: PROTO, byName: true },
   { type: "application/protobuf", framing: PROTO, byName: true },
   { type: "application/xml", framing: APPLICATION_XML.one, byName: true },
   { type: "text/xml", framing: TEXT_XML.one, byName: true },

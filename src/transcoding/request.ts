@@ -9,7 +9,15 @@ import { badRequest } from "../core/status-details.js";
 import type { BindingPlan, Variable } from "./binding.js";
 import type { Codecs, JsonProblem, Misfit } from "./codec/codecs.js";
 import { formatPath } from "./codec/misfit.js";
-import { FORM_TYPES, formTypeOf, isJsonType, isXmlType, SUPPORTED_TYPES, XML_TYPES } from "./content-type.js";
+import {
+  FORM_TYPES,
+  formTypeOf,
+  isJsonType,
+  isXmlType,
+  PROTO_TYPE,
+  SUPPORTED_TYPES,
+  XML_TYPES,
+} from "./content-type.js";
 import { readForm, readMultipart } from "./forms.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
 import { decodeKeepingSlash, type RequestPath } from "./path.js";
@@ -418,10 +426,21 @@ function invalidMessage(message: string, field: string, description = message): 
   return refusal("INVALID_REQUEST", message, { details: [badRequest([{ field, description }])] });
 }
 
+/**
+ * The message that a body in binary form is; undefined where the body is no message, or no field of the request, and
+ * for paths that nobody wrote a rule for, which take JSON alone.
+ */
+export function binaryBody({ body, descriptor, httpBody, source }: BindingPlan): DescMessage | undefined {
+  if (source === "auto" || httpBody !== undefined || body === "none") return undefined;
+  if (body === "all") return descriptor.input;
+  return body.fieldKind === "message" ? body.message : undefined;
+}
+
 function unsupported(plan: BindingPlan, contentType: string | undefined): Status {
   const got = contentType === undefined ? "there is none" : `got '${contentType.slice(0, 100)}'`;
   const more = plan.source === "auto" ? [] : plan.forms ? [...XML_TYPES, ...FORM_TYPES] : XML_TYPES;
-  const types = [...SUPPORTED_TYPES, ...more];
+  const binary = binaryBody(plan) === undefined ? [] : [PROTO_TYPE];
+  const types = [...SUPPORTED_TYPES, ...more, ...binary];
   const supported = types.join(", ");
   const message = `this route takes Content-Type ${supported} (charset utf-8), ${got}`;
   return refusal("UNSUPPORTED_MEDIA_TYPE", message, { info: { supported } });

@@ -5,6 +5,7 @@ import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
+import { PROTO_TYPE } from "./content-type.js";
 import { isHttpBody } from "./fields.js";
 import { type FieldsMask, maskMessage } from "./fields-mask.js";
 import { printXmlBody } from "./xml/body.js";
@@ -17,7 +18,6 @@ export interface PrintedBody {
 }
 
 const JSON_TYPE = "application/json";
-const PROTO_TYPE = "application/x-protobuf";
 
 /** What a client wants of an answer's form besides its framing. */
 export interface AnswerForm {

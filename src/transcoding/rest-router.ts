@@ -16,6 +16,7 @@ import type {
 } from "../core/transcoding.js";
 import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
+import { PROTO_TYPE } from "./content-type.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
 import { FrameReader } from "./frame-reader.js";
 import {
@@ -450,7 +451,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
 const ALT_TYPES = {
   json: "application/json",
   sse: "text/event-stream",
-  proto: "application/x-protobuf",
+  proto: PROTO_TYPE,
 } as const;
 
 function onlyWhole(): Status {

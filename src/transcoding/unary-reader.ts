@@ -4,10 +4,9 @@ import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
-import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import { type Cancel, encodeLarge, LARGE_BYTES } from "./large.js";
-import { encodeRequest, type MatchedRequest, readBody } from "./request.js";
+import { binaryBody, encodeRequest, type MatchedRequest, readBody } from "./request.js";
 
 /** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
 const TEXT_GROWTH = 2;
@@ -96,7 +95,7 @@ export function encodeBody(
   const { plan, options } = match;
   const bound = match.bound();
   if (bound instanceof Status) return bound;
-  const desc = isProtoType(contentType) ? protoBody(plan) : undefined;
+  const desc = isProtoType(contentType) ? binaryBody(plan) : undefined;
   if (desc === undefined) {
     const part = readBody(plan, body, contentType, options);
     return part instanceof Status ? part : encodeRequest(bound, part, options);
@@ -110,13 +109,6 @@ export function encodeBody(
 
 function isProtoType(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/(?:x-)?protobuf\s*(?:;|$)/i.test(contentType);
-}
-
-/** The message that a body in binary form is; undefined where the body is no message, or no field of the request. */
-function protoBody({ body, descriptor, httpBody }: BindingPlan): DescMessage | undefined {
-  if (httpBody !== undefined || body === "none") return undefined;
-  if (body === "all") return descriptor.input;
-  return body.fieldKind === "message" ? body.message : undefined;
 }
 
 function asJson(desc: DescMessage, body: Uint8Array, codecs: Codecs): Buffer | Status {

@@ -70,7 +70,7 @@ describe("a form in the style of a URL", () => {
     [
       "PATCH /v1/two",
       "name=x",
-      /takes Content-Type application\/json, application\/xml, text\/xml \(charset utf-8\), got/,
+      /takes Content-Type application\/json, application\/xml, text\/xml, application\/x-protobuf \(charset utf-8\), got/,
     ],
     ["POST /shapes.v1.Shapes/Put", "text=a", /takes Content-Type application\/json \(charset utf-8\), got/],
   ]);
