@@ -14,6 +14,8 @@ export type { Cancel } from "./threads/pool.js";
 
 /** From this many bytes of text or protobuf on a message takes longer than others should wait: some 5 ms and more. */
 export const LARGE_BYTES = 1024 * 1024;
+/** XML takes some ten times as long to read as JSON. */
+export const LARGE_XML_BYTES = 64 * 1024;
 /** About what a full queue takes. */
 const RETRY_MS = 1000;
 

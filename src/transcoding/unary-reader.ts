@@ -5,7 +5,8 @@ import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
 import type { Codecs } from "./codec/codecs.js";
-import { type Cancel, encodeLarge, LARGE_BYTES } from "./large.js";
+import { isXmlType } from "./content-type.js";
+import { type Cancel, encodeLarge, LARGE_BYTES, LARGE_XML_BYTES } from "./large.js";
 import { binaryBody, encodeRequest, type MatchedRequest, readBody } from "./request.js";
 
 /** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
@@ -56,7 +57,8 @@ export class UnaryReader implements RequestReader {
     if (!last) return;
     const body = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
     this.stop();
-    if (body.length >= LARGE_BYTES && this.#match.plan.httpBody === undefined) {
+    const large = isXmlType(contentType) ? LARGE_XML_BYTES : LARGE_BYTES;
+    if (body.length >= large && this.#match.plan.httpBody === undefined) {
       this.#cancel = encodeLarge(this.#match, "body", body, contentType, (message) => this.#give(message));
     } else this.#give(encodeBody(this.#match, body, contentType));
   }

@@ -71,6 +71,20 @@ for (const version of VERSIONS) {
       assert.match(auto.text, /^<\?xml .*\n<Status><code>3<\/code>/);
     });
 
+    test("large messages, each way", async () => {
+      const unary = "/test/v1/unary";
+      const answer = await call(`${unary}?behavior.responseBytes=1500000`, {
+        headers: { accept: "application/xml" },
+      });
+      assert.equal(answer.status, 200, answer.text.slice(0, 200));
+      const payload = /<payload>(.*)<\/payload>/.exec(answer.text)?.[1] ?? "";
+      assert.equal(Buffer.from(payload, "base64").length, 1_500_000);
+      const sent = Buffer.alloc(700_000, "z").toString("base64");
+      const echoed = await post(unary, `<UnaryRequest><payload>${sent}</payload></UnaryRequest>`);
+      assert.equal(echoed.status, 200, echoed.text.slice(0, 200));
+      assert.ok(echoed.text.includes(`<payload>${sent}</payload>`));
+    });
+
     test("a stream is <stream>, each message sent at once", async () => {
       const query = "?behavior.responseCount=2&behavior.interval=3600s";
       const pending = openHttp(version, hub.address, STREAM + query, {

@@ -8,7 +8,7 @@ import { Code, Status } from "#src/core/status.js";
 import { registry } from "./support/library.js";
 import { compileProtos, encode, routerFor, send } from "./support/schema.js";
 import { shapes } from "./support/shapes.js";
-import { encodeBody, writeAnswer } from "./support/translate.js";
+import { encodeBody, openBody, writeAnswer } from "./support/translate.js";
 
 const built = routerFor(registry);
 const shaped = routerFor(shapes);
@@ -232,6 +232,17 @@ describe("a body in XML is refused with the place", () => {
   });
 });
 
+/** What `POST /v1/all` makes of a body of any length: large ones are read in a thread. */
+function outcomeOf(xml: string): Promise<Uint8Array | Status> {
+  return new Promise((resolve) => {
+    const transcoding = openBody(built.router.match("POST", "/v1/all"), { contentType: TYPE });
+    if (transcoding instanceof Status) return resolve(transcoding);
+    const reader = transcoding.reader({ message: resolve, end: () => {}, refuse: resolve });
+    const body = Buffer.from(xml);
+    reader.push(body, 0, body.length, true);
+  });
+}
+
 describe("who sends XML to do harm", () => {
   const attacks: [what: string, xml: string, http: number][] = [
     [
@@ -271,13 +282,13 @@ describe("who sends XML to do harm", () => {
     ["more than a megabyte", `<All>${" ".repeat(1024 * 1024)}</All>`, 413],
   ];
   for (const [what, xml, http] of attacks) {
-    it(`${what}: ${http}, at once`, () => {
+    it(`${what}: ${http}, at once`, async () => {
       const start = performance.now();
-      const outcome = send(built, registry, "POST /v1/all", xml, TYPE);
+      const outcome = await outcomeOf(xml);
       assert.ok(outcome instanceof Status);
       assert.equal(outcome.http, http, outcome.message);
       assert.ok(outcome.message.length < 500, "the answer repeats the attack");
-      assert.ok(performance.now() - start < 1000, "it took a second");
+      assert.ok(performance.now() - start < 3000, "it took three seconds");
     });
   }
 });
@@ -295,13 +306,13 @@ describe("a long body in XML", () => {
     ],
   ];
   for (const [what, xml] of long) {
-    it(`${what} is read and printed in linear time`, () => {
+    it(`${what} is read and printed in linear time`, async () => {
       const start = performance.now();
-      const bytes = encodeBody(built.router.match("POST", "/v1/all"), Buffer.from(xml), TYPE);
+      const bytes = await outcomeOf(xml);
       assert.ok(!(bytes instanceof Status), String(bytes));
       const written = writeAnswer(built.router.match("GET", "/v1/all"), [bytes], { accept: TYPE });
       assert.ok(!(written instanceof Status));
-      assert.ok(performance.now() - start < 1500, "it took more than a second");
+      assert.ok(performance.now() - start < 3000, "it took three seconds");
     });
   }
 });

@@ -11,7 +11,7 @@ import { XML_DECLARATION } from "./names.js";
 import { printStatusXml, printXml, XmlCharError } from "./print.js";
 import { xmlToJson } from "./to-json.js";
 
-/** A body is read in one turn of the event loop, and XML takes many times what JSON does: 0.1 s for a megabyte. */
+/** A thread reads what is large, and XML takes it many times what JSON does: 0.1 s for a megabyte. */
 export const MAX_XML_BYTES = 1024 * 1024;
 
 /** The JSON that a body stands for; `desc`: the message or the field that it is. */

@@ -10,7 +10,7 @@ export interface XmlProblem {
 
 /** Elements within each other: a message in a map is three of them, and messages nest up to 100 deep. */
 export const MAX_XML_DEPTH = 300;
-/** Each costs the parser some microseconds, in which no call goes on; with a text of some length they are a megabyte. */
+/** Each costs the parser some microseconds; with a text of some length they are a megabyte. */
 export const MAX_XML_ELEMENTS = 20_000;
 /** Characters of a start tag. The longest that means something has a type URL and namespaces. */
 const MAX_TAG_CHARS = 4096;
