@@ -1,5 +1,5 @@
 // The client of a connection as the hub takes it: its address, whether it speaks for others, and what services are
-// told of it (x-forwarded-for, -proto, -host). What a stranger says of these is dropped; a trusted proxy is believed.
+// told of it (x-forwarded-for, -proto, -host, forwarded). What a stranger says of these is dropped; a trusted proxy is believed.
 import { isIP, type Socket } from "node:net";
 import type { Peer, PeerCertificate } from "../core/call.js";
 import type { Gateway } from "../core/gateway.js";
@@ -12,7 +12,7 @@ import type { RestHead } from "./rest-head.js";
 const FOR = "x-forwarded-for";
 const PROTO = "x-forwarded-proto";
 const HOST = "x-forwarded-host";
-/** RFC 7239. Passed on from trusted proxies with this hop added; never begun here, x-forwarded-* says the same. */
+/** RFC 7239. Begun here, or passed on from trusted proxies with this hop added. */
 const FORWARDED = "forwarded";
 
 /** Whether a request field speaks of the hops before this one. */
@@ -38,6 +38,7 @@ export class Client {
   private readonly ownFor: Field | undefined;
   private readonly ownProto: Field;
   private ownHost = field(HOST, "");
+  private ownForwarded: Field;
 
   // The header block seen last: connections tend to carry the same one again and again, as the very same array.
   private lastFields: readonly Field[] | undefined = undefined;
@@ -56,6 +57,7 @@ export class Client {
     this.certificate = peerCertificate(socket);
     this.ownFor = isIP(this.ip) === 0 ? undefined : field(FOR, this.ip);
     this.ownProto = field(PROTO, this.scheme);
+    this.ownForwarded = field(FORWARDED, this.hop(""));
   }
 
   /** Who makes a request with these fields: one object for the whole connection, unless a proxy names its clients. */
@@ -102,10 +104,21 @@ export class Client {
 
   private begun(authority: string): readonly Field[] {
     const own = this.ownFor === undefined ? [this.ownProto] : [this.ownFor, this.ownProto];
-    if (authority === "") return own;
-    if (authority !== this.ownHost.value) this.ownHost = field(HOST, authority);
-    own.push(this.ownHost);
+    if (authority !== this.ownHost.value) {
+      this.ownHost = field(HOST, authority);
+      this.ownForwarded = field(FORWARDED, this.hop(authority));
+    }
+    if (authority !== "") own.push(this.ownHost);
+    own.push(this.ownForwarded);
     return own;
+  }
+
+  /** This hop as RFC 7239 §4 writes it. A host has a colon more often than not, which no token may have. */
+  private hop(authority: string): string {
+    const family = isIP(this.ip);
+    const node = family === 0 ? "unknown" : family === 6 ? `"[${this.ip}]"` : this.ip;
+    const host = authority === "" ? "" : `;host="${authority.replace(/["\\]/g, "\\$&")}"`;
+    return `for=${node};proto=${this.scheme}${host}`;
   }
 
   /** Of a trusted proxy: its list with the proxy itself added, and its word on scheme and host. */
@@ -117,10 +130,9 @@ export class Client {
     const host = joined(fields, HOST) ?? authority;
     if (host !== "") own.push(field(HOST, host));
     const forwarded = joined(fields, FORWARDED);
-    if (forwarded !== undefined) {
-      const node = this.ip.includes(":") ? `"[${this.ip}]"` : this.ip;
-      own.push(field(FORWARDED, `${forwarded}, for=${node};proto=${this.scheme}`));
-    }
+    if (forwarded !== undefined) own.push(field(FORWARDED, `${forwarded}, ${this.hop(authority)}`));
+    // Beside the list of a proxy that writes x-forwarded-for alone, one of this hop alone would deny the others.
+    else if (before === undefined) own.push(field(FORWARDED, this.hop(authority)));
     return own;
   }
 

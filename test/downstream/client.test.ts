@@ -53,11 +53,9 @@ async function both(rig: Rig, fields: Fields): Promise<{ ip: string; local: bool
 }
 
 describe("the client's address, and what the service is told, over JSON and gRPC", () => {
-  const own: Fields = {
-    "x-forwarded-for": "127.0.0.1",
-    "x-forwarded-proto": "http",
-    "x-forwarded-host": "hub",
-  };
+  const hop = 'for=127.0.0.1;proto=http;host="hub"';
+  const here: Fields = { "x-forwarded-proto": "http", "x-forwarded-host": "hub" };
+  const own: Fields = { ...here, "x-forwarded-for": "127.0.0.1", forwarded: hop };
   const cases: [
     what: string,
     trusted: AddressRange[],
@@ -99,7 +97,7 @@ describe("the client's address, and what the service is told, over JSON and gRPC
       { "x-forwarded-for": "127.0.0.1, 9.9.9.9,1.2.3.4 , 10.0.0.7" },
       "1.2.3.4",
       false,
-      { ...own, "x-forwarded-for": "127.0.0.1, 9.9.9.9,1.2.3.4 , 10.0.0.7, 127.0.0.1" },
+      { ...here, "x-forwarded-for": "127.0.0.1, 9.9.9.9,1.2.3.4 , 10.0.0.7, 127.0.0.1" },
     ],
     [
       "all of the list are proxies",
@@ -107,7 +105,7 @@ describe("the client's address, and what the service is told, over JSON and gRPC
       { "x-forwarded-for": "fd00::1, 10.0.0.7" },
       "fd00::1",
       false,
-      { ...own, "x-forwarded-for": "fd00::1, 10.0.0.7, 127.0.0.1" },
+      { ...here, "x-forwarded-for": "fd00::1, 10.0.0.7, 127.0.0.1" },
     ],
     [
       "ports and brackets stand there",
@@ -115,7 +113,7 @@ describe("the client's address, and what the service is told, over JSON and gRPC
       { "x-forwarded-for": "[2001:db8::1]:443, 10.0.0.7:80" },
       "2001:db8::1",
       false,
-      { ...own, "x-forwarded-for": "[2001:db8::1]:443, 10.0.0.7:80, 127.0.0.1" },
+      { ...here, "x-forwarded-for": "[2001:db8::1]:443, 10.0.0.7:80, 127.0.0.1" },
     ],
     [
       "something stands there that is no address",
@@ -123,7 +121,7 @@ describe("the client's address, and what the service is told, over JSON and gRPC
       { "x-forwarded-for": "1.2.3.4, unknown, 10.0.0.7" },
       "10.0.0.7",
       false,
-      { ...own, "x-forwarded-for": "1.2.3.4, unknown, 10.0.0.7, 127.0.0.1" },
+      { ...here, "x-forwarded-for": "1.2.3.4, unknown, 10.0.0.7, 127.0.0.1" },
     ],
     [
       "a proxy speaks RFC 7239 as well",
@@ -132,9 +130,9 @@ describe("the client's address, and what the service is told, over JSON and gRPC
       "1.2.3.4",
       false,
       {
-        ...own,
+        ...here,
         "x-forwarded-for": "1.2.3.4, 127.0.0.1",
-        forwarded: "for=1.2.3.4, for=127.0.0.1;proto=http",
+        forwarded: `for=1.2.3.4, ${hop}`,
       },
     ],
   ];

@@ -126,6 +126,7 @@ for (const http1 of ["own", "node"] as const) {
           "x-forwarded-for",
           "x-forwarded-proto",
           "x-forwarded-host",
+          "forwarded",
         ]);
       });
 
