@@ -11,8 +11,12 @@ const MAX_THREADS = Math.max(1, Math.min(4, availableParallelism() - 1));
 const IDLE_MS = 10_000;
 /** Schemas that a thread keeps: each service's file is one, and reloads bring new ones. */
 export const MAX_SCHEMAS = 8;
-/** A JSON tree takes some 40 times its text at worst: what a body of the default limit can need, and as much again. */
-const MAX_HEAP_MIB = 1024;
+/**
+ * Heap of one thread, in MiB: far more than the tree of a body of the default limit takes, so that it is met only
+ * where `limits.maxMessage` is raised far: V8 may abort the whole process while it takes down a thread without memory
+ * (Node 20: CppHeap::DetachIsolate collects garbage once more).
+ */
+const MAX_HEAP_MIB = 4096;
 /**
  * Bytes that may wait for a thread: 32 messages of the default limit, about a second of work. Answers may be twice that,
  * so that a burst of uploads, which can be sent again, does not cost calls that the services have done already.
@@ -20,8 +24,6 @@ const MAX_HEAP_MIB = 1024;
 const MAX_WAITING_BYTES = { request: 128 * MIB, answer: 256 * MIB };
 
 export interface PoolOptions {
-  /** Heap of one thread, in MiB. */
-  readonly maxHeapMiB?: number;
   /** Of requests and of answers, in bytes. One message may always wait, be it as large as it may. */
   readonly maxWaitingBytes?: { readonly request: number; readonly answer: number };
 }
@@ -50,16 +52,15 @@ class CodecThread {
   current: Running | undefined;
   idle: NodeJS.Timeout | undefined;
 
-  constructor(maxOldGenerationSizeMb: number) {
+  constructor() {
     // Flags of the program that embeds the hub, such as --input-type, may not fit.
-    const options = { execArgv: [], resourceLimits: { maxOldGenerationSizeMb } };
+    const options = { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB } };
     this.worker = new Worker(new URL("./worker.js", import.meta.url), options);
   }
 }
 
 /** The threads of this process. */
 export class ThreadPool {
-  readonly #maxHeapMiB: number;
   readonly #maxWaitingBytes: { readonly request: number; readonly answer: number };
   readonly #threads = new Set<CodecThread>();
   readonly #queue: Waiting[] = [];
@@ -68,7 +69,6 @@ export class ThreadPool {
   #lastId = 0;
 
   constructor(options: PoolOptions = {}) {
-    this.#maxHeapMiB = options.maxHeapMiB ?? MAX_HEAP_MIB;
     this.#maxWaitingBytes = options.maxWaitingBytes ?? MAX_WAITING_BYTES;
   }
 
@@ -113,7 +113,7 @@ export class ThreadPool {
   #free(): CodecThread | undefined {
     for (const thread of this.#threads) if (thread.current === undefined) return thread;
     if (this.#threads.size >= MAX_THREADS) return undefined;
-    const thread = new CodecThread(this.#maxHeapMiB);
+    const thread = new CodecThread();
     this.#threads.add(thread);
     thread.worker.on("message", (result: JobResult) => this.#done(thread, result));
     thread.worker.on("error", (error) => this.#died(thread, error));
