@@ -24,6 +24,13 @@ export interface JsonProblem {
 /** Arrays and objects within each other: as protobuf's own limit for messages. */
 export const MAX_JSON_DEPTH = 100;
 
+/**
+ * Values of one text, all levels together: of a text of 8 MiB, which the default limit allows, no more than half are
+ * possible. A tree of so many takes less than a gigabyte, so that no text, however far the limit is raised, uses up the
+ * heap: V8 would end the process.
+ */
+export const MAX_JSON_VALUES = 8_000_000;
+
 /** Up to 15 digits a decimal survives the way to a double and back (IEEE 754 binary64). */
 const EXACT_DIGITS = 15;
 
@@ -32,6 +39,9 @@ export function parseJson(text: string): { readonly value: Json } | JsonProblem 
   const scan = scanJson(text);
   if (scan.tooDeepAt !== undefined) {
     return at(text, scan.tooDeepAt, `arrays and objects are nested more than ${MAX_JSON_DEPTH} deep`);
+  }
+  if (scan.tooManyAt !== undefined) {
+    return at(text, scan.tooManyAt, `the text has more than ${MAX_JSON_VALUES} values`);
   }
   if (!scan.delicate) {
     try {
@@ -50,10 +60,12 @@ interface Scan {
   /** Has a number or an escape that JSON.parse may not keep. */
   readonly delicate: boolean;
   readonly tooDeepAt: number | undefined;
+  readonly tooManyAt: number | undefined;
 }
 
 function scanJson(text: string): Scan {
   let members = 0;
+  let values = 1;
   let depth = 0;
   let delicate = /\\u[dD][89a-fA-F]/.test(text);
   for (let i = 0; i < text.length; i++) {
@@ -63,7 +75,10 @@ function scanJson(text: string): Scan {
     } else if (c === 0x3a) {
       members++;
     } else if (c === 0x7b || c === 0x5b) {
-      if (++depth > MAX_JSON_DEPTH) return { members, delicate, tooDeepAt: i };
+      if (++depth > MAX_JSON_DEPTH) return { members, delicate, tooDeepAt: i, tooManyAt: undefined };
+      values++;
+    } else if (c === 0x2c) {
+      if (++values > MAX_JSON_VALUES) return { members, delicate, tooDeepAt: undefined, tooManyAt: i };
     } else if (c === 0x7d || c === 0x5d) {
       depth--;
     } else if (c >= 0x30 && c <= 0x39) {
@@ -77,7 +92,7 @@ function scanJson(text: string): Scan {
       if (digits > EXACT_DIGITS) delicate = true;
     }
   }
-  return { members, delicate, tooDeepAt: undefined };
+  return { members, delicate, tooDeepAt: undefined, tooManyAt: undefined };
 }
 
 /** The place of the quote that ends the string begun at `start`; the end of the text when there is none. */

@@ -54,6 +54,7 @@ describe("JSON texts", () => {
     ['"\\ud800"', "1:1 this string has half of a surrogate pair, which is no character"],
     ['{"\\udc00":1}', "1:2 this string has half of a surrogate pair, which is no character"],
     ["[".repeat(101), "1:101 arrays and objects are nested more than 100 deep"],
+    [`[${"1,".repeat(8_000_000)}1]`, "1:15999999 the text has more than 8000000 values"],
     [`${'{"a":'.repeat(100000)}1`, "1:501 arrays and objects are nested more than 100 deep"],
   ];
   for (const [text, says] of bad) {
