@@ -3,13 +3,15 @@
 // Tests under test/tools/ need foreign programs (`make tools`) and run with --all, or when named.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { constants } from "node:os";
+import { availableParallelism, constants } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** One test that hangs fails after this long, and the rest still run. */
 const TIMEOUT_MS = 240_000;
+/** Files at once. Node leaves one core to itself, which would be half of a machine with two: most tests wait for others. */
+const CONCURRENCY = Math.max(2, availableParallelism() - 1);
 
 const args = process.argv.slice(2);
 const all = args.includes("--all");
@@ -35,6 +37,7 @@ const runner = spawn(
   [
     "--test",
     `--test-timeout=${TIMEOUT_MS}`,
+    `--test-concurrency=${CONCURRENCY}`,
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
     `--test-reporter=${new URL("no-skips.mjs", import.meta.url).href}`,
