@@ -1,13 +1,16 @@
 // Two Duplex streams that are each other's other end: a connection inside the process, without a socket.
 import { Duplex } from "node:stream";
 
+/** What one side may be ahead of the other; Node's own default differs between its lines. */
+const HELD_BYTES = 16 * 1024;
+
 class Half extends Duplex {
   other: Half | undefined = undefined;
   /** Ends our write once the other side's reader takes more. */
   private written: (() => void) | undefined = undefined;
 
   constructor() {
-    super({ allowHalfOpen: true, autoDestroy: true });
+    super({ allowHalfOpen: true, autoDestroy: true, highWaterMark: HELD_BYTES });
   }
 
   // Reading is pushed by the other side.
