@@ -78,6 +78,9 @@ export function largeOn(id: number): Buffer {
   return Buffer.concat([headers(id, grpc(STREAM)), data(id, streamOf(64 * 1024, 8), true)]);
 }
 
+/** Of a client that lets everything come. */
+const HUGE_WINDOWS = Buffer.concat([settings([4, 0x7fffffff]), windowUpdate(0, 0x7fff0000 - 65_535)]);
+
 const REQUESTS: Requests = { never: grpc(UNARY), large: largeOn(1) };
 
 export interface Target {
@@ -118,9 +121,6 @@ limits: ${LIMITS}
   const clear = await bound(/^listening on (?:.*, )?http:\/\/([^,\s]+)/);
   const secure = await bound(/^listening on (?:.*, )?https:\/\/([^,\s]+)/);
   const adminUrl = await bound(/^admin on (\S+)$/);
-  // Compiled and with its memory grown, as a hub is that has served for a while.
-  const client = behaviorClient(scope, clear);
-  for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 100 }, () => callUnary(client, {})));
   const plain = (address: string): Socket => {
     const socket = netConnect({ port: Number(address.split(":")[1]), host: "127.0.0.1", noDelay: true });
     socket.on("error", () => {});
@@ -144,7 +144,25 @@ limits: ${LIMITS}
       socket: () => plain(secure),
     },
   ];
+  await serveForAWhile(scope, targets);
   return { targets, hub, adminUrl };
+}
+
+/** Compiled, and with a heap as large as honest load makes it: what then grows is what an attack costs. */
+async function serveForAWhile(scope: Scope, targets: Rig["targets"]): Promise<void> {
+  const client = behaviorClient(scope, targets[0].address);
+  for (let i = 0; i < 20; i++) {
+    await Promise.all(Array.from({ length: 100 }, () => callUnary(client, {})));
+    await Promise.all(targets.map(readLarge));
+  }
+}
+
+async function readLarge(target: Target): Promise<void> {
+  const peer = new RawPeer(target.connect("h2"), "client");
+  peer.send(HELLO, HUGE_WINDOWS);
+  for (let id = 1; id < 40; id += 2) peer.send(largeOn(id));
+  for (let id = 1; id < 40; id += 2) await peer.frame(FrameType.HEADERS, id, Flag.END_STREAM);
+  peer.socket.destroy();
 }
 
 // ---------------------------------------------------------------- honest clients
@@ -460,8 +478,7 @@ export const SLOW: readonly Attack[] = [
     run: (target) =>
       each(async () => {
         const socket = target.connect("h2");
-        const huge = settings([4, 0x7fffffff]);
-        socket.write(Buffer.concat([HELLO, huge, windowUpdate(0, 0x7fff0000 - 65_535)]));
+        socket.write(Buffer.concat([HELLO, HUGE_WINDOWS]));
         for (let id = 1; id < 40; id += 2) socket.write(largeOn(id));
         socket.pause();
         let over = false;
