@@ -23,8 +23,10 @@ export class MessageSplitter {
   private readonly maxBytes: number;
   /** grpc-encoding of the direction; `identity` when absent */
   private readonly encoding: string;
-  private readonly prefix = Buffer.allocUnsafe(PREFIX_BYTES);
+  /** Of a prefix that comes in pieces; most lie in one chunk and are read there. */
+  private prefix: Buffer | undefined = undefined;
   private prefixLength = 0;
+  private compressed = false;
   private body: Buffer | undefined = undefined;
   private bodyLength = 0;
 
@@ -43,20 +45,32 @@ export class MessageSplitter {
     let at = start;
     while (at < end) {
       if (this.body === undefined) {
-        const n = Math.min(PREFIX_BYTES - this.prefixLength, end - at);
-        chunk.copy(this.prefix, this.prefixLength, at, at + n);
-        this.prefixLength += n;
-        at += n;
-        if (this.prefixLength < PREFIX_BYTES) return undefined;
-        const length = this.prefix.readUInt32BE(1);
+        let head = chunk;
+        let headAt = at;
+        if (this.prefixLength > 0 || end - at < PREFIX_BYTES) {
+          this.prefix ??= Buffer.allocUnsafe(PREFIX_BYTES);
+          const n = Math.min(PREFIX_BYTES - this.prefixLength, end - at);
+          chunk.copy(this.prefix, this.prefixLength, at, at + n);
+          this.prefixLength += n;
+          at += n;
+          if (this.prefixLength < PREFIX_BYTES) return undefined;
+          head = this.prefix;
+          headAt = 0;
+        } else {
+          this.prefixLength = PREFIX_BYTES;
+          at += PREFIX_BYTES;
+        }
+        const length = head.readUInt32BE(headAt + 1);
         if (length > this.maxBytes) return tooLarge(length, this.maxBytes);
-        if ((this.prefix[0] ?? 0) > 1) {
+        const flag = head[headAt] ?? 0;
+        if (flag > 1) {
           return refusal(
             "UPSTREAM_PROTOCOL_ERROR",
-            `gRPC frame with compressed flag ${this.prefix[0]}: it must be 0 or 1`,
+            `gRPC frame with compressed flag ${flag}: it must be 0 or 1`,
             { code: Code.INTERNAL },
           );
         }
+        this.compressed = flag === 1;
         if (end - at >= length) {
           // The usual case: the whole message lies in this chunk, and is passed on as a view of it.
           const failure = this.deliver(chunk.subarray(at, at + length), onMessage);
@@ -80,10 +94,9 @@ export class MessageSplitter {
   }
 
   private deliver(payload: Buffer, onMessage: (message: Buffer) => void): Status | undefined {
-    const compressed = this.prefix[0] === 1;
     this.prefixLength = 0;
     this.body = undefined;
-    if (!compressed) {
+    if (!this.compressed) {
       onMessage(payload);
       return undefined;
     }
