@@ -9,6 +9,8 @@ export class StreamTable {
   /** A power of two long, and at most half full. */
   private slots: (Stream | undefined)[] = new Array(MIN_SLOTS).fill(undefined);
   private count = 0;
+  /** Entries that are not in their home slot; ids of one side follow each other, so there are seldom any. */
+  private displaced = 0;
 
   get size(): number {
     return this.count;
@@ -21,7 +23,7 @@ export class StreamTable {
   /** `stream.id` must not be in the table. */
   add(stream: Stream): void {
     if ((this.count + 1) * 2 > this.slots.length) this.grow();
-    this.slots[this.find(stream.id)] = stream;
+    this.put(stream);
     this.count++;
   }
 
@@ -31,6 +33,12 @@ export class StreamTable {
     const mask = slots.length - 1;
     let hole = this.find(id);
     if (slots[hole] === undefined) return false;
+    this.count--;
+    if (hole !== home(id, mask)) this.displaced--;
+    if (this.displaced === 0) {
+      slots[hole] = undefined;
+      return true;
+    }
     // Those behind it that were pushed on by it move up, so that no search ends at the hole too early.
     for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
       const stream = slots[at];
@@ -38,10 +46,10 @@ export class StreamTable {
       const distance = (at - home(stream.id, mask)) & mask;
       if (distance < ((at - hole) & mask)) continue;
       slots[hole] = stream;
+      if (hole === home(stream.id, mask)) this.displaced--;
       hole = at;
     }
     slots[hole] = undefined;
-    this.count--;
     return true;
   }
 
@@ -53,6 +61,13 @@ export class StreamTable {
   clear(): void {
     this.slots = new Array(MIN_SLOTS).fill(undefined);
     this.count = 0;
+    this.displaced = 0;
+  }
+
+  private put(stream: Stream): void {
+    const at = this.find(stream.id);
+    this.slots[at] = stream;
+    if (at !== home(stream.id, this.slots.length - 1)) this.displaced++;
   }
 
   /** Where the stream is, or where it would be. */
@@ -70,7 +85,8 @@ export class StreamTable {
   private grow(): void {
     const before = this.values();
     this.slots = new Array(this.slots.length * 2).fill(undefined);
-    for (const stream of before) this.slots[this.find(stream.id)] = stream;
+    this.displaced = 0;
+    for (const stream of before) this.put(stream);
   }
 }
 
