@@ -25,19 +25,17 @@ export class BodyWatch implements Timed {
   start(onStill: () => void): void {
     if (this.patienceMs === Number.POSITIVE_INFINITY) return;
     this.onStill = onStill;
-    this.moved();
+    this.movedAt = this.timers.clock.now();
     this.schedule();
   }
 
   came(bytes: number): void {
-    this.waiting += bytes;
-    this.moved();
+    this.moved(bytes);
   }
 
   /** Room for more was given to the client. */
   taken(bytes: number): void {
-    this.waiting -= bytes;
-    this.moved();
+    this.moved(-bytes);
   }
 
   /** The body is whole, or no longer awaited. */
@@ -45,7 +43,10 @@ export class BodyWatch implements Timed {
     this.timers.cancel(this);
   }
 
-  private moved(): void {
+  private moved(bytes: number): void {
+    // Most bodies are whole when they are taken: nothing is awaited then, and the clock is not asked.
+    if (this.timerSlot < 0) return;
+    this.waiting += bytes;
     this.movedAt = this.timers.clock.now();
   }
 

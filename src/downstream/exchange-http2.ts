@@ -13,39 +13,39 @@ export class Http2Exchange implements Exchange, StreamHandler {
   readonly head: ExchangeHead;
   handler: ExchangeHandler;
   private readonly stream: Stream;
-  private readonly watch: BodyWatch;
+  /** undefined: there is no body. */
+  private readonly watch: BodyWatch | undefined;
 
   constructor(
     stream: Stream,
     head: RequestHead,
     client: Client,
-    ended: boolean,
     handler: ExchangeHandler,
-    watch: BodyWatch,
+    watch: BodyWatch | undefined,
   ) {
     this.stream = stream;
     this.handler = handler;
     this.watch = watch;
     const { method, path, authority, fields } = head;
-    this.head = { method, target: path, authority, fields, client, ended };
-    if (!ended) watch.start(() => this.handler.onStill());
+    this.head = { method, target: path, authority, fields, client, ended: watch === undefined };
+    watch?.start(() => this.handler.onStill());
   }
 
   onHeaders(): void {}
 
   onData(_stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): void {
-    this.watch.came(end - start);
-    if (last) this.watch.stop();
+    if (last) this.watch?.stop();
+    else this.watch?.came(end - start);
     this.handler.onBody(chunk, start, end, last);
   }
 
   onTrailers(): void {
-    this.watch.stop();
+    this.watch?.stop();
     this.handler.onBody(NO_BYTES, 0, 0, true);
   }
 
   onReset(_stream: Stream, reset: StreamReset): void {
-    this.watch.stop();
+    this.watch?.stop();
     this.handler.onGone(reset.reason);
   }
 
@@ -54,13 +54,13 @@ export class Http2Exchange implements Exchange, StreamHandler {
   }
 
   consumed(bytes: number): void {
-    this.watch.taken(bytes);
+    this.watch?.taken(bytes);
     this.stream.consumed(bytes);
   }
 
   respond(status: number, fields: readonly Field[], end: boolean): void {
     // From here on the pace is that of the conversation.
-    this.watch.stop();
+    this.watch?.stop();
     const stream = this.stream;
     if (!stream.beginHeaders()) return;
     stream.header(":status", String(status), false);
@@ -80,7 +80,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
   }
 
   reset(): void {
-    this.watch.stop();
+    this.watch?.stop();
     this.stream.reset(ErrorCode.INTERNAL_ERROR);
   }
 }

@@ -279,7 +279,10 @@ export class Listener implements Http1ConnectionOwner {
           const head = checkRequest(block, end);
           if (typeof head === "string") return; // the connection has refused it before
           if (isGrpc(head)) openGrpc(this.gateway, stream, head, client, end);
-          else this.openHttp2(stream, new Http2Exchange(stream, head, client, end, NOBODY, this.bodyWatch()));
+          else {
+            const watch = end ? undefined : this.bodyWatch();
+            this.openHttp2(stream, new Http2Exchange(stream, head, client, NOBODY, watch));
+          }
         },
         onClose: () => this.connections.delete(connection),
         onLimit: (limit, ends, reason) => this.onLimit(limit, ends, reason, client),
