@@ -3,6 +3,7 @@ import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../core/call.js";
 import { fieldsOf, hasOwnJson, isHttpBody, isScalarLike, isWrapper } from "./fields.js";
 import type { HttpRule } from "./http-rule.js";
+import { type PathField, planPathMessage } from "./path-message.js";
 import { type FieldTarget, resolveField } from "./set-field.js";
 import { parseTemplate, type Template } from "./template.js";
 import { updateMaskOf } from "./update-mask.js";
@@ -38,6 +39,8 @@ export interface BindingPlan {
   readonly text: string;
   readonly source: BindingSource;
   readonly variables: readonly Variable[];
+  /** How path alone makes the whole message, where there is neither query nor body; undefined: not without JSON. */
+  readonly pathMessage: readonly PathField[] | undefined;
   readonly body: "all" | "none" | DescField;
   /** undefined: the body is JSON. */
   readonly httpBody: HttpBodyPlace | undefined;
@@ -121,6 +124,7 @@ export function planBinding(
     text: rule.template,
     source,
     variables,
+    pathMessage: body === "none" ? planPathMessage(descriptor.input, variables) : undefined,
     body,
     httpBody,
     updateMask: planUpdateMask(descriptor.input, httpMethod, body, variables),

@@ -6,7 +6,8 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
-import type { BindingPlan, Variable } from "./binding.js";
+import type { BindingPlan } from "./binding.js";
+import { capture } from "./capture.js";
 import type { Codecs, JsonProblem, Misfit } from "./codec/codecs.js";
 import { formatPath } from "./codec/misfit.js";
 import {
@@ -20,7 +21,8 @@ import {
 } from "./content-type.js";
 import { readForm, readMultipart } from "./forms.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
-import { decodeKeepingSlash, type RequestPath } from "./path.js";
+import type { RequestPath } from "./path.js";
+import { encodePathMessage } from "./path-message.js";
 import {
   type BoundField,
   eachParameter,
@@ -69,6 +71,8 @@ export interface BoundRequest {
   readonly beside: JsonObject;
   /** What the path binds where a body may say it too. */
   readonly inBody: readonly BoundField[];
+  /** The message, where the path says it whole: `beside` is empty then. */
+  readonly message?: Uint8Array;
 }
 
 /** A request that has found its route. */
@@ -99,6 +103,12 @@ export function bindRequest(
   options: RequestOptions,
 ): BoundRequest | Status {
   const beside: JsonObject = {};
+  if (query === "" && plan.pathMessage !== undefined) {
+    const message = encodePathMessage(plan.pathMessage, plan, path);
+    if (message !== undefined) {
+      return { plan, path, query, system: NO_SYSTEM_PARAMETERS, beside, inBody: NO_FIELDS, message };
+    }
+  }
   if (plan.variables.length === 0 && query === "") {
     return { plan, path, query, system: NO_SYSTEM_PARAMETERS, beside, inBody: NO_FIELDS };
   }
@@ -218,7 +228,8 @@ export function encodeRequest(
   body: MessageBody | undefined,
   options: RequestOptions,
 ): Uint8Array | Status {
-  const { plan, beside, inBody } = request;
+  const { plan, beside, inBody, message } = request;
+  if (message !== undefined && body === undefined) return message;
   const codec = options.codecs.of(plan.descriptor.input);
   if (body === undefined && inBody.length === 0) {
     return outcome(request, encodeTree(plan, beside, options.codecs), options);
@@ -321,28 +332,6 @@ function bindVariable({ target, text }: BoundField, codecs: Codecs, root: JsonOb
   const value = textToJson(target, text);
   const problem = "problem" in value ? value.problem : setSame(codecs, root, target, value.json);
   return problem === undefined ? undefined : invalid(target.key, problem, "path");
-}
-
-/** The text that a variable binds, decoded; undefined where it is no percent-encoded UTF-8. */
-export function capture(plan: BindingPlan, variable: Variable, path: RequestPath): string | undefined {
-  const last = path.raw.length - 1;
-  const tail = plan.template.verb === undefined ? undefined : path.tail;
-  if (!variable.multi) {
-    return variable.from === last && tail !== undefined ? tail.head : path.decoded[variable.from];
-  }
-  const to = variable.deep ? path.raw.length : variable.to;
-  // Nothing is encoded: the segments are what they stand for.
-  if (path.raw === path.decoded && (tail === undefined || to <= last)) {
-    return path.raw.slice(variable.from, to).join("/");
-  }
-  const parts: string[] = [];
-  for (let i = variable.from; i < to; i++) {
-    const raw = i === last && tail !== undefined ? tail.rawHead : path.raw[i];
-    const part = decodeKeepingSlash(raw ?? "");
-    if (part === undefined) return undefined;
-    parts.push(part);
-  }
-  return parts.join("/");
 }
 
 function jsonOf(

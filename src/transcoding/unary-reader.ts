@@ -57,8 +57,7 @@ export class UnaryReader implements RequestReader {
     if (!last) return;
     const body = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
     this.stop();
-    const large = isXmlType(contentType) ? LARGE_XML_BYTES : LARGE_BYTES;
-    if (body.length >= large && this.#match.plan.httpBody === undefined) {
+    if (isLarge(body, contentType) && this.#match.plan.httpBody === undefined) {
       this.#cancel = encodeLarge(this.#match, "body", body, contentType, (message) => this.#give(message));
     } else this.#give(encodeBody(this.#match, body, contentType));
   }
@@ -86,6 +85,10 @@ export class UnaryReader implements RequestReader {
     else if (this.#first.length === 0) this.#first = piece;
     else this.#rest = [this.#first, piece];
   }
+}
+
+function isLarge({ length }: Buffer, contentType: string | undefined): boolean {
+  return length >= LARGE_BYTES || (length >= LARGE_XML_BYTES && isXmlType(contentType));
 }
 
 /** The message of a unary request, from its whole body. */

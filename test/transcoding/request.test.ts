@@ -1,6 +1,6 @@
 // What requests become: the tables of query, body and path, through the router as a client meets it.
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, test } from "node:test";
 import fc from "fast-check";
 import { decodeStatusProto, encodeStatusProto, Status } from "#src/core/status.js";
 import { registry } from "./support/library.js";
@@ -75,6 +75,29 @@ describe("what the path binds", () => {
     ["GET /v1/things//", undefined, /no route/, 404],
     ["DELETE /v1/pages/1", undefined, /does not take DELETE, but GET, HEAD/, 405],
   ]);
+});
+
+test("a path that says the whole message gives what the same path with a query gives", () => {
+  const segment = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 60 }),
+    fc.constantFrom("", ":read", "a:b", "%"),
+  );
+  const template = fc.constantFrom("/v1/things/", "/v1/files/", "/v1/shelves/1/books/", "/v1/pages/");
+  const read = (target: string): unknown => {
+    const outcome = send(strict, registry, `GET ${target}`, undefined);
+    return outcome instanceof Status ? [outcome.http, outcome.message] : outcome.message;
+  };
+  fc.assert(
+    fc.property(template, fc.array(segment, { maxLength: 3 }), fc.boolean(), (prefix, parts, escaped) => {
+      const rest = parts
+        .map((part) =>
+          escaped ? encodeURIComponent(part.replace(/\p{Cs}/gu, "")) : part.replace(/[?#]/g, ""),
+        )
+        .join("/");
+      assert.deepEqual(read(prefix + rest), read(`${prefix}${rest}?$alt=json`));
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 describe("the query", () => {

@@ -1,0 +1,25 @@
+// What a path says for a variable of its template.
+import type { BindingPlan, Variable } from "./binding.js";
+import { decodeKeepingSlash, type RequestPath } from "./path.js";
+
+/** The text that a variable binds, decoded; undefined where it is no percent-encoded UTF-8. */
+export function capture(plan: BindingPlan, variable: Variable, path: RequestPath): string | undefined {
+  const last = path.raw.length - 1;
+  const tail = plan.template.verb === undefined ? undefined : path.tail;
+  if (!variable.multi) {
+    return variable.from === last && tail !== undefined ? tail.head : path.decoded[variable.from];
+  }
+  const to = variable.deep ? path.raw.length : variable.to;
+  // Nothing is encoded: the segments are what they stand for.
+  if (path.raw === path.decoded && (tail === undefined || to <= last)) {
+    return path.raw.slice(variable.from, to).join("/");
+  }
+  const parts: string[] = [];
+  for (let i = variable.from; i < to; i++) {
+    const raw = i === last && tail !== undefined ? tail.rawHead : path.raw[i];
+    const part = decodeKeepingSlash(raw ?? "");
+    if (part === undefined) return undefined;
+    parts.push(part);
+  }
+  return parts.join("/");
+}
