@@ -15,6 +15,11 @@ export function frameMessage(message: Uint8Array): Buffer {
   return frame;
 }
 
+/** Takes what comes out of a `MessageSplitter`; a view of its input, mostly. */
+export interface MessageOwner {
+  onMessage(message: Buffer): void;
+}
+
 /**
  * Collects the messages of one direction from chunks of any size.
  * Memory is bounded by `maxBytes`, which holds before and after decompression.
@@ -40,8 +45,8 @@ export class MessageSplitter {
     return this.prefixLength === 0;
   }
 
-  /** Adds bytes start..end; calls `onMessage` for each message that is complete. A Status says what is wrong with them. */
-  push(chunk: Buffer, start: number, end: number, onMessage: (message: Buffer) => void): Status | undefined {
+  /** Adds bytes start..end, and gives the owner each message that is complete. A Status says what is wrong with them. */
+  push(chunk: Buffer, start: number, end: number, owner: MessageOwner): Status | undefined {
     let at = start;
     while (at < end) {
       if (this.body === undefined) {
@@ -73,7 +78,7 @@ export class MessageSplitter {
         this.compressed = flag === 1;
         if (end - at >= length) {
           // The usual case: the whole message lies in this chunk, and is passed on as a view of it.
-          const failure = this.deliver(chunk.subarray(at, at + length), onMessage);
+          const failure = this.deliver(chunk.subarray(at, at + length), owner);
           at += length;
           if (failure !== undefined) return failure;
           continue;
@@ -86,23 +91,23 @@ export class MessageSplitter {
       this.bodyLength += n;
       at += n;
       if (this.bodyLength === this.body.length) {
-        const failure = this.deliver(this.body, onMessage);
+        const failure = this.deliver(this.body, owner);
         if (failure !== undefined) return failure;
       }
     }
     return undefined;
   }
 
-  private deliver(payload: Buffer, onMessage: (message: Buffer) => void): Status | undefined {
+  private deliver(payload: Buffer, owner: MessageOwner): Status | undefined {
     this.prefixLength = 0;
     this.body = undefined;
     if (!this.compressed) {
-      onMessage(payload);
+      owner.onMessage(payload);
       return undefined;
     }
     const plain = decompress(payload, this.encoding, this.maxBytes);
     if (plain instanceof Status) return plain;
-    onMessage(plain);
+    owner.onMessage(plain);
     return undefined;
   }
 }

@@ -249,9 +249,12 @@ export function decodeGrpcMessage(encoded: string): string {
   return bytes.toString("utf8", 0, length);
 }
 
+const OK = new Status(Code.OK, "");
+
 /** Reads the status out of trailers: details-bin where there, else grpc-status and grpc-message. */
 export function statusFromTrailers(trailers: Headers): Status {
   const code = parseGrpcStatus(trailers.get("grpc-status"));
+  if (code === Code.OK) return OK;
   const message = decodeGrpcMessage(trailers.get("grpc-message") ?? "");
   const bin = trailers.get("grpc-status-details-bin");
   const full = bin === undefined ? undefined : decodeStatusProto(Buffer.from(bin, "base64"));

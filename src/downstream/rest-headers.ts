@@ -155,7 +155,7 @@ export function addErrorFields(fields: Field[], metadata: Headers | undefined, p
 }
 
 function passes({ name, value }: Field): boolean {
-  return !NOT_METADATA.has(name) && !name.startsWith("grpc-") && FIELD_VALUE.test(value);
+  return !name.startsWith("grpc-") && !NOT_METADATA.has(name) && FIELD_VALUE.test(value);
 }
 
 function badHeader(

@@ -5,7 +5,7 @@ import { Call, type HttpRequestInfo } from "../core/call.js";
 import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
 import { type Field, field, Headers } from "../core/headers.js";
 import type { CorsPolicy } from "../core/http-policy.js";
-import { frameMessage, MessageSplitter } from "../core/messages.js";
+import { frameMessage, type MessageOwner, MessageSplitter } from "../core/messages.js";
 import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import type { RestMiss } from "../core/rest.js";
@@ -100,7 +100,9 @@ function notCoded(coding: string): Status {
   return refusal("INVALID_REQUEST", description, { details: [badRequest([{ field: "", description }])] });
 }
 
-class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, MessageTaker, BodyTaker {
+class RestExchange
+  implements ExchangeHandler, Sink, Source, BodyRequest, MessageTaker, MessageOwner, BodyTaker
+{
   private readonly gateway: Gateway;
   private readonly snapshot: Snapshot;
   private readonly exchange: Exchange;
@@ -370,19 +372,19 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
 
   data(chunk: Buffer, start: number, end: number): void {
     if (this.over) return;
-    const problem = this.splitter?.push(chunk, start, end, this.onMessage);
+    const problem = this.splitter?.push(chunk, start, end, this);
     if (problem !== undefined) this.fail(problem, "hub", "maybe");
     if (this.over) return;
     if (this.holdsService()) this.owed += end - start;
     else this.response?.consumed(end - start);
   }
 
-  private readonly onMessage = (message: Buffer): void => {
+  onMessage(message: Buffer): void {
     if (this.over) return;
     if (!this.givesOne) this.writing().message(message);
     else if (this.message1 === undefined) this.message1 = message;
     else this.fail(broken("the service sent more than one message for an answer of one"), "hub", "maybe");
-  };
+  }
 
   trailers(headers: Headers): void {
     if (this.over) return;
@@ -458,14 +460,14 @@ class RestExchange implements ExchangeHandler, Sink, Source, BodyRequest, Messag
     if (bodyless)
       this.stopService(new Status(Code.CANCELLED, "nothing of the answer is wanted but its head"));
     else if (this.writer?.keepAlive !== undefined)
-      this.heartbeat = new Heartbeat(this.gateway.timers, KEEP_ALIVE_MS, this.sendKeepAlive);
+      this.heartbeat = new Heartbeat(this.gateway.timers, KEEP_ALIVE_MS, () => this.sendKeepAlive());
   }
 
-  private readonly sendKeepAlive = (): void => {
+  private sendKeepAlive(): void {
     const comment = this.writer?.keepAlive;
     // Where something waits to be sent, the stream is not idle.
     if (comment !== undefined && this.unsent === 0) this.write(comment, false);
-  };
+  }
 
   write(bytes: Buffer, last: boolean): void {
     if (this.ended) return;

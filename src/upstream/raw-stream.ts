@@ -2,7 +2,7 @@
 import { Call, type Method } from "../core/call.js";
 import type { Clock } from "../core/clock.js";
 import { Headers } from "../core/headers.js";
-import { frameMessage, MessageSplitter } from "../core/messages.js";
+import { frameMessage, type MessageOwner, MessageSplitter } from "../core/messages.js";
 import { RpcError } from "../core/rpc-error.js";
 import type { Abort, Handler, Sink, Source } from "../core/sink.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
@@ -15,7 +15,7 @@ export function openRawStream(handler: Handler, path: string, clock: Clock): Raw
   return new RawStream(handler, path, clock);
 }
 
-export class RawStream implements Sink, Source {
+export class RawStream implements Sink, Source, MessageOwner {
   private readonly request: Sink;
   private response: Source | undefined = undefined;
   private splitter: MessageSplitter | undefined = undefined;
@@ -103,15 +103,17 @@ export class RawStream implements Sink, Source {
   }
 
   data(chunk: Buffer, start: number, end: number): void {
-    const problem = this.splitter?.push(chunk, start, end, (message) => {
-      this.arrived.push(Uint8Array.from(message));
-    });
+    const problem = this.splitter?.push(chunk, start, end, this);
     this.response?.consumed(end - start);
     if (problem !== undefined && this.status === undefined) {
       this.request.abort({ status: problem, by: "hub", sent: "maybe" });
       this.finish(problem);
     }
     this.notify();
+  }
+
+  onMessage(message: Buffer): void {
+    this.arrived.push(Uint8Array.from(message));
   }
 
   trailers(headers: Headers): void {

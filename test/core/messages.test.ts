@@ -30,7 +30,9 @@ function split(
       body.subarray(places[i], places[i + 1]),
       Buffer.from(">>"),
     ]);
-    const problem = splitter.push(piece, 2, piece.length - 2, (m) => messages.push(Buffer.from(m)));
+    const problem = splitter.push(piece, 2, piece.length - 2, {
+      onMessage: (m) => void messages.push(Buffer.from(m)),
+    });
     if (problem !== undefined) return { messages, problem, whole: splitter.atBoundary };
   }
   return { messages, problem: undefined, whole: splitter.atBoundary };

@@ -6,6 +6,8 @@ const FIRST_BYTES = 16 * 1024;
 const TWO_32 = 2 ** 32;
 /** Up to this many characters a loop beats the call into native code. */
 const SHORT_TEXT = 48;
+/** And up to this many bytes beat a copy, which makes a view first. */
+const SHORT_COPY = 96;
 
 /** `buf` and `pos` are open to the loops of the codec: whoever writes there has called `ensure` first. */
 export class BytesOut {
@@ -37,7 +39,8 @@ export class BytesOut {
       return pos > buf.length / 2 ? buf.subarray(0, pos) : Buffer.from(buf.subarray(0, pos));
     }
     const copy = Buffer.allocUnsafe(pos);
-    buf.copy(copy, 0, 0, pos);
+    if (pos <= SHORT_COPY) for (let i = 0; i < pos; i++) copy[i] = buf[i] ?? 0;
+    else buf.copy(copy, 0, 0, pos);
     return copy;
   }
 
