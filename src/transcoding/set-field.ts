@@ -2,6 +2,7 @@
 // one JSON value, and encoded once.
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import type { Codecs, Misfit } from "./codec/codecs.js";
+import { notOneOf } from "./codec/misfit.js";
 import { fieldsOf, hasOwnJson, isJsonText, isScalarLike, isWrapper } from "./fields.js";
 import { ExactNumber, type Json, type JsonObject, parseJson } from "./json.js";
 import { nearest } from "./nearest.js";
@@ -19,7 +20,7 @@ export interface FieldTarget {
 }
 
 /** `text`: a JSON string, which ProtoJSON takes for numbers too. `none`: no text stands for it. */
-type ValueForm = "text" | "bool" | "enum" | "json" | "none";
+type ValueForm = "text" | "bool" | "enum" | "mask" | "json" | "none";
 
 /** Deeper paths are refused: recursive messages would allow any length. */
 const MAX_PATH_DEPTH = 32;
@@ -75,6 +76,7 @@ function formOf(field: DescField): ValueForm {
   const { message } = field;
   if (message !== undefined && isJsonText(message)) return "json";
   if (message !== undefined && !isScalarLike(message)) return "none";
+  if (message?.typeName === "google.protobuf.FieldMask") return "mask";
   const value = message !== undefined && isWrapper(message) ? (message.fields[0] ?? field) : field;
   if (value.enum !== undefined) return "enum";
   return value.scalar === ScalarType.BOOL ? "bool" : "text";
@@ -94,7 +96,14 @@ export function textToJson(
       if (target.leaf.enum?.typeName === "google.protobuf.NullValue" && text === "NULL_VALUE") {
         return { json: null };
       }
-      return { json: /^-?\d{1,10}$/.test(text) ? Number(text) : text };
+      if (/^-?\d{1,10}$/.test(text)) return { json: Number(text) };
+      // Where a body may have names that are not known, a filter that is passed over would still answer with everything.
+      return target.leaf.enum?.values.some(({ name }) => name === text) === false
+        ? { problem: notOneOf(target.leaf.enum, text) }
+        : { json: text };
+    case "mask":
+      // As the names of fields do, its paths have both spellings here: \`display_name\` and \`displayName\`.
+      return { json: text.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) };
     case "json": {
       const parsed = parseJson(text);
       if ("value" in parsed) return { json: parsed.value };

@@ -3,7 +3,7 @@
 import type { DescField } from "@bufbuild/protobuf";
 import { ExactNumber, integerOf, isNumberText, type Json, type JsonObject, MAX_JSON_DEPTH } from "../json.js";
 import type { BytesOut } from "./bytes-out.js";
-import { clip, expected, formatPath, type Misfit, Refusal, unknownField } from "./misfit.js";
+import { clip, expected, formatPath, type Misfit, notOneOf, Refusal, unknownField } from "./misfit.js";
 import {
   type EnumPlan,
   type FieldPlan,
@@ -18,8 +18,6 @@ import { MAX_DURATION_SECONDS, MAX_TIME_CHARS, readDuration, readTimestamp, type
 
 export type UnknownFields = "reject" | "ignore";
 
-/** Longest list of allowed values in a message. */
-const MAX_LISTED = 20;
 export const MAX_FLOAT = 3.4028234663852886e38;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
@@ -362,9 +360,7 @@ export class TreeEncoder {
       const number = Number(typeof json === "number" ? json : integerOf(json.text));
       if (plan.open ? (number | 0) === number : plan.has(number)) return number | 0;
     }
-    const names = plan.desc.values.map((v) => v.name);
-    const listed = names.slice(0, MAX_LISTED).join(", ") + (names.length > MAX_LISTED ? ", …" : "");
-    throw expected(`one of ${listed}, or its number`, json);
+    throw new Refusal(notOneOf(plan.desc, json));
   }
 
   #any(json: Json): void {

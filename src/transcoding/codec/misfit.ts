@@ -1,5 +1,5 @@
 // Where JSON does not fit its message, and why: made on the way that walks the tree, read by those who answer clients.
-import type { DescMessage } from "@bufbuild/protobuf";
+import type { DescEnum, DescMessage } from "@bufbuild/protobuf";
 import { fieldsOf } from "../fields.js";
 import { ExactNumber, type Json } from "../json.js";
 import { nearest } from "../nearest.js";
@@ -14,6 +14,8 @@ export interface Misfit {
 /** Ends the reading; never leaves the codec. */
 export class Refusal extends Error {}
 
+/** Longest list of allowed values in a message. */
+const MAX_LISTED = 20;
 /** Longest path in a message, in steps: what is left out is its middle. */
 const MAX_PRINTED_STEPS = 20;
 
@@ -41,7 +43,17 @@ export function unknownField(desc: DescMessage, name: string): Refusal {
 }
 
 export function expected(what: string, json: Json): Refusal {
-  return new Refusal(`expected ${what}, got ${describe(json)}`);
+  return new Refusal(notAs(what, json));
+}
+
+/** What is wrong with a value that the enum does not have. */
+export function notOneOf({ values }: DescEnum, json: Json): string {
+  const names = values.slice(0, MAX_LISTED).map(({ name }) => name);
+  return notAs(`one of ${names.join(", ")}${values.length > MAX_LISTED ? ", …" : ""}, or its number`, json);
+}
+
+function notAs(what: string, json: Json): string {
+  return `expected ${what}, got ${describe(json)}`;
 }
 
 function describe(json: Json): string {
