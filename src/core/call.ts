@@ -54,8 +54,8 @@ export interface Identity {
 /** What is known of a call that came as a plain HTTP request, besides its metadata. */
 export interface HttpRequestInfo {
   readonly method: string;
-  /** The route's path template: bounded in number, unlike paths. */
-  readonly route: string;
+  /** The route's path template: bounded in number, unlike paths. undefined: none, so no method was called. */
+  readonly route: string | undefined;
   /** The path as received, without its query. */
   readonly path: string;
   /** The status that was answered; 0 before, and for a client that left first. */

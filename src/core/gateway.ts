@@ -10,6 +10,8 @@ import type { TimerWheel } from "./timer-wheel.js";
 export interface Snapshot {
   /** The plan for a gRPC path; there is one for every path, if only to refuse it. */
   planFor(path: string): Plan;
+  /** For CORS preflights, which call no method: the steps of the interceptors that are for them. */
+  readonly preflight: Plan;
   readonly rest: RestRouter;
   readonly http: HttpPolicy;
 }

@@ -11,6 +11,11 @@ import type { Status } from "./status.js";
 /** First in hub.ts's list is outermost. Planned once per method at load, run once per call. */
 export interface Interceptor {
   readonly name: string;
+  /**
+   * It is for CORS preflights as well. Browsers send those without credentials, and an answer that is no success
+   * fails the call they are for: what asks who calls, or lets callers wait their turn, leaves them out. Default: no.
+   */
+  readonly preflights?: boolean;
   /** undefined: not on this method's path at all. */
   plan(method: Method): Step | undefined;
 }

@@ -4,9 +4,9 @@ import { Call } from "../core/call.js";
 import { type Gateway, shownTo } from "../core/gateway.js";
 import { isGrpcContentType } from "../core/grpc-content-type.js";
 import { type Field, Headers } from "../core/headers.js";
-import { run } from "../core/pipeline.js";
+import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
-import type { Abort, Sink, Source } from "../core/sink.js";
+import { type Abort, refuse, type Sink, type Source } from "../core/sink.js";
 import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
 import type { RequestHead } from "../http2/messages.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
@@ -33,16 +33,19 @@ export function openGrpc(
 ): void {
   const exchange = new GrpcExchange(gateway, stream);
   stream.handler = exchange;
-  if (head.method !== "POST") {
-    exchange.refuse(refusal("INVALID_GRPC_REQUEST", `gRPC requests are POST, not ${head.method}`));
-    return;
-  }
-  const plan = gateway.snapshot.planFor(head.path);
+  const isPost = head.method === "POST";
+  const plan = isPost ? gateway.snapshot.planFor(head.path) : refusedMethod(gateway, head.method);
   const headers = new Headers(client.metadata(head.fields, head.authority));
   const peer = client.peer("grpc", head.fields);
   const call = new Call(plan.method, head.path, head.authority, peer, headers, gateway.timers.clock.now());
   exchange.call = call;
   exchange.attach(run(plan, call, exchange, gateway.timers), end);
+}
+
+/** Limits, the log and metrics are for it too. */
+function refusedMethod({ snapshot }: Gateway, method: string): Plan {
+  const message = `gRPC requests are POST, not ${method.slice(0, 20)}`;
+  return { ...snapshot.planFor(""), handler: refuse(() => refusal("INVALID_GRPC_REQUEST", message)) };
 }
 
 const NO_BYTES = Buffer.alloc(0);
@@ -66,10 +69,6 @@ class GrpcExchange implements StreamHandler, Sink, Source {
     request.open(this);
     // HEADERS with END_STREAM: a request without a message; the service says what it thinks of that.
     if (end) request.data(NO_BYTES, 0, 0, true);
-  }
-
-  refuse(status: Status): void {
-    this.abort({ status, by: "hub", sent: "never" });
   }
 
   // ---------------------------------------------------------------- StreamHandler: from the client

@@ -4,12 +4,20 @@
 import type { Transform } from "node:stream";
 import { Call } from "../core/call.js";
 import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
-import { field, Headers } from "../core/headers.js";
+import { type Field, field, Headers } from "../core/headers.js";
 import { frameMessage, type MessageOwner, MessageSplitter } from "../core/messages.js";
 import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import type { RestMiss } from "../core/rest.js";
-import { type Abort, deferred, refuse, type Sink, type Source } from "../core/sink.js";
+import {
+  type Abort,
+  DiscardSink,
+  deferred,
+  type Handler,
+  refuse,
+  type Sink,
+  type Source,
+} from "../core/sink.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
 import type {
@@ -24,12 +32,18 @@ import { addCorsFields, preflightFields, preflightOf } from "./cors.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
 import { type AnswerOwner, NO_SNIFF, RestAnswer } from "./rest-answer.js";
 import { type RestHead, readRestHead } from "./rest-head.js";
+import { addFields } from "./rest-headers.js";
 
 /** Messages that may wait for a slow service before the client is held back. */
 const MAX_WAITING_BYTES = 64 * 1024;
 const NO_BYTES: Buffer = Buffer.alloc(0);
 /** Of `OPTIONS *`, which asks of no path. */
 const ALL_METHODS: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
+/** Of requests that the hub answers by itself: what the answer says stands in `ownFields`. */
+const ANSWERED: Handler = (_call, response) => {
+  response.headers(Headers.of(["grpc-status", "0"]), true);
+  return new DiscardSink();
+};
 
 /** Takes an HTTP request over. The returned handler is already set on the exchange. */
 export function openRest(gateway: Gateway, exchange: Exchange): void {
@@ -120,6 +134,9 @@ class RestExchange
 
   /** Nothing more is taken from the service: it has ended, or the call is given up. */
   private done = false;
+  /** Of an answer of the hub's own, which has no body. */
+  private ownFields: Field[] | undefined = undefined;
+
   constructor(gateway: Gateway, snapshot: Snapshot, exchange: Exchange) {
     this.gateway = gateway;
     this.snapshot = snapshot;
@@ -162,11 +179,19 @@ class RestExchange
 
   /** A request that calls no method passes the steps nevertheless: limits, the log and metrics are for it too. */
   beginRefused(statusOf: () => Status): void {
-    const plan = this.snapshot.planFor("");
-    this.start(plan, `/${plan.method.name}`, plan.method.name, statusOf);
+    this.startWithout(this.snapshot.planFor(""), statusOf);
   }
 
-  private start(plan: Plan, path: string, route: string, statusOf: (() => Status) | undefined): void {
+  private startWithout(plan: Plan, statusOf: (() => Status) | undefined): void {
+    this.start(plan, `/${plan.method.name}`, undefined, statusOf);
+  }
+
+  private start(
+    plan: Plan,
+    path: string,
+    route: string | undefined,
+    statusOf: (() => Status) | undefined,
+  ): void {
     const { head } = this.exchange;
     const { peer, metadata, problem, coding } = this.restHead;
     const { timers } = this.gateway;
@@ -175,8 +200,9 @@ class RestExchange
     this.call = call;
     this.answer.call = call;
     const refusing = statusOf ?? (problem === undefined ? undefined : () => problem);
-    if (refusing !== undefined) {
-      this.request = run({ ...plan, handler: refuse(refusing) }, call, this, timers);
+    if (refusing !== undefined || this.ownFields !== undefined) {
+      const handler = refusing === undefined ? ANSWERED : refuse(refusing);
+      this.request = run({ ...plan, handler }, call, this, timers);
       return;
     }
     this.reader = this.transcoding?.reader(this);
@@ -197,14 +223,21 @@ class RestExchange
     };
   }
 
-  /** What a path knows: of the hub itself, unless a route takes OPTIONS. Nobody need say who he is for that. */
+  /**
+   * What a path knows: of the hub itself, unless a route takes OPTIONS. Who asks is asked who he is, but for
+   * preflights, which never have credentials (https://fetch.spec.whatwg.org/#cors-protocol-and-credentials).
+   */
   private answerOptions(): boolean {
     const { head } = this.exchange;
     const { rest, http } = this.snapshot;
     const match = rest.match("OPTIONS", head.target);
     const asked = http.cors === undefined ? undefined : preflightOf("OPTIONS", head.fields);
     if (match.kind === "match" && asked === undefined) return false;
-    if (match.kind === "miss" && match.allow.length === 0 && head.target !== "*") return false;
+    const plan = asked === undefined ? this.snapshot.planFor("") : this.snapshot.preflight;
+    if (match.kind === "miss" && match.allow.length === 0 && head.target !== "*") {
+      this.startWithout(plan, () => noRoute(match));
+      return true;
+    }
     let methods = head.target === "*" ? ALL_METHODS : match.kind === "miss" ? match.allow : [];
     if (match.kind === "match" && asked !== undefined) {
       methods = rest.match(asked.method, head.target).kind === "match" ? [asked.method] : [];
@@ -213,7 +246,8 @@ class RestExchange
     if (http.cors !== undefined && asked !== undefined) {
       fields.push(...preflightFields(http.cors, asked, methods));
     } else if (http.cors !== undefined) addCorsFields(fields, http.cors, this.restHead.origin);
-    this.answer.respond(204, fields, true);
+    this.ownFields = fields;
+    this.startWithout(plan, undefined);
     return true;
   }
 
@@ -368,6 +402,12 @@ class RestExchange
   /** The service's answer is complete. */
   private finish(trailers: Headers): void {
     this.done = true;
+    const { ownFields } = this;
+    if (ownFields !== undefined) {
+      addFields(ownFields, this.answer.metadata, this.snapshot.http.metadata.responsePrefix);
+      this.answer.respond(204, ownFields, true);
+      return;
+    }
     const status = statusFromTrailers(trailers);
     if (status.code !== Code.OK) {
       this.tell(status);

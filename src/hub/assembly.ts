@@ -103,6 +103,7 @@ export function assemble(
   return {
     snapshot: {
       planFor: (path) => router.planFor(path) ?? table.find(path),
+      preflight: table.preflight,
       rest: router,
       http: config.http,
     },

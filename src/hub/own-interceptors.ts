@@ -99,6 +99,7 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
     );
   return {
     name,
+    preflights: interceptor.preflights === true,
     plan(method) {
       const step = interceptor.plan(method);
       if (step === undefined) return undefined;

@@ -29,6 +29,7 @@ export function accessLog(options: AccessLogOptions): Interceptor {
   const wallClock = options.wallClock ?? Date.now;
   return {
     name: "access log",
+    preflights: true,
     plan: (method) => {
       const label = methodLabel(method);
       return {
@@ -49,14 +50,21 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
   return {
     time: new Date(now).toISOString(),
     protocol: peer.protocol,
-    method: label === "_OTHER" ? cut(call.path.slice(1), MAX_PATH) : label,
+    // Of a request that calls none there is the path as it came.
+    method:
+      http !== undefined && http.route === undefined
+        ? undefined
+        : label === "_OTHER"
+          ? cut(call.path.slice(1), MAX_PATH)
+          : label,
     httpMethod: http?.method,
     httpRoute: http?.route,
     httpPath: http === undefined ? undefined : cut(http.path, MAX_PATH),
     httpStatus: http === undefined ? undefined : http.status === 0 ? 499 : http.status,
     code: outcome.code,
     status: codeName(outcome.code),
-    by: outcome.by,
+    // What the hub answers by itself went nowhere.
+    by: outcome.by === "upstream" && call.attempts === 0 ? "hub" : outcome.by,
     // What services say may hold what their callers sent; what the hub says does not.
     message: outcome.by === "upstream" || status === undefined ? undefined : cut(status.message, MAX_PATH),
     reason: status === undefined ? undefined : reasonOf(status),

@@ -65,7 +65,7 @@ export function addressLimit(config: AddressLimitConfig, context: InterceptorCon
   }
   const [first, second] = steps;
   const step = first === undefined || second === undefined ? first : both(first, second);
-  return { name: "address-limit", plan: () => step };
+  return { name: "address-limit", preflights: true, plan: () => step };
 }
 
 /** Running calls first: a call that cannot run takes no token. */

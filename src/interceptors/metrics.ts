@@ -6,7 +6,7 @@ import type { CallMetrics, MethodMetrics } from "../telemetry/call-metrics.js";
 
 /** Records into `calls`, which lives as long as the hub. */
 export function metrics(calls: CallMetrics, clock: Clock): Interceptor {
-  return { name: "metrics", plan: (method) => step(calls.method(method), clock) };
+  return { name: "metrics", preflights: true, plan: (method) => step(calls.method(method), clock) };
 }
 
 /** One step for all calls of a method: what is known of one call stands in the Call, so that nothing is allocated. */

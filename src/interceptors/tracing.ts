@@ -5,7 +5,7 @@ import type { Clock } from "../core/clock.js";
 import type { Interceptor, Outcome } from "../core/interceptor.js";
 import { type AddressRange, ipOf, matcherOf } from "../core/ip.js";
 import { Code, codeName } from "../core/status.js";
-import { methodLabel } from "../telemetry/call-metrics.js";
+import { knownVerb, methodLabel } from "../telemetry/call-metrics.js";
 import { type AttributeValue, randomHex, type SpanRecord, type SpanSink } from "../telemetry/span-record.js";
 import {
   joinTracestate,
@@ -64,6 +64,7 @@ export function tracing(options: TracingOptions): Interceptor {
 
   return {
     name: "tracing",
+    preflights: true,
     plan: (method) => {
       const label = methodLabel(method);
       return {
@@ -216,14 +217,20 @@ class TracedCall implements CallSpan, AttemptObserver {
     // The end of an answer comes here before it comes to its attempt, which ended with it.
     this.attemptEnded(call, code, now);
     const { http } = call;
-    const attributes = this.rpcAttributes(call, code);
+    const attributes = http !== undefined && http.route === undefined ? {} : this.rpcAttributes(call, code);
     address(attributes, "client", call.peer.address);
     if (call.authority !== "") address(attributes, "server", call.authority);
     let error: string | undefined;
+    let name = this.label;
     if (http !== undefined) {
+      const verb = knownVerb(http.method);
+      // "{method} {route}", or what is known of them (semantic conventions for HTTP, "Name").
+      const said = verb === http.method ? verb : "HTTP";
+      name = http.route === undefined ? said : `${said} ${http.route}`;
       const status = http.status === 0 ? 499 : http.status;
-      attributes["http.request.method"] = http.method;
-      attributes["http.route"] = http.route;
+      attributes["http.request.method"] = verb;
+      if (verb !== http.method) attributes["http.request.method_original"] = http.method.slice(0, 20);
+      if (http.route !== undefined) attributes["http.route"] = http.route;
       attributes["url.path"] = http.path;
       attributes["url.scheme"] = "http";
       attributes["http.response.status_code"] = status;
@@ -237,7 +244,7 @@ class TracedCall implements CallSpan, AttemptObserver {
       parentRemote: true,
       traceState: this.traceState,
       kind: "server",
-      name: http === undefined ? this.label : `${http.method} ${http.route}`,
+      name,
       startMs: this.offset + call.startedAt,
       endMs: this.offset + now,
       attributes,

@@ -27,6 +27,8 @@ const OTHER = "_OTHER";
 const GRPC_PATH = /^\/([A-Za-z_][\w.]*)\/[A-Za-z_]\w*$/;
 
 export class RouteTable {
+  /** For CORS preflights: their answer is the adapter's. */
+  readonly preflight: Plan;
   private readonly methods = new Map<string, Plan>();
   private readonly services = new Map<string, Plan>();
   private readonly unknown: Plan;
@@ -51,10 +53,12 @@ export class RouteTable {
       // A method that the schema does not have can still be on a newer instance of the service: it passes through.
       this.services.set(route.service, plan(other(route.service), interceptors, route.handler));
     }
-    this.unknown = plan(
+    const refusing = refuse((call) => unknownService(call.path, unknown));
+    this.unknown = plan(other(""), interceptors, refusing);
+    this.preflight = plan(
       other(""),
-      interceptors,
-      refuse((call) => unknownService(call.path, unknown)),
+      interceptors.filter(({ preflights }) => preflights === true),
+      refusing,
     );
   }
 

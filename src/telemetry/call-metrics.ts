@@ -16,6 +16,11 @@ const CODE_LABELS: readonly Labels[] = Array.from({ length: CODES }, (_, code) =
 /** HTTP methods of http.request.method; others are `_OTHER`, as the conventions say. */
 const VERBS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]);
 
+/** As http.request.method has it, so that clients cannot make up labels. */
+export function knownVerb(verb: string): string {
+  return VERBS.has(verb) ? verb : OTHER;
+}
+
 function rpcLabels(method: string): Labels {
   return { "rpc.system.name": "grpc", "rpc.method": method };
 }
@@ -40,7 +45,7 @@ export class CallMetrics {
   });
   private readonly http = new Durations({
     name: "http.server.request.duration",
-    help: "How long HTTP/JSON requests took, by route (_OTHER: none) and HTTP status.",
+    help: "How long HTTP requests took, by route (none: no method was called) and HTTP status.",
     columns: [{}],
     other: { "http.request.method": OTHER, "http.route": OTHER },
   });
@@ -98,6 +103,13 @@ interface UpstreamRow {
   readonly counts: UpstreamCounts;
 }
 
+interface HttpRow {
+  readonly verb: string;
+  readonly route: string | undefined;
+  readonly status: number;
+  readonly row: number;
+}
+
 /** The numbers of one method. `begin` and `end` once per call; `attempt` once per attempt. */
 export class MethodMetrics {
   readonly label: string;
@@ -113,7 +125,7 @@ export class MethodMetrics {
   private readonly rows = new Map<string, UpstreamRow>();
   private readonly httpRows = new Map<string, number>();
   /** What ended last: mostly it is the same again, and the key of the map costs a string. */
-  private lastHttp = { verb: "", route: "", status: 0, row: 0 };
+  private lastHttp: HttpRow = { verb: "", route: undefined, status: 0, row: 0 };
 
   constructor(
     label: string,
@@ -138,8 +150,10 @@ export class MethodMetrics {
 
   end(call: Call, outcome: Outcome): void {
     this.active--;
-    this.server.record(this.row, column(outcome.code), outcome.durationMs);
     const { http } = call;
+    // A request without a route calls nothing, be it a preflight or a scanner's: it would spoil the rates of calls.
+    if (http === undefined || http.route !== undefined)
+      this.server.record(this.row, column(outcome.code), outcome.durationMs);
     if (http !== undefined) {
       // 499: the client left before it was answered, as in the table of Status.
       const status = http.status === 0 ? 499 : http.status;
@@ -170,7 +184,7 @@ export class MethodMetrics {
     return found;
   }
 
-  private httpRow(verb: string, route: string, status: number): number {
+  private httpRow(verb: string, route: string | undefined, status: number): number {
     const last = this.lastHttp;
     if (last.verb === verb && last.route === route && last.status === status) return last.row;
     const row = this.findHttpRow(verb, route, status);
@@ -178,14 +192,14 @@ export class MethodMetrics {
     return row;
   }
 
-  private findHttpRow(verb: string, route: string, status: number): number {
+  private findHttpRow(verb: string, route: string | undefined, status: number): number {
     const key = `${status} ${verb} ${route}`;
     let row = this.httpRows.get(key);
     if (row === undefined) {
-      const known = VERBS.has(verb) ? verb : OTHER;
+      const known = knownVerb(verb);
       row = this.http.row({
         "http.request.method": known,
-        "http.route": route,
+        ...(route === undefined ? {} : { "http.route": route }),
         "http.response.status_code": String(status),
         "url.scheme": "http",
       });

@@ -203,14 +203,17 @@ describe("a gRPC call", () => {
     assert.equal(rig.calls.length, 0);
   });
 
-  it("by GET is refused", async () => {
+  it("by GET is refused, once the steps have admitted it", async () => {
     const { rig, session } = await started();
+    const codes: number[] = [];
+    rig.steps.push({ name: "log", end: (_call, { code }) => codes.push(code) });
     const client = new Client(session, { ":method": "GET" });
     client.stream.end();
     await client.done();
     assert.equal(client.headers["grpc-status"], "13");
     assert.match(String(client.headers["grpc-message"]), /POST, not GET/);
     assert.equal(rig.calls.length, 0);
+    assert.deepEqual(codes, [13]);
   });
 
   it("that fails before its headers is trailers-only; after them, trailers behind what was sent", async () => {

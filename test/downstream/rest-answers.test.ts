@@ -12,6 +12,7 @@ import {
 } from "node:zlib";
 import fc from "fast-check";
 import { frameMessage } from "#src/core/messages.js";
+import { Code, Status } from "#src/core/status.js";
 import { responseCoding } from "#src/downstream/content-coding.js";
 import { codedTag, etagOf, matchesTag } from "#src/downstream/etag.js";
 import { until } from "../support/until.js";
@@ -47,7 +48,7 @@ for (const [version, ask] of [
   ["HTTP/2", ask2],
 ] as const) {
   describe(`OPTIONS over ${version}`, () => {
-    it("tells the methods of a path, and asks nobody who he is", async () => {
+    it("tells the methods of a path, and asks no service", async () => {
       const rig = await started();
       const answer = await ask(rig, { method: "OPTIONS", path: "/only-get" });
       assert.equal(answer.status, 204);
@@ -60,6 +61,33 @@ for (const [version, ask] of [
     it("goes to the service where a route takes it", async () => {
       const rig = await started();
       assert.equal((await ask(rig, { method: "OPTIONS", path: "/options" })).body, '"answer"');
+    });
+
+    it("passes the steps as every request: one may refuse it, or add to its answer, and all see its end", async () => {
+      const rig = await started();
+      const ends: string[] = [];
+      rig.steps.push({
+        name: "log",
+        start: (call) => {
+          call.addResponseHeader("ratelimit", "here");
+          return undefined;
+        },
+        end: ({ http, method }, { code }) =>
+          ends.push(`${method.name} ${http?.method} ${http?.route} ${http?.path} ${http?.status} ${code}`),
+      });
+      const answer = await ask(rig, { method: "OPTIONS", path: "/only-get?a=b" });
+      assert.deepEqual([answer.status, answer.headers.ratelimit], [204, "here"]);
+      await ask(rig, { method: "OPTIONS", path: "/nowhere" });
+      rig.steps.push({ name: "auth", start: () => new Status(Code.UNAUTHENTICATED, "who are you?") });
+      const refused = await ask(rig, { method: "OPTIONS", path: "/only-get" });
+      assert.deepEqual([refused.status, refused.headers.allow], [401, undefined]);
+      assert.equal((await ask(rig, { method: "OPTIONS", path: "/nowhere" })).status, 401);
+      assert.deepEqual(ends, [
+        "_OTHER OPTIONS undefined /only-get 204 0",
+        "_OTHER OPTIONS undefined /nowhere 404 5",
+        "_OTHER OPTIONS undefined /only-get 401 16",
+        "_OTHER OPTIONS undefined /nowhere 401 16",
+      ]);
     });
 
     const preflight = (origin: string, method = "GET", headers?: string): Asked => ({
@@ -94,6 +122,27 @@ for (const [version, ask] of [
       rig.http.cors = { ...CORS, credentials: true };
       const withUser = await ask(rig, preflight("https://two.example"));
       assert.equal(withUser.headers["access-control-allow-credentials"], "true");
+    });
+
+    it("a preflight passes the steps that are for preflights, and no others, wherever it asks", async () => {
+      const rig = await started();
+      rig.http.cors = CORS;
+      const ends: string[] = [];
+      rig.steps.push({ name: "auth", start: () => assert.fail("a preflight has no credentials") });
+      rig.preflightSteps.push({
+        name: "log",
+        end: ({ http }, { code }) => ends.push(`${http?.method} ${http?.path} ${http?.status} ${code}`),
+      });
+      const asked = preflight("https://app.example");
+      assert.equal((await ask(rig, asked)).status, 204);
+      assert.equal((await ask(rig, { ...asked, path: "/nowhere" })).status, 404);
+      rig.preflightSteps.push({ name: "limit", start: () => new Status(Code.RESOURCE_EXHAUSTED, "no") });
+      assert.equal((await ask(rig, asked)).status, 429);
+      assert.deepEqual(ends, [
+        "OPTIONS /only-get 204 0",
+        "OPTIONS /nowhere 404 5",
+        "OPTIONS /only-get 429 8",
+      ]);
     });
   });
 

@@ -218,8 +218,8 @@ for (const [version, ask, reader] of [
       await ask(rig, { path: "/unary", headers: { accept: "image/png" } });
       await ask(rig, { path: "/unary", headers: { "x-bin": "!" } });
       assert.deepEqual(ends, [
-        "_OTHER _OTHER /nowhere 404 5",
-        "_OTHER _OTHER /unary 405 12",
+        "_OTHER undefined /nowhere 404 5",
+        "_OTHER undefined /unary 405 12",
         "unary /unary /unary 406 3",
         "unary /unary /unary 400 3",
       ]);

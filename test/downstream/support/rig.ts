@@ -78,6 +78,7 @@ export class Rig {
   readonly calls: ServiceCall[] = [];
   readonly listener: Listener;
   readonly steps: Step[] = [];
+  readonly preflightSteps: Step[] = [];
   readonly http: Mutable<HttpPolicy> = {
     metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
     cors: undefined,
@@ -144,6 +145,7 @@ export class Rig {
       snapshot: {
         rest,
         http: this.http,
+        preflight: { method: methodOf("//_OTHER", "unknown"), steps: this.preflightSteps, handler },
         planFor: (path) => {
           const kind = KINDS[`/${path.split("/")[2]}`] ?? "unknown";
           const named = path === "" ? "//_OTHER" : path;
