@@ -35,7 +35,7 @@ export function limitTables(): string {
 ${table(LISTENER_LIMITS)}
 ### Of an HTTP/2 connection
 
-\`headersTimeout\`, \`maxHeaderList\` and \`maxHeaderFields\` hold for HTTP/1.1 as well.
+\`headersTimeout\`, \`stallTimeout\`, \`maxProcessQueued\`, \`maxHeaderList\` and \`maxHeaderFields\` hold for HTTP/1.1 as well.
 
 ${table(LIMITS)}
 `;

@@ -53,6 +53,26 @@ export const LISTENER_LIMITS = {
       "How long an HTTP/1.1 connection may be without a request; longer than the 60 s of usual load balancers, so that they close first. Past it: the connection is closed.",
     source: "RFC 9112 §9.5",
   },
+  http1ReadRate: {
+    value: 240,
+    unit: "bytes",
+    key: "http1ReadRate",
+    min: 1,
+    max: 1024 * 1024,
+    reason:
+      "What an HTTP/1.1 client must take per second, on average over `stallTimeout`, while an answer waits for it all that time; the slowest of phones takes ten times as much. An answer that makes little, as a stream of events, does not wait. Past it: the connection is closed.",
+    source: "Slow Read (slowhttptest); as Kestrel and IIS have it",
+  },
+  http1Pipelined: {
+    value: 64,
+    unit: "",
+    key: undefined,
+    min: 1,
+    max: 1_000_000,
+    reason:
+      "Requests that wait for the answers before them, on a connection that `node:http` reads; they are answered one at a time. Past it: the connection is closed.",
+    source: "RFC 9112 §9.3.2",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Of each listener, in the unit that `LISTENER_LIMITS` names. */

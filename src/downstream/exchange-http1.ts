@@ -1,6 +1,7 @@
 // An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Field, field } from "../core/headers.js";
+import type { AnswerWatch } from "./answer-watch.js";
 import type { BodyWatch } from "./body-watch.js";
 import type { Client } from "./client.js";
 import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
@@ -17,6 +18,7 @@ export class Http1Exchange implements Exchange {
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly watch: BodyWatch;
+  private readonly answers: AnswerWatch;
   private owed = 0;
   private finished = false;
   private lingers = false;
@@ -28,8 +30,10 @@ export class Http1Exchange implements Exchange {
     client: Client,
     handler: ExchangeHandler,
     watch: BodyWatch,
+    answers: AnswerWatch,
   ) {
     this.watch = watch;
+    this.answers = answers;
     this.request = request;
     this.response = response;
     this.handler = handler;
@@ -73,7 +77,7 @@ export class Http1Exchange implements Exchange {
     if (this.gone) return;
     this.gone = true;
     this.watch.stop();
-    this.handler.onGone(reason);
+    this.handler.onGone(this.answers.reason ?? reason);
   }
 
   consumed(bytes: number): void {
@@ -104,6 +108,7 @@ export class Http1Exchange implements Exchange {
       return;
     }
     this.response.write(chunk, () => this.handler.onSent(chunk.length));
+    this.answers.wrote();
   }
 
   trailers(fields: readonly Field[]): void {
@@ -119,11 +124,13 @@ export class Http1Exchange implements Exchange {
     if (!this.lingers || request.complete) {
       if (chunk === undefined || chunk.length === 0) response.end();
       else response.end(chunk);
+      this.answers.wrote();
       return;
     }
     // The client has the whole answer now. A socket closed with bytes unread is reset, and with it what is on its way.
     if (chunk === undefined || chunk.length === 0) response.flushHeaders();
     else response.write(chunk);
+    this.answers.wrote();
     const timer = setTimeout(() => response.end(), LINGER_MS);
     request.once("end", () => response.end());
     response.once("close", () => clearTimeout(timer));

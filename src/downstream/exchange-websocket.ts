@@ -6,6 +6,7 @@ import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { type Field, field } from "../core/headers.js";
 import { Code, decodeGrpcMessage } from "../core/status.js";
 import type { TimerWheel } from "../core/timer-wheel.js";
+import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
 import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
 import { fieldsOf, splitTarget } from "./exchange-http1.js";
@@ -16,7 +17,7 @@ const NO_BYTES = Buffer.alloc(0);
 const PAUSE_BYTES = 256 * 1024;
 /** RFC 6455 §5.5: what a close frame can carry beside its code. */
 const MAX_REASON_BYTES = 123;
-/** How long the client may take to answer a close frame. */
+/** How long the client may take to answer a close frame, once it has gone. */
 const CLOSE_TIMEOUT_MS = 5_000;
 /** Keeps the ways of proxies open, and finds clients that are gone: one that left a ping unanswered is let go. */
 const PING_MS = 30_000;
@@ -31,11 +32,14 @@ export const CloseCode = {
 /** What all WebSockets of a listener share. */
 export class WebSockets {
   readonly timers: TimerWheel;
+  /** How long a ping may lie behind messages that the client has not read yet. */
+  readonly stallMs: number;
   readonly #server: WebSocketServer;
 
   /** @param maxFrameBytes of one message of a client; past it the socket is closed with 1009. */
-  constructor(maxFrameBytes: number, timers: TimerWheel) {
+  constructor(maxFrameBytes: number, timers: TimerWheel, stallMs: number) {
     this.timers = timers;
+    this.stallMs = stallMs;
     this.#server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -62,11 +66,15 @@ export class WebSocketExchange implements Exchange {
   private readonly webSockets: WebSockets;
   private readonly request: IncomingMessage;
   private readonly socket: Socket;
+  private readonly watch: AnswerWatch;
   private early: Buffer;
   private webSocket: WebSocket | undefined = undefined;
   private refusal: ServerResponse | undefined = undefined;
   private heartbeat: Heartbeat | undefined = undefined;
-  private answersPings = true;
+  /** When a ping went that is not answered yet. Infinity: there is none. */
+  private pingedAt = Number.POSITIVE_INFINITY;
+  /** Messages went since the client last answered a ping, or ever: a slow one may have to read them first. */
+  private wroteSince = false;
   private binary = false;
   private owed = 0;
   /** The client has said that nothing more comes. */
@@ -80,8 +88,10 @@ export class WebSocketExchange implements Exchange {
     socket: Socket,
     early: Buffer,
     client: Client,
+    watch: AnswerWatch,
     handler: ExchangeHandler,
   ) {
+    this.watch = watch;
     this.webSockets = webSockets;
     this.request = request;
     this.socket = socket;
@@ -114,7 +124,7 @@ export class WebSocketExchange implements Exchange {
   private leave(reason: string): void {
     if (this.finished) return;
     this.finished = true;
-    this.handler.onGone(reason);
+    this.handler.onGone(this.watch.reason ?? reason);
   }
 
   /** The call may begin: the handshake is answered, and frames flow. */
@@ -132,18 +142,24 @@ export class WebSocketExchange implements Exchange {
     // A frame that is none, or too large: ws has closed with the code that says so.
     webSocket.on("error", (error) => this.leave(error.message));
     webSocket.on("pong", () => {
-      this.answersPings = true;
+      this.pingedAt = Number.POSITIVE_INFINITY;
+      this.wroteSince = false;
     });
     this.heartbeat = new Heartbeat(this.webSockets.timers, PING_MS, () => this.ping());
   }
 
   private ping(): void {
-    if (!this.answersPings) {
-      this.socket.destroy();
+    const now = this.webSockets.timers.clock.now();
+    if (this.pingedAt > now) {
+      this.pingedAt = now;
+      this.webSocket?.ping();
       return;
     }
-    this.answersPings = false;
-    this.webSocket?.ping();
+    // What waits here is the watch's; what the system holds for a slow client may take as long.
+    const patienceMs = this.wroteSince ? this.webSockets.stallMs : 0;
+    if (this.socket.writableLength > 0 || now - this.pingedAt < patienceMs) return;
+    this.leave("the client answered no ping");
+    this.socket.destroy();
   }
 
   private onFrame(data: Buffer, isBinary: boolean): void {
@@ -193,9 +209,12 @@ export class WebSocketExchange implements Exchange {
     if (this.refusal !== undefined) {
       if (last) this.endRefusal(chunk);
       else this.refusal.write(chunk);
+      this.watch.wrote();
       return;
     }
+    this.wroteSince = true;
     this.webSocket?.send(chunk, { binary: this.binary }, () => this.handler.onSent(chunk.length));
+    this.watch.wrote();
     if (last) this.finish(CloseCode.OK, "");
   }
 
@@ -216,8 +235,11 @@ export class WebSocketExchange implements Exchange {
     }
     webSocket.resume();
     webSocket.close(code, cut(reason, MAX_REASON_BYTES));
-    const timer = setTimeout(() => webSocket.terminate(), CLOSE_TIMEOUT_MS);
-    socket.once("close", () => clearTimeout(timer));
+    const timer = setInterval(() => {
+      // Behind what a slow client has yet to read, for which the watch has its own patience.
+      if (socket.writableLength === 0) webSocket.terminate();
+    }, CLOSE_TIMEOUT_MS);
+    socket.once("close", () => clearInterval(timer));
   }
 
   reset(): void {

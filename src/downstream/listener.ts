@@ -9,7 +9,7 @@ import { type AddressInfo, createServer, isIP, type Server, type Socket } from "
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { ListenAddress, UnixAddress } from "../config/config.js";
-import { type ClientLimits, DEFAULT_LISTENER_LIMITS } from "../config/listener-limits.js";
+import { CLIENT_LIMITS, type ClientLimits, DEFAULT_LISTENER_LIMITS } from "../config/listener-limits.js";
 import { AddressCounts } from "../core/address-counts.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import type { Gateway } from "../core/gateway.js";
@@ -21,11 +21,12 @@ import { Code } from "../core/status.js";
 import { TimerWheel } from "../core/timer-wheel.js";
 import { Told } from "../core/told.js";
 import { Connection, processSendMemory } from "../http2/connection.js";
-import { DEFAULT_LIMITS, LIMITS, type LimitName } from "../http2/limits.js";
+import { DEFAULT_LIMITS } from "../http2/limits.js";
 import { checkRequest } from "../http2/messages.js";
 import { PREFACE } from "../http2/protocol.js";
 import type { Stream } from "../http2/stream.js";
 import type { ServerTls } from "../tls/server-tls.js";
+import { AnswerWatch } from "./answer-watch.js";
 import { beginsHttp1 } from "./begins-http1.js";
 import { BodyWatch } from "./body-watch.js";
 import { Client } from "./client.js";
@@ -59,11 +60,36 @@ const CHECK_INTERVAL_MS = 1000;
 /** How long drain waits for the PING that tells that the GOAWAY arrived, and for HTTP/1.1 clients to ask once more. */
 const GOAWAY_WAIT_MS = 1000;
 
-const PASSED_HELP =
-  "How often clients passed a limit of HTTP/2 (docs/security.md), by limit and by what it ended: a stream or the connection.";
+const PASSED = {
+  http2: {
+    name: "linchpin.http2.limits.passed",
+    help: "How often clients passed a limit of HTTP/2 (docs/security.md), by limit and by what it ended: a stream or the connection.",
+  },
+  http1: {
+    name: "linchpin.http1.limits.passed",
+    help: "How often clients of HTTP/1.1 passed a limit that ended their connection (docs/security.md), by limit.",
+  },
+} as const;
 
 /** For an exchange between its making and its adapter. */
 const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
+
+/** What there is for a connection of HTTP/1.1, whoever reads it. */
+interface Http1Peer {
+  readonly client: Client;
+  readonly watch: AnswerWatch;
+  /** The request that node:http has read and that is not answered yet. */
+  current: ServerResponse | undefined;
+  /** Those that came behind it. */
+  readonly waiting: Pipelined[];
+}
+
+interface Pipelined {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The client waits for 100 before it sends the body. */
+  readonly asks: boolean;
+}
 
 export class Listener implements Http1ConnectionOwner {
   private readonly gateway: Gateway;
@@ -80,9 +106,7 @@ export class Listener implements Http1ConnectionOwner {
   /** Sockets that have not yet said which protocol they speak. */
   private readonly silent = new Set<Socket>();
   private readonly tls: ServerTls | undefined;
-  /** HTTP/1.1: what each connection has not been answered yet. */
-  private readonly unanswered = new WeakMap<Duplex, Set<ServerResponse>>();
-  private readonly http1Clients = new WeakMap<Socket, Client>();
+  private readonly http1Peers = new WeakMap<Duplex, Http1Peer>();
   private readonly perAddress = new AddressCounts();
   private readonly meters: Meters;
   /** Connections beyond what one address may have, for metrics. */
@@ -110,13 +134,9 @@ export class Listener implements Http1ConnectionOwner {
       connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersMs),
       noDelay: true,
     });
-    this.http1.on("request", (request, response) => this.onRequest(request, response));
-    // Refused before its body is asked for, or asked for it.
-    this.http1.on("checkContinue", (request, response) => {
-      this.onRequest(request, response);
-      if (!response.headersSent) response.writeContinue();
-    });
-    takeUpgrades(this.http1, gateway, (socket) => this.clientOf(socket));
+    this.http1.on("request", (request, response) => this.onRequest({ request, response, asks: false }));
+    this.http1.on("checkContinue", (request, response) => this.onRequest({ request, response, asks: true }));
+    takeUpgrades(this.http1, gateway, limits, (socket) => this.peerOf(socket));
     guardHttp1(this.http1, gateway, limits, (socket) => this.isAnswering(socket));
     // A server that never listens starts its timeout checks only on this event.
     this.http1.emit("listening");
@@ -239,11 +259,26 @@ export class Listener implements Http1ConnectionOwner {
   }
 
   private serveHttp1(socket: Socket): void {
-    const client = new Client(this.gateway, socket);
-    this.http1Clients.set(socket, client);
+    const { client, watch } = this.peerOf(socket);
+    const { timers, limits } = this;
     if (this.options.http1 === "node") this.onHandOver(socket);
-    else
-      this.plain.add(new Http1Connection(socket, this, { client, timers: this.timers, limits: this.limits }));
+    else this.plain.add(new Http1Connection(socket, this, { client, watch, timers, limits }));
+  }
+
+  private peerOf(socket: Socket): Http1Peer {
+    let peer = this.http1Peers.get(socket);
+    if (peer === undefined) {
+      const client = new Client(this.gateway, socket);
+      const watch = new AnswerWatch(socket, {
+        timers: this.timers,
+        limits: this.limits,
+        memory: processSendMemory,
+        onPassed: (limit, reason) => this.onLimit("http1", limit, "connection", reason, client),
+      });
+      peer = { client, watch, current: undefined, waiting: [] };
+      this.http1Peers.set(socket, peer);
+    }
+    return peer;
   }
 
   // ---------------------------------------------------------------- Http1ConnectionOwner
@@ -285,7 +320,7 @@ export class Listener implements Http1ConnectionOwner {
           }
         },
         onClose: () => this.connections.delete(connection),
-        onLimit: (limit, ends, reason) => this.onLimit(limit, ends, reason, client),
+        onLimit: (limit, ends, reason) => this.onLimit("http2", limit, ends, reason, client),
         onFault: (error) => this.onFault(error, client),
       },
     );
@@ -299,14 +334,22 @@ export class Listener implements Http1ConnectionOwner {
   }
 
   /** A guard of the wire acted: counted, and told once for each limit and address. */
-  private onLimit(limit: LimitName, ends: "stream" | "connection", reason: string, client: Client): void {
-    const key = LIMITS[limit].key ?? limit;
-    const labels = { "linchpin.limit": key, "linchpin.ends": ends };
-    this.meters.counter("linchpin.http2.limits.passed", PASSED_HELP, labels).add();
+  private onLimit(
+    version: keyof typeof PASSED,
+    limit: keyof ClientLimits,
+    ends: "stream" | "connection",
+    reason: string,
+    client: Client,
+  ): void {
+    const { key = limit } = CLIENT_LIMITS[limit];
+    const { name, help } = PASSED[version];
+    const labels = { "linchpin.limit": key, ...(version === "http2" ? { "linchpin.ends": ends } : {}) };
+    this.meters.counter(name, help, labels).add();
     if (ends === "stream") return; // an honest client may have a slow reader, or a cookie too many
     const { log } = this.options;
     if (log === undefined || !this.told.first(`${key} ${clientNetwork(client.ip)}`)) return;
-    log.warn(`a connection of ${client.ip} was closed: ${reason} (limits.${key}; told once an hour)`);
+    const setting = CLIENT_LIMITS[limit].key === undefined ? "" : `limits.${key}; `;
+    log.warn(`a connection of ${client.ip} was closed: ${reason} (${setting}told once an hour)`);
   }
 
   /** A bug of ours: the stream or the connection that met it is gone. */
@@ -326,27 +369,44 @@ export class Listener implements Http1ConnectionOwner {
 
   /** Whether bytes written now would fall into an answer, or before one that comes first. */
   private isAnswering(socket: Duplex): boolean {
-    const open = [...(this.unanswered.get(socket) ?? [])];
-    return open.length > 1 || open.some((response) => response.headersSent);
+    const peer = this.http1Peers.get(socket);
+    return peer !== undefined && (peer.waiting.length > 0 || peer.current?.headersSent === true);
   }
 
-  private clientOf(socket: Socket): Client {
-    return this.http1Clients.get(socket) ?? new Client(this.gateway, socket);
+  private onRequest(pipelined: Pipelined): void {
+    const { socket } = pipelined.request;
+    // node:http reads all that one read brought, be the connection closed meanwhile.
+    if (socket.destroyed) return;
+    const peer = this.peerOf(socket);
+    if (peer.current === undefined) {
+      this.serveNext(peer, pipelined);
+      return;
+    }
+    const most = this.limits.http1Pipelined;
+    if (peer.waiting.push(pipelined) <= most) return;
+    peer.waiting.length = 0;
+    peer.watch.end("http1Pipelined", `more than ${most} requests wait for the answers before them`);
   }
 
-  private onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
-    const open = this.unanswered.get(socket) ?? new Set();
-    this.unanswered.set(socket, open);
-    open.add(response);
-    response.once("close", () => open.delete(response));
+  /** One at a time, as on connections of our own: a few bytes could ask for a thousand large answers at once. */
+  private serveNext(peer: Http1Peer, { request, response, asks }: Pipelined): void {
+    peer.current = response;
+    response.once("close", () => {
+      peer.current = undefined;
+      const next = request.socket.destroyed ? undefined : peer.waiting.shift();
+      if (next === undefined) peer.waiting.length = 0;
+      else this.serveNext(peer, next);
+    });
     if (this.draining) response.setHeader("connection", "close");
-    const exchange = new Http1Exchange(request, response, this.clientOf(socket), NOBODY, this.bodyWatch());
+    const { client, watch } = peer;
+    const exchange = new Http1Exchange(request, response, client, NOBODY, this.bodyWatch(), watch);
     const { maxHeaderFields } = this.limits;
     if (exchange.head.fields.length > maxHeaderFields)
       refuseRest(this.gateway, exchange, tooManyFields(maxHeaderFields));
     else openRest(this.gateway, exchange);
     exchange.start();
+    // Refused before its body is asked for, or asked for it.
+    if (asks && !response.headersSent) response.writeContinue();
   }
 
   /**

@@ -3,9 +3,11 @@
 import type { IncomingMessage, Server } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { ClientLimits } from "../config/listener-limits.js";
 import type { Gateway } from "../core/gateway.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
 import type { ExchangeHandler } from "./exchange.js";
 import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";
@@ -15,11 +17,26 @@ const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent
 /** JSON is longer than the message it stands for, as for bodies. */
 const TEXT_GROWTH = 2;
 
-/** Takes the server's upgrades. `clientOf`: who is at the other end of a socket. */
-export function takeUpgrades(server: Server, gateway: Gateway, clientOf: (socket: Socket) => Client): void {
-  const webSockets = new WebSockets(gateway.maxMessageBytes * TEXT_GROWTH, gateway.timers);
+/** Who is at the other end of a socket. */
+export interface Peer {
+  readonly client: Client;
+  readonly watch: AnswerWatch;
+  /** Set: an answer comes before what is asked for now. */
+  readonly current: object | undefined;
+}
+
+/** Takes the server's upgrades. */
+export function takeUpgrades(
+  server: Server,
+  gateway: Gateway,
+  limits: Pick<ClientLimits, "stallMs">,
+  peerOf: (socket: Socket) => Peer,
+): void {
+  const webSockets = new WebSockets(gateway.maxMessageBytes * TEXT_GROWTH, gateway.timers, limits.stallMs);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, early: Buffer) => {
-    if (!(socket instanceof Socket)) {
+    const peer = socket instanceof Socket ? peerOf(socket) : undefined;
+    // No client asks for another protocol before it has the answers to what it asked in this one.
+    if (!(socket instanceof Socket) || peer === undefined || peer.current !== undefined) {
       socket.destroy();
       return;
     }
@@ -27,7 +44,8 @@ export function takeUpgrades(server: Server, gateway: Gateway, clientOf: (socket
       replay(server, request, socket, early);
       return;
     }
-    const exchange = new WebSocketExchange(webSockets, request, socket, early, clientOf(socket), NOBODY);
+    const { client, watch } = peer;
+    const exchange = new WebSocketExchange(webSockets, request, socket, early, client, watch, NOBODY);
     const problem = problemOf(request, gateway);
     if (problem === undefined) openRest(gateway, exchange);
     else refuseRest(gateway, exchange, problem);

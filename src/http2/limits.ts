@@ -272,7 +272,7 @@ export const LIMITS = {
     min: MIB,
     max: 64 * GIB,
     reason:
-      "DATA that waits for the peers of all connections together. Past it: as above, on the connection that holds most.",
+      "DATA that waits for the peers of all connections together, and answers that wait for clients of HTTP/1.1. Past it: as above, on the connection that holds most; one of HTTP/1.1 is closed.",
     source: "CVE-2019-9517",
   },
   stallMs: {
@@ -282,8 +282,8 @@ export const LIMITS = {
     min: 100,
     max: NONE,
     reason:
-      "How long DATA of a stream may wait without one byte of it going, as when the peer gives no window. Past it: the stream is reset with CANCEL.",
-    source: "RFC 9113 §10.5; CVE-2019-9517",
+      "How long DATA of a stream may wait without one byte of it going, as when the peer gives no window. Past it: the stream is reset with CANCEL. On HTTP/1.1, WebSockets among it, how long an answer may: past it, the connection is closed.",
+    source: "RFC 9113 §10.5; CVE-2019-9517; Slow Read (slowhttptest)",
   },
   settingsMs: {
     value: 10_000,

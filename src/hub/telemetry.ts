@@ -168,7 +168,7 @@ export function connectionFamilies(listeners: readonly ListenerState[], waitingB
       type: "gauge",
       name: "linchpin.http2.waiting",
       unit: "By",
-      help: "Data that waits in the hub for clients and services to take it (limits.maxProcessQueued).",
+      help: "Data that waits in the hub for clients and services to take it, over HTTP/1.1 as well (limits.maxProcessQueued).",
       points: [{ labels: {}, value: waitingBytes }],
     },
   ];

@@ -50,7 +50,7 @@ describe("the limits of clients", () => {
     assert.equal(new Set(SETTABLE.map(({ key }) => key)).size, SETTABLE.length);
     assert.deepEqual(
       TABLE.filter(([, { key }]) => key === undefined).map(([name]) => name),
-      ["maxInterimResponses", "unreadMs"], // of services
+      ["http1Pipelined", "maxInterimResponses", "unreadMs"],
     );
   });
 

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import type { ClientLimits } from "../../config/listener-limits.js";
 import type { Clock } from "../../core/clock.js";
 import type { Timed, TimerWheel } from "../../core/timer-wheel.js";
+import type { AnswerWatch } from "../answer-watch.js";
 import type { Client } from "../client.js";
 import type { Exchange } from "../exchange.js";
 import { OwnExchange } from "./exchange.js";
@@ -12,10 +13,12 @@ import { HeadReader } from "./head-reader.js";
 
 export interface Http1ConnectionOptions {
   readonly client: Client;
+  /** Of this connection. */
+  readonly watch: AnswerWatch;
   readonly timers: TimerWheel;
   readonly limits: Pick<
     ClientLimits,
-    "headersMs" | "bodyMs" | "http1IdleMs" | "stallMs" | "maxHeaderFields" | "maxHeaderListBytes"
+    "headersMs" | "bodyMs" | "http1IdleMs" | "maxHeaderFields" | "maxHeaderListBytes"
   >;
 }
 
@@ -57,9 +60,6 @@ export class Http1Connection implements Timed {
   private readonly reader: HeadReader;
   /** When what is waited for from the client is late; Infinity: nothing is. The timer may be set earlier. */
   private due = Number.POSITIVE_INFINITY;
-  /** When an answer that waits is looked at, and how many bytes had gone by then. */
-  private stallDue = Number.POSITIVE_INFINITY;
-  private flushed = 0;
   /** Unread bytes, from `at`. */
   private input: Buffer | undefined = undefined;
   private at = 0;
@@ -286,13 +286,12 @@ export class Http1Connection implements Timed {
     }
     this.out = [];
     this.outBytes = 0;
-    if (this.blocked && this.stallDue === Number.POSITIVE_INFINITY) this.watchStall();
+    if (this.blocked) this.options.watch.wrote();
     return !this.blocked;
   }
 
   private readonly onDrain = (): void => {
     this.blocked = false;
-    this.stallDue = Number.POSITIVE_INFINITY;
     this.exchange?.drained();
     this.advance();
   };
@@ -320,7 +319,6 @@ export class Http1Connection implements Timed {
     this.over = true;
     this.input = undefined;
     this.due = Number.POSITIVE_INFINITY;
-    if (this.socket.writableLength > 0) this.watchStall();
     this.socket.destroySoon();
   }
 
@@ -343,12 +341,6 @@ export class Http1Connection implements Timed {
     this.wakeAt(this.due);
   }
 
-  private watchStall(): void {
-    this.flushed = this.socket.bytesWritten - this.socket.writableLength;
-    this.stallDue = this.clock.now() + this.options.limits.stallMs;
-    this.wakeAt(this.stallDue);
-  }
-
   /** Mostly the timer is set to an earlier time already, and stays so: a request costs no timer. */
   private wakeAt(time: number): void {
     if (time === Number.POSITIVE_INFINITY) return;
@@ -362,15 +354,7 @@ export class Http1Connection implements Timed {
   }
 
   onExpired(): void {
-    const now = this.clock.now();
-    if (this.stallDue <= now) {
-      if (this.socket.bytesWritten - this.socket.writableLength === this.flushed) {
-        this.destroy();
-        return;
-      }
-      this.watchStall();
-    }
-    if (this.due <= now && !this.over) this.onLate();
+    if (this.due <= this.clock.now() && !this.over) this.onLate();
     else if (this.due < Number.POSITIVE_INFINITY) this.wakeAt(this.due);
   }
 
@@ -416,8 +400,9 @@ export class Http1Connection implements Timed {
   private leave(): void {
     this.over = true;
     this.input = undefined;
+    this.due = Number.POSITIVE_INFINITY;
     const { exchange } = this;
     this.exchange = undefined;
-    exchange?.leave("the client closed the connection");
+    exchange?.leave(this.options.watch.reason ?? "the client closed the connection");
   }
 }

@@ -5,10 +5,12 @@ import { describe, it, type TestContext } from "node:test";
 import { DEFAULT_LISTENER_LIMITS } from "#src/config/listener-limits.js";
 import { field } from "#src/core/headers.js";
 import { TimerWheel } from "#src/core/timer-wheel.js";
+import { AnswerWatch } from "#src/downstream/answer-watch.js";
 import type { Client } from "#src/downstream/client.js";
 import type { Exchange } from "#src/downstream/exchange.js";
 import { Http1Connection, type Http1ConnectionOwner } from "#src/downstream/http1/connection.js";
 import { DEFAULT_LIMITS } from "#src/http2/limits.js";
+import { SendMemory } from "#src/http2/send-memory.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { turns, until } from "../../support/until.js";
 import { ODD_REQUESTS } from "./support/odd-requests.js";
@@ -16,6 +18,7 @@ import { ODD_REQUESTS } from "./support/odd-requests.js";
 /** One connection: the client's socket, ours, and what was asked on it. */
 class Rig implements Http1ConnectionOwner {
   readonly clock = new FakeClock(1000);
+  readonly timers = new TimerWheel(this.clock);
   readonly exchanges: Exchange[] = [];
   readonly bodies: string[] = [];
   readonly gone: string[] = [];
@@ -41,10 +44,14 @@ class Rig implements Http1ConnectionOwner {
     client.on("data", (chunk) => {
       this.received += chunk.toString("latin1");
     });
+    const { timers } = this;
+    const limits = { ...DEFAULT_LIMITS, ...DEFAULT_LISTENER_LIMITS };
+    const memory = new SendMemory(limits.maxProcessQueuedBytes);
     this.connection = new Http1Connection(server, this, {
       client: {} as Client, // passed on, never looked at
-      timers: new TimerWheel(this.clock),
-      limits: { ...DEFAULT_LIMITS, ...DEFAULT_LISTENER_LIMITS },
+      watch: new AnswerWatch(server, { timers, limits, memory, onPassed: () => {} }),
+      timers,
+      limits,
     });
   }
 
@@ -292,7 +299,7 @@ describe("a connection ends", () => {
     rig.client.destroy();
     await until(() => rig.gone.length === 1, "the end of the call");
     assert.deepEqual(rig.gone, ["the client closed the connection"]);
-    assert.equal(rig.clock.pending, 0);
+    await until(() => rig.timers.size === 0, "no timer left");
   });
 
   it("behind an answer that its client asked to be the last", async (t) => {
