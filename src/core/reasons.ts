@@ -204,9 +204,9 @@ const TABLE = {
   },
   UPSTREAM_OVERLOADED: {
     code: "UNAVAILABLE",
-    when: "Too many calls wait for a connection to the upstream.",
+    when: "Too many calls wait for a connection to the upstream, or it does not take what is sent to it.",
     remedy:
-      "Try again; the upstream takes too few streams at once, or is slow. `upstreams.NAME.pending.max` is the limit.",
+      "Try again; the upstream takes too few streams at once, or is slow. `upstreams.NAME.pending.max` is the limit of calls; of what is sent, 64 MiB may wait in a connection, and for five minutes.",
   },
   UPSTREAM_RESET: {
     code: "UNAVAILABLE",

@@ -290,13 +290,24 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     }
     const { name } = this.cluster;
     const hint = ` (${this.link?.address ?? "?"}): ${reset.reason}`;
-    const status = this.deadlineIsDue(reset)
-      ? refusal("DEADLINE_EXCEEDED", `the deadline passed at upstream "${name}"`, { hint })
-      : refusal("UPSTREAM_RESET", `the call was broken off by upstream "${name}"`, {
-          code: codeFromReset(reset),
-          info: { upstream: name },
-          hint,
-        });
+    const info = { upstream: name };
+    let status: Status;
+    if (this.deadlineIsDue(reset)) {
+      status = refusal("DEADLINE_EXCEEDED", `the deadline passed at upstream "${name}"`, { hint });
+    } else if (isHeldUp(reset)) {
+      status = refusal("UPSTREAM_OVERLOADED", `upstream "${name}" does not take what is sent to it`, {
+        info,
+        hint,
+        details: [retryInfo(1000)],
+      });
+    } else {
+      const code = codeFromReset(reset);
+      status = refusal("UPSTREAM_RESET", `the call was broken off by upstream "${name}"`, {
+        code,
+        info,
+        hint,
+      });
+    }
     this.fail(status, reset.sent);
   }
 
@@ -344,6 +355,11 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     this.attemptEnds(status.code);
     this.response.abort({ status, by: "upstream", sent });
   }
+}
+
+/** Our own guard gave the stream up (stallMs, maxQueuedBytes of http2/limits.ts): what is sent waits, and the service takes none. */
+function isHeldUp({ by, code }: StreamReset): boolean {
+  return by === "local" && (code === ErrorCode.CANCEL || code === ErrorCode.ENHANCE_YOUR_CALM);
 }
 
 /** gRPC over HTTP/2, "HTTP2 Transport Mapping: Errors". */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { Code } from "#src/core/status.js";
+import { retrySeconds } from "#src/core/status-details.js";
 import { ErrorCode, FrameType, Setting } from "#src/http2/protocol.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
 import { RESET_BUDGET } from "#src/upstream/link.js";
@@ -686,5 +687,38 @@ describe("another list of endpoints", () => {
       [1, 1, 1],
     );
     assert.equal(clock.pending, 2, "the watches of b and c");
+  });
+});
+
+describe("a service that takes no data", () => {
+  const SHUT = settings([Setting.INITIAL_WINDOW_SIZE, 0]);
+
+  it("is not waited for without end: 503, and when to try again", async () => {
+    const made = setup(SHUT);
+    await ready(made);
+    const exchange = new Exchange(made.cluster).send("question", true);
+    await until(() => requestsOf(made.service.peer(0)).length === 1, "the request");
+    await pass(made.clock, 320_000);
+    assert.match(await exchange.status(), /^14 upstream "s" does not take what is sent to it .*took no data/);
+    assert.equal(exchange.response.aborted?.status.http, 503);
+    assert.equal(retrySeconds(exchange.response.aborted?.status.details ?? []), 1);
+  });
+
+  it("holds at most 64 MiB: the largest requests are given up", async () => {
+    const made = setup(SHUT);
+    await ready(made);
+    const message = Buffer.alloc(14 * 1024 * 1024);
+    const exchanges = Array.from({ length: 6 }, () => new Exchange(made.cluster).send(message, true));
+    await until(() => exchanges.some(({ response }) => response.ended), "the first to be given up");
+    for (const { response } of exchanges.filter(({ response }) => response.ended)) {
+      assert.equal(
+        response.aborted?.status.withHint().message,
+        'upstream "s" does not take what is sent to it (scripted): too much data waits for the peer to take it',
+      );
+      assert.equal(response.aborted?.status.http, 503);
+    }
+    const waiting = exchanges.filter(({ response }) => !response.ended).length;
+    assert.ok(waiting >= 2 && waiting * message.length <= 64 * 1024 * 1024, `${waiting} wait`);
+    for (const exchange of exchanges) exchange.cancel();
   });
 });
