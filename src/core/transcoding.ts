@@ -4,6 +4,14 @@
 import type { Field } from "./headers.js";
 import type { Status } from "./status.js";
 
+/** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
+const TEXT_GROWTH = 2;
+
+/** Bytes of a text that may become a message of the limit. */
+export function maxTextBytes(maxMessageBytes: number): number {
+  return maxMessageBytes * TEXT_GROWTH;
+}
+
 /** What of a request's head decides the formats. */
 export interface BodyRequest {
   /** Content-Type and Accept as received; undefined: not sent. */
@@ -11,7 +19,7 @@ export interface BodyRequest {
   readonly accept: string | undefined;
   /** Bytes of the body that will be pushed, where they are known before. */
   readonly contentLength: number | undefined;
-  /** Bytes of one protobuf message; text may be twice as long. */
+  /** Bytes of one protobuf message; its text may have `maxTextBytes` of it. */
   readonly maxMessageBytes: number;
   /** Each piece pushed is one message and each one written is one: WebSocket. Left out: a body. */
   readonly framed?: boolean;

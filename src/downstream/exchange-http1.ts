@@ -4,7 +4,7 @@ import { type Field, field } from "../core/headers.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { BodyWatch } from "./body-watch.js";
 import type { Client } from "./client.js";
-import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** node:http pauses here; reading goes on once the handler has taken what it got. */
@@ -14,7 +14,7 @@ const LINGER_MS = 1000;
 
 export class Http1Exchange implements Exchange {
   readonly head: ExchangeHead;
-  handler: ExchangeHandler;
+  handler: ExchangeHandler = NOBODY;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly watch: BodyWatch;
@@ -28,7 +28,6 @@ export class Http1Exchange implements Exchange {
     request: IncomingMessage,
     response: ServerResponse,
     client: Client,
-    handler: ExchangeHandler,
     watch: BodyWatch,
     answers: AnswerWatch,
   ) {
@@ -36,7 +35,6 @@ export class Http1Exchange implements Exchange {
     this.answers = answers;
     this.request = request;
     this.response = response;
-    this.handler = handler;
     const { target, authority } = splitTarget(request.url ?? "/");
     this.head = {
       method: request.method ?? "GET",

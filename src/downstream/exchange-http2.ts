@@ -5,26 +5,19 @@ import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
 import type { BodyWatch } from "./body-watch.js";
 import type { Client } from "./client.js";
-import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
 export class Http2Exchange implements Exchange, StreamHandler {
   readonly head: ExchangeHead;
-  handler: ExchangeHandler;
+  handler: ExchangeHandler = NOBODY;
   private readonly stream: Stream;
   /** undefined: there is no body. */
   private readonly watch: BodyWatch | undefined;
 
-  constructor(
-    stream: Stream,
-    head: RequestHead,
-    client: Client,
-    handler: ExchangeHandler,
-    watch: BodyWatch | undefined,
-  ) {
+  constructor(stream: Stream, head: RequestHead, client: Client, watch: BodyWatch | undefined) {
     this.stream = stream;
-    this.handler = handler;
     this.watch = watch;
     const { method, path, authority, fields } = head;
     this.head = { method, target: path, authority, fields, client, ended: watch === undefined };

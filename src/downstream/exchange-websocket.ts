@@ -8,7 +8,7 @@ import { Code, decodeGrpcMessage } from "../core/status.js";
 import type { TimerWheel } from "../core/timer-wheel.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
-import type { Exchange, ExchangeHandler, ExchangeHead } from "./exchange.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
 import { fieldsOf, splitTarget } from "./exchange-http1.js";
 import { Heartbeat } from "./heartbeat.js";
 
@@ -62,7 +62,7 @@ export class WebSockets {
 
 export class WebSocketExchange implements Exchange {
   readonly head: ExchangeHead;
-  handler: ExchangeHandler;
+  handler: ExchangeHandler = NOBODY;
   private readonly webSockets: WebSockets;
   private readonly request: IncomingMessage;
   private readonly socket: Socket;
@@ -89,14 +89,12 @@ export class WebSocketExchange implements Exchange {
     early: Buffer,
     client: Client,
     watch: AnswerWatch,
-    handler: ExchangeHandler,
   ) {
     this.watch = watch;
     this.webSockets = webSockets;
     this.request = request;
     this.socket = socket;
     this.early = early;
-    this.handler = handler;
     const { target, authority } = splitTarget(request.url ?? "/");
     this.head = {
       method: "GET",

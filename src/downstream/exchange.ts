@@ -28,6 +28,9 @@ export interface ExchangeHandler {
   onSent(bytes: number): void;
 }
 
+/** Of an exchange between its making and its adapter. */
+export const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
+
 export interface Exchange {
   readonly head: ExchangeHead;
   /** Set before the first body byte can come. */

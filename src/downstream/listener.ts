@@ -30,7 +30,7 @@ import { AnswerWatch } from "./answer-watch.js";
 import { beginsHttp1 } from "./begins-http1.js";
 import { BodyWatch } from "./body-watch.js";
 import { Client } from "./client.js";
-import type { Exchange, ExchangeHandler } from "./exchange.js";
+import type { Exchange } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
@@ -70,9 +70,6 @@ const PASSED = {
     help: "How often clients of HTTP/1.1 passed a limit that ended their connection (docs/security.md), by limit.",
   },
 } as const;
-
-/** For an exchange between its making and its adapter. */
-const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
 
 /** What there is for a connection of HTTP/1.1, whoever reads it. */
 interface Http1Peer {
@@ -316,7 +313,7 @@ export class Listener implements Http1ConnectionOwner {
           if (isGrpc(head)) openGrpc(this.gateway, stream, head, client, end);
           else {
             const watch = end ? undefined : this.bodyWatch();
-            this.openHttp2(stream, new Http2Exchange(stream, head, client, NOBODY, watch));
+            this.openHttp2(stream, new Http2Exchange(stream, head, client, watch));
           }
         },
         onClose: () => this.connections.delete(connection),
@@ -399,7 +396,7 @@ export class Listener implements Http1ConnectionOwner {
     });
     if (this.draining) response.setHeader("connection", "close");
     const { client, watch } = peer;
-    const exchange = new Http1Exchange(request, response, client, NOBODY, this.bodyWatch(), watch);
+    const exchange = new Http1Exchange(request, response, client, this.bodyWatch(), watch);
     const { maxHeaderFields } = this.limits;
     if (exchange.head.fields.length > maxHeaderFields)
       refuseRest(this.gateway, exchange, tooManyFields(maxHeaderFields));

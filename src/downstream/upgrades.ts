@@ -7,15 +7,11 @@ import type { ClientLimits } from "../config/listener-limits.js";
 import type { Gateway } from "../core/gateway.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { maxTextBytes } from "../core/transcoding.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
-import type { ExchangeHandler } from "./exchange.js";
 import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";
 import { openRest, refuseRest } from "./rest.js";
-
-const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
-/** JSON is longer than the message it stands for, as for bodies. */
-const TEXT_GROWTH = 2;
 
 /** Who is at the other end of a socket. */
 export interface Peer {
@@ -32,7 +28,7 @@ export function takeUpgrades(
   limits: Pick<ClientLimits, "stallMs">,
   peerOf: (socket: Socket) => Peer,
 ): void {
-  const webSockets = new WebSockets(gateway.maxMessageBytes * TEXT_GROWTH, gateway.timers, limits.stallMs);
+  const webSockets = new WebSockets(maxTextBytes(gateway.maxMessageBytes), gateway.timers, limits.stallMs);
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, early: Buffer) => {
     const peer = socket instanceof Socket ? peerOf(socket) : undefined;
     // No client asks for another protocol before it has the answers to what it asked in this one.
@@ -45,7 +41,7 @@ export function takeUpgrades(
       return;
     }
     const { client, watch } = peer;
-    const exchange = new WebSocketExchange(webSockets, request, socket, early, client, watch, NOBODY);
+    const exchange = new WebSocketExchange(webSockets, request, socket, early, client, watch);
     const problem = problemOf(request, gateway);
     if (problem === undefined) openRest(gateway, exchange);
     else refuseRest(gateway, exchange, problem);

@@ -6,13 +6,14 @@ import { refusal } from "../core/reasons.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
 import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
-import type {
-  BodyRequest,
-  BodyTaker,
-  MessageTaker,
-  RequestReader,
-  ResponseWriter,
-  Transcoding,
+import {
+  type BodyRequest,
+  type BodyTaker,
+  type MessageTaker,
+  maxTextBytes,
+  type RequestReader,
+  type ResponseWriter,
+  type Transcoding,
 } from "../core/transcoding.js";
 import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
@@ -45,7 +46,7 @@ import { renderProblem, renderStatus } from "./status-json.js";
 import { StreamReader, streamTypeProblem } from "./stream-reader.js";
 import { StreamWriter } from "./stream-writer.js";
 import { NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
-import { maxBodyBytes, tooLarge, UnaryReader } from "./unary-reader.js";
+import { tooLarge, UnaryReader } from "./unary-reader.js";
 import { type AnswerOptions, type Success, UnaryWriter } from "./unary-writer.js";
 import { statusXml } from "./xml/body.js";
 import { XML_DECLARATION } from "./xml/names.js";
@@ -404,7 +405,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
       if (this.#givesStream || framing === PROTO || framing.xml === true) this.#framing = framing;
     }
     if (takesStream) return streamProblem(this.plan, request.contentType) ?? this;
-    const maxBytes = maxBodyBytes(request.maxMessageBytes);
+    const maxBytes = maxTextBytes(request.maxMessageBytes);
     return request.contentLength !== undefined && request.contentLength > maxBytes
       ? tooLarge("body", maxBytes)
       : this;

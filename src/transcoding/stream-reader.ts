@@ -1,12 +1,17 @@
 // A body that is a stream of messages, as NDJSON or a JSON array: each goes to the service as soon as it has arrived.
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
-import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
+import {
+  type BodyRequest,
+  type MessageTaker,
+  maxTextBytes,
+  type RequestReader,
+} from "../core/transcoding.js";
 import { isJsonType, isNdjsonType, unsupportedType } from "./content-type.js";
 import { type JsonStreamProblem, JsonStreamSplitter } from "./json-stream.js";
 import { MessageEncoder } from "./message-encoder.js";
 import type { MatchedRequest } from "./request.js";
-import { maxBodyBytes, tooLarge } from "./unary-reader.js";
+import { tooLarge } from "./unary-reader.js";
 
 /** The types that `StreamReader` takes. */
 export const STREAM_TYPES: readonly string[] = ["application/x-ndjson", "application/json"];
@@ -26,7 +31,7 @@ export class StreamReader implements RequestReader {
     this.#request = request;
     this.#encoder = new MessageEncoder(match, (message) => this.#take(message));
     const form = isNdjsonType(request.contentType) ? "lines" : "values";
-    this.#splitter = new JsonStreamSplitter(form, maxBodyBytes(request.maxMessageBytes), (text) => {
+    this.#splitter = new JsonStreamSplitter(form, maxTextBytes(request.maxMessageBytes), (text) => {
       if (!this.#stopped) this.#encoder.push(text);
     });
   }
@@ -52,7 +57,7 @@ export class StreamReader implements RequestReader {
   /** @param problem undefined: the body is complete */
   #close(problem: JsonStreamProblem | undefined): void {
     if (problem !== undefined) {
-      const max = maxBodyBytes(this.#request.maxMessageBytes);
+      const max = maxTextBytes(this.#request.maxMessageBytes);
       this.#refuse(
         problem.tooLarge
           ? tooLarge("message", max)

@@ -3,20 +3,18 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
-import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
+import {
+  type BodyRequest,
+  type MessageTaker,
+  maxTextBytes,
+  type RequestReader,
+} from "../core/transcoding.js";
 import type { Codecs } from "./codec/codecs.js";
 import { isXmlType } from "./content-type.js";
 import { type Cancel, encodeLarge, LARGE_BYTES, LARGE_XML_BYTES } from "./large.js";
 import { binaryBody, encodeRequest, type MatchedRequest, readBody } from "./request.js";
 
-/** JSON is longer than the message it stands for: bytes grow by a third in base64, and names are spelled out. */
-const TEXT_GROWTH = 2;
 const NO_BYTES = Buffer.alloc(0);
-
-/** Bytes of a body that may become a message of the limit. */
-export function maxBodyBytes(maxMessageBytes: number): number {
-  return maxMessageBytes * TEXT_GROWTH;
-}
 
 /** The 413 of a body (`what`) or a message that is larger than `maxBytes`. */
 export function tooLarge(what: "body" | "message", maxBytes: number): Status {
@@ -48,9 +46,9 @@ export class UnaryReader implements RequestReader {
     if (this.#stopped) return;
     const { maxMessageBytes, contentType } = this.#request;
     this.#bytes += end - start;
-    if (this.#bytes > maxBodyBytes(maxMessageBytes)) {
+    if (this.#bytes > maxTextBytes(maxMessageBytes)) {
       this.stop();
-      this.#out.refuse(tooLarge("body", maxBodyBytes(maxMessageBytes)));
+      this.#out.refuse(tooLarge("body", maxTextBytes(maxMessageBytes)));
       return;
     }
     if (end > start) this.#keep(chunk.subarray(start, end));

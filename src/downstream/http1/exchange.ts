@@ -1,11 +1,9 @@
 // An Exchange over a connection of our own (connection.ts).
 import type { Field } from "../../core/headers.js";
-import type { Exchange, ExchangeHandler, ExchangeHead } from "../exchange.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "../exchange.js";
 import { answerHead, type BodyFraming, chunkHead, lastChunk } from "./answer-head.js";
 import type { Http1Connection } from "./connection.js";
 
-/** For an exchange between its making and its adapter. */
-const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
 const NO_PIECES: readonly Buffer[] = [];
 /** Of a stream so much is gathered at most, before the turn of the event loop ends. */
 const TURN_BYTES = 64 * 1024;
