@@ -43,6 +43,8 @@ interface Row {
   /** What the second answer says. */
   readonly says?: RegExp;
   readonly allow?: string;
+  /** Of what is there, though it is not shown. */
+  readonly method?: string;
 }
 
 const ROWS: readonly Row[] = [
@@ -67,6 +69,13 @@ const ROWS: readonly Row[] = [
     init: { method: "OPTIONS" },
     statuses: [401, 204],
     allow: "GET, HEAD, POST, OPTIONS",
+  },
+  {
+    what: "a page that cannot be shown",
+    path: "/openapi.json?service=none",
+    statuses: [401, 404],
+    says: /none/,
+    method: "linchpin.Pages/OpenApi",
   },
   { what: "OPTIONS of nothing", path: "/nowhere", init: { method: "OPTIONS" }, statuses: [401, 404] },
   {
@@ -99,7 +108,7 @@ http: { cors: { origins: ["https://app.example"] } }
       );
       const expected: unknown[] = [];
       const byStatus = new Map<number, number>();
-      for (const { what, path, init = {}, statuses, says, allow } of ROWS) {
+      for (const { what, path, init = {}, statuses, says, allow, method } of ROWS) {
         const [unknown, known] = statuses;
         const first = await http(version, hub.address, path, init);
         assert.equal(first.status, unknown, what);
@@ -113,15 +122,21 @@ http: { cors: { origins: ["https://app.example"] } }
         if (allow !== undefined) assert.equal(second.headers.allow, allow);
         for (const status of statuses) {
           byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-          expected.push([init.method ?? "GET", path.split("?")[0], status, status < 400 ? "info" : "warn"]);
+          expected.push([
+            init.method ?? "GET",
+            path.split("?")[0],
+            method,
+            status,
+            status < 400 ? "info" : "warn",
+          ]);
         }
       }
       const lines = await linesOf(log, expected.length);
       assert.deepEqual(
-        lines.map(({ httpMethod, httpPath, httpStatus, level }) => [httpMethod, httpPath, httpStatus, level]),
+        lines.map((line) => [line.httpMethod, line.httpPath, line.method, line.httpStatus, line.level]),
         expected,
       );
-      assert.ok(lines.every((line) => line.method === undefined && line.httpRoute === undefined));
+      assert.ok(lines.every((line) => (line.httpRoute === undefined) === (line.method === undefined)));
       assert.ok(lines.every((line) => line.by === "hub" && line.peer === "127.0.0.1"));
       const metrics = await scrape(hub);
       for (const [status, count] of byStatus) {
@@ -134,7 +149,10 @@ http: { cors: { origins: ["https://app.example"] } }
         ?.samples.map(({ labels }) => labels.http_request_method);
       assert.deepEqual([...new Set(methods)].sort(), ["DELETE", "GET", "OPTIONS", "POST", "_OTHER"]);
       // They are no calls: the rate of failed calls is not that of scanners.
-      assert.equal(sampleValue(metrics, "rpc_server_call_duration_seconds_count"), 0);
+      const other = { rpc_method: "_OTHER" };
+      assert.equal(sampleValue(metrics, "rpc_server_call_duration_seconds_count", other), 0);
+      const page = { rpc_method: "linchpin.Pages/OpenApi", rpc_response_status_code: "NOT_FOUND" };
+      assert.equal(sampleValue(metrics, "rpc_server_call_duration_seconds_count", page), 1);
       assert.equal(sampleValue(metrics, "linchpin_calls_active"), 0);
     });
 

@@ -1,9 +1,9 @@
-// A request for a page, as downstream/ sees it: a unary call without messages worth the name, whose answer is the page.
+// A request for a page, as downstream/ sees it: a unary call whose message is the number of the request, and whose
+// answer is the page. The page is made by the call's handler (PageHandler), so that a page that cannot be made is a
+// call that failed, for the log and for metrics too.
 import type { Method } from "../../core/call.js";
-import { field } from "../../core/headers.js";
-import { refusal } from "../../core/reasons.js";
+import { type Field, field } from "../../core/headers.js";
 import type { RestMatch } from "../../core/rest.js";
-import { Status } from "../../core/status.js";
 import type {
   BodyTaker,
   MessageTaker,
@@ -11,27 +11,49 @@ import type {
   ResponseWriter,
   Transcoding,
 } from "../../core/transcoding.js";
-import type { Page } from "./page.js";
+import type { Content, Page } from "./page.js";
 
-const NO_MESSAGE = new Uint8Array(0);
+/** Requests whose calls are on their way, by number. */
+export class OpenPages {
+  readonly #open = new Map<number, PageMatch>();
+  #last = 0;
+
+  add(match: PageMatch): number {
+    this.#last = (this.#last + 1) >>> 0;
+    this.#open.set(this.#last, match);
+    return this.#last;
+  }
+
+  get(number: number): PageMatch | undefined {
+    return this.#open.get(number);
+  }
+
+  remove(number: number): void {
+    this.#open.delete(number);
+  }
+}
 
 export class PageMatch implements RestMatch, Transcoding {
   readonly kind = "match";
   readonly success = 200;
-  readonly #page: Page;
-  readonly #query: string;
+  readonly page: Page;
+  readonly query: string;
+  /** Once it is made. */
+  content: Content | undefined = undefined;
+  readonly #open: OpenPages;
 
-  constructor(page: Page, query: string) {
-    this.#page = page;
-    this.#query = query;
+  constructor(page: Page, query: string, open: OpenPages) {
+    this.page = page;
+    this.query = query;
+    this.#open = open;
   }
 
   get method(): Method {
-    return this.#page.method;
+    return this.page.method;
   }
 
   get route(): string {
-    return this.#page.path;
+    return this.page.path;
   }
 
   open(): Transcoding {
@@ -40,28 +62,25 @@ export class PageMatch implements RestMatch, Transcoding {
 
   /** A body that comes with GET means nothing (RFC 9110 §9.3.1), and is not kept. */
   reader(out: MessageTaker): RequestReader {
+    const number = this.#open.add(this);
     return {
       behind: false,
       push: (_chunk, _start, _end, last) => {
         if (!last) return;
-        out.message(NO_MESSAGE);
+        const message = Buffer.alloc(4);
+        message.writeUInt32BE(number);
+        out.message(message);
         out.end();
       },
-      stop: () => {},
+      stop: () => this.#open.remove(number),
     };
   }
 
   writer(out: BodyTaker): ResponseWriter {
-    let stopped = false;
-    const show = async (): Promise<void> => {
-      const content = await this.#page.render(new URLSearchParams(this.#query)).catch(fault);
-      if (stopped) return;
-      if (content instanceof Status) {
-        out.failed(content, false);
-        return;
-      }
-      const { contentType, body, etag, fields } = content;
-      const all = etag === undefined ? fields : [...fields, field("etag", etag)];
+    const show = (): void => {
+      if (this.content === undefined) return;
+      const { contentType, body, etag, fields } = this.content;
+      const all: readonly Field[] = etag === undefined ? fields : [...fields, field("etag", etag)];
       out.head(contentType, all, body.length);
       out.write(body, true);
     };
@@ -69,15 +88,9 @@ export class PageMatch implements RestMatch, Transcoding {
       behind: false,
       keepAlive: undefined,
       message: () => {},
-      end: () => void show(),
+      end: show,
       fail: (status) => out.failed(status, false),
-      stop: () => {
-        stopped = true;
-      },
+      stop: () => {},
     };
   }
-}
-
-function fault(cause: unknown): Status {
-  return refusal("HUB_FAULT", "the page could not be made", { cause });
 }

@@ -1,14 +1,12 @@
 // The hub's own pages in front of the routes of services: literal paths, so they come before wildcards.
-
-import { Headers } from "../../core/headers.js";
 import type { Interceptor } from "../../core/interceptor.js";
 import { type Plan, plan as planOf } from "../../core/pipeline.js";
 import { refusal } from "../../core/reasons.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../../core/rest.js";
-import { DiscardSink, type Handler, type Sink, type Source } from "../../core/sink.js";
 import type { Status } from "../../core/status.js";
 import type { Page } from "./page.js";
-import { PageMatch } from "./page-match.js";
+import { pageHandler } from "./page-handler.js";
+import { OpenPages, PageMatch } from "./page-match.js";
 
 const METHODS = ["GET", "HEAD"];
 
@@ -16,11 +14,13 @@ export class PageRouter implements RestRouter {
   readonly #routes: RestRouter;
   readonly #pages: ReadonlyMap<string, Page>;
   readonly #plans: ReadonlyMap<string, Plan>;
+  readonly #open = new OpenPages();
 
   constructor(routes: RestRouter, pages: readonly Page[], interceptors: readonly Interceptor[]) {
     this.#routes = routes;
     this.#pages = new Map(pages.map((page) => [page.path, page]));
-    this.#plans = new Map(pages.map(({ method }) => [method.path, planOf(method, interceptors, ANSWERED)]));
+    const handler = pageHandler(this.#open);
+    this.#plans = new Map(pages.map(({ method }) => [method.path, planOf(method, interceptors, handler)]));
   }
 
   /** The plan of a page's method, which no gRPC path has; undefined for all others. */
@@ -33,7 +33,7 @@ export class PageRouter implements RestRouter {
     const path = question === -1 ? target : target.slice(0, question);
     const page = this.#pages.get(path);
     if (page !== undefined && METHODS.includes(httpMethod)) {
-      return new PageMatch(page, question === -1 ? "" : target.slice(question + 1));
+      return new PageMatch(page, question === -1 ? "" : target.slice(question + 1), this.#open);
     }
     const match = this.#routes.match(httpMethod, target, override);
     if (match.kind === "match") return match;
@@ -88,31 +88,4 @@ class OtherMethod implements RestMiss {
   hints(): readonly string[] {
     return [];
   }
-}
-
-/** An empty gRPC message: the page itself is made when the answer is written. */
-const EMPTY_FRAME = Buffer.alloc(5);
-const OK = Headers.of(["grpc-status", "0"]);
-
-const ANSWERED: Handler = (_call, response) => new Answered(response);
-
-class Answered extends DiscardSink implements Source {
-  readonly #response: Sink;
-
-  constructor(response: Sink) {
-    super();
-    this.#response = response;
-  }
-
-  override data(chunk: Buffer, start: number, end: number, last = false): void {
-    super.data(chunk, start, end);
-    if (!last) return;
-    this.#response.open(this);
-    this.#response.headers(Headers.of(["content-type", "application/grpc"]), false);
-    this.#response.data(EMPTY_FRAME, 0, EMPTY_FRAME.length, false);
-    this.#response.trailers(OK);
-  }
-
-  consumed(): void {}
-  cancel(): void {}
 }

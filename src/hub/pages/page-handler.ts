@@ -1,0 +1,63 @@
+// What answers a call for a page: makes the page once the steps have admitted the call.
+import { Headers } from "../../core/headers.js";
+import { PREFIX_BYTES } from "../../core/messages.js";
+import { refusal } from "../../core/reasons.js";
+import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "../../core/sink.js";
+import { Status } from "../../core/status.js";
+import type { OpenPages } from "./page-match.js";
+
+/** An empty gRPC message: what is shown is kept beside the request. */
+const EMPTY_FRAME = Buffer.alloc(PREFIX_BYTES);
+const OK = Headers.of(["grpc-status", "0"]);
+
+export function pageHandler(open: OpenPages): Handler {
+  return (_call, response) => new PageCall(open, response);
+}
+
+class PageCall extends DiscardSink implements Source {
+  readonly #open: OpenPages;
+  readonly #response: Sink;
+  #gone = false;
+
+  constructor(open: OpenPages, response: Sink) {
+    super();
+    this.#open = open;
+    this.#response = response;
+  }
+
+  override data(chunk: Buffer, start: number, end: number, last = false): void {
+    super.data(chunk, start, end);
+    if (!last) return;
+    const number = end - start === PREFIX_BYTES + 4 ? chunk.readUInt32BE(start + PREFIX_BYTES) : 0;
+    void this.#answer(number);
+  }
+
+  override abort(): void {
+    this.#gone = true;
+  }
+
+  async #answer(number: number): Promise<void> {
+    const asked = this.#open.get(number);
+    const content = await asked?.page.render(new URLSearchParams(asked.query)).catch(fault);
+    if (this.#gone) return;
+    if (asked === undefined || content === undefined || content instanceof Status) {
+      const status = content instanceof Status ? content : fault(new Error(`no request ${number}`));
+      this.#response.abort({ status, by: "hub", sent: "never" });
+      return;
+    }
+    asked.content = content;
+    this.#response.open(this);
+    this.#response.headers(Headers.of(["content-type", "application/grpc"]), false);
+    this.#response.data(EMPTY_FRAME, 0, EMPTY_FRAME.length, false);
+    this.#response.trailers(OK);
+  }
+
+  consumed(): void {}
+  cancel(_cause: Abort): void {
+    this.#gone = true;
+  }
+}
+
+function fault(cause: unknown): Status {
+  return refusal("HUB_FAULT", "the page could not be made", { cause });
+}
