@@ -29,7 +29,7 @@ export interface Http1ConnectionOwner {
   onExchange(exchange: Exchange): void;
   /** The socket is node:http's: paused, with all unread bytes in it again. */
   onHandOver(socket: Socket): void;
-  /** The request did not arrive in time; nothing of an answer was sent. To be answered, and the socket closed. */
+  /** The head of a request did not arrive in time. To be answered, and the socket closed. */
   onTimeout(socket: Socket): void;
   onClose(connection: Http1Connection): void;
 }
@@ -374,11 +374,16 @@ export class Http1Connection implements Timed {
       this.destroy();
       return;
     }
+    if (exchange !== undefined) {
+      // Its call is told, and answers; one that has its answer, though not yet printed, goes on.
+      exchange.handler.onStill();
+      if (!exchange.headSent) this.expect(this.options.limits.bodyMs);
+      return;
+    }
     const { socket } = this;
     this.release();
     socket.on("error", () => socket.destroy());
     this.owner.onTimeout(socket);
-    exchange?.leave("the request did not arrive in time");
   }
 
   // ---------------------------------------------------------------- the client leaves
