@@ -5,7 +5,7 @@ import type { Call } from "../core/call.js";
 import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
 import { type Field, field, type Headers } from "../core/headers.js";
 import type { CorsPolicy } from "../core/http-policy.js";
-import { Code, encodeGrpcMessage, Status } from "../core/status.js";
+import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
 import { retrySeconds } from "../core/status-details.js";
 import type { BodyTaker } from "../core/transcoding.js";
 import { type Coding, encoderOf, encodeWhole, isCompressible, responseCoding } from "./content-coding.js";
@@ -20,6 +20,8 @@ import { addErrorFields, addFields } from "./rest-headers.js";
 const MAX_UNSENT_BYTES = 64 * 1024;
 /** Proxies and load balancers close what is silent for a minute; half of that is far enough from it. */
 const KEEP_ALIVE_MS = 30_000;
+/** Details in a header field: clients take some 8 KiB of fields at least, and node:http 16. More is left out. */
+const MAX_DETAILS_CHARACTERS = 4096;
 const JSON_CONTENT = field("content-type", "application/json");
 const VARY_ENCODING = field("vary", "accept-encoding");
 export const NO_SNIFF: Field = field("x-content-type-options", "nosniff");
@@ -154,6 +156,8 @@ export class RestAnswer implements BodyTaker {
     const { http } = this.snapshot;
     const { method } = this.exchange.head;
     const all = this.answerFields(contentType, this.wholeFields);
+    // Of a stream nobody knows it yet: there it is a trailer.
+    if (http.statusHeaders) all.push(field("grpc-status", "0"));
     const status = this.success;
     if (isBodyless(status)) {
       addFields(all, this.trailing, http.metadata.trailerPrefix);
@@ -221,7 +225,6 @@ export class RestAnswer implements BodyTaker {
       NO_SNIFF,
     ];
     addFields(all, this.metadata, http.metadata.responsePrefix);
-    if (http.statusHeaders) all.push(field("grpc-status", "0"));
     for (const f of own) replace(all, f);
     return http.cors === undefined ? all : withCors(all, http.cors, this.restHead.origin);
   }
@@ -298,6 +301,10 @@ export class RestAnswer implements BodyTaker {
     if (http.statusHeaders) {
       all.push(field("grpc-status", String(shown.code)));
       if (shown.message !== "") all.push(field("grpc-message", encodeGrpcMessage(shown.message)));
+      if (shown.details.length > 0) {
+        const details = Buffer.from(encodeStatusProto(shown)).toString("base64");
+        if (details.length <= MAX_DETAILS_CHARACTERS) all.push(field("grpc-status-details-bin", details));
+      }
     }
     addErrorFields(all, this.metadata, http.metadata.responsePrefix);
     // The hub's own: a service's status has none.

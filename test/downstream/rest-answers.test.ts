@@ -12,7 +12,7 @@ import {
 } from "node:zlib";
 import fc from "fast-check";
 import { frameMessage } from "#src/core/messages.js";
-import { Code, Status } from "#src/core/status.js";
+import { Code, encodeStatusProto, Status } from "#src/core/status.js";
 import { responseCoding } from "#src/downstream/content-coding.js";
 import { codedTag, etagOf, matchesTag } from "#src/downstream/etag.js";
 import { until } from "../support/until.js";
@@ -405,6 +405,30 @@ for (const [version, ask] of [
       assert.equal(failed.headers["grpc-message"], "no b%C3%BCcher");
       rig.onRequest = (call) => call.open().message("answer").end();
       assert.equal((await ask(rig, { path: "/unary", body: "q" })).headers["grpc-status"], "0");
+      // Of a stream it is known at the end alone.
+      rig.onRequest = (call) => call.open().message("1").end(8);
+      const stream = await ask(rig, { path: "/stream", body: "q" });
+      assert.equal(stream.headers["grpc-status"], undefined);
+      assert.equal(stream.trailers["grpc-status"], "8");
+    });
+
+    it("details of a failure are a field too, unless they are too long for one", async () => {
+      const rig = await started();
+      rig.http.errorForm = "empty";
+      rig.http.statusHeaders = true;
+      for (const [length, there] of [
+        [10, true],
+        [4000, false],
+      ] as const) {
+        const details = [{ typeUrl: "type.googleapis.com/a.B", value: Buffer.alloc(length, 1) }];
+        const bytes = encodeStatusProto(new Status(5, "gone", { details }));
+        const bin = Buffer.from(bytes).toString("base64");
+        rig.onRequest = (call) =>
+          call.trailersOnly(5, ["grpc-message", "gone"], ["grpc-status-details-bin", bin]);
+        const failed = await ask(rig, { path: "/unary", body: "q" });
+        assert.equal(failed.headers["grpc-status-details-bin"], there ? bin : undefined);
+        assert.equal(failed.headers["grpc-message"], "gone");
+      }
     });
   });
 }
