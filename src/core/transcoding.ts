@@ -29,6 +29,8 @@ export interface BodyRequest {
 export interface Transcoding {
   /** HTTP status of a good answer; 204 and 205 have no body, whatever is written. */
   readonly success: number;
+  /** What counts in the place of Accept, for failures too, where the query says so. */
+  readonly accept?: string | undefined;
   reader(out: MessageTaker): RequestReader;
   writer(out: BodyTaker): ResponseWriter;
 }

@@ -45,6 +45,8 @@ export interface AnswerOwner {
 export class RestAnswer implements BodyTaker {
   /** Of a good answer. */
   success = 200;
+  /** Accept, or what counts in its place: in which form failures are told. */
+  accept: string | undefined;
   /** What the service said before its messages, and after them. */
   metadata: Headers | undefined = undefined;
   trailing: Headers | undefined = undefined;
@@ -79,6 +81,7 @@ export class RestAnswer implements BodyTaker {
     this.exchange = exchange;
     this.restHead = restHead;
     this.owner = owner;
+    this.accept = restHead.accept;
   }
 
   /** The client is slow: the service is to wait. */
@@ -293,7 +296,7 @@ export class RestAnswer implements BodyTaker {
     const { head } = this.exchange;
     const { http, rest } = this.snapshot;
     const shown = shownTo(this.call, status, this.gateway.edge.hints);
-    const accept = http.errorForm === "problem" ? "application/problem+json" : this.restHead.accept;
+    const accept = http.errorForm === "problem" ? "application/problem+json" : this.accept;
     const { contentType, body } = rest.renderError(shown, accept, head.target);
     const empty = http.errorForm === "empty";
     let all = [field("content-length", String(empty ? 0 : body.length)), NO_SNIFF];

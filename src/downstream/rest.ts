@@ -173,6 +173,7 @@ class RestExchange
     this.givesOne = kind === "unary" || kind === "client_streaming";
     this.transcoding = transcoding;
     this.answer.success = transcoding.success;
+    if (transcoding.accept !== undefined) this.answer.accept = transcoding.accept;
     // The steps run now; a service that takes one message is called once the body has been read and found right.
     this.start(this.takesOne ? deferredPlan(plan) : plan, path, match.route, undefined);
   }

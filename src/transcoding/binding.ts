@@ -135,6 +135,12 @@ export function planBinding(
   };
 }
 
+/** A route's answer is an HttpBody. */
+export function givesHttpBody({ descriptor, responseField }: BindingPlan): boolean {
+  if (responseField === undefined) return isHttpBody(descriptor.output);
+  return responseField.fieldKind === "message" && isHttpBody(responseField.message);
+}
+
 function planHttpBody(input: DescMessage, body: BindingPlan["body"]): HttpBodyPlace | undefined {
   if (body === "all") return isHttpBody(input) ? { desc: input, field: undefined } : undefined;
   if (body === "none" || body.fieldKind !== "message" || !isHttpBody(body.message)) return undefined;

@@ -1,4 +1,5 @@
-// How messages lie in an HTTP body: one JSON value, or a stream of them as an array, NDJSON or SSE, chosen by Accept.
+// How messages lie in an HTTP body: one value, or a stream of them as an array, NDJSON, SSE, XML or protobuf, chosen by
+// Accept.
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { PROTO_TYPE } from "./content-type.js";
@@ -8,10 +9,10 @@ export interface Framing {
   readonly contentType: string;
   /** What stands before the first message. */
   readonly head: string;
-  /** What stands before a message, and after it; ASCII. */
-  before(first: boolean): string;
+  /** What stands before a message of so many bytes, and after it; a character of it is a byte. */
+  before(first: boolean, bytes: number): string;
   readonly after: string;
-  /** What stands after the last one; `error` is a google.rpc.Status, as JSON or as an element, when the stream failed. */
+  /** What stands after the last one; `error` is a google.rpc.Status in the framing's own form when the stream failed. */
   tail(error: string | undefined, empty: boolean): string;
   /** Says nothing, and keeps an idle stream open; undefined where the framing has no such thing. */
   readonly keepAlive: Buffer | undefined;
@@ -19,6 +20,8 @@ export interface Framing {
   readonly tellsFirst?: boolean;
   /** Messages are in XML, and the `error` of `tail` too. */
   readonly xml?: boolean;
+  /** Messages are in their binary form; the `error` of `tail` too, and what that returns: a character is a byte. */
+  readonly proto?: boolean;
 }
 
 const single: Framing = {
@@ -82,7 +85,29 @@ const gateway: Framing = {
 };
 
 /** One message in its binary form: for those who ask for it by name. */
-export const PROTO: Framing = { ...single, contentType: PROTO_TYPE };
+const proto: Framing = { ...single, contentType: PROTO_TYPE, proto: true };
+
+/**
+ * The whole body is one google.rpc.StreamBody, as Google's APIs answer to `alt=proto`: `repeated bytes messages = 1;
+ * google.rpc.Status status = 2; repeated bytes noop = 15;`, each field as soon as there is one.
+ */
+const streamBody: Framing = {
+  contentType: PROTO_TYPE,
+  head: "",
+  before: (_, bytes) => `\n${varint(bytes)}`,
+  after: "",
+  tail: (error) => (error === undefined ? "" : `\x12${varint(error.length)}${error}`),
+  keepAlive: Buffer.from("\x7a\0", "latin1"),
+  proto: true,
+};
+
+/** Base 128 (protobuf encoding, "Base 128 Varints"), a byte per character. */
+function varint(value: number): string {
+  let text = "";
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) text += String.fromCharCode((rest & 0x7f) | 0x80);
+  return text + String.fromCharCode(rest);
+}
 
 /** One message as the root, or a root around messages: a failure is a last element `<error>`. */
 function xml(contentType: string): { readonly one: Framing; readonly many: Framing } {
@@ -111,8 +136,8 @@ interface Offer {
 
 const UNARY_OFFERS: readonly Offer[] = [
   { type: "application/json", framing: single },
-  { type: PROTO_TYPE, framing: PROTO, byName: true },
-  { type: "application/protobuf", framing: PROTO, byName: true },
+  { type: PROTO_TYPE, framing: proto, byName: true },
+  { type: "application/protobuf", framing: proto, byName: true },
   { type: "application/xml", framing: APPLICATION_XML.one, byName: true },
   { type: "text/xml", framing: TEXT_XML.one, byName: true },
 ];
@@ -128,17 +153,20 @@ const NDJSON: readonly Offer[] = [
   { type: "application/jsonl", framing: ndjson },
 ];
 const SSE: readonly Offer[] = [{ type: "text/event-stream", framing: sse }];
-const XML: readonly Offer[] = [
+/** Those that a range such as `*` does not mean. */
+const BY_NAME: readonly Offer[] = [
+  { type: PROTO_TYPE, framing: streamBody, byName: true },
+  { type: "application/protobuf", framing: streamBody, byName: true },
   { type: "application/xml", framing: APPLICATION_XML.many, byName: true },
   { type: "text/xml", framing: TEXT_XML.many, byName: true },
 ];
 
 /** In order of preference where the client has none. */
 const STREAM_OFFERS: Readonly<Record<StreamFormat, readonly Offer[]>> = {
-  array: [...ARRAY, ...NDJSON, ...SSE, ...XML],
-  ndjson: [...NDJSON, ...ARRAY, ...SSE, ...XML],
-  sse: [...SSE, ...ARRAY, ...NDJSON, ...XML],
-  "grpc-gateway": [...GATEWAY, ...NDJSON, ...SSE, ...XML],
+  array: [...ARRAY, ...NDJSON, ...SSE, ...BY_NAME],
+  ndjson: [...NDJSON, ...ARRAY, ...SSE, ...BY_NAME],
+  sse: [...SSE, ...ARRAY, ...NDJSON, ...BY_NAME],
+  "grpc-gateway": [...GATEWAY, ...NDJSON, ...SSE, ...BY_NAME],
 };
 
 /**

@@ -1,5 +1,4 @@
 // google.api.HttpBody, a body as it is: where a route has one, and streams of them, both ways (google/api/httpbody.proto).
-import type { DescField } from "@bufbuild/protobuf";
 import { Status } from "../core/status.js";
 import type {
   BodyRequest,
@@ -10,7 +9,6 @@ import type {
 } from "../core/transcoding.js";
 import { harmlessFields } from "./active-content.js";
 import type { BindingPlan } from "./binding.js";
-import { isHttpBody } from "./fields.js";
 import { encodeRequest, type MatchedRequest } from "./request.js";
 import { decodeResponse } from "./response.js";
 import type { AnswerOptions } from "./unary-writer.js";
@@ -18,15 +16,6 @@ import type { AnswerOptions } from "./unary-writer.js";
 const NO_BYTES = Buffer.alloc(0);
 /** Bytes of an upload in one message: below every message limit that services have. */
 const MAX_PIECE_BYTES = 64 * 1024;
-
-/** A route's answer is an HttpBody. */
-export function givesHttpBody({ descriptor, responseField }: BindingPlan): boolean {
-  return responseField === undefined ? isHttpBody(descriptor.output) : isHttpBodyField(responseField);
-}
-
-function isHttpBodyField(field: DescField): boolean {
-  return field.fieldKind === "message" && isHttpBody(field.message);
-}
 
 /** An upload: its bytes become messages as they come, each with what path and query bind. The first has the content type. */
 export class HttpBodyReader implements RequestReader {

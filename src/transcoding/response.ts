@@ -3,7 +3,7 @@ import { type DescField, type DescMessage, fromBinary } from "@bufbuild/protobuf
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
-import type { BindingPlan } from "./binding.js";
+import { type BindingPlan, givesHttpBody } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import { PROTO_TYPE } from "./content-type.js";
 import { isHttpBody } from "./fields.js";
@@ -35,11 +35,10 @@ export interface AnswerForm {
 export const PLAIN: AnswerForm = { fields: undefined, pretty: false, proto: false };
 
 /** The answer's bytes go out much as they came: nothing is printed. */
-export function isCopied({ descriptor, responseField }: BindingPlan, form: AnswerForm): boolean {
+export function isCopied(plan: BindingPlan, form: AnswerForm): boolean {
   if (form.fields !== undefined) return false;
   if (form.proto) return true;
-  if (responseField === undefined) return isHttpBody(descriptor.output);
-  return responseField.fieldKind === "message" && isHttpBody(responseField.message);
+  return givesHttpBody(plan);
 }
 
 /** Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema. */

@@ -15,9 +15,8 @@ import {
   type ResponseWriter,
   type Transcoding,
 } from "../core/transcoding.js";
-import { type BindingPlan, type BindingSource, planBinding } from "./binding.js";
+import { type BindingPlan, type BindingSource, givesHttpBody, planBinding } from "./binding.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
-import { PROTO_TYPE } from "./content-type.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
 import { FrameReader } from "./frame-reader.js";
 import {
@@ -25,12 +24,11 @@ import {
   FRAMES,
   type Framing,
   PROBLEM_TYPE,
-  PROTO,
   type StreamFormat,
   wantsProblem,
   wantsXml,
 } from "./framing.js";
-import { givesHttpBody, HttpBodyReader, HttpBodyWriter } from "./http-body.js";
+import { HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import { decodePercent, type RequestPath, splitPath } from "./path.js";
 import {
@@ -45,7 +43,7 @@ import { fullName, Routes } from "./routes.js";
 import { renderProblem, renderStatus } from "./status-json.js";
 import { StreamReader, streamTypeProblem } from "./stream-reader.js";
 import { StreamWriter } from "./stream-writer.js";
-import { NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
+import { ALT_TYPES, type Alt, NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
 import { tooLarge, UnaryReader } from "./unary-reader.js";
 import { type AnswerOptions, type Success, UnaryWriter } from "./unary-writer.js";
 import { statusXml } from "./xml/body.js";
@@ -349,7 +347,8 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   readonly #answers: AnswerOptions;
   #bound: BoundRequest | Status | undefined = undefined;
   #request: BodyRequest = NO_REQUEST;
-  /** Of a stream; undefined for one message. */
+  accept: string | undefined = undefined;
+  /** Of a stream; undefined for one message in JSON. */
   #framing: Framing | undefined = undefined;
   #givesStream = false;
 
@@ -392,17 +391,19 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     const takesStream = kind === "client_streaming" || kind === "bidi_streaming";
     this.#givesStream = kind === "server_streaming" || kind === "bidi_streaming";
     this.#request = request;
+    const alt = this.#alt();
+    if (alt instanceof Status) return alt;
     if (framed) {
       this.#framing = FRAMES;
-      return this;
+      return alt === undefined || alt === "json" ? this : onlyJsonFrames();
     }
+    if (alt !== undefined) this.accept = acceptOf(alt, request.accept);
     if (!givesHttpBody(this.plan)) {
-      const accept = this.#wanted();
-      if (accept instanceof Status) return accept;
+      const accept = this.accept ?? request.accept;
       const framing = chooseFraming(accept, this.#givesStream ? this.#answers.streamFormat : undefined);
       if (framing instanceof Status) return framing;
-      if (framing === PROTO && this.plan.responseField !== undefined) return onlyWhole();
-      if (this.#givesStream || framing === PROTO || framing.xml === true) this.#framing = framing;
+      if (framing.proto === true && this.plan.responseField !== undefined) return onlyWhole();
+      if (this.#givesStream || framing.proto === true || framing.xml === true) this.#framing = framing;
     }
     if (takesStream) return streamProblem(this.plan, request.contentType) ?? this;
     const maxBytes = maxTextBytes(request.maxMessageBytes);
@@ -416,14 +417,11 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     return new Reader(out, this.#request, this);
   }
 
-  /** Accept, or what `$alt` says in its place: only where the query has such a word is it read before the body. */
-  #wanted(): string | undefined | Status {
-    const { accept } = this.#request;
-    if (!this.#query.includes("alt=")) return accept;
+  /** What `$alt` says: only where the query has such a word is it read before the body. */
+  #alt(): Alt | undefined | Status {
+    if (!this.#query.includes("alt=")) return undefined;
     const bound = this.bound();
-    if (bound instanceof Status) return bound;
-    const { alt } = bound.system;
-    return alt === undefined ? accept : ALT_TYPES[alt];
+    return bound instanceof Status ? bound : bound.system.alt;
   }
 
   writer(out: BodyTaker): ResponseWriter {
@@ -436,24 +434,27 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     if (this.#givesStream && givesHttpBody(this.plan)) return new HttpBodyWriter(out, this.plan, answers);
     // A line, an event or a frame is one line: only what is a whole JSON text can be indented.
     const pretty = system.pretty && !this.#givesStream;
-    const proto = framing === PROTO;
+    const proto = framing?.proto === true;
     const xml = framing?.xml === true ? framing.contentType : undefined;
     const form =
       pretty || proto || fields !== undefined || xml !== undefined
         ? { fields, pretty, proto, xml, inStream: this.#givesStream }
         : PLAIN;
-    return framing === undefined || proto || (xml !== undefined && !this.#givesStream)
+    return framing === undefined || !(this.#givesStream || framing === FRAMES)
       ? new UnaryWriter(out, this.plan, answers, codecs, form)
       : new StreamWriter(out, this.plan, codecs, framing, form);
   }
 }
 
-/** What `$alt` stands for in Accept. */
-const ALT_TYPES = {
-  json: "application/json",
-  sse: "text/event-stream",
-  proto: PROTO_TYPE,
-} as const;
+/** `$alt` in Accept's place; how failures are told is still Accept's to say. */
+function acceptOf(alt: Alt, accept: string | undefined): string {
+  return wantsProblem(accept) ? `${ALT_TYPES[alt]}, ${PROBLEM_TYPE}` : ALT_TYPES[alt];
+}
+
+function onlyJsonFrames(): Status {
+  const description = "the frames of a WebSocket are JSON: leave $alt out";
+  return refusal("INVALID_REQUEST", description, { details: [badRequest([{ field: "$alt", description }])] });
+}
 
 function onlyWhole(): Status {
   return refusal(

@@ -1,5 +1,5 @@
 // An answer of many messages: each is printed and written as it comes, in the framing that Accept chose.
-import { Status } from "../core/status.js";
+import { encodeStatusProto, Status } from "../core/status.js";
 import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
@@ -65,7 +65,10 @@ export class StreamWriter implements ResponseWriter {
     }
     const first = !this.#begun;
     const head = first ? this.#begin() : "";
-    this.#out.write(framed(head + this.#framing.before(first), printed.body, this.#framing.after), false);
+    this.#out.write(
+      framed(head + this.#framing.before(first, printed.body.length), printed.body, this.#framing.after),
+      false,
+    );
   }
 
   end(): void {
@@ -90,11 +93,20 @@ export class StreamWriter implements ResponseWriter {
     // Before the first message there is no head yet: the status is the answer, where it can be.
     if (!this.#begun && this.#framing.tellsFirst === true) this.#begin();
     if (this.#begun) {
-      const json = renderStatus(status, this.#codecs);
-      const error = this.#framing.xml === true ? xmlError(json, status, this.#codecs) : json;
-      this.#out.write(Buffer.from(this.#framing.tail(error, false)), false);
+      this.#out.write(this.#tailOf(status), false);
     }
     this.#out.failed(status, this.#begun);
+  }
+
+  #tailOf(status: Status): Buffer {
+    const framing = this.#framing;
+    if (framing.proto === true) {
+      return Buffer.from(framing.tail(latin1(encodeStatusProto(status)), false), "latin1");
+    }
+    const json = renderStatus(status, this.#codecs);
+    return Buffer.from(
+      framing.tail(framing.xml === true ? xmlError(json, status, this.#codecs) : json, false),
+    );
   }
 
   stop(): void {
@@ -114,7 +126,11 @@ function xmlError(json: string, status: Status, codecs: Codecs): string {
   return statusXml(json, ERROR, codecs) ?? `<${ERROR}><code>${status.code}</code></${ERROR}>`;
 }
 
-/** The message between two ASCII texts, copied once. */
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
+
+/** The message between two texts of a byte per character, copied once. */
 function framed(before: string, body: Buffer, after: string): Buffer {
   if (before === "" && after === "") return body;
   const bytes = Buffer.allocUnsafe(before.length + body.length + after.length);

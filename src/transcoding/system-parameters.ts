@@ -1,11 +1,34 @@
 // What a client asks of the answer's form in the query, beside the fields of the request: $alt, $prettyPrint, $fields.
-import type { BindingPlan } from "./binding.js";
+import { type BindingPlan, givesHttpBody } from "./binding.js";
+import { PROTO_TYPE } from "./content-type.js";
 import { isHttpBody } from "./fields.js";
 import { type FieldsMask, maskOfField, messageIn, parseFieldsMask } from "./fields-mask.js";
 
+/** What `$alt` stands for in Accept. */
+export const ALT_TYPES = {
+  json: "application/json",
+  ndjson: "application/x-ndjson",
+  sse: "text/event-stream",
+  xml: "application/xml",
+  proto: PROTO_TYPE,
+} as const;
+export type Alt = keyof typeof ALT_TYPES;
+const ALTS: readonly Alt[] = ["json", "ndjson", "sse", "xml", "proto"];
+
+/** Those that a route's answer knows: none where it is the bytes of an HttpBody. */
+export function altsOf(plan: BindingPlan): readonly Alt[] {
+  if (givesHttpBody(plan)) return [];
+  const { methodKind } = plan.descriptor;
+  const streams = methodKind === "server_streaming" || methodKind === "bidi_streaming";
+  return ALTS.filter((alt) => {
+    if (alt === "proto") return plan.responseField === undefined;
+    return streams || (alt !== "ndjson" && alt !== "sse");
+  });
+}
+
 export interface SystemParameters {
   /** undefined: as Accept has it. */
-  readonly alt: "json" | "sse" | "proto" | undefined;
+  readonly alt: Alt | undefined;
   /** undefined: as configured. */
   readonly enumAsNumbers: boolean | undefined;
   readonly pretty: boolean;
@@ -64,10 +87,12 @@ export class SystemParameterReader {
   }
 
   #alt(text: string): string | undefined {
-    const parts = /^(json|sse|proto)(?:;enum-encoding=(int|string))?$/.exec(text);
-    const alt = parts?.[1];
-    if (alt !== "json" && alt !== "sse" && alt !== "proto") {
-      return "expected json, sse or proto, and after it ;enum-encoding=int where enums are to be numbers";
+    const alts = altsOf(this.#plan);
+    if (alts.length === 0) return "this answer is bytes as they are: it has no other form";
+    const parts = /^([a-z]+)(?:;enum-encoding=(int|string))?$/.exec(text);
+    const alt = alts.find((known) => known === parts?.[1]);
+    if (alt === undefined) {
+      return `expected ${orList(alts)}, and after it ;enum-encoding=int where enums are to be numbers`;
     }
     const encoding = parts?.[2];
     if (encoding !== undefined && alt === "proto") return "proto has its enums as numbers anyway";
@@ -86,4 +111,9 @@ export class SystemParameterReader {
     this.#result = { ...this.#result, fields };
     return undefined;
   }
+}
+
+/** `json, xml or proto` */
+function orList(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }

@@ -67,7 +67,7 @@ for (const version of VERSIONS) {
         200,
       ],
       ["an unknown system parameter", "/v1/books?$nope=1", {}, 400, 400],
-      ["a system parameter that is wrong", "/v1/books?alt=xml", {}, 400, 400],
+      ["a system parameter that is wrong", "/v1/books?alt=xls", {}, 400, 400],
       [
         "a form to an auto-mapped path",
         "/library.v1.LibraryService/CreateBook",

@@ -1200,11 +1200,12 @@ const STREAMS: readonly Row[] = [
     holds: { contentType: "image/png", byteCount: "100000" },
   },
   {
-    what: "a stream in binary is not to be had",
+    what: "a stream in binary: a StreamBody of each message and the failure",
     send: `POST ${STREAM}`,
-    body: THREE,
+    body: { behavior: { responseCount: 1, fail: { code: 10, message: "that" } } },
     headers: accept("application/x-protobuf"),
-    status: 406,
+    text: /^\n.*that$/s,
+    has: { "content-type": "application/x-protobuf" },
   },
 ];
 

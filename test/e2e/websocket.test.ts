@@ -173,6 +173,7 @@ describe("a WebSocket that is refused gets an HTTP answer", () => {
   const CASES: readonly [path: string, headers: Record<string, string>, status: number, message: RegExp][] = [
     ["/nowhere", KEY, 404, /no route/],
     ["/test/v1/unary", KEY, 400, /does not stream/],
+    [`${BIDI}?$alt=xml`, KEY, 400, /frames of a WebSocket are JSON/],
     ["/test/v1/files/x", {}, 401, /./],
     [
       BIDI,

@@ -71,6 +71,51 @@ for (const version of VERSIONS) {
       assert.match(auto.text, /^<\?xml .*\n<Status><code>3<\/code>/);
     });
 
+    test("$alt=xml asks for it as Accept does, for failures too", async () => {
+      const json = { accept: "application/json" };
+      const got = await call("/v1/books/moby-dick?$alt=xml", { headers: json });
+      assert.equal(got.headers["content-type"], "application/xml");
+      assert.match(got.text, /<Book><name>books\/moby-dick<\/name>/);
+      const missing = await call("/v1/books/nope?$alt=xml", { headers: json });
+      assert.equal(missing.status, 404);
+      assert.match(missing.text, /<Status><code>5<\/code>/);
+      const problem = await call("/v1/books/nope?$alt=xml", {
+        headers: { accept: "application/problem+json" },
+      });
+      assert.equal(problem.headers["content-type"], "application/problem+json");
+      const asJson = await call("/v1/books/nope?$alt=json", { headers: { accept: "application/xml" } });
+      assert.equal(asJson.headers["content-type"], "application/json");
+      const stream = await call(`${STREAM}?behavior.responseCount=2&$alt=xml`, { headers: json });
+      assert.match(stream.text, /<stream>\n(<(\w+)>.*<\/\2>\n){2}<\/stream>\n$/);
+    });
+
+    for (const [what, send, status, says] of [
+      [
+        "a stream of requests",
+        { path: "/v1/books:import", body: "<stream/>" },
+        415,
+        /Content-Type application\/x-ndjson, application\/json/,
+      ],
+      [
+        "streams both ways",
+        { path: "/test/v1/bidi-stream", body: "<stream/>" },
+        415,
+        /Content-Type application\/x-ndjson, application\/json/,
+      ],
+      [
+        "events of one message",
+        { path: "/v1/books/moby-dick?$alt=sse" },
+        400,
+        /\$alt.*expected json, xml or proto/,
+      ],
+    ] as const) {
+      test(`${what}: ${status}, and it says what there is`, async () => {
+        const answer = "body" in send ? await post(send.path, send.body) : await call(send.path);
+        assert.equal(answer.status, status, answer.text);
+        assert.match(answer.text, says);
+      });
+    }
+
     test("large messages, each way", async () => {
       const unary = "/test/v1/unary";
       const answer = await call(`${unary}?behavior.responseBytes=1500000`, {

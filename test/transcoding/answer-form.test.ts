@@ -1,10 +1,12 @@
 // What a client asks of an answer's form: system parameters, and protobuf's binary form by Accept and Content-Type.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Status } from "#src/core/status.js";
+import { fromBinary, toJson } from "@bufbuild/protobuf";
+import { Code, Status } from "#src/core/status.js";
 import type { BodyRequest } from "#src/core/transcoding.js";
+import { chooseFraming } from "#src/transcoding/framing.js";
 import { registry } from "./support/library.js";
-import { encode, routerFor, send } from "./support/schema.js";
+import { compileProtos, encode, routerFor, send } from "./support/schema.js";
 import { encodeBody, writeAnswer } from "./support/translate.js";
 
 const built = routerFor(registry);
@@ -31,6 +33,9 @@ function answer(
 describe("a system parameter", () => {
   const PLAIN = '{"title":"a","author":{"displayName":"b"},"pages":"9007199254740993","genre":"NOVEL"}';
   const BYTES = `application/x-protobuf ${Buffer.from(book)}`;
+  const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
+  const XML = "<Book><title>a</title><genre>NOVEL</genre></Book>";
+  const PRETTY = "<Book>\n  <title>a</title>\n</Book>\n";
   const unary: [query: string, accept: string | undefined, expected: string | number][] = [
     ["", undefined, `application/json ${PLAIN}`],
     ["?$fields=title", undefined, 'application/json {"title":"a"}'],
@@ -46,7 +51,15 @@ describe("a system parameter", () => {
     ["?%24alt=proto", undefined, BYTES],
     ["?$alt=proto&$fields=title", undefined, "application/x-protobuf \u0012\u0001a"],
     ["?$alt=json", "image/png", `application/json ${PLAIN}`],
-    ["?$alt=sse", undefined, 406],
+    ["?$alt=xml&$fields=title,genre", "application/json", `application/xml ${DECLARATION}${XML}`],
+    [
+      "?$alt=xml;enum-encoding=int&$fields=genre",
+      undefined,
+      `application/xml ${DECLARATION}<Book><genre>1</genre></Book>`,
+    ],
+    ["?$alt=xml&$prettyPrint=true&$fields=title", undefined, `application/xml ${DECLARATION}${PRETTY}`],
+    ["?$alt=sse", undefined, 400],
+    ["?$alt=ndjson", undefined, 400],
     ["?$alt=nope", undefined, 400],
     ["", "application/x-protobuf", BYTES],
     ["", "application/protobuf", BYTES],
@@ -65,8 +78,16 @@ describe("a system parameter", () => {
     ["?$alt=json&$fields=title", "text/event-stream", 'application/json [{"title":"t"}]'],
     ["?$prettyPrint=true&$fields=title", "application/x-ndjson", 'application/x-ndjson {"title":"t"}\n'],
     ["?$alt=sse;enum-encoding=int&$fields=genre", undefined, 'text/event-stream data: {"genre":1}\n\n'],
-    ["?$alt=proto", undefined, 406],
-    ["", "application/x-protobuf", 406],
+    ["?$alt=ndjson&$fields=title", "text/event-stream", 'application/x-ndjson {"title":"t"}\n'],
+    [
+      "?$alt=xml&$fields=title",
+      "*/*",
+      `application/xml ${DECLARATION}<stream>\n<Book><title>t</title></Book>\n</stream>\n`,
+    ],
+    ["?$alt=proto&$fields=title", "application/json", "application/x-protobuf \n\x03\x12\x01t"],
+    ["?$fields=title", "application/protobuf", "application/x-protobuf \n\x03\x12\x01t"],
+    ["", "application/*;q=0.5", 'application/json [{"title":"t","genre":"NOVEL"}]'],
+    ["?$alt=nope", undefined, 400],
   ];
   for (const [query, accept, expected] of streams) {
     it(`${query} of a stream${accept === undefined ? "" : `, Accept: ${accept}`}`, () => {
@@ -75,7 +96,41 @@ describe("a system parameter", () => {
   }
 
   it("says nothing of one field's binary form, which a field alone has not", () => {
-    assert.equal(answer("/v1/page?$alt=proto"), 406);
+    assert.equal(answer("/v1/page?$alt=proto"), 400);
+    assert.equal(answer("/v1/page", [], { accept: "application/x-protobuf" }), 406);
+  });
+});
+
+describe("a stream in protobuf's binary form", () => {
+  const file = compileProtos({
+    "google/rpc/stream.proto": `syntax = "proto3"; package google.rpc; 
+      message Status { int32 code = 1; string message = 2; }
+      message StreamBody { repeated bytes messages = 1; Status status = 2; repeated bytes noop = 15; }`,
+  });
+  const StreamBody = file.getMessage("google.rpc.StreamBody") ?? assert.fail();
+
+  it("is a google.rpc.StreamBody with every message and what ended it", () => {
+    const messages = ["a", "é".repeat(20_000), ""].map((title) =>
+      encode(registry, "test.v1.Book", { title }),
+    );
+    const inBase64 = messages.map((bytes) => Buffer.from(bytes).toString("base64"));
+    for (const [failure, end] of [
+      [undefined, {}],
+      [new Status(Code.ABORTED, "mené"), { status: { code: 10, message: "mené" } }],
+    ] as const) {
+      const match = built.router.match("GET", "/v1/watch?$alt=proto");
+      const written = writeAnswer(match, messages, {}, failure);
+      assert.ok(!(written instanceof Status));
+      const body = toJson(StreamBody, fromBinary(StreamBody, written.body));
+      assert.deepEqual(body, { messages: inBase64, ...end });
+    }
+  });
+
+  it("says nothing for as long as nothing comes, and stays readable", () => {
+    const framing = chooseFraming("application/x-protobuf", "array");
+    assert.ok(!(framing instanceof Status) && framing.keepAlive !== undefined);
+    const body = fromBinary(StreamBody, framing.keepAlive);
+    assert.deepEqual(toJson(StreamBody, body), { noop: [""] });
   });
 });
 

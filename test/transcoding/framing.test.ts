@@ -7,6 +7,7 @@ import { chooseFraming, type Framing } from "#src/transcoding/framing.js";
 const JSON_TYPE = "application/json";
 const NDJSON = "application/x-ndjson";
 const SSE = "text/event-stream";
+const PROTO = "application/x-protobuf";
 
 describe("the form of an answer, by Accept", () => {
   const cases: [accept: string | undefined, unary: string | 406, stream: string | 406][] = [
@@ -71,7 +72,7 @@ describe("a stream of messages", () => {
     const framing = chooseFraming(accept, "array");
     assert.ok(!(framing instanceof Status));
     const f: Framing = framing;
-    const body = messages.map((m, i) => f.before(i === 0) + m + f.after).join("");
+    const body = messages.map((m, i) => f.before(i === 0, m.length) + m + f.after).join("");
     return f.head + body + f.tail(error, messages.length === 0);
   }
 
@@ -87,6 +88,9 @@ describe("a stream of messages", () => {
     [NDJSON, ["1"], error, '1\n{"error":{"code":5}}\n'],
     [SSE, ["1", "2"], undefined, "data: 1\n\ndata: 2\n\n"],
     [SSE, ["1"], error, 'data: 1\n\nevent: error\ndata: {"code":5}\n\n'],
+    [PROTO, [], undefined, ""],
+    [PROTO, ["\b\x01", ""], undefined, "\n\x02\b\x01\n\0"],
+    [PROTO, ["x".repeat(300)], "\b\x05", `\n\xac\x02${"x".repeat(300)}\x12\x02\b\x05`],
   ];
   for (const [accept, messages, failure, body] of cases) {
     it(`${messages.length} as ${accept}${failure === undefined ? "" : ", then a failure"}`, () => {

@@ -94,7 +94,7 @@ test("a path that says the whole message gives what the same path with a query g
           escaped ? encodeURIComponent(part.replace(/\p{Cs}/gu, "")) : part.replace(/[?#]/g, ""),
         )
         .join("/");
-      assert.deepEqual(read(prefix + rest), read(`${prefix}${rest}?$alt=json`));
+      assert.deepEqual(read(prefix + rest), read(`${prefix}${rest}?$prettyPrint=false`));
     }),
     { numRuns: 1000 },
   );
@@ -234,7 +234,7 @@ describe("the query", () => {
     ["GET /v1/all?text=%", undefined, /'text': malformed percent-encoding/],
     ["GET /v1/all?text=%ff", undefined, /'text': malformed percent-encoding/],
     ["GET /v1/all?%zz=1", undefined, /'%zz': malformed percent-encoding/],
-    ["GET /v1/all?$alt=xml", undefined, /'\$alt': expected json, sse or proto/],
+    ["GET /v1/all?$alt=xls", undefined, /'\$alt': expected json, xml or proto/],
     ["GET /v1/all?$key=x", undefined, /'\$key': this system parameter is not known; there are \$alt/],
     ["GET /v1/all?=1", undefined, /query parameter ''/],
     [`GET /v1/all?${"author.teacher.".repeat(40)}name=1`, undefined, /more than 32 steps/],

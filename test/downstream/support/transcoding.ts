@@ -55,7 +55,7 @@ export function textTranscoding(request: BodyRequest, kind: MethodKind, pace: Pa
               run(() => {
                 const text = Buffer.from(message).toString();
                 if (text === "unprintable") return fail(new Status(Code.INTERNAL, "cannot print"));
-                const json = framing.before(!begun) + JSON.stringify(text) + framing.after;
+                const json = framing.before(!begun, text.length) + JSON.stringify(text) + framing.after;
                 out.write(Buffer.from((begun ? "" : begin()) + json), false);
               }),
             end: () =>
