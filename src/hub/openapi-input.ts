@@ -5,6 +5,7 @@ import type { AuthConfig } from "../config/sections/auth.js";
 import { AccessRules } from "../interceptors/access-rules.js";
 import type { OpenApiInput } from "../transcoding/openapi/document.js";
 import type { BuiltRestRouter } from "../transcoding/rest-router.js";
+import { methodConfig } from "./method-config.js";
 
 /** Cheap: the document itself is made when somebody asks for it. */
 export function openApiInput(config: Config, rest: Pick<BuiltRestRouter, "plans" | "prefix">): OpenApiInput {
@@ -13,7 +14,8 @@ export function openApiInput(config: Config, rest: Pick<BuiltRestRouter, "plans"
   return {
     plans: rest.plans,
     prefix: rest.prefix,
-    print: http.print,
+    http,
+    success: methodConfig(methods)((method) => method?.http),
     securitySchemes: auth && securitySchemes(auth),
     access: (method) => rules?.known(method) ?? { auth: "none", roles: undefined },
   };

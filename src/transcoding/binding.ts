@@ -135,6 +135,11 @@ export function planBinding(
   };
 }
 
+/** A route's answer is a stream of messages. */
+export function givesStream({ descriptor: { methodKind } }: Pick<BindingPlan, "descriptor">): boolean {
+  return methodKind === "server_streaming" || methodKind === "bidi_streaming";
+}
+
 /** A route's answer is an HttpBody. */
 export function givesHttpBody({ descriptor, responseField }: BindingPlan): boolean {
   if (responseField === undefined) return isHttpBody(descriptor.output);

@@ -43,9 +43,10 @@ import { fullName, Routes } from "./routes.js";
 import { renderProblem, renderStatus } from "./status-json.js";
 import { StreamReader, streamTypeProblem } from "./stream-reader.js";
 import { StreamWriter } from "./stream-writer.js";
+import { type Success, successStatus } from "./success.js";
 import { ALT_TYPES, type Alt, NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
 import { tooLarge, UnaryReader } from "./unary-reader.js";
-import { type AnswerOptions, type Success, UnaryWriter } from "./unary-writer.js";
+import { type AnswerOptions, UnaryWriter } from "./unary-writer.js";
 import { statusXml } from "./xml/body.js";
 import { XML_DECLARATION } from "./xml/names.js";
 
@@ -379,10 +380,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
 
   get success(): number {
     const { successes, emptyAs204 } = this.#answers;
-    const { method, descriptor } = this.plan;
-    const own = successes.get(method)?.success;
-    if (own !== undefined) return own;
-    return emptyAs204 && descriptor.output.typeName === "google.protobuf.Empty" ? 204 : 200;
+    return successStatus(this.plan, successes.get(this.plan.method), emptyAs204);
   }
 
   open(request: BodyRequest): Transcoding | Status {

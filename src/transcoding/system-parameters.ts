@@ -1,5 +1,6 @@
 // What a client asks of the answer's form in the query, beside the fields of the request: $alt, $prettyPrint, $fields.
-import { type BindingPlan, givesHttpBody } from "./binding.js";
+import type { DescMessage } from "@bufbuild/protobuf";
+import { type BindingPlan, givesHttpBody, givesStream } from "./binding.js";
 import { PROTO_TYPE } from "./content-type.js";
 import { isHttpBody } from "./fields.js";
 import { type FieldsMask, maskOfField, messageIn, parseFieldsMask } from "./fields-mask.js";
@@ -18,8 +19,7 @@ const ALTS: readonly Alt[] = ["json", "ndjson", "sse", "xml", "proto"];
 /** Those that a route's answer knows: none where it is the bytes of an HttpBody. */
 export function altsOf(plan: BindingPlan): readonly Alt[] {
   if (givesHttpBody(plan)) return [];
-  const { methodKind } = plan.descriptor;
-  const streams = methodKind === "server_streaming" || methodKind === "bidi_streaming";
+  const streams = givesStream(plan);
   return ALTS.filter((alt) => {
     if (alt === "proto") return plan.responseField === undefined;
     return streams || (alt !== "ndjson" && alt !== "sse");
@@ -34,6 +34,12 @@ export interface SystemParameters {
   readonly pretty: boolean;
   /** Over the whole response message, also where `response_body` prints one field of it. undefined: everything. */
   readonly fields: FieldsMask | undefined;
+}
+
+/** The message whose fields `$fields` chooses; undefined: the answer is none. */
+export function chosenFrom({ responseField, descriptor }: BindingPlan): DescMessage | undefined {
+  const desc = responseField === undefined ? descriptor.output : messageIn(responseField);
+  return desc === undefined || isHttpBody(desc) ? undefined : desc;
 }
 
 /** No system parameter was given. */
@@ -102,9 +108,9 @@ export class SystemParameterReader {
   }
 
   #fields(text: string): string | undefined {
-    const { responseField, descriptor } = this.#plan;
-    const desc = responseField === undefined ? descriptor.output : messageIn(responseField);
-    if (desc === undefined || isHttpBody(desc)) return "this answer has no fields to choose from";
+    const { responseField } = this.#plan;
+    const desc = chosenFrom(this.#plan);
+    if (desc === undefined) return "this answer has no fields to choose from";
     const mask = parseFieldsMask(desc, text);
     if ("error" in mask) return `column ${mask.column}: ${mask.error}`;
     const fields = responseField === undefined ? mask : maskOfField(responseField, mask);

@@ -10,14 +10,7 @@ import type { StreamFormat } from "./framing.js";
 import { type Cancel, isLargeAnswer, printLarge } from "./large.js";
 import { locationOf } from "./location.js";
 import { type AnswerForm, decodeResponse, PLAIN, type PrintedBody } from "./response.js";
-
-/** What a good answer of a method is. */
-export interface Success {
-  /** HTTP status. */
-  readonly success: number;
-  /** Path template of its Location, with fields of the answer. */
-  readonly location: string | undefined;
-}
+import type { Success } from "./success.js";
 
 export interface AnswerOptions {
   /** Those that print enums as numbers, or as names: made when somebody asks. */

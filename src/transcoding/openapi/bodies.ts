@@ -1,39 +1,60 @@
-// Bodies of requests and of answers: JSON, streams of it, and raw bytes.
+// Bodies of requests and of answers: JSON, streams of it, XML, protobuf's binary form, forms, and raw bytes.
 import type { DescField, JsonObject } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
-import type { BindingPlan } from "../binding.js";
-import { isHttpBody } from "../fields.js";
+import { type BindingPlan, givesHttpBody, givesStream } from "../binding.js";
+import { PROTO_TYPE } from "../content-type.js";
+import type { StreamFormat } from "../framing.js";
+import { binaryBody } from "../request.js";
+import { type Success, successStatus } from "../success.js";
+import { rootName } from "../xml/names.js";
 import { commentOf } from "./comments.js";
-import { STATUS } from "./failures.js";
+import { FAILED, headerRef, refTo, STATUS, XML } from "./components.js";
+import type { OpenApiHttp } from "./document.js";
+import { formContent } from "./forms.js";
 import type { Schemas } from "./schemas.js";
 
+const JSON_TYPE = "application/json";
+const NDJSON_TYPE = "application/x-ndjson";
+const SSE_TYPE = "text/event-stream";
+const XML_TYPE = "application/xml";
 const RAW: JsonObject = { "*/*": {} };
-const FAILED: JsonObject = {
-  type: "object",
-  description: "The last element, where the call failed after its first message.",
-  properties: { error: { $ref: `#/components/schemas/${STATUS}` } },
-  required: ["error"],
-};
 
 /** undefined: the operation takes no body. */
 export function requestBody(plan: BindingPlan, schemas: Schemas): JsonObject | undefined {
   const { body, descriptor } = plan;
   if (body === "none") return undefined;
-  const streams = descriptor.methodKind === "client_streaming" || descriptor.methodKind === "bidi_streaming";
   const whole = body === "all";
-  if (isHttpBody(descriptor.input) && whole) return { content: RAW, description: "Raw bytes of any type." };
-  if (!whole && body.fieldKind === "message" && isHttpBody(body.message)) {
-    return { content: RAW, description: commentOf(body) || "Raw bytes of any type." };
+  if (plan.httpBody !== undefined) {
+    const description = (!whole && commentOf(body)) || "Raw bytes of any type.";
+    return { content: plan.source === "auto" ? { [JSON_TYPE]: {} } : RAW, description };
   }
   const schema = whole ? wholeBody(plan, schemas) : fieldBody(plan, body, schemas);
-  if (streams) return { content: streamIn(schema), required: true };
+  if (takesStream(plan)) return { content: streamIn(schema), required: true };
   const required = hasRequired(schema) || (!whole && schemas.isRequired(body));
   const description = whole ? "" : commentOf(body);
+  const binary = binaryBody(plan);
+  const content: JsonObject = {
+    [JSON_TYPE]: { schema },
+    ...(plan.source === "auto"
+      ? {}
+      : { [XML_TYPE]: { schema: refTo(XML), example: `<${rootName(whole ? descriptor.input : body)}/>` } }),
+    ...(binary === undefined ? {} : { [PROTO_TYPE]: binaryType(binary.typeName) }),
+    ...formContent(plan, schemas),
+  };
   return {
-    content: { "application/json": { schema } },
+    content,
     ...(description === "" ? {} : { description }),
     ...(required ? { required } : {}),
   };
+}
+
+function takesStream({ descriptor: { methodKind } }: BindingPlan): boolean {
+  return methodKind === "client_streaming" || methodKind === "bidi_streaming";
+}
+
+/** Bytes, of which no JSON Schema says anything. */
+function binaryType(typeName: string): JsonObject {
+  return { "x-protobuf-message": typeName };
 }
 
 function wholeBody(plan: BindingPlan, schemas: Schemas): JsonObject {
@@ -57,7 +78,7 @@ function fieldBody(plan: BindingPlan, body: DescField, schemas: Schemas): JsonOb
   ) {
     return schemas.object(body.message, { without, partial });
   }
-  const { description: _, readOnly: __, writeOnly: ___, ...schema } = schemas.field(body);
+  const { description: _, readOnly: __, writeOnly: ___, ...schema } = schemas.value(body);
   return schema;
 }
 
@@ -67,47 +88,143 @@ function hasRequired(schema: JsonObject): boolean {
 
 function streamIn(item: JsonObject): JsonObject {
   return {
-    "application/json": { schema: { type: "array", items: item } },
-    "application/x-ndjson": { schema: { ...item, description: "Each line is such a value." } },
+    [JSON_TYPE]: { schema: { type: "array", items: item } },
+    [NDJSON_TYPE]: { schema: { ...item, description: "Each line is such a value." } },
   };
 }
 
-/** The answer of a call that went well. */
-export function successResponse(plan: BindingPlan, schemas: Schemas): JsonObject {
-  const { descriptor, responseField } = plan;
-  const { methodKind, output } = descriptor;
-  const description = commentOf(output).split(/\n\s*\n/, 1)[0] || "OK";
-  const raw =
-    responseField === undefined
-      ? isHttpBody(output)
-      : responseField.message !== undefined &&
-        responseField.fieldKind === "message" &&
-        isHttpBody(responseField.message);
-  if (raw) return { description: "Raw bytes; Content-Type says of which type.", content: RAW };
-  const schema = responseField === undefined ? schemas.message(output) : fieldAnswer(responseField, schemas);
-  if (methodKind === "unary" || methodKind === "client_streaming") {
-    return { description, content: { "application/json": { schema } } };
+/** The answers of a call that went well, by HTTP status. */
+export function successResponses(
+  plan: BindingPlan,
+  schemas: Schemas,
+  http: OpenApiHttp,
+  own: Success | undefined,
+  tagged: boolean,
+): JsonObject {
+  const status = successStatus(plan, own, http.emptyAs204);
+  const headers: JsonObject = {
+    ...(own?.location === undefined ? {} : { Location: headerRef("location") }),
+    ...(tagged ? { ETag: headerRef("etag") } : {}),
+  };
+  const { description, content } = success(plan, schemas, http);
+  const answer: JsonObject = {
+    description,
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
+    ...(status === 204 ? {} : { content }),
+  };
+  return { [status]: answer, ...(tagged ? { "304": { $ref: "#/components/responses/304" } } : {}) };
+}
+
+/** Unary answers to GET have an ETag. */
+export function isTagged(
+  plan: BindingPlan,
+  httpMethod: string,
+  http: OpenApiHttp,
+  own: Success | undefined,
+): boolean {
+  if (!http.etag || (httpMethod !== "GET" && httpMethod !== "HEAD") || givesStream(plan)) return false;
+  return successStatus(plan, own, http.emptyAs204) === 200;
+}
+
+export const NOT_MODIFIED: JsonObject = {
+  description: "The answer is still the one that If-None-Match names.",
+  headers: { ETag: headerRef("etag") },
+};
+
+function success(
+  plan: BindingPlan,
+  schemas: Schemas,
+  http: OpenApiHttp,
+): { readonly description: string; readonly content: JsonObject } {
+  const { output } = plan.descriptor;
+  if (givesHttpBody(plan)) {
+    return { description: "Raw bytes; Content-Type says of which type.", content: RAW };
   }
-  const item = { anyOf: [schema, FAILED] };
+  const schema = answerSchema(plan, schemas);
+  // What the well-known types say of themselves is for those who write schemas.
+  const comment = output.typeName.startsWith("google.protobuf.") ? "" : commentOf(output);
+  const description = comment.split(/\n\s*\n/, 1)[0] || "OK";
+  if (!givesStream(plan)) {
+    const binary = plan.responseField === undefined ? { [PROTO_TYPE]: binaryType(output.typeName) } : {};
+    const content = { [JSON_TYPE]: { schema }, [XML_TYPE]: { schema: refTo(XML) }, ...binary };
+    return { description, content };
+  }
+  const first = DEFAULT_TYPES[http.streamFormat];
+  const types = streamOut(plan, schema, http.streamFormat);
   return {
-    description: `${description}\n\nA stream of such values, in the form that Accept asks for. Where it fails after its first message, its end says so.`,
-    content: {
-      "application/json": { schema: { type: "array", items: item } },
-      "application/x-ndjson": { schema: { ...item, description: "Each line is such a value." } },
-      "text/event-stream": {
-        schema: {
-          anyOf: [schema, { $ref: `#/components/schemas/${STATUS}` }],
-          description: "The data of each event; that of an event `error`, which is the last, is a Status.",
-        },
+    description: `${description}\n\nA stream of such values, in the form that Accept asks for, else \`${first}\`. Where it fails after its first message, its end says so.`,
+    content: { [first]: types[first] ?? {}, ...types },
+  };
+}
+
+const DEFAULT_TYPES: Readonly<Record<StreamFormat, string>> = {
+  array: JSON_TYPE,
+  "grpc-gateway": JSON_TYPE,
+  ndjson: NDJSON_TYPE,
+  sse: SSE_TYPE,
+};
+
+function streamOut(plan: BindingPlan, schema: JsonObject, format: StreamFormat): JsonObject {
+  const item = { anyOf: [schema, refTo(FAILED)] };
+  const lines = (value: JsonObject): JsonObject => ({ ...value, description: "Each line is such a value." });
+  const result = { type: "object", properties: { result: schema }, required: ["result"] };
+  return {
+    [JSON_TYPE]: {
+      schema:
+        format === "grpc-gateway"
+          ? lines({ anyOf: [result, refTo(FAILED)] })
+          : { type: "array", items: item },
+    },
+    [NDJSON_TYPE]: { schema: lines(item) },
+    [SSE_TYPE]: {
+      schema: {
+        anyOf: [schema, refTo(STATUS)],
+        description: "The data of each event; that of an event `error`, which is the last, is a Status.",
       },
     },
+    [XML_TYPE]: { schema: refTo(XML) },
+    ...(plan.responseField === undefined
+      ? {
+          [PROTO_TYPE]: {
+            ...binaryType("google.rpc.StreamBody"),
+            "x-protobuf-element": plan.descriptor.output.typeName,
+          },
+        }
+      : {}),
   };
+}
+
+function answerSchema({ descriptor, responseField }: BindingPlan, schemas: Schemas): JsonObject {
+  return responseField === undefined
+    ? schemas.message(descriptor.output)
+    : fieldAnswer(responseField, schemas);
 }
 
 /** A field alone is always one JSON value: null where it is not set and knows it. */
 function fieldAnswer(field: DescField, schemas: Schemas): JsonObject {
-  const { description: _, readOnly: __, writeOnly: ___, ...schema } = schemas.field(field);
+  const { description: _, readOnly: __, writeOnly: ___, ...schema } = schemas.value(field);
   if (field.fieldKind === "list" || field.fieldKind === "map" || field.presence === Presence.IMPLICIT)
     return schema;
   return { anyOf: [schema, { type: "null" }] };
+}
+
+const FRAMES =
+  "A GET of this path with the handshake of a WebSocket (RFC 6455) calls the method too, whatever HTTP method stands here. Each text frame is the JSON of one message; an empty one ends the requests. A call that fails closes with 4000 + the gRPC code.";
+
+/** How a method that streams is called by a WebSocket, which OpenAPI has no words for; undefined: it is not. */
+export function webSocketNote(
+  plan: BindingPlan,
+  schemas: Schemas,
+  { webSocketOrigins }: OpenApiHttp,
+): JsonObject | undefined {
+  if (webSocketOrigins === undefined || plan.descriptor.methodKind === "unary") return undefined;
+  const { body } = plan;
+  const sent =
+    body === "none" ? undefined : body === "all" ? wholeBody(plan, schemas) : fieldBody(plan, body, schemas);
+  const received = givesHttpBody(plan) ? undefined : { anyOf: [answerSchema(plan, schemas), refTo(FAILED)] };
+  return {
+    description: received === undefined ? `${FRAMES} Answers are binary frames.` : FRAMES,
+    ...(sent === undefined ? {} : { send: { schema: sent } }),
+    ...(received === undefined ? {} : { receive: { schema: received } }),
+  };
 }

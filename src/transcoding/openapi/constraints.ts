@@ -16,6 +16,7 @@ const ALWAYS = 3;
 export interface ValueForm {
   readonly enum: DescEnum | undefined;
   readonly enumsAsNumbers: boolean;
+  readonly int64AsNumbers: boolean;
   /** What the field holds when nobody has set it; undefined: it knows when it is not set. */
   readonly zero: JsonValue | undefined;
 }
@@ -98,7 +99,8 @@ class Writer {
     if (examples.length > 0) this.keywords.examples = examples.map(print);
   }
 
-  #number(rules: JsonObject): void {
+  #number(given: JsonObject): void {
+    const rules = this.#form.int64AsNumbers ? withNumbers(given) : given;
     this.#values(rules, (value) => value);
     if (rules.finite === true) this.finite = true;
     const bounds = ["gt", "gte", "lt", "lte"].filter((key) => rules[key] !== undefined);
@@ -205,6 +207,18 @@ export function celNotes(rules: JsonValue | undefined): string[] {
     if (typeof rule.message === "string" && rule.message !== "") return [`Rule: ${rule.message}`];
     return typeof rule.expression === "string" ? [`Rule: \`${rule.expression}\``] : [];
   });
+}
+
+/** Rules of 64-bit integers for values that are printed as numbers. */
+function withNumbers(rules: JsonObject): JsonObject {
+  const number = (value: JsonValue): JsonValue =>
+    typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;
+  return Object.fromEntries(
+    Object.entries(rules).map(([key, value]) => [
+      key,
+      Array.isArray(value) ? value.map(number) : number(value),
+    ]),
+  );
 }
 
 /** uint64 in JSON is a string. */

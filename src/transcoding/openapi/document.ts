@@ -4,13 +4,17 @@ import type { DescService, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Method } from "../../core/call.js";
 import type { BindingPlan } from "../binding.js";
 import type { PrintOptions } from "../codec/codecs.js";
+import type { StreamFormat } from "../framing.js";
 import { ANY_METHOD } from "../matcher.js";
-import { requestBody, successResponse } from "./bodies.js";
+import type { Success } from "../success.js";
+import { isTagged, NOT_MODIFIED, requestBody, successResponses, webSocketNote } from "./bodies.js";
 import { commentOf, summaryOf } from "./comments.js";
-import { failureResponses, failuresOf, STATUS, STATUS_SCHEMA } from "./failures.js";
+import { HEADERS, SCHEMAS } from "./components.js";
+import { type ErrorForm, failureResponses, failuresOf } from "./failures.js";
 import { pathParameters, queryParameters } from "./parameters.js";
 import { type OpenApiPath, openApiPath, printPath, shapeOf } from "./paths.js";
 import { joined, reachable, Schemas } from "./schemas.js";
+import { SharedParameters } from "./shared-parameters.js";
 
 /** What a method asks of its callers. */
 export interface Access {
@@ -19,12 +23,30 @@ export interface Access {
   readonly roles: readonly string[] | undefined;
 }
 
+/** What config says of requests and answers, as far as clients meet it. */
+export interface OpenApiHttp {
+  readonly print: PrintOptions;
+  /** What a stream looks like where Accept does not decide. */
+  readonly streamFormat: StreamFormat;
+  /** google.protobuf.Empty is 204. */
+  readonly emptyAs204: boolean;
+  /** Unary answers to GET have an ETag. */
+  readonly etag: boolean;
+  readonly errorForm: ErrorForm;
+  /** System parameters work without their `$` too. */
+  readonly bareSystemParameters: boolean;
+  /** undefined: there are no WebSockets. */
+  readonly webSocketOrigins: readonly string[] | undefined;
+}
+
 export interface OpenApiInput {
   /** In the order in which they are looked at; the first of two that OpenAPI cannot tell apart stands in the document. */
   readonly plans: readonly BindingPlan[];
   /** Before every path: "" or `/api`. */
   readonly prefix: string;
-  readonly print: PrintOptions;
+  readonly http: OpenApiHttp;
+  /** What a good answer of a method is; undefined: 200. */
+  readonly success: (method: Method) => Success | undefined;
   /** `components/securitySchemes`; undefined: nobody says who they are. */
   readonly securitySchemes: JsonObject | undefined;
   readonly access: (method: Method) => Access;
@@ -41,7 +63,7 @@ export interface OpenApiFilter {
 /** Methods that a path item of OpenAPI 3.1 has a place for. */
 const PLACES = new Set(["get", "put", "post", "delete", "options", "head", "patch", "trace"]);
 /** Where a route that takes any method stands. */
-const ANY_PLACES = ["get", "put", "post", "delete", "patch"];
+const ANY_PLACES = ["GET", "PUT", "POST", "DELETE", "PATCH"];
 /** OpenAPI 3.1 has no place for other methods; 3.2 calls it `additionalOperations`. */
 const OTHER_METHODS = "x-additional-operations";
 /** How many segments a `**` is spread over, to be told apart. */
@@ -97,6 +119,7 @@ class Document {
   readonly #input: OpenApiInput;
   readonly #plans: readonly BindingPlan[];
   readonly #schemas: Schemas;
+  readonly #shared: SharedParameters;
   /** By what OpenAPI tells them apart by. */
   readonly #items = new Map<string, PathItem>();
   readonly #ids = new Set<string>();
@@ -107,7 +130,11 @@ class Document {
   constructor(input: OpenApiInput, plans: readonly BindingPlan[]) {
     this.#input = input;
     this.#plans = plans;
-    this.#schemas = new Schemas(input.print, reachable(plans.map(({ descriptor }) => descriptor.output)));
+    this.#schemas = new Schemas(
+      input.http.print,
+      reachable(plans.map(({ descriptor }) => descriptor.output)),
+    );
+    this.#shared = new SharedParameters(input.http);
     this.#explicit = new Set(
       plans.filter(({ source }) => source !== "auto").map(({ method }) => method.path),
     );
@@ -124,7 +151,7 @@ class Document {
       paths[this.#input.prefix + printPath(path)] = { ...operations, ...other };
     }
     const { services, versions } = partsOf(this.#plans);
-    const { securitySchemes } = this.#input;
+    const { securitySchemes, http } = this.#input;
     return {
       // Without jsonSchemaDialect: the default is JSON Schema 2020-12 and words of OpenAPI, and some tools take no other.
       openapi: "3.1.1",
@@ -133,8 +160,10 @@ class Document {
       tags: this.#tags(),
       paths,
       components: {
-        schemas: { ...this.#schemas.components(), [STATUS]: STATUS_SCHEMA },
-        responses: failureResponses(),
+        schemas: { ...this.#schemas.components(), ...SCHEMAS },
+        responses: { "304": NOT_MODIFIED, ...failureResponses(http.errorForm) },
+        parameters: this.#shared.components(),
+        headers: { ...HEADERS },
         ...(securitySchemes === undefined ? {} : { securitySchemes }),
       },
       ...(this.#left.length === 0 ? {} : { "x-routes-left-out": this.#left }),
@@ -182,7 +211,7 @@ class Document {
           });
         continue;
       }
-      placed.operations[placed.place] = this.#operation(plan, placed.path, isAny ? placed.place : "");
+      placed.operations[placed.place] = this.#operation(plan, placed.path, httpMethod);
     }
   }
 
@@ -212,32 +241,38 @@ class Document {
     return undefined;
   }
 
-  #operation(plan: BindingPlan, path: OpenApiPath, place: string): JsonObject {
+  #operation(plan: BindingPlan, path: OpenApiPath, httpMethod: string): JsonObject {
     const { method, descriptor } = plan;
-    const { auth, roles } = this.#input.access(method);
-    const secured = this.#input.securitySchemes !== undefined && auth !== "none";
+    const { access, http, securitySchemes, success } = this.#input;
+    const { auth, roles } = access(method);
+    const secured = securitySchemes !== undefined && auth !== "none";
     const { summary, description } = summaryOf(commentOf(descriptor));
     const notes = roles === undefined ? [] : [`The caller has one of the roles ${roles.join(", ")}.`];
     const said = joined(description, notes);
+    const own = success(method);
+    const tagged = isTagged(plan, httpMethod, http, own);
+    const body = requestBody(plan, this.#schemas);
     const parameters = [
       ...pathParameters(plan, path, this.#schemas),
       ...queryParameters(plan, this.#schemas),
+      ...this.#shared.of(plan, { body: body !== undefined, tagged }),
     ];
-    const body = requestBody(plan, this.#schemas);
+    const webSocket = webSocketNote(plan, this.#schemas, http);
     return {
-      operationId: this.#id(plan, place),
+      operationId: this.#id(plan, httpMethod),
       tags: [this.#tagOf(plan)],
       ...(summary === "" ? {} : { summary }),
       ...(said === "" ? {} : { description: said }),
       ...(descriptor.deprecated ? { deprecated: true } : {}),
-      ...(parameters.length === 0 ? {} : { parameters }),
+      parameters,
       ...(body === undefined ? {} : { requestBody: body }),
       responses: {
-        "200": successResponse(plan, this.#schemas),
+        ...successResponses(plan, this.#schemas, http, own, tagged),
         ...failuresOf({ body: body !== undefined, credentials: secured, roles: roles !== undefined }),
       },
       ...this.#security(auth),
       "x-grpc-method": `${method.service}/${method.name}`,
+      ...(webSocket === undefined ? {} : { "x-websocket": webSocket }),
     };
   }
 
@@ -250,10 +285,10 @@ class Document {
   }
 
   /** `library_v1_LibraryService_GetBook`; more bindings of the method are numbered. */
-  #id(plan: BindingPlan, place: string): string {
+  #id(plan: BindingPlan, httpMethod: string): string {
     const { service, name, path } = plan.method;
     const rpc = plan.source === "auto" && this.#explicit.has(path) ? "_rpc" : "";
-    const base = `${service.replaceAll(".", "_")}_${name}${rpc}${place === "" ? "" : `_${place}`}`;
+    const base = `${service.replaceAll(".", "_")}_${name}${rpc}${plan.httpMethod === ANY_METHOD ? `_${httpMethod.toLowerCase()}` : ""}`;
     for (let i = 1; ; i++) {
       const id = i === 1 ? base : `${base}_${i}`;
       if (this.#ids.has(id)) continue;

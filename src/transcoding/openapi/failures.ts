@@ -1,7 +1,12 @@
 // The failures that an operation can answer with: google.rpc.Status by HTTP status, with the reasons that the hub has.
 import type { JsonObject } from "@bufbuild/protobuf";
-import { ERROR_DOMAIN, REASONS, type Reason, type ReasonRow } from "../../core/reasons.js";
+import { REASONS, type Reason, type ReasonRow } from "../../core/reasons.js";
 import { Code, codeName, httpStatusOf } from "../../core/status.js";
+import { PROBLEM_TYPE } from "../framing.js";
+import { headerRef, PROBLEM, refTo, STATUS, XML } from "./components.js";
+
+/** What failures look like where Accept says nothing of it. */
+export type ErrorForm = "status" | "problem" | "empty";
 
 /** Refusals of requests that are no call of an operation. */
 const OF_NO_OPERATION: ReadonlySet<Reason> = new Set<Reason>([
@@ -18,31 +23,9 @@ export interface FailureScope {
   readonly roles: boolean;
 }
 
-/** google.rpc.Status as answers carry it. */
-export const STATUS_SCHEMA: JsonObject = {
-  type: "object",
-  description: "A failure: the hub's own, or the service's.",
-  properties: {
-    code: { type: "integer", format: "int32", description: "The gRPC code (google.rpc.Code)." },
-    message: { type: "string", description: "For people; says what to change." },
-    details: {
-      type: "array",
-      description: `For programs. What the hub refuses itself has a \`google.rpc.ErrorInfo\` with a \`reason\` and the domain \`${ERROR_DOMAIN}\`.`,
-      items: {
-        type: "object",
-        properties: { "@type": { type: "string", examples: ["type.googleapis.com/google.rpc.ErrorInfo"] } },
-        required: ["@type"],
-        additionalProperties: true,
-      },
-    },
-  },
-  required: ["code", "message"],
-};
-
-export const STATUS = "Status";
-
 /** `components/responses`: one for each HTTP status, and one for all others. */
-export function failureResponses(): JsonObject {
+export function failureResponses(form: ErrorForm): JsonObject {
+  const content = contentOf(form);
   const responses: JsonObject = {};
   for (const [http, { codes, reasons }] of byHttpStatus()) {
     const lines = reasons.map(([reason, when]) => `- \`${reason}\`: ${when}`);
@@ -53,10 +36,10 @@ export function failureResponses(): JsonObject {
           ? `${head}, of the service.`
           : `${head}. The hub's reasons:\n\n${lines.join("\n")}`,
       ...headersOf(http),
-      content: CONTENT,
+      ...content,
     };
   }
-  responses.failure = { description: "Any other failure of the service.", content: CONTENT };
+  responses.failure = { description: "Any other failure of the service.", ...content };
   return responses;
 }
 
@@ -73,17 +56,18 @@ export function failuresOf(scope: FailureScope): JsonObject {
   return responses;
 }
 
-const CONTENT: JsonObject = { "application/json": { schema: { $ref: `#/components/schemas/${STATUS}` } } };
+/** As config has it, and as Accept may ask. */
+function contentOf(form: ErrorForm): JsonObject {
+  const problem = { [PROBLEM_TYPE]: { schema: refTo(PROBLEM) } };
+  if (form === "empty") return {};
+  if (form === "problem") return { content: problem };
+  const status = { "application/json": { schema: refTo(STATUS) }, ...problem };
+  return { content: { ...status, "application/xml": { schema: refTo(XML) } } };
+}
 
 function headersOf(http: string): JsonObject {
-  if (http === "401") {
-    return {
-      headers: { "WWW-Authenticate": { description: "How to say who calls.", schema: { type: "string" } } },
-    };
-  }
-  if (http !== "429" && http !== "503") return {};
-  const schema = { type: "integer", minimum: 0 };
-  return { headers: { "Retry-After": { description: "Seconds to wait, where the hub knows.", schema } } };
+  if (http === "401") return { headers: { "WWW-Authenticate": headerRef("wwwAuthenticate") } };
+  return http === "429" || http === "503" ? { headers: { "Retry-After": headerRef("retryAfter") } } : {};
 }
 
 interface Row {

@@ -32,7 +32,7 @@ function pathParameter(plan: BindingPlan, parameter: PathParameter, schemas: Sch
   const field = variable.target.leaf;
   const comment = commentOf(field);
   if (whole) {
-    const { description: _, readOnly: __, ...schema } = schemas.field(field);
+    const { description: _, readOnly: __, ...schema } = schemas.value(field);
     const renamed = parameter.name === variable.target.key ? [] : [`This is \`${variable.target.key}\`.`];
     const description = joined(comment, [...renamed, ...(deep ? [slashes] : [])]);
     const nonEmpty =
@@ -55,18 +55,52 @@ function pathParameter(plan: BindingPlan, parameter: PathParameter, schemas: Sch
   };
 }
 
-/** The fields that neither path nor body carries, flattened. */
+/** The fields that neither path nor body carries. */
 export function queryParameters(plan: BindingPlan, schemas: Schemas): JsonObject[] {
   if (plan.body === "all") return [];
-  const bound = new Set(plan.variables.map(({ target }) => target.key));
-  const parameters: JsonObject[] = [];
+  const skipped = new Set(plan.variables.map(({ target }) => target.key));
+  if (plan.body !== "none") skipped.add(plan.body.name);
+  return flatFields(plan.descriptor.input, schemas, skipped).map(({ name, field, required, value }) => ({
+    name,
+    in: "query",
+    ...(required ? { required } : {}),
+    ...(field === plan.updateMask ? withNote(value, FILLED_MASK) : value),
+  }));
+}
+
+const FILLED_MASK = "Left out, it has the fields that the body names, those that are null too.";
+
+function withNote(value: JsonObject, note: string): JsonObject {
+  const { description, ...rest } = value;
+  return { description: joined(typeof description === "string" ? description : "", [note]), ...rest };
+}
+
+/** A field of a query or a form, which may stand in a message inside. */
+export interface FlatField {
+  /** `author.displayName` */
+  readonly name: string;
+  readonly field: DescField;
+  readonly required: boolean;
+  /** What a parameter of OpenAPI says of it, but for its name and place. */
+  readonly value: JsonObject;
+}
+
+/**
+ * The fields of a message as a query and a form name them.
+ * @param skipped dotted proto names
+ */
+export function flatFields(
+  input: DescMessage,
+  schemas: Schemas,
+  skipped: ReadonlySet<string>,
+): readonly FlatField[] {
+  const found: FlatField[] = [];
   const visit = (message: DescMessage, key: string, name: string, above: readonly DescMessage[]): void => {
     for (const field of message.fields) {
-      if (above.length === 0 && field === plan.body) continue;
       const ownKey = key === "" ? field.name : `${key}.${field.name}`;
       const ownName = name === "" ? schemas.nameOf(field) : `${name}.${schemas.nameOf(field)}`;
-      if (bound.has(ownKey) || fieldBehaviors(field).has("OUTPUT_ONLY")) continue;
-      if (parameters.length >= MAX_QUERY_PARAMETERS) return;
+      if (skipped.has(ownKey) || fieldBehaviors(field).has("OUTPUT_ONLY")) continue;
+      if (found.length >= MAX_QUERY_PARAMETERS) return;
       if (isFlattened(field)) {
         const inner = field.message;
         // A type inside itself has no end.
@@ -74,14 +108,18 @@ export function queryParameters(plan: BindingPlan, schemas: Schemas): JsonObject
         visit(inner, ownKey, ownName, [...above, message]);
         continue;
       }
-      const parameter = queryParameter(field, schemas);
-      if (parameter === undefined) continue;
-      const required = above.length === 0 && schemas.isRequired(field);
-      parameters.push({ name: ownName, in: "query", ...(required ? { required } : {}), ...parameter });
+      const value = queryParameter(field, schemas);
+      if (value === undefined) continue;
+      found.push({
+        name: ownName,
+        field,
+        required: above.length === 0 && schemas.isRequired(field),
+        value,
+      });
     }
   };
-  visit(plan.descriptor.input, "", "", []);
-  return parameters;
+  visit(input, "", "", []);
+  return found;
 }
 
 type Flattened = DescField & { readonly fieldKind: "message" };
@@ -101,7 +139,7 @@ function isOpaque(message: DescMessage): boolean {
 }
 
 function queryParameter(field: DescField, schemas: Schemas): JsonObject | undefined {
-  const { description, deprecated, writeOnly: _, ...schema } = schemas.field(field);
+  const { description, deprecated, writeOnly: _, ...schema } = schemas.value(field);
   const said = {
     ...(description === undefined ? {} : { description }),
     ...(deprecated === true ? { deprecated } : {}),

@@ -15,9 +15,12 @@ import {
   FeatureSet_FieldPresence as Presence,
 } from "@bufbuild/protobuf/wkt";
 import type { PrintOptions } from "../codec/codecs.js";
+import { isWrapper } from "../fields.js";
 import { commentOf } from "./comments.js";
+import { refTo, SCHEMAS } from "./components.js";
 import { celNotes, constrain, isObject, list, size, type ValueForm } from "./constraints.js";
 import { fieldBehaviors } from "./field-behavior.js";
+import { resourceNotes } from "./resources.js";
 import { fieldRules, messageRules, oneofRules } from "./validate-rules.js";
 import { mapKeySchema, scalarSchema, wellKnownSchema } from "./well-known.js";
 
@@ -55,6 +58,10 @@ export class Schemas {
     return Object.fromEntries([...this.#components].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
+  get #int64AsNumbers(): boolean {
+    return this.#print.int64AsNumbers === true;
+  }
+
   /** The name of a field in JSON. */
   nameOf(field: DescField): string {
     return this.#print.protoNames === true ? field.name : field.jsonName;
@@ -62,7 +69,7 @@ export class Schemas {
 
   /** Any value of this type. */
   message(message: DescMessage): JsonObject {
-    return wellKnownSchema(message.typeName) ?? this.#reference(message);
+    return wellKnownSchema(message, this.#int64AsNumbers) ?? this.#reference(message);
   }
 
   /** A message as an object of its own, where a reference will not do. */
@@ -99,11 +106,19 @@ export class Schemas {
     };
   }
 
-  /** The value of a field, with what its options say of it. */
+  /** The value of a field in an object, with what its options say of it. */
   field(field: DescField): JsonObject {
+    const value = this.value(field);
+    // Null in a request unsets it, which no value of the type does.
+    return field.fieldKind === "message" && isWrapper(field.message) ? nullable(value) : value;
+  }
+
+  /** The value of a field outside an object, where there is no null. */
+  value(field: DescField): JsonObject {
     const behaviors = fieldBehaviors(field);
     const { schema, notes } = this.#constrained(field);
-    const description = joined(commentOf(field), notes);
+    const fixed = behaviors.has("IMMUTABLE") ? ["It cannot be changed later."] : [];
+    const description = joined(commentOf(field), [...resourceNotes(field), ...fixed, ...notes]);
     const result: JsonObject = { ...schema };
     if (description !== "") result.description = description;
     if (field.deprecated) result.deprecated = true;
@@ -126,6 +141,7 @@ export class Schemas {
     const form = (zero: JsonValue | undefined): ValueForm => ({
       enum: field.enum,
       enumsAsNumbers: this.#print.enumsAsNumbers === true,
+      int64AsNumbers: this.#int64AsNumbers,
       zero,
     });
     if (field.fieldKind === "list") {
@@ -155,10 +171,10 @@ export class Schemas {
       if (max !== undefined) schema.maxProperties = max;
       return { schema, notes: [...celNotes(rules?.cel), ...keys.notes, ...values.notes] };
     }
-    const constrained = constrain(this.#element(field), rules, form(zeroOf(field)));
+    const constrained = constrain(this.#element(field), rules, form(this.#zero(field)));
     const { schema } = constrained;
     // "required, for fields that don't track presence, indicates the value can't be the zero value."
-    const filled = rules?.required === true && zeroOf(field) === "" && schema.minLength === undefined;
+    const filled = rules?.required === true && this.#zero(field) === "" && schema.minLength === undefined;
     return filled ? { ...constrained, schema: { ...schema, minLength: 1 } } : constrained;
   }
 
@@ -166,7 +182,7 @@ export class Schemas {
   #element(field: DescField): JsonObject {
     if (field.message !== undefined) return this.message(field.message);
     if (field.enum !== undefined) return this.enumeration(field.enum);
-    return scalarSchema(field.scalar ?? ScalarType.STRING);
+    return scalarSchema(field.scalar ?? ScalarType.STRING, this.#int64AsNumbers);
   }
 
   enumeration(desc: DescEnum): JsonObject {
@@ -208,12 +224,12 @@ export class Schemas {
     return refTo(name);
   }
 
-  /** Two upstreams may bring one type each in their own schema, or two types of one name. */
+  /** Two upstreams may bring one type each in their own schema, or two types of one name; some names are the hub's. */
   #nameFor(desc: DescMessage | DescEnum): [name: string, isNew: boolean] {
     for (let i = 1; ; i++) {
       const name = i === 1 ? desc.typeName : `${desc.typeName}-${i}`;
       const owner = this.#owners.get(name);
-      if (owner !== undefined && !isSame(owner, desc)) continue;
+      if (owner === undefined ? Object.hasOwn(SCHEMAS, name) : !isSame(owner, desc)) continue;
       this.#names.set(desc, name);
       if (owner === undefined) this.#owners.set(name, desc);
       return [name, owner === undefined];
@@ -242,6 +258,16 @@ export class Schemas {
     }
   }
 
+  /** What a field without presence holds when nobody set it. */
+  #zero(field: DescField): JsonValue | undefined {
+    if (field.presence !== Presence.IMPLICIT) return undefined;
+    if (field.fieldKind === "enum") return field.enum.values[0]?.name;
+    if (field.fieldKind !== "scalar") return undefined;
+    if (field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES) return "";
+    if (field.scalar === ScalarType.BOOL) return false;
+    return scalarSchema(field.scalar, this.#int64AsNumbers).type === "string" ? "0" : 0;
+  }
+
   /** The default that the schema gives (proto2 and editions). */
   #default(field: DescField): JsonValue | undefined {
     if (field.proto.defaultValue === "" || (field.fieldKind !== "scalar" && field.fieldKind !== "enum"))
@@ -251,7 +277,7 @@ export class Schemas {
       if (this.#print.enumsAsNumbers === true) return typeof value === "number" ? value : undefined;
       return field.enum.values.find(({ number }) => number === value)?.name;
     }
-    if (typeof value === "bigint") return String(value);
+    if (typeof value === "bigint") return this.#int64AsNumbers ? Number(value) : String(value);
     if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
     if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
     return value;
@@ -267,8 +293,10 @@ function isRequiredOneof(oneof: DescOneof): boolean {
   return oneofRules(oneof)?.required === true;
 }
 
-function refTo(name: string): JsonObject {
-  return { $ref: `#/components/schemas/${name}` };
+/** The schema of a wrapper, and null. */
+function nullable(schema: JsonObject): JsonObject {
+  if (typeof schema.type === "string") return { ...schema, type: [schema.type, "null"] };
+  return { ...schema, anyOf: [...list(schema.anyOf), { type: "null" }] };
 }
 
 /** A sentence after a comment is a paragraph of its own. */
@@ -294,16 +322,6 @@ function below(names: ReadonlySet<string>, field: string): ReadonlySet<string> {
 
 function objectOf(value: JsonValue | undefined): JsonObject | undefined {
   return isObject(value) ? value : undefined;
-}
-
-/** What a field without presence holds when nobody set it. */
-function zeroOf(field: DescField): JsonValue | undefined {
-  if (field.presence !== Presence.IMPLICIT) return undefined;
-  if (field.fieldKind === "enum") return field.enum.values[0]?.name;
-  if (field.fieldKind !== "scalar") return undefined;
-  if (field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES) return "";
-  if (field.scalar === ScalarType.BOOL) return false;
-  return scalarSchema(field.scalar).type === "string" ? "0" : 0;
 }
 
 /** Every message that can stand in these. */

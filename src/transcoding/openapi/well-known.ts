@@ -1,11 +1,13 @@
 // The JSON forms that ProtoJSON gives to scalars and to the well-known types, as JSON Schemas.
-import { type JsonObject, ScalarType } from "@bufbuild/protobuf";
+import { type DescMessage, type JsonObject, ScalarType } from "@bufbuild/protobuf";
+import { isWrapper } from "../fields.js";
 
 const INT64 = { type: "string", pattern: "^-?[0-9]+$" };
 const UINT64 = { type: "string", pattern: "^[0-9]+$" };
 const NOT_FINITE = { type: "string", enum: ["NaN", "Infinity", "-Infinity"] };
 
-export function scalarSchema(type: ScalarType): JsonObject {
+/** @param int64AsNumbers 64-bit integers print as numbers, and not as strings */
+export function scalarSchema(type: ScalarType, int64AsNumbers = false): JsonObject {
   switch (type) {
     case ScalarType.STRING:
       return { type: "string" };
@@ -20,10 +22,12 @@ export function scalarSchema(type: ScalarType): JsonObject {
     case ScalarType.INT64:
     case ScalarType.SINT64:
     case ScalarType.SFIXED64:
-      return { ...INT64, format: "int64" };
+      return int64AsNumbers ? { type: "integer", format: "int64" } : { ...INT64, format: "int64" };
     case ScalarType.UINT64:
     case ScalarType.FIXED64:
-      return { ...UINT64, format: "uint64" };
+      return int64AsNumbers
+        ? { type: "integer", format: "uint64", minimum: 0 }
+        : { ...UINT64, format: "uint64" };
     case ScalarType.UINT32:
     case ScalarType.FIXED32:
       return { type: "integer", format: "uint32", minimum: 0 };
@@ -74,18 +78,11 @@ const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
   "google.protobuf.ListValue": { type: "array", items: {} },
   "google.protobuf.Empty": { type: "object", additionalProperties: false },
   "google.protobuf.Any": ANY,
-  "google.protobuf.DoubleValue": scalarSchema(ScalarType.DOUBLE),
-  "google.protobuf.FloatValue": scalarSchema(ScalarType.FLOAT),
-  "google.protobuf.Int64Value": scalarSchema(ScalarType.INT64),
-  "google.protobuf.UInt64Value": scalarSchema(ScalarType.UINT64),
-  "google.protobuf.Int32Value": scalarSchema(ScalarType.INT32),
-  "google.protobuf.UInt32Value": scalarSchema(ScalarType.UINT32),
-  "google.protobuf.BoolValue": scalarSchema(ScalarType.BOOL),
-  "google.protobuf.StringValue": scalarSchema(ScalarType.STRING),
-  "google.protobuf.BytesValue": scalarSchema(ScalarType.BYTES),
 };
 
 /** The schema of a message whose JSON is not an object with its fields; undefined for all others. */
-export function wellKnownSchema(typeName: string): JsonObject | undefined {
-  return WELL_KNOWN[typeName];
+export function wellKnownSchema(message: DescMessage, int64AsNumbers: boolean): JsonObject | undefined {
+  const known = WELL_KNOWN[message.typeName];
+  if (known !== undefined || !isWrapper(message)) return known;
+  return scalarSchema(message.fields[0]?.scalar ?? ScalarType.STRING, int64AsNumbers);
 }

@@ -13,13 +13,15 @@ import {
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import {
   type OpenApiFilter,
+  type OpenApiHttp,
+  type OpenApiInput,
   openApiDocument,
   partsOf,
   versionOf,
 } from "#src/transcoding/openapi/document.js";
-import type { RestOptions } from "#src/transcoding/rest-router.js";
-import { routerFor } from "../support/schema.js";
+import { compileProtos, routerFor } from "../support/schema.js";
 import { assertValid, at, compile, component, objectOf, operation, operationsOf } from "./support/check.js";
+import { inputFor } from "./support/input.js";
 import { torture } from "./support/torture.js";
 
 /** The sample services, as they are in the package. */
@@ -32,33 +34,51 @@ function documentOf(
   {
     filter,
     prefix = "",
-    options = {},
-  }: { filter?: OpenApiFilter; prefix?: string; options?: RestOptions } = {},
+    http = {},
+    forms = false,
+    success = () => undefined,
+  }: {
+    filter?: OpenApiFilter;
+    prefix?: string;
+    http?: Partial<OpenApiHttp>;
+    forms?: boolean;
+    success?: OpenApiInput["success"];
+  } = {},
 ): JsonObject {
-  const built = routerFor(registry, options, { prefix });
-  return openApiDocument(
-    {
-      plans: built.plans,
-      prefix: built.prefix,
-      print: options.print ?? {},
-      securitySchemes: undefined,
-      access: () => ({ auth: "none", roles: undefined }),
-    },
-    filter,
-  );
+  const built = routerFor(registry, http, { prefix, forms: () => forms, success });
+  return openApiDocument(inputFor(built, http, { success }), filter);
 }
 
 const kinds = documentOf(torture);
+const configured = documentOf(torture, {
+  forms: true,
+  http: {
+    streamFormat: "sse",
+    emptyAs204: true,
+    etag: false,
+    errorForm: "problem",
+    bareSystemParameters: true,
+    webSocketOrigins: undefined,
+  },
+  success: ({ name }) =>
+    name === "Create"
+      ? { success: 201, location: "/v1/{name}" }
+      : name === "Get"
+        ? { success: 204, location: undefined }
+        : undefined,
+});
 
 const VARIANTS: Readonly<Record<string, JsonObject>> = {
   "the sample services": documentOf(samples),
   "every kind of field, rule and route": kinds,
-  "proto names": documentOf(torture, { options: { print: { protoNames: true } } }),
-  "enums as numbers": documentOf(torture, { options: { print: { enumsAsNumbers: true } } }),
+  "proto names": documentOf(torture, { http: { print: { protoNames: true } } }),
+  "enums as numbers": documentOf(torture, { http: { print: { enumsAsNumbers: true } } }),
   "defaults printed, below a prefix": documentOf(torture, {
     prefix: "/api",
-    options: { print: { emitDefaults: true } },
+    http: { print: { emitDefaults: true } },
   }),
+  "64-bit integers as numbers": documentOf(torture, { http: { print: { int64AsNumbers: true } } }),
+  "forms, events, problems, statuses": configured,
   "nothing at all": documentOf(torture, { filter: { version: "v9" } }),
 };
 for (const [name, document] of Object.entries(VARIANTS)) {
@@ -99,9 +119,9 @@ function objectsOf(value: JsonValue | undefined): JsonObject[] {
   return value.map(objectOf);
 }
 
-/** The parameters as `in name`. */
-function parametersOf(own: JsonObject): string[] {
-  return own.parameters === undefined ? [] : objectsOf(own.parameters).map((p) => `${p.in} ${p.name}`);
+/** The parameters of the request's own as `in name`, without those that operations share. */
+function namesOf(own: JsonObject): string[] {
+  return objectsOf(own.parameters).flatMap((p) => (p.$ref === undefined ? [`${p.in} ${p.name}`] : []));
 }
 
 const PATHS: readonly [request: string, method: string, parameters: readonly string[]][] = [
@@ -137,7 +157,7 @@ for (const [request, method, parameters] of PATHS) {
   test(`${request} is an operation of ${method}`, () => {
     const own = operation(kinds, request);
     assert.equal(own["x-grpc-method"], `torture.v1.Things/${method}`);
-    const given = parametersOf(own);
+    const given = namesOf(own);
     assert.deepEqual(method === "Echo" ? given.slice(0, parameters.length) : given, parameters);
   });
 }
@@ -194,8 +214,8 @@ const PROPERTIES: readonly [name: string, schema: JsonValue][] = [
   ["list", { type: "array", items: {} }],
   ["nothing", { type: "null" }],
   ["empty", { type: "object", additionalProperties: false }],
-  ["wInt64", { type: "string", pattern: "^-?[0-9]+$", format: "int64" }],
-  ["wBool", { type: "boolean" }],
+  ["wInt64", { type: ["string", "null"], pattern: "^-?[0-9]+$", format: "int64" }],
+  ["wBool", { type: ["boolean", "null"] }],
   ["gone", { type: "string", deprecated: true }],
   ["other", { type: "string" }],
 ];
@@ -240,7 +260,7 @@ const RULES: readonly [name: string, schema: JsonValue][] = [
       maxProperties: 2,
     },
   ],
-  ["wrapped", { type: "integer", format: "int32", maximum: 5 }],
+  ["wrapped", { type: ["integer", "null"], format: "int32", maximum: 5 }],
   ["off", { type: "string" }],
   [
     "ip",
@@ -367,12 +387,194 @@ test("bodies and answers of every form", () => {
     "application/json",
     "application/x-ndjson",
     "text/event-stream",
+    "application/xml",
+    "application/x-protobuf",
   ]);
   assert.deepEqual(at(json("GET /v1/watch"), "items", "anyOf", "0"), thing);
   assert.deepEqual(Object.keys(objectOf(content("POST /v1/things:import", "requestBody"))), [
     "application/json",
     "application/x-ndjson",
   ]);
+});
+
+const types = (request: string, part: "requestBody" | "200" | "201", document = kinds): string[] => {
+  const { responses, requestBody } = operation(document, request);
+  return Object.keys(objectOf(at(part === "requestBody" ? requestBody : at(responses, part), "content")));
+};
+const JSON_TYPE = "application/json";
+const NDJSON = "application/x-ndjson";
+const SSE = "text/event-stream";
+const XML = "application/xml";
+const PROTO = "application/x-protobuf";
+const FORMS = ["application/x-www-form-urlencoded", "multipart/form-data"];
+
+const MEDIA: readonly [
+  document: JsonObject,
+  request: string,
+  part: "requestBody" | "200" | "201",
+  types: string[],
+][] = [
+  [kinds, "POST /v1/things", "requestBody", [JSON_TYPE, XML, PROTO]],
+  [kinds, "POST /v1/things", "200", [JSON_TYPE, XML, PROTO]],
+  [kinds, "POST /v1/kinds:labels", "requestBody", [JSON_TYPE, XML]],
+  [kinds, "GET /v1/page", "200", [JSON_TYPE, XML]],
+  [kinds, "GET /v1/page/raw", "200", ["*/*"]],
+  [kinds, "POST /torture.v1.Things/Plain", "requestBody", [JSON_TYPE]],
+  [kinds, "POST /torture.v1.Things/Plain", "200", [JSON_TYPE, XML, PROTO]],
+  [kinds, "POST /v1/talk", "requestBody", [JSON_TYPE, NDJSON]],
+  [kinds, "POST /v1/talk", "200", [JSON_TYPE, NDJSON, SSE, XML, PROTO]],
+  [kinds, "POST /v1/things:import", "200", [JSON_TYPE, XML, PROTO]],
+  [configured, "POST /v1/things", "requestBody", [JSON_TYPE, XML, PROTO, ...FORMS]],
+  [configured, "POST /v1/kinds:labels", "requestBody", [JSON_TYPE, XML]],
+  [configured, "PUT /v1/uploads/{name}", "requestBody", ["*/*"]],
+  [configured, "POST /torture.v1.Things/Plain", "requestBody", [JSON_TYPE]],
+  [configured, "POST /v1/things:import", "requestBody", [JSON_TYPE, NDJSON]],
+  [configured, "GET /v1/watch", "200", [SSE, JSON_TYPE, NDJSON, XML, PROTO]],
+];
+for (const [document, request, part, expected] of MEDIA) {
+  const where = document === kinds ? "by default" : "as configured";
+  test(`${part} of ${request} ${where}: ${expected.join(", ")}`, () =>
+    assert.deepEqual(types(request, part, document), expected));
+}
+
+const SHARED: readonly [document: JsonObject, request: string, parameters: string[]][] = [
+  [kinds, "GET /v1/things/{thing}", ["alt", "fields", "prettyPrint", "ifNoneMatch", "timeout"]],
+  [kinds, "POST /v1/things", ["alt", "fields", "prettyPrint", "contentEncoding", "timeout"]],
+  [kinds, "GET /v1/page", ["altOfField", "fields", "prettyPrint", "ifNoneMatch", "timeout"]],
+  [kinds, "GET /v1/page/total", ["altOfField", "prettyPrint", "ifNoneMatch", "timeout"]],
+  [kinds, "GET /v1/files/{name}", ["ifNoneMatch", "timeout"]],
+  [kinds, "GET /v1/watch", ["altOfStream", "fields", "timeout"]],
+  [kinds, "POST /v1/talk", ["altOfStream", "fields", "contentEncoding", "timeout"]],
+  [configured, "GET /v1/any/{name}", ["alt", "fields", "prettyPrint", "timeout"]],
+];
+for (const [document, request, expected] of SHARED) {
+  test(`${request} shares the parameters ${expected.join(", ")}${document === kinds ? "" : " as configured"}`, () => {
+    const references = objectsOf(operation(document, request).parameters).flatMap(({ $ref }) =>
+      typeof $ref === "string" ? [$ref.replace("#/components/parameters/", "")] : [],
+    );
+    assert.deepEqual(references, expected);
+  });
+}
+
+test("good answers have the statuses and headers that the config gives them", () => {
+  const good = (request: string, document: JsonObject): string[] =>
+    Object.keys(objectOf(operation(document, request).responses)).filter((status) => /^[23]/.test(status));
+  assert.deepEqual(good("GET /v1/things/{thing}", kinds), ["200", "304"]);
+  assert.deepEqual(good("POST /v1/things", kinds), ["200"]);
+  assert.deepEqual(good("GET /v1/watch", kinds), ["200"]);
+  assert.deepEqual(good("PUT /v1/uploads/{name}", kinds), ["200"]);
+  assert.deepEqual(good("GET /v1/any/{name}", configured), ["200"]);
+  assert.deepEqual(good("POST /v1/things", configured), ["201"]);
+  assert.deepEqual(good("GET /v1/things/{thing}", configured), ["204"]);
+  assert.deepEqual(good("PUT /v1/uploads/{name}", configured), ["204"]);
+  const created = objectOf(at(operation(configured, "POST /v1/things").responses, "201"));
+  assert.deepEqual(created.headers, { Location: { $ref: "#/components/headers/location" } });
+  const empty = objectOf(at(operation(configured, "PUT /v1/uploads/{name}").responses, "204"));
+  assert.deepEqual(empty, { description: "OK" });
+  const got = objectOf(at(operation(kinds, "GET /v1/things/{thing}").responses, "200"));
+  assert.deepEqual(got.headers, { ETag: { $ref: "#/components/headers/etag" } });
+});
+
+test("failures have the forms that Accept and the config choose from", () => {
+  const forms = (document: JsonObject): string[] =>
+    Object.keys(objectOf(at(document, "components", "responses", "404", "content")));
+  assert.deepEqual(forms(kinds), [JSON_TYPE, "application/problem+json", XML]);
+  assert.deepEqual(forms(configured), ["application/problem+json"]);
+  const empty = documentOf(torture, { http: { errorForm: "empty" } });
+  assert.ok(!("content" in objectOf(at(empty, "components", "responses", "404"))));
+});
+
+test("a form has the fields of a query, and files where there are bytes", () => {
+  const form = (request: string, type: string): JsonObject =>
+    objectOf(at(operation(configured, request), "requestBody", "content", type));
+  const [urlencoded = "", multipart = ""] = FORMS;
+  const thing = form("POST /v1/things", urlencoded);
+  assert.deepEqual(Object.keys(objectOf(at(thing, "schema", "properties"))), ["name", "title", "secret"]);
+  assert.deepEqual(at(thing, "schema", "required"), ["title"]);
+  const kind = form("POST /v1/kinds", urlencoded);
+  const property = (media: JsonObject, name: string): JsonValue => at(media, "schema", "properties", name);
+  assert.deepEqual(property(kind, "inner.deep.level"), { type: "integer", format: "int32" });
+  assert.deepEqual(property(kind, "someBytes"), { type: "string", contentEncoding: "base64" });
+  assert.deepEqual(at(kind, "encoding", "labels"), { style: "deepObject", explode: true });
+  assert.deepEqual(at(kind, "encoding", "object"), { contentType: JSON_TYPE });
+  assert.ok(!("raw" in objectOf(at(kind, "schema", "properties"))));
+  const parts = form("POST /v1/kinds", multipart);
+  const file = { type: "string", contentMediaType: "application/octet-stream" };
+  assert.deepEqual(property(parts, "someBytes"), file);
+  assert.deepEqual(property(parts, "raw"), file);
+  const ofPath = objectOf(at(form("PUT /v1/kinds/{inner.deep.level}", multipart), "schema", "properties"));
+  assert.ok(!("inner.deep.level" in ofPath));
+});
+
+test("what streams says how a WebSocket calls it, where there are WebSockets", () => {
+  const talk = operation(kinds, "POST /v1/talk")["x-websocket"];
+  assert.deepEqual(at(talk, "send", "schema"), { $ref: "#/components/schemas/torture.v1.Login" });
+  assert.deepEqual(at(talk, "receive", "schema", "anyOf", "0"), {
+    $ref: "#/components/schemas/torture.v1.Thing",
+  });
+  assert.ok(!("send" in objectOf(operation(kinds, "GET /v1/watch")["x-websocket"])));
+  assert.ok(!("x-websocket" in operation(kinds, "POST /v1/things")));
+  assert.ok(!("x-websocket" in operation(configured, "POST /v1/talk")));
+});
+
+test("streams stand in the document as the preset of grpc-gateway sends them", () => {
+  const document = documentOf(torture, { http: { streamFormat: "grpc-gateway" } });
+  const schema = at(operation(document, "GET /v1/watch"), "responses", "200", "content", JSON_TYPE, "schema");
+  const judge = compile(document, schema);
+  assert.ok(judge({ result: { title: "x" } }) && judge({ error: { code: 5, message: "x" } }));
+  assert.ok(!judge([{ title: "x" }]));
+});
+
+test("the bare names of system parameters are told where they work", () => {
+  const told = (document: JsonObject) =>
+    String(at(document, "components", "parameters", "fields", "description"));
+  assert.match(told(configured), /As `fields` too/);
+  assert.doesNotMatch(told(kinds), /As `fields` too/);
+});
+
+test("64-bit integers are numbers where they print as such, but for the names in maps", () => {
+  const document = VARIANTS["64-bit integers as numbers"] ?? {};
+  const property = (name: string) => at(component(document, "torture.v1.Kinds"), "properties", name);
+  assert.deepEqual(property("anInt64"), { type: "integer", format: "int64" });
+  assert.deepEqual(property("aFixed64"), { type: "integer", format: "uint64", minimum: 0 });
+  assert.deepEqual(property("wInt64"), { type: ["integer", "null"], format: "int64" });
+  assert.deepEqual(at(component(document, "torture.v2beta1.Rules"), "properties", "long"), {
+    type: "integer",
+    format: "int64",
+    minimum: 7,
+  });
+  assert.equal(at(component(document, "torture.old.Old"), "properties", "big", "default"), 9);
+});
+
+test("the mask of a partial update says what holds without it", () => {
+  const mask = (request: string) =>
+    objectsOf(operation(kinds, request).parameters).find(({ name }) => name === "updateMask")?.description;
+  assert.match(String(mask("PATCH /v1/things/{thing}")), /the fields that the body names/);
+  assert.doesNotMatch(String(mask("PUT /v1/things/{thing}")), /the fields that the body names/);
+});
+
+test("names of resources say their form, and what they name", () => {
+  const book = component(VARIANTS["the sample services"] ?? {}, "library.v1.Book");
+  assert.match(String(at(book, "properties", "name", "description")), /It has the form `books\/\{book\}`/);
+  const get = component(VARIANTS["the sample services"] ?? {}, "library.v1.GetBookRequest");
+  assert.match(
+    String(at(get, "properties", "name", "description")),
+    /The name of a `library.example.com\/Book`/,
+  );
+});
+
+test("a message named as one of the hub's own schemas has its own place", () => {
+  const document = documentOf(
+    compileProtos({
+      "own.proto": `syntax = "proto3"; message Status { string mood = 1; } service Own { rpc Ask(Status) returns (Status); }`,
+    }),
+  );
+  assert.deepEqual(Object.keys(objectOf(component(document, "Status").properties)), [
+    "code",
+    "message",
+    "details",
+  ]);
+  assert.deepEqual(Object.keys(objectOf(component(document, "Status-2").properties)), ["mood"]);
 });
 
 test("comments are told, without what is meant for linters and for the authors", () => {
@@ -453,16 +655,19 @@ test("one service, one version", () => {
 
 test("who must say who they are, by method", () => {
   const built = routerFor(torture);
-  const document = openApiDocument({
-    plans: built.plans,
-    prefix: "",
-    print: {},
-    securitySchemes: { apiKey: { type: "apiKey", in: "header", name: "x-api-key" } },
-    access: ({ name }) => ({
-      auth: name === "Get" ? "none" : name === "Create" ? "optional" : "required",
-      roles: name === "Update" ? ["editor"] : undefined,
-    }),
-  });
+  const document = openApiDocument(
+    inputFor(
+      built,
+      {},
+      {
+        securitySchemes: { apiKey: { type: "apiKey", in: "header", name: "x-api-key" } },
+        access: ({ name }) => ({
+          auth: name === "Get" ? "none" : name === "Create" ? "optional" : "required",
+          roles: name === "Update" ? ["editor"] : undefined,
+        }),
+      },
+    ),
+  );
   assert.deepEqual(operation(document, "GET /v1/things/{thing}").security, []);
   assert.deepEqual(operation(document, "POST /v1/things").security, [{}, { apiKey: [] }]);
   const update = operation(document, "PATCH /v1/things/{thing}");

@@ -4,27 +4,46 @@ import { test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { Status } from "#src/core/status.js";
+import type { PrintOptions } from "#src/transcoding/codec/codecs.js";
 import { openApiDocument } from "#src/transcoding/openapi/document.js";
 import { routerFor } from "../support/schema.js";
 import { encodeBody, writeAnswer } from "../support/translate.js";
-import { at, closed, compile, operationsOf } from "./support/check.js";
-import { requestFor } from "./support/requests.js";
+import { at, closed, compile, type Operation, objectOf, operationsOf } from "./support/check.js";
+import { inputFor } from "./support/input.js";
+import { parametersOf, requestFor } from "./support/requests.js";
 import { torture } from "./support/torture.js";
 
 const RUNS = 5;
+/** Of each, values that some route may take; `*` is every field. */
+const SYSTEM: Readonly<Record<string, readonly string[]>> = {
+  $alt: ["json", "ndjson", "sse", "xml", "proto"].flatMap((alt) => [alt, `${alt};enum-encoding=int`]),
+  $fields: ["*"],
+};
+const ALT_TYPES: Readonly<Record<string, string>> = {
+  json: "application/json",
+  ndjson: "application/x-ndjson",
+  sse: "text/event-stream",
+  xml: "application/xml",
+  proto: "application/x-protobuf",
+};
 /** They answer with the message that they got. */
 const ECHOES = new Set(["torture.v1.Things/Echo", "torture.old.Legacy/Call"]);
 
-for (const print of [{}, { protoNames: true, enumsAsNumbers: true, emitDefaults: true }]) {
-  const built = routerFor(torture, { print });
-  const document: JsonObject = openApiDocument({
-    plans: built.plans,
-    prefix: "",
-    print,
-    securitySchemes: undefined,
-    access: () => ({ auth: "none", roles: undefined }),
-  });
+const PRINTS: readonly PrintOptions[] = [
+  {},
+  { protoNames: true, enumsAsNumbers: true, emitDefaults: true },
+  { int64AsNumbers: true },
+];
+for (const print of PRINTS) {
+  const byDefault = Object.keys(print).length === 0;
+  const built = routerFor(torture, { print }, { forms: () => true });
+  const document: JsonObject = openApiDocument(inputFor(built, { print }));
   const strict = closed(document);
+  /** What headers say is not read here. */
+  const withoutHeaders = (own: Operation): Operation => {
+    const parameters = parametersOf(document, own.operation).filter((one) => one.in !== "header");
+    return { ...own, operation: { ...own.operation, parameters } };
+  };
   const streams = new Set(
     built.plans
       .filter(({ method: { kind } }) => kind === "client_streaming" || kind === "bidi_streaming")
@@ -33,10 +52,10 @@ for (const print of [{}, { protoNames: true, enumsAsNumbers: true, emitDefaults:
   for (const own of operationsOf(document)) {
     const method = String(own.operation["x-grpc-method"]);
     // How messages print matters where one is printed.
-    if (streams.has(method) || ("protoNames" in print && !ECHOES.has(method))) continue;
+    if (streams.has(method) || (!byDefault && !ECHOES.has(method))) continue;
     test(`${own.method} ${own.path} takes what the document says, printed with ${JSON.stringify(print)}`, () => {
       fc.assert(
-        fc.property(requestFor(document, own), (request) => {
+        fc.property(requestFor(document, withoutHeaders(own)), (request) => {
           const match = built.router.match(request.method, request.target);
           assert.ok(match.kind === "match", `${request.method} ${request.target} has no route`);
           assert.equal(`${match.method.service}/${match.method.name}`, method);
@@ -45,7 +64,10 @@ for (const print of [{}, { protoNames: true, enumsAsNumbers: true, emitDefaults:
           if (!ECHOES.has(method)) return;
           const answer = writeAnswer(match, [message]);
           if (answer instanceof Status) assert.fail(answer.message);
-          const schema = at(own.operation, "responses", "200", "content", answer.contentType, "schema");
+          const { schema } = objectOf(at(own.operation, "responses", "200", "content", answer.contentType));
+          // Fields are told of JSON alone; printed by other names than the schemas', enums are not told either.
+          if (answer.contentType !== "application/json" || request.target.includes("enum-encoding")) return;
+          assert.ok(schema !== undefined);
           const judge = compile(strict, schema);
           assert.ok(
             judge(JSON.parse(String(answer.body))),
@@ -55,5 +77,46 @@ for (const print of [{}, { protoNames: true, enumsAsNumbers: true, emitDefaults:
         { numRuns: RUNS },
       );
     });
+    if (!byDefault) continue;
+    test(`${own.method} ${own.path} takes the system parameters that stand there, and no others`, () => {
+      const parameters = parametersOf(document, own.operation);
+      const declared = objectOf(at(own.operation, "responses", "200", "content"));
+      const [request] = fc.sample(requestFor(document, withoutShared(own)), {
+        numRuns: 1,
+        seed: 1,
+      });
+      assert.ok(request !== undefined);
+      for (const [name, values] of Object.entries(SYSTEM)) {
+        const schema = parameters.find((parameter) => parameter.name === name)?.schema;
+        for (const value of values) {
+          const target: string = `${request.target}${request.target.includes("?") ? "&" : "?"}${name}=${value}`;
+          const match = built.router.match(request.method, target);
+          const body = Buffer.from(request.body ?? "");
+          const message = encodeBody(match, body, request.contentType);
+          if (schema === undefined || !compile(document, schema)(value)) {
+            assert.ok(message instanceof Status && message.http === 400, `${target} is taken`);
+            assert.match(message.message, /^query parameter '\$/);
+            continue;
+          }
+          if (message instanceof Status) assert.fail(`${target}: ${message.message}`);
+          const given = ECHOES.has(method) ? message : new Uint8Array();
+          const answer = writeAnswer(match, [given], { contentType: request.contentType });
+          assert.ok(!(answer instanceof Status), target);
+          assert.ok(
+            answer.contentType in declared,
+            `${answer.contentType} of ${target} does not stand there`,
+          );
+          if (name === "$alt") assert.equal(answer.contentType, ALT_TYPES[value.replace(/;.*/, "")]);
+        }
+      }
+    });
   }
+}
+
+/** Parameters of its own alone. */
+function withoutShared(own: Operation): Operation {
+  const { parameters } = own.operation;
+  assert.ok(Array.isArray(parameters));
+  const filtered = parameters.filter((one) => objectOf(one).$ref === undefined);
+  return { ...own, operation: { ...own.operation, parameters: filtered } };
 }

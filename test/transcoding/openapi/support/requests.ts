@@ -1,4 +1,5 @@
 // Requests made from an OpenAPI document alone, as a client generator would make them.
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { at, compile, type Operation, objectOf } from "./check.js";
@@ -7,7 +8,9 @@ export interface GeneratedRequest {
   readonly method: string;
   readonly target: string;
   readonly contentType: string | undefined;
-  readonly body: string | undefined;
+  readonly body: string | Buffer | undefined;
+  /** But for Content-Type. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Values that a client knows from elsewhere, by the parameter's name. */
@@ -20,9 +23,7 @@ export function requestFor(
   own: Operation,
   known: Known = {},
 ): fc.Arbitrary<GeneratedRequest> {
-  const parameters = (own.operation.parameters === undefined ? [] : arrayOf(own.operation.parameters)).map(
-    objectOf,
-  );
+  const parameters = parametersOf(document, own.operation);
   const always = parameters.filter(({ name, required }) => required === true || String(name) in known);
   const others = parameters.filter((parameter) => !always.includes(parameter));
   // Two members of a oneof exclude each other, and parameters cannot say so: one more than those that must be.
@@ -42,13 +43,37 @@ export function requestFor(
     .chain((values) => {
       let path = own.path;
       const query: string[] = [];
+      const headers: Record<string, string> = {};
       for (const { parameter, value } of values) {
         if (parameter.in === "path") path = path.replace(`{${parameter.name}}`, escaped(parameter, value));
+        else if (parameter.in === "header") headers[String(parameter.name).toLowerCase()] = String(value);
         else query.push(...queryOf(parameter, value));
       }
       const target = query.length === 0 ? path : `${path}?${query.join("&")}`;
-      return body.map((made) => ({ method: own.method, target, ...made }));
+      return body.map((made) => ({ method: own.method, target, headers, ...packed(made, headers) }));
     });
+}
+
+const PACKERS: Readonly<Record<string, (body: string | Buffer) => Buffer>> = {
+  gzip: gzipSync,
+  deflate: deflateSync,
+  br: brotliCompressSync,
+};
+
+/** The body as Content-Encoding says. */
+function packed(made: Body, headers: Readonly<Record<string, string>>): Body {
+  const pack = PACKERS[headers["content-encoding"] ?? ""];
+  return pack === undefined || made.body === undefined ? made : { ...made, body: pack(made.body) };
+}
+
+/** With what is referred to. */
+export function parametersOf(document: JsonObject, operation: JsonObject): JsonObject[] {
+  return arrayOf(operation.parameters).map((one) => resolved(document, objectOf(one)));
+}
+
+/** What a reference leads to; what is none is itself. */
+export function resolved(document: JsonObject, value: JsonObject): JsonObject {
+  return typeof value.$ref === "string" ? objectOf(at(document, ...value.$ref.slice(2).split("/"))) : value;
 }
 
 function arrayOf(value: JsonValue | undefined): readonly JsonValue[] {
@@ -75,25 +100,89 @@ function queryOf(parameter: JsonObject, value: JsonValue): string[] {
   return Object.entries(objectOf(value)).map(([key, item]) => pair(`${name}[${key}]`, item));
 }
 
-function bodyFor(
+type Body = Pick<GeneratedRequest, "contentType" | "body">;
+
+/** @param contentType of which the body is; undefined: of any that there is */
+export function bodyFor(
   document: JsonObject,
   body: JsonValue | undefined,
-): fc.Arbitrary<Pick<GeneratedRequest, "contentType" | "body">> {
+  contentType?: string,
+): fc.Arbitrary<Body> {
   if (body === undefined) return fc.constant({ contentType: undefined, body: undefined });
-  const content = objectOf(objectOf(body).content);
-  const arbitraries = Object.entries(content).map(([contentType, one]) => {
-    const { schema } = objectOf(one);
-    if (schema === undefined) return fc.string().map((text) => ({ contentType: "text/plain", body: text }));
-    if (contentType.endsWith("ndjson")) {
-      const lines = fc.array(valueFor(document, schema), { maxLength: 3 });
-      return lines.map((all) => ({
-        contentType,
-        body: all.map((value) => `${JSON.stringify(value)}\n`).join(""),
-      }));
-    }
-    return valueFor(document, schema).map((value) => ({ contentType, body: JSON.stringify(value) }));
+  const content = Object.entries(objectOf(objectOf(body).content));
+  const chosen = content.filter(([type]) => contentType === undefined || type === contentType);
+  return fc.oneof(...chosen.map(([type, media]) => bodyOf(document, type, objectOf(media))));
+}
+
+function bodyOf(document: JsonObject, contentType: string, media: JsonObject): fc.Arbitrary<Body> {
+  const { schema } = media;
+  // A message without fields, in binary.
+  if (media["x-protobuf-message"] !== undefined) return fc.constant({ contentType, body: Buffer.alloc(0) });
+  if (schema === undefined) {
+    const type = contentType === "*/*" ? "text/plain" : contentType;
+    return fc.string().map((text) => ({ contentType: type, body: text }));
+  }
+  if (media.example !== undefined) return fc.constant({ contentType, body: String(media.example) });
+  if (contentType.endsWith("ndjson")) {
+    const lines = fc.array(valueFor(document, schema), { maxLength: 3 });
+    return lines.map((all) => ({
+      contentType,
+      body: all.map((value) => `${JSON.stringify(value)}\n`).join(""),
+    }));
+  }
+  if (contentType === "application/x-www-form-urlencoded") {
+    return formFor(document, objectOf(schema)).map((value) => ({
+      contentType,
+      body: formPairs(media, value)
+        .map((pair) => pair.map(encodeURIComponent).join("="))
+        .join("&"),
+    }));
+  }
+  if (contentType === "multipart/form-data") {
+    return formFor(document, objectOf(schema)).map((value) => multipart(media, value));
+  }
+  return valueFor(document, schema).map((value) => ({ contentType, body: JSON.stringify(value) }));
+}
+
+/** What must be there and one field more: two of a oneof exclude each other, and a form's schema does not say so. */
+function formFor(document: JsonObject, schema: JsonObject): fc.Arbitrary<JsonObject> {
+  const properties = objectOf(schema.properties);
+  const required = arrayFrom(schema.required).map(String);
+  const names = Object.keys(properties).filter((name) => !required.includes(name));
+  const more = names.length === 0 ? fc.constant([]) : fc.subarray(names, { maxLength: 1 });
+  return more.chain((one) =>
+    fc.record(
+      Object.fromEntries(
+        [...required, ...one].map((name) => [name, valueFor(document, objectOf(properties[name]))]),
+      ),
+      { noNullPrototype: true },
+    ),
+  );
+}
+
+function formPairs(media: JsonObject, value: JsonObject): [name: string, text: string][] {
+  const encoding = media.encoding === undefined ? {} : objectOf(media.encoding);
+  return Object.entries(value).flatMap(([name, one = null]): [string, string][] => {
+    const { contentType, style } = encoding[name] === undefined ? {} : objectOf(encoding[name]);
+    if (contentType === "application/json") return [[name, JSON.stringify(one)]];
+    if (Array.isArray(one)) return one.map((item) => [name, String(item)]);
+    if (style !== "deepObject") return [[name, String(one)]];
+    return Object.entries(objectOf(one)).map(([key, item]) => [`${name}[${key}]`, String(item)]);
   });
-  return fc.oneof(...arbitraries);
+}
+
+/** Files are what OpenAPI says is bytes; quotes in names as HTML §4.10.22.8 has them. */
+function multipart(media: JsonObject, value: JsonObject): Body {
+  const properties = objectOf(at(media, "schema", "properties"));
+  const parts = formPairs(media, value).map(([name, text]) => {
+    const schema = properties[name] === undefined ? {} : objectOf(properties[name]);
+    const { contentMediaType } = schema.items === undefined ? schema : objectOf(schema.items);
+    const file = contentMediaType === "application/octet-stream" ? '; filename="x"' : "";
+    const type = file === "" ? "" : "Content-Type: application/octet-stream\r\n";
+    const quoted = name.replaceAll('"', "%22").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+    return `--X\r\nContent-Disposition: form-data; name="${quoted}"${file}\r\n${type}\r\n${text}\r\n`;
+  });
+  return { contentType: "multipart/form-data; boundary=X", body: `${parts.join("")}--X--\r\n` };
 }
 
 /** Values that the schema takes. */
@@ -115,6 +204,9 @@ function arbitrary(document: JsonObject, schema: JsonObject, depth: number): fc.
   if (Array.isArray(schema.anyOf) && schema.properties === undefined) {
     const { anyOf, ...rest } = schema;
     return fc.oneof(...schema.anyOf.map((one) => arbitrary(document, { ...rest, ...objectOf(one) }, depth)));
+  }
+  if (Array.isArray(schema.type)) {
+    return fc.oneof(...schema.type.map((type) => arbitrary(document, { ...schema, type }, depth)));
   }
   switch (schema.type) {
     case "null":
