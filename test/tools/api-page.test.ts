@@ -24,6 +24,32 @@ test("the API page shows every operation, calls one, and loads nothing from else
     `${list}.querySelector(".live-responses-table tbody .response-col_status")?.textContent`,
   );
   assert.match(String(status), /^200/);
+  // What nobody has filled in is not sent.
+  assert.equal(tab.requested.at(-1), `${url}/v1/books`);
+
+  // What the operations share is there to be filled in, as the request's own parameters are.
+  const rows: readonly [name: string, value: string, shows: RegExp][] = [
+    ["$fields", "books.title", /"books":\s*\[\s*\{\s*"title": "[^"]+"\s*\}/],
+    ["$alt", "xml", /<ListBooksResponse>\s*<books>\s*<title>/],
+    ["X-Request-Timeout", "30", /-H 'X-Request-Timeout: 30'.*<ListBooksResponse>/s],
+  ];
+  for (const [name, value, shows] of rows) {
+    // The page takes over what is typed a moment later, so that it may take a second call. React listens to the setter
+    // of the element's own class.
+    await tab.until(`(() => {
+      const block = ${list};
+      if (${shows}.test(block.querySelector(".responses-inner").innerText)) return true;
+      if (Date.now() - (window.triedAt ?? 0) < 1000) return false;
+      window.triedAt = Date.now();
+      block.querySelector(".execute").click();
+      const input = block.querySelector("tr[data-param-name='${name}']").querySelector("input, select");
+      const { set } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input), "value");
+      set.call(input, "${value}");
+      input.dispatchEvent(new Event(input.tagName === "SELECT" ? "change" : "input", { bubbles: true }));
+      return false;
+    })()`);
+  }
+  assert.equal(tab.requested.at(-1), `${url}/v1/books?%24alt=xml&%24fields=books.title`);
 
   assert.deepEqual(tab.complaints, []);
   const elsewhere = tab.requested.filter((one) => !one.startsWith(`${url}/`) && !one.startsWith("data:"));

@@ -8,7 +8,7 @@ import { binaryBody } from "../request.js";
 import { type Success, successStatus } from "../success.js";
 import { rootName } from "../xml/names.js";
 import { commentOf } from "./comments.js";
-import { FAILED, headerRef, refTo, STATUS, XML } from "./components.js";
+import { BINARY, FAILED, headerRef, refTo, STATUS, XML } from "./components.js";
 import type { OpenApiHttp } from "./document.js";
 import { formContent } from "./forms.js";
 import type { Schemas } from "./schemas.js";
@@ -52,9 +52,8 @@ function takesStream({ descriptor: { methodKind } }: BindingPlan): boolean {
   return methodKind === "client_streaming" || methodKind === "bidi_streaming";
 }
 
-/** Bytes, of which no JSON Schema says anything. */
 function binaryType(typeName: string): JsonObject {
-  return { "x-protobuf-message": typeName };
+  return { schema: refTo(BINARY), "x-protobuf-message": typeName };
 }
 
 function wholeBody(plan: BindingPlan, schemas: Schemas): JsonObject {

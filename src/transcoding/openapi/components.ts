@@ -7,6 +7,7 @@ export const STATUS = "Status";
 export const PROBLEM = "Problem";
 export const FAILED = "Failed";
 export const XML = "Xml";
+export const BINARY = "Protobuf";
 
 export function refTo(schema: string): JsonObject {
   return { $ref: `#/components/schemas/${schema}` };
@@ -69,6 +70,12 @@ export const SCHEMAS: JsonObject = {
     contentMediaType: "application/xml",
     description:
       "The message in XML, as `text/xml` too: an element for each field under its JSON name, again and again where it is repeated, `<entry><key/><value/></entry>` for each entry of a map. A stream is `<stream>` with an element for each message; a failure is `<Status>`, one that ends a stream `<error>`.",
+  },
+  [BINARY]: {
+    type: "string",
+    contentMediaType: "application/x-protobuf",
+    description:
+      "The message in protobuf's binary form. A stream is one google.rpc.StreamBody: `repeated bytes messages = 1; google.rpc.Status status = 2; repeated bytes noop = 15;`.",
   },
 };
 
