@@ -5,9 +5,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import type { Scope } from "../../e2e/support/program.js";
 
 const TIMEOUT_MS = 20_000;
+const REMOVE_TRIES = 50;
+const REMOVE_AGAIN_MS = 100;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -42,8 +45,12 @@ export async function openTab(scope: Scope): Promise<Tab> {
   );
   scope.after(async () => {
     const gone = new Promise((resolve) => child.once("close", resolve));
-    if (child.exitCode === null && child.kill("SIGKILL")) await gone;
-    rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
+    if (child.exitCode === null && child.pid !== undefined) {
+      // Killed, it leaves processes behind that go on writing its profile.
+      browser.send("Browser.close", {}).catch(() => child.kill("SIGKILL"));
+      await gone;
+    }
+    await removed(profile);
   });
   const [, , , input, output] = child.stdio;
   assert.ok(isWritable(input) && isReadable(output));
@@ -90,6 +97,19 @@ export async function openTab(scope: Scope): Promise<Tab> {
   };
 }
 
+/** Processes of the browser may write for a moment after its end, and the retries of `rmSync` look for no new files. */
+async function removed(folder: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if (tries === REMOVE_TRIES) throw error;
+      await setTimeout(REMOVE_AGAIN_MS);
+    }
+  }
+}
+
 /** The DevTools protocol: JSON texts, each ended by a zero byte. */
 class Connection {
   onEvent: (method: string, params: Json) => void = () => {};
@@ -106,7 +126,7 @@ class Connection {
   send(method: string, params: Json, sessionId?: string): Promise<Json> {
     const id = ++this.#last;
     const result = new Promise<Json>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${method} was not answered`)), TIMEOUT_MS);
+      const timer = globalThis.setTimeout(() => reject(new Error(`${method} was not answered`)), TIMEOUT_MS);
       const settle =
         <T>(then: (value: T) => void) =>
         (value: T): void => {
