@@ -1,12 +1,5 @@
 // How much of something a peer may do that costs us work and is no call: a burst, a rate, and what its calls earn.
-
-/** Where time comes from; `core/clock.ts` has this shape. */
-export interface ConnectionClock {
-  /** Monotonic milliseconds. */
-  now(): number;
-  /** The timer does not keep the process alive. */
-  setTimeout(callback: () => void, delayMs: number): { cancel(): void };
-}
+import type { Clock } from "../core/clock.js";
 
 /**
  * A token bucket that costs a subtraction per use: time and earnings are looked at only when it has run empty.
@@ -17,18 +10,12 @@ export class Budget {
   private readonly burst: number;
   private readonly perMs: number;
   private readonly maxEarned: number;
-  private readonly clock: ConnectionClock;
+  private readonly clock: Clock;
   private filledAt: number;
   private earnedBefore = 0;
 
   /** `maxEarned`: what is earned counts up to here between two fillings. */
-  constructor(
-    burst: number,
-    perSecond: number,
-    clock: ConnectionClock,
-    startedAt: number,
-    maxEarned: number = burst,
-  ) {
+  constructor(burst: number, perSecond: number, clock: Clock, startedAt: number, maxEarned: number = burst) {
     this.tokens = burst;
     this.burst = burst;
     this.perMs = perSecond / 1000;

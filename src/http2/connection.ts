@@ -1,8 +1,10 @@
 // An HTTP/2 connection over any Duplex, either role (RFC 9113). Knows nothing of gRPC or of the hub.
 // Hot path: no object, closure, promise or event per frame; frames are parsed in place from the socket's chunks.
 import type { Duplex } from "node:stream";
-import { Budget, type ConnectionClock } from "./budget.js";
+import { type Clock, systemClock } from "../core/clock.js";
+import { ConnectionError, calm, expectLength } from "./connection-error.js";
 import { foreignPeer } from "./foreign-peer.js";
+import { Guards } from "./guards.js";
 import { type HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
 import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
 import { DEFAULT_LIMITS, type LimitName, type Limits, limitsOf } from "./limits.js";
@@ -32,7 +34,7 @@ export interface ConnectionOptions {
   /** Those that differ from `DEFAULT_LIMITS`; limits.ts says what each is for. */
   readonly limits?: Partial<Limits>;
   /** Default: the system's. */
-  readonly clock?: ConnectionClock;
+  readonly clock?: Clock;
   /** 0 ≤ n < 1, for the jitter of `maxAgeMs`. Default: Math.random. */
   readonly random?: () => number;
   /** Where the DATA that waits is counted. Default: one for the process. */
@@ -67,8 +69,6 @@ const RING_SLACK = 64;
 const QUANTUM_BYTES = 16 * 1024;
 /** Receive window of a connection: credit comes back on receipt, so it bounds nothing but one round trip. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
-/** Up to here what the peer earns with its calls is saved for its WINDOW_UPDATEs: they come behind a whole flight. */
-const MAX_UPDATES_EARNED = 1_000_000;
 /** DATA cut to less than this by the peer's window is of the peer's own making: it earns nothing. */
 const DRIBBLE_BYTES = 64;
 /** How long a socket may take to close: cut off when we break off, patient when what we wrote is worth reading. */
@@ -82,25 +82,6 @@ const INITIAL_PEER_STREAMS = 100;
 /** Header blocks are encoded here first, one at a time; shared by all connections of the process. */
 const USUAL_SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
 let scratch = USUAL_SCRATCH;
-
-const SYSTEM_CLOCK: ConnectionClock = {
-  now: () => performance.now(),
-  setTimeout(callback, delayMs) {
-    const timer = setTimeout(callback, delayMs);
-    timer.unref();
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
-
-class ConnectionError extends Error {
-  readonly code: number;
-  readonly limit: LimitName | undefined;
-  constructor(code: number, message: string, limit?: LimitName) {
-    super(message);
-    this.code = code;
-    this.limit = limit;
-  }
-}
 
 /** A handler for streams that nobody owns (yet): drops what comes. */
 const NOBODY: StreamHandler = {
@@ -119,7 +100,6 @@ export class Connection implements OutputOwner, Watched, Holder {
   readonly maxStreamWindowBytes: number;
   private readonly handler: ConnectionHandler;
   private readonly limits: Limits;
-  private readonly clock: ConnectionClock;
   private readonly decoder: HpackDecoder;
   private readonly encoder = new HpackEncoder();
   private readonly out: Output;
@@ -184,15 +164,6 @@ export class Connection implements OutputOwner, Watched, Holder {
   private blockEnd = false;
   private continuations = 0;
 
-  // What the peer makes us do, and what it earns by its calls (see limits.ts).
-  /** When the chunk being parsed came; -1: nobody has asked yet. */
-  private chunkTime = -1;
-  /** HEADERS and DATA sent, less what a small window cut to pieces. */
-  private sentFrames = 0;
-  /** Header blocks, and DATA that has some, received. */
-  private receivedFrames = 0;
-  /** Streams that either side has opened. */
-  opened = 0;
   /** Chunks that came. */
   heard = 0;
   /** The peer's TCP has taken nothing for a while: the watch sets it, and takes it back. */
@@ -204,15 +175,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   readonly maxQueuedBytes: number;
   private readonly memory: SendMemory;
   private readonly watch: Watch;
-  /** Calls of the peer's that we have begun to answer. */
-  private answered = 0;
-  private readonly resets: Budget;
-  private readonly pings: Budget;
-  private readonly settings: Budget;
-  private readonly emptyData: Budget;
-  private readonly priorities: Budget;
-  private readonly windowUpdates: Budget;
-  private readonly late: Budget;
+  private readonly guards: Guards;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
     this.socket = socket;
@@ -223,23 +186,9 @@ export class Connection implements OutputOwner, Watched, Holder {
     this.maxStreamWindowBytes = limits.maxStreamWindowBytes;
     this.maxQueuedBytes = limits.maxQueuedBytes;
     this.memory = options.memory ?? processSendMemory;
-    const clock = options.clock ?? SYSTEM_CLOCK;
-    this.clock = clock;
+    const clock = options.clock ?? systemClock;
     const now = clock.now();
-    this.resets = new Budget(limits.resetBurst, limits.resetsPerSecond, clock, now);
-    this.pings = new Budget(limits.pingBurst, limits.pingsPerSecond, clock, now);
-    this.settings = new Budget(limits.settingsBurst, limits.settingsPerSecond, clock, now);
-    this.emptyData = new Budget(limits.emptyDataBurst, limits.emptyDataPerSecond, clock, now);
-    this.priorities = new Budget(limits.priorityBurst, limits.prioritiesPerSecond, clock, now);
-    const { windowUpdateBurst, windowUpdatesPerSecond } = limits;
-    this.windowUpdates = new Budget(
-      windowUpdateBurst,
-      windowUpdatesPerSecond,
-      clock,
-      now,
-      MAX_UPDATES_EARNED,
-    );
-    this.late = new Budget(limits.lateBurst, limits.latePerSecond, clock, now);
+    this.guards = new Guards(options.role, limits, clock, now);
     const maxListBytes = limits.maxHeaderListBytes;
     this.decoder = new HpackDecoder({ maxListBytes, maxFields: limits.maxHeaderFields });
     this.out = new Output(socket, this, limits.maxUnreadBytes);
@@ -286,9 +235,14 @@ export class Connection implements OutputOwner, Watched, Holder {
     return this.peerMaxStreams;
   }
 
+  /** Streams that either side has opened. */
+  get opened(): number {
+    return this.guards.opened;
+  }
+
   /** Frames of headers, and of data, that came. */
   get answers(): number {
-    return this.receivedFrames;
+    return this.guards.receivedFrames;
   }
 
   /** Client role: opens a stream; undefined when `canOpen` is false. Follow with beginHeaders at once. */
@@ -299,7 +253,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     if (this.nextId > MAX_STREAM_ID) this.state = "draining"; // no ids left: closes with its last stream
     const stream = new Stream(this, id, handler, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
     this.streams.add(stream);
-    this.opened++;
+    this.guards.opened++;
     return stream;
   }
 
@@ -451,11 +405,11 @@ export class Connection implements OutputOwner, Watched, Holder {
       sent = next;
     }
     scratch = USUAL_SCRATCH; // a larger one is let go of
-    this.sentFrames++;
+    this.guards.sentFrames++;
     // The first block is what counts: a request whose trailers did not leave was sent all the same.
     if (stream.headersMark === Number.POSITIVE_INFINITY) {
       stream.headersMark = this.out.appendedBytes;
-      this.answered++;
+      this.guards.answered++;
     }
   }
 
@@ -508,7 +462,7 @@ export class Connection implements OutputOwner, Watched, Holder {
       stream.sendWindow -= bytes;
       this.sendWindow -= bytes;
       at += bytes;
-      if (bytes >= DRIBBLE_BYTES || at === end) this.sentFrames++;
+      if (bytes >= DRIBBLE_BYTES || at === end) this.guards.sentFrames++;
     }
     return at - start;
   }
@@ -749,16 +703,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   private streamError(stream: Stream, code: number, reason: string): void {
     if (stream.closed) return;
     this.abort(stream, code, reason);
-    this.countReset();
-  }
-
-  /**
-   * A reset that the peer caused, whoever sent it: its stream is over while the work for it may not be, and the
-   * limit of concurrent streams does not see it. A service may reset what it likes.
-   */
-  private countReset(): void {
-    if (this.role === "client" || this.resets.take(this.answered)) return;
-    throw calm("resetBurst", "too many calls were reset before they were answered");
+    this.guards.countReset();
   }
 
   /** RST_STREAM to the peer, a reset to the owner. */
@@ -772,7 +717,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   // ---------------------------------------------------------------- input
 
   private readonly onChunk = (chunk: Buffer): void => {
-    this.chunkTime = -1;
+    this.guards.chunkCame();
     this.heard++;
     try {
       this.parse(chunk);
@@ -827,12 +772,6 @@ export class Connection implements OutputOwner, Watched, Holder {
         this.assembled = 0;
       }
     }
-  }
-
-  /** Milliseconds; one reading of the clock per chunk at most. */
-  private now(): number {
-    if (this.chunkTime < 0) this.chunkTime = this.clock.now();
-    return this.chunkTime;
   }
 
   private parsePreface(chunk: Buffer): number {
@@ -897,7 +836,7 @@ export class Connection implements OutputOwner, Watched, Holder {
           throw new ConnectionError(ErrorCode.STREAM_CLOSED, `DATA on stream ${id}, which is closed`);
         }
         this.writeReset(id, ErrorCode.STREAM_CLOSED);
-        this.countReset();
+        this.guards.countReset();
       }
     } else if (stream.remoteEnded) {
       this.streamError(stream, ErrorCode.STREAM_CLOSED, "DATA after END_STREAM");
@@ -921,12 +860,11 @@ export class Connection implements OutputOwner, Watched, Holder {
       throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "a padded DATA frame without its pad length");
     }
     if (length === 0) this.countEmptyData();
-    else this.receivedFrames++;
+    else this.guards.receivedFrames++;
   }
 
   private countEmptyData(): void {
-    if ((this.frameFlags & Flag.END_STREAM) !== 0 || this.emptyData.take(this.receivedFrames)) return;
-    throw calm("emptyDataBurst", "too many DATA frames without data");
+    if ((this.frameFlags & Flag.END_STREAM) === 0) this.guards.countEmptyData();
   }
 
   /** Passes on what the chunk has of the DATA frame; `inData` is false once the frame is complete. */
@@ -943,7 +881,7 @@ export class Connection implements OutputOwner, Watched, Holder {
       this.dataLeft -= pad;
       this.padLeft = pad;
       if (this.dataLeft === 0) {
-        this.receivedFrames--;
+        this.guards.receivedFrames--;
         this.countEmptyData();
       }
       // Padding is used up on receipt.
@@ -1027,7 +965,7 @@ export class Connection implements OutputOwner, Watched, Holder {
       case FrameType.PUSH_PROMISE:
         throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE, though push is off");
       default: // RFC 9113 §4.1: unknown types are ignored
-        this.countPriority();
+        this.guards.countPriority();
     }
   }
 
@@ -1051,7 +989,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     }
     if (to < from) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "padding longer than the frame");
     this.blockEnd = (flags & Flag.END_STREAM) !== 0;
-    this.receivedFrames++;
+    this.guards.receivedFrames++;
     if ((flags & Flag.END_HEADERS) !== 0) {
       this.handleBlock(id, b, from, to);
       return;
@@ -1101,24 +1039,24 @@ export class Connection implements OutputOwner, Watched, Holder {
     if (!this.wasReset(id)) {
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, `HEADERS on stream ${id}, which is closed`);
     }
-    this.countLate();
+    this.guards.countLate();
   }
 
   private handleRequest(id: number, block: HeaderBlock, ends: boolean): void {
     this.lastPeerId = id;
-    this.opened++;
+    this.guards.opened++;
     // Streams that cross the first GOAWAY are served; those after the last one are not.
     const gone = this.goawayId !== undefined;
     if (gone || this.streams.size >= this.limits.maxConcurrentStreams) {
       this.writeReset(id, ErrorCode.REFUSED_STREAM);
       if (!gone) {
         this.passed("maxConcurrentStreams", "stream", "more streams than are allowed");
-        this.countReset();
+        this.guards.countReset();
       }
       return;
     }
     const stream = new Stream(this, id, NOBODY, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
-    stream.openedAt = this.now();
+    stream.openedAt = this.guards.now();
     stream.headersReceived = true;
     this.streams.add(stream);
     if (block.tooLarge)
@@ -1195,9 +1133,8 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   private handleWindowUpdate(b: Buffer, start: number, end: number): void {
-    this.expectLength(end - start, 4, "WINDOW_UPDATE");
-    if (!this.windowUpdates.take(10 * this.sentFrames + 4 * this.opened))
-      throw calm("windowUpdateBurst", "too many WINDOW_UPDATE frames");
+    expectLength(end - start, 4, "WINDOW_UPDATE");
+    this.guards.countWindowUpdate();
     const increment = b.readUInt32BE(start) & MAX_WINDOW_BYTES;
     const id = this.frameStream;
     if (id === 0) {
@@ -1232,26 +1169,22 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   private handleReset(b: Buffer, start: number, end: number): void {
-    this.expectLength(end - start, 4, "RST_STREAM");
+    expectLength(end - start, 4, "RST_STREAM");
     const id = this.frameStream;
     if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "RST_STREAM on stream 0");
     const stream = this.streams.get(id);
     if (stream === undefined) {
       this.checkNotIdle(id, "RST_STREAM");
-      this.countLate();
+      this.guards.countLate();
       return;
     }
     const unanswered = stream.headersMark === Number.POSITIVE_INFINITY;
-    const young = unanswered && this.now() - stream.openedAt < this.limits.resetYoungMs;
+    const young = unanswered && this.guards.isYoung(stream.openedAt);
     const code = b.readUInt32BE(start);
     const sent = code === ErrorCode.REFUSED_STREAM ? "refused" : "maybe";
     this.tell(stream, { code, by: "peer", sent, reason: `the peer reset the stream: ${errorName(code)}` });
     this.forget(stream);
-    if (young) this.countReset();
-  }
-
-  private countLate(): void {
-    if (!this.late.take(4 * this.opened)) throw calm("lateBurst", "too many frames on streams that are over");
+    if (young) this.guards.countReset();
   }
 
   private handleSettings(b: Buffer, start: number, end: number): void {
@@ -1264,7 +1197,7 @@ export class Connection implements OutputOwner, Watched, Holder {
           "the first frame must be SETTINGS, not an ACK of it",
         );
       }
-      this.expectLength(length, 0, "SETTINGS with ACK");
+      expectLength(length, 0, "SETTINGS with ACK");
       return;
     }
     if (length % 6 !== 0) {
@@ -1275,7 +1208,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     }
     if (length > this.limits.maxSettingsEntries * 6)
       throw calm("maxSettingsEntries", "too many settings in one frame");
-    if (!this.settings.take(0)) throw calm("settingsBurst", "too many SETTINGS frames");
+    this.guards.countSettings();
     const first = !this.settingsReceived;
     if (first) this.peerMaxStreams = Number.POSITIVE_INFINITY; // unless this very frame says otherwise
     for (let at = start; at < end; at += 6) this.applySetting(b.readUInt16BE(at), b.readUInt32BE(at + 2));
@@ -1330,14 +1263,14 @@ export class Connection implements OutputOwner, Watched, Holder {
 
   private handlePing(b: Buffer, start: number, end: number): void {
     if (this.frameStream !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PING on a stream");
-    this.expectLength(end - start, 8, "PING");
+    expectLength(end - start, 8, "PING");
     if ((this.frameFlags & Flag.ACK) !== 0) {
       // Answers come in the order of the PINGs; what answers none of ours is ignored.
       const oldest = (this.pingsSent - this.pongs.length + 1) >>> 0;
       if (b.readUInt32BE(start) === 0 && b.readUInt32BE(start + 4) === oldest) this.pongs.shift()?.();
       return;
     }
-    if (!this.pings.take(this.sentFrames + this.receivedFrames)) throw calm("pingBurst", "too many PINGs");
+    this.guards.countPing();
     this.writeFrame(FrameType.PING, Flag.ACK, 0, b, start, end);
   }
 
@@ -1363,13 +1296,8 @@ export class Connection implements OutputOwner, Watched, Holder {
     this.closeWhenIdle();
   }
 
-  private countPriority(): void {
-    if (!this.priorities.take(4 * this.opened))
-      throw calm("priorityBurst", "too many PRIORITY or unknown frames");
-  }
-
   private handlePriority(b: Buffer, start: number, end: number): void {
-    this.countPriority();
+    this.guards.countPriority();
     const id = this.frameStream;
     if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PRIORITY on stream 0");
     if (end - start !== 5) {
@@ -1391,12 +1319,6 @@ export class Connection implements OutputOwner, Watched, Holder {
     this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the stream depends on itself");
   }
 
-  private expectLength(length: number, expected: number, frame: string): void {
-    if (length !== expected) {
-      throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `${frame} of ${length} bytes, not ${expected}`);
-    }
-  }
-
   /** A frame on a stream that never was is a connection error (RFC 9113 §5.1, "idle"). */
   private checkNotIdle(id: number, frame: string): void {
     const ours = (id & 1) === (this.role === "client" ? 1 : 0);
@@ -1410,11 +1332,6 @@ export class Connection implements OutputOwner, Watched, Holder {
   get whyClosed(): string | undefined {
     return this.closeReason;
   }
-}
-
-/** What is asked of us beside the calls has become too much (RFC 9113 §10.5). */
-function calm(limit: LimitName, message: string): ConnectionError {
-  return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, message, limit);
 }
 
 function writeFrameHeader(

@@ -1,6 +1,6 @@
 // What a connection owes to time: a slow beginning, slow headers, silence, idleness, age. One timer per connection
 // looks at counters every few seconds, so that nothing on the way of a call reads a clock or sets a timer.
-import type { ConnectionClock } from "./budget.js";
+import type { Clock } from "../core/clock.js";
 import type { LimitName, Limits } from "./limits.js";
 import { ErrorCode } from "./protocol.js";
 
@@ -51,7 +51,7 @@ interface Overdue {
 export class Watch {
   private readonly owner: Watched;
   private readonly limits: Limits;
-  private readonly clock: ConnectionClock;
+  private readonly clock: Clock;
   private readonly tickMs: number;
   private readonly startedAt: number;
   /** Infinity: never. */
@@ -75,7 +75,7 @@ export class Watch {
   private finishDrain: (() => void) | undefined = undefined;
   private drainedAt = 0;
 
-  constructor(owner: Watched, limits: Limits, clock: ConnectionClock, now: number, random: () => number) {
+  constructor(owner: Watched, limits: Limits, clock: Clock, now: number, random: () => number) {
     this.owner = owner;
     this.limits = limits;
     this.clock = clock;
