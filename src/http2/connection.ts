@@ -4,9 +4,10 @@ import type { Duplex } from "node:stream";
 import { type Clock, systemClock } from "../core/clock.js";
 import { ConnectionError, calm, expectLength } from "./connection-error.js";
 import { foreignPeer } from "./foreign-peer.js";
+import { FrameWriter } from "./frame-writer.js";
 import { Guards } from "./guards.js";
+import { HeaderWriter } from "./header-writer.js";
 import { type HeaderBlock, HpackDecoder, HpackError } from "./hpack/decoder.js";
-import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
 import { DEFAULT_LIMITS, type LimitName, type Limits, limitsOf } from "./limits.js";
 import { checkRequest, checkResponse, checkTrailers } from "./messages.js";
 import { Output, type OutputOwner } from "./output.js";
@@ -25,6 +26,7 @@ import {
   Setting,
 } from "./protocol.js";
 import { type Holder, SendMemory } from "./send-memory.js";
+import { Sender, type SenderOwner } from "./sender.js";
 import { Stream, type StreamHandler, type StreamReset } from "./stream.js";
 import { StreamTable } from "./stream-table.js";
 import { Watch, type Watched } from "./watch.js";
@@ -63,14 +65,8 @@ export interface ConnectionHandler {
   onLimit?(limit: LimitName, ends: "stream" | "connection", reason: string): void;
 }
 
-/** How many dead streams the ring may hold beside twice the living. */
-const RING_SLACK = 64;
-/** DATA per stream and turn of the round-robin. */
-const QUANTUM_BYTES = 16 * 1024;
 /** Receive window of a connection: credit comes back on receipt, so it bounds nothing but one round trip. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
-/** DATA cut to less than this by the peer's window is of the peer's own making: it earns nothing. */
-const DRIBBLE_BYTES = 64;
 /** How long a socket may take to close: cut off when we break off, patient when what we wrote is worth reading. */
 const BREAK_OFF_MS = 1000;
 const LINGER_MS = 30_000;
@@ -78,10 +74,6 @@ const LINGER_MS = 30_000;
 const REMEMBERED_RESETS = 128;
 /** Before the peer's SETTINGS come we assume it takes this many streams (RFC 9113 §6.5.2 recommends at least 100). */
 const INITIAL_PEER_STREAMS = 100;
-
-/** Header blocks are encoded here first, one at a time; shared by all connections of the process. */
-const USUAL_SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
-let scratch = USUAL_SCRATCH;
 
 /** A handler for streams that nobody owns (yet): drops what comes. */
 const NOBODY: StreamHandler = {
@@ -94,27 +86,26 @@ const NOBODY: StreamHandler = {
   onSent() {},
 };
 
-export class Connection implements OutputOwner, Watched, Holder {
+export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
   readonly socket: Duplex;
   readonly role: "server" | "client";
   readonly maxStreamWindowBytes: number;
   private readonly handler: ConnectionHandler;
   private readonly limits: Limits;
   private readonly decoder: HpackDecoder;
-  private readonly encoder = new HpackEncoder();
   private readonly out: Output;
+  private readonly writer: FrameWriter;
+  private readonly headers: HeaderWriter;
+  private readonly sender: Sender;
   private readonly streams = new StreamTable();
   private readonly recentResets: number[] = [];
   /** The highest of those that no longer are among the recent: below it we cannot tell. */
   private forgottenReset = 0;
 
   // What the peer told us.
-  private peerInitialWindow = DEFAULT_WINDOW_BYTES;
-  private peerFrameBytes = DEFAULT_FRAME_BYTES;
   private peerMaxStreams = INITIAL_PEER_STREAMS;
   private settingsReceived = false;
 
-  private sendWindow = DEFAULT_WINDOW_BYTES;
   private receiveWindow = DEFAULT_WINDOW_BYTES;
   private received = 0;
 
@@ -129,16 +120,6 @@ export class Connection implements OutputOwner, Watched, Holder {
   private pingsSent = 0;
   private readonly pongs: (() => void)[] = [];
   private closeReason: string | undefined = undefined;
-
-  // Streams with DATA to send and window to send it, in turn.
-  private readonly ring: Stream[] = [];
-  private ringAt = 0;
-  /** Streams that have DATA, but the connection has no window. */
-  private starved = false;
-
-  // The header block being written: one at a time, begun and ended without a break.
-  private blockLength = 0;
-  private blockOpen = false;
 
   // The parser: a frame header that is not complete, a frame being assembled, or a DATA frame being passed on.
   private prefaceLeft: number;
@@ -192,6 +173,9 @@ export class Connection implements OutputOwner, Watched, Holder {
     const maxListBytes = limits.maxHeaderListBytes;
     this.decoder = new HpackDecoder({ maxListBytes, maxFields: limits.maxHeaderFields });
     this.out = new Output(socket, this, limits.maxUnreadBytes);
+    this.writer = new FrameWriter(this.out);
+    this.headers = new HeaderWriter(this.writer);
+    this.sender = new Sender(this, this.out, this.writer, this.headers, this.streams, this.guards);
     this.nextId = this.role === "client" ? 1 : 2;
     this.prefaceLeft = this.role === "server" ? PREFACE.length : 0;
     this.sendPreface(maxListBytes);
@@ -251,7 +235,14 @@ export class Connection implements OutputOwner, Watched, Holder {
     const id = this.nextId;
     this.nextId += 2;
     if (this.nextId > MAX_STREAM_ID) this.state = "draining"; // no ids left: closes with its last stream
-    const stream = new Stream(this, id, handler, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
+    const stream = new Stream(
+      this,
+      this.sender,
+      id,
+      handler,
+      this.sender.initialWindowBytes,
+      DEFAULT_WINDOW_BYTES,
+    );
     this.streams.add(stream);
     this.guards.opened++;
     return stream;
@@ -261,9 +252,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   ping(onPong: () => void): void {
     if (this.state === "closed") return;
     this.pongs.push(onPong);
-    const b = this.control(8, FrameType.PING, 0, 0);
-    const at = b.writeUInt32BE(0, this.out.position + FRAME_HEADER_BYTES);
-    this.out.advance(b.writeUInt32BE(++this.pingsSent >>> 0, at));
+    this.writer.ping(++this.pingsSent >>> 0);
   }
 
   /**
@@ -277,11 +266,11 @@ export class Connection implements OutputOwner, Watched, Holder {
     const finish = (): void => {
       if (this.state !== "draining" || this.goawayId !== undefined) return;
       this.goawayId = this.lastPeerId;
-      this.writeGoaway(this.goawayId, ErrorCode.NO_ERROR, "");
+      this.writer.goaway(this.goawayId, ErrorCode.NO_ERROR, "");
       this.closeWhenIdle();
     };
     if (this.role === "server") {
-      this.writeGoaway(MAX_STREAM_ID, ErrorCode.NO_ERROR, "");
+      this.writer.goaway(MAX_STREAM_ID, ErrorCode.NO_ERROR, "");
       this.ping(finish);
     } else finish();
     return finish;
@@ -291,7 +280,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   destroy(code: number = ErrorCode.NO_ERROR, reason = "the connection was closed", limit?: LimitName): void {
     if (this.state === "closed") return;
     if (limit !== undefined) this.passed(limit, "connection", reason);
-    this.writeGoaway(this.goawayId ?? this.lastPeerId, code, code === ErrorCode.NO_ERROR ? "" : reason);
+    this.writer.goaway(this.goawayId ?? this.lastPeerId, code, code === ErrorCode.NO_ERROR ? "" : reason);
     this.hangUp(reason, BREAK_OFF_MS);
   }
 
@@ -359,135 +348,19 @@ export class Connection implements OutputOwner, Watched, Holder {
   private sendPreface(maxListBytes: number): void {
     const settings: [number, number][] = [[Setting.MAX_HEADER_LIST_SIZE, maxListBytes]];
     if (this.role === "client") {
-      this.out.append(PREFACE, 0, PREFACE.length);
+      this.writer.preface();
       settings.push([Setting.ENABLE_PUSH, 0]);
     } else {
       settings.push([Setting.MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]);
     }
-    const bytes = settings.length * 6;
-    const b = this.out.room(FRAME_HEADER_BYTES + bytes);
-    let at = writeFrameHeader(b, this.out.position, bytes, FrameType.SETTINGS, 0, 0);
-    for (const [id, value] of settings) {
-      at = b.writeUInt16BE(id, at);
-      at = b.writeUInt32BE(value, at);
-    }
-    this.out.advance(at);
-    this.sendWindowUpdate(0, CONNECTION_WINDOW_BYTES - DEFAULT_WINDOW_BYTES);
+    this.writer.settings(settings);
+    this.writer.windowUpdate(0, CONNECTION_WINDOW_BYTES - DEFAULT_WINDOW_BYTES);
     this.receiveWindow = CONNECTION_WINDOW_BYTES;
-  }
-
-  beginHeaders(): void {
-    if (this.blockOpen) this.fault(new Error("a header block was begun before another was ended"));
-    this.blockOpen = true;
-    this.blockLength = this.encoder.begin(scratch, 0);
-  }
-
-  header(name: string, value: string, sensitive: boolean): void {
-    const need = this.blockLength + maxFieldBytes(name, value);
-    if (need > scratch.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(need, scratch.length * 2));
-      scratch.copy(larger, 0, 0, this.blockLength);
-      scratch = larger;
-    }
-    this.blockLength = this.encoder.field(scratch, this.blockLength, name, value, sensitive);
-  }
-
-  endHeaders(stream: Stream, end: boolean): void {
-    this.blockOpen = false;
-    const total = this.blockLength;
-    let sent = Math.min(total, this.peerFrameBytes);
-    const flags = (end ? Flag.END_STREAM : 0) | (sent === total ? Flag.END_HEADERS : 0);
-    this.writeFrame(FrameType.HEADERS, flags, stream.id, scratch, 0, sent);
-    while (sent < total) {
-      const next = Math.min(total, sent + this.peerFrameBytes);
-      const last = next === total ? Flag.END_HEADERS : 0;
-      this.writeFrame(FrameType.CONTINUATION, last, stream.id, scratch, sent, next);
-      sent = next;
-    }
-    scratch = USUAL_SCRATCH; // a larger one is let go of
-    this.guards.sentFrames++;
-    // The first block is what counts: a request whose trailers did not leave was sent all the same.
-    if (stream.headersMark === Number.POSITIVE_INFINITY) {
-      stream.headersMark = this.out.appendedBytes;
-      this.guards.answered++;
-    }
-  }
-
-  /** Copies payload (at most one frame) behind its header. */
-  private writeFrame(
-    type: number,
-    flags: number,
-    id: number,
-    payload: Buffer,
-    start: number,
-    end: number,
-  ): void {
-    const bytes = end - start;
-    if (bytes + FRAME_HEADER_BYTES <= 16 * 1024) {
-      const b = this.out.room(FRAME_HEADER_BYTES + bytes);
-      const at = writeFrameHeader(b, this.out.position, bytes, type, flags, id);
-      if (bytes <= 32) for (let i = 0; i < bytes; i++) b[at + i] = payload[start + i] ?? 0;
-      else payload.copy(b, at, start, end);
-      this.out.advance(at + bytes);
-      return;
-    }
-    const b = this.out.room(FRAME_HEADER_BYTES);
-    this.out.advance(writeFrameHeader(b, this.out.position, bytes, type, flags, id));
-    const copy = Buffer.from(payload.subarray(start, end));
-    this.out.append(copy, 0, bytes);
-  }
-
-  /**
-   * Writes as much DATA of start..end as windows and socket allow; returns how many bytes went.
-   * An empty range with `last` always goes.
-   */
-  sendData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): number {
-    if (start === end) {
-      if (last) this.writeFrame(FrameType.DATA, Flag.END_STREAM, stream.id, chunk, 0, 0);
-      return 0;
-    }
-    let at = start;
-    while (at < end) {
-      if (this.out.blocked) break;
-      const window = Math.min(stream.sendWindow, this.sendWindow);
-      if (window <= 0) {
-        if (this.sendWindow <= 0) this.starved = true;
-        break;
-      }
-      const bytes = Math.min(end - at, window, this.peerFrameBytes, QUANTUM_BYTES);
-      const flags = last && at + bytes === end ? Flag.END_STREAM : 0;
-      const b = this.out.room(FRAME_HEADER_BYTES);
-      this.out.advance(writeFrameHeader(b, this.out.position, bytes, FrameType.DATA, flags, stream.id));
-      this.out.append(chunk, at, at + bytes);
-      stream.sendWindow -= bytes;
-      this.sendWindow -= bytes;
-      at += bytes;
-      if (bytes >= DRIBBLE_BYTES || at === end) this.guards.sentFrames++;
-    }
-    return at - start;
-  }
-
-  /** Puts a stream with queued DATA in turn, if it has window. */
-  schedule(stream: Stream): void {
-    if (stream.ready || stream.dead) return;
-    if (stream.sendWindow <= 0) return;
-    stream.ready = true;
-    this.ring.push(stream);
-    if (this.ring.length - this.ringAt > 2 * this.streams.size + RING_SLACK) this.compactRing();
-    this.out.touch();
-  }
-
-  /** Drops the dead: while nothing can go they would pile up, reset and replaced without end. */
-  private compactRing(): void {
-    const live = this.ring.slice(this.ringAt).filter((stream) => !stream.dead);
-    this.ring.length = 0;
-    this.ring.push(...live);
-    this.ringAt = 0;
   }
 
   fill(): void {
     try {
-      this.pumpRing();
+      this.sender.pump();
     } catch (error) {
       this.fault(error);
     }
@@ -495,38 +368,6 @@ export class Connection implements OutputOwner, Watched, Holder {
 
   overflow(): void {
     this.fail(ErrorCode.ENHANCE_YOUR_CALM, "the peer does not read what is sent to it", "maxUnreadBytes");
-  }
-
-  /** Round-robin over the ready streams, a quantum each, until the output or the window is full. */
-  private pumpRing(): void {
-    const ring = this.ring;
-    while (ring.length > this.ringAt && !this.out.blocked) {
-      if (this.sendWindow <= 0) {
-        this.starved = true;
-        break;
-      }
-      const stream = ring[this.ringAt++];
-      if (this.ringAt > 64 && this.ringAt * 2 > ring.length) {
-        ring.splice(0, this.ringAt);
-        this.ringAt = 0;
-      }
-      if (stream === undefined) continue;
-      stream.ready = false;
-      if (stream.dead) continue;
-      if (stream.pump(QUANTUM_BYTES) && !stream.ready) {
-        stream.ready = true;
-        ring.push(stream);
-      }
-    }
-    if (this.ringAt === ring.length) {
-      ring.length = 0;
-      this.ringAt = 0;
-    }
-  }
-
-  sendWindowUpdate(id: number, increment: number): void {
-    const b = this.control(4, FrameType.WINDOW_UPDATE, 0, id);
-    this.out.advance(b.writeUInt32BE(increment, this.out.position + FRAME_HEADER_BYTES));
   }
 
   /** Sends RST_STREAM and forgets the stream. */
@@ -538,8 +379,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   private writeReset(id: number, code: number): void {
-    const b = this.control(4, FrameType.RST_STREAM, 0, id);
-    this.out.advance(b.writeUInt32BE(code, this.out.position + FRAME_HEADER_BYTES));
+    this.writer.reset(id, code);
     this.recentResets.push(id);
     if (this.recentResets.length > REMEMBERED_RESETS) {
       this.forgottenReset = Math.max(this.forgottenReset, this.recentResets.shift() ?? 0);
@@ -549,21 +389,6 @@ export class Connection implements OutputOwner, Watched, Holder {
   /** Frames on such a stream are late, not wrong. */
   private wasReset(id: number): boolean {
     return id <= this.forgottenReset || this.recentResets.includes(id);
-  }
-
-  private writeGoaway(lastId: number, code: number, debug: string): void {
-    const text = Buffer.from(debug.slice(0, 256), "utf8");
-    const b = this.control(8 + text.length, FrameType.GOAWAY, 0, 0);
-    let at = b.writeUInt32BE(lastId, this.out.position + FRAME_HEADER_BYTES);
-    at = b.writeUInt32BE(code, at);
-    text.copy(b, at);
-    this.out.advance(at + text.length);
-  }
-
-  private control(bytes: number, type: number, flags: number, id: number): Buffer {
-    const b = this.out.room(FRAME_HEADER_BYTES + bytes);
-    writeFrameHeader(b, this.out.position, bytes, type, flags, id);
-    return b;
   }
 
   // ---------------------------------------------------------------- life and death
@@ -653,13 +478,12 @@ export class Connection implements OutputOwner, Watched, Holder {
     const streams = this.streams.values();
     this.streams.clear();
     for (const stream of streams) {
-      const sent = stream.headersMark > this.out.flushedBytes ? "never" : "maybe";
+      const sent = this.sender.headersLeft(stream) ? "maybe" : "never";
       this.tell(stream, { code: ErrorCode.CANCEL, by: "connection", sent, reason });
     }
     this.out.close();
     this.pongs.length = 0;
-    this.ring.length = 0;
-    this.ringAt = 0;
+    this.sender.close();
     try {
       this.handler.onClose(reason);
     } catch (error) {
@@ -679,7 +503,7 @@ export class Connection implements OutputOwner, Watched, Holder {
 
   /** The stream's handler threw: our bug, and that stream's end. */
   threw(stream: Stream, error: unknown): void {
-    if (this.blockOpen) {
+    if (this.headers.open) {
       // A block that is not sent may have changed the encoder's table: later ones would mean other fields.
       this.fault(error);
       return;
@@ -689,7 +513,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   }
 
   /** Something threw outside any stream: the end of the connection. */
-  private fault(error: unknown): void {
+  fault(error: unknown): void {
     this.report(error);
     this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
   }
@@ -824,7 +648,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     this.received += length;
     if (this.received * 2 >= CONNECTION_WINDOW_BYTES) {
       this.receiveWindow += this.received;
-      this.sendWindowUpdate(0, this.received);
+      this.writer.windowUpdate(0, this.received);
       this.received = 0;
     }
     let stream = this.streams.get(id);
@@ -1055,7 +879,14 @@ export class Connection implements OutputOwner, Watched, Holder {
       }
       return;
     }
-    const stream = new Stream(this, id, NOBODY, this.peerInitialWindow, DEFAULT_WINDOW_BYTES);
+    const stream = new Stream(
+      this,
+      this.sender,
+      id,
+      NOBODY,
+      this.sender.initialWindowBytes,
+      DEFAULT_WINDOW_BYTES,
+    );
     stream.openedAt = this.guards.now();
     stream.headersReceived = true;
     this.streams.add(stream);
@@ -1139,16 +970,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     const id = this.frameStream;
     if (id === 0) {
       if (increment === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
-      this.sendWindow += increment;
-      if (this.sendWindow > MAX_WINDOW_BYTES) {
-        throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window exceeds 2^31-1");
-      }
-      if (this.starved) {
-        this.starved = false;
-        // Streams that stopped for want of connection window have window of their own.
-        for (const stream of this.streams.values()) if (stream.hasQueued) this.schedule(stream);
-        this.out.touch();
-      }
+      this.sender.addWindow(increment);
       return;
     }
     const stream = this.streams.get(id);
@@ -1165,7 +987,7 @@ export class Connection implements OutputOwner, Watched, Holder {
       this.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "the stream's window exceeds 2^31-1");
       return;
     }
-    if (stream.hasQueued) this.schedule(stream);
+    if (stream.hasQueued) this.sender.schedule(stream);
   }
 
   private handleReset(b: Buffer, start: number, end: number): void {
@@ -1212,8 +1034,7 @@ export class Connection implements OutputOwner, Watched, Holder {
     const first = !this.settingsReceived;
     if (first) this.peerMaxStreams = Number.POSITIVE_INFINITY; // unless this very frame says otherwise
     for (let at = start; at < end; at += 6) this.applySetting(b.readUInt16BE(at), b.readUInt32BE(at + 2));
-    this.control(0, FrameType.SETTINGS, Flag.ACK, 0);
-    this.out.advance(this.out.position + FRAME_HEADER_BYTES);
+    this.writer.settingsAck();
     this.settingsReceived = true;
     if (first && this.role === "client") this.watch.start();
     if (first) this.handler.onReady?.();
@@ -1223,7 +1044,7 @@ export class Connection implements OutputOwner, Watched, Holder {
   private applySetting(id: number, value: number): void {
     switch (id) {
       case Setting.HEADER_TABLE_SIZE:
-        this.encoder.setPeerTableSize(value);
+        this.headers.setPeerTableSize(value);
         break;
       case Setting.ENABLE_PUSH:
         if (value > 1 || (value === 1 && this.role === "client")) {
@@ -1237,25 +1058,14 @@ export class Connection implements OutputOwner, Watched, Holder {
         if (value > MAX_WINDOW_BYTES) {
           throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE of ${value}`);
         }
-        const change = value - this.peerInitialWindow;
-        this.peerInitialWindow = value;
-        for (const stream of this.streams.values()) {
-          stream.sendWindow += change;
-          if (stream.sendWindow > MAX_WINDOW_BYTES) {
-            throw new ConnectionError(
-              ErrorCode.FLOW_CONTROL_ERROR,
-              "INITIAL_WINDOW_SIZE overflows a stream's window",
-            );
-          }
-          if (stream.hasQueued) this.schedule(stream);
-        }
+        this.sender.setInitialWindow(value);
         break;
       }
       case Setting.MAX_FRAME_SIZE:
         if (value < DEFAULT_FRAME_BYTES || value > MAX_FRAME_BYTES) {
           throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `MAX_FRAME_SIZE of ${value}`);
         }
-        this.peerFrameBytes = value;
+        this.writer.maxFrameBytes = value;
         break;
       default: // MAX_HEADER_LIST_SIZE is advice; unknown settings are ignored
     }
@@ -1271,7 +1081,7 @@ export class Connection implements OutputOwner, Watched, Holder {
       return;
     }
     this.guards.countPing();
-    this.writeFrame(FrameType.PING, Flag.ACK, 0, b, start, end);
+    this.writer.frame(FrameType.PING, Flag.ACK, 0, b, start, end);
   }
 
   private handleGoaway(b: Buffer, start: number, end: number): void {
@@ -1332,24 +1142,4 @@ export class Connection implements OutputOwner, Watched, Holder {
   get whyClosed(): string | undefined {
     return this.closeReason;
   }
-}
-
-function writeFrameHeader(
-  b: Buffer,
-  at: number,
-  length: number,
-  type: number,
-  flags: number,
-  id: number,
-): number {
-  b[at] = length >>> 16;
-  b[at + 1] = length >>> 8;
-  b[at + 2] = length;
-  b[at + 3] = type;
-  b[at + 4] = flags;
-  b[at + 5] = id >>> 24;
-  b[at + 6] = id >>> 16;
-  b[at + 7] = id >>> 8;
-  b[at + 8] = id;
-  return at + FRAME_HEADER_BYTES;
 }

@@ -3,6 +3,7 @@ import type { Field } from "../core/headers.js";
 import type { Connection } from "./connection.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
 import { ErrorCode } from "./protocol.js";
+import type { Sender } from "./sender.js";
 
 /** Why a stream ended before both sides had finished. */
 export interface StreamReset {
@@ -41,6 +42,7 @@ const KEEP_SLICE_BYTES = 4096;
 
 export class Stream {
   readonly connection: Connection;
+  private readonly sender: Sender;
   readonly id: number;
   handler: StreamHandler;
 
@@ -89,12 +91,14 @@ export class Stream {
 
   constructor(
     connection: Connection,
+    sender: Sender,
     id: number,
     handler: StreamHandler,
     sendWindow: number,
     receiveWindow: number,
   ) {
     this.connection = connection;
+    this.sender = sender;
     this.id = id;
     this.handler = handler;
     this.sendWindow = sendWindow;
@@ -117,16 +121,16 @@ export class Stream {
    */
   beginHeaders(): boolean {
     if (this.dead || this.localEnded) return false;
-    this.connection.beginHeaders();
+    this.sender.beginHeaders();
     return true;
   }
 
   header(name: string, value: string, sensitive: boolean): void {
-    this.connection.header(name, value, sensitive);
+    this.sender.header(name, value, sensitive);
   }
 
   endHeaders(end: boolean): void {
-    this.connection.endHeaders(this, end);
+    this.sender.endHeaders(this, end);
     if (end) this.finishLocal();
   }
 
@@ -142,13 +146,13 @@ export class Stream {
       this.enqueue(this.segments, chunk, start, end);
       return;
     }
-    const sent = this.connection.sendData(this, chunk, start, end, last);
+    const sent = this.sender.sendData(this, chunk, start, end, last);
     if (start + sent < end) {
       if (last) this.endQueued = true;
       this.segments = [];
       this.moved = true;
       this.enqueue(this.segments, chunk, start + sent, end);
-      this.connection.schedule(this);
+      this.sender.schedule(this);
     } else if (last) this.finishLocal();
     // Last: the sender may answer with more at once.
     this.tellSent(sent);
@@ -206,13 +210,13 @@ export class Stream {
   }
 
   private writeTrailers(fields: readonly Field[]): void {
-    const connection = this.connection;
-    connection.beginHeaders();
+    const { sender } = this;
+    sender.beginHeaders();
     for (let i = 0; i < fields.length; i++) {
       const f = fields[i];
-      if (f !== undefined) connection.header(f.name, f.value, f.sensitive);
+      if (f !== undefined) sender.header(f.name, f.value, f.sensitive);
     }
-    connection.endHeaders(this, true);
+    sender.endHeaders(this, true);
     this.finishLocal();
   }
 
@@ -229,7 +233,7 @@ export class Stream {
       const lastOfAll = segments.length === 1 && this.endQueued && this.trailersQueued === undefined;
       const end = Math.min(segment.end, segment.start + budget);
       const last = lastOfAll && end === segment.end;
-      sent = this.connection.sendData(this, segment.chunk, segment.start, end, last);
+      sent = this.sender.sendData(this, segment.chunk, segment.start, end, last);
       segment.start += sent;
       if (sent > 0) {
         this.moved = true;
@@ -267,7 +271,7 @@ export class Stream {
       this.readSinceGrowth = 0;
     }
     this.receiveWindow += increment;
-    this.connection.sendWindowUpdate(this.id, increment);
+    this.sender.sendWindowUpdate(this.id, increment);
   }
 
   /** Ends the stream with RST_STREAM; the handler is not told. Idempotent. Unsent DATA is dropped. */

@@ -1,0 +1,56 @@
+// The header blocks that a connection sends: encoded one at a time, begun and ended without a break, and cut to frames.
+import type { FrameWriter } from "./frame-writer.js";
+import { HpackEncoder, maxFieldBytes } from "./hpack/encoder.js";
+import { Flag, FrameType } from "./protocol.js";
+
+/** Blocks are encoded here first; shared by all connections of the process. */
+const USUAL_SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
+let scratch = USUAL_SCRATCH;
+
+export class HeaderWriter {
+  /** A block was begun, and not ended. */
+  open = false;
+  private readonly writer: FrameWriter;
+  private readonly encoder = new HpackEncoder();
+  private length = 0;
+
+  constructor(writer: FrameWriter) {
+    this.writer = writer;
+  }
+
+  /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE. */
+  setPeerTableSize(bytes: number): void {
+    this.encoder.setPeerTableSize(bytes);
+  }
+
+  begin(): void {
+    this.open = true;
+    this.length = this.encoder.begin(scratch, 0);
+  }
+
+  field(name: string, value: string, sensitive: boolean): void {
+    const need = this.length + maxFieldBytes(name, value);
+    if (need > scratch.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(need, scratch.length * 2));
+      scratch.copy(larger, 0, 0, this.length);
+      scratch = larger;
+    }
+    this.length = this.encoder.field(scratch, this.length, name, value, sensitive);
+  }
+
+  /** Writes HEADERS, and CONTINUATION for what one frame cannot hold. `ends`: with END_STREAM. */
+  end(id: number, ends: boolean): void {
+    this.open = false;
+    const { writer, length } = this;
+    let sent = Math.min(length, writer.maxFrameBytes);
+    const flags = (ends ? Flag.END_STREAM : 0) | (sent === length ? Flag.END_HEADERS : 0);
+    writer.frame(FrameType.HEADERS, flags, id, scratch, 0, sent);
+    while (sent < length) {
+      const next = Math.min(length, sent + writer.maxFrameBytes);
+      const last = next === length ? Flag.END_HEADERS : 0;
+      writer.frame(FrameType.CONTINUATION, last, id, scratch, sent, next);
+      sent = next;
+    }
+    scratch = USUAL_SCRATCH; // a larger one is let go of
+  }
+}

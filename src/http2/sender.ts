@@ -1,0 +1,201 @@
+// What the streams of a connection send: header blocks at once, DATA as windows and socket allow, in turn (RFC 9113 §5.2).
+import { ConnectionError } from "./connection-error.js";
+import type { FrameWriter } from "./frame-writer.js";
+import type { Guards } from "./guards.js";
+import type { HeaderWriter } from "./header-writer.js";
+import type { Output } from "./output.js";
+import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES } from "./protocol.js";
+import type { Stream } from "./stream.js";
+import type { StreamTable } from "./stream-table.js";
+
+/** How many dead streams the ring may hold beside twice the living. */
+const RING_SLACK = 64;
+/** DATA per stream and turn of the round-robin. */
+const QUANTUM_BYTES = 16 * 1024;
+/** DATA cut to less than this by the peer's window is of the peer's own making: it earns nothing. */
+const DRIBBLE_BYTES = 64;
+
+export interface SenderOwner {
+  /** Something threw outside any stream: the end of the connection. */
+  fault(error: unknown): void;
+}
+
+export class Sender {
+  /** The window that the peer's SETTINGS give a stream to begin with. */
+  initialWindowBytes: number = DEFAULT_WINDOW_BYTES;
+  private readonly owner: SenderOwner;
+  private readonly out: Output;
+  private readonly writer: FrameWriter;
+  private readonly headers: HeaderWriter;
+  private readonly streams: StreamTable;
+  private readonly guards: Guards;
+  /** The connection's. */
+  private window = DEFAULT_WINDOW_BYTES;
+  /** Streams have DATA, but the connection has no window. */
+  private starved = false;
+  /** From `ringAt`: streams with DATA to send and window to send it, in turn. */
+  private readonly ring: Stream[] = [];
+  private ringAt = 0;
+
+  constructor(
+    owner: SenderOwner,
+    out: Output,
+    writer: FrameWriter,
+    headers: HeaderWriter,
+    streams: StreamTable,
+    guards: Guards,
+  ) {
+    this.owner = owner;
+    this.out = out;
+    this.writer = writer;
+    this.headers = headers;
+    this.streams = streams;
+    this.guards = guards;
+  }
+
+  // ---------------------------------------------------------------- for streams
+
+  /** A header block was begun, and not ended. */
+  get inHeaders(): boolean {
+    return this.headers.open;
+  }
+
+  beginHeaders(): void {
+    if (this.headers.open) this.owner.fault(new Error("a header block was begun before another was ended"));
+    this.headers.begin();
+  }
+
+  header(name: string, value: string, sensitive: boolean): void {
+    this.headers.field(name, value, sensitive);
+  }
+
+  endHeaders(stream: Stream, end: boolean): void {
+    this.headers.end(stream.id, end);
+    this.guards.sentFrames++;
+    // The first block is what counts: a request whose trailers did not leave was sent all the same.
+    if (stream.headersMark === Number.POSITIVE_INFINITY) {
+      stream.headersMark = this.out.appendedBytes;
+      this.guards.answered++;
+    }
+  }
+
+  /** Whether all of the stream's first header block has been handed to the socket. */
+  headersLeft(stream: Stream): boolean {
+    return stream.headersMark <= this.out.flushedBytes;
+  }
+
+  /**
+   * Writes as much DATA of start..end as windows and socket allow; returns how many bytes went.
+   * An empty range with `last` always goes.
+   */
+  sendData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): number {
+    const { out, writer } = this;
+    if (start === end) {
+      if (last) writer.frame(FrameType.DATA, Flag.END_STREAM, stream.id, chunk, 0, 0);
+      return 0;
+    }
+    let at = start;
+    while (at < end) {
+      if (out.blocked) break;
+      const window = Math.min(stream.sendWindow, this.window);
+      if (window <= 0) {
+        if (this.window <= 0) this.starved = true;
+        break;
+      }
+      const bytes = Math.min(end - at, window, writer.maxFrameBytes, QUANTUM_BYTES);
+      const flags = last && at + bytes === end ? Flag.END_STREAM : 0;
+      writer.data(flags, stream.id, chunk, at, at + bytes);
+      stream.sendWindow -= bytes;
+      this.window -= bytes;
+      at += bytes;
+      if (bytes >= DRIBBLE_BYTES || at === end) this.guards.sentFrames++;
+    }
+    return at - start;
+  }
+
+  /** Puts a stream with queued DATA in turn, if it has window. */
+  schedule(stream: Stream): void {
+    if (stream.ready || stream.dead) return;
+    if (stream.sendWindow <= 0) return;
+    stream.ready = true;
+    this.ring.push(stream);
+    if (this.ring.length - this.ringAt > 2 * this.streams.size + RING_SLACK) this.compactRing();
+    this.out.touch();
+  }
+
+  /** Gives the peer credit for a stream. */
+  sendWindowUpdate(id: number, increment: number): void {
+    this.writer.windowUpdate(id, increment);
+  }
+
+  // ---------------------------------------------------------------- for the connection
+
+  /** Round-robin over the ready streams, a quantum each, until the output or the window is full. */
+  pump(): void {
+    const ring = this.ring;
+    while (ring.length > this.ringAt && !this.out.blocked) {
+      if (this.window <= 0) {
+        this.starved = true;
+        break;
+      }
+      const stream = ring[this.ringAt++];
+      if (this.ringAt > 64 && this.ringAt * 2 > ring.length) {
+        ring.splice(0, this.ringAt);
+        this.ringAt = 0;
+      }
+      if (stream === undefined) continue;
+      stream.ready = false;
+      if (stream.dead) continue;
+      if (stream.pump(QUANTUM_BYTES) && !stream.ready) {
+        stream.ready = true;
+        ring.push(stream);
+      }
+    }
+    if (this.ringAt === ring.length) {
+      ring.length = 0;
+      this.ringAt = 0;
+    }
+  }
+
+  /** A WINDOW_UPDATE for the connection came. */
+  addWindow(increment: number): void {
+    this.window += increment;
+    if (this.window > MAX_WINDOW_BYTES) {
+      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window exceeds 2^31-1");
+    }
+    if (!this.starved) return;
+    this.starved = false;
+    // Streams that stopped for want of connection window have window of their own.
+    for (const stream of this.streams.values()) if (stream.hasQueued) this.schedule(stream);
+    this.out.touch();
+  }
+
+  /** The peer's SETTINGS change the windows of the streams there are, too (RFC 9113 §6.9.2). */
+  setInitialWindow(bytes: number): void {
+    const change = bytes - this.initialWindowBytes;
+    this.initialWindowBytes = bytes;
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > MAX_WINDOW_BYTES) {
+        throw new ConnectionError(
+          ErrorCode.FLOW_CONTROL_ERROR,
+          "INITIAL_WINDOW_SIZE overflows a stream's window",
+        );
+      }
+      if (stream.hasQueued) this.schedule(stream);
+    }
+  }
+
+  close(): void {
+    this.ring.length = 0;
+    this.ringAt = 0;
+  }
+
+  /** Drops the dead: while nothing can go they would pile up, reset and replaced without end. */
+  private compactRing(): void {
+    const live = this.ring.slice(this.ringAt).filter((stream) => !stream.dead);
+    this.ring.length = 0;
+    this.ring.push(...live);
+    this.ringAt = 0;
+  }
+}
