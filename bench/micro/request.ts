@@ -67,6 +67,7 @@ const options: RequestOptions = {
   unknownFields: "reject",
   ignoredQuery: new Set(),
   bareSystemParameters: false,
+  read: {},
 };
 
 const rows: readonly (readonly [

@@ -1,11 +1,18 @@
 // What the keys of `http` are when they are left out: the hub's own choice, and what those who come from a peer are used
 // to. Sources: Envoy's GrpcJsonTranscoder (envoy.extensions.filters.http.grpc_json_transcoder.v3) and grpc-gateway's
-// runtime.NewServeMux, each with its defaults. docs/rest.md has the table; a test holds it to this.
+// runtime.NewServeMux, each with its defaults. docs/coming-from.md has the table; a test holds it to this.
 import type { CompressionPolicy, CorsPolicy, ErrorForm, MetadataNames } from "../core/http-policy.js";
 
-/** What a stream looks like to clients that do not say: an array, NDJSON, SSE, or lines as grpc-gateway writes them. */
-export const STREAM_FORMATS = ["array", "ndjson", "sse", "grpc-gateway"] as const;
+/**
+ * What a stream looks like to clients that do not say: an array, NDJSON, the same under the name of application/json (as
+ * Envoy has it), SSE, or lines as grpc-gateway writes them.
+ */
+export const STREAM_FORMATS = ["array", "ndjson", "json-lines", "sse", "grpc-gateway"] as const;
 export type StreamFormat = (typeof STREAM_FORMATS)[number];
+
+/** Which escapes a path variable of several segments keeps: of slashes, of RFC 6570's reserved characters, none. */
+export const KEPT_ESCAPES = ["slash", "reserved", "none"] as const;
+export type KeptEscapes = (typeof KEPT_ESCAPES)[number];
 
 export const PRESETS = ["strict", "envoy", "grpc-gateway"] as const;
 export type HttpPresetName = (typeof PRESETS)[number];
@@ -30,10 +37,31 @@ export interface HttpAnswersConfig {
   readonly wrongMethodStatus: 404 | 405 | 501;
 }
 
+/** How loosely requests are read. */
+export interface HttpReadConfig {
+  /** Bodies of types that nothing is known of are JSON, where a rule was written for their path; else 415. */
+  readonly anyContentType: boolean;
+  /** An Accept that nothing meets is passed over; else 406. */
+  readonly anyAccept: boolean;
+  /** A body where the rule has none. */
+  readonly extraBody: "reject" | "ignore";
+  /** 1, t, yes … for booleans and 1m30s for durations, in paths and queries. */
+  readonly looseValues: boolean;
+  /** `+` in a query is a space; else itself. */
+  readonly plusAsSpace: boolean;
+  /** Which escapes the values of path variables of several segments keep. */
+  readonly keptEscapes: KeptEscapes;
+  /** The mask of a PATCH that names none is filled from its body. */
+  readonly fillUpdateMask: boolean;
+}
+
 export interface HttpPreset {
   readonly unknownQuery: "reject" | "ignore";
   readonly unknownFields: "reject" | "ignore";
   readonly emitDefaults: boolean;
+  readonly emitNulls: boolean;
+  readonly read: HttpReadConfig;
+  readonly methodOverride: boolean;
   readonly compression: boolean;
   readonly etag: boolean;
   readonly allowActiveContent: boolean;
@@ -48,10 +76,27 @@ const STRICT: HttpPreset = {
   unknownQuery: "reject",
   unknownFields: "reject",
   emitDefaults: false,
+  emitNulls: false,
+  read: {
+    anyContentType: false,
+    anyAccept: false,
+    extraBody: "reject",
+    looseValues: false,
+    plusAsSpace: true,
+    keptEscapes: "slash",
+    fillUpdateMask: true,
+  },
+  methodOverride: false,
   compression: true,
   etag: true,
   allowActiveContent: false,
-  metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
+  metadata: {
+    requestPrefix: "",
+    standardPrefix: "",
+    responsePrefix: "",
+    trailerPrefix: "grpc-trailer-",
+    prefixTrailers: false,
+  },
   statusHeaders: false,
   errorForm: "status",
   streamFormat: "array",
@@ -61,11 +106,21 @@ const STRICT: HttpPreset = {
 /**
  * Unknown fields are always ignored (ProtoStreamObjectWriter's ignore_unknown_fields); unknown parameters are refused
  * where ignore_unknown_query_parameters is not set; without convert_grpc_status a failure has no body, and its status is
- * in the fields grpc-status and grpc-message. A path of another method is one that no rule matches.
+ * in the fields grpc-status and grpc-message. A path of another method is one that no rule matches. Content-Type and
+ * Accept are not looked at; query_param_unescape_plus is off, url_unescape_spec ALL_CHARACTERS_EXCEPT_RESERVED.
  */
 const ENVOY: HttpPreset = {
   ...STRICT,
   unknownFields: "ignore",
+  read: {
+    ...STRICT.read,
+    anyContentType: true,
+    anyAccept: true,
+    looseValues: true,
+    plusAsSpace: false,
+    keptEscapes: "reserved",
+    fillUpdateMask: false,
+  },
   compression: false,
   etag: false,
   allowActiveContent: true,
@@ -75,15 +130,26 @@ const ENVOY: HttpPreset = {
 };
 
 /**
- * JSONPb with EmitUnpopulated and DiscardUnknown; PopulateQueryParameters passes over what it does not know;
- * DefaultHeaderMatcher and DefaultHeaderMatcher's prefixes; ForwardResponseStream's lines; a wrong method is
- * codes.Unimplemented.
+ * JSONPb with EmitUnpopulated and DiscardUnknown, under any Content-Type and Accept; PopulateQueryParameters passes over
+ * what it does not know, and reads with strconv.ParseBool and time.ParseDuration; UnescapingModeLegacy; a body that the
+ * rule does not name is never read; the prefixes of LegacyHeaderMatcher, which is the default before 2.33;
+ * ForwardResponseStream's lines; a wrong method is codes.Unimplemented.
  */
 const GRPC_GATEWAY: HttpPreset = {
   ...STRICT,
   unknownQuery: "ignore",
   unknownFields: "ignore",
   emitDefaults: true,
+  emitNulls: true,
+  read: {
+    ...STRICT.read,
+    anyContentType: true,
+    anyAccept: true,
+    extraBody: "ignore",
+    looseValues: true,
+    keptEscapes: "none",
+  },
+  methodOverride: true,
   compression: false,
   etag: false,
   allowActiveContent: true,
@@ -92,6 +158,7 @@ const GRPC_GATEWAY: HttpPreset = {
     standardPrefix: "grpcgateway-",
     responsePrefix: "grpc-metadata-",
     trailerPrefix: "grpc-trailer-",
+    prefixTrailers: true,
   },
   streamFormat: "grpc-gateway",
   wrongMethodStatus: 501,

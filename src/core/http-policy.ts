@@ -10,6 +10,8 @@ export interface MetadataNames {
   readonly responsePrefix: string;
   /** Before the names of trailing metadata where they become header fields. */
   readonly trailerPrefix: string;
+  /** `trailerPrefix` stands before their names where they are HTTP trailers too. */
+  readonly prefixTrailers: boolean;
 }
 
 /** Which pages of other sites may call (CORS, as the Fetch standard has it). */

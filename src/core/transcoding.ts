@@ -31,6 +31,8 @@ export interface Transcoding {
   readonly success: number;
   /** What counts in the place of Accept, for failures too, where the query says so. */
   readonly accept?: string | undefined;
+  /** The body of a service's failure before its first message, of the Status in JSON; left out: that Status itself. */
+  firstFailure?(json: Buffer): Buffer;
   reader(out: MessageTaker): RequestReader;
   writer(out: BodyTaker): ResponseWriter;
 }

@@ -7,7 +7,7 @@ import { type Field, field, type Headers } from "../core/headers.js";
 import type { CorsPolicy } from "../core/http-policy.js";
 import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
 import { retrySeconds } from "../core/status-details.js";
-import type { BodyTaker } from "../core/transcoding.js";
+import type { BodyTaker, Transcoding } from "../core/transcoding.js";
 import { type Coding, encoderOf, encodeWhole, isCompressible, responseCoding } from "./content-coding.js";
 import { addCorsFields } from "./cors.js";
 import { codedTag, etagOf, matchesTag } from "./etag.js";
@@ -213,7 +213,7 @@ export class RestAnswer implements BodyTaker {
   /** Trailing metadata behind a whole body; false where there is none. */
   private announceTrailers(fields: Field[]): boolean {
     const trailers: Field[] = [];
-    addFields(trailers, this.trailing, "");
+    addFields(trailers, this.trailing, this.trailerPrefix);
     if (trailers.length === 0) return false;
     const names = ["grpc-status", ...new Set(trailers.map((f) => f.name))];
     fields.push(field("trailer", names.join(", ")));
@@ -283,21 +283,33 @@ export class RestAnswer implements BodyTaker {
     const fields = [field("grpc-status", String(failure?.code ?? Code.OK))];
     if (failure !== undefined && failure.message !== "")
       fields.push(field("grpc-message", encodeGrpcMessage(failure.message)));
-    addFields(fields, this.trailing, "");
+    addFields(fields, this.trailing, this.trailerPrefix);
     this.exchange.trailers(fields);
     this.close();
   }
 
+  /** Of names that are HTTP trailers. */
+  private get trailerPrefix(): string {
+    const { trailerPrefix, prefixTrailers } = this.snapshot.http.metadata;
+    return prefixTrailers ? trailerPrefix : "";
+  }
+
   // ---------------------------------------------------------------- failures
 
-  /** The answer is this status, as the caller may see it, in the form that he asked for. */
-  refuse(status: Status): void {
+  /**
+   * The answer is this status, as the caller may see it, in the form that he asked for.
+   * @param form of a service's failure before its first message
+   */
+  refuse(status: Status, form?: Transcoding): void {
     if (this.ended) return;
     const { head } = this.exchange;
     const { http, rest } = this.snapshot;
     const shown = shownTo(this.call, status, this.gateway.edge.hints);
     const accept = http.errorForm === "problem" ? "application/problem+json" : this.accept;
-    const { contentType, body } = rest.renderError(shown, accept, head.target);
+    const error = rest.renderError(shown, accept, head.target);
+    const { contentType } = error;
+    const own = contentType === JSON_CONTENT.value ? form?.firstFailure?.(error.body) : undefined;
+    const body = own ?? error.body;
     const empty = http.errorForm === "empty";
     let all = [field("content-length", String(empty ? 0 : body.length)), NO_SNIFF];
     if (!empty) all.push(field("content-type", contentType));

@@ -27,7 +27,10 @@ const NOT_METADATA = new Set([
   "upgrade",
   "x-request-timeout",
 ]);
-/** Those that a gateway's service may want to see nevertheless (`MetadataNames.standardPrefix`): RFC 9110 and cookies. */
+/**
+ * Those that a gateway's service may want to see nevertheless (`MetadataNames.standardPrefix`): RFC 9110 and cookies. Host
+ * is none of them, which is `x-forwarded-host`.
+ */
 const STANDARD = new Set([
   "accept",
   "accept-charset",
@@ -40,7 +43,6 @@ const STANDARD = new Set([
   "date",
   "expect",
   "from",
-  "host",
   "if-match",
   "if-modified-since",
   "if-none-match",
@@ -90,6 +92,8 @@ export function readMetadata(
     if (prefixed) name = name.slice(requestPrefix.length);
     else if (name === "x-request-timeout") seconds = value;
     if (NOT_METADATA.has(name) || isForwarding(name)) continue;
+    // Names under that prefix say what came as HTTP's own field: no client makes them up.
+    if (standardPrefix !== "" && name.startsWith(standardPrefix)) continue;
     if (name.startsWith("grpc-")) {
       if (name !== "grpc-timeout" || prefixed) continue;
       hasTimeout = true;

@@ -411,7 +411,7 @@ class RestExchange
     }
     const status = statusFromTrailers(trailers);
     if (status.code !== Code.OK) {
-      this.tell(status);
+      this.tell(status, this.transcoding);
       return;
     }
     if (this.splitter?.atBoundary === false) {
@@ -481,9 +481,12 @@ class RestExchange
     this.request?.abort({ status, by, sent });
   }
 
-  /** After all that was written: as the answer's status before the first byte, in the body's own way after it. */
-  private tell(status: Status): void {
-    if (this.writer === undefined && this.exchange.framed !== true) this.answer.refuse(status);
+  /**
+   * After all that was written: as the answer's status before the first byte, in the body's own way after it.
+   * @param form has a form of its own for a service's failure
+   */
+  private tell(status: Status, form?: Transcoding): void {
+    if (this.writer === undefined && this.exchange.framed !== true) this.answer.refuse(status, form);
     else this.writing().fail(shownTo(this.call, status, this.gateway.edge.hints));
   }
 }

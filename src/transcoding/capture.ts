@@ -1,9 +1,15 @@
 // What a path says for a variable of its template.
 import type { BindingPlan, Variable } from "./binding.js";
-import { decodeKeepingSlash, type RequestPath } from "./path.js";
+import { decodeKeeping, type RequestPath } from "./path.js";
+import type { KeptEscapes } from "./read-options.js";
 
 /** The text that a variable binds, decoded; undefined where it is no percent-encoded UTF-8. */
-export function capture(plan: BindingPlan, variable: Variable, path: RequestPath): string | undefined {
+export function capture(
+  plan: BindingPlan,
+  variable: Variable,
+  path: RequestPath,
+  kept: KeptEscapes = "slash",
+): string | undefined {
   const last = path.raw.length - 1;
   const tail = plan.template.verb === undefined ? undefined : path.tail;
   if (!variable.multi) {
@@ -17,7 +23,7 @@ export function capture(plan: BindingPlan, variable: Variable, path: RequestPath
   const parts: string[] = [];
   for (let i = variable.from; i < to; i++) {
     const raw = i === last && tail !== undefined ? tail.rawHead : path.raw[i];
-    const part = decodeKeepingSlash(raw ?? "");
+    const part = decodeKeeping(raw ?? "", kept);
     if (part === undefined) return undefined;
     parts.push(part);
   }

@@ -5,6 +5,7 @@ import { capture } from "./capture.js";
 import { ANY_METHOD } from "./matcher.js";
 import { editDistance } from "./nearest.js";
 import { type RequestPath, splitPath } from "./path.js";
+import type { KeptEscapes } from "./read-options.js";
 import type { Routes } from "./routes.js";
 import type { Segment } from "./template.js";
 
@@ -46,6 +47,7 @@ function nearestPlans(routes: Routes, httpMethod: string, target: string): Bindi
 
 /**
  * Which rule answers, what of the request goes where, and why others near it do not.
+ * @param kept the escapes that values of several segments keep
  * @param bind reads path and query as a call would; a Status says what does not fit; what else it returns is not looked at
  */
 export function explainRoute(
@@ -53,6 +55,7 @@ export function explainRoute(
   httpMethod: string,
   target: string,
   bind: (plan: BindingPlan, path: RequestPath, query: string) => unknown,
+  kept?: KeptEscapes,
 ): string[] {
   const path = routes.pathOf(target);
   const lines: string[] = [];
@@ -90,7 +93,7 @@ export function explainRoute(
     }
     const question = target.indexOf("?");
     const bound = bind(winner, split, question === -1 ? "" : target.slice(question + 1));
-    lines.push(...bindingOf(winner, split, bound));
+    lines.push(...bindingOf(winner, split, bound, kept));
   }
   for (const plan of candidates) {
     if (plan !== winner) lines.push(`  not ${describe(routes, plan)}: ${whyNot(plan, winner, httpMethod)}`);
@@ -157,9 +160,14 @@ function whyNear(plan: BindingPlan, routes: Routes, httpMethod: string, target: 
 }
 
 /** Where the parts of the request go. */
-function bindingOf(plan: BindingPlan, path: RequestPath, bound: unknown): string[] {
+function bindingOf(
+  plan: BindingPlan,
+  path: RequestPath,
+  bound: unknown,
+  kept: KeptEscapes | undefined,
+): string[] {
   const lines = plan.variables.map((variable) => {
-    const text = capture(plan, variable, path) ?? "";
+    const text = capture(plan, variable, path, kept) ?? "";
     return `  path: ${variable.target.key} = ${JSON.stringify(text.slice(0, MAX_VALUE))}`;
   });
   if (plan.body === "all") lines.push("  body: the whole request message; the query sets nothing");

@@ -18,6 +18,8 @@ export interface Framing {
   readonly keepAlive: Buffer | undefined;
   /** A failure is told in the body even before the first message. */
   readonly tellsFirst?: boolean;
+  /** A failure that the service ends with before its first message stands in the body as it would after it. */
+  readonly wrapsFailure?: boolean;
   /** Messages are in XML, and the `error` of `tail` too. */
   readonly xml?: boolean;
   /** Messages are in their binary form; the `error` of `tail` too, and what that returns: a character is a byte. */
@@ -53,6 +55,9 @@ const ndjson: Framing = {
   keepAlive: undefined,
 };
 
+/** The same under the name of JSON, as Envoy's stream_newline_delimited sends it. */
+const jsonLines: Framing = { ...ndjson, contentType: "application/json" };
+
 /** Server-sent events (WHATWG HTML §9.2): `data:` a message; a failure is an event `error`. */
 const sse: Framing = {
   contentType: "text/event-stream",
@@ -82,6 +87,7 @@ const gateway: Framing = {
   after: "}\n",
   tail: (error) => (error === undefined ? "" : `{"error":${error}}\n`),
   keepAlive: undefined,
+  wrapsFailure: true,
 };
 
 /** One message in its binary form: for those who ask for it by name. */
@@ -143,9 +149,10 @@ const UNARY_OFFERS: readonly Offer[] = [
 ];
 
 /** Which framing a stream has where Accept does not decide. */
-export type StreamFormat = "array" | "ndjson" | "sse" | "grpc-gateway";
+export type StreamFormat = "array" | "ndjson" | "json-lines" | "sse" | "grpc-gateway";
 
 const ARRAY: readonly Offer[] = [{ type: "application/json", framing: array }];
+const JSON_LINES: readonly Offer[] = [{ type: "application/json", framing: jsonLines }];
 const GATEWAY: readonly Offer[] = [{ type: "application/json", framing: gateway }];
 const NDJSON: readonly Offer[] = [
   { type: "application/x-ndjson", framing: ndjson },
@@ -165,6 +172,7 @@ const BY_NAME: readonly Offer[] = [
 const STREAM_OFFERS: Readonly<Record<StreamFormat, readonly Offer[]>> = {
   array: [...ARRAY, ...NDJSON, ...SSE, ...BY_NAME],
   ndjson: [...NDJSON, ...ARRAY, ...SSE, ...BY_NAME],
+  "json-lines": [...JSON_LINES, ...NDJSON, ...SSE, ...BY_NAME],
   sse: [...SSE, ...ARRAY, ...NDJSON, ...BY_NAME],
   "grpc-gateway": [...GATEWAY, ...NDJSON, ...SSE, ...BY_NAME],
 };

@@ -6,6 +6,7 @@ import { capture } from "./capture.js";
 import { BytesOut } from "./codec/bytes-out.js";
 import { hasOwnJson } from "./fields.js";
 import type { RequestPath } from "./path.js";
+import type { KeptEscapes } from "./read-options.js";
 
 /** FeatureSet.FieldPresence in descriptor.proto. */
 const LEGACY_REQUIRED = 3;
@@ -44,10 +45,11 @@ export function encodePathMessage(
   fields: readonly PathField[],
   plan: BindingPlan,
   path: RequestPath,
+  kept?: KeptEscapes,
 ): Uint8Array | undefined {
   OUT.pos = 0;
   for (const { variable, tag } of fields) {
-    const text = capture(plan, variable, path);
+    const text = capture(plan, variable, path, kept);
     // What is empty may be a field that is not set.
     if (text === undefined || text === "") return undefined;
     OUT.varint32(tag);

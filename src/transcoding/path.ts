@@ -1,4 +1,5 @@
 // The path of a request: split while it is raw, decoded after, never twice.
+import type { KeptEscapes } from "./read-options.js";
 
 /** Some character needs decoding: an escape, or a byte beyond ASCII (clients send those though RFC 3986 has them escaped). */
 const NEEDS_DECODING = /[%\x80-\uffff]/;
@@ -72,21 +73,27 @@ export function decodePercent(text: string): string | undefined {
   }
 }
 
-/** As `decodePercent`, but an escaped slash stays as it was written: `a%2fb/c` would else gain a segment. */
-export function decodeKeepingSlash(text: string): string | undefined {
-  if (!NEEDS_DECODING.test(text)) return text;
+/** Escapes that stay as they were written. The reserved characters are those of RFC 6570 §1.5. */
+const KEPT = {
+  slash: /(%2f)/i,
+  reserved: /(%(?:2[1346-9abcf]|3[abdf]|40|5[bd]))/i,
+} as const;
+
+/** As `decodePercent`, but some escapes stay as they were written: `a%2fb/c` would else gain a segment. */
+export function decodeKeeping(text: string, kept: KeptEscapes): string | undefined {
+  if (kept === "none" || !NEEDS_DECODING.test(text)) return decodePercent(text);
   const parts: string[] = [];
-  for (const part of text.split(/(%2f)/i)) {
-    const decoded = part.length === 3 && part.toLowerCase() === "%2f" ? part : decodePercent(part);
+  for (const [i, part] of text.split(KEPT[kept]).entries()) {
+    const decoded = i % 2 === 1 ? part : decodePercent(part);
     if (decoded === undefined) return undefined;
     parts.push(decoded);
   }
   return parts.join("");
 }
 
-/** Decodes one name or value of a query, where "+" is a space (application/x-www-form-urlencoded). */
-export function decodeQueryPart(text: string): string | undefined {
-  return decodePercent(text.includes("+") ? text.replaceAll("+", " ") : text);
+/** Decodes one name or value of a query, where "+" is a space (application/x-www-form-urlencoded) if `plusAsSpace`. */
+export function decodeQueryPart(text: string, plusAsSpace = true): string | undefined {
+  return decodePercent(plusAsSpace && text.includes("+") ? text.replaceAll("+", " ") : text);
 }
 
 function escapeRawBytes(chars: string): string {

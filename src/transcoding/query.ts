@@ -43,12 +43,16 @@ export interface QueryProblem {
 export type TakeParameter = (name: string, text: string) => string | undefined;
 
 /** Goes through `a=1&b=2` (without "?"). The first parameter that does not fit ends it. */
-export function eachParameter(query: string, take: TakeParameter): QueryProblem | undefined {
+export function eachParameter(
+  query: string,
+  take: TakeParameter,
+  plusAsSpace = true,
+): QueryProblem | undefined {
   for (let start = 0; start < query.length; ) {
     const ampersand = query.indexOf("&", start);
     const end = ampersand === -1 ? query.length : ampersand;
     if (end > start) {
-      const problem = oneParameter(query.slice(start, end), take);
+      const problem = oneParameter(query.slice(start, end), take, plusAsSpace);
       if (problem !== undefined) return problem;
     }
     start = end + 1;
@@ -56,11 +60,11 @@ export function eachParameter(query: string, take: TakeParameter): QueryProblem 
   return undefined;
 }
 
-function oneParameter(pair: string, take: TakeParameter): QueryProblem | undefined {
+function oneParameter(pair: string, take: TakeParameter, plusAsSpace: boolean): QueryProblem | undefined {
   const equal = pair.indexOf("=");
   const rawName = equal === -1 ? pair : pair.slice(0, equal);
-  const name = decodeQueryPart(rawName);
-  const text = equal === -1 ? "" : decodeQueryPart(pair.slice(equal + 1));
+  const name = decodeQueryPart(rawName, plusAsSpace);
+  const text = equal === -1 ? "" : decodeQueryPart(pair.slice(equal + 1), plusAsSpace);
   if (name === undefined || text === undefined) {
     return { parameter: name ?? rawName, problem: "malformed percent-encoding, or no UTF-8" };
   }

@@ -21,6 +21,7 @@ import {
 } from "./content-type.js";
 import { readForm, readMultipart } from "./forms.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
+import { looseText } from "./loose-text.js";
 import type { RequestPath } from "./path.js";
 import { encodePathMessage } from "./path-message.js";
 import {
@@ -31,6 +32,7 @@ import {
   type QueryRules,
   setParameter,
 } from "./query.js";
+import type { ReadOptions } from "./read-options.js";
 import {
   encodeAlone,
   type FieldTarget,
@@ -59,6 +61,7 @@ export interface RequestOptions {
   readonly unknownFields: "reject" | "ignore";
   /** `alt`, `prettyPrint` and `fields` are system parameters too, where no field has the name. */
   readonly bareSystemParameters: boolean;
+  readonly read: ReadOptions;
 }
 
 /** What path and query of a request say: the same for each of its messages. */
@@ -79,6 +82,8 @@ export interface BoundRequest {
 export interface MatchedRequest {
   readonly plan: BindingPlan;
   readonly options: RequestOptions;
+  /** It was sent as POST, with the name of another method (X-HTTP-Method-Override). */
+  readonly overridden?: boolean;
   /** Read when it is first asked for: callers who may not call the method are not told what is wrong with theirs. */
   bound(): BoundRequest | Status;
 }
@@ -104,7 +109,7 @@ export function bindRequest(
 ): BoundRequest | Status {
   const beside: JsonObject = {};
   if (query === "" && plan.pathMessage !== undefined) {
-    const message = encodePathMessage(plan.pathMessage, plan, path);
+    const message = encodePathMessage(plan.pathMessage, plan, path, options.read.keptEscapes);
     if (message !== undefined) {
       return { plan, path, query, system: NO_SYSTEM_PARAMETERS, beside, inBody: NO_FIELDS, message };
     }
@@ -116,9 +121,9 @@ export function bindRequest(
   const inBody: BoundField[] = [];
   for (const variable of plan.variables) {
     const { target } = variable;
-    const text = capture(plan, variable, path);
-    if (text === undefined) return invalid(target.key, "the path is not percent-encoded UTF-8", "path");
-    const field = { target, text };
+    const captured = capture(plan, variable, path, options.read.keptEscapes);
+    if (captured === undefined) return invalid(target.key, "the path is not percent-encoded UTF-8", "path");
+    const field = { target, text: textOf(target, captured, options) };
     bound.push(field);
     if (variable.inBody) inBody.push(field);
     else {
@@ -130,7 +135,7 @@ export function bindRequest(
 
   const rules = queryRules(plan, options);
   let system: SystemParameterReader | undefined;
-  const problem = eachParameter(query, (name, text) => {
+  const take = (name: string, text: string): string | undefined => {
     if (name.startsWith("$")) {
       const known = systemParameterOf(name, false);
       if (known === undefined) return rules.ignored.has(name) ? undefined : UNKNOWN_SYSTEM_PARAMETER;
@@ -145,8 +150,9 @@ export function bindRequest(
       system ??= new SystemParameterReader(plan);
       return system.take(bare, text);
     }
-    return setParameter(parameter, text, bound, options.codecs, beside);
-  });
+    return setParameter(parameter, textOf(parameter.target, text, options), bound, options.codecs, beside);
+  };
+  const problem = eachParameter(query, take, options.read.plusAsSpace);
   if (problem !== undefined) return invalid(problem.parameter, problem.problem, "query");
   return { plan, path, query, system: system?.result ?? NO_SYSTEM_PARAMETERS, beside, inBody };
 }
@@ -171,6 +177,7 @@ export function readBody(
   }
   if (body.length === 0) return undefined;
   if (plan.body === "none") {
+    if (options.read.extraBody === "ignore") return undefined;
     return refusal(
       "INVALID_REQUEST",
       `${plan.httpMethod} ${plan.text} takes no body: send its fields in the query`,
@@ -183,10 +190,11 @@ export function readBody(
   }
   const form = plan.forms && plan.source !== "auto" ? formTypeOf(contentType) : undefined;
   const filled = plan.body === "all" ? plan.descriptor.input : plan.body.message;
-  if (form === undefined || filled === undefined || plan.wrapped !== undefined) {
+  const wholeMessage = plan.body === "all" || plan.body.fieldKind === "message";
+  if (form === undefined || filled === undefined || plan.wrapped !== undefined || !wholeMessage) {
+    if (options.read.anyContentType === true && plan.source !== "auto") return { kind: "text", text: body };
     return unsupported(plan, contentType);
   }
-  if (plan.body !== "all" && plan.body.fieldKind !== "message") return unsupported(plan, contentType);
   const rules: QueryRules = {
     input: filled,
     body: "none",
@@ -248,7 +256,7 @@ export function encodeRequest(
   const root = assemble(plan, beside, json.value);
   if (!isObject(root)) return outcome(request, codec.encode(root), options);
   // Before the path's values are put among the body's.
-  const mask = encodedMask(request, json.value);
+  const mask = options.read.fillUpdateMask === false ? undefined : encodedMask(request, json.value);
   for (const field of inBody) {
     const problem = bindVariable(field, options.codecs, root);
     if (problem !== undefined) return problem;
@@ -328,6 +336,11 @@ function encodeHttpBody(
   return out.finish();
 }
 
+/** What stands in a path or a query, in the form that `textToJson` reads. */
+function textOf({ leaf }: FieldTarget, text: string, { read }: RequestOptions): string {
+  return read.looseValues === true ? looseText(leaf, text) : text;
+}
+
 function bindVariable({ target, text }: BoundField, codecs: Codecs, root: JsonObject): Status | undefined {
   const value = textToJson(target, text);
   const problem = "problem" in value ? value.problem : setSame(codecs, root, target, value.json);
@@ -372,17 +385,19 @@ function blame(request: BoundRequest, options: RequestOptions): Status | undefin
     return result instanceof Uint8Array ? undefined : result.problem;
   };
   for (const variable of plan.variables) {
-    const value = textToJson(variable.target, capture(plan, variable, path) ?? "");
+    const captured = capture(plan, variable, path, options.read.keptEscapes) ?? "";
+    const value = textToJson(variable.target, textOf(variable.target, captured, options));
     const problem = "json" in value ? misfit(variable.target, value.json) : value.problem;
     if (problem !== undefined) return invalid(variable.target.key, problem, "path");
   }
   const rules = queryRules(plan, options);
-  const found = eachParameter(query, (name, text) => {
+  const tried = (name: string, text: string): string | undefined => {
     const parameter = findParameter(name, rules);
     if (parameter === undefined || typeof parameter === "string") return undefined;
-    const value = textToJson(parameter.target, text);
+    const value = textToJson(parameter.target, textOf(parameter.target, text, options));
     return "json" in value ? misfit(parameter.target, parameterJson(parameter, value.json)) : undefined;
-  });
+  };
+  const found = eachParameter(query, tried, options.read.plusAsSpace);
   return found === undefined ? undefined : invalid(found.parameter, found.problem, "query");
 }
 

@@ -31,6 +31,7 @@ import {
 import { HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import { decodePercent, type RequestPath, splitPath } from "./path.js";
+import type { ReadOptions } from "./read-options.js";
 import {
   type BoundRequest,
   bindRequest,
@@ -76,6 +77,8 @@ export interface RestOptions {
   readonly ignoredQuery?: readonly string[];
   /** `alt`, `prettyPrint` and `fields` are system parameters, where no field has the name. Default false. */
   readonly bareSystemParameters?: boolean;
+  /** How loosely requests are read. Default: not at all. */
+  readonly read?: ReadOptions;
   /** POST with X-HTTP-Method-Override is a request of that method. Default false. */
   readonly methodOverride?: boolean;
   /** What a stream looks like where Accept does not decide. Default array. */
@@ -144,6 +147,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     unknownQuery: options.unknownQuery ?? "reject",
     ignoredQuery: new Set(options.ignoredQuery ?? []),
     bareSystemParameters: options.bareSystemParameters ?? false,
+    read: options.read ?? {},
     methodOverride: options.methodOverride ?? false,
   };
   const answers: AnswerOptions = {
@@ -167,13 +171,15 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     prefix: routes.prefix,
     problems,
     literal: (httpMethod, path) => routes.literal(httpMethod, path),
-    explain: (httpMethod, target) =>
-      explainRoute(routes, httpMethod, target, (plan, path, query) => {
+    explain: (httpMethod, target) => {
+      const bind = (plan: BindingPlan, path: RequestPath, query: string) => {
         const bound = bindRequest(plan, path, query, request);
         // Of a request that has no body all is known.
         if (bound instanceof Status || plan.body !== "none") return bound;
         return encodeRequest(bound, undefined, request);
-      }),
+      };
+      return explainRoute(routes, httpMethod, target, bind, request.read.keptEscapes);
+    },
   };
 }
 
@@ -286,7 +292,9 @@ class Router implements RestRouter {
     if (plan !== undefined) {
       const question = target.indexOf("?");
       const query = question === -1 ? "" : target.slice(question + 1);
-      return new Match(plan, routes.prefix + plan.text, split, query, this.#options, this.#answers);
+      const match = new Match(plan, routes.prefix + plan.text, split, query, this.#options, this.#answers);
+      match.overridden = overridden;
+      return match;
     }
     const allow = routes.allowed(path, split);
     const status = allow.length === 0 ? noRoute(httpMethod) : this.#wrongMethod(httpMethod, allow);
@@ -343,6 +351,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   readonly route: string;
   readonly plan: BindingPlan;
   readonly options: RequestOptions;
+  overridden = false;
   readonly #path: RequestPath;
   readonly #query: string;
   readonly #answers: AnswerOptions;
@@ -398,12 +407,15 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     if (alt !== undefined) this.accept = acceptOf(alt, request.accept);
     if (!givesHttpBody(this.plan)) {
       const accept = this.accept ?? request.accept;
-      const framing = chooseFraming(accept, this.#givesStream ? this.#answers.streamFormat : undefined);
+      const format = this.#givesStream ? this.#answers.streamFormat : undefined;
+      let framing = chooseFraming(accept, format);
+      if (framing instanceof Status && this.options.read.anyAccept)
+        framing = chooseFraming(undefined, format);
       if (framing instanceof Status) return framing;
       if (framing.proto === true && this.plan.responseField !== undefined) return onlyWhole();
       if (this.#givesStream || framing.proto === true || framing.xml === true) this.#framing = framing;
     }
-    if (takesStream) return streamProblem(this.plan, request.contentType) ?? this;
+    if (takesStream) return streamProblem(this.plan, request.contentType, this.options.read) ?? this;
     const maxBytes = maxTextBytes(request.maxMessageBytes);
     return request.contentLength !== undefined && request.contentLength > maxBytes
       ? tooLarge("body", maxBytes)
@@ -420,6 +432,11 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     if (!this.#query.includes("alt=")) return undefined;
     const bound = this.bound();
     return bound instanceof Status ? bound : bound.system.alt;
+  }
+
+  firstFailure(json: Buffer): Buffer {
+    const framing = this.#framing;
+    return framing?.wrapsFailure === true ? Buffer.from(framing.tail(json.toString("utf8"), true)) : json;
   }
 
   writer(out: BodyTaker): ResponseWriter {
@@ -476,10 +493,14 @@ function readerFor(plan: BindingPlan, request: BodyRequest): Reader {
 }
 
 /** Why the body of a stream of messages cannot be of this type. */
-function streamProblem(plan: BindingPlan, contentType: string | undefined): Status | undefined {
+function streamProblem(
+  plan: BindingPlan,
+  contentType: string | undefined,
+  { anyContentType = false }: ReadOptions,
+): Status | undefined {
   if (plan.body === "none") return undefined;
   // A page of another site sends bytes of many types without a preflight: for paths that nobody wrote a rule for, no.
-  if (plan.httpBody !== undefined && plan.source !== "auto") return undefined;
+  if ((plan.httpBody !== undefined || anyContentType) && plan.source !== "auto") return undefined;
   return streamTypeProblem(contentType);
 }
 

@@ -10,9 +10,9 @@ import {
   type RequestReader,
 } from "../core/transcoding.js";
 import type { Codecs } from "./codec/codecs.js";
-import { isXmlType } from "./content-type.js";
+import { formTypeOf, isXmlType } from "./content-type.js";
 import { type Cancel, encodeLarge, LARGE_BYTES, LARGE_XML_BYTES } from "./large.js";
-import { binaryBody, encodeRequest, type MatchedRequest, readBody } from "./request.js";
+import { binaryBody, bindRequest, encodeRequest, type MatchedRequest, readBody } from "./request.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -55,7 +55,8 @@ export class UnaryReader implements RequestReader {
     if (!last) return;
     const body = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
     this.stop();
-    if (isLarge(body, contentType) && this.#match.plan.httpBody === undefined) {
+    const goesAway = this.#match.plan.httpBody === undefined && !isQuery(this.#match, contentType);
+    if (isLarge(body, contentType) && goesAway) {
       this.#cancel = encodeLarge(this.#match, "body", body, contentType, (message) => this.#give(message));
     } else this.#give(encodeBody(this.#match, body, contentType));
   }
@@ -98,6 +99,11 @@ export function encodeBody(
   const { plan, options } = match;
   const bound = match.bound();
   if (bound instanceof Status) return bound;
+  if (isQuery(match, contentType)) {
+    const query = [bound.query, body.toString("latin1")].filter((part) => part !== "").join("&");
+    const all = bindRequest(plan, bound.path, query, options);
+    return all instanceof Status ? all : encodeRequest(all, undefined, options);
+  }
   const desc = isProtoType(contentType) ? binaryBody(plan) : undefined;
   if (desc === undefined) {
     const part = readBody(plan, body, contentType, options);
@@ -108,6 +114,15 @@ export function encodeBody(
   if (text instanceof Status) return text;
   const part = readBody(plan, text, "application/json", options);
   return part instanceof Status ? part : encodeRequest(bound, part, options);
+}
+
+/** The body is more of the query: that is why the likes of GET are sent as POST. */
+function isQuery({ plan, overridden }: MatchedRequest, contentType: string | undefined): boolean {
+  return (
+    overridden === true &&
+    plan.body === "none" &&
+    formTypeOf(contentType) === "application/x-www-form-urlencoded"
+  );
 }
 
 function isProtoType(contentType: string | undefined): boolean {

@@ -22,7 +22,16 @@ function httpOf(http: object): HttpConfig {
 const ROWS: readonly [key: string, of: (preset: HttpPreset) => unknown][] = [
   ["unknownQuery", (p) => p.unknownQuery],
   ["unknownFields", (p) => p.unknownFields],
+  ["read.anyContentType", (p) => p.read.anyContentType],
+  ["read.anyAccept", (p) => p.read.anyAccept],
+  ["read.extraBody", (p) => p.read.extraBody],
+  ["read.looseValues", (p) => p.read.looseValues],
+  ["read.plusAsSpace", (p) => p.read.plusAsSpace],
+  ["read.keptEscapes", (p) => p.read.keptEscapes],
+  ["read.fillUpdateMask", (p) => p.read.fillUpdateMask],
+  ["methodOverride", (p) => p.methodOverride],
   ["print.emitDefaults", (p) => p.emitDefaults],
+  ["print.emitNulls", (p) => p.emitNulls],
   ["compression", (p) => p.compression],
   ["etag", (p) => p.etag],
   ["allowActiveContent", (p) => p.allowActiveContent],
@@ -30,6 +39,7 @@ const ROWS: readonly [key: string, of: (preset: HttpPreset) => unknown][] = [
   ["metadata.standardPrefix", (p) => p.metadata.standardPrefix],
   ["metadata.responsePrefix", (p) => p.metadata.responsePrefix],
   ["metadata.trailerPrefix", (p) => p.metadata.trailerPrefix],
+  ["metadata.prefixTrailers", (p) => p.metadata.prefixTrailers],
   ["statusHeaders", (p) => p.statusHeaders],
   ["errorForm", (p) => p.errorForm],
   ["streamFormat", (p) => p.streamFormat],
@@ -38,7 +48,7 @@ const ROWS: readonly [key: string, of: (preset: HttpPreset) => unknown][] = [
 
 describe("a preset", () => {
   it("is what the documentation says", () => {
-    const page = readFileSync("docs/rest.md", "utf8");
+    const page = readFileSync("docs/coming-from.md", "utf8");
     const table = page
       .split("\n")
       .filter((line) => line.startsWith("| `"))
@@ -54,7 +64,12 @@ describe("a preset", () => {
   });
 
   it("has no key that the documentation leaves out", () => {
-    const keys = Object.keys(presetOf("strict")).flatMap((key) => (key === "metadata" ? [] : [key]));
+    const { read, metadata, ...others } = presetOf("strict");
+    const keys = [
+      ...Object.keys(others),
+      ...Object.keys(read).map((key) => `read.${key}`),
+      ...Object.keys(metadata).map((key) => `metadata.${key}`),
+    ];
     const told = ROWS.map(([key]) => key.replace("print.", ""));
     assert.deepEqual(
       keys.filter((key) => !told.includes(key)),
@@ -66,13 +81,18 @@ describe("a preset", () => {
     const gateway = httpOf({ preset: "grpc-gateway" });
     assert.equal(gateway.unknownFields, "ignore");
     assert.equal(gateway.print.emitDefaults, true);
+    assert.equal(gateway.print.emitNulls, true);
+    assert.deepEqual(gateway.read, presetOf("grpc-gateway").read);
+    assert.equal(gateway.methodOverride, true);
     assert.equal(gateway.metadata.responsePrefix, "grpc-metadata-");
     assert.equal(gateway.compression, undefined);
     const own = httpOf({
       preset: "grpc-gateway",
       unknownFields: "reject",
-      print: { emitDefaults: false },
-      metadata: { responsePrefix: "" },
+      print: { emitDefaults: false, emitNulls: false },
+      read: { extraBody: "reject", keptEscapes: "slash" },
+      methodOverride: false,
+      metadata: { responsePrefix: "", prefixTrailers: false },
       compression: true,
       etag: true,
       streamFormat: "array",
@@ -80,6 +100,14 @@ describe("a preset", () => {
     assert.equal(own.unknownFields, "reject");
     assert.equal(own.unknownQuery, "ignore");
     assert.equal(own.print.emitDefaults, false);
+    assert.equal(own.print.emitNulls, false);
+    assert.deepEqual(own.read, {
+      ...presetOf("grpc-gateway").read,
+      extraBody: "reject",
+      keptEscapes: "slash",
+    });
+    assert.equal(own.methodOverride, false);
+    assert.equal(own.metadata.prefixTrailers, false);
     assert.equal(own.metadata.responsePrefix, "");
     assert.equal(own.metadata.requestPrefix, "grpc-metadata-");
     assert.deepEqual(own.compression, { minBytes: 1024 });

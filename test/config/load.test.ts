@@ -92,7 +92,8 @@ http:
   unknownQuery: ignore
   ignoredQuery: [utm_source]
   unknownFields: ignore
-  print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true, int64AsNumbers: true }
+  print: { emitDefaults: true, emitNulls: true, protoNames: true, enumsAsNumbers: true, int64AsNumbers: true }
+  read: { anyContentType: true, anyAccept: true, extraBody: ignore, looseValues: true, plusAsSpace: false, keptEscapes: none, fillUpdateMask: false }
   bareSystemParameters: true
   webSocket: { origins: ["https://app.example"] }
   methodOverride: true
@@ -104,7 +105,7 @@ http:
   etag: false
   emptyAs204: true
   allowActiveContent: true
-  metadata: { requestPrefix: Grpc-Metadata-, trailerPrefix: t- }
+  metadata: { requestPrefix: Grpc-Metadata-, trailerPrefix: t-, prefixTrailers: true }
   statusHeaders: true
   errorForm: problem
   streamFormat: ndjson
@@ -248,7 +249,22 @@ drain: { grace: 0s }
         unknownQuery: "ignore",
         ignoredQuery: ["utm_source"],
         unknownFields: "ignore",
-        print: { emitDefaults: true, protoNames: true, enumsAsNumbers: true, int64AsNumbers: true },
+        print: {
+          emitDefaults: true,
+          emitNulls: true,
+          protoNames: true,
+          enumsAsNumbers: true,
+          int64AsNumbers: true,
+        },
+        read: {
+          anyContentType: true,
+          anyAccept: true,
+          extraBody: "ignore",
+          looseValues: true,
+          plusAsSpace: false,
+          keptEscapes: "none",
+          fillUpdateMask: false,
+        },
         bareSystemParameters: true,
         webSocketOrigins: ["https://app.example"],
         methodOverride: true,
@@ -271,6 +287,7 @@ drain: { grace: 0s }
           standardPrefix: "",
           responsePrefix: "",
           trailerPrefix: "t-",
+          prefixTrailers: true,
         },
         statusHeaders: true,
         errorForm: "problem",
@@ -649,12 +666,20 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     ],
   ],
   [
+    "escapes that are kept by no known rule",
+    `${UP}http: { read: { keptEscapes: all, extraBody: drop } }\n`,
+    [
+      "2:30: http.read.keptEscapes: must be slash, reserved, none, not all",
+      "2:46: http.read.extraBody: must be reject or ignore, not drop",
+    ],
+  ],
+  [
     "what is neither rejected nor ignored, and an unnamed parameter",
     `${UP}http: { unknownQuery: drop, ignoredQuery: [""], print: { emitDefault: true } }\n`,
     [
       "2:23: http.unknownQuery: must be reject or ignore, not drop",
       '2:44: http.ignoredQuery[0]: must be the name of a query parameter, not ""',
-      "2:58: http.print.emitDefault: unknown key (did you mean emitDefaults?); allowed: emitDefaults, protoNames, enumsAsNumbers, int64AsNumbers",
+      "2:58: http.print.emitDefault: unknown key (did you mean emitDefaults?); allowed: emitDefaults, emitNulls, protoNames, enumsAsNumbers, int64AsNumbers",
     ],
   ],
   [

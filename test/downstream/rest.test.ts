@@ -289,6 +289,7 @@ for (const [version, ask, reader] of [
         standardPrefix: "grpcgateway-",
         responsePrefix: "grpc-metadata-",
         trailerPrefix: "grpc-trailer-",
+        prefixTrailers: true,
       };
       rig.onRequest = (call) =>
         call
@@ -305,6 +306,9 @@ for (const [version, ask, reader] of [
         authorization: "Bearer x",
         "user-agent": "test",
         "x-own": "o",
+        // What the service takes for the hub's word is never a client's.
+        "grpcgateway-cookie": "made up",
+        "grpc-metadata-grpcgateway-origin": "made up",
       };
       const answer = await ask(rig, { path: "/unary", body: "q", headers });
       assert.equal(answer.headers["grpc-metadata-x-meta"], "m");
@@ -315,6 +319,9 @@ for (const [version, ask, reader] of [
       assert.equal(metadata?.get("authorization"), "Bearer x");
       assert.equal(metadata?.get("grpcgateway-authorization"), "Bearer x");
       assert.equal(metadata?.get("grpcgateway-user-agent"), "test");
+      for (const name of ["cookie", "origin", "host"]) {
+        assert.equal(metadata?.get(`grpcgateway-${name}`), undefined, name);
+      }
       assert.equal(metadata?.get("x-own"), "o");
       assert.equal(metadata?.get("grpc-timeout"), undefined);
       assert.equal(metadata?.get("host"), undefined);

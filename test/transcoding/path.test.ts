@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { decodeKeepingSlash, decodePercent, decodeQueryPart, splitPath } from "#src/transcoding/path.js";
+import { decodeKeeping, decodePercent, decodeQueryPart, splitPath } from "#src/transcoding/path.js";
 
 describe("decoding of paths and queries", () => {
   const cases: [
@@ -35,10 +35,26 @@ describe("decoding of paths and queries", () => {
   for (const [raw, whole, keeping, query] of cases) {
     it(JSON.stringify(raw), () => {
       assert.equal(decodePercent(raw), whole);
-      assert.equal(decodeKeepingSlash(raw), keeping);
+      assert.equal(decodeKeeping(raw, "slash"), keeping);
       assert.equal(decodeQueryPart(raw), query);
     });
   }
+
+  it("keeps the escapes that it is told to keep, as they were written", () => {
+    for (const [raw, reserved, none] of [
+      ["a%2Fb%20c", "a%2Fb c", "a/b c"],
+      ["a%2fb%2Bc%40", "a%2fb%2Bc%40", "a/b+c@"],
+      ["%21%23%24%26%27%28%29%2A%2B%2C%2F%3A%3B%3D%3F%40%5B%5D", undefined, "!#$&'()*+,/:;=?@[]"],
+      ["%22%25%2D%2E%3C%3E%5C%5E%60%7B%7C%7D%7E", '"%-.<>\\^`{|}~', '"%-.<>\\^`{|}~'],
+      ["%2523", "%23", "%23"],
+    ] as const) {
+      assert.equal(decodeKeeping(raw, "reserved"), reserved ?? raw);
+      assert.equal(decodeKeeping(raw, "none"), none);
+    }
+    assert.equal(decodeKeeping("%2F%ff", "reserved"), undefined);
+    assert.equal(decodeKeeping("%ff", "none"), undefined);
+    assert.equal(decodeQueryPart("a+b%2B", false), "a+b+");
+  });
 
   it("gives back whatever a client encoded", () => {
     fc.assert(

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { Code, Status, type StatusDetail } from "#src/core/status.js";
 import { badRequest, errorInfo, quotaFailure, retryInfo } from "#src/core/status-details.js";
 import type { PrintOptions } from "#src/transcoding/codec/codecs.js";
-import type { StreamFormat } from "#src/transcoding/framing.js";
+import { chooseFraming, type StreamFormat } from "#src/transcoding/framing.js";
 import { registry } from "./support/library.js";
 import { compileProtos, encode, routerFor } from "./support/schema.js";
 import { openBody, type Written, writeAnswer } from "./support/translate.js";
@@ -38,6 +38,27 @@ describe("an answer", () => {
       genre: "NOVEL",
       author: { displayName: "b" },
     });
+  });
+
+  it("prints null for messages that are not set where asked to, but not for optional fields", () => {
+    const answer = json("/v1/things/1", book, { emitDefaults: true, emitNulls: true });
+    assert.deepEqual(answer, {
+      name: "",
+      title: "a",
+      author: { name: "", displayName: "b", teacher: null, pupils: [] },
+      tags: [],
+      pages: "9007199254740993",
+      labels: {},
+      genre: "NOVEL",
+    });
+    const unset = encode(registry, "test.v1.Book", {});
+    assert.deepEqual(
+      Object.entries(json("/v1/things/1", unset, { emitDefaults: true, emitNulls: true }) ?? {})
+        .filter(([, value]) => value === null)
+        .map(([name]) => name),
+      ["author"],
+    );
+    assert.deepEqual(json("/v1/things/1", book, { emitNulls: true }), json("/v1/things/1", book));
   });
 
   it("prints defaults, proto names and enum numbers where asked to", () => {
@@ -364,6 +385,8 @@ describe("a stream", () => {
       ["array", undefined, "application/json", '[{"title":"a"},{}]'],
       ["ndjson", undefined, "application/x-ndjson", '{"title":"a"}\n{}\n'],
       ["ndjson", "application/json", "application/json", '[{"title":"a"},{}]'],
+      ["json-lines", "application/json", "application/json", '{"title":"a"}\n{}\n'],
+      ["json-lines", "application/x-ndjson", "application/x-ndjson", '{"title":"a"}\n{}\n'],
       ["sse", "*/*", "text/event-stream", 'data: {"title":"a"}\n\ndata: {}\n\n'],
       ["grpc-gateway", "application/json", "application/json", '{"result":{"title":"a"}}\n{"result":{}}\n'],
       ["grpc-gateway", "application/x-ndjson", "application/x-ndjson", '{"title":"a"}\n{}\n'],
@@ -375,6 +398,8 @@ describe("a stream", () => {
       assert.equal(written.contentType, type);
       assert.equal(String(written.body), body);
     }
+    const none = chooseFraming("text/plain", "json-lines");
+    assert.ok(none instanceof Status && none.http === 406);
     const match = routerFor(registry, { streamFormat: "grpc-gateway" }).router.match("GET", "/v1/watch");
     const failed = writeAnswer(match, messages.slice(0, 1), {}, new Status(Code.NOT_FOUND, "gone"));
     assert.ok(!(failed instanceof Status));

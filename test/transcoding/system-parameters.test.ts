@@ -17,6 +17,7 @@ const OPTIONS: RequestOptions = {
   unknownFields: "reject",
   ignoredQuery: new Set(["$key"]),
   bareSystemParameters: false,
+  read: {},
 };
 
 /** What the query of `GET /x` asks for; the refusal's message. */

@@ -113,6 +113,11 @@ const metadata = z
       .optional()
       .describe("The same for trailing metadata, where it becomes headers.")
       .meta({ default: STRICT.metadata.trailerPrefix }),
+    prefixTrailers: z
+      .boolean()
+      .optional()
+      .describe("Whether it is put before the names of HTTP trailers too.")
+      .meta({ default: STRICT.metadata.prefixTrailers }),
   })
   .prefault({})
   .describe("Names of metadata as HTTP headers.");
@@ -123,7 +128,7 @@ export const HTTP_ANSWERS = {
     .enum(PRESETS, { error: `must be ${PRESETS.join(", ")}` })
     .prefault("strict")
     .describe(
-      "Whose behaviour the keys have that are left out (docs/rest.md): for those who come from there.",
+      "Whose behaviour the keys have that are left out (docs/coming-from.md): for those who come from there.",
     ),
   cors: cors.optional().describe("Which pages of other sites may call (CORS). Left out: none."),
   compression: compression
@@ -221,6 +226,7 @@ export function answersOf(file: Answers): HttpAnswersConfig {
       standardPrefix: names.standardPrefix ?? base.metadata.standardPrefix,
       responsePrefix: names.responsePrefix ?? base.metadata.responsePrefix,
       trailerPrefix: names.trailerPrefix ?? base.metadata.trailerPrefix,
+      prefixTrailers: names.prefixTrailers ?? base.metadata.prefixTrailers,
     },
     statusHeaders: file.statusHeaders ?? base.statusHeaders,
     errorForm: file.errorForm ?? base.errorForm,

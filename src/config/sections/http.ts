@@ -1,7 +1,7 @@
 // The config's part about the HTTP/JSON side: rules laid over those of the services, and how strict requests are read.
 import * as z from "zod";
 import { DEFAULTS } from "../defaults.js";
-import { type HttpAnswersConfig, presetOf } from "../http-presets.js";
+import { type HttpAnswersConfig, type HttpReadConfig, KEPT_ESCAPES, presetOf } from "../http-presets.js";
 import { HTTP_RULE_SELECTOR } from "../names.js";
 import { isMapping } from "../values.js";
 import { answersOf, HTTP_ANSWERS } from "./http-answers.js";
@@ -20,6 +20,8 @@ export type Unknown = "reject" | "ignore";
 export interface HttpPrintConfig {
   /** Fields without presence print even where they have their default. */
   readonly emitDefaults: boolean;
+  /** With `emitDefaults`: unset messages, and scalars of proto2, print as null. */
+  readonly emitNulls: boolean;
   /** `display_name` instead of `displayName`. */
   readonly protoNames: boolean;
   readonly enumsAsNumbers: boolean;
@@ -38,6 +40,7 @@ export interface HttpConfig extends HttpAnswersConfig {
   /** Fields of a body that its message does not have. */
   readonly unknownFields: Unknown;
   readonly print: HttpPrintConfig;
+  readonly read: HttpReadConfig;
   /** `alt`, `fields` and `prettyPrint` mean what `$alt`, `$fields` and `$prettyPrint` do, where no field has the name. */
   readonly bareSystemParameters: boolean;
   /** Sites whose pages may open WebSockets; undefined: no WebSockets. */
@@ -51,6 +54,9 @@ export interface HttpConfig extends HttpAnswersConfig {
   /** Path of the hub's health. */
   readonly health: string | false;
 }
+
+/** For the schema: what holds without a preset. */
+const STRICT = presetOf("strict");
 
 const MAX_RULES = 10_000;
 const MAX_BINDINGS = 100;
@@ -69,6 +75,13 @@ const print = z
         "Print fields without presence even where they have their default: 0, false, empty. Default false.",
       )
       .meta({ default: false }),
+    emitNulls: z
+      .boolean()
+      .optional()
+      .describe(
+        "With emitDefaults: print null for messages that are not set, and proto2's scalars; members of a oneof are left out.",
+      )
+      .meta({ default: false }),
     protoNames: z.boolean().prefault(false).describe("Print display_name instead of displayName."),
     enumsAsNumbers: z.boolean().prefault(false).describe("Print enums as numbers instead of names."),
     int64AsNumbers: z
@@ -78,6 +91,52 @@ const print = z
   })
   .prefault({})
   .describe("How messages print as JSON.");
+
+const read = z
+  .strictObject({
+    anyContentType: z
+      .boolean()
+      .optional()
+      .describe(
+        "Whether a body of an unknown Content-Type, or of none, is read as JSON where a rule was written for its path: pages of other sites can then send it without being asked. Default false: 415.",
+      )
+      .meta({ default: STRICT.read.anyContentType }),
+    anyAccept: z
+      .boolean()
+      .optional()
+      .describe("Whether an Accept that nothing meets is passed over. Default false: 406.")
+      .meta({ default: STRICT.read.anyAccept }),
+    extraBody: unknown
+      .optional()
+      .describe("What happens to a body where the rule has none: reject answers 400.")
+      .meta({ default: STRICT.read.extraBody }),
+    looseValues: z
+      .boolean()
+      .optional()
+      .describe(
+        "Whether paths and queries may have 1, t, yes and their like for booleans, and durations such as 1m30s.",
+      )
+      .meta({ default: STRICT.read.looseValues }),
+    plusAsSpace: z
+      .boolean()
+      .optional()
+      .describe("Whether + in a query is a space, as in HTML forms; false: it stands for itself.")
+      .meta({ default: STRICT.read.plusAsSpace }),
+    keptEscapes: z
+      .enum(KEPT_ESCAPES, { error: `must be ${KEPT_ESCAPES.join(", ")}` })
+      .optional()
+      .describe(
+        "Which escapes stay in the values of path variables of several segments: slash, %2F alone; reserved, those of RFC 6570's reserved characters; none.",
+      )
+      .meta({ default: STRICT.read.keptEscapes }),
+    fillUpdateMask: z
+      .boolean()
+      .optional()
+      .describe("Whether the field mask of a PATCH that names none is filled from the fields of its body.")
+      .meta({ default: STRICT.read.fillUpdateMask }),
+  })
+  .prefault({})
+  .describe("How loosely requests are read.");
 
 const ORIGIN = "must be an origin such as https://app.example, or *";
 const webSocket = z.strictObject({
@@ -205,6 +264,7 @@ export const httpSection = z
       )
       .meta({ default: DEFAULTS.unknownFields }),
     print,
+    read,
     bareSystemParameters: z
       .boolean()
       .prefault(DEFAULTS.bareSystemParameters)
@@ -217,8 +277,9 @@ export const httpSection = z
       .describe("WebSockets for streaming methods; false switches them off."),
     methodOverride: z
       .boolean()
-      .prefault(DEFAULTS.methodOverride)
-      .describe("Whether POST with X-HTTP-Method-Override counts as a request of the method named there."),
+      .optional()
+      .describe("Whether POST with X-HTTP-Method-Override counts as a request of the method named there.")
+      .meta({ default: DEFAULTS.methodOverride }),
     openapi: page
       .prefault(DEFAULTS.httpOpenapi)
       .describe(
@@ -243,20 +304,33 @@ export const httpSection = z
 export function httpOf(file: z.output<typeof httpSection>): HttpConfig {
   const { webSocket } = file;
   const preset = presetOf(file.preset);
-  const { emitDefaults = preset.emitDefaults, ...print } = file.print;
+  const { emitDefaults = preset.emitDefaults, emitNulls = preset.emitNulls, ...print } = file.print;
   return {
     prefix: file.prefix,
     rules: file.rules.map(({ selector, ...rule }) => ({ selector, rule })),
     unknownQuery: file.unknownQuery ?? preset.unknownQuery,
     ignoredQuery: file.ignoredQuery,
     unknownFields: file.unknownFields ?? preset.unknownFields,
-    print: { ...print, emitDefaults },
+    print: { ...print, emitDefaults, emitNulls },
+    read: readOf(file.read, preset.read),
     bareSystemParameters: file.bareSystemParameters,
-    methodOverride: file.methodOverride,
+    methodOverride: file.methodOverride ?? preset.methodOverride,
     openapi: file.openapi,
     docs: file.docs,
     health: file.health,
     webSocketOrigins: webSocket === false ? undefined : webSocket.origins,
     ...answersOf(file),
+  };
+}
+
+function readOf(file: z.output<typeof read>, preset: HttpReadConfig): HttpReadConfig {
+  return {
+    anyContentType: file.anyContentType ?? preset.anyContentType,
+    anyAccept: file.anyAccept ?? preset.anyAccept,
+    extraBody: file.extraBody ?? preset.extraBody,
+    looseValues: file.looseValues ?? preset.looseValues,
+    plusAsSpace: file.plusAsSpace ?? preset.plusAsSpace,
+    keptEscapes: file.keptEscapes ?? preset.keptEscapes,
+    fillUpdateMask: file.fillUpdateMask ?? preset.fillUpdateMask,
   };
 }

@@ -70,6 +70,8 @@ const DENSE = 256;
 export interface PrintOptions {
   /** Fields without presence print even where they have their default. Default false, as ProtoJSON has it. */
   readonly emitDefaults?: boolean;
+  /** With `emitDefaults`: what is not set prints as null, but for members of a oneof and proto3's optional fields. */
+  readonly emitNulls?: boolean;
   /** `display_name` instead of `displayName`. Default false. */
   readonly protoNames?: boolean;
   /** Default false. */
@@ -182,6 +184,13 @@ function formOf(desc: DescMessage): number {
   return value?.fieldKind === "scalar" && value.number === 1 ? form : Form.FIELDS;
 }
 
+/** What `emitNulls` prints as null where it is not set. On paper proto3's "optional" is the one member of a oneof. */
+export function unsetIsNull(desc: DescField | DescExtension): boolean {
+  const singular = desc.fieldKind === "scalar" || desc.fieldKind === "enum" || desc.fieldKind === "message";
+  const inOneof = desc.oneof !== undefined || desc.proto.proto3Optional;
+  return singular && desc.presence !== IMPLICIT && desc.presence !== LEGACY_REQUIRED && !inOneof;
+}
+
 export class FieldPlan {
   readonly desc: DescField | DescExtension;
   /** Its place in the fields of its message. */
@@ -271,7 +280,7 @@ export class FieldPlan {
     this.value = shape === Shape.MAP ? new FieldPlan(plans, desc, 1, -1, "value") : this;
     const printed = plans.print.protoNames === true && desc.kind === "field" ? desc.name : desc.jsonName;
     this.printedName = Buffer.from(`,${JSON.stringify(printed)}:`);
-    this.printedDefault = Buffer.from(this.implicit || shape !== Shape.SINGULAR ? this.zeroText() : "");
+    this.printedDefault = Buffer.from(this.#default(desc));
   }
 
   /** The type of a message, a group, or a list of them. */
@@ -283,6 +292,11 @@ export class FieldPlan {
       this.#message = plan;
     }
     return plan;
+  }
+
+  #default(desc: DescField | DescExtension): string {
+    if (this.shape !== Shape.SINGULAR || this.implicit) return this.zeroText();
+    return this.#plans.print.emitNulls === true && unsetIsNull(desc) ? "null" : "";
   }
 
   /** The JSON of the field's zero. */

@@ -159,6 +159,7 @@ function success(
 const DEFAULT_TYPES: Readonly<Record<StreamFormat, string>> = {
   array: JSON_TYPE,
   "grpc-gateway": JSON_TYPE,
+  "json-lines": JSON_TYPE,
   ndjson: NDJSON_TYPE,
   sse: SSE_TYPE,
 };
@@ -167,13 +168,12 @@ function streamOut(plan: BindingPlan, schema: JsonObject, format: StreamFormat):
   const item = { anyOf: [schema, refTo(FAILED)] };
   const lines = (value: JsonObject): JsonObject => ({ ...value, description: "Each line is such a value." });
   const result = { type: "object", properties: { result: schema }, required: ["result"] };
+  const json = (): JsonObject => {
+    if (format === "grpc-gateway") return lines({ anyOf: [result, refTo(FAILED)] });
+    return format === "json-lines" ? lines(item) : { type: "array", items: item };
+  };
   return {
-    [JSON_TYPE]: {
-      schema:
-        format === "grpc-gateway"
-          ? lines({ anyOf: [result, refTo(FAILED)] })
-          : { type: "array", items: item },
-    },
+    [JSON_TYPE]: { schema: json() },
     [NDJSON_TYPE]: { schema: lines(item) },
     [SSE_TYPE]: {
       schema: {

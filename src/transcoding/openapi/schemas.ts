@@ -15,6 +15,7 @@ import {
   FeatureSet_FieldPresence as Presence,
 } from "@bufbuild/protobuf/wkt";
 import type { PrintOptions } from "../codec/codecs.js";
+import { unsetIsNull } from "../codec/plan.js";
 import { isWrapper } from "../fields.js";
 import { commentOf } from "./comments.js";
 import { refTo, SCHEMAS } from "./components.js";
@@ -81,7 +82,7 @@ export class Schemas {
     for (const field of fields) {
       const inner = below(without, field.name);
       properties[this.nameOf(field)] =
-        inner.size === 0 ? this.field(field) : this.#withoutInner(field, inner);
+        inner.size === 0 ? this.#orNull(field) : this.#withoutInner(field, inner);
       if (!partial && this.isRequired(field)) required.push(this.nameOf(field));
     }
     const rules = messageRules(message);
@@ -127,6 +128,13 @@ export class Schemas {
     const preset = this.#default(field);
     if (preset !== undefined) result.default = preset;
     return result;
+  }
+
+  /** As a member of an object, where it may be null: a path or a query has no null. */
+  #orNull(field: DescField): JsonObject {
+    const { emitDefaults = false, emitNulls = false } = this.#print;
+    const schema = this.field(field);
+    return emitDefaults && emitNulls && unsetIsNull(field) ? { anyOf: [schema, { type: "null" }] } : schema;
   }
 
   #withoutInner(field: DescField, inner: ReadonlySet<string>): JsonObject {

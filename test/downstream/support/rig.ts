@@ -80,7 +80,13 @@ export class Rig {
   readonly steps: Step[] = [];
   readonly preflightSteps: Step[] = [];
   readonly http: Mutable<HttpPolicy> = {
-    metadata: { requestPrefix: "", standardPrefix: "", responsePrefix: "", trailerPrefix: "grpc-trailer-" },
+    metadata: {
+      requestPrefix: "",
+      standardPrefix: "",
+      responsePrefix: "",
+      trailerPrefix: "grpc-trailer-",
+      prefixTrailers: false,
+    },
     cors: undefined,
     compression: undefined,
     etag: false,

@@ -32,6 +32,7 @@ const ECHOES = new Set(["torture.v1.Things/Echo", "torture.old.Legacy/Call"]);
 const PRINTS: readonly PrintOptions[] = [
   {},
   { protoNames: true, enumsAsNumbers: true, emitDefaults: true },
+  { protoNames: true, emitDefaults: true, emitNulls: true },
   { int64AsNumbers: true },
 ];
 for (const print of PRINTS) {

@@ -24,6 +24,7 @@ const options = {
   unknownQuery: "reject",
   ignoredQuery: new Set<string>(),
   bareSystemParameters: false,
+  read: {},
 } as const;
 
 function jobOf(json: string): Job {

@@ -1,0 +1,52 @@
+// Texts of paths and queries as Envoy and grpc-gateway take them, where ProtoJSON has a narrower form: turned into that
+// form before they are read. Sources: absl::SimpleAtob, Go's strconv.ParseBool and time.ParseDuration.
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { isWrapper } from "./fields.js";
+
+const TRUE = /^(?:1|t|true|y|yes)$/i;
+const FALSE = /^(?:0|f|false|n|no)$/i;
+
+/** Nanoseconds. */
+const UNITS: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
+const NANOS = 1_000_000_000n;
+const UNIT = "ns|us|µs|μs|ms|s|m|h";
+/** As time.ParseDuration has it; parts of more digits than any duration has are none. */
+const GO_DURATION = new RegExp(`^[-+]?(?:\\d{1,19}(?:\\.\\d{0,19})?(?:${UNIT}))+$`);
+const GO_PART = new RegExp(`(\\d+)(?:\\.(\\d*))?(${UNIT})`, "g");
+
+/** The text of a field's value in ProtoJSON's form; as it is where nothing looser is known of it. */
+export function looseText(leaf: DescField, text: string): string {
+  const { message } = leaf;
+  if (message?.typeName === "google.protobuf.Duration") return duration(text);
+  if (scalarOf(leaf, message) !== ScalarType.BOOL) return text;
+  if (TRUE.test(text)) return "true";
+  return FALSE.test(text) ? "false" : text;
+}
+
+function scalarOf(leaf: DescField, message: DescMessage | undefined): ScalarType | undefined {
+  return message !== undefined && isWrapper(message) ? message.fields[0]?.scalar : leaf.scalar;
+}
+
+/** `1m30s` is `90s`. */
+function duration(text: string): string {
+  if (!GO_DURATION.test(text)) return text;
+  let nanos = 0n;
+  for (const [, whole = "", fraction = "", unit = ""] of text.matchAll(GO_PART)) {
+    const size = UNITS[unit] ?? 0n;
+    // Digits below a nanosecond are cut off, as Go does.
+    nanos += BigInt(whole) * size + (BigInt(`0${fraction}`) * size) / 10n ** BigInt(fraction.length);
+  }
+  const sign = text.startsWith("-") && nanos > 0n ? "-" : "";
+  const rest = nanos % NANOS;
+  const decimals = rest === 0n ? "" : `.${String(rest).padStart(9, "0")}`;
+  return `${sign}${nanos / NANOS}${decimals}s`;
+}
