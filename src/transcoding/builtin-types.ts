@@ -5,6 +5,7 @@ import {
   createRegistry,
   type DescMessage,
   fromJson,
+  type JsonObject,
   type JsonValue,
   type Registry,
 } from "@bufbuild/protobuf";
@@ -19,17 +20,31 @@ import {
   file_google_protobuf_wrappers,
 } from "@bufbuild/protobuf/wkt";
 
-/** Message → its fields in the order of their numbers, from 1: `*` repeated, `%` map of strings, else a type. */
+/** Message → its fields in the order of their numbers, from 1: `*` repeated, `?` optional, `%` map of strings, else a type. */
 const ERROR_DETAILS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ErrorInfo: { reason: "string", domain: "string", metadata: "%" },
   RetryInfo: { retry_delay: ".google.protobuf.Duration" },
   DebugInfo: { stack_entries: "*string", detail: "string" },
   QuotaFailure: { violations: "*.google.rpc.QuotaFailure.Violation" },
-  "QuotaFailure.Violation": { subject: "string", description: "string" },
+  "QuotaFailure.Violation": {
+    subject: "string",
+    description: "string",
+    api_service: "string",
+    quota_metric: "string",
+    quota_id: "string",
+    quota_dimensions: "%",
+    quota_value: "int64",
+    future_quota_value: "?int64",
+  },
   PreconditionFailure: { violations: "*.google.rpc.PreconditionFailure.Violation" },
   "PreconditionFailure.Violation": { type: "string", subject: "string", description: "string" },
   BadRequest: { field_violations: "*.google.rpc.BadRequest.FieldViolation" },
-  "BadRequest.FieldViolation": { field: "string", description: "string" },
+  "BadRequest.FieldViolation": {
+    field: "string",
+    description: "string",
+    reason: "string",
+    localized_message: ".google.rpc.LocalizedMessage",
+  },
   RequestInfo: { request_id: "string", serving_data: "string" },
   ResourceInfo: { resource_type: "string", resource_name: "string", owner: "string", description: "string" },
   Help: { links: "*.google.rpc.Help.Link" },
@@ -87,23 +102,43 @@ function errorDetails(): DescMessage[] {
 function messageJson(name: string): JsonValue {
   const fields = Object.entries(ERROR_DETAILS[name] ?? {});
   const inner = Object.keys(ERROR_DETAILS).filter((other) => other.startsWith(`${name}.`));
-  const entry = {
-    name: "MetadataEntry",
-    field: [fieldJson("key", "string", 1), fieldJson("value", "string", 2)],
-    options: { mapEntry: true },
-  };
+  const entries = fields.flatMap(([field, type]) => (type === "%" ? [entryJson(field)] : []));
+  const optional = fields.filter(([, type]) => type.startsWith("?"));
   return {
     name: name.slice(name.lastIndexOf(".") + 1),
-    field: fields.map(([field, type], i) => fieldJson(field, type, i + 1)),
-    nestedType: [...inner.map(messageJson), ...(fields.some(([, type]) => type === "%") ? [entry] : [])],
+    field: fields.map(([field, type], i) => {
+      if (type === "%") return fieldJson(field, `*.google.rpc.${name}.${entryName(field)}`, i + 1);
+      if (!type.startsWith("?")) return fieldJson(field, type, i + 1);
+      const oneofIndex = optional.findIndex(([other]) => other === field);
+      return { ...fieldJson(field, type.slice(1), i + 1), proto3Optional: true, oneofIndex };
+    }),
+    oneofDecl: optional.map(([field]) => ({ name: `_${field}` })),
+    nestedType: [...inner.map(messageJson), ...entries],
   };
 }
 
-function fieldJson(name: string, type: string, number: number): JsonValue {
-  if (type === "%") return fieldJson(name, "*.google.rpc.ErrorInfo.MetadataEntry", number);
+function entryName(field: string): string {
+  const camel = camelCase(field);
+  return `${camel.charAt(0).toUpperCase()}${camel.slice(1)}Entry`;
+}
+
+function entryJson(field: string): JsonValue {
+  return {
+    name: entryName(field),
+    field: [fieldJson("key", "string", 1), fieldJson("value", "string", 2)],
+    options: { mapEntry: true },
+  };
+}
+
+function fieldJson(name: string, type: string, number: number): JsonObject {
   const label = type.startsWith("*") ? "LABEL_REPEATED" : "LABEL_OPTIONAL";
   const element = type.replace("*", "");
-  const jsonName = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const jsonName = camelCase(name);
   if (element === "string") return { name, jsonName, number, label, type: "TYPE_STRING" };
+  if (element === "int64") return { name, jsonName, number, label, type: "TYPE_INT64" };
   return { name, jsonName, number, label, type: "TYPE_MESSAGE", typeName: element };
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
