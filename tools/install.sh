@@ -2,8 +2,9 @@
 # Installs the real servers, clients and proxies that `make test-all` and `make bench` use; quick when all is there.
 #   Debian packages    load generators and peer proxies (needs root where one is missing)
 #   .tools/bin         Go programs: grpcurl, ghz, h2spec and h2specd, gRPC's interop client and server, test/peers/go as
-#                      linchpin-peer-go, test/conformance/go as linchpin-interop, bench/grpc-gateway as
-#                      linchpin-bench-gateway
+#                      linchpin-peer-go, test/peers/gateway as linchpin-peer-gateway, test/conformance/go as
+#                      linchpin-interop, bench/grpc-gateway as linchpin-bench-gateway
+#   .tools/peers.binpb    the descriptors of the samples and of the tests' services, as other gateways take them
 #   .tools/interop.binpb  the descriptors of gRPC's interop services
 #   .tools/protobuf    protobuf's conformance runner, as linchpin-protobuf-conformance in bin
 #   .tools/venv        Python: grpcio and its services, the Envoy binary
@@ -81,6 +82,10 @@ install_go() {
   done
 
   build_go peer-go linchpin-peer-go test/peers/go proto/test
+  # Always anew, and moved: it takes no time, and a test may be reading the old one.
+  node test/peers/gateway/image.mjs >"$TOOLS/peers.binpb.new" || die "the npm packages are missing: run make install first"
+  mv -f "$TOOLS/peers.binpb.new" "$TOOLS/peers.binpb"
+  build_go peer-gateway linchpin-peer-gateway test/peers/gateway proto
   build_go bench-gateway linchpin-bench-gateway bench/grpc-gateway proto/bench
 }
 
