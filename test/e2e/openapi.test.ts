@@ -1,9 +1,11 @@
 // A client that knows the running hub by its OpenAPI document alone: every operation of the samples is called, with each
 // parameter and each type of body that stands there, and each answer is what the document says of it.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, describe, test } from "node:test";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import fc from "fast-check";
+import { WebSocket } from "ws";
 import {
   at,
   closed,
@@ -207,6 +209,34 @@ describe("each type of body that stands in the document is taken, and what does 
       }
     }
   });
+});
+
+test("a WebSocket calls what x-websocket says, with its frames and for its frames", async () => {
+  for (const [request, target, frames, messages] of [
+    ["GET /v1/books:search", "/v1/books:search?query=sea", [], 2],
+    [
+      "POST /v1/books:borrow",
+      "/v1/books:borrow",
+      ['{"borrow":{"book":"books/dune","reader":"readers/ann"}}'],
+      1,
+    ],
+    ["POST /v1/books:import", "/v1/books:import", ['{"book":{"title":"x","authors":["y"]}}'], 1],
+  ] as const) {
+    const note = at(operation(document, request), "x-websocket");
+    for (const text of frames)
+      assert.ok(compile(strict, at(note, "send", "schema"))(JSON.parse(text)), request);
+    const socket = new WebSocket(`ws://${address}${target}`);
+    const received: JsonValue[] = [];
+    socket.on("message", (data) => received.push(JSON.parse(String(data))));
+    socket.on("open", () => {
+      for (const text of [...frames, ""]) socket.send(text);
+    });
+    await once(socket, "close");
+    assert.equal(received.length, messages, request);
+    const fits = compile(strict, at(note, "receive", "schema"));
+    for (const one of received)
+      assert.ok(fits(one), `${JSON.stringify(one)}: ${JSON.stringify(fits.errors)}`);
+  }
 });
 
 describe("what the config says is what the document says, and what the hub does", () => {

@@ -3,6 +3,7 @@ import { type DescField, type DescMessage, type JsonObject, ScalarType } from "@
 import type { BindingPlan } from "../binding.js";
 import { FORM_TYPES } from "../content-type.js";
 import { hasOwnJson, isHttpBody } from "../fields.js";
+import { isObject } from "./constraints.js";
 import { type FlatField, flatFields } from "./parameters.js";
 import type { Schemas } from "./schemas.js";
 
@@ -36,8 +37,9 @@ function formType(
   const required: string[] = [];
   for (const { name, value, required: must } of fields) {
     const { schema, content, style, explode, ...said } = value;
-    const json = content === undefined ? undefined : Object(content)["application/json"]?.schema;
-    properties[name] = { ...said, ...Object(schema ?? json) };
+    const json = isObject(content) ? content["application/json"] : undefined;
+    const own = isObject(json) ? json.schema : schema;
+    properties[name] = { ...said, ...(isObject(own) ? own : {}) };
     if (json !== undefined) encoding[name] = { contentType: "application/json" };
     else if (style !== undefined && explode !== undefined) encoding[name] = { style, explode };
     if (must) required.push(name);
