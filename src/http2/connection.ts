@@ -3,6 +3,7 @@
 import type { Duplex } from "node:stream";
 import { type Clock, systemClock } from "../core/clock.js";
 import { ConnectionError, calm, expectLength } from "./connection-error.js";
+import { type ConnectionHandler, reportFault } from "./connection-handler.js";
 import { foreignPeer } from "./foreign-peer.js";
 import { FrameWriter } from "./frame-writer.js";
 import { Guards } from "./guards.js";
@@ -25,11 +26,14 @@ import {
   PREFACE,
   Setting,
 } from "./protocol.js";
-import { type Holder, SendMemory } from "./send-memory.js";
+import { SendMemory } from "./send-memory.js";
 import { Sender, type SenderOwner } from "./sender.js";
-import { Stream, type StreamHandler, type StreamReset } from "./stream.js";
+import type { Stream, StreamHandler } from "./stream.js";
 import { StreamTable } from "./stream-table.js";
+import { Streams, type StreamsOwner } from "./streams.js";
 import { Watch, type Watched } from "./watch.js";
+
+export type { ConnectionHandler };
 
 export interface ConnectionOptions {
   readonly role: "server" | "client";
@@ -46,50 +50,17 @@ export interface ConnectionOptions {
 /** The DATA that waits in all connections of the process. */
 export const processSendMemory = new SendMemory(DEFAULT_LIMITS.maxProcessQueuedBytes);
 
-/** What the owner of a connection is told. */
-export interface ConnectionHandler {
-  /** Server role: a request has begun. Sets `stream.handler` before it returns. */
-  onStream(stream: Stream, block: HeaderBlock, end: boolean): void;
-  /** The peer's first SETTINGS came: the connection is usable. */
-  onReady?(): void;
-  /** The peer will take no new streams (GOAWAY came), or room for streams came back. */
-  onCapacity?(): void;
-  /** Once: the connection is over, whoever ended it. Its streams have been told before. */
-  onClose(reason: string): void;
-  /**
-   * A handler threw: a bug, for the log. The stream it was for has been reset, or the connection closed, with
-   * INTERNAL_ERROR. Without this the error becomes a warning of the process.
-   */
-  onFault?(error: unknown): void;
-  /** The peer passed a limit: for the log and for metrics. What it ends has been told, or will be, on its own way. */
-  onLimit?(limit: LimitName, ends: "stream" | "connection", reason: string): void;
-}
-
 /** Receive window of a connection: credit comes back on receipt, so it bounds nothing but one round trip. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 /** How long a socket may take to close: cut off when we break off, patient when what we wrote is worth reading. */
 const BREAK_OFF_MS = 1000;
 const LINGER_MS = 30_000;
-/** Streams we reset a while ago, whose frames may still be under way: they are ignored, not an error. */
-const REMEMBERED_RESETS = 128;
 /** Before the peer's SETTINGS come we assume it takes this many streams (RFC 9113 §6.5.2 recommends at least 100). */
 const INITIAL_PEER_STREAMS = 100;
 
-/** A handler for streams that nobody owns (yet): drops what comes. */
-const NOBODY: StreamHandler = {
-  onHeaders() {},
-  onData(stream, _chunk, start, end) {
-    stream.consumed(end - start);
-  },
-  onTrailers() {},
-  onReset() {},
-  onSent() {},
-};
-
-export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
+export class Connection implements OutputOwner, SenderOwner, StreamsOwner, Watched {
   readonly socket: Duplex;
   readonly role: "server" | "client";
-  readonly maxStreamWindowBytes: number;
   private readonly handler: ConnectionHandler;
   private readonly limits: Limits;
   private readonly decoder: HpackDecoder;
@@ -97,11 +68,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
   private readonly writer: FrameWriter;
   private readonly headers: HeaderWriter;
   private readonly sender: Sender;
-  private readonly streams = new StreamTable();
-  private readonly recentResets: number[] = [];
-  /** The highest of those that no longer are among the recent: below it we cannot tell. */
-  private forgottenReset = 0;
-
+  private readonly streams: Streams;
   // What the peer told us.
   private peerMaxStreams = INITIAL_PEER_STREAMS;
   private settingsReceived = false;
@@ -109,11 +76,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
   private receiveWindow = DEFAULT_WINDOW_BYTES;
   private received = 0;
 
-  private lastPeerId = 0;
-  private nextId: number;
   private state: "open" | "draining" | "closed" = "open";
-  /** The last stream we take, once we have said so for good. */
-  private goawayId: number | undefined = undefined;
   private peerGoaway = false;
   private peerGoawayId = MAX_STREAM_ID;
   /** PINGs sent, and what to call for those not yet answered: the last ones, in order. */
@@ -151,10 +114,6 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
   stuck = false;
   /** Frames, and header blocks, that have begun. */
   private begun = 0;
-  /** Bytes of DATA that wait in streams. */
-  queuedBytes = 0;
-  readonly maxQueuedBytes: number;
-  private readonly memory: SendMemory;
   private readonly watch: Watch;
   private readonly guards: Guards;
 
@@ -164,9 +123,6 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     this.handler = handler;
     const limits = limitsOf(options.limits);
     this.limits = limits;
-    this.maxStreamWindowBytes = limits.maxStreamWindowBytes;
-    this.maxQueuedBytes = limits.maxQueuedBytes;
-    this.memory = options.memory ?? processSendMemory;
     const clock = options.clock ?? systemClock;
     const now = clock.now();
     this.guards = new Guards(options.role, limits, clock, now);
@@ -175,8 +131,10 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     this.out = new Output(socket, this, limits.maxUnreadBytes);
     this.writer = new FrameWriter(this.out);
     this.headers = new HeaderWriter(this.writer);
-    this.sender = new Sender(this, this.out, this.writer, this.headers, this.streams, this.guards);
-    this.nextId = this.role === "client" ? 1 : 2;
+    const table = new StreamTable();
+    this.sender = new Sender(this, this.out, this.writer, this.headers, table, this.guards);
+    const memory = options.memory ?? processSendMemory;
+    this.streams = new Streams(this, handler, table, this.sender, this.guards, limits, memory);
     this.prefaceLeft = this.role === "server" ? PREFACE.length : 0;
     this.sendPreface(maxListBytes);
     this.watch = new Watch(this, limits, clock, now, options.random ?? Math.random);
@@ -232,19 +190,8 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
   /** Client role: opens a stream; undefined when `canOpen` is false. Follow with beginHeaders at once. */
   open(handler: StreamHandler): Stream | undefined {
     if (!this.canOpen) return undefined;
-    const id = this.nextId;
-    this.nextId += 2;
-    if (this.nextId > MAX_STREAM_ID) this.state = "draining"; // no ids left: closes with its last stream
-    const stream = new Stream(
-      this,
-      this.sender,
-      id,
-      handler,
-      this.sender.initialWindowBytes,
-      DEFAULT_WINDOW_BYTES,
-    );
-    this.streams.add(stream);
-    this.guards.opened++;
+    const stream = this.streams.open(handler);
+    if (this.streams.exhausted) this.state = "draining"; // closes with its last stream
     return stream;
   }
 
@@ -264,9 +211,9 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     if (this.state !== "open") return () => {};
     this.state = "draining";
     const finish = (): void => {
-      if (this.state !== "draining" || this.goawayId !== undefined) return;
-      this.goawayId = this.lastPeerId;
-      this.writer.goaway(this.goawayId, ErrorCode.NO_ERROR, "");
+      if (this.state !== "draining" || !this.streams.taking) return;
+      this.streams.stopTaking();
+      this.writer.goaway(this.streams.lastTaken, ErrorCode.NO_ERROR, "");
       this.closeWhenIdle();
     };
     if (this.role === "server") {
@@ -279,8 +226,8 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
   /** Ends the connection at once, with GOAWAY. Streams are told. `limit`: the one that the peer passed, if it did. */
   destroy(code: number = ErrorCode.NO_ERROR, reason = "the connection was closed", limit?: LimitName): void {
     if (this.state === "closed") return;
-    if (limit !== undefined) this.passed(limit, "connection", reason);
-    this.writer.goaway(this.goawayId ?? this.lastPeerId, code, code === ErrorCode.NO_ERROR ? "" : reason);
+    if (limit !== undefined) this.handler.onLimit?.(limit, "connection", reason);
+    this.writer.goaway(this.streams.lastTaken, code, code === ErrorCode.NO_ERROR ? "" : reason);
     this.hangUp(reason, BREAK_OFF_MS);
   }
 
@@ -292,11 +239,9 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     return within || this.prefaceLeft > 0 ? this.begun : -1;
   }
 
-  /** DATA has come to wait in a stream (`bytes` above 0), or has gone from it. */
-  countQueued(bytes: number): void {
-    this.queuedBytes += bytes;
-    if (bytes > 0) this.memory.add(this, bytes);
-    else this.memory.remove(this, -bytes);
+  /** Bytes of DATA that wait in streams. */
+  get queuedBytes(): number {
+    return this.streams.backlog.queuedBytes;
   }
 
   /** Bytes that the socket still holds. */
@@ -315,32 +260,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
   }
 
   resetStalled(now: number): void {
-    for (const stream of this.streams.values()) {
-      if (!stream.hasQueued) continue;
-      if (stream.moved) {
-        stream.moved = false;
-        stream.stillSince = now;
-      } else if (now - stream.stillSince >= this.limits.stallMs) {
-        const reason = `the peer took no data for ${this.limits.stallMs} ms`;
-        this.passed("stallMs", "stream", reason);
-        this.abort(stream, ErrorCode.CANCEL, reason);
-      }
-    }
-  }
-
-  shed(toBytes: number): void {
-    const limit = this.queuedBytes > this.maxQueuedBytes ? "maxQueuedBytes" : "maxProcessQueuedBytes";
-    const holding = this.streams.values().filter((stream) => stream.queuedBytes > 0);
-    holding.sort((a, b) => {
-      const still = Number(b.sendWindow <= 0) - Number(a.sendWindow <= 0);
-      return still !== 0 ? still : b.queuedBytes - a.queuedBytes;
-    });
-    for (const stream of holding) {
-      if (this.queuedBytes <= toBytes) return;
-      const reason = "too much data waits for the peer to take it";
-      this.passed(limit, "stream", reason);
-      this.abort(stream, ErrorCode.ENHANCE_YOUR_CALM, reason);
-    }
+    this.streams.backlog.resetStalled(now);
   }
 
   // ---------------------------------------------------------------- output
@@ -370,32 +290,9 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     this.fail(ErrorCode.ENHANCE_YOUR_CALM, "the peer does not read what is sent to it", "maxUnreadBytes");
   }
 
-  /** Sends RST_STREAM and forgets the stream. */
-  sendReset(stream: Stream, code: number): void {
-    // RFC 9113 §6.4: none for a stream that the peer has never heard of.
-    if (stream.headersMark !== Number.POSITIVE_INFINITY || this.role === "server")
-      this.writeReset(stream.id, code);
-    this.forget(stream);
-  }
-
-  private writeReset(id: number, code: number): void {
-    this.writer.reset(id, code);
-    this.recentResets.push(id);
-    if (this.recentResets.length > REMEMBERED_RESETS) {
-      this.forgottenReset = Math.max(this.forgottenReset, this.recentResets.shift() ?? 0);
-    }
-  }
-
-  /** Frames on such a stream are late, not wrong. */
-  private wasReset(id: number): boolean {
-    return id <= this.forgottenReset || this.recentResets.includes(id);
-  }
-
   // ---------------------------------------------------------------- life and death
 
-  /** Both sides of the stream have ended, or it was reset. */
-  forget(stream: Stream): void {
-    if (!this.streams.delete(stream.id)) return;
+  onStreamOver(): void {
     if (this.state === "draining") this.closeWhenIdle();
     if (this.role === "client" && !this.closed) this.tellCapacity();
   }
@@ -410,7 +307,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
 
   private closeWhenIdle(): void {
     if (this.streams.size > 0 || this.state !== "draining") return;
-    if (this.role === "server" && this.goawayId === undefined) return;
+    if (this.role === "server" && this.streams.taking) return;
     this.hangUp("the connection was drained", LINGER_MS);
   }
 
@@ -443,10 +340,6 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     this.destroy(code, `${errorName(code)}: ${message}`, limit);
   }
 
-  private passed(limit: LimitName, ends: "stream" | "connection", reason: string): void {
-    this.handler.onLimit?.(limit, ends, reason);
-  }
-
   /** Writes what is gathered, ends our side of the socket, and sees to it that the socket goes. */
   private hangUp(reason: string, patienceMs: number): void {
     if (this.state === "closed") return;
@@ -475,67 +368,21 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
   }
 
   private tellAll(reason: string): void {
-    const streams = this.streams.values();
-    this.streams.clear();
-    for (const stream of streams) {
-      const sent = this.sender.headersLeft(stream) ? "maybe" : "never";
-      this.tell(stream, { code: ErrorCode.CANCEL, by: "connection", sent, reason });
-    }
+    this.streams.endAll(reason);
     this.out.close();
     this.pongs.length = 0;
     this.sender.close();
     try {
       this.handler.onClose(reason);
     } catch (error) {
-      this.report(error);
+      reportFault(this.handler, error);
     }
-  }
-
-  private tell(stream: Stream, reset: StreamReset): void {
-    if (stream.closed) return;
-    stream.die();
-    try {
-      stream.handler.onReset(stream, reset);
-    } catch (error) {
-      this.report(error);
-    }
-  }
-
-  /** The stream's handler threw: our bug, and that stream's end. */
-  threw(stream: Stream, error: unknown): void {
-    if (this.headers.open) {
-      // A block that is not sent may have changed the encoder's table: later ones would mean other fields.
-      this.fault(error);
-      return;
-    }
-    this.report(error);
-    this.abort(stream, ErrorCode.INTERNAL_ERROR, "internal error");
   }
 
   /** Something threw outside any stream: the end of the connection. */
   fault(error: unknown): void {
-    this.report(error);
+    reportFault(this.handler, error);
     this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
-  }
-
-  private report(error: unknown): void {
-    if (this.handler.onFault !== undefined) this.handler.onFault(error);
-    else process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  }
-
-  /** What the peer did on one stream was wrong. Called while its frames are handled. */
-  private streamError(stream: Stream, code: number, reason: string): void {
-    if (stream.closed) return;
-    this.abort(stream, code, reason);
-    this.guards.countReset();
-  }
-
-  /** RST_STREAM to the peer, a reset to the owner. */
-  private abort(stream: Stream, code: number, reason: string): void {
-    if (stream.closed) return;
-    this.writeReset(stream.id, code);
-    this.tell(stream, { code, by: "local", sent: "maybe", reason });
-    this.forget(stream);
   }
 
   // ---------------------------------------------------------------- input
@@ -653,25 +500,25 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     }
     let stream = this.streams.get(id);
     if (stream === undefined) {
-      this.checkNotIdle(id, "DATA");
-      if (!this.wasReset(id)) {
+      this.streams.checkNotIdle(id, "DATA");
+      if (!this.streams.wasReset(id)) {
         // A client's is its stream's matter; a service that goes on behind an end is not to be trusted with others.
         if (this.role === "client") {
           throw new ConnectionError(ErrorCode.STREAM_CLOSED, `DATA on stream ${id}, which is closed`);
         }
-        this.writeReset(id, ErrorCode.STREAM_CLOSED);
+        this.streams.refuse(id, ErrorCode.STREAM_CLOSED);
         this.guards.countReset();
       }
     } else if (stream.remoteEnded) {
-      this.streamError(stream, ErrorCode.STREAM_CLOSED, "DATA after END_STREAM");
+      this.streams.error(stream, ErrorCode.STREAM_CLOSED, "DATA after END_STREAM");
       stream = undefined;
     } else if (!stream.headersReceived) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "DATA before HEADERS");
+      this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, "DATA before HEADERS");
       stream = undefined;
     } else {
       stream.receiveWindow -= length;
       if (stream.receiveWindow < 0) {
-        this.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the stream's window");
+        this.streams.error(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the stream's window");
         stream = undefined;
       }
     }
@@ -740,7 +587,11 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     if (stream.announcedBytes >= 0) {
       stream.announcedBytes -= end - start;
       if (stream.announcedBytes < 0 || (last && stream.announcedBytes !== 0)) {
-        this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the body is not as long as content-length says");
+        this.streams.error(
+          stream,
+          ErrorCode.PROTOCOL_ERROR,
+          "the body is not as long as content-length says",
+        );
         return;
       }
     }
@@ -749,7 +600,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
       try {
         stream.handler.onData(stream, chunk, start, end, last);
       } catch (error) {
-        this.threw(stream, error);
+        this.streams.threw(stream, error);
       }
     }
     if (last) this.forgetIfClosed(stream);
@@ -757,7 +608,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
 
   /** After the owner was told of the peer's end, so that it hears of the connection's end behind it. */
   private forgetIfClosed(stream: Stream): void {
-    if (stream.closed) this.forget(stream);
+    if (stream.closed) this.streams.forget(stream);
   }
 
   private handleFrame(b: Buffer, start: number, end: number): void {
@@ -850,52 +701,35 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     const stream = this.streams.get(id);
     if (stream !== undefined) {
       if (stream.remoteEnded) {
-        this.streamError(stream, ErrorCode.STREAM_CLOSED, "HEADERS after END_STREAM");
+        this.streams.error(stream, ErrorCode.STREAM_CLOSED, "HEADERS after END_STREAM");
       } else if (!stream.headersReceived) this.handleResponse(stream, block, ends);
       else this.handleTrailers(stream, block, ends);
       return;
     }
-    if (this.role === "server" && (id & 1) === 1 && id > this.lastPeerId) {
+    if (this.streams.isNew(id)) {
       this.handleRequest(id, block, ends);
       return;
     }
-    this.checkNotIdle(id, "HEADERS");
-    if (!this.wasReset(id)) {
+    this.streams.checkNotIdle(id, "HEADERS");
+    if (!this.streams.wasReset(id)) {
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, `HEADERS on stream ${id}, which is closed`);
     }
     this.guards.countLate();
   }
 
   private handleRequest(id: number, block: HeaderBlock, ends: boolean): void {
-    this.lastPeerId = id;
-    this.guards.opened++;
-    // Streams that cross the first GOAWAY are served; those after the last one are not.
-    const gone = this.goawayId !== undefined;
-    if (gone || this.streams.size >= this.limits.maxConcurrentStreams) {
-      this.writeReset(id, ErrorCode.REFUSED_STREAM);
-      if (!gone) {
-        this.passed("maxConcurrentStreams", "stream", "more streams than are allowed");
-        this.guards.countReset();
-      }
-      return;
-    }
-    const stream = new Stream(
-      this,
-      this.sender,
-      id,
-      NOBODY,
-      this.sender.initialWindowBytes,
-      DEFAULT_WINDOW_BYTES,
-    );
-    stream.openedAt = this.guards.now();
-    stream.headersReceived = true;
-    this.streams.add(stream);
+    const stream = this.streams.accept(id);
+    if (stream === undefined) return;
     if (block.tooLarge)
-      this.passed("maxHeaderListBytes", "stream", "more header fields, or larger ones, than allowed");
+      this.handler.onLimit?.(
+        "maxHeaderListBytes",
+        "stream",
+        "more header fields, or larger ones, than allowed",
+      );
     else {
       const problem = checkRequest(block, ends);
       if (typeof problem === "string") {
-        this.streamError(stream, ErrorCode.PROTOCOL_ERROR, problem);
+        this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, problem);
         return;
       }
       stream.announcedBytes = problem.contentLength;
@@ -904,23 +738,30 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     try {
       this.handler.onStream(stream, block, ends);
     } catch (error) {
-      this.threw(stream, error);
+      this.streams.threw(stream, error);
     }
   }
 
   private handleResponse(stream: Stream, block: HeaderBlock, ends: boolean): void {
     if (block.tooLarge) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the response's headers are larger than the limit");
+      this.streams.error(
+        stream,
+        ErrorCode.PROTOCOL_ERROR,
+        "the response's headers are larger than the limit",
+      );
       return;
     }
     const head = checkResponse(block);
     if (typeof head === "string") {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, head);
+      this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, head);
       return;
     }
     if (head.status < 200) {
-      if (ends) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "an interim response with END_STREAM");
-      else if (++stream.interimResponses > this.limits.maxInterimResponses) this.tooManyInterim(stream);
+      if (ends) this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, "an interim response with END_STREAM");
+      else if (++stream.interimResponses > this.limits.maxInterimResponses) {
+        const reason = "too many interim responses";
+        this.streams.error(stream, ErrorCode.ENHANCE_YOUR_CALM, reason, "maxInterimResponses");
+      }
       return;
     }
     stream.headersReceived = true;
@@ -929,36 +770,30 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     try {
       stream.handler.onHeaders(stream, block, ends);
     } catch (error) {
-      this.threw(stream, error);
+      this.streams.threw(stream, error);
     }
     if (ends) this.forgetIfClosed(stream);
   }
 
-  private tooManyInterim(stream: Stream): void {
-    const reason = "too many interim responses";
-    this.passed("maxInterimResponses", "stream", reason);
-    this.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM, reason);
-  }
-
   private handleTrailers(stream: Stream, block: HeaderBlock, ends: boolean): void {
     if (!ends) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "a second header block without END_STREAM");
+      this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, "a second header block without END_STREAM");
       return;
     }
     const problem = block.tooLarge ? "the trailers are larger than the limit" : checkTrailers(block);
     if (problem !== undefined) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, problem);
+      this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, problem);
       return;
     }
     if (stream.announcedBytes > 0) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the body is shorter than content-length says");
+      this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, "the body is shorter than content-length says");
       return;
     }
     stream.remoteEnded = true;
     try {
       stream.handler.onTrailers(stream, block);
     } catch (error) {
-      this.threw(stream, error);
+      this.streams.threw(stream, error);
     }
     this.forgetIfClosed(stream);
   }
@@ -975,16 +810,16 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     }
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      this.checkNotIdle(id, "WINDOW_UPDATE");
+      this.streams.checkNotIdle(id, "WINDOW_UPDATE");
       return;
     }
     if (increment === 0) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
+      this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0");
       return;
     }
     stream.sendWindow += increment;
     if (stream.sendWindow > MAX_WINDOW_BYTES) {
-      this.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, "the stream's window exceeds 2^31-1");
+      this.streams.error(stream, ErrorCode.FLOW_CONTROL_ERROR, "the stream's window exceeds 2^31-1");
       return;
     }
     if (stream.hasQueued) this.sender.schedule(stream);
@@ -996,7 +831,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "RST_STREAM on stream 0");
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      this.checkNotIdle(id, "RST_STREAM");
+      this.streams.checkNotIdle(id, "RST_STREAM");
       this.guards.countLate();
       return;
     }
@@ -1004,8 +839,8 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     const young = unanswered && this.guards.isYoung(stream.openedAt);
     const code = b.readUInt32BE(start);
     const sent = code === ErrorCode.REFUSED_STREAM ? "refused" : "maybe";
-    this.tell(stream, { code, by: "peer", sent, reason: `the peer reset the stream: ${errorName(code)}` });
-    this.forget(stream);
+    const reason = `the peer reset the stream: ${errorName(code)}`;
+    this.streams.end(stream, { code, by: "peer", sent, reason });
     if (young) this.guards.countReset();
   }
 
@@ -1096,11 +931,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     this.peerGoaway = true;
     this.peerGoawayId = lastId;
     const reason = `the peer is going away: ${errorName(code)}`;
-    for (const stream of this.streams.values()) {
-      if (stream.id <= lastId) continue;
-      this.streams.delete(stream.id);
-      this.tell(stream, { code: ErrorCode.REFUSED_STREAM, by: "connection", sent: "refused", reason });
-    }
+    this.streams.refusedAbove(lastId, reason);
     if (this.state === "open") this.state = "draining";
     this.tellCapacity();
     this.closeWhenIdle();
@@ -1114,7 +945,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
       const stream = this.streams.get(id);
       if (stream === undefined)
         throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
-      this.streamError(stream, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
+      this.streams.error(stream, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
       return;
     }
     this.checkDependency(b, start, id);
@@ -1126,16 +957,7 @@ export class Connection implements OutputOwner, SenderOwner, Watched, Holder {
     const stream = this.streams.get(id);
     if (stream === undefined)
       throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `stream ${id} depends on itself`);
-    this.streamError(stream, ErrorCode.PROTOCOL_ERROR, "the stream depends on itself");
-  }
-
-  /** A frame on a stream that never was is a connection error (RFC 9113 §5.1, "idle"). */
-  private checkNotIdle(id: number, frame: string): void {
-    const ours = (id & 1) === (this.role === "client" ? 1 : 0);
-    const known = ours ? id < this.nextId : id <= this.lastPeerId;
-    if (id === 0 || !known) {
-      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `${frame} on stream ${id}, which is idle`);
-    }
+    this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, "the stream depends on itself");
   }
 
   /** Why the connection is over; undefined while it is not. */

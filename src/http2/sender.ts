@@ -128,6 +128,10 @@ export class Sender {
     this.writer.windowUpdate(id, increment);
   }
 
+  sendReset(id: number, code: number): void {
+    this.writer.reset(id, code);
+  }
+
   // ---------------------------------------------------------------- for the connection
 
   /** Round-robin over the ready streams, a quantum each, until the output or the window is full. */

@@ -4,6 +4,7 @@ import type { Connection } from "./connection.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
 import { ErrorCode } from "./protocol.js";
 import type { Sender } from "./sender.js";
+import type { Streams } from "./streams.js";
 
 /** Why a stream ended before both sides had finished. */
 export interface StreamReset {
@@ -41,7 +42,7 @@ interface Segment {
 const KEEP_SLICE_BYTES = 4096;
 
 export class Stream {
-  readonly connection: Connection;
+  private readonly streams: Streams;
   private readonly sender: Sender;
   readonly id: number;
   handler: StreamHandler;
@@ -90,20 +91,24 @@ export class Stream {
   headersMark = Number.POSITIVE_INFINITY;
 
   constructor(
-    connection: Connection,
+    streams: Streams,
     sender: Sender,
     id: number,
     handler: StreamHandler,
     sendWindow: number,
     receiveWindow: number,
   ) {
-    this.connection = connection;
+    this.streams = streams;
     this.sender = sender;
     this.id = id;
     this.handler = handler;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
     this.receiveTarget = receiveWindow;
+  }
+
+  get connection(): Connection {
+    return this.streams.connection;
   }
 
   /** Nothing more will come or go. */
@@ -162,7 +167,7 @@ export class Stream {
     const bytes = end - start;
     if (bytes === 0) return;
     this.queuedBytes += bytes;
-    this.connection.countQueued(bytes);
+    this.streams.backlog.count(bytes);
     if (bytes >= KEEP_SLICE_BYTES) {
       segments.push({ chunk, start, end, own: false });
       return;
@@ -193,7 +198,7 @@ export class Stream {
       }
     } catch (error) {
       this.untold = 0;
-      this.connection.threw(this, error);
+      this.streams.threw(this, error);
     }
     this.telling = false;
   }
@@ -238,7 +243,7 @@ export class Stream {
       if (sent > 0) {
         this.moved = true;
         this.queuedBytes -= sent;
-        this.connection.countQueued(-sent);
+        this.streams.backlog.count(-sent);
       }
       if (segment.start === segment.end) segments.shift();
     }
@@ -263,7 +268,7 @@ export class Stream {
     let increment = this.owed;
     this.owed = 0;
     // A stream that is read as fast as it comes gets a larger window, doubling up to the cap.
-    const cap = this.connection.maxStreamWindowBytes;
+    const cap = this.streams.maxWindowBytes;
     if (this.readSinceGrowth >= this.receiveTarget && this.receiveTarget < cap) {
       const grown = Math.min(cap, this.receiveTarget * 2);
       increment += grown - this.receiveTarget;
@@ -278,7 +283,7 @@ export class Stream {
   reset(code: number): void {
     if (this.closed) return;
     this.die();
-    this.connection.sendReset(this, code);
+    this.streams.reset(this, code);
   }
 
   /**
@@ -293,7 +298,7 @@ export class Stream {
 
   private finishLocal(): void {
     this.localEnded = true;
-    if (this.remoteEnded) this.connection.forget(this);
+    if (this.remoteEnded) this.streams.forget(this);
     else if (this.stopAfterEnd) this.reset(ErrorCode.NO_ERROR);
   }
 
@@ -304,7 +309,7 @@ export class Stream {
     if (this.queuedBytes > 0) {
       const bytes = this.queuedBytes;
       this.queuedBytes = 0;
-      this.connection.countQueued(-bytes);
+      this.streams.backlog.count(-bytes);
     }
     this.trailersQueued = undefined;
   }

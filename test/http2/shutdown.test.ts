@@ -632,7 +632,7 @@ describe("a handler that breaks off", () => {
 
 test("the ids of a connection run out: it takes no more streams and closes after the last", async () => {
   const { peer, client, owner } = await rawServer();
-  Reflect.set(client, "nextId", 0x7fffffff);
+  Reflect.set(Reflect.get(client, "streams"), "nextId", 0x7fffffff);
   const answer = new Recorder();
   assert.equal(request(client, answer, { end: true }).id, 0x7fffffff);
   assert.equal(client.canOpen, false);

@@ -1,0 +1,27 @@
+// What the owner of a connection is told: of requests, of its beginning and its end, and of what went wrong.
+import type { HeaderBlock } from "./hpack/decoder.js";
+import type { LimitName } from "./limits.js";
+import type { Stream } from "./stream.js";
+
+export interface ConnectionHandler {
+  /** Server role: a request has begun. Sets `stream.handler` before it returns. */
+  onStream(stream: Stream, block: HeaderBlock, end: boolean): void;
+  /** The peer's first SETTINGS came: the connection is usable. */
+  onReady?(): void;
+  /** The peer will take no new streams (GOAWAY came), or room for streams came back. */
+  onCapacity?(): void;
+  /** Once: the connection is over, whoever ended it. Its streams have been told before. */
+  onClose(reason: string): void;
+  /**
+   * A handler threw: a bug, for the log. The stream it was for has been reset, or the connection closed, with
+   * INTERNAL_ERROR. Without this the error becomes a warning of the process.
+   */
+  onFault?(error: unknown): void;
+  /** The peer passed a limit: for the log and for metrics. What it ends has been told, or will be, on its own way. */
+  onLimit?(limit: LimitName, ends: "stream" | "connection", reason: string): void;
+}
+
+export function reportFault(handler: ConnectionHandler, error: unknown): void {
+  if (handler.onFault !== undefined) handler.onFault(error);
+  else process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}
