@@ -101,15 +101,29 @@ export class AnswerWatch implements Timed, Holder {
         this.gone = gone;
       } else if (this.looks * this.lookMs < stallMs) this.looks++;
       else {
-        if (taken === 0) this.end("stallMs", `the peer took nothing of an answer for ${stallMs} ms`);
+        if (taken === 0) this.letGo("stallMs", `the peer took nothing of an answer for ${stallMs} ms`);
         else {
           const rate = `less than ${http1ReadRate} bytes per second`;
-          this.end("http1ReadRate", `the peer took ${rate} of an answer for ${stallMs} ms`);
+          this.letGo("http1ReadRate", `the peer took ${rate} of an answer for ${stallMs} ms`);
         }
         return;
       }
     }
     this.lookAgain();
+  }
+
+  /** Ends the connection of a client that does not read, so that the system forgets what it holds for it. */
+  private letGo(limit: keyof ClientLimits, reason: string): void {
+    if (this.over) return;
+    this.reason = reason;
+    const raw = below(this.socket);
+    try {
+      // Else the system would go on to offer it, megabytes, for minutes. Not to be done while node:http parses.
+      if (!raw.destroyed) raw.resetAndDestroy();
+    } catch {
+      // A Unix socket knows no reset.
+    }
+    this.end(limit, reason);
   }
 
   /** The client passed a limit: its connection ends, and who answers it is told why. */
@@ -119,7 +133,7 @@ export class AnswerWatch implements Timed, Holder {
     this.hold(0);
     this.over = true;
     this.options.timers.cancel(this);
-    drop(this.socket);
+    this.socket.destroy();
     this.options.onPassed(limit, reason);
   }
 }
@@ -142,15 +156,4 @@ function goneFrom(socket: Socket): number {
     if (typeof written === "number" && typeof queued === "number") return written - queued;
   }
   return socket.bytesWritten - socket.writableLength;
-}
-
-/** Closes so that the system forgets what it holds for the client: megabytes, which it would go on offering. */
-function drop(socket: Socket): void {
-  const raw = below(socket);
-  try {
-    if (!raw.destroyed) raw.resetAndDestroy();
-  } catch {
-    // A Unix socket knows no reset.
-  }
-  socket.destroy();
 }

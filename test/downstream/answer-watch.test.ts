@@ -66,6 +66,7 @@ class Rig {
   async read(bytes: number): Promise<void> {
     const goal = Math.min(this.received + bytes, ANSWER.length);
     while (this.received < goal) {
+      assert.ok(!this.client.closed, `closed after ${this.received} bytes`);
       const chunk: Buffer | null = this.client.read();
       if (chunk === null) await Promise.race([once(this.client, "readable"), turns(1)]);
       else this.received += chunk.length;
