@@ -19,17 +19,22 @@ import {
 } from "../support/frames.js";
 import { until } from "../support/until.js";
 import {
+  ALL_BYTES,
   type Attack,
   DEADLINE_MS,
   FLOOD_ATTACKS,
+  get,
   grpc,
   largeOn,
   MEMORY_BOUND_BYTES,
+  READERS,
   SLOW,
+  SLOW_READERS,
   STREAM,
   startRig,
   type Target,
   UNARY,
+  UNREAD,
   underAttack,
 } from "./support/attacks.js";
 import { behaviorClient, callUnary } from "./support/grpc.js";
@@ -45,12 +50,12 @@ async function withstands(runs: readonly (readonly [Attack, Target])[]): Promise
   assert.ok(cost.growthBytes < MEMORY_BOUND_BYTES, `memory grew by ${cost.growthBytes} bytes`);
 }
 
-/** `linchpin_http2_limits_passed_total` of what ended a connection or stream, by key of the limit. */
+/** `linchpin_http2_limits_passed_total` and `linchpin_http1_…` of what ended a connection or stream, by key of the limit. */
 async function passed(): Promise<Map<string, number>> {
   const text = await (await fetch(`${rig.adminUrl}/metrics`)).text();
   const counts = new Map<string, number>();
   for (const [, labels = "", value] of text.matchAll(
-    /^linchpin_http2_limits_passed_total\{(.*)\} (\d+)$/gm,
+    /^linchpin_http[12]_limits_passed_total\{(.*)\} (\d+)$/gm,
   )) {
     const key = /linchpin_limit="(\w+)"/.exec(labels)?.[1] ?? "";
     counts.set(key, (counts.get(key) ?? 0) + Number(value));
@@ -82,13 +87,27 @@ test("slow attacks, all at once: each is ended or bounded, and nobody else notic
   const before = await passed();
   await withstands(SLOW.flatMap((attack) => rig.targets.map((target) => [attack, target] as const)));
   const now = await passed();
-  for (const key of ["settingsTimeout", "headersTimeout", "maxHeaderList"])
+  for (const key of ["settingsTimeout", "headersTimeout", "maxHeaderList", "http1Pipelined"])
     assert.ok((now.get(key) ?? 0) > (before.get(key) ?? 0), `${key} was not counted`);
   const held = ["stallTimeout", "maxQueued", "maxProcessQueued"];
   assert.ok(
     held.some((key) => (now.get(key) ?? 0) > (before.get(key) ?? 0)),
     "stalled streams were not counted",
   );
+});
+
+describe("slow readers over HTTP/1.1, all at once: each is ended, and nobody else notices", () => {
+  for (const target of rig.targets) {
+    test(`over ${target.name}`, async () => {
+      const before = await passed();
+      await withstands(SLOW_READERS.map((attack) => [attack, target] as const));
+      const now = await passed();
+      const ended = ["stallTimeout", "maxProcessQueued"]
+        .map((key) => (now.get(key) ?? 0) - (before.get(key) ?? 0))
+        .reduce((sum, count) => sum + count);
+      assert.ok(ended >= READERS * SLOW_READERS.length, `${ended} connections were counted`);
+    });
+  }
 });
 
 test("the log tells of each limit once for each listener, and of no fault", () => {
@@ -206,6 +225,49 @@ describe("an honest pattern is left alone:", () => {
       peer.socket.destroy();
     });
   }
+
+  /** Reads 2 MiB, and then nothing for a while, again and again: on the whole three times as long as it may stop. */
+  async function readSlowly(target: Target, request: string): Promise<void> {
+    const socket = target.connect("http/1.1");
+    socket.pause();
+    socket.write(request, "latin1");
+    for (let read = 0; read < ALL_BYTES; ) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      for (const goal = Math.min(read + 2 * 1024 * 1024, ALL_BYTES); read < goal; ) {
+        assert.ok(!socket.closed, `closed after ${read} bytes`);
+        const chunk: Buffer | null = socket.read();
+        if (chunk === null) await new Promise((resolve) => setTimeout(resolve, 5));
+        else read += chunk.length;
+      }
+    }
+    socket.destroy();
+  }
+
+  /** An event every 1.2 s, which is longer than a client may take nothing of what waits for it. */
+  async function readEvents(target: Target, more: string): Promise<void> {
+    const path = "/test/v1/server-stream?behavior.response_count=3&behavior.interval=1.2s";
+    const socket = target.connect("http/1.1");
+    let text = "";
+    socket.on("data", (chunk: Buffer) => {
+      text += chunk.toString("latin1");
+    });
+    socket.write(get(path, `accept: text/event-stream\r\n${more}`));
+    await until(() => text.endsWith("0\r\n\r\n") || socket.closed, "the end of the events", 10_000);
+    assert.equal(text.match(/^data: \{"/gm)?.length, 3, text);
+    socket.destroy();
+  }
+
+  test("clients that read slowly but steadily over HTTP/1.1, and streams that make little", async () => {
+    const before = await passed();
+    await Promise.all(
+      rig.targets.flatMap((target) => [
+        ...UNREAD.map(([, request]) => readSlowly(target, request)),
+        readEvents(target, ""),
+        readEvents(target, "te: trailers\r\n"),
+      ]),
+    );
+    assert.deepEqual(await passed(), before);
+  });
 
   test("a client that cancels nine calls of ten when they have waited for a while", async () => {
     const client = behaviorClient(scope, rig.targets[0].address);

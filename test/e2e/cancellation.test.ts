@@ -14,7 +14,7 @@ import {
 } from "#generated/test/v1/behavior.js";
 import { behaviorClient, callUnary, metadataOf, streamed } from "./support/grpc.js";
 import { openHttp, requestOn, VERSIONS } from "./support/http.js";
-import { type Hub, startHub } from "./support/hub.js";
+import { type Hub, startHub, startHubWithConfig } from "./support/hub.js";
 import { type Service, startService } from "./support/service.js";
 
 const scope = { after };
@@ -231,4 +231,36 @@ test("HTTP/1.1: a client that leaves in the middle of its body leaves nothing ru
   await once(socket, "close");
   assert.equal((await callUnary(client, {})).code, status.OK);
   assert.ok(!service.program.stdout.text.includes(id), "the service was never called");
+});
+
+test("an HTTP/1.1 client that does not read its stream: the service sees the end, the access log why", async () => {
+  const strict = await startHubWithConfig(
+    scope,
+    `upstreams: { behavior: { endpoints: ["${service.address}"] } }
+interceptors: { accessLog: { destination: stdout } }
+limits: { stallTimeout: 300ms }
+`,
+  );
+  const [host = "", port = ""] = strict.address.split(":");
+  const id = nextId();
+  const path = "/test/v1/server-stream?behavior.response_bytes=65536&behavior.response_count=1000";
+  const socket = connect(Number(port), host);
+  socket.on("error", () => {});
+  socket.pause();
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nx-call-id: ${id}\r\n\r\n`);
+  await service.program.stdout.waitFor(new RegExp(`^cancelled serverStream ${id}$`));
+  const [line] = await strict.program.stdout.waitFor(/^\{.*"status":"CANCELLED".*$/);
+  const { by, message, httpStatus, method } = JSON.parse(line);
+  assert.deepEqual(
+    { by, message, httpStatus, method },
+    {
+      by: "client",
+      message: "the client left: the peer took nothing of an answer for 300 ms",
+      httpStatus: 200,
+      method: "test.v1.BehaviorService/ServerStream",
+    },
+  );
+  const metrics = await (await fetch(`${strict.adminUrl}/metrics`)).text();
+  assert.match(metrics, /^linchpin_http1_limits_passed_total\{linchpin_limit="stallTimeout"\} 1$/m);
+  socket.destroy();
 });

@@ -46,6 +46,8 @@ const PATIENCE_MS = 10_000;
 const SLOW_READER_MS = 4000;
 /** Connections of each slow attack. */
 const SLOW_CONNECTIONS = 3;
+/** And of each slow reader, whose answers are long. */
+export const READERS = 2;
 
 export const UNARY = "/test.v1.BehaviorService/Unary";
 export const STREAM = "/test.v1.BehaviorService/ServerStream";
@@ -296,8 +298,8 @@ function* after(first: Buffer | string, rest: Iterable<Buffer | string>): Genera
 }
 
 /** Several connections at once; the guard must act on each, in the same way. */
-async function each(run: () => Promise<string>): Promise<string> {
-  const results = await Promise.all(Array.from({ length: SLOW_CONNECTIONS }, run));
+async function each(run: () => Promise<string>, connections = SLOW_CONNECTIONS): Promise<string> {
+  const results = await Promise.all(Array.from({ length: connections }, run));
   return [...new Set(results)].join("; ");
 }
 
@@ -353,6 +355,66 @@ const HALF_HEAD = `POST ${JSON_PATH} HTTP/1.1\r\nhost: test\r\n`;
 /** 4000 bytes into the table, and 16,000 references of one byte to it: 64 MB. */
 const FUSE = Buffer.concat([Buffer.from([0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]), Buffer.alloc(4000, "v")]);
 const BOMB = Buffer.alloc(16_000, 0xbe);
+
+/** More than the system's buffers take from the hub: 200 messages of 64 KiB, 17 MB in JSON. */
+const LARGE_STREAM = "/test/v1/server-stream?behavior.response_bytes=65536&behavior.response_count=200";
+const LARGE_BEHAVIOR = '{"behavior":{"responseBytes":65536,"responseCount":200}}';
+/** A frame of a client, under a mask of zeros (RFC 6455 §5.2); at most 125 characters. */
+const textFrame = (text: string): string => `${String.fromCharCode(0x81, 0x80 | text.length)}\0\0\0\0${text}`;
+/** Asked for 40 times: 21 MB. */
+const LARGE_WHOLE = "/test/v1/unary?behavior.response_bytes=400000";
+const WHOLES = 40;
+export const get = (path: string, more = ""): string => `GET ${path} HTTP/1.1\r\nhost: test\r\n${more}\r\n`;
+/** It makes a request that the hub reads itself one that node:http reads. */
+const BY_NODE = "te: trailers\r\n";
+const HANDSHAKE =
+  "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/** Requests of HTTP/1.1 whose answers are too large to lie in sockets, by who reads them. */
+export const UNREAD: readonly (readonly [what: string, request: string])[] = [
+  ["a stream, read by the hub", get(LARGE_STREAM)],
+  ["a stream, read by node:http", get(LARGE_STREAM, BY_NODE)],
+  ["whole answers to pipelined requests, read by the hub", get(LARGE_WHOLE).repeat(WHOLES)],
+  ["whole answers to pipelined requests, read by node:http", get(LARGE_WHOLE, BY_NODE).repeat(WHOLES)],
+  ["a stream asked for with Expect", get(LARGE_STREAM, "expect: 100-continue\r\n")],
+  ["a WebSocket", get("/test/v1/server-stream", HANDSHAKE) + textFrame(LARGE_BEHAVIOR) + textFrame("")],
+];
+
+const DRIP_MS = 250;
+/** Less than the answers to each request of UNREAD. */
+export const ALL_BYTES = 16_000_000;
+/** What may follow each request: a ping in a frame, an empty line. Written to a connection that was reset, it fails. */
+const PROBE = { webSocket: Buffer.from([0x89, 0x80, 0, 0, 0, 0]), http: Buffer.from("\r\n") };
+
+async function unread(target: Target, request: string, drips: boolean): Promise<string> {
+  const socket = target.connect("http/1.1");
+  socket.pause();
+  socket.write(request, "latin1");
+  let read = 0;
+  const probe = request.includes("upgrade") ? PROBE.webSocket : PROBE.http;
+  const tick = setInterval(() => {
+    // The system gives 64 KiB at a time: a tenth of what an honest client of these tests reads.
+    const chunk: Buffer | null = drips ? socket.read() : null;
+    read += chunk?.length ?? 0;
+    socket.write(probe);
+  }, DRIP_MS);
+  try {
+    await until(() => socket.closed, "the end of the connection", PATIENCE_MS);
+  } finally {
+    clearInterval(tick);
+  }
+  if (read >= ALL_BYTES) throw new Error(`all of the answer came: ${read} bytes`);
+  return "closed";
+}
+
+/** Clients of HTTP/1.1 that ask and do not read; they can all run at once. */
+export const SLOW_READERS: readonly Attack[] = UNREAD.flatMap(([what, request]) =>
+  [false, true].map((drips) => ({
+    name: `slow reader over HTTP/1.1: ${what}, ${drips ? "by a drip" : "not at all"}`,
+    limits: ["stallTimeout"],
+    run: (target) => each(() => unread(target, request, drips), READERS),
+  })),
+);
 
 /** Those that take their time; they can all run at once. */
 export const SLOW: readonly Attack[] = [
@@ -493,6 +555,24 @@ export const SLOW: readonly Attack[] = [
       }),
   },
   {
+    name: "pipelined requests without end (HTTP/1.1, read by node:http)",
+    limits: ["http1Pipelined"],
+    run: (target) =>
+      each(async () => {
+        const socket = target.connect("http/1.1");
+        const requests = get(`${JSON_PATH}?behavior.delay=1s`, BY_NODE).repeat(50);
+        let sent = 0;
+        socket.resume();
+        while (!socket.closed && sent < MAX_FLOOD_BYTES) {
+          socket.write(requests);
+          sent += requests.length;
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        await until(() => socket.closed, "the end of the connection", PATIENCE_MS);
+        return "closed";
+      }),
+  },
+  {
     name: "huge headers (HTTP/2)",
     limits: ["maxHeaderList"],
     run: (target) =>
@@ -590,7 +670,7 @@ async function main(): Promise<void> {
   const rows: string[][] = [
     ["attack", "over", "what the guard did", "memory", "slowest honest call", "honest calls"],
   ];
-  for (const attack of [...FLOOD_ATTACKS, ...SLOW]) {
+  for (const attack of [...FLOOD_ATTACKS, ...SLOW, ...SLOW_READERS]) {
     for (const target of rig.targets) {
       const { guards, cost } = await underAttack(scope, rig, [[attack, target]]);
       costs.push(cost);
