@@ -13,7 +13,7 @@ import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
 import { matcherOf } from "./core/ip.js";
 import { Lives } from "./core/lives.js";
 import type { Log } from "./core/log.js";
-import { NO_METERS } from "./core/meters.js";
+import { type Meters, NO_METERS } from "./core/meters.js";
 import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener, waitingBytes } from "./downstream/listener.js";
@@ -26,6 +26,7 @@ import {
   accessLogOf,
   certificateFamily,
   connectionFamilies,
+  handshakeFailures,
   metricsOf,
   tracingOf,
   upstreamFamilies,
@@ -226,7 +227,7 @@ class Hub implements RunningHub, Gateway {
           limits: config.limits,
           meters: this.telemetry.counters,
           log,
-          tls: tls && serverTls(tls, `listener ${formatAddress(address)}`, log),
+          tls: tls && serverTls(tls, formatAddress(address), log, this.telemetry.counters),
         }),
     );
   }
@@ -484,9 +485,10 @@ class Hub implements RunningHub, Gateway {
   }
 }
 
-function serverTls(config: ServerTlsConfig, name: string, log: Log) {
+function serverTls(config: ServerTlsConfig, address: string, log: Log, meters: Meters) {
+  const onFailure = handshakeFailures(address, meters);
   return (onSecure: (socket: TLSSocket) => void, handshakeTimeoutMs: number) =>
-    new ServerTls({ config, name, log, onSecure, handshakeTimeoutMs });
+    new ServerTls({ config, name: `listener ${address}`, log, onSecure, onFailure, handshakeTimeoutMs });
 }
 
 function urlOf(bound: string, tls: boolean): string {

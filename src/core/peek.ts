@@ -8,6 +8,8 @@ export interface PeekOptions<T> {
   readonly decide: (start: Buffer) => T | undefined;
   /** The socket is paused, and has all its bytes again; whoever takes it resumes it. Not called for one that is gone. */
   readonly found: (what: T) => void;
+  /** The time is over: the client is let go. */
+  readonly silent?: () => void;
 }
 
 /** Takes the socket until it is decided. Errors before that end it. */
@@ -16,7 +18,10 @@ export function peek<T>(socket: Socket, options: PeekOptions<T>): void {
   const onError = (): void => {
     socket.destroy();
   };
-  const timer = setTimeout(() => socket.destroy(), options.timeoutMs);
+  const timer = setTimeout(() => {
+    options.silent?.();
+    socket.destroy();
+  }, options.timeoutMs);
   const stop = (): void => clearTimeout(timer);
   const onData = (chunk: Buffer): void => {
     // Few bytes in few chunks: whoever dribbles them is done after the longest preface.

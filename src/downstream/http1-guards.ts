@@ -1,5 +1,5 @@
 // What HTTP/1.1 clients get that node:http would answer with bare bytes: the same JSON errors as everybody else.
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ClientLimits } from "../config/listener-limits.js";
 import type { Gateway } from "../core/gateway.js";
@@ -20,42 +20,45 @@ export function tooManyFields(maxFields: number): Status {
   return refusal("HEADERS_TOO_LARGE", `the request has more than ${maxFields} header fields`);
 }
 
-/** Answers what never becomes a request. `busy` tells whether an answer is already on its way on the socket. */
+export function unknownExpectation(): Status {
+  return refusal("EXPECTATION_FAILED", "Expect can be 100-continue alone");
+}
+
+export interface Http1GuardOptions {
+  readonly limits: HeadLimits;
+  /** Whether an answer is already on its way on the socket. */
+  readonly busy: (socket: Duplex) => boolean;
+  /** Told of each. */
+  readonly refused: (socket: Duplex, reason: Reason, message: string) => void;
+}
+
+/** Answers what never becomes a request. */
 export function guardHttp1(
   server: Server,
   gateway: Gateway,
-  { maxHeaderListBytes }: HeadLimits,
-  busy: (socket: Duplex) => boolean,
+  { limits: { maxHeaderListBytes }, busy, refused }: Http1GuardOptions,
 ): void {
   // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
   server.maxHeadersCount = 0;
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    if (!socket.writable || error.code === "ECONNRESET" || busy(socket)) {
-      socket.destroy();
-      return;
-    }
-    if (error.code === "HPE_HEADER_OVERFLOW") {
-      const message = `the request's head is larger than ${maxHeaderListBytes} bytes`;
-      sayAndClose(socket, gateway, refusal("HEADERS_TOO_LARGE", message));
-      return;
-    }
-    const [reason, message] = REASONS[error.code ?? ""] ?? ["BAD_HTTP", "this is no valid HTTP/1.1 request"];
-    sayAndClose(socket, gateway, refusal(reason, message));
+    const code = error.code ?? "";
+    const [reason, message] = reasonOf(code, maxHeaderListBytes);
+    // Other codes are the socket's own: a client that left.
+    if (/^(?:HPE|ERR_HTTP)_/.test(code)) refused(socket, reason, message);
+    if (!socket.writable || code === "ECONNRESET" || busy(socket)) socket.destroy();
+    else sayAndClose(socket, gateway, refusal(reason, message));
   });
   server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
-    sayAndClose(socket, gateway, refusal("METHOD_NOT_ALLOWED", "this is no proxy: it takes no CONNECT"));
+    const message = "this is no proxy: it takes no CONNECT";
+    refused(socket, "METHOD_NOT_ALLOWED", message);
+    sayAndClose(socket, gateway, refusal("METHOD_NOT_ALLOWED", message));
   });
-  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
-    const status = refusal("EXPECTATION_FAILED", "Expect can be 100-continue alone");
-    const body = Buffer.from(gateway.snapshot.rest.renderStatus(status));
-    response.writeHead(status.http, {
-      "content-type": "application/json",
-      "x-content-type-options": "nosniff",
-      "content-length": body.length,
-      connection: "close",
-    });
-    response.end(body);
-  });
+}
+
+function reasonOf(code: string, maxHeaderListBytes: number): readonly [reason: Reason, message: string] {
+  if (code === "HPE_HEADER_OVERFLOW")
+    return ["HEADERS_TOO_LARGE", `the request's head is larger than ${maxHeaderListBytes} bytes`];
+  return REASONS[code] ?? ["BAD_HTTP", "this is no valid HTTP/1.1 request"];
 }
 
 /** For a client whose request did not arrive in time, and that was told nothing yet. */

@@ -5,9 +5,10 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from "node:http";
-import { type AddressInfo, createServer, isIP, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, isIP, type Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { formatAddress } from "../config/address.js";
 import type { ListenAddress, UnixAddress } from "../config/config.js";
 import { CLIENT_LIMITS, type ClientLimits, DEFAULT_LISTENER_LIMITS } from "../config/listener-limits.js";
 import { AddressCounts } from "../core/address-counts.js";
@@ -17,13 +18,14 @@ import { clientNetwork, ipOf } from "../core/ip.js";
 import type { Log } from "../core/log.js";
 import { type Meters, NO_METERS } from "../core/meters.js";
 import { peek } from "../core/peek.js";
-import { Code } from "../core/status.js";
+import type { Reason } from "../core/reasons.js";
+import { Code, type Status } from "../core/status.js";
 import { TimerWheel } from "../core/timer-wheel.js";
 import { Told } from "../core/told.js";
 import { Connection, processSendMemory } from "../http2/connection.js";
 import { DEFAULT_LIMITS } from "../http2/limits.js";
 import { checkRequest } from "../http2/messages.js";
-import { PREFACE } from "../http2/protocol.js";
+import { errorName, PREFACE } from "../http2/protocol.js";
 import type { Stream } from "../http2/stream.js";
 import type { ServerTls } from "../tls/server-tls.js";
 import { AnswerWatch } from "./answer-watch.js";
@@ -35,9 +37,10 @@ import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
 import { Http1Connection, type Http1ConnectionOwner } from "./http1/connection.js";
-import { guardHttp1, sayTimeout, tooManyFields } from "./http1-guards.js";
+import { guardHttp1, sayTimeout, tooManyFields, unknownExpectation } from "./http1-guards.js";
 import { markUnix, peerAddress } from "./peer.js";
 import { openRest, refuseRest } from "./rest.js";
+import { TurnedAway } from "./turned-away.js";
 import { listenOnPath } from "./unix-socket.js";
 import { takeUpgrades } from "./upgrades.js";
 
@@ -86,6 +89,8 @@ interface Pipelined {
   readonly response: ServerResponse;
   /** The client waits for 100 before it sends the body. */
   readonly asks: boolean;
+  /** What is wrong with it from the first. */
+  readonly problem?: Status;
 }
 
 export class Listener implements Http1ConnectionOwner {
@@ -106,8 +111,7 @@ export class Listener implements Http1ConnectionOwner {
   private readonly http1Peers = new WeakMap<Duplex, Http1Peer>();
   private readonly perAddress = new AddressCounts();
   private readonly meters: Meters;
-  /** Connections beyond what one address may have, for metrics. */
-  refusedConnections = 0;
+  private readonly turnedAway: TurnedAway;
   draining = false;
   private readonly told: Told;
   private toldOfTls = false;
@@ -120,7 +124,16 @@ export class Listener implements Http1ConnectionOwner {
     this.timers = new TimerWheel(options.clock ?? systemClock);
     processSendMemory.maxBytes = limits.maxProcessQueuedBytes;
     this.meters = options.meters ?? NO_METERS;
-    this.told = new Told(() => gateway.timers.clock.now());
+    const now = (): number => gateway.timers.clock.now();
+    this.told = new Told(now);
+    // Of its own: what strangers send must not keep the log from telling of limits.
+    const told = new Told(now);
+    this.turnedAway = new TurnedAway({
+      listener: formatAddress(options),
+      meters: this.meters,
+      log: options.log,
+      told,
+    });
     this.server = createServer({ noDelay: true }, (socket) => this.onSocket(socket));
     this.http1 = createHttpServer({
       maxHeaderSize: limits.maxHeaderListBytes,
@@ -134,7 +147,14 @@ export class Listener implements Http1ConnectionOwner {
     this.http1.on("request", (request, response) => this.onRequest({ request, response, asks: false }));
     this.http1.on("checkContinue", (request, response) => this.onRequest({ request, response, asks: true }));
     takeUpgrades(this.http1, gateway, limits, (socket) => this.peerOf(socket));
-    guardHttp1(this.http1, gateway, limits, (socket) => this.isAnswering(socket));
+    this.http1.on("checkExpectation", (request, response) =>
+      this.onRequest({ request, response, asks: false, problem: unknownExpectation() }),
+    );
+    guardHttp1(this.http1, gateway, {
+      limits,
+      busy: (socket) => this.isAnswering(socket),
+      refused: (socket, reason, message) => this.onUnreadable(socket, reason, message),
+    });
     // A server that never listens starts its timeout checks only on this event.
     this.http1.emit("listening");
     this.tls = options.tls?.((socket) => this.onSecure(socket), limits.handshakeMs);
@@ -168,11 +188,6 @@ export class Listener implements Http1ConnectionOwner {
     return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
   }
 
-  /** Handshakes that failed; undefined in clear text. */
-  get handshakeFailures(): number | undefined {
-    return this.tls?.failures;
-  }
-
   /** Connections that are open now, by protocol. */
   get open(): { readonly http: number; readonly http2: number } {
     const http2 = this.connections.size;
@@ -187,7 +202,7 @@ export class Listener implements Http1ConnectionOwner {
       const network = clientNetwork(ip);
       if (this.perAddress.get(network) >= edge.connectionsPerAddress) {
         // Nothing is said: whoever opens so many is to cost as little as can be.
-        this.refusedConnections++;
+        this.turnedAway.connection("address_limit");
         socket.on("error", () => {});
         socket.destroy();
         return;
@@ -211,6 +226,7 @@ export class Listener implements Http1ConnectionOwner {
         else if (tls !== undefined) tls.accept(socket);
         else this.refuseTls(socket);
       },
+      silent: () => this.turnedAway.connection("silence"),
     });
   }
 
@@ -225,6 +241,7 @@ export class Listener implements Http1ConnectionOwner {
       timeoutMs: this.limits.firstBytesMs,
       decide: (start) => (agreed === "h2" ? "http2" : agreed === "http/1.1" ? "http1" : protocolOf(start)),
       found: (protocol) => this.serve(socket, protocol),
+      silent: () => this.turnedAway.connection("silence"),
     });
   }
 
@@ -235,9 +252,11 @@ export class Listener implements Http1ConnectionOwner {
         this.serveHttp2(socket);
         break;
       case "not-tls":
+        this.turnedAway.connection("clear_text");
         refuseClearText(socket);
         break;
       case "neither":
+        this.turnedAway.connection("not_http");
         socket.destroy();
         break;
       default:
@@ -247,6 +266,7 @@ export class Listener implements Http1ConnectionOwner {
 
   /** A TLS client has no use for an answer in clear text. */
   private refuseTls(socket: Socket): void {
+    this.turnedAway.connection("tls");
     socket.destroy();
     if (this.toldOfTls) return;
     this.toldOfTls = true;
@@ -290,6 +310,7 @@ export class Listener implements Http1ConnectionOwner {
   }
 
   onTimeout(socket: Socket): void {
+    this.onUnreadable(socket, "REQUEST_TIMEOUT", "its head did not arrive in time");
     sayTimeout(socket, this.gateway);
   }
 
@@ -305,6 +326,12 @@ export class Listener implements Http1ConnectionOwner {
       {
         onStream: (stream, block, end) => {
           if (block.tooLarge) {
+            this.turnedAway.request(
+              "2",
+              "HEADERS_TOO_LARGE",
+              client.ip,
+              "its head is larger than the limits",
+            );
             refuseHeaders(this.gateway, stream, block.fields, this.limits);
             return;
           }
@@ -318,6 +345,8 @@ export class Listener implements Http1ConnectionOwner {
         },
         onClose: () => this.connections.delete(connection),
         onLimit: (limit, ends, reason) => this.onLimit("http2", limit, ends, reason, client),
+        onMalformed: (ends, code, reason) =>
+          this.turnedAway.request("2", ends === "stream" ? "BAD_HTTP" : errorName(code), client.ip, reason),
         onFault: (error) => this.onFault(error, client),
       },
     );
@@ -370,6 +399,12 @@ export class Listener implements Http1ConnectionOwner {
     return peer !== undefined && (peer.waiting.length > 0 || peer.current?.headersSent === true);
   }
 
+  /** What node:http, or the patience with a head, has refused: there is no request to tell of it. */
+  private onUnreadable(socket: Duplex, reason: Reason, message: string): void {
+    const ip = socket instanceof Socket ? this.peerOf(socket).client.ip : "unknown";
+    this.turnedAway.request("1.1", reason, ip, message);
+  }
+
   private onRequest(pipelined: Pipelined): void {
     const { socket } = pipelined.request;
     // node:http reads all that one read brought, be the connection closed meanwhile.
@@ -386,7 +421,7 @@ export class Listener implements Http1ConnectionOwner {
   }
 
   /** One at a time, as on connections of our own: a few bytes could ask for a thousand large answers at once. */
-  private serveNext(peer: Http1Peer, { request, response, asks }: Pipelined): void {
+  private serveNext(peer: Http1Peer, { request, response, asks, problem }: Pipelined): void {
     peer.current = response;
     response.once("close", () => {
       peer.current = undefined;
@@ -398,8 +433,8 @@ export class Listener implements Http1ConnectionOwner {
     const { client, watch } = peer;
     const exchange = new Http1Exchange(request, response, client, this.bodyWatch(), watch);
     const { maxHeaderFields } = this.limits;
-    if (exchange.head.fields.length > maxHeaderFields)
-      refuseRest(this.gateway, exchange, tooManyFields(maxHeaderFields));
+    const refused = exchange.head.fields.length > maxHeaderFields ? tooManyFields(maxHeaderFields) : problem;
+    if (refused !== undefined) refuseRest(this.gateway, exchange, refused);
     else openRest(this.gateway, exchange);
     exchange.start();
     // Refused before its body is asked for, or asked for it.

@@ -19,6 +19,8 @@ export interface ConnectionHandler {
   onFault?(error: unknown): void;
   /** The peer passed a limit: for the log and for metrics. What it ends has been told, or will be, on its own way. */
   onLimit?(limit: LimitName, ends: "stream" | "connection", reason: string): void;
+  /** The peer sent a request that is none, or what is no HTTP/2: for metrics. `code`: of RFC 9113 §7. */
+  onMalformed?(ends: "stream" | "connection", code: number, reason: string): void;
 }
 
 export function reportFault(handler: ConnectionHandler, error: unknown): void {

@@ -393,11 +393,16 @@ export class Connection implements OutputOwner, SenderOwner, StreamsOwner, Watch
     try {
       this.parse(chunk);
     } catch (error) {
-      if (error instanceof ConnectionError) this.fail(error.code, error.message, error.limit);
-      else if (error instanceof HpackError) this.fail(ErrorCode.COMPRESSION_ERROR, error.message);
+      if (error instanceof ConnectionError) this.failed(error.code, error.message, error.limit);
+      else if (error instanceof HpackError) this.failed(ErrorCode.COMPRESSION_ERROR, error.message);
       else this.fault(error);
     }
   };
+
+  private failed(code: number, message: string, limit?: LimitName): void {
+    if (limit === undefined) this.handler.onMalformed?.("connection", code, message);
+    this.fail(code, message, limit);
+  }
 
   private parse(chunk: Buffer): void {
     const length = chunk.length;
@@ -729,6 +734,7 @@ export class Connection implements OutputOwner, SenderOwner, StreamsOwner, Watch
     else {
       const problem = checkRequest(block, ends);
       if (typeof problem === "string") {
+        this.handler.onMalformed?.("stream", ErrorCode.PROTOCOL_ERROR, problem);
         this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, problem);
         return;
       }

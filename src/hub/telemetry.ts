@@ -1,6 +1,7 @@
 // Telemetry as the config asks for it: the three interceptors, what they write to, and what the hub shows of itself.
 import type { Config } from "../config/config.js";
 import type { Interceptor, InterceptorContext } from "../core/interceptor.js";
+import type { Meters } from "../core/meters.js";
 import { accessLog } from "../interceptors/access-log.js";
 import { metrics } from "../interceptors/metrics.js";
 import { tracing } from "../interceptors/tracing.js";
@@ -10,6 +11,7 @@ import { MetricExport, SpanExport } from "../telemetry/otlp-export.js";
 import { type Environment, otlpTarget, sdkDisabled } from "../telemetry/otlp-options.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import type { CertificateState } from "../tls/certificate-state.js";
+import { HANDSHAKE_FAILURES, type HandshakeFailure } from "../tls/handshake-failure.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 
 const EXPORT_INTERVAL_MS = 60_000;
@@ -123,19 +125,12 @@ export function upstreamFamilies(upstreams: readonly LearnedUpstream[]): Family[
 
 interface ListenerState {
   readonly open: Readonly<Record<string, number>>;
-  readonly refusedConnections: number;
-  /** undefined: clear text. */
-  readonly handshakeFailures: number | undefined;
 }
 
 /** What a scrape is told of the clients. */
 export function connectionFamilies(listeners: readonly ListenerState[], waitingBytes: number): Family[] {
   const total = new Map<string, number>();
-  let failures = 0;
-  let refused = 0;
-  for (const { open, refusedConnections, handshakeFailures = 0 } of listeners) {
-    failures += handshakeFailures;
-    refused += refusedConnections;
+  for (const { open } of listeners) {
     for (const [protocol, count] of Object.entries(open))
       total.set(protocol, (total.get(protocol) ?? 0) + count);
   }
@@ -151,20 +146,6 @@ export function connectionFamilies(listeners: readonly ListenerState[], waitingB
       })),
     },
     {
-      type: "counter",
-      name: "linchpin.connections.refused",
-      unit: "{connection}",
-      help: "Connections that were closed at once: their address has as many as it may (limits.connectionsPerAddress).",
-      points: [{ labels: {}, value: refused }],
-    },
-    {
-      type: "counter",
-      name: "linchpin.tls.handshake.failures",
-      unit: "{handshake}",
-      help: "TLS handshakes of clients that failed.",
-      points: [{ labels: {}, value: failures }],
-    },
-    {
       type: "gauge",
       name: "linchpin.http2.waiting",
       unit: "By",
@@ -174,6 +155,20 @@ export function connectionFamilies(listeners: readonly ListenerState[], waitingB
   ];
 }
 
+/** Counts the TLS handshakes of a listener that failed; all reasons from the start. */
+export function handshakeFailures(listener: string, meters: Meters): (why: HandshakeFailure) => void {
+  const counters = new Map(
+    HANDSHAKE_FAILURES.map((why) => [
+      why,
+      meters.counter("linchpin.tls.handshake.failures", "TLS handshakes of clients that failed, by why.", {
+        "linchpin.listener": listener,
+        "linchpin.reason": why,
+      }),
+    ]),
+  );
+  return (why) => counters.get(why)?.add();
+}
+
 /** What a scrape is told of the certificates in use. */
 export function certificateFamily(certificates: readonly CertificateState[]): Family {
   return {
@@ -181,8 +176,8 @@ export function certificateFamily(certificates: readonly CertificateState[]): Fa
     name: "linchpin.tls.certificate.expiry",
     unit: "s",
     help: "When a certificate in use, or one of its chain, ends: seconds since 1970.",
-    points: certificates.map(({ owner, expiresAt }) => ({
-      labels: { "linchpin.certificate.owner": owner },
+    points: certificates.map(({ owner, role, expiresAt }) => ({
+      labels: { "linchpin.certificate.owner": owner, "linchpin.certificate.role": role },
       value: Math.floor(expiresAt / 1000),
     })),
   };

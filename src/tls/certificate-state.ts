@@ -4,6 +4,8 @@ import type { Log } from "../core/log.js";
 export interface CertificateState {
   /** Whose it is, e.g. `listener 127.0.0.1:8443`, `upstream "library"`. */
   readonly owner: string;
+  /** Shown to clients, or to a service. */
+  readonly role: "server" | "client";
   readonly file: string;
   /** When the first of its chain ends, milliseconds since 1970. */
   readonly expiresAt: number;

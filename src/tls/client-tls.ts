@@ -55,7 +55,7 @@ export class ClientTls {
     const { config, name } = this.options;
     const { expiresAt } = this.loaded;
     if (config.cert === undefined || expiresAt === undefined) return undefined;
-    return { owner: name, file: config.cert, expiresAt, problem: this.problem };
+    return { owner: name, role: "client", file: config.cert, expiresAt, problem: this.problem };
   }
 
   /** What calls to this endpoint say as `:authority`: the name that the service's certificate has. */

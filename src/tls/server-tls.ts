@@ -7,6 +7,7 @@ import type { Log } from "../core/log.js";
 import { UserError } from "../core/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
 import type { ServerTlsConfig } from "./config.js";
+import { failureOf, type HandshakeFailure } from "./handshake-failure.js";
 import { expiresAt, readCertificates, readKeyPair } from "./pem.js";
 import { type FileWatch, watchFiles } from "./watch-files.js";
 
@@ -35,12 +36,12 @@ export interface ServerTlsOptions {
   readonly log: Log;
   /** A connection whose handshake is done; paused. */
   readonly onSecure: (socket: TLSSocket) => void;
+  /** A handshake failed: for metrics. */
+  readonly onFailure?: (why: HandshakeFailure) => void;
   readonly handshakeTimeoutMs?: number;
 }
 
 export class ServerTls {
-  /** Handshakes that failed. */
-  failures = 0;
   private readonly options: ServerTlsOptions;
   private readonly server: Server;
   private readonly watch: FileWatch;
@@ -74,6 +75,7 @@ export class ServerTls {
     const { config, name } = this.options;
     return {
       owner: name,
+      role: "server",
       file: config.cert,
       expiresAt: this.loaded.expiresAt,
       problem: this.problem,
@@ -109,9 +111,9 @@ export class ServerTls {
   }
 
   private onFailure(error: Error & { code?: string }, socket: TLSSocket): void {
-    this.failures++;
     socket.destroy();
     const reason = socket.authorizationError?.toString() ?? error.code ?? error.message;
+    this.options.onFailure?.(failureOf(reason));
     // Scanners and probes fail handshakes all day: each kind is told once.
     if (this.told.has(reason) || this.told.size >= MAX_TOLD) return;
     this.told.add(reason);

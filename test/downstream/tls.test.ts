@@ -18,6 +18,7 @@ import { frameMessage } from "#src/core/messages.js";
 import { UserError } from "#src/core/user-error.js";
 import type { ListenerOptions } from "#src/downstream/listener.js";
 import type { ServerTlsConfig } from "#src/tls/config.js";
+import type { HandshakeFailure } from "#src/tls/handshake-failure.js";
 import { ServerTls } from "#src/tls/server-tls.js";
 import { Authority, folder, forged, type Issued, selfSigned, write } from "../support/authority.js";
 import { until } from "../support/until.js";
@@ -39,6 +40,7 @@ interface Secure {
   readonly rig: Rig;
   readonly files: { readonly cert: string; readonly key: string; readonly ca: string };
   readonly log: Lines;
+  readonly failures: HandshakeFailure[];
   readonly tls: () => ServerTls;
 }
 
@@ -50,6 +52,7 @@ async function secure(
   const { cert, key } = authority.server();
   const files = write(folder(t), { cert, key, ca: clients.cert });
   const log = new Lines();
+  const failures: HandshakeFailure[] = [];
   let made: ServerTls | undefined;
   const { mtls, ...rest } = config;
   const tls = {
@@ -68,6 +71,7 @@ async function secure(
         name: "listener test",
         log,
         onSecure,
+        onFailure: (why) => failures.push(why),
         ...(handshakeTimeoutMs === undefined ? {} : { handshakeTimeoutMs }),
       });
       return made;
@@ -86,6 +90,7 @@ async function secure(
     rig,
     files,
     log,
+    failures,
     tls: () => {
       assert.ok(made);
       return made;
@@ -463,6 +468,44 @@ describe("client certificates", () => {
     const [one, two] = rig.calls.map(({ call }) => call.peer.certificate);
     assert.ok(one !== undefined && one === two);
     assert.match(one.fingerprint, /^[0-9a-f]{64}$/);
+  });
+});
+
+describe("a handshake that fails is counted by why", () => {
+  const CASES: readonly (readonly [
+    what: string,
+    client: ConnectionOptions | string,
+    why: HandshakeFailure,
+  ])[] = [
+    ["a client without a certificate", {}, "client_certificate"],
+    ["a certificate of a stranger", strangers.issue({ names: { uri: [SPIFFE] } }), "client_certificate"],
+    ["one that has expired", clients.issue({ fromDays: -9, toDays: -1 }), "client_certificate"],
+    // Node's own clients say nothing to that; OpenSSL's and Go's send an alert.
+    ["a client that trusts another CA", { ca: clients.cert, rejectUnauthorized: true }, "reset"],
+    ["a version of TLS that is too old", { minVersion: "TLSv1.1", maxVersion: "TLSv1.1" }, "no_agreement"],
+    ["ciphers that are too weak", { maxVersion: "TLSv1.2", ciphers: "AES128-SHA" }, "no_agreement"],
+    ["a protocol that nobody speaks", { ALPNProtocols: ["spdy/1"] }, "no_agreement"],
+    ["a client that says no more", "\x16\x03\x01\x02\x00\x01", "timeout"],
+    ["a record that is none", "\x16\x03\x01\x00\x05\x09\x00\x00\x01\x00", "other"],
+  ];
+  for (const [what, client, why] of CASES) {
+    it(`${what}: ${why}`, async (t) => {
+      const { rig, failures } = await secure(t, { mtls: "require" }, { handshakeTimeoutMs: 300 });
+      const connecting = typeof client === "string" ? rig.raw(client) : raw(t, rig, client);
+      connecting.catch(() => {});
+      await until(() => failures.length > 0, "the failure");
+      assert.deepEqual(failures, [why]);
+    });
+  }
+
+  it("a client that breaks off: reset", async (t) => {
+    const { rig, failures } = await secure(t);
+    const socket = rig.socket();
+    socket.write("\x16\x03\x01\x02\x00\x01", "latin1");
+    await until(() => rig.listener.open.http === 1, "the connection");
+    socket.end();
+    await until(() => failures.length > 0, "the failure");
+    assert.deepEqual(failures, ["reset"]);
   });
 });
 

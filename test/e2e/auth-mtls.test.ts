@@ -2,10 +2,13 @@
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { after, describe, test } from "node:test";
+import { connect } from "node:tls";
 import { credentials, status } from "@grpc/grpc-js";
 import { BehaviorServiceClient, UnaryRequest } from "#generated/test/v1/behavior.js";
 import { Authority, type Issued } from "../support/authority.js";
+import { readPrometheus, sampleValue } from "../telemetry/support/prometheus.js";
 import { type Outcome, single } from "./support/grpc.js";
+import { http } from "./support/http.js";
 import { fileOf } from "./support/hub.js";
 import { LINCHPIN, startNode } from "./support/program.js";
 import { startService } from "./support/service.js";
@@ -25,7 +28,7 @@ const config = await fileOf(
   "linchpin.yaml",
   `
 listen: { address: 127.0.0.1:0, tls: { cert: ${cert}, key: ${key}, clientCa: ${clientCa}, clientAuth: request } }
-admin: off
+admin: 127.0.0.1:0
 upstreams: { behavior: { endpoints: ["${service.address}"] } }
 interceptors:
   auth:
@@ -36,6 +39,7 @@ methods: { test.v1.BehaviorService: { roles: [reader] } }
 );
 const hub = startNode(scope, LINCHPIN, ["serve", "--config", config]);
 const [, address = ""] = await hub.stdout.waitFor(/^listening on https:\/\/(\S+)$/);
+const [, adminUrl = ""] = await hub.stdout.waitFor(/^admin on (\S+)$/);
 
 const WEB = clients.issue({ cn: "web", names: { uri: ["spiffe://example.org/web"] } });
 const OTHER = clients.issue({ cn: "spiffe://example.org/web", names: { dns: ["other.example"] } });
@@ -113,3 +117,27 @@ for (const [protocol, call] of [
       assert.match(told.message, /send a client certificate/);
     });
   });
+
+test("/metrics tells when the certificate ends, and which connections came to nothing", async () => {
+  assert.equal((await http("1.1", address, "/v1/books")).status, 400);
+  const broken = connect({
+    host: "127.0.0.1",
+    port: Number(address.split(":")[1]),
+    minVersion: "TLSv1.1",
+    maxVersion: "TLSv1.1",
+  });
+  await new Promise((resolve) => broken.once("error", resolve));
+  const metrics = readPrometheus(await (await fetch(`${adminUrl}/metrics`)).text());
+  const listener = { linchpin_listener: "127.0.0.1:0" };
+  const refusals = { ...listener, linchpin_reason: "clear_text" };
+  assert.equal(sampleValue(metrics, "linchpin_connections_refused_total", refusals), 1);
+  const failures = { ...listener, linchpin_reason: "no_agreement" };
+  assert.equal(sampleValue(metrics, "linchpin_tls_handshake_failures_total", failures), 1);
+  const certificate = {
+    linchpin_certificate_owner: "listener 127.0.0.1:0",
+    linchpin_certificate_role: "server",
+  };
+  const left =
+    sampleValue(metrics, "linchpin_tls_certificate_expiry_seconds", certificate) - Date.now() / 1000;
+  assert.ok(Math.abs(left / 86_400 - 90) < 1, `${left} s of 90 days`);
+});
