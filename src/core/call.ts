@@ -31,6 +31,8 @@ export interface Peer {
   readonly trusted?: boolean | undefined;
   /** The client is on this machine, and nothing says that it speaks for another. */
   readonly local?: boolean | undefined;
+  /** How the client speaks: to the hub, or to the first of the trusted proxies before it. undefined: in clear text. */
+  readonly scheme?: "http" | "https" | undefined;
   /** What the client's certificate says, once it was verified; undefined without TLS or certificate. */
   readonly certificate?: PeerCertificate | undefined;
 }
@@ -51,8 +53,12 @@ export interface Identity {
   readonly roles: readonly string[];
 }
 
+/** As network.protocol.version has it. */
+export type HttpVersion = "1.0" | "1.1" | "2";
+
 /** What is known of a call that came as a plain HTTP request, besides its metadata. */
 export interface HttpRequestInfo {
+  readonly version: HttpVersion;
   readonly method: string;
   /** The route's path template: bounded in number, unlike paths. undefined: none, so no method was called. */
   readonly route: string | undefined;

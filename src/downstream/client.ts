@@ -23,6 +23,8 @@ export function isForwarding(name: string): boolean {
   return first === 0x66 /* f */ && name === FORWARDED;
 }
 
+type Scheme = "http" | "https";
+
 export class Client {
   /** e.g. `127.0.0.1:51234` */
   readonly address: string;
@@ -30,7 +32,7 @@ export class Client {
   readonly ip: string;
   private readonly gateway: Gateway;
   private readonly trusted: boolean;
-  private readonly scheme: "http" | "https";
+  private readonly scheme: Scheme;
   private readonly certificate: PeerCertificate | undefined;
   private readonly peers = new Map<Peer["protocol"], Peer>();
   private readonly relayed = new Map<Peer["protocol"], Peer>();
@@ -63,21 +65,22 @@ export class Client {
   /** Who makes a request with these fields: one object for the whole connection, unless a proxy names its clients. */
   peer(protocol: Peer["protocol"], fields: readonly Field[]): Peer {
     const speaksForOthers = fields.some((f) => isForwarding(f.name));
-    if (speaksForOthers && this.trusted) return this.makePeer(protocol, this.clientIp(fields), true);
+    if (speaksForOthers && this.trusted)
+      return this.makePeer(protocol, this.clientIp(fields), this.clientScheme(fields), true);
     const made = speaksForOthers ? this.relayed : this.peers;
     let peer = made.get(protocol);
     if (peer === undefined) {
       // Whoever forwards is no client on this machine, though its proxy be.
-      peer = this.makePeer(protocol, this.ip, !speaksForOthers);
+      peer = this.makePeer(protocol, this.ip, this.scheme, !speaksForOthers);
       made.set(protocol, peer);
     }
     return peer;
   }
 
-  private makePeer(protocol: Peer["protocol"], ip: string, speaksForItself: boolean): Peer {
+  private makePeer(protocol: Peer["protocol"], ip: string, scheme: Scheme, speaksForItself: boolean): Peer {
     const { address, certificate, trusted } = this;
     const local = speaksForItself && (ip === "unix" || isLoopbackIp(ip));
-    return { address, protocol, certificate, ip, trusted, local };
+    return { address, protocol, certificate, ip, trusted, local, scheme };
   }
 
   /** The request's fields for the service: the client's word on forwarding replaced by the hub's. */
@@ -136,6 +139,11 @@ export class Client {
     return own;
   }
 
+  private clientScheme(fields: readonly Field[]): Scheme {
+    const first = joined(fields, PROTO)?.split(",", 1)[0]?.trim().toLowerCase();
+    return SCHEMES.get(first ?? "") ?? this.scheme;
+  }
+
   /** The last address of the list that no trusted proxy has: what stands before it, anybody can have written. */
   private clientIp(fields: readonly Field[]): string {
     let client = this.ip;
@@ -149,6 +157,14 @@ export class Client {
     return client;
   }
 }
+
+/** How the client itself speaks, in the words of the first proxy; some tell WebSockets from the rest. */
+const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
+  ["https", "https"],
+  ["wss", "https"],
+  ["http", "http"],
+  ["ws", "http"],
+]);
 
 /** Several fields of a name are one list (RFC 9110 §5.3). */
 function joined(fields: readonly Field[], name: string): string | undefined {

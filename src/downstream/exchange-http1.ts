@@ -37,6 +37,7 @@ export class Http1Exchange implements Exchange {
     this.response = response;
     const { target, authority } = splitTarget(request.url ?? "/");
     this.head = {
+      version: request.httpVersionMinor === 0 ? "1.0" : "1.1",
       method: request.method ?? "GET",
       target,
       authority: authority ?? request.headers.host ?? "",

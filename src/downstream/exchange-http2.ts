@@ -20,7 +20,8 @@ export class Http2Exchange implements Exchange, StreamHandler {
     this.stream = stream;
     this.watch = watch;
     const { method, path, authority, fields } = head;
-    this.head = { method, target: path, authority, fields, client, ended: watch === undefined };
+    const ended = watch === undefined;
+    this.head = { version: "2", method, target: path, authority, fields, client, ended };
     watch?.start(() => this.handler.onStill());
   }
 

@@ -97,6 +97,7 @@ export class WebSocketExchange implements Exchange {
     this.early = early;
     const { target, authority } = splitTarget(request.url ?? "/");
     this.head = {
+      version: "1.1",
       method: "GET",
       target,
       authority: authority ?? request.headers.host ?? "",

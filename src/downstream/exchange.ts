@@ -1,8 +1,10 @@
 // An HTTP request being answered, whatever version of HTTP carried it: what the REST adapter works on.
+import type { HttpVersion } from "../core/call.js";
 import type { Field } from "../core/headers.js";
 import type { Client } from "./client.js";
 
 export interface ExchangeHead {
+  readonly version: HttpVersion;
   readonly method: string;
   /** Path and query, raw. */
   readonly target: string;

@@ -197,7 +197,8 @@ class RestExchange
     const { peer, metadata, problem, coding } = this.restHead;
     const { timers } = this.gateway;
     const call = new Call(plan.method, path, head.authority, peer, new Headers(metadata), timers.clock.now());
-    call.http = { method: head.method, route, path: withoutQuery(head.target), status: 0 };
+    const { version, method, target } = head;
+    call.http = { version, method, route, path: withoutQuery(target), status: 0 };
     this.call = call;
     this.answer.call = call;
     const refusing = statusOf ?? (problem === undefined ? undefined : () => problem);

@@ -5,7 +5,7 @@ import type { Clock } from "../core/clock.js";
 import type { Interceptor, Outcome } from "../core/interceptor.js";
 import { type AddressRange, ipOf, matcherOf } from "../core/ip.js";
 import { Code, codeName } from "../core/status.js";
-import { knownVerb, methodLabel } from "../telemetry/call-metrics.js";
+import { knownVerb, methodLabel, SERVER_ERRORS } from "../telemetry/call-metrics.js";
 import { type AttributeValue, randomHex, type SpanRecord, type SpanSink } from "../telemetry/span-record.js";
 import {
   joinTracestate,
@@ -30,6 +30,8 @@ export interface TracingOptions {
   readonly wallClock?: () => number;
 }
 
+/** Characters of what a client made up. */
+const MAX_TEXT = 256;
 /** The wall clock is read with a sampled call; below this it is taken to go with the monotonic one. */
 const MAX_CLOCK_SKEW_MS = 5;
 
@@ -218,8 +220,13 @@ class TracedCall implements CallSpan, AttemptObserver {
     this.attemptEnded(call, code, now);
     const { http } = call;
     const attributes = http !== undefined && http.route === undefined ? {} : this.rpcAttributes(call, code);
-    address(attributes, "client", call.peer.address);
-    if (call.authority !== "") address(attributes, "server", call.authority);
+    peerAttributes(attributes, call.peer);
+    const authority = call.peer.trusted === true ? forwardedHost(call) : call.authority;
+    if (authority !== "") address(attributes, "server", authority);
+    attributes["network.protocol.name"] = "http";
+    attributes["network.protocol.version"] = http === undefined ? "2" : http.version;
+    const userAgent = call.headers.get("user-agent");
+    if (userAgent !== undefined) attributes["user_agent.original"] = userAgent.slice(0, MAX_TEXT);
     let error: string | undefined;
     let name = this.label;
     if (http !== undefined) {
@@ -232,7 +239,7 @@ class TracedCall implements CallSpan, AttemptObserver {
       if (verb !== http.method) attributes["http.request.method_original"] = http.method.slice(0, 20);
       if (http.route !== undefined) attributes["http.route"] = http.route;
       attributes["url.path"] = http.path;
-      attributes["url.scheme"] = "http";
+      attributes["url.scheme"] = call.peer.scheme ?? "http";
       attributes["http.response.status_code"] = status;
       if (status >= 500) error = String(status);
     } else if (SERVER_ERRORS.has(code)) error = codeName(code);
@@ -263,18 +270,21 @@ class TracedCall implements CallSpan, AttemptObserver {
   }
 }
 
-/** Which codes are the server's fault (semantic conventions for gRPC, "Status"). */
-const SERVER_ERRORS: ReadonlySet<number> = new Set([
-  Code.UNKNOWN,
-  Code.DEADLINE_EXCEEDED,
-  Code.UNIMPLEMENTED,
-  Code.INTERNAL,
-  Code.UNAVAILABLE,
-  Code.DATA_LOSS,
-]);
+/** The client, and the other end of the connection, which is a proxy where the two differ. */
+function peerAttributes(attributes: Attributes, peer: Peer): void {
+  address(attributes, "network.peer", peer.address);
+  const { ip } = peer;
+  if (ip === undefined || ip === ipOf(peer.address)) address(attributes, "client", peer.address);
+  else attributes["client.address"] = ip;
+}
 
-/** `server.address` and `server.port`, or those of the client, out of HOST:PORT. */
-function address(attributes: Attributes, of: "server" | "client", text: string): void {
+/** What the client asked of the first proxy, as the services are told. */
+function forwardedHost({ headers, authority }: Call): string {
+  return headers.get("x-forwarded-host")?.split(",", 1)[0]?.trim() ?? authority;
+}
+
+/** `server.address` and `server.port`, or those of another, out of HOST:PORT. */
+function address(attributes: Attributes, of: "server" | "client" | "network.peer", text: string): void {
   attributes[`${of}.address`] = ipOf(text);
   const port = /:(\d{1,5})$/.exec(text)?.[1];
   if (port !== undefined) attributes[`${of}.port`] = Number(port);

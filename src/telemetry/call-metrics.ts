@@ -1,8 +1,8 @@
 // What is measured of calls: rate, errors and duration by method and code, of calls and of attempts; calls that run.
-import type { Call, Method } from "../core/call.js";
+import type { Call, HttpRequestInfo, Method } from "../core/call.js";
 import type { Outcome } from "../core/interceptor.js";
 import type { Labels } from "../core/meters.js";
-import { codeName } from "../core/status.js";
+import { Code, codeName } from "../core/status.js";
 import { Durations } from "./durations.js";
 import type { Family, GaugeFamily } from "./family.js";
 
@@ -10,9 +10,24 @@ import type { Family, GaugeFamily } from "./family.js";
 const OTHER = "_OTHER";
 const CODES = 17;
 const UNKNOWN = 2;
-const CODE_LABELS: readonly Labels[] = Array.from({ length: CODES }, (_, code) => ({
-  "rpc.response.status_code": codeName(code),
-}));
+/** Which codes are the server's fault (semantic conventions for gRPC, "Status"). */
+export const SERVER_ERRORS: ReadonlySet<number> = new Set([
+  Code.UNKNOWN,
+  Code.DEADLINE_EXCEEDED,
+  Code.UNIMPLEMENTED,
+  Code.INTERNAL,
+  Code.UNAVAILABLE,
+  Code.DATA_LOSS,
+]);
+
+/** A column for each code; `error.type` where the code is an error of that side. */
+function codeLabels(isError: (code: number) => boolean): readonly Labels[] {
+  return Array.from({ length: CODES }, (_, code) => {
+    const name = codeName(code);
+    return { "rpc.response.status_code": name, ...(isError(code) ? { "error.type": name } : {}) };
+  });
+}
+
 /** HTTP methods of http.request.method; others are `_OTHER`, as the conventions say. */
 const VERBS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]);
 
@@ -34,13 +49,14 @@ export class CallMetrics {
   private readonly server = new Durations({
     name: "rpc.server.call.duration",
     help: "How long calls took, from the request's headers to the end of the answer, by method and status code.",
-    columns: CODE_LABELS,
+    columns: codeLabels((code) => SERVER_ERRORS.has(code)),
     other: rpcLabels(OTHER),
   });
   private readonly client = new Durations({
     name: "rpc.client.call.duration",
     help: "How long attempts at a service took, by method, upstream and status code.",
-    columns: CODE_LABELS,
+    // For clients every code but OK is an error.
+    columns: codeLabels((code) => code !== Code.OK),
     other: { ...rpcLabels(OTHER), "linchpin.upstream": OTHER },
   });
   private readonly http = new Durations({
@@ -103,10 +119,8 @@ interface UpstreamRow {
   readonly counts: UpstreamCounts;
 }
 
-interface HttpRow {
-  readonly verb: string;
-  readonly route: string | undefined;
-  readonly status: number;
+interface HttpRow extends Omit<HttpRequestInfo, "path"> {
+  readonly scheme: string;
   readonly row: number;
 }
 
@@ -125,7 +139,14 @@ export class MethodMetrics {
   private readonly rows = new Map<string, UpstreamRow>();
   private readonly httpRows = new Map<string, number>();
   /** What ended last: mostly it is the same again, and the key of the map costs a string. */
-  private lastHttp: HttpRow = { verb: "", route: undefined, status: 0, row: 0 };
+  private lastHttp: HttpRow = {
+    version: "1.1",
+    method: "",
+    route: undefined,
+    scheme: "http",
+    status: -1,
+    row: 0,
+  };
 
   constructor(
     label: string,
@@ -157,7 +178,7 @@ export class MethodMetrics {
     if (http !== undefined) {
       // 499: the client left before it was answered, as in the table of Status.
       const status = http.status === 0 ? 499 : http.status;
-      this.http.record(this.httpRow(http.method, http.route, status), 0, outcome.durationMs);
+      this.http.record(this.httpRow(http, call.peer.scheme ?? "http", status), 0, outcome.durationMs);
     }
   }
 
@@ -184,24 +205,34 @@ export class MethodMetrics {
     return found;
   }
 
-  private httpRow(verb: string, route: string | undefined, status: number): number {
+  private httpRow(http: HttpRequestInfo, scheme: string, status: number): number {
+    const { version, method, route } = http;
     const last = this.lastHttp;
-    if (last.verb === verb && last.route === route && last.status === status) return last.row;
-    const row = this.findHttpRow(verb, route, status);
-    this.lastHttp = { verb, route, status, row };
+    if (
+      last.method === method &&
+      last.route === route &&
+      last.status === status &&
+      last.version === version &&
+      last.scheme === scheme
+    )
+      return last.row;
+    const row = this.findHttpRow(http, scheme, status);
+    this.lastHttp = { version, method, route, scheme, status, row };
     return row;
   }
 
-  private findHttpRow(verb: string, route: string | undefined, status: number): number {
-    const key = `${status} ${verb} ${route}`;
+  private findHttpRow({ version, method, route }: HttpRequestInfo, scheme: string, status: number): number {
+    const key = `${status} ${version} ${scheme} ${method} ${route}`;
     let row = this.httpRows.get(key);
     if (row === undefined) {
-      const known = knownVerb(verb);
+      const known = knownVerb(method);
       row = this.http.row({
         "http.request.method": known,
         ...(route === undefined ? {} : { "http.route": route }),
         "http.response.status_code": String(status),
-        "url.scheme": "http",
+        ...(status >= 500 ? { "error.type": String(status) } : {}),
+        "network.protocol.version": version,
+        "url.scheme": scheme,
       });
       if (known !== OTHER) this.httpRows.set(key, row);
     }

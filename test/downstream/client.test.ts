@@ -24,7 +24,10 @@ async function started(t: TestContext, edge: Partial<Edge> = {}): Promise<Rig> {
 type Fields = Record<string, string>;
 
 /** A call by each protocol, as the service sees it. */
-async function both(rig: Rig, fields: Fields): Promise<{ ip: string; local: boolean; told: Fields }[]> {
+async function both(
+  rig: Rig,
+  fields: Fields,
+): Promise<{ ip: string; local: boolean; scheme: string | undefined; told: Fields }[]> {
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   await rig.raw(`GET /unary HTTP/1.1\r\nhost: hub\r\nconnection: close\r\n${lines.join("")}\r\n`);
   const session = rig.http2();
@@ -46,6 +49,7 @@ async function both(rig: Rig, fields: Fields): Promise<{ ip: string; local: bool
   return rig.calls.map(({ call }) => ({
     ip: call.peer.ip ?? "",
     local: call.peer.local === true,
+    scheme: call.peer.scheme,
     told: Object.fromEntries(
       call.headers.fields.filter((f) => f.name.includes("forwarded")).map((f) => [f.name, f.value]),
     ),
@@ -141,7 +145,8 @@ describe("the client's address, and what the service is told, over JSON and gRPC
       const rig = await started(t, { trusts: matcherOf(trusted) });
       const seen = await both(rig, said);
       assert.equal(seen.length, 3);
-      for (const one of seen) assert.deepEqual(one, { ip, local, told });
+      const scheme = told["x-forwarded-proto"];
+      for (const one of seen) assert.deepEqual(one, { ip, local, scheme, told });
     });
   }
 });
@@ -162,6 +167,28 @@ describe("hints", () => {
       const answer = await rig.raw(miss(lines));
       assert.match(answer, /^HTTP\/1\.1 404 /);
       assert.equal(HINT.test(answer), told);
+    });
+  }
+});
+
+describe("how the client speaks", () => {
+  for (const [what, trusted, said, scheme] of [
+    ["in clear text", [], undefined, "http"],
+    ["a stranger's word counts for nothing", [], "https", "http"],
+    ["a proxy's word counts", LOOPBACK, "https", "https"],
+    ["a proxy's word counts, in whatever case", LOOPBACK, "HTTPS", "https"],
+    ["of several proxies, the first has met the client", LOOPBACK, "https, http", "https"],
+    ["some proxies tell WebSockets from the rest", LOOPBACK, "wss", "https"],
+    ["what is no scheme counts for nothing", LOOPBACK, "ftp", "http"],
+    ["a proxy says nothing", LOOPBACK, undefined, "http"],
+  ] as const) {
+    it(`${what}: ${scheme}`, async (t) => {
+      const rig = await started(t, { trusts: matcherOf(trusted) });
+      const seen = await both(rig, said === undefined ? {} : { "x-forwarded-proto": said });
+      assert.deepEqual(
+        seen.map((one) => one.scheme),
+        [scheme, scheme, scheme],
+      );
     });
   }
 });

@@ -133,6 +133,10 @@ test("/metrics tells when the certificate ends, and which connections came to no
   assert.equal(sampleValue(metrics, "linchpin_connections_refused_total", refusals), 1);
   const failures = { ...listener, linchpin_reason: "no_agreement" };
   assert.equal(sampleValue(metrics, "linchpin_tls_handshake_failures_total", failures), 1);
+  const https = { url_scheme: "https" };
+  const requests = "http_server_request_duration_seconds_count";
+  assert.equal(sampleValue(metrics, requests, https), sampleValue(metrics, requests));
+  assert.equal(sampleValue(metrics, requests), 3);
   const certificate = {
     linchpin_certificate_owner: "listener 127.0.0.1:0",
     linchpin_certificate_role: "server",

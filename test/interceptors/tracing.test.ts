@@ -1,7 +1,7 @@
 // What tracing does to a call's headers, and whose word it takes for sampling.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Call, type Method, type Peer } from "#src/core/call.js";
+import { Call, type HttpRequestInfo, type Method, type Peer } from "#src/core/call.js";
 import { field, Headers } from "#src/core/headers.js";
 import type { Outcome } from "#src/core/interceptor.js";
 import { LOOPBACK } from "#src/core/ip.js";
@@ -29,6 +29,8 @@ interface Setup {
   readonly random?: number;
   readonly exporting?: boolean;
   readonly method?: Method;
+  readonly http?: HttpRequestInfo;
+  readonly peer?: Partial<Peer>;
 }
 
 function start(setup: Setup, peer: string, headers: readonly (readonly [string, string])[]) {
@@ -44,9 +46,10 @@ function start(setup: Setup, peer: string, headers: readonly (readonly [string, 
   });
   const method = setup.method ?? METHOD;
   const step = interceptor.plan(method);
-  const from: Peer = { address: peer, protocol: "grpc" };
+  const from: Peer = { address: peer, protocol: "grpc", ...setup.peer };
   const received = headers.map(([name, value]) => field(name, value));
   const call = new Call(method, "/a.S/M", "hub:80", from, new Headers(received), clock.now());
+  call.http = setup.http;
   step?.start?.(call);
   const end = (code: number): void => {
     const outcome: Outcome = {
@@ -216,4 +219,107 @@ describe("a call that is sampled", () => {
     assert.equal(spans[0]?.name, "_OTHER");
     assert.equal(spans[0]?.attributes["rpc.method_original"], "a.S/M");
   });
+});
+
+describe("the server span of an HTTP request", () => {
+  const http = { version: "1.1", method: "GET", route: "/v1/{id}", path: "/v1/7", status: 200 } as const;
+  const common = {
+    "network.peer.address": "192.0.2.7",
+    "network.peer.port": 5,
+    "client.address": "192.0.2.7",
+    "client.port": 5,
+    "server.address": "hub",
+    "server.port": 80,
+    "network.protocol.name": "http",
+    "network.protocol.version": "1.1",
+    "http.request.method": "GET",
+    "http.route": "/v1/{id}",
+    "url.path": "/v1/7",
+    "url.scheme": "http",
+    "http.response.status_code": 200,
+  };
+  const rpc = { "rpc.system.name": "grpc", "rpc.method": "a.S/M", "rpc.response.status_code": "OK" };
+  const { "http.route": _, ...unrouted } = common;
+  const { "client.port": __, ...forwarded } = common;
+  const other: Method = { ...METHOD, service: "", name: "_OTHER", path: "//_OTHER" };
+  const cases: readonly (readonly [
+    what: string,
+    setup: Setup,
+    headers: readonly (readonly [string, string])[],
+    name: string,
+    attributes: Readonly<Record<string, unknown>>,
+    error?: string,
+  ])[] = [
+    ["that calls a method", { http }, [], "GET /v1/{id}", { ...common, ...rpc }],
+    [
+      "over TLS, by HTTP/2, by a client that names itself",
+      { http: { ...http, version: "2" }, peer: { scheme: "https" } },
+      [["user-agent", "x".repeat(1000)]],
+      "GET /v1/{id}",
+      {
+        ...common,
+        ...rpc,
+        "network.protocol.version": "2",
+        "url.scheme": "https",
+        "user_agent.original": "x".repeat(256),
+      },
+    ],
+    [
+      "through a trusted proxy",
+      { http, peer: { ip: "198.51.100.9", trusted: true, scheme: "https" } },
+      [["x-forwarded-host", "api.example, hub"]],
+      "GET /v1/{id}",
+      (({ "server.port": _port, ...rest }) => ({
+        ...rest,
+        ...rpc,
+        "client.address": "198.51.100.9",
+        "server.address": "api.example",
+        "url.scheme": "https",
+      }))(forwarded),
+    ],
+    [
+      "through a proxy that nobody knows",
+      { http, peer: { ip: "192.0.2.7" } },
+      [["x-forwarded-host", "evil.example"]],
+      "GET /v1/{id}",
+      { ...common, ...rpc },
+    ],
+    [
+      "without a route",
+      { http: { ...http, route: undefined, status: 404 }, method: other },
+      [],
+      "GET",
+      { ...unrouted, "http.response.status_code": 404 },
+    ],
+    [
+      "by a method that nobody knows",
+      { http: { ...http, method: "PURGE", route: undefined, status: 405 }, method: other },
+      [],
+      "HTTP",
+      {
+        ...unrouted,
+        "http.request.method": "_OTHER",
+        "http.request.method_original": "PURGE",
+        "http.response.status_code": 405,
+      },
+    ],
+    [
+      "that the hub could not serve",
+      { http: { ...http, status: 503 } },
+      [],
+      "GET /v1/{id}",
+      { ...common, ...rpc, "http.response.status_code": 503, "error.type": "503" },
+      "503",
+    ],
+  ];
+  for (const [what, setup, headers, name, attributes, error] of cases) {
+    test(`${what} says what OpenTelemetry's conventions ask for`, () => {
+      const { spans, end } = start({ ratio: 1, ...setup }, FAR, headers);
+      end(0);
+      assert.equal(spans.length, 1);
+      assert.equal(spans[0]?.name, name);
+      assert.equal(spans[0]?.error, error);
+      assert.deepEqual(spans[0]?.attributes, attributes);
+    });
+  }
 });

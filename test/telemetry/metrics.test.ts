@@ -70,6 +70,9 @@ describe("/metrics", () => {
     assert.equal(sampleValue(metrics, SERVER, method("ServerStream", "OK")), 1);
     const attempts = { ...method("Unary", "OK"), linchpin_upstream: "behavior" };
     assert.equal(sampleValue(metrics, CLIENT, attempts), 3);
+    // What failed is no error of the hub as a server, but it is one of the attempt.
+    const failed = { error_type: "NOT_FOUND" };
+    assert.deepEqual([sampleValue(metrics, SERVER, failed), sampleValue(metrics, CLIENT, failed)], [0, 1]);
     assert.equal(sampleValue(metrics, "linchpin_retries_total", { linchpin_upstream: "behavior" }), 0);
   });
 
@@ -116,6 +119,10 @@ describe("/metrics", () => {
     assert.equal(of("/v1/books", "200"), 1);
     assert.equal(of("/v1/books", "400"), 1);
     assert.equal(of("/v1/{name=books/*}", "404"), 1);
+    const labels = metrics
+      .get("http_server_request_duration_seconds")
+      ?.samples.find(({ labels: { http_route } }) => http_route === "/v1/{name=books/*}")?.labels;
+    assert.deepEqual([labels?.network_protocol_version, labels?.url_scheme], ["2", "http"]);
     assert.equal(sampleValue(metrics, SERVER) - sampleValue(before, SERVER), 3);
     assert.ok(sampleValue(metrics, "http_server_request_duration_seconds_sum") > 0);
   });

@@ -87,13 +87,23 @@ describe("a trace that an instrumented client began", () => {
     assert.equal(attempt.name, "test.v1.BehaviorService/Unary");
     const [hubHost, hubPort] = hub.address.split(":");
     const [host, port] = service.address.split(":");
-    const { "client.port": clientPort, ...rest } = server.attributes;
+    const {
+      "client.port": clientPort,
+      "network.peer.port": peerPort,
+      "user_agent.original": userAgent,
+      ...rest
+    } = server.attributes;
     assert.ok(Number(clientPort) > 0);
+    assert.equal(peerPort, clientPort);
+    assert.match(String(userAgent), /^grpc-node-js/);
     assert.deepEqual(rest, {
       "rpc.system.name": "grpc",
       "rpc.method": "test.v1.BehaviorService/Unary",
       "rpc.response.status_code": "OK",
       "client.address": "127.0.0.1",
+      "network.peer.address": "127.0.0.1",
+      "network.protocol.name": "http",
+      "network.protocol.version": "2",
       "server.address": hubHost,
       "server.port": Number(hubPort),
     });
@@ -133,6 +143,18 @@ describe("a JSON request", () => {
     assert.equal(server.status, 0);
     assert.equal(attempt.status, 2);
     assert.equal(attempt.attributes["error.type"], "NOT_FOUND");
+  });
+
+  test("that has no route gets a span as well, and calls nothing", async () => {
+    const trace = "4".repeat(32);
+    const headers = { traceparent: `00-${trace}-${PARENT}-01` };
+    assert.equal((await http("2", hub.address, "/no/such/path", { headers })).status, 404);
+    const [server] = await collector.waitFor(1, ({ traceId }) => traceId === trace);
+    assert.deepEqual([server?.name, server?.kind, server?.status], ["GET", "server", 0]);
+    const { attributes = {} } = server ?? {};
+    assert.equal(attributes["http.response.status_code"], 404);
+    assert.equal(attributes["network.protocol.version"], "2");
+    assert.deepEqual([attributes["http.route"], attributes["rpc.method"]], [undefined, undefined]);
   });
 
   test("leaves its query out of the span", async () => {

@@ -7,7 +7,7 @@ import type { Clock } from "../../core/clock.js";
 import type { Timed, TimerWheel } from "../../core/timer-wheel.js";
 import type { AnswerWatch } from "../answer-watch.js";
 import type { Client } from "../client.js";
-import type { Exchange } from "../exchange.js";
+import type { Exchange, ExchangeHead } from "../exchange.js";
 import { OwnExchange } from "./exchange.js";
 import { HeadReader } from "./head-reader.js";
 
@@ -179,7 +179,8 @@ export class Http1Connection implements Timed {
     if (this.atHand < length) this.expect(this.options.limits.bodyMs);
     else this.due = Number.POSITIVE_INFINITY;
     const { client } = this;
-    const head = { method, target, authority: host, fields, client, ended: length === 0 };
+    const ended = length === 0;
+    const head: ExchangeHead = { version: "1.1", method, target, authority: host, fields, client, ended };
     const exchange = new OwnExchange(this, head);
     this.exchange = exchange;
     this.owner.onExchange(exchange);
