@@ -292,6 +292,23 @@ test("an interceptor edits what the service sees, and adds to the answer", async
   assert.equal(json.headers["x-hub"], "yes");
 });
 
+test("an interceptor sees preflights where it says that it is for them", async (t) => {
+  const seenBy: string[] = [];
+  const look = (name: string): Interceptor =>
+    everywhere(name, { end: (call) => seenBy.push(`${name} ${call.http?.method} ${call.http?.status}`) });
+  const use = [look("plain"), { ...look("open"), preflights: true }];
+  const hub = await withInterceptors(t, use, { http: { cors: { origins: "*" } } });
+  const headers = { origin: "https://app.example", "access-control-request-method": "POST" };
+  for (const version of ["1.1", "2"] as const)
+    assert.equal(
+      (await http(version, hub.address, "/test/v1/unary", { method: "OPTIONS", headers })).status,
+      204,
+    );
+  assert.deepEqual(seenBy, ["open OPTIONS 204", "open OPTIONS 204"]);
+  await http("1.1", hub.address, "/test/v1/unary", { body: "{}" });
+  assert.deepEqual(seenBy.slice(2), ["open POST 200", "plain POST 200"]);
+});
+
 /** A promise of another library, which is no instance of Promise. */
 function thenable<T>(value: T): Promise<T> {
   const promise = new Promise<T>((resolve) => setImmediate(() => resolve(value)));
