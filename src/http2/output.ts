@@ -69,6 +69,11 @@ export class Output {
     return this.pendingBytes >= TURN_BYTES || this.socket.writableLength > SOCKET_HIGH_BYTES;
   }
 
+  /** Bytes that the socket still holds. */
+  get unwritten(): number {
+    return this.socket.writableLength;
+  }
+
   /** Of the appended bytes, those handed to the socket: what lies between has not left. */
   get flushedBytes(): number {
     return this.ending ? this.appendedBytes : this.appendedBytes - this.pendingBytes;

@@ -1,10 +1,13 @@
 // What a connection owes to time: a slow beginning, slow headers, silence, idleness, age. One timer per connection
 // looks at counters every few seconds, so that nothing on the way of a call reads a clock or sets a timer.
 import type { Clock } from "../core/clock.js";
+import type { Backlog } from "./backlog.js";
+import type { FrameReader } from "./frame-reader.js";
 import type { LimitName, Limits } from "./limits.js";
+import type { Output } from "./output.js";
 import { ErrorCode } from "./protocol.js";
 
-/** What the watch looks at, and what it does. */
+/** The connection: what the watch looks at, beside its parts, and what it does. */
 export interface Watched {
   readonly role: "server" | "client";
   readonly ready: boolean;
@@ -12,22 +15,11 @@ export interface Watched {
   readonly active: number;
   /** Streams there ever were. */
   readonly opened: number;
-  /** Chunks that came. */
-  readonly heard: number;
-  /** Grows with each frame or header block; of one that has begun and not ended. -1: there is none such. */
-  readonly unfinished: number;
-  /** Bytes that the socket holds, and writes that it has finished. */
-  readonly unwritten: number;
-  readonly written: number;
   readonly stuck: boolean;
   setStuck(stuck: boolean): void;
-  /** DATA waits for the peer. */
-  readonly queuedBytes: number;
   destroy(code: number, reason: string, limit: LimitName | undefined): void;
   ping(onPong: () => void): void;
   drain(): () => void;
-  /** Resets the streams of which nothing has gone for so long. */
-  resetStalled(now: number): void;
 }
 
 /** A limit is noticed at the latest after half of the shortest one; of the defaults, 5 s late. */
@@ -50,6 +42,9 @@ interface Overdue {
 
 export class Watch {
   private readonly owner: Watched;
+  private readonly reader: FrameReader;
+  private readonly out: Output;
+  private readonly backlog: Backlog;
   private readonly limits: Limits;
   private readonly clock: Clock;
   private readonly tickMs: number;
@@ -75,8 +70,20 @@ export class Watch {
   private finishDrain: (() => void) | undefined = undefined;
   private drainedAt = 0;
 
-  constructor(owner: Watched, limits: Limits, clock: Clock, now: number, random: () => number) {
+  constructor(
+    owner: Watched,
+    reader: FrameReader,
+    out: Output,
+    backlog: Backlog,
+    limits: Limits,
+    clock: Clock,
+    now: number,
+    random: () => number,
+  ) {
     this.owner = owner;
+    this.reader = reader;
+    this.out = out;
+    this.backlog = backlog;
     this.limits = limits;
     this.clock = clock;
     this.startedAt = now;
@@ -135,7 +142,7 @@ export class Watch {
       const old = this.lookAtAge(now);
       if (old !== undefined) return old;
     }
-    const { unfinished } = owner;
+    const { unfinished } = this.reader;
     if (unfinished !== this.unfinished) {
       this.unfinished = unfinished;
       this.unfinishedSince = now;
@@ -146,7 +153,7 @@ export class Watch {
         limit: "headersMs",
       };
     }
-    if (owner.queuedBytes > 0) owner.resetStalled(now);
+    if (this.backlog.queuedBytes > 0) this.backlog.resetStalled(now);
     if (owner.role === "client") {
       const still = this.lookAtSocket(now);
       if (still >= limits.unreadMs) {
@@ -160,9 +167,9 @@ export class Watch {
 
   /** How long the socket has held bytes without any of them going. */
   private lookAtSocket(now: number): number {
-    const { owner } = this;
-    if (owner.unwritten === 0 || owner.written !== this.written) {
-      this.written = owner.written;
+    const { out } = this;
+    if (out.unwritten === 0 || out.finishedWrites !== this.written) {
+      this.written = out.finishedWrites;
       this.writtenAt = now;
     }
     return now - this.writtenAt;
@@ -192,8 +199,8 @@ export class Watch {
 
   private lookForLife(now: number): Overdue | undefined {
     const { owner, limits } = this;
-    if (owner.heard !== this.heard) {
-      this.heard = owner.heard;
+    if (this.reader.heard !== this.heard) {
+      this.heard = this.reader.heard;
       this.heardAt = now;
       this.openedWhenHeard = owner.opened;
       this.pingedAt = -1;

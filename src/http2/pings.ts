@@ -1,0 +1,42 @@
+// PING, both ways (RFC 9113 §6.7): the peer's are answered; ours have a number, so that an answer is known for its own.
+import { ConnectionError, expectLength } from "./connection-error.js";
+import type { FrameWriter } from "./frame-writer.js";
+import type { Guards } from "./guards.js";
+import { ErrorCode, Flag, FrameType } from "./protocol.js";
+
+export class Pings {
+  private readonly writer: FrameWriter;
+  private readonly guards: Guards;
+  private sent = 0;
+  /** What to call for those not yet answered: the last ones, in order. */
+  private readonly pongs: (() => void)[] = [];
+
+  constructor(writer: FrameWriter, guards: Guards) {
+    this.writer = writer;
+    this.guards = guards;
+  }
+
+  send(onPong: () => void): void {
+    this.pongs.push(onPong);
+    this.writer.ping(++this.sent >>> 0);
+  }
+
+  /** A PING frame came. */
+  receive(flags: number, id: number, b: Buffer, start: number, end: number): void {
+    if (id !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PING on a stream");
+    expectLength(end - start, 8, "PING");
+    if ((flags & Flag.ACK) !== 0) {
+      // Answers come in the order of the PINGs; what answers none of ours is ignored.
+      const oldest = (this.sent - this.pongs.length + 1) >>> 0;
+      if (b.readUInt32BE(start) === 0 && b.readUInt32BE(start + 4) === oldest) this.pongs.shift()?.();
+      return;
+    }
+    this.guards.countPing();
+    this.writer.frame(FrameType.PING, Flag.ACK, 0, b, start, end);
+  }
+
+  /** No answer will come any more. */
+  close(): void {
+    this.pongs.length = 0;
+  }
+}

@@ -1,0 +1,118 @@
+// SETTINGS, ours and the peer's (RFC 9113 §6.5): what the peer's say is given to those who are to heed it.
+import { ConnectionError, calm, expectLength } from "./connection-error.js";
+import type { FrameWriter } from "./frame-writer.js";
+import type { Guards } from "./guards.js";
+import type { HeaderWriter } from "./header-writer.js";
+import type { Limits } from "./limits.js";
+import {
+  DEFAULT_FRAME_BYTES,
+  ErrorCode,
+  Flag,
+  MAX_FRAME_BYTES,
+  MAX_WINDOW_BYTES,
+  Setting,
+} from "./protocol.js";
+import type { Sender } from "./sender.js";
+
+/** Before the peer's SETTINGS come we assume it takes this many streams (RFC 9113 §6.5.2 recommends at least 100). */
+const INITIAL_MAX_STREAMS = 100;
+const ENTRY_BYTES = 6;
+
+export class SettingsExchange {
+  /** The peer's first SETTINGS have come. */
+  received = false;
+  /** The most streams that the peer lets us have open; Infinity where it does not say. */
+  maxStreams = INITIAL_MAX_STREAMS;
+  private readonly role: "server" | "client";
+  private readonly limits: Limits;
+  private readonly guards: Guards;
+  private readonly writer: FrameWriter;
+  private readonly headers: HeaderWriter;
+  private readonly sender: Sender;
+
+  constructor(
+    role: "server" | "client",
+    limits: Limits,
+    guards: Guards,
+    writer: FrameWriter,
+    headers: HeaderWriter,
+    sender: Sender,
+  ) {
+    this.role = role;
+    this.limits = limits;
+    this.guards = guards;
+    this.writer = writer;
+    this.headers = headers;
+    this.sender = sender;
+  }
+
+  /** Our own, the first frame of the connection. */
+  announce(): void {
+    const { maxHeaderListBytes, maxConcurrentStreams } = this.limits;
+    this.writer.settings([
+      [Setting.MAX_HEADER_LIST_SIZE, maxHeaderListBytes],
+      this.role === "client"
+        ? [Setting.ENABLE_PUSH, 0]
+        : [Setting.MAX_CONCURRENT_STREAMS, maxConcurrentStreams],
+    ]);
+  }
+
+  /** A SETTINGS frame came. Applies and acknowledges it; false: it acknowledges ours. */
+  receive(flags: number, id: number, b: Buffer, start: number, end: number): boolean {
+    if (id !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "SETTINGS on a stream");
+    const length = end - start;
+    if ((flags & Flag.ACK) !== 0) {
+      if (!this.received) {
+        throw new ConnectionError(
+          ErrorCode.PROTOCOL_ERROR,
+          "the first frame must be SETTINGS, not an ACK of it",
+        );
+      }
+      expectLength(length, 0, "SETTINGS with ACK");
+      return false;
+    }
+    if (length % ENTRY_BYTES !== 0) {
+      throw new ConnectionError(
+        ErrorCode.FRAME_SIZE_ERROR,
+        `SETTINGS of ${length} bytes, not a multiple of 6`,
+      );
+    }
+    if (length > this.limits.maxSettingsEntries * ENTRY_BYTES)
+      throw calm("maxSettingsEntries", "too many settings in one frame");
+    this.guards.countSettings();
+    if (!this.received) this.maxStreams = Number.POSITIVE_INFINITY; // unless this very frame says otherwise
+    for (let at = start; at < end; at += ENTRY_BYTES) this.apply(b.readUInt16BE(at), b.readUInt32BE(at + 2));
+    this.writer.settingsAck();
+    this.received = true;
+    return true;
+  }
+
+  private apply(id: number, value: number): void {
+    switch (id) {
+      case Setting.HEADER_TABLE_SIZE:
+        this.headers.setPeerTableSize(value);
+        break;
+      case Setting.ENABLE_PUSH:
+        if (value > 1 || (value === 1 && this.role === "client")) {
+          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `ENABLE_PUSH of ${value}`);
+        }
+        break;
+      case Setting.MAX_CONCURRENT_STREAMS:
+        this.maxStreams = value;
+        break;
+      case Setting.INITIAL_WINDOW_SIZE:
+        if (value > MAX_WINDOW_BYTES) {
+          throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE of ${value}`);
+        }
+        this.sender.setInitialWindow(value);
+        break;
+      case Setting.MAX_FRAME_SIZE:
+        if (value < DEFAULT_FRAME_BYTES || value > MAX_FRAME_BYTES) {
+          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `MAX_FRAME_SIZE of ${value}`);
+        }
+        this.writer.maxFrameBytes = value;
+        break;
+      default: // MAX_HEADER_LIST_SIZE is advice; unknown settings are ignored
+    }
+  }
+}
