@@ -144,7 +144,8 @@ export class FrameReader {
     if (length > DEFAULT_FRAME_BYTES) {
       const foreign = this.begun ? undefined : foreignPeer(b.subarray(at));
       if (foreign !== undefined) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, foreign);
-      throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `a frame of ${length} bytes; the limit is 16384`);
+      const reason = `a frame of ${length} bytes; the limit is ${DEFAULT_FRAME_BYTES}`;
+      throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, reason);
     }
     if (!this.begun) {
       if (type !== FrameType.SETTINGS)

@@ -8,7 +8,7 @@ import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES } fr
 import type { Stream } from "./stream.js";
 import type { StreamTable } from "./stream-table.js";
 
-/** How many dead streams the ring may hold beside twice the living. */
+/** How many dead streams the ring may hold beside twice the living, and how many places whose turn is over. */
 const RING_SLACK = 64;
 /** DATA per stream and turn of the round-robin. */
 const QUANTUM_BYTES = 16 * 1024;
@@ -143,7 +143,7 @@ export class Sender {
         break;
       }
       const stream = ring[this.ringAt++];
-      if (this.ringAt > 64 && this.ringAt * 2 > ring.length) {
+      if (this.ringAt > RING_SLACK && this.ringAt * 2 > ring.length) {
         ring.splice(0, this.ringAt);
         this.ringAt = 0;
       }

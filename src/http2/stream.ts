@@ -85,7 +85,7 @@ export class Stream {
   /** Bytes that went while the owner was being told of others. */
   private untold = 0;
   private telling = false;
-  /** In the connection's ready ring. */
+  /** In the sender's ring. */
   ready = false;
   /** Value of the connection's output counter once our HEADERS are wholly handed to the socket. */
   headersMark = Number.POSITIVE_INFINITY;
@@ -107,6 +107,7 @@ export class Stream {
     this.receiveTarget = receiveWindow;
   }
 
+  /** The connection it is on. */
   get connection(): Connection {
     return this.streams.connection;
   }

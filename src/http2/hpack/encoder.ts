@@ -139,14 +139,6 @@ export class HpackEncoder {
     return this.#table.bytes;
   }
 
-  /**
-   * Moves on with every insertion and resize. Encoded bytes without an insertion may be sent again as they are
-   * while it stays the same.
-   */
-  get generation(): number {
-    return this.#table.changes;
-  }
-
   /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE; the next block begins with the size updates this calls for. */
   setPeerTableSize(bytes: number): void {
     this.#lastBytes = Math.min(bytes, this.#maxTableBytes);
