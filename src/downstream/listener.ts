@@ -485,12 +485,12 @@ export class Listener implements Http1ConnectionOwner {
 
 type Protocol = "http1" | "http2" | "tls" | "not-tls" | "neither";
 
-/** The first byte of a TLS record with a handshake (RFC 8446 §5.1). */
-const HANDSHAKE_RECORD = 0x16;
+/** The first byte of what a TLS client sends: a handshake, or an alert if it can't begin one (RFC 8446 §5.1). */
+const TLS_RECORDS: ReadonlySet<number | undefined> = new Set([0x15, 0x16]);
 
 /** What a client without ALPN speaks. */
 function protocolOf(start: Buffer): Protocol | undefined {
-  if (start[0] === HANDSHAKE_RECORD) return "tls";
+  if (TLS_RECORDS.has(start[0])) return "tls";
   const length = Math.min(start.length, PREFACE.length);
   if (PREFACE.compare(start, 0, length, 0, length) === 0)
     return length === PREFACE.length ? "http2" : undefined;
@@ -499,7 +499,7 @@ function protocolOf(start: Buffer): Protocol | undefined {
 }
 
 function tlsOrNot(start: Buffer): Protocol {
-  return start[0] === HANDSHAKE_RECORD ? "tls" : "not-tls";
+  return TLS_RECORDS.has(start[0]) ? "tls" : "not-tls";
 }
 
 const NEEDS_TLS = JSON.stringify({

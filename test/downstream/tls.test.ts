@@ -27,6 +27,8 @@ import { Rig } from "./support/rig.js";
 const authority = new Authority("servers' CA");
 const clients = new Authority("clients' CA");
 const strangers = new Authority("clients' CA");
+/** OpenSSL 3's clients say TLS 1.1 on the lowest security level only (SSL_CTX_set_security_level(3)). */
+const OLD_TLS = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
 const SPIFFE = "spiffe://example.org/web";
 
 class Lines implements Log {
@@ -482,10 +484,11 @@ describe("a handshake that fails is counted by why", () => {
     ["one that has expired", clients.issue({ fromDays: -9, toDays: -1 }), "client_certificate"],
     // Node's own clients say nothing to that; OpenSSL's and Go's send an alert.
     ["a client that trusts another CA", { ca: clients.cert, rejectUnauthorized: true }, "reset"],
-    ["a version of TLS that is too old", { minVersion: "TLSv1.1", maxVersion: "TLSv1.1" }, "no_agreement"],
+    ["a version of TLS that is too old", OLD_TLS, "no_agreement"],
     ["ciphers that are too weak", { maxVersion: "TLSv1.2", ciphers: "AES128-SHA" }, "no_agreement"],
     ["a protocol that nobody speaks", { ALPNProtocols: ["spdy/1"] }, "no_agreement"],
     ["a client that says no more", "\x16\x03\x01\x02\x00\x01", "timeout"],
+    ["a client that has no version to offer, and says so", "\x15\x03\x01\x00\x02\x02\x46", "other"],
     ["a record that is none", "\x16\x03\x01\x00\x05\x09\x00\x00\x01\x00", "other"],
   ];
   for (const [what, client, why] of CASES) {
