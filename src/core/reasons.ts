@@ -1,7 +1,7 @@
 // The catalogue of the hub's own refusals: for each reason its gRPC code, its HTTP status, when it comes and what helps.
 // docs/errors.md is made from it. A refusal is told to people by its message, and to programs by its reason.
 import type { Headers } from "./headers.js";
-import { Code, Status, type StatusDetail } from "./status.js";
+import { Code, type Hint, Status, type StatusDetail } from "./status.js";
 import { errorInfo } from "./status-details.js";
 
 /** Whose reasons these are, in google.rpc.ErrorInfo: services have domains of their own. */
@@ -247,7 +247,7 @@ export interface RefusalInit {
   /** In place of the catalogue's HTTP status. */
   readonly http?: number;
   /** See StatusInit. */
-  readonly hint?: string | undefined;
+  readonly hint?: Hint | undefined;
   /** For the log only: never reaches a client. */
   readonly cause?: unknown;
 }

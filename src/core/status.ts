@@ -98,6 +98,8 @@ export interface StatusDetail {
   readonly value: Uint8Array;
 }
 
+export type Hint = string | (() => string);
+
 export interface StatusInit {
   readonly details?: readonly StatusDetail[];
   /** Metadata that goes with a refusal: trailers for gRPC, header fields for HTTP (www-authenticate, retry-after, …). */
@@ -106,9 +108,9 @@ export interface StatusInit {
   readonly http?: number;
   /**
    * A tail for the message that tells how things are inside (addresses, reasons, names of routes), with what joins it
-   * to the message: only for callers who may know (`errors.hints`).
+   * to the message: only for callers who may know (`errors.hints`). A function is asked only when one of them is told.
    */
-  readonly hint?: string;
+  readonly hint?: Hint;
   /** For the log only: never reaches a client. */
   readonly cause?: unknown;
 }
@@ -119,7 +121,7 @@ export class Status {
   readonly message: string;
   readonly details: readonly StatusDetail[];
   readonly metadata: Headers | undefined;
-  readonly hint: string | undefined;
+  readonly hint: Hint | undefined;
   readonly cause: unknown;
   readonly #http: number | undefined;
 
@@ -140,7 +142,7 @@ export class Status {
 
   /** The status for those who may know how things are inside: its hint in the message. */
   withHint(): Status {
-    return this.hint === undefined ? this : this.#copy(this.message + this.hint, undefined);
+    return this.hint === undefined ? this : this.#copy(this.message + said(this.hint), undefined);
   }
 
   /** The same status with another message. */
@@ -148,7 +150,7 @@ export class Status {
     return this.#copy(message, this.hint);
   }
 
-  #copy(message: string, hint: string | undefined): Status {
+  #copy(message: string, hint: Hint | undefined): Status {
     const { code, details, metadata, cause } = this;
     return new Status(code, message, {
       details,
@@ -161,7 +163,7 @@ export class Status {
 
   /** For logs. */
   toString(): string {
-    return `${codeName(this.code)}: ${this.message}${this.hint ?? ""}`;
+    return `${codeName(this.code)}: ${this.withHint().message}`;
   }
 }
 
@@ -266,4 +268,8 @@ export function statusFromTrailers(trailers: Headers): Status {
 export function parseGrpcStatus(value: string | undefined): number {
   if (value === "0") return 0;
   return value !== undefined && /^\d{1,3}$/.test(value) ? Number(value) : Code.UNKNOWN;
+}
+
+function said(hint: Hint): string {
+  return typeof hint === "string" ? hint : hint();
 }

@@ -79,12 +79,14 @@ function deferredPlan(plan: Plan): Plan {
 /** What to say where there is no route: the methods there are, and the nearest routes to those who may know. */
 function noRoute(miss: RestMiss): Status {
   const { code, message, details, http } = miss.status;
-  const hints = miss.hints();
   return new Status(code, message, {
     details,
     http,
     ...(miss.allow.length === 0 ? {} : { metadata: Headers.of(["allow", miss.allow.join(", ")]) }),
-    ...(hints.length === 0 ? {} : { hint: `; the nearest are: ${hints.join(", ")}` }),
+    hint: () => {
+      const hints = miss.hints();
+      return hints.length === 0 ? "" : `; the nearest are: ${hints.join(", ")}`;
+    },
   });
 }
 

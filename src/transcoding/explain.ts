@@ -17,6 +17,8 @@ const MAX_LITERAL = 64;
 const MAX_VALUE = 200;
 /** How many segments may be altogether different. */
 const MAX_DISTANCE = 1.5;
+/** Pairs of letters compared for one path, a millisecond or two: whoever sends unknown paths must not keep the hub busy. */
+const MAX_COMPARED = 100_000;
 
 /** The nearest routes, best first, as in `GET /v1/books`. */
 export function nearestRoutes(routes: Routes, httpMethod: string, target: string): string[] {
@@ -29,20 +31,18 @@ function nearestPlans(routes: Routes, httpMethod: string, target: string): Bindi
   const [head = "", verb] = splitVerb(path);
   const segments = head.slice(1).split("/");
   if (segments.length > MAX_SEGMENTS) return [];
-  return (
-    routes.plans
-      .map((plan) => {
-        const verbOff = verb === plan.template.verb ? 0 : 0.5;
-        const methodOff = plan.httpMethod === httpMethod || plan.httpMethod === ANY_METHOD ? 0 : 0.25;
-        const distance = pathDistance(plan.template.segments, segments) + verbOff + methodOff;
-        return { plan, distance, literals: literalsMet(plan.template.segments, segments) };
-      })
-      .filter(({ distance }) => distance <= MAX_DISTANCE)
-      // Where as much differs, the route that says more of the same words is the one that was meant.
-      .sort((a, b) => a.distance - b.distance || b.literals - a.literals)
-      .slice(0, MAX_NEAREST)
-      .map(({ plan }) => plan)
-  );
+  const words = new Words();
+  const near: { readonly plan: BindingPlan; readonly distance: number; readonly literals: number }[] = [];
+  for (const plan of routes.plans) {
+    const verbOff = verb === plan.template.verb ? 0 : 0.5;
+    const methodOff = plan.httpMethod === httpMethod || plan.httpMethod === ANY_METHOD ? 0 : 0.25;
+    const distance = pathDistance(plan.template.segments, segments, words, verbOff + methodOff);
+    if (distance > MAX_DISTANCE) continue;
+    near.push({ plan, distance, literals: literalsMet(plan.template.segments, segments) });
+  }
+  // Where as much differs, the route that says more of the same words is the one that was meant.
+  near.sort((a, b) => a.distance - b.distance || b.literals - a.literals);
+  return near.slice(0, MAX_NEAREST).map(({ plan }) => plan);
 }
 
 /**
@@ -196,20 +196,42 @@ function literalsMet(template: readonly Segment[], path: readonly string[]): num
   return template.filter((segment, i) => segment.kind === "literal" && segment.text === path[i]).length;
 }
 
-/** 0 for a match; 1 for each segment that is missing, too many or altogether different, less for a misspelled one. */
-function pathDistance(template: readonly Segment[], path: readonly string[]): number {
-  let distance = 0;
+/** `distance`, and 1 for each segment that is missing, too many or altogether different, less for a misspelled one. */
+function pathDistance(
+  template: readonly Segment[],
+  path: readonly string[],
+  words: Words,
+  distance: number,
+): number {
   for (const [i, segment] of template.entries()) {
     if (segment.kind === "**") return distance;
     const text = path[i];
     if (text === undefined) distance += 1;
     else if (segment.kind === "literal" && segment.text !== text) {
-      const longest = Math.max(segment.text.length, text.length, 1);
-      if (longest > MAX_LITERAL) distance += 1;
-      // Half the letters wrong is another word.
-      else distance += Math.min(1, (2 * editDistance(segment.text, text)) / longest);
+      distance += words.difference(segment.text, text);
     } else if (text === "") distance += 0.5;
     if (distance > MAX_DISTANCE) return distance;
   }
   return distance + Math.max(0, path.length - template.length);
+}
+
+/** How much words of routes and of one path differ; each pair is compared once, and all of them within a budget. */
+class Words {
+  readonly #known = new Map<string, number>();
+  #left = MAX_COMPARED;
+
+  /** 0 for the same word, 1 for another one: half the letters wrong is another word. */
+  difference(literal: string, text: string): number {
+    const longest = Math.max(literal.length, text.length);
+    if (longest > MAX_LITERAL || 2 * Math.abs(literal.length - text.length) >= longest) return 1;
+    const pair = `${literal}/${text}`;
+    let difference = this.#known.get(pair);
+    if (difference === undefined) {
+      if (this.#left < 0) return 1;
+      this.#left -= literal.length * text.length;
+      difference = Math.min(1, (2 * editDistance(literal, text)) / longest);
+      this.#known.set(pair, difference);
+    }
+    return difference;
+  }
 }

@@ -54,6 +54,10 @@ describe("a refusal", () => {
       [open.code, open.http, open.details, open.metadata, open.cause],
       [status.code, 418, status.details, init.metadata, "c"],
     );
+    let asked = 0;
+    const dear = refusal("NO_ROUTE", "m", { hint: () => `; ${++asked}` }).withMessage("n");
+    assert.equal(asked, 0);
+    assert.equal(dear.withHint().message, "n; 1");
     const plain = refusal("NO_ROUTE", "m");
     assert.equal(plain.withHint(), plain);
   });

@@ -233,6 +233,20 @@ describe("routes", () => {
     assert.doesNotMatch(miss(built, "GET", "/v1/pgae").status.message, /v1/);
   });
 
+  it("look for the nearest ones among a thousand, but not for long", () => {
+    const word = (i: number): string => `resource${i}`.padEnd(60, "abcdefgh");
+    const among = (count: number): string[] => {
+      const bindings = Array.from({ length: count }, (_, i) => ({ get: `/v2/${word(i)}` }));
+      const rule = { get: "/v2/first", additional_bindings: bindings };
+      const many = routerFor(registry, {}, { rules: [{ selector: "test.v1.Test.Plain", rule }] });
+      return [...miss(many, "GET", `/v2/${word(count - 1)}x`).hints()];
+    };
+    assert.equal(among(20)[0], `GET /v2/${word(19)}`);
+    const hints = among(1000);
+    assert.equal(hints.length, 3);
+    assert.ok(!hints.includes(`GET /v2/${word(999)}`), "the last was compared, after all the others");
+  });
+
   it("carry reasons that programs read", () => {
     const reason = (m: RestMiss) => JSON.parse(built.router.renderStatus(m.status)).details[0];
     assert.deepEqual(reason(miss(built, "GET", "/v1/nowhere")), {
