@@ -36,7 +36,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   // A third of the letters may be wrong, two at most, and one at least.
   let bound = Math.min(2, Math.max(1, Math.floor(word.length / 3))) + 1;
   for (const candidate of candidates) {
-    if (candidate.length > MAX_LENGTH) continue;
+    if (Math.abs(candidate.length - word.length) >= bound) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bound) {
       best = candidate;
