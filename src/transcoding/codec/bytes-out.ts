@@ -3,7 +3,9 @@
 /** Bigger ones are given away with their content instead of being copied and kept. */
 const MAX_KEPT_BYTES = 256 * 1024;
 const FIRST_BYTES = 16 * 1024;
+const TWO_16 = 2 ** 16;
 const TWO_32 = 2 ** 32;
+const BILLION = 1e9;
 /** Up to this many characters a loop beats the call into native code. */
 const SHORT_TEXT = 48;
 /** And up to this many bytes beat a copy, which makes a view first. */
@@ -232,6 +234,33 @@ export class BytesOut {
       value = rest;
     }
     this.pos = pos + digits;
+  }
+
+  /** The decimal digits of an unsigned integer of 64 bits: its low and its high 32 bits. */
+  uint64(low: number, high: number): void {
+    low >>>= 0;
+    high >>>= 0;
+    if (high < 0x200000) {
+      this.integer(high * TWO_32 + low);
+      return;
+    }
+    // Divided by 10^9 as by hand, in digits of 16 bits: what is brought down stays below 2^53, where a double is exact.
+    let over = high;
+    const first = Math.floor(over / BILLION);
+    over = (over - first * BILLION) * TWO_16 + (low >>> 16);
+    const second = Math.floor(over / BILLION);
+    over = (over - second * BILLION) * TWO_16 + (low & 0xffff);
+    const third = Math.floor(over / BILLION);
+    this.integer((first * TWO_16 + second) * TWO_16 + third);
+    this.ensure(9);
+    const { buf, pos } = this;
+    let rest = over - third * BILLION;
+    for (let at = pos + 8; at >= pos; at--) {
+      const next = (rest / 10) >>> 0;
+      buf[at] = 0x30 + (rest - next * 10);
+      rest = next;
+    }
+    this.pos = pos + 9;
   }
 }
 

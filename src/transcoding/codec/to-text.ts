@@ -18,6 +18,7 @@ const TWO_32 = 2 ** 32;
 const FEW_KEYS = 8;
 
 const QUOTE = 0x22;
+const MINUS = 0x2d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const OPEN_LIST = 0x5b;
@@ -671,17 +672,18 @@ export class TextPrinter {
   #int64(low: number, high: number): void {
     const out = this.#out;
     if (this.#quoteInt64) out.byte(QUOTE);
-    // Within 2^53 a double is exact.
-    if (high >= -0x200000 && high < 0x200000) out.integer(high * TWO_32 + (low >>> 0));
-    else out.text(((BigInt(high) << 32n) | BigInt(low >>> 0)).toString());
+    if (high >= 0) out.uint64(low, high);
+    else {
+      out.byte(MINUS);
+      out.uint64(-low, low === 0 ? -high : ~high);
+    }
     if (this.#quoteInt64) out.byte(QUOTE);
   }
 
   #uint64(low: number, high: number): void {
     const out = this.#out;
     if (this.#quoteInt64) out.byte(QUOTE);
-    if (high >= 0 && high < 0x200000) out.integer(high * TWO_32 + (low >>> 0));
-    else out.text(((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)).toString());
+    out.uint64(low, high);
     if (this.#quoteInt64) out.byte(QUOTE);
   }
 
