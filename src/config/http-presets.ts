@@ -47,6 +47,8 @@ export interface HttpReadConfig {
   readonly extraBody: "reject" | "ignore";
   /** 1, t, yes … for booleans and 1m30s for durations, in paths and queries. */
   readonly looseValues: boolean;
+  /** Names of enum values in any case, wherever they stand. */
+  readonly anyEnumCase: boolean;
   /** `+` in a query is a space; else itself. */
   readonly plusAsSpace: boolean;
   /** Which escapes the values of path variables of several segments keep. */
@@ -82,6 +84,7 @@ const STRICT: HttpPreset = {
     anyAccept: false,
     extraBody: "reject",
     looseValues: false,
+    anyEnumCase: false,
     plusAsSpace: true,
     keptEscapes: "slash",
     fillUpdateMask: true,
@@ -117,6 +120,7 @@ const ENVOY: HttpPreset = {
     anyContentType: true,
     anyAccept: true,
     looseValues: true,
+    anyEnumCase: false,
     plusAsSpace: false,
     keptEscapes: "reserved",
     fillUpdateMask: false,
@@ -147,6 +151,7 @@ const GRPC_GATEWAY: HttpPreset = {
     anyAccept: true,
     extraBody: "ignore",
     looseValues: true,
+    anyEnumCase: false,
     keptEscapes: "none",
   },
   methodOverride: true,

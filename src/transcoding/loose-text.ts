@@ -32,6 +32,14 @@ export function looseText(leaf: DescField, text: string): string {
   return FALSE.test(text) ? "false" : text;
 }
 
+/** The name of an enum's value as its schema spells it; the text as it is where it is none, in whatever case. */
+export function enumName(leaf: DescField, text: string): string {
+  const values = leaf.enum?.values ?? [];
+  if (values.some(({ name }) => name === text)) return text;
+  const folded = text.toLowerCase();
+  return values.find(({ name }) => name.toLowerCase() === folded)?.name ?? text;
+}
+
 function scalarOf(leaf: DescField, message: DescMessage | undefined): ScalarType | undefined {
   return message !== undefined && isWrapper(message) ? message.fields[0]?.scalar : leaf.scalar;
 }

@@ -12,6 +12,8 @@ export interface ReadOptions {
   readonly extraBody?: "reject" | "ignore";
   /** Booleans and durations of paths and queries may be written as `looseText` knows them. Default false. */
   readonly looseValues?: boolean;
+  /** Names of enum values may be written in any case. Default false. */
+  readonly anyEnumCase?: boolean;
   /** `+` in a query is a space. Default true, as application/x-www-form-urlencoded has it. */
   readonly plusAsSpace?: boolean;
   /** Default slash: what was one segment stays one. */

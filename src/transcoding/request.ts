@@ -21,7 +21,7 @@ import {
 } from "./content-type.js";
 import { readForm, readMultipart } from "./forms.js";
 import { type Json, type JsonObject, parseJson } from "./json.js";
-import { looseText } from "./loose-text.js";
+import { enumName, looseText } from "./loose-text.js";
 import type { RequestPath } from "./path.js";
 import { encodePathMessage } from "./path-message.js";
 import {
@@ -338,6 +338,7 @@ function encodeHttpBody(
 
 /** What stands in a path or a query, in the form that `textToJson` reads. */
 function textOf({ leaf }: FieldTarget, text: string, { read }: RequestOptions): string {
+  if (leaf.enum !== undefined) return read.anyEnumCase === true ? enumName(leaf, text) : text;
   return read.looseValues === true ? looseText(leaf, text) : text;
 }
 

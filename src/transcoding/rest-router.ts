@@ -140,19 +140,20 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
   }
 
   const options = input.options ?? {};
-  const { unknownFields = "reject", print = {} } = options;
+  const { unknownFields = "reject", print = {}, read = {} } = options;
+  const codecOptions = { unknownFields, print, anyEnumCase: read.anyEnumCase ?? false };
   const request: RouterOptions = {
-    codecs: new Codecs(input.registry, { unknownFields, print }),
+    codecs: new Codecs(input.registry, codecOptions),
     unknownFields,
     unknownQuery: options.unknownQuery ?? "reject",
     ignoredQuery: new Set(options.ignoredQuery ?? []),
     bareSystemParameters: options.bareSystemParameters ?? false,
-    read: options.read ?? {},
+    read,
     methodOverride: options.methodOverride ?? false,
   };
   const answers: AnswerOptions = {
     codecs: request.codecs,
-    codecsFor: codecsFor(input.registry, request, print),
+    codecsFor: codecsFor(request.codecs),
     streamFormat: options.streamFormat ?? "array",
     emptyAs204: options.emptyAs204 ?? false,
     allowActiveContent: options.allowActiveContent ?? false,
@@ -184,15 +185,12 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
 }
 
 /** Codecs that print enums as config does not: rarely asked for, so made then. */
-function codecsFor(
-  registry: FileRegistry,
-  { codecs, unknownFields }: RequestOptions,
-  print: PrintOptions,
-): (enumAsNumbers: boolean) => Codecs {
+function codecsFor(codecs: Codecs): (enumAsNumbers: boolean) => Codecs {
+  const { registry, options } = codecs;
   let other: Codecs | undefined;
   return (enumsAsNumbers) => {
-    if (enumsAsNumbers === (print.enumsAsNumbers ?? false)) return codecs;
-    other ??= new Codecs(registry, { unknownFields, print: { ...print, enumsAsNumbers } });
+    if (enumsAsNumbers === (options.print?.enumsAsNumbers ?? false)) return codecs;
+    other ??= new Codecs(registry, { ...options, print: { ...options.print, enumsAsNumbers } });
     return other;
   };
 }

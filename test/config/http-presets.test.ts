@@ -26,6 +26,7 @@ const ROWS: readonly [key: string, of: (preset: HttpPreset) => unknown][] = [
   ["read.anyAccept", (p) => p.read.anyAccept],
   ["read.extraBody", (p) => p.read.extraBody],
   ["read.looseValues", (p) => p.read.looseValues],
+  ["read.anyEnumCase", (p) => p.read.anyEnumCase],
   ["read.plusAsSpace", (p) => p.read.plusAsSpace],
   ["read.keptEscapes", (p) => p.read.keptEscapes],
   ["read.fillUpdateMask", (p) => p.read.fillUpdateMask],

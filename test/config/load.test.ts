@@ -93,7 +93,7 @@ http:
   ignoredQuery: [utm_source]
   unknownFields: ignore
   print: { emitDefaults: true, emitNulls: true, protoNames: true, enumsAsNumbers: true, int64AsNumbers: true }
-  read: { anyContentType: true, anyAccept: true, extraBody: ignore, looseValues: true, plusAsSpace: false, keptEscapes: none, fillUpdateMask: false }
+  read: { anyContentType: true, anyAccept: true, extraBody: ignore, looseValues: true, anyEnumCase: true, plusAsSpace: false, keptEscapes: none, fillUpdateMask: false }
   bareSystemParameters: true
   webSocket: { origins: ["https://app.example"] }
   methodOverride: true
@@ -261,6 +261,7 @@ drain: { grace: 0s }
           anyAccept: true,
           extraBody: "ignore",
           looseValues: true,
+          anyEnumCase: true,
           plusAsSpace: false,
           keptEscapes: "none",
           fillUpdateMask: false,

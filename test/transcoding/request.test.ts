@@ -391,6 +391,33 @@ describe("the body", () => {
     assert.ok(send(lax, registry, "POST /v1/all", { i32: "x" }) instanceof Status);
   });
 
+  describe("names of enum values in any case, where that is asked for", () => {
+    const anyCase = routerFor(registry, { read: { anyEnumCase: true } });
+    taken(
+      [
+        [
+          "GET /v1/all?genre=nOvel&genres=poetry&genres=1",
+          undefined,
+          { genre: "NOVEL", genres: ["POETRY", "NOVEL"] },
+        ],
+        [
+          "POST /v1/all",
+          { genre: "novel", genres: ["Poetry", 1] },
+          { genre: "NOVEL", genres: ["POETRY", "NOVEL"] },
+        ],
+      ],
+      anyCase,
+    );
+    refused(
+      [
+        ["GET /v1/all?genre=nov", undefined, /expected one of/],
+        ["POST /v1/all", { genre: "nov" }, /expected one of/],
+      ],
+      anyCase,
+    );
+    refused([["POST /v1/all", { genre: "Novel" }, /expected one of/]]);
+  });
+
   it("is UTF-8", () => {
     const match = strict.router.match("POST", "/v1/all");
     assert.equal(match.kind, "match");

@@ -117,6 +117,11 @@ const read = z
         "Whether paths and queries may have 1, t, yes and their like for booleans, and durations such as 1m30s.",
       )
       .meta({ default: STRICT.read.looseValues }),
+    anyEnumCase: z
+      .boolean()
+      .optional()
+      .describe("Whether names of enum values may be written in any case, in paths, queries and bodies.")
+      .meta({ default: STRICT.read.anyEnumCase }),
     plusAsSpace: z
       .boolean()
       .optional()
@@ -329,6 +334,7 @@ function readOf(file: z.output<typeof read>, preset: HttpReadConfig): HttpReadCo
     anyAccept: file.anyAccept ?? preset.anyAccept,
     extraBody: file.extraBody ?? preset.extraBody,
     looseValues: file.looseValues ?? preset.looseValues,
+    anyEnumCase: file.anyEnumCase ?? preset.anyEnumCase,
     plusAsSpace: file.plusAsSpace ?? preset.plusAsSpace,
     keptEscapes: file.keptEscapes ?? preset.keptEscapes,
     fillUpdateMask: file.fillUpdateMask ?? preset.fillUpdateMask,

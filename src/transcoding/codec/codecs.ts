@@ -19,6 +19,8 @@ export type { PrintOptions } from "./plan.js";
 export interface CodecOptions {
   /** Names that a message does not have: refused with their path (the default), or passed over. */
   readonly unknownFields?: UnknownFields;
+  /** Names of enum values are read in any case. Default false. */
+  readonly anyEnumCase?: boolean;
   readonly print?: PrintOptions;
 }
 
@@ -35,7 +37,7 @@ export class Codecs {
   constructor(registry: FileRegistry, options: CodecOptions = {}) {
     this.registry = registry;
     this.options = options;
-    this.#plans = new Plans(withBuiltinTypes(registry), options.print ?? {});
+    this.#plans = new Plans(withBuiltinTypes(registry), options.print ?? {}, options.anyEnumCase);
     this.#encoder = new TreeEncoder(this.#plans, options.unknownFields ?? "reject", OUT);
     this.#printer = new TextPrinter(this.#plans, OUT);
   }

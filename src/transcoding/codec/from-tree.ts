@@ -352,7 +352,7 @@ export class TreeEncoder {
   /** Undefined: an unknown name, which is to be passed over. */
   #enum(plan: EnumPlan, json: Json): number | undefined {
     if (typeof json === "string") {
-      const number = plan.byName.get(json);
+      const number = plan.numberOf(json);
       if (number !== undefined || this.#unknownFields === "ignore") return number;
     } else if (json === null) {
       if (plan.isNull) return 0;

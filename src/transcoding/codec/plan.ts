@@ -84,13 +84,15 @@ export interface PrintOptions {
 export class Plans {
   readonly registry: Registry;
   readonly print: PrintOptions;
+  readonly #anyEnumCase: boolean;
   readonly #messages = new Map<DescMessage, MessagePlan>();
   readonly #enums = new Map<DescEnum, EnumPlan>();
   readonly #extensions = new Map<DescExtension, FieldPlan>();
 
-  constructor(registry: Registry, print: PrintOptions) {
+  constructor(registry: Registry, print: PrintOptions, anyEnumCase = false) {
     this.registry = registry;
     this.print = print;
+    this.#anyEnumCase = anyEnumCase;
   }
 
   of(desc: DescMessage): MessagePlan {
@@ -105,7 +107,7 @@ export class Plans {
   enum(desc: DescEnum): EnumPlan {
     let plan = this.#enums.get(desc);
     if (plan === undefined) {
-      plan = new EnumPlan(desc, this.print);
+      plan = new EnumPlan(desc, this.print, this.#anyEnumCase);
       this.#enums.set(desc, plan);
     }
     return plan;
@@ -356,11 +358,13 @@ export class EnumPlan {
   /** google.protobuf.NullValue, whose JSON is null. */
   readonly isNull: boolean;
   readonly zero: number;
-  readonly byName: ReadonlyMap<string, number>;
   readonly names: NameTable<number>;
+  readonly #byName: ReadonlyMap<string, number>;
+  /** By names in lower case, where any case will do. */
+  readonly #folded: ReadonlyMap<string, number> | undefined;
   readonly #printed = new Map<number, Uint8Array>();
 
-  constructor(desc: DescEnum, print: PrintOptions) {
+  constructor(desc: DescEnum, print: PrintOptions, anyCase: boolean) {
     this.desc = desc;
     this.open = desc.open;
     this.isNull = desc.typeName === "google.protobuf.NullValue";
@@ -368,8 +372,9 @@ export class EnumPlan {
     const byName = new Map<string, number>();
     for (const value of desc.values) byName.set(value.jsonName, value.number);
     for (const value of desc.values) byName.set(value.name, value.number);
-    this.byName = byName;
+    this.#byName = byName;
     this.names = new NameTable(byName);
+    this.#folded = anyCase ? foldedNames(desc) : undefined;
     for (const { number } of desc.values) {
       // Of two names for one number the first counts.
       const name = desc.value[number]?.jsonName ?? "";
@@ -382,6 +387,10 @@ export class EnumPlan {
     }
   }
 
+  numberOf(name: string): number | undefined {
+    return this.#byName.get(name) ?? this.#folded?.get(name.toLowerCase());
+  }
+
   has(number: number): boolean {
     return this.#printed.has(number);
   }
@@ -390,6 +399,17 @@ export class EnumPlan {
   printed(number: number): Uint8Array | undefined {
     return this.#printed.get(number);
   }
+}
+
+/** Of values whose names differ by case alone the first counts, as in protobuf's own readers. */
+function foldedNames({ values }: DescEnum): Map<string, number> {
+  const folded = new Map<string, number>();
+  for (const { name, jsonName, number } of values) {
+    for (const key of [name.toLowerCase(), jsonName.toLowerCase()]) {
+      if (!folded.has(key)) folded.set(key, number);
+    }
+  }
+  return folded;
 }
 
 /** Finds names by the bytes that they have in a text, so that no string is made of them. */
