@@ -1,13 +1,11 @@
 // `linchpin descriptors`: what a server tells about itself by reflection, as an image for `buf generate`.
-import { writeFileSync } from "node:fs";
-import { fileProblem } from "../config/files.js";
 import { defaultConfig, withOverrides } from "../config/from-args.js";
-import { UserError } from "../core/user-error.js";
 import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import type { Io } from "./io.js";
 import type { Learn } from "./learning.js";
 import { createLog } from "./log.js";
+import { writeOutput } from "./output.js";
 
 export async function run(args: readonly string[], io: Io, learn: Learn): Promise<number> {
   const given = readArguments(COMMANDS.descriptors, args);
@@ -15,13 +13,7 @@ export async function run(args: readonly string[], io: Io, learn: Learn): Promis
   if (output === undefined) throw new UsageError("-o FILE is missing");
   const config = withOverrides(defaultConfig(), { targets: given.positionals });
   const learned = await learn(config, createLog("warn", "pretty", io.err));
-  const image = fileDescriptorSet(learned.files);
-  try {
-    // 1: standard output, whole and at once.
-    writeFileSync(output === "-" ? 1 : output, image);
-  } catch (error) {
-    throw new UserError(`${output}: ${fileProblem(error)}`, { cause: error });
-  }
+  await writeOutput(output, fileDescriptorSet(learned.files));
   io.err(
     `${output === "-" ? "" : `${output}: `}${learned.files.length} files, services: ${learned.services.join(", ")}`,
   );

@@ -1,12 +1,11 @@
 // `linchpin openapi`: the OpenAPI document of a config or a server, for build pipelines.
-import { writeFileSync } from "node:fs";
-import { fileProblem } from "../config/files.js";
 import { UserError } from "../core/user-error.js";
 import { readArguments } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import type { Io } from "./io.js";
 import type { Inspect } from "./learning.js";
 import { createLog } from "./log.js";
+import { writeOutput } from "./output.js";
 import { configOf } from "./source.js";
 
 /** Exit code 1 where nothing could be learned, or the filter selects nothing. */
@@ -24,11 +23,6 @@ export async function run(args: readonly string[], io: Io, inspect: Inspect): Pr
   const { printJson, printYaml } = await import("../transcoding/openapi/print.js");
   const print = /\.ya?ml$/i.test(output) ? printYaml : printJson;
   const text = await print(openApiDocument(openApi, filter));
-  try {
-    // 1: standard output, whole and at once.
-    writeFileSync(output === "-" ? 1 : output, text);
-  } catch (error) {
-    throw new UserError(`${output}: ${fileProblem(error)}`, { cause: error });
-  }
+  await writeOutput(output, text);
   return 0;
 }

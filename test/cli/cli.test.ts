@@ -1,13 +1,15 @@
 // The executable as shells and people meet it: exit codes, what goes to which stream, and never a stack trace.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { parse } from "yaml";
-import { linchpin, Running } from "./linchpin.js";
+import { linchpin, MAIN, Running } from "./linchpin.js";
 
 const folder = mkdtempSync(join(tmpdir(), "linchpin-cli-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -239,6 +241,22 @@ describe("a serving hub", () => {
     const nowhere = await linchpin(["descriptors", target, "-o", "/nowhere/x"]);
     assert.equal(nowhere.code, 1);
     assert.match(nowhere.stderr, /^\/nowhere\/x: no such file or directory\n$/);
+  });
+
+  test("what goes to a pipe arrives whole, however slowly it is read", async () => {
+    const shell = promisify(execFile);
+    for (const command of [
+      ["openapi", target],
+      ["descriptors", target, "-o", "-"],
+    ]) {
+      // Byte by byte: the pipe is full most of the time.
+      const script = 'main="$1"; shift; node "$main" "$@" | dd bs=1 status=none | wc -c';
+      const { stdout, stderr } = await shell("sh", ["-c", script, "sh", MAIN, ...command]);
+      assert.doesNotMatch(stderr, /EAGAIN/);
+      const file = join(folder, "whole");
+      await linchpin([command[0] ?? "", target, "-o", file]);
+      assert.equal(Number(stdout), readFileSync(file).length, command[0]);
+    }
   });
 
   test("serves on where an upstream is down, and says so", async (t) => {

@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
+/** The executable. */
+export const MAIN = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
 const TIMEOUT_MS = 30_000;
 
 export interface Finished {
