@@ -14,6 +14,7 @@ import { openApiInput } from "./openapi-input.js";
 import type { HealthState } from "./pages/health-page.js";
 import { PageRouter } from "./pages/page-router.js";
 import { pagesOf } from "./pages/pages.js";
+import { unknownSelectors } from "./unknown-selectors.js";
 
 /** One line of `linchpin routes` and of the admin listener's /routes. */
 export interface RouteRow {
@@ -63,7 +64,12 @@ export function assemble(
   const problems = upstreams.flatMap((u) =>
     u.problem === undefined ? [] : [`upstream "${u.config.name}": ${u.problem}`],
   );
-  const warnings = [...schema.warnings];
+  const warnings = [
+    ...upstreams.flatMap((u) =>
+      (u.schema?.warnings ?? []).map((warning) => `upstream "${u.config.name}": ${warning}`),
+    ),
+    ...schema.warnings,
+  ];
   const taken = new Map<string, string>();
   const table = new RouteTable(
     [...ownRoutes, ...routes],
@@ -96,6 +102,16 @@ export function assemble(
   const grpcRows = visible.flatMap(({ methods, upstream }) =>
     methods.map(({ path }) => ({ verb: "gRPC", path, method: path.slice(1), upstream })),
   );
+  // What is not learned yet may have them.
+  if (problems.length === 0) {
+    const methods = [...ownRoutes, ...routes].flatMap((route) => route.methods);
+    warnings.push(
+      ...unknownSelectors(
+        config,
+        methods.map(({ path }) => path),
+      ),
+    );
+  }
   const openApi = openApiInput(config, rest);
   const { pages, warnings: hidden } = pagesOf(config.http, openApi, health);
   warnings.push(...hidden);

@@ -12,7 +12,7 @@ export interface Embedded {
   readonly schema: Schema;
   /** Those that gRPC clients alone can call, and their methods. */
   readonly undescribed: ReadonlyMap<string, readonly Method[]>;
-  /** What a person should know, a sentence each. */
+  /** What a person should know beside the warnings of `schema`, a sentence each. */
   readonly warnings: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export function embed(services: readonly EmbeddedService[]): Embedded {
     }
   }
   const schema = mergeSchemas(schemas);
-  return { services, schema, undescribed, warnings: [...warnings, ...schema.warnings] };
+  return { services, schema, undescribed, warnings };
 }
 
 /** The full name, which a definition has only in its paths. */

@@ -1,6 +1,7 @@
 // Learning a schema from a running server, by gRPC server reflection
 // (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is given: schema/ opens no connection.
 
+import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
 import { RpcError } from "../core/rpc-error.js";
 import { Code, codeName } from "../core/status.js";
 import { fileNameOf, parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
@@ -48,10 +49,10 @@ const MAX_SERVICES = 10_000;
 /** Queries on their way: enough to hide the round trips, few enough for any server's buffers. */
 const WINDOW = 16;
 
-const NO_RULES =
-  "no method has a google.api.http rule: JSON clients reach the methods by POST /package.Service/Method. If the " +
-  ".proto files do have rules, the server's reflection library drops them (@grpc/reflection and descriptors out of " +
-  "@grpc/proto-loader do): then give a descriptor set, schema: { protoset: FILE }, or http.rules";
+const RULES_DROPPED =
+  "the server's descriptors are those of @grpc/proto-loader, which drop google.api.http rules, comments and imports: " +
+  "JSON clients reach the methods by POST /package.Service/Method alone. If the .proto files have rules, let the hub " +
+  "read those: --proto DIR, schema: { protos: [DIR] } or { protoset: FILE }";
 
 /**
  * Learns all services of a server, v1 of the protocol first, else v1alpha. All queries go on one stream, for an
@@ -137,8 +138,9 @@ class Learning {
       return false;
     });
     const schema = schemaFromFiles(this.#files, services, warnings);
-    if (schema.services.length === 0 || hasHttpRules(schema)) return schema;
-    return { ...schema, warnings: [...warnings, NO_RULES] };
+    if (hasHttpRules(schema) || !schema.services.some(({ file }) => isOfProtobufjs(file.proto)))
+      return schema;
+    return { ...schema, warnings: [...schema.warnings, RULES_DROPPED] };
   }
 
   async #listServices(): Promise<string[]> {
@@ -268,4 +270,9 @@ function queryName(query: ReflectionQuery): string {
 
 function told(error: { readonly code: number; readonly message: string }): string {
   return `${codeName(error.code)}: ${error.message}`;
+}
+
+/** protobufjs makes one file of each package, named after it, without imports; proto-loader has them from there. */
+function isOfProtobufjs({ name, package: pkg, dependency }: FileDescriptorProto): boolean {
+  return dependency.length === 0 && pkg !== "" && name === `${pkg.replaceAll(".", "_")}.proto`;
 }

@@ -79,10 +79,14 @@ describe("learning by reflection", () => {
     assert.deepEqual([...schema.files.keys()].sort(), ["a/echo.proto", "b.proto", "c.proto"]);
   });
 
-  it("warns once when no method has an HTTP rule, and names the libraries that lose them", async () => {
-    const { warnings } = await learnByReflection(reflectionServer(filesOf(echoFile("a"), echoFile("b"))));
-    assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? "", /@grpc\/reflection.*protoset/);
+  it("warns where the descriptors are of a library that loses HTTP rules, and only there", async () => {
+    const warningsOf = async (...files: Parameters<typeof filesOf>): Promise<readonly string[]> =>
+      (await learnByReflection(reflectionServer(filesOf(...files)))).warnings;
+    assert.deepEqual(await warningsOf(echoFile("a"), echoFile("b")), []);
+    // As proto-loader has them: a file of each package, named after it.
+    const lossy = await warningsOf(echoFile("shop.v1", { name: "shop_v1.proto" }));
+    assert.equal(lossy.length, 1);
+    assert.match(lossy[0] ?? "", /@grpc\/proto-loader.*--proto DIR.*protoset/);
   });
 
   it("does not ask for the services that the hub answers itself", async () => {

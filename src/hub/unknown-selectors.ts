@@ -1,0 +1,34 @@
+// Methods and services that the config names and nobody has: most often a slip, whose rule would hold for nothing.
+import type { Config } from "../config/config.js";
+import { nearest } from "../config/nearest.js";
+
+/** So many are told: beyond that something else is wrong, and looking for the nearest name costs time. */
+const MAX_TOLD = 10;
+
+/** @param paths gRPC paths, `/pkg.Service/Method`, of all that is known */
+export function unknownSelectors(
+  config: Pick<Config, "methods" | "quota">,
+  paths: readonly string[],
+): string[] {
+  const methods = paths.map((path) => path.slice(1));
+  const known = new Set([...methods, ...methods.map((method) => method.slice(0, method.indexOf("/")))]);
+  const named = [
+    ...config.methods.map(({ selector }) => ["methods", selector] as const),
+    ...config.quota.flatMap(({ name, methods }) =>
+      methods.map((selector) => [`interceptors.quota, ${name}`, selector] as const),
+    ),
+  ];
+  // The hub's own services, and pages, come and go with other keys.
+  const unknown = named.filter(
+    ([, selector]) => !known.has(selector) && !/^(?:grpc|linchpin)\./.test(selector),
+  );
+  const told = unknown.slice(0, MAX_TOLD).map(([where, selector]) => {
+    const hint = nearest(selector, known);
+    const meant = hint === undefined ? "" : `; did you mean ${hint}?`;
+    return `${where}: no upstream has ${selector}${meant}`;
+  });
+  const more = unknown.length - told.length;
+  return more === 0
+    ? told
+    : [...told, `methods, interceptors.quota: no upstream has ${more} more of those they name`];
+}

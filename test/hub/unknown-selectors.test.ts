@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { defaultConfig } from "#src/config/from-args.js";
+import { unknownSelectors } from "#src/hub/unknown-selectors.js";
+
+const PATHS = ["/shop.v1.Shop/GetOrder", "/shop.v1.Shop/Watch"];
+const NOTHING = {
+  auth: undefined,
+  roles: undefined,
+  deadlineMs: undefined,
+  idempotent: undefined,
+  quota: undefined,
+  forms: undefined,
+  http: undefined,
+};
+
+const CASES: readonly (readonly [selector: string, told: readonly string[]])[] = [
+  ["shop.v1.Shop", []],
+  ["shop.v1.Shop/Watch", []],
+  ["linchpin.Pages/Docs", []],
+  ["grpc.health.v1.Health/Check", []],
+  ["shop.v1.Shop.Watch", ["methods: no upstream has shop.v1.Shop.Watch; did you mean shop.v1.Shop/Watch?"]],
+  ["shop.v1.Shop/watch", ["methods: no upstream has shop.v1.Shop/watch; did you mean shop.v1.Shop/Watch?"]],
+  ["other.v2.Thing/Do", ["methods: no upstream has other.v2.Thing/Do"]],
+];
+for (const [selector, told] of CASES) {
+  test(`methods: ${selector} ${told.length === 0 ? "is fine" : "is told as unknown"}`, () => {
+    const config = { ...defaultConfig(), methods: [{ ...NOTHING, selector }] };
+    assert.deepEqual(unknownSelectors(config, PATHS), told);
+  });
+}
+
+test("of many unknown ones the first are named, the rest counted", () => {
+  const methods = Array.from({ length: 10_000 }, (_, i) => ({ ...NOTHING, selector: `a.B/M${i}` }));
+  const told = unknownSelectors({ ...defaultConfig(), methods }, PATHS);
+  assert.equal(told.length, 11);
+  assert.match(told[10] ?? "", /9990 more/);
+});
