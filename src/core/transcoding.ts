@@ -29,6 +29,8 @@ export interface BodyRequest {
 export interface Transcoding {
   /** HTTP status of a good answer; 204 and 205 have no body, whatever is written. */
   readonly success: number;
+  /** Path and query are all of the request: a WebSocket's call waits for no frame. */
+  readonly bodyless?: boolean;
   /** What counts in the place of Accept, for failures too, where the query says so. */
   readonly accept?: string | undefined;
   /** The body of a service's failure before its first message, of the Status in JSON; left out: that Status itself. */
@@ -51,7 +53,7 @@ export interface RequestReader {
 export interface MessageTaker {
   message(message: Uint8Array): void;
   end(): void;
-  /** The request is wrong (4xx); its status says where. Nothing follows. */
+  /** The request is wrong (4xx); its status says where. Nothing follows. Frames past a request's end come to it, too. */
   refuse(status: Status): void;
 }
 

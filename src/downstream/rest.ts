@@ -213,7 +213,7 @@ class RestExchange
     if (coding !== "identity" && !head.ended) this.decodeBody(coding);
     this.request = run(this.framed ? this.admitting(plan) : plan, call, this, timers);
     this.request.open(this);
-    if (head.ended) this.onBody(NO_BYTES, 0, 0, true);
+    if (head.ended || (this.framed && this.transcoding?.bodyless === true)) this.onBody(NO_BYTES, 0, 0, true);
   }
 
   private admitting(plan: Plan): Plan {

@@ -1,4 +1,5 @@
 // The frames of a WebSocket: each is the JSON of one message.
+import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
 import { MessageEncoder } from "./message-encoder.js";
@@ -12,8 +13,9 @@ export class FrameReader implements RequestReader {
   readonly #encoder: MessageEncoder;
   #pushed = 0;
   #messages = 0;
-  /** The last frame has come, or the call is over. */
+  /** The request has all its messages. */
   #closed = false;
+  /** The call is over. */
   #stopped = false;
 
   constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
@@ -28,27 +30,40 @@ export class FrameReader implements RequestReader {
   }
 
   push(chunk: Buffer, start: number, end: number, last: boolean): void {
-    if (this.#closed) return;
-    const one = this.#match.plan.method.kind === "server_streaming";
+    if (this.#stopped) return;
+    if (this.#closed) {
+      if (end > start) this.#refuseMore();
+      return;
+    }
+    const { method, body } = this.#match.plan;
+    const one = method.kind === "server_streaming" || body === "none";
     // A service that takes one message has it with the first frame, or with none where path and query say it all.
-    if (end > start || (one && last && this.#pushed === 0)) {
+    if (end > start || (one && last)) {
       this.#pushed++;
       this.#encoder.push(chunk.subarray(start, end));
     }
     if (this.#stopped || !(last || one)) return;
     this.#closed = true;
-    this.#encoder.afterAll(() => this.#end());
+    this.#encoder.afterAll(() => this.#out.end());
   }
 
   stop(): void {
-    this.#closed = true;
     this.#stopped = true;
     this.#encoder.stop();
   }
 
-  #end(): void {
-    this.#stopped = true;
-    this.#out.end();
+  /** What nobody reads would seem to have arrived. */
+  #refuseMore(): void {
+    const { method, body } = this.#match.plan;
+    const why =
+      body === "none" ? "its rule takes no body: path and query are all of the request" : "takes one message";
+    this.stop();
+    this.#out.refuse(
+      refusal(
+        "INVALID_REQUEST",
+        `frame ${body === "none" ? 1 : this.#pushed + 1}: ${method.path.slice(1)} ${why}`,
+      ),
+    );
   }
 
   #take(message: Uint8Array | Status): void {

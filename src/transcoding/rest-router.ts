@@ -254,6 +254,9 @@ function* bindingsOf(
 /** Characters of a path's segment in a message. */
 const MAX_SHOWN = 100;
 
+/** A query with more than system parameters. */
+const SETS_FIELDS = /[?&](?!\$|%24)[^&]/;
+
 type RouterOptions = RequestOptions & { readonly methodOverride: boolean };
 
 /** What a POST may say that it is: no method whose answer has a form of its own. */
@@ -305,7 +308,7 @@ class Router implements RestRouter {
     if (methods.length === 0) return get;
     // Frames are what a body is, so a rule with one comes first; a query says the same by GET.
     methods.sort((a, b) => readsOnly(a) - readsOnly(b));
-    if (target.includes("?")) methods.reverse();
+    if (SETS_FIELDS.test(target)) methods.reverse();
     for (const method of methods) {
       const match = this.match(method, target);
       if (match.kind === "match" && match.method.kind !== "unary") return match;
@@ -385,6 +388,10 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     return this.#bound;
   }
 
+  get bodyless(): boolean {
+    return this.plan.body === "none";
+  }
+
   get success(): number {
     const { successes, emptyAs204 } = this.#answers;
     return successStatus(this.plan, successes.get(this.plan.method), emptyAs204);
@@ -400,7 +407,10 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     if (alt instanceof Status) return alt;
     if (framed) {
       this.#framing = FRAMES;
-      return alt === undefined || alt === "json" ? this : onlyJsonFrames();
+      if (alt !== undefined && alt !== "json") return onlyJsonFrames();
+      // What is wrong with the URL is told while an HTTP answer still can.
+      const bound = this.bound();
+      return bound instanceof Status ? bound : this;
     }
     if (alt !== undefined) this.accept = acceptOf(alt, request.accept);
     if (!givesHttpBody(this.plan)) {

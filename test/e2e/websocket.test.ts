@@ -99,6 +99,46 @@ describe("WebSocket", () => {
     assert.deepEqual([byFrame.code, byFrame.messages.length], [1000, 3], byFrame.reason);
     const byQuery = await converse(open("/test/v1/server-stream?behavior.response_count=2"), []);
     assert.deepEqual([byQuery.code, byQuery.messages.length], [1000, 2], byQuery.reason);
+    const withFields = await converse(open("/test/v1/server-stream?$fields=index"), [frame("x", asked)]);
+    assert.deepEqual([withFields.code, withFields.messages], [1000, [{}, { index: 1 }, { index: 2 }]]);
+  });
+
+  test("what path and query say whole is answered without a frame", async () => {
+    const socket = open("/test/v1/server-stream?behavior.response_count=2");
+    let count = 0;
+    socket.on("message", () => count++);
+    const [code] = await once(socket, "close");
+    assert.deepEqual([code, count], [1000, 2]);
+  });
+
+  const UNREAD: readonly [name: string, path: string, frames: number, message: RegExp][] = [
+    [
+      "a second message for a method that takes one",
+      "/test/v1/server-stream",
+      2,
+      /^frame 2: .* takes one message$/,
+    ],
+    [
+      "a message where the rule takes no body",
+      "/test/v1/server-stream?behavior.interval=60s&behavior.response_count=2",
+      1,
+      /^frame 1: .* its rule takes no body/,
+    ],
+  ];
+  for (const [name, path, frames, message] of UNREAD) {
+    test(`${name} is refused, and not passed over`, async () => {
+      const asked = { behavior: { interval: "60s", responseCount: 2 } };
+      const ended = await converse(open(path), new Array(frames).fill(frame("x", asked)));
+      assert.deepEqual([ended.code, message.test(ended.reason)], [4003, true], ended.reason);
+    });
+  }
+
+  test("a query that is wrong is an answer to the handshake", async () => {
+    for (const path of [BIDI, "/test/v1/server-stream"]) {
+      const { status, body } = await refused(open(`${path}?nope=1`));
+      assert.equal(status, 400);
+      assert.match(body.message, /^query parameter 'nope': /);
+    }
   });
 
   test("methods without a rule of their own, at their gRPC path", async () => {

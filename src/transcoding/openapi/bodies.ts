@@ -207,8 +207,12 @@ function fieldAnswer(field: DescField, schemas: Schemas): JsonObject {
   return { anyOf: [schema, { type: "null" }] };
 }
 
-const FRAMES =
-  "A GET of this path with the handshake of a WebSocket (RFC 6455) calls the method too, whatever HTTP method stands here. Each text frame is the JSON of one message; an empty one ends the requests. A call that fails closes with 4000 + the gRPC code.";
+const HANDSHAKE =
+  "A GET of this path with the handshake of a WebSocket (RFC 6455) calls the method too, whatever HTTP method stands here.";
+const FRAMES = "Each text frame is the JSON of one message; an empty one ends the requests.";
+const NO_FRAMES = "Path and query are all of the request, so no frame is taken.";
+const BINARY_ANSWERS = "Answers are binary frames.";
+const END = "A call that fails closes with 4000 + the gRPC code.";
 
 /** How a method that streams is called by a WebSocket, which OpenAPI has no words for; undefined: it is not. */
 export function webSocketNote(
@@ -221,8 +225,10 @@ export function webSocketNote(
   const sent =
     body === "none" ? undefined : body === "all" ? wholeBody(plan, schemas) : fieldBody(plan, body, schemas);
   const received = givesHttpBody(plan) ? undefined : { anyOf: [answerSchema(plan, schemas), refTo(FAILED)] };
+  const parts = [HANDSHAKE, sent === undefined ? NO_FRAMES : FRAMES, END];
+  if (received === undefined) parts.push(BINARY_ANSWERS);
   return {
-    description: received === undefined ? `${FRAMES} Answers are binary frames.` : FRAMES,
+    description: parts.join(" "),
     ...(sent === undefined ? {} : { send: { schema: sent } }),
     ...(received === undefined ? {} : { receive: { schema: received } }),
   };
