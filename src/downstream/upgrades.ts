@@ -5,6 +5,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ClientLimits } from "../config/listener-limits.js";
 import type { Gateway } from "../core/gateway.js";
+import { field, Headers } from "../core/headers.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { maxTextBytes } from "../core/transcoding.js";
@@ -12,6 +13,10 @@ import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
 import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";
 import { openRest, refuseRest } from "./rest.js";
+
+/** Of the handshake; a server that does not know the client's says its own (RFC 6455 §4.2.2). */
+const VERSION = "13";
+const SPOKEN = new Headers([field("sec-websocket-version", VERSION), field("upgrade", "websocket")]);
 
 /** Who is at the other end of a socket. */
 export interface Peer {
@@ -53,7 +58,7 @@ function isWebSocket({ method, headers }: IncomingMessage): boolean {
   return (
     method === "GET" &&
     headers.upgrade?.toLowerCase() === "websocket" &&
-    headers["sec-websocket-version"] === "13" &&
+    headers["sec-websocket-version"] !== undefined &&
     /^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "")
   );
 }
@@ -65,6 +70,11 @@ function isWebSocket({ method, headers }: IncomingMessage): boolean {
 function problemOf(request: IncomingMessage, gateway: Gateway): Status | undefined {
   const { webSocketOrigins } = gateway.edge;
   if (webSocketOrigins === undefined) return refusal("INVALID_REQUEST", "WebSockets are switched off here");
+  const version = request.headers["sec-websocket-version"];
+  if (version !== VERSION) {
+    const message = `WebSockets are version ${VERSION} here (RFC 6455), got '${version?.slice(0, 20)}'`;
+    return refusal("INVALID_REQUEST", message, { http: 426, metadata: SPOKEN });
+  }
   const { origin } = request.headers;
   if (origin === undefined || webSocketOrigins.includes("*") || webSocketOrigins.includes(origin))
     return undefined;

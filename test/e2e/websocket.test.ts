@@ -133,6 +133,17 @@ describe("WebSocket", () => {
     });
   }
 
+  test("another version of the protocol is 426, with the one that there is", async () => {
+    const socket = new WebSocket(`ws://${hub.address}${BIDI}`, {
+      protocolVersion: 8,
+      headers: { "x-api-key": "secret-key" },
+    });
+    socket.on("error", () => {});
+    const [, response] = await once(socket, "unexpected-response");
+    response.resume();
+    assert.deepEqual([response.statusCode, response.headers["sec-websocket-version"]], [426, "13"]);
+  });
+
   test("a query that is wrong is an answer to the handshake", async () => {
     for (const path of [BIDI, "/test/v1/server-stream"]) {
       const { status, body } = await refused(open(`${path}?nope=1`));
