@@ -23,6 +23,8 @@ const KEEP_ALIVE_MS = 30_000;
 /** Details in a header field: clients take some 8 KiB of fields at least, and node:http 16. More is left out. */
 const MAX_DETAILS_CHARACTERS = 4096;
 const JSON_CONTENT = field("content-type", "application/json");
+/** Formats, of failures too, are by Accept: a cache must not give one client's to another (RFC 9110 §12.5.5). */
+const VARY_ACCEPT = field("vary", "accept");
 const VARY_ENCODING = field("vary", "accept-encoding");
 export const NO_SNIFF: Field = field("x-content-type-options", "nosniff");
 /** Of a 401 that says nothing itself: there must be a challenge (RFC 9110 §15.5.2). */
@@ -229,7 +231,14 @@ export class RestAnswer implements BodyTaker {
     ];
     addFields(all, this.metadata, http.metadata.responsePrefix);
     for (const f of own) replace(all, f);
+    if (this.isCacheable) all.push(VARY_ACCEPT);
     return http.cors === undefined ? all : withCors(all, http.cors, this.restHead.origin);
+  }
+
+  /** Caches keep answers to these (RFC 9110 §9.2.3). */
+  private get isCacheable(): boolean {
+    const { method } = this.exchange.head;
+    return method === "GET" || method === "HEAD";
   }
 
   /** How the body is packed, if at all; whoever else asks for the same may get it otherwise (Vary). */
@@ -330,6 +339,7 @@ export class RestAnswer implements BodyTaker {
       const seconds = retrySeconds(status.details);
       if (seconds !== undefined) all.push(field("retry-after", String(seconds)));
     }
+    if (this.isCacheable) all.push(VARY_ACCEPT);
     if (http.cors !== undefined) all = withCors(all, http.cors, this.restHead.origin);
     const bodyless = empty || head.method === "HEAD";
     this.respond(status.http, all, bodyless);

@@ -1562,6 +1562,24 @@ for (const version of VERSIONS) {
     assert.equal(other.status, 200);
   });
 
+  test(`HTTP/${version}: a cache is told that answers and failures to GET differ by Accept`, async () => {
+    const target = "/kinds/give/x";
+    const given = await http(version, plain.address, target);
+    const known = { "if-none-match": String(given.headers.etag) };
+    const answers = [
+      given,
+      await http(version, plain.address, target, { headers: known }),
+      await http(version, plain.address, target, { method: "HEAD" }),
+      await http(version, plain.address, target, { headers: { accept: "application/xml" } }),
+      await http(version, plain.address, `${target}?nope=1`),
+      await http(version, plain.address, "/no/such/path"),
+    ];
+    assert.deepEqual(
+      answers.map(({ status, headers }) => [status, headers.vary]),
+      [200, 304, 200, 200, 400, 404].map((status) => [status, "accept"]),
+    );
+  });
+
   test(`HTTP/${version}: a large answer is packed for who takes it`, async () => {
     const body = JSON.stringify({ text: "a".repeat(100_000) });
     const headers = { "accept-encoding": "gzip" };
