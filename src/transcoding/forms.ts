@@ -49,13 +49,16 @@ export function readMultipart(
       maxFieldSize: body.length,
       onField: (info, value) => {
         if (problem !== undefined) return;
-        take(info.name, isUtf8(value) ? setField(info.name, textOf(value), rules, codecs, json) : "no UTF-8");
+        const name = nameOf(info);
+        const found = isUtf8(value) ? setField(name, textOf(value), rules, codecs, json) : "no UTF-8";
+        take(name, partProblem(info) ?? found);
       },
       onFile: (info) => {
         const chunks: Uint8Array[] = [];
         return (chunk) => {
           if (chunk !== null) chunks.push(chunk);
-          else if (problem === undefined) take(info.name, setFile(info, Buffer.concat(chunks), rules, json));
+          else if (problem === undefined)
+            take(nameOf(info), partProblem(info) ?? setFile(info, Buffer.concat(chunks), rules, json));
         };
       },
       onError: (error) => take("", sentence(error)),
@@ -89,7 +92,7 @@ function setField(
 }
 
 function setFile(info: PartInfo, data: Buffer, rules: QueryRules, json: JsonObject): string | undefined {
-  const target = resolveField(rules.input, info.name);
+  const target = resolveField(rules.input, nameOf(info));
   if (typeof target === "string") return rules.unknown === "ignore" ? undefined : target;
   const { leaf } = target;
   const base64: Json = data.toString("base64");
@@ -100,6 +103,19 @@ function setFile(info: PartInfo, data: Buffer, rules: QueryRules, json: JsonObje
     return addValue({ target, mapKey: undefined }, { contentType: info.contentType, data: base64 }, json);
   }
   return `a file goes into a bytes field or a google.api.HttpBody, and '${leaf.name}' is neither`;
+}
+
+/** Browsers escape these three in a name, and no other (HTML, "multipart/form-data encoding algorithm"). */
+function nameOf({ name }: PartInfo): string {
+  return name.replace(/%(?:22|0D|0A)/gi, decodeURIComponent);
+}
+
+/** A part that is packed would be taken for what it is packed in. */
+function partProblem({ name, headers }: PartInfo): string | undefined {
+  if (name === "") return sentence({ _tag: "InvalidDisposition" });
+  const encoding = String(headers["content-transfer-encoding"] ?? "binary").trim();
+  if (/^(?:7bit|8bit|binary)$/i.test(encoding)) return undefined;
+  return `Content-Transfer-Encoding '${encoding.slice(0, 40)}' is not taken: send the bytes as they are (RFC 7578 §4.7)`;
 }
 
 function sentence(error: MultipartError): string {

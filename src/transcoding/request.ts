@@ -188,10 +188,9 @@ export function readBody(
   if (plan.source !== "auto" && isXmlType(contentType)) {
     return readXmlPart(plan.body === "all" ? plan.descriptor.input : plan.body, body, options);
   }
-  const form = plan.forms && plan.source !== "auto" ? formTypeOf(contentType) : undefined;
-  const filled = plan.body === "all" ? plan.descriptor.input : plan.body.message;
-  const wholeMessage = plan.body === "all" || plan.body.fieldKind === "message";
-  if (form === undefined || filled === undefined || plan.wrapped !== undefined || !wholeMessage) {
+  const form = formTypeOf(contentType);
+  const filled = form === undefined ? undefined : formBody(plan);
+  if (filled === undefined) {
     if (options.read.anyContentType === true && plan.source !== "auto") return { kind: "text", text: body };
     return unsupported(plan, contentType);
   }
@@ -405,7 +404,11 @@ function blame(request: BoundRequest, options: RequestOptions): Status | undefin
 /** The refusal of one field of a path, a query or a form. */
 function invalid(field: string, problem: string, where: "path" | "query" | "form"): Status {
   const what = where === "form" ? "form field" : `${where} parameter`;
-  return refusal("INVALID_REQUEST", `${what} '${field.slice(0, 100)}': ${problem}`, {
+  const message =
+    field === "" && where === "form"
+      ? `the form: ${problem}`
+      : `${what} '${field.slice(0, 100)}': ${problem}`;
+  return refusal("INVALID_REQUEST", message, {
     details: [badRequest([{ field: field.slice(0, 100), description: problem }])],
   });
 }
@@ -441,11 +444,19 @@ export function binaryBody({ body, descriptor, httpBody, source }: BindingPlan):
   return body.fieldKind === "message" ? body.message : undefined;
 }
 
+/** The message that the fields of a form fill; undefined where there is none, or forms are not let in. */
+function formBody({ forms, body, descriptor, source, wrapped }: BindingPlan): DescMessage | undefined {
+  if (!forms || source === "auto" || body === "none" || wrapped !== undefined) return undefined;
+  if (body === "all") return descriptor.input;
+  return body.fieldKind === "message" ? body.message : undefined;
+}
+
 function unsupported(plan: BindingPlan, contentType: string | undefined): Status {
   const got = contentType === undefined ? "there is none" : `got '${contentType.slice(0, 100)}'`;
-  const more = plan.source === "auto" ? [] : plan.forms ? [...XML_TYPES, ...FORM_TYPES] : XML_TYPES;
+  const xml = plan.source === "auto" ? [] : XML_TYPES;
+  const forms = formBody(plan) === undefined ? [] : FORM_TYPES;
   const binary = binaryBody(plan) === undefined ? [] : [PROTO_TYPE];
-  const types = [...SUPPORTED_TYPES, ...more, ...binary];
+  const types = [...SUPPORTED_TYPES, ...xml, ...forms, ...binary];
   const supported = types.join(", ");
   const message = `this route takes Content-Type ${supported} (charset utf-8), ${got}`;
   return refusal("UNSUPPORTED_MEDIA_TYPE", message, { info: { supported } });

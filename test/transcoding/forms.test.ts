@@ -134,6 +134,37 @@ describe("a form of many parts", () => {
       },
     ],
     ["POST /v1/b/1/thing", file("icon", "image/png", "") + END, { id: "1", thing: {} }],
+    [
+      "POST /v1/b/1/all",
+      part('name="counts[a%22b%0D%0Ac%25]"', "1") + END,
+      { id: "1", counts: { 'a"b\r\nc%25': 1 } },
+    ],
+    [
+      "POST /v1/b/1/all",
+      part('name="text"\r\nContent-Transfer-Encoding: 8BIT', "a") + END,
+      { id: "1", text: "a" },
+    ],
+    [
+      "POST /v1/b/1/all",
+      part('name="text"\r\nContent-Transfer-Encoding: base64', "aGk=") + END,
+      /form field 'text': Content-Transfer-Encoding 'base64' is not taken/,
+    ],
+    [
+      "POST /v1/b/1/thing",
+      part('name="icon"; filename="a"\r\nContent-Transfer-Encoding: base64', "aGk=") + END,
+      /form field 'icon': Content-Transfer-Encoding 'base64' is not taken/,
+    ],
+    [
+      "POST /v1/b/1/all",
+      `--XX\r\nContent-Type: text/plain\r\n\r\na\r\n${END}`,
+      /^the form: a part has no name/,
+    ],
+    // What the refusal lists is what the route takes.
+    [
+      "POST /v1/b/1/text",
+      part('name="text"', "a") + END,
+      /^this route takes Content-Type (?!.*multipart.*got)/,
+    ],
     ["POST /v1/b/1/thing", part('name="icon"', "-_8") + END, { id: "1", thing: { icon: "+/8=" } }],
     [
       "POST /v1/b/1/file",
