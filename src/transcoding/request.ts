@@ -50,7 +50,7 @@ import {
   systemParameterOf,
   UNKNOWN_SYSTEM_PARAMETER,
 } from "./system-parameters.js";
-import { encodeUpdateMask, pathsOf } from "./update-mask.js";
+import { encodeUpdateMask, MAX_MASK_CHARACTERS, pathsOf } from "./update-mask.js";
 import { readXmlBody } from "./xml/body.js";
 
 export interface RequestOptions {
@@ -256,6 +256,7 @@ export function encodeRequest(
   if (!isObject(root)) return outcome(request, codec.encode(root), options);
   // Before the path's values are put among the body's.
   const mask = options.read.fillUpdateMask === false ? undefined : encodedMask(request, json.value);
+  if (mask instanceof Status) return mask;
   for (const field of inBody) {
     const problem = bindVariable(field, options.codecs, root);
     if (problem !== undefined) return problem;
@@ -295,11 +296,18 @@ function encodeTree(plan: BindingPlan, tree: JsonObject, codecs: Codecs): Uint8A
 }
 
 /** The mask of an update that names none. */
-function encodedMask({ plan, beside }: BoundRequest, value: Json | undefined): Uint8Array | undefined {
+function encodedMask(
+  { plan, beside }: BoundRequest,
+  value: Json | undefined,
+): Uint8Array | Status | undefined {
   const { updateMask, body } = plan;
   if (updateMask === undefined || value === undefined || typeof body === "string") return undefined;
   if (body.message === undefined || memberOf(beside, updateMask) !== undefined) return undefined;
   const paths = pathsOf(body.message, value);
+  if (paths === undefined) {
+    const problem = `the body names too much for a field mask (${MAX_MASK_CHARACTERS} characters): set it in the query`;
+    return invalidMessage(`${updateMask.name}: ${problem}`, updateMask.name, problem);
+  }
   return paths.length === 0 ? undefined : encodeUpdateMask(updateMask, paths);
 }
 

@@ -14,11 +14,34 @@ export function updateMaskOf(input: DescMessage): DescField | undefined {
   return masks.length === 1 ? masks[0] : undefined;
 }
 
-/** The paths, in proto names, sorted. What the message has no field for is passed over: the codec judges it. */
-export function pathsOf(desc: DescMessage, json: Json): string[] {
-  const paths: string[] = [];
+/**
+ * Characters of all paths of a mask. Each path repeats the names above it, so a body could ask for the square of its
+ * length: one long name in a Struct with many short ones in it. Real updates are far from this.
+ */
+export const MAX_MASK_CHARACTERS = 1024 * 1024;
+
+/**
+ * The paths, in proto names, sorted; undefined where they are longer than MAX_MASK_CHARACTERS. What the message has no
+ * field for is passed over: the codec judges it.
+ */
+export function pathsOf(desc: DescMessage, json: Json): string[] | undefined {
+  const paths = new Paths();
   if (isObject(json)) gather(desc, json, "", paths);
-  return paths.sort();
+  return paths.tooLong ? undefined : paths.list.sort();
+}
+
+class Paths {
+  readonly list: string[] = [];
+  #characters = 0;
+
+  get tooLong(): boolean {
+    return this.#characters > MAX_MASK_CHARACTERS;
+  }
+
+  push(path: string): void {
+    this.#characters += path.length;
+    if (!this.tooLong) this.list.push(path);
+  }
 }
 
 /** The request's bytes that set the mask: appended to others, they merge. */
@@ -31,7 +54,7 @@ export function encodeUpdateMask(field: DescField, paths: readonly string[]): Ui
 /** google/protobuf/field_mask.proto: repeated string paths = 1. */
 const PATHS_TAG = 1 * 8 + 2;
 
-function gather(desc: DescMessage, json: JsonObject, prefix: string, paths: string[]): void {
+function gather(desc: DescMessage, json: JsonObject, prefix: string, paths: Paths): void {
   const fields = fieldsOf(desc);
   for (const name of Object.keys(json)) {
     const field = fields.get(name);
@@ -47,7 +70,7 @@ function gather(desc: DescMessage, json: JsonObject, prefix: string, paths: stri
 }
 
 /** Inside a Struct the names are those of the JSON; where one could not stand in a path, its whole object is meant. */
-function gatherFree(json: JsonObject, path: string, paths: string[]): void {
+function gatherFree(json: JsonObject, path: string, paths: Paths): void {
   const names = Object.keys(json);
   if (!names.every((name) => /^[A-Za-z0-9_]+$/.test(name))) {
     paths.push(path);

@@ -344,6 +344,20 @@ describe("PATCH fills the field mask of the request", () => {
     ["PATCH /v1/masked/tags", { display_name: "x" }, { thing: { displayName: "x" }, updateMask: "tags" }],
   ]);
 
+  it("of a length that does not grow as the square of the body's", () => {
+    const members = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`k${i}`, 1]));
+    const send1 = (name: string) => send(strict, shapes, "PATCH /v1/things/1", { info: { [name]: members } });
+    assert.ok(!(send1("x".repeat(1000)) instanceof Status));
+    const refused = send1("x".repeat(10_000));
+    if (!(refused instanceof Status)) assert.fail("a mask of 3 MB was made");
+    assert.equal(refused.http, 400);
+    assert.match(refused.message, /^update_mask: .*\(1048576 characters\): set it in the query/);
+    const named = send(strict, shapes, "PATCH /v1/things/1?updateMask=info", {
+      info: { ["x".repeat(10_000)]: members },
+    });
+    assert.ok(!(named instanceof Status));
+  });
+
   it("with names that no JSON mask could carry", () => {
     const match = strict.router.match("PATCH", "/v1/things/1");
     assert.equal(match.kind, "match");
