@@ -3,7 +3,10 @@ import { type DescMessage, fromBinary } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { fieldsOf } from "./fields.js";
 
-/** `/v1/{name}` with the answer's name in it; undefined where a field is not there, or has no text of its own. */
+/** URIs that everybody takes (RFC 9110 §4.1); a longer one could make a head that no client reads. */
+const MAX_CHARACTERS = 8000;
+
+/** `/v1/{name}` with the answer's name in it; undefined where a field is not there, has no text of its own, or too long a one. */
 export function locationOf(template: string, output: DescMessage, bytes: Uint8Array): string | undefined {
   const message = reflect(output, fromBinary(output, bytes));
   let missing = false;
@@ -14,7 +17,7 @@ export function locationOf(template: string, output: DescMessage, bytes: Uint8Ar
     return (text ?? "").split("/").map(encodeURIComponent).join("/");
   });
   // "//" at the beginning would be another site's address (RFC 3986 §4.2).
-  return missing || path.startsWith("//") ? undefined : path;
+  return missing || path.startsWith("//") || path.length > MAX_CHARACTERS ? undefined : path;
 }
 
 function textOf(message: ReflectMessage, path: readonly string[]): string | undefined {

@@ -298,6 +298,9 @@ describe("a good answer", () => {
     ["/v1/{name}", thing, "/v1/books/a%20b/%C3%BC%3F%23"],
     ["/v1/{inner.id}/{inner.kind}", thing, "/v1/9007199254740993/SOME"],
     ["/v1/fixed", thing, "/v1/fixed"],
+    ["/{name}", encode(made, "made.v1.Thing", { name: "x".repeat(7999) }), `/${"x".repeat(7999)}`],
+    // A head that no client reads is worse than one field less.
+    ["/{name}", encode(made, "made.v1.Thing", { name: "x".repeat(8000) }), undefined],
     ["/v1/{name}", new Uint8Array(0), undefined],
     ["/v1/{nope}", thing, undefined],
     ["/v1/{inner}", thing, undefined],
@@ -307,7 +310,7 @@ describe("a good answer", () => {
     ["/{name}", encode(made, "made.v1.Thing", { name: "/evil.example" }), undefined],
   ];
   for (const [location, bytes, expected] of locations) {
-    it(`has the configured status, and ${location} is ${expected}`, () => {
+    it(`has the configured status, and ${location} is ${expected?.slice(0, 60)}`, () => {
       const success = () => ({ success: 201, location });
       const match = routerFor(made, {}, { success }).router.match("POST", "/make");
       const transcoding = openBody(match);
