@@ -126,6 +126,8 @@ class RestExchange
   /** Read from the client, and not given back because the service is slow. */
   private bodyOwed = 0;
   private decoder: Transform | undefined = undefined;
+  /** The decoder has got something. */
+  private packed = false;
 
   private response: Source | undefined = undefined;
   private splitter: MessageSplitter | undefined = undefined;
@@ -259,7 +261,10 @@ class RestExchange
 
   onBody(chunk: Buffer, start: number, end: number, last: boolean): void {
     const { decoder } = this;
-    if (decoder !== undefined && !this.over) {
+    // A body without a byte is none, however the client ends it: HTTP/1.1 says so in the head, HTTP/2 may say so later.
+    const empty = last && end === start && !this.packed;
+    if (decoder !== undefined && !empty && !this.over) {
+      if (end > start) this.packed = true;
       if (end > start) decoder.write(chunk.subarray(start, end), () => this.bodyTaken(end - start));
       if (last) decoder.end();
       return;

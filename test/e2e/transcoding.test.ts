@@ -855,6 +855,13 @@ const BODIES: readonly Row[] = [
     has: { "accept-encoding": /gzip/ },
   },
   {
+    what: "a body in gzip that has no byte is no body",
+    send: "POST /kinds/take",
+    headers: { "content-encoding": "gzip" },
+    body: "",
+    got: {},
+  },
+  {
     what: "a body that is no gzip",
     send: "POST /kinds/take",
     headers: { "content-encoding": "gzip" },
