@@ -82,10 +82,9 @@ export interface Parameter {
 export function findParameter(name: string, rules: QueryRules): Parameter | string | undefined {
   const open = name.endsWith("]") ? name.indexOf("[") : -1;
   const mapKey = open === -1 ? undefined : name.slice(open + 1, -1);
-  const target = resolveField(rules.input, open === -1 ? name : name.slice(0, open));
-  if (typeof target === "string") {
-    return rules.unknown === "ignore" || rules.ignored.has(name) ? undefined : target;
-  }
+  const passedOver = rules.unknown === "ignore" || rules.ignored.has(name);
+  const target = resolveField(rules.input, open === -1 ? name : name.slice(0, open), !passedOver);
+  if (typeof target === "string") return passedOver ? undefined : target;
   if (rules.body !== "none") {
     if (rules.body === "all") {
       return "the body carries all fields of this request: none can be set by the query";

@@ -30,12 +30,15 @@ const MAX_REMEMBERED = 256;
 // Keyed by descriptor, so that it lives as long as the schema does.
 const REMEMBERED = new WeakMap<DescMessage, Map<string, FieldTarget>>();
 
-/** Finds the field; each step by proto name or by JSON name. A string says why there is none. */
-export function resolveField(root: DescMessage, path: string): FieldTarget | string {
+/**
+ * Finds the field; each step by proto name or by JSON name. A string says why there is none; `hint`: and which name may
+ * be meant, which costs a look at every field.
+ */
+export function resolveField(root: DescMessage, path: string, hint = true): FieldTarget | string {
   let known = REMEMBERED.get(root);
   const found = known?.get(path);
   if (found !== undefined) return found;
-  const target = findField(root, path);
+  const target = findField(root, path, hint);
   if (typeof target === "string") return target;
   if (known === undefined) {
     known = new Map();
@@ -45,7 +48,7 @@ export function resolveField(root: DescMessage, path: string): FieldTarget | str
   return target;
 }
 
-function findField(root: DescMessage, path: string): FieldTarget | string {
+function findField(root: DescMessage, path: string, hint: boolean): FieldTarget | string {
   const steps = path.split(".");
   if (steps.length > MAX_PATH_DEPTH) return `the path has more than ${MAX_PATH_DEPTH} steps`;
   // A wrapper as request is one value, and its field's name is the only way to call it.
@@ -56,7 +59,7 @@ function findField(root: DescMessage, path: string): FieldTarget | string {
   for (const [i, step] of steps.entries()) {
     const field = fieldsOf(message).get(step);
     if (field === undefined) {
-      const guess = nearest(step, fieldsOf(message).keys());
+      const guess = hint ? nearest(step, fieldsOf(message).keys()) : undefined;
       return `${message.typeName} has no field '${step.slice(0, 60)}'${guess === undefined ? "" : `; did you mean '${guess}'?`}`;
     }
     names.push(field.name);
