@@ -25,6 +25,8 @@ const MAX_DEPTH = 32;
  *     Mask = Item { "," Item } ;
  *     Item = Name { ("/" | ".") Name } [ "(" Mask ")" ] ;
  *     Name = IDENT | "*" ;
+ *
+ * Behind a `*` a name means the messages that have it.
  */
 export function parseFieldsMask(root: DescMessage, text: string): FieldsMask | FieldsMaskError {
   const parser = new Parser(text);
@@ -93,7 +95,8 @@ class Parser {
     const name = NAME.exec(this.#text)?.[0];
     if (name === undefined) throw this.#unexpected("a field's name or '*'");
     this.#at += name.length;
-    const fields = places.flatMap((place) => this.#named(place, name, start));
+    const fields = namedIn(places, name);
+    if (fields.length === 0 && name !== "*") throw unknownName(places, name, start);
     this.#fields += fields.length;
     if (this.#fields > MAX_FIELDS) throw new Refusal(`more than ${MAX_FIELDS} fields`, start);
     const next = this.#text[this.#at];
@@ -117,22 +120,17 @@ class Parser {
       inner.push({ desc, mask: sub });
     }
     if (inner.length === 0) throw new Refusal(`'${name}' has no fields to choose from`, start);
-    if (next !== "(") {
-      this.#item(inner, depth + 1);
-      return;
+    if (next !== "(") this.#item(inner, depth + 1);
+    else {
+      this.#list(inner, depth + 1);
+      if (this.#text[this.#at] !== ")") throw this.#unexpected("',' or ')'");
+      this.#at++;
     }
-    this.#list(inner, depth + 1);
-    if (this.#text[this.#at] !== ")") throw this.#unexpected("',' or ')'");
-    this.#at++;
-  }
-
-  #named({ desc, mask }: Place, name: string, at: number): { field: DescField; mask: Building }[] {
-    if (name === "*") return desc.fields.map((field) => ({ field, mask }));
-    const field = fieldsOf(desc).get(name);
-    if (field !== undefined) return [{ field, mask }];
-    const guess = nearest(name, fieldsOf(desc).keys());
-    const hint = guess === undefined ? "" : `; did you mean '${guess}'?`;
-    throw new Refusal(`${desc.typeName} has no field '${name.slice(0, 60)}'${hint}`, at);
+    // Of a message behind a `*` that has none of the fields nothing is wanted, not an empty one.
+    for (const { mask, field } of fields) {
+      const sub = mask.get(field.number);
+      if (sub instanceof Map && sub.size === 0) mask.delete(field.number);
+    }
   }
 
   #unexpected(wanted: string): Refusal {
@@ -145,6 +143,26 @@ class Parser {
 interface Place {
   readonly desc: DescMessage;
   readonly mask: Building;
+}
+
+/** The fields of this name: behind a `*` in whichever messages have it. */
+function namedIn(places: readonly Place[], name: string): { field: DescField; mask: Building }[] {
+  return places.flatMap(({ desc, mask }) => {
+    if (name === "*") return desc.fields.map((field) => ({ field, mask }));
+    const field = fieldsOf(desc).get(name);
+    return field === undefined ? [] : [{ field, mask }];
+  });
+}
+
+function unknownName(places: readonly Place[], name: string, at: number): Refusal {
+  const guess = nearest(
+    name,
+    places.flatMap(({ desc }) => [...fieldsOf(desc).keys()]),
+  );
+  const hint = guess === undefined ? "" : `; did you mean '${guess}'?`;
+  const [only] = places.length === 1 ? places : [];
+  const where = only === undefined ? "none of these messages has a" : `${only.desc.typeName} has no`;
+  return new Refusal(`${where} field '${name.slice(0, 60)}'${hint}`, at);
 }
 
 /** The message type whose fields can be chosen: not of maps, nor of types that print in a form of their own. */

@@ -67,6 +67,32 @@ describe("a mask leaves", () => {
     it(mask, () => assert.deepEqual(masked(full, mask), left));
   }
 
+  it("behind a * the messages that have the field, and of the others nothing", () => {
+    const mixed = compileProtos({
+      "mixed.proto": `syntax = "proto3"; package mixed; message Mixed { A a = 1; repeated B b = 2; None none = 3; string text = 4; }
+        message A { string name = 1; int32 size = 2; } message B { int32 size = 1; A inner = 2; } message None {}`,
+    });
+    const of = mixed.getMessage("mixed.Mixed") ?? assert.fail();
+    const json = {
+      a: { name: "x", size: 1 },
+      b: [{ size: 2, inner: { name: "y", size: 3 } }],
+      none: {},
+      text: "t",
+    };
+    assert.deepEqual(masked(json, "*/name", of), { a: { name: "x" } });
+    assert.deepEqual(masked(json, "*/size", of), { a: { size: 1 }, b: [{ size: 2 }] });
+    assert.deepEqual(masked(json, "*/*/name", of), { b: [{ inner: { name: "y" } }] });
+    assert.deepEqual(masked(json, "*(name,inner/size),none", of), {
+      a: { name: "x" },
+      b: [{ inner: { size: 3 } }],
+      none: {},
+    });
+    assert.deepEqual(masked({}, "*", mixed.getMessage("mixed.None") ?? assert.fail()), {});
+    const nowhere = parseFieldsMask(of, "*/nmae");
+    assert.ok("error" in nowhere);
+    assert.equal(nowhere.error, "none of these messages has a field 'nmae'; did you mean 'name'?");
+  });
+
   it("groups cut like messages", () => {
     const old = compileProtos({
       "old.proto": `syntax = "proto2"; package old; message Old { optional group Inner = 1 { optional string a = 1; optional int32 b = 2;
