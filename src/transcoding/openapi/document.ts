@@ -157,6 +157,8 @@ class Document {
       openapi: "3.1.1",
       info: { ...this.#info(services), version: versions.length === 0 ? "1" : versions.join(", ") },
       servers: [{ url: "/" }],
+      // Said, not left out: linters take silence for an oversight.
+      ...(securitySchemes === undefined ? { security: [] } : {}),
       tags: this.#tags(),
       paths,
       components: {

@@ -94,7 +94,8 @@ export class Schemas {
       if (group.required && !partial) conditions.push({ anyOf: names.map((name) => ({ required: [name] })) });
       const pairs = names.flatMap((a, i) => names.slice(i + 1).map((b) => ({ required: [a, b] })));
       if (names.length > MAX_EXCLUSIVE) notes.push(`At most one of ${names.join(", ")} is set.`);
-      else if (pairs.length > 0) conditions.push({ not: { anyOf: pairs } });
+      else if (pairs.length > 0)
+        conditions.push({ not: pairs.length === 1 ? { ...pairs[0] } : { anyOf: pairs } });
     }
     const description = joined(commentOf(message), notes);
     return {

@@ -668,6 +668,8 @@ test("who must say who they are, by method", () => {
       },
     ),
   );
+  assert.equal(document.security, undefined);
+  assert.deepEqual(documentOf(torture).security, [], "nobody has to, and that is said");
   assert.deepEqual(operation(document, "GET /v1/things/{thing}").security, []);
   assert.deepEqual(operation(document, "POST /v1/things").security, [{}, { apiKey: [] }]);
   const update = operation(document, "PATCH /v1/things/{thing}");
