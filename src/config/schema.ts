@@ -48,7 +48,9 @@ const schemaSource = z
     error: "must be reflection, { protoset: FILE } or { protos: [DIR] }",
   })
   .prefault("reflection")
-  .describe("Where the hub learns the upstream's services: gRPC server reflection, or files.");
+  .describe(
+    "Where the hub learns the upstream's services: reflection, { protoset: FILE } or { protos: [DIR] }.",
+  );
 
 const upstream = z.strictObject({
   endpoints: z
@@ -114,7 +116,8 @@ const method = z
       .optional()
       .describe(
         "none: no credential is asked for or looked at; optional or required: as interceptors.auth.required says for all.",
-      ),
+      )
+      .meta({ examples: ["required"] }),
     roles: roles
       .min(1, { error: "must name at least one role" })
       .optional()
@@ -127,14 +130,16 @@ const method = z
       .optional()
       .describe(
         "true: calling it twice does what calling it once does, so that a failed call may be sent again.",
-      ),
+      )
+      .meta({ examples: [true] }),
     quota: methodQuota,
     forms: z
       .boolean()
       .optional()
       .describe(
         "true: HTML forms are taken as bodies too (application/x-www-form-urlencoded, multipart/form-data). Pages of other sites can send those without being asked: only where no cookie or address stands for the caller.",
-      ),
+      )
+      .meta({ examples: [true] }),
     http: methodHttp,
   })
   .refine((value) => value.auth !== "none" || value.roles === undefined, {

@@ -102,6 +102,22 @@ test("every key that may be left out has a default, or does nothing", () => {
   );
 });
 
+test("the file that init writes has the keys of upstreams, of methods and of the lists", () => {
+  const text = sampleConfig({ library: { endpoints: ["h:1"] }, orders: { endpoints: ["h:2"] } });
+  for (const line of [
+    "#     connections:",
+    "#       idle: 60s",
+    "#     - name: per-consumer",
+    "#         rolesClaim: roles",
+    "#     idempotent: true",
+    "#     forms: true   # an example; none by default",
+    '#       location: "/v1/{name}"   # an example; none by default',
+    "#     origins: [ https://app.example ]   # an example; none by default",
+    "#   http1ReadRate: 240",
+  ])
+    assert.equal(text.split("\n").filter((one) => one === line).length, 1, line);
+});
+
 test("the file that init writes loads, as it is and with every comment taken away", () => {
   const text = sampleConfig({ library: { endpoints: ["h:1"] } });
   assert.equal(text.split("\n")[0], "# yaml-language-server: $schema=./linchpin.schema.json");

@@ -187,7 +187,8 @@ const issuer = z.strictObject({
     .optional()
     .describe(
       "The issuer's public keys (a JSON Web Key Set): a URL or a file; left out: by OIDC discovery below the issuer.",
-    ),
+    )
+    .meta({ examples: ["keys.json"] }),
   rolesClaim: z
     .string({ error: "must be the name of a claim" })
     .min(1)

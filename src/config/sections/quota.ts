@@ -143,7 +143,8 @@ export const methodQuota = z
     { error: "must be none or { cost: N }" },
   )
   .optional()
-  .describe("none: no quota counts its calls; { cost: N }: what a call takes.");
+  .describe("none: no quota counts its calls; { cost: N }: what a call takes.")
+  .meta({ examples: [{ cost: 10 }] });
 
 export function quotaRules(rules: z.output<typeof quotaSection>): readonly QuotaConfig[] {
   return rules.map(({ scope: _, burst, ...rest }) => ({ ...rest, burst: burst ?? rest.rate.count }));

@@ -176,7 +176,10 @@ export const upstreamTlsSection = z
     error: "must be true, or { ca, cert, key, serverName }",
   })
   .optional()
-  .describe("Calls the services over TLS. true: trusts what this machine trusts, and shows no certificate.");
+  .describe(
+    "Calls the services over TLS. true: trusts what this machine trusts, and shows no certificate; else { ca, cert, key, serverName } (docs/tls.md).",
+  )
+  .meta({ examples: [true] });
 
 /** What the reader of the file helps with. */
 export interface FileTools {
