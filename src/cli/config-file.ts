@@ -12,5 +12,10 @@ export function defaultConfigFile(io: Io): string | undefined {
   return existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined;
 }
 
+/** Whether an argument means a file, not a server: a name that ends as a config does is meant as one, there or not. */
+export function isConfigFile(argument: string): boolean {
+  return /\.(?:ya?ml|json)$/i.test(argument) || existsSync(argument);
+}
+
 /** Said where a command has nothing to work on. */
 export const NO_CONFIG = `nothing to work on: there is no ./${DEFAULT_FILE}, and LINCHPIN_CONFIG is not set`;

@@ -45,6 +45,9 @@ function write(file: string, text: string, flag: "w" | "wx"): void {
   try {
     writeFileSync(file, text, { flag });
   } catch (error) {
-    throw new UserError(`${file}: ${fileProblem(error)}`, { cause: error });
+    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
+    throw new UserError(`${file}: ${fileProblem(error)}${exists ? "; -o FILE writes another" : ""}`, {
+      cause: error,
+    });
   }
 }

@@ -4,7 +4,7 @@ import { defaultConfig, withOverrides } from "../config/from-args.js";
 import { startHub } from "../hub.js";
 import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
-import { defaultConfigFile, NO_CONFIG } from "./config-file.js";
+import { defaultConfigFile, isConfigFile, NO_CONFIG } from "./config-file.js";
 import type { Io } from "./io.js";
 import { logOf } from "./log.js";
 import { serveUntilSignal, watchSignals } from "./signals.js";
@@ -18,6 +18,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     throw new UsageError(`--workers ${workers}: more than one worker is not supported yet`);
 
   const targets = given.positionals;
+  const asFile = targets.find(isConfigFile);
+  if (asFile !== undefined) {
+    throw new UsageError(`a config file is given by --config: linchpin serve --config ${asFile}`);
+  }
   const file = given.value("config") ?? (targets.length === 0 ? defaultConfigFile(io) : undefined);
   if (file === undefined && targets.length === 0) {
     throw new UsageError(`${NO_CONFIG}; name a gRPC server: linchpin serve 127.0.0.1:50051`);

@@ -1,14 +1,13 @@
 // `[TARGET|FILE]` of the commands that only look: a server to learn from, or a config file.
-import { existsSync } from "node:fs";
 import type { Config } from "../config/config.js";
 import { defaultConfig, withOverrides } from "../config/from-args.js";
 import { type Arguments, UsageError } from "./args.js";
-import { defaultConfigFile, NO_CONFIG } from "./config-file.js";
+import { defaultConfigFile, isConfigFile, NO_CONFIG } from "./config-file.js";
 import type { Io } from "./io.js";
 
 /** The config that a `[TARGET|FILE]` means: that of the file, or one made for the target. Without one: the default file. */
 export async function configOf(source: string | undefined, given: Arguments, io: Io): Promise<Config> {
-  const file = source === undefined ? defaultConfigFile(io) : isFile(source) ? source : undefined;
+  const file = source === undefined ? defaultConfigFile(io) : isConfigFile(source) ? source : undefined;
   const learning = { protoset: given.value("protoset"), protoDirs: given.values("proto") };
   if (file !== undefined) {
     const { loadConfig } = await import("../config/load.js");
@@ -16,9 +15,4 @@ export async function configOf(source: string | undefined, given: Arguments, io:
   }
   if (source === undefined) throw new UsageError(NO_CONFIG);
   return withOverrides(defaultConfig(), { targets: [source], ...learning });
-}
-
-/** A name that ends as a config does is meant as one, there or not. */
-function isFile(source: string): boolean {
-  return /\.(?:ya?ml|json)$/i.test(source) || existsSync(source);
 }

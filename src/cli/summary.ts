@@ -13,7 +13,8 @@ export function summary(hub: Pick<RunningHub, "routes" | "upstreams">): string[]
 function upstreamLines(upstream: UpstreamRow, routes: readonly RouteRow[]): string[] {
   const endpoints = upstream.endpoints.map((endpoint) => endpoint.address).join(", ");
   if (upstream.problem !== undefined) {
-    return [`${upstream.name} (${endpoints}): no services known yet`, `  ${upstream.problem}`];
+    // Why is in the log already.
+    return [`${upstream.name} (${endpoints}): no services known yet`, "  the hub keeps asking it"];
   }
   const own = routes.filter((route) => route.upstream === upstream.name);
   const rest = own.filter((route) => route.verb !== "gRPC").length;

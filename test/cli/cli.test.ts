@@ -81,6 +81,12 @@ describe("what needs no hub", { concurrency: 4 }, () => {
     [["serve", "h:1", "--listen"], 2, NOTHING, /--listen needs a value: --listen HOST:PORT/],
     [["serve", "h:1", "--listen", "--admin"], 2, NOTHING, /--listen needs a value/],
     [["serve", "h:1", "--listen", "h:1", "--listen=h:2"], 2, NOTHING, /--listen is given twice/],
+    [
+      ["serve", "hub.yaml"],
+      2,
+      NOTHING,
+      /a config file is given by --config: linchpin serve --config hub\.yaml\n/,
+    ],
     [["serve", "nowhere"], 1, NOTHING, /^a target must be HOST:PORT.*not "nowhere"\n$/],
     [
       ["serve", "https://h/path"],
@@ -124,7 +130,7 @@ describe("what needs no hub", { concurrency: 4 }, () => {
     assert.equal(JSON.parse(readFileSync(join(cwd, "linchpin.schema.json"), "utf8")).title, "linchpin.yaml");
     const second = await linchpin(["init"], { cwd });
     assert.equal(second.code, 1);
-    assert.equal(second.stderr, "linchpin.yaml: exists already\n");
+    assert.equal(second.stderr, "linchpin.yaml: exists already; -o FILE writes another\n");
     assert.equal(readFileSync(join(cwd, "linchpin.yaml"), "utf8"), written);
   });
 
