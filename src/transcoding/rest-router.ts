@@ -129,7 +129,8 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     const rule = fromConfig ?? readOption(method, descriptor, problems);
     if (rule === undefined) continue;
     const source = fromConfig === undefined ? "option" : "config";
-    for (const [place, one] of bindingsOf(rule, fullName(method), problems)) {
+    const name = fromConfig === undefined ? fullName(method) : `http.rules, ${fullName(method)}`;
+    for (const [place, one] of bindingsOf(rule, name, problems)) {
       const plan = planBinding(method, descriptor, one, source, input.forms?.(method));
       const problem = typeof plan === "string" ? plan : routes.add(plan);
       if (problem !== undefined) problems.push(`${place}: ${problem}`);
