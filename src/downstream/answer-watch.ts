@@ -8,6 +8,8 @@ import type { Holder, SendMemory } from "../http2/send-memory.js";
 
 /** How often is looked, at most: a client is let go at most two looks late. */
 const LOOK_MS = 5000;
+/** A client is slow that has not come up to `http1ReadRate` for so many looks: a minute. */
+const SLOW_LOOKS = 12;
 /** And so often within `stallTimeout`, where that is short. */
 const LOOKS = 4;
 /** What waits is counted for the process from here on: less is what sockets hold anyway. */
@@ -74,6 +76,10 @@ export class AnswerWatch implements Timed, Holder {
     this.queuedBytes = bytes;
     if (more > 0) this.options.memory.add(this, more);
     else this.options.memory.remove(this, -more);
+  }
+
+  slowBytes(): number {
+    return this.looks > SLOW_LOOKS ? this.queuedBytes : 0;
   }
 
   /** Too much waits in the process, and most of it here. */

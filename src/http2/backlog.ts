@@ -2,8 +2,15 @@
 import type { LimitName, Limits } from "./limits.js";
 import { ErrorCode } from "./protocol.js";
 import type { Holder, SendMemory } from "./send-memory.js";
+import type { Stream } from "./stream.js";
 import type { StreamTable } from "./stream-table.js";
 import type { Streams } from "./streams.js";
+
+/**
+ * A stream is slow that would need more looks of the watch than this for what it holds, at its pace of the last two:
+ * a minute by the defaults, 4 KiB per second for a whole window.
+ */
+const SLOW_LOOKS = 12;
 
 export class Backlog implements Holder {
   /** Bytes of DATA that wait in streams. */
@@ -33,6 +40,8 @@ export class Backlog implements Holder {
   resetStalled(now: number): void {
     for (const stream of this.table.values()) {
       if (!stream.hasQueued) continue;
+      stream.takenBefore = stream.taken;
+      stream.taken = 0;
       if (stream.moved) {
         stream.moved = false;
         stream.stillSince = now;
@@ -43,11 +52,19 @@ export class Backlog implements Holder {
     }
   }
 
+  slowBytes(): number {
+    let bytes = 0;
+    for (const stream of this.table.values()) if (isSlow(stream)) bytes += stream.queuedBytes;
+    return bytes;
+  }
+
   shed(toBytes: number): void {
     const limit: LimitName =
       this.queuedBytes > this.maxQueuedBytes ? "maxQueuedBytes" : "maxProcessQueuedBytes";
     const holding = this.table.values().filter((stream) => stream.queuedBytes > 0);
     holding.sort((a, b) => {
+      const slow = Number(isSlow(b)) - Number(isSlow(a));
+      if (slow !== 0) return slow;
       const still = Number(b.sendWindow <= 0) - Number(a.sendWindow <= 0);
       return still !== 0 ? still : b.queuedBytes - a.queuedBytes;
     });
@@ -57,4 +74,8 @@ export class Backlog implements Holder {
       this.streams.abort(stream, ErrorCode.ENHANCE_YOUR_CALM, reason, limit);
     }
   }
+}
+
+function isSlow(stream: Stream): boolean {
+  return stream.queuedBytes > SLOW_LOOKS * Math.max(stream.taken, stream.takenBefore);
 }

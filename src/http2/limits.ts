@@ -262,7 +262,7 @@ export const LIMITS = {
     min: MIB,
     max: 16 * GIB,
     reason:
-      "DATA that waits for a connection's peer: 256 streams times 256 KiB, so that streams whose sender heeds flow control never reach it. Past it: the largest streams are reset with ENHANCE_YOUR_CALM, those without window first.",
+      "DATA that waits for a connection's peer: 256 streams times 256 KiB, so that streams whose sender heeds flow control never reach it. Past it: the largest streams are reset with ENHANCE_YOUR_CALM, slow ones first, then those without window.",
     source: "CVE-2019-9517",
   },
   maxProcessQueuedBytes: {
@@ -272,7 +272,7 @@ export const LIMITS = {
     min: MIB,
     max: 64 * GIB,
     reason:
-      "DATA that waits for the peers of all connections together, and answers that wait for clients of HTTP/1.1. Past it: as above, on the connection that holds most; one of HTTP/1.1 is closed.",
+      "DATA that waits for the peers of all connections together, and answers that wait for clients of HTTP/1.1. Past it: streams whose peers take what waits so slowly that it would need more than a minute, on whatever connections; then as above, on the connection that holds most; one of HTTP/1.1 is closed.",
     source: "CVE-2019-9517",
   },
   stallMs: {

@@ -3,7 +3,9 @@
 export interface Holder {
   readonly queuedBytes: number;
   readonly maxQueuedBytes: number;
-  /** Drops streams, the largest first and those without window before the others, until this much is left. */
+  /** Of `queuedBytes`, those of whoever takes them so slowly that they would wait for minutes. */
+  slowBytes(): number;
+  /** Drops streams, slow ones first, then those without window, then the largest, until this much is left. */
   shed(toBytes: number): void;
 }
 
@@ -52,6 +54,7 @@ export class SendMemory {
     this.over.clear();
     if (this.total <= this.maxBytes) return;
     const target = this.maxBytes * SHED_TO;
+    this.shedSlow(target);
     while (this.total > target) {
       let most: Holder | undefined;
       for (const holder of this.holders) {
@@ -61,4 +64,17 @@ export class SendMemory {
       most.shed(Math.max(most.queuedBytes / 2, most.queuedBytes - (this.total - target)));
     }
   };
+
+  /**
+   * Those who drip first, on however many connections: else a thousand that each hold a little, for ever, would have
+   * the one reset that holds more and reads it.
+   */
+  private shedSlow(target: number): void {
+    const slow = [...this.holders].map((holder) => ({ holder, bytes: holder.slowBytes() }));
+    slow.sort((a, b) => b.bytes - a.bytes);
+    for (const { holder, bytes } of slow) {
+      if (bytes === 0 || this.total <= target) return;
+      holder.shed(holder.queuedBytes - Math.min(bytes, this.total - target));
+    }
+  }
 }

@@ -79,6 +79,9 @@ export class Stream {
   /** Some of them have gone since the connection's watch last looked, or since when none have, in ms. */
   moved = true;
   stillSince = 0;
+  /** Bytes that have gone since the watch last looked, and between its two looks before. */
+  taken = 0;
+  takenBefore = 0;
   private trailersQueued: readonly Field[] | undefined = undefined;
   /** Once our side has ended, the peer is asked to stop. */
   private stopAfterEnd = false;
@@ -157,6 +160,7 @@ export class Stream {
       if (last) this.endQueued = true;
       this.segments = [];
       this.moved = true;
+      this.taken = Number.POSITIVE_INFINITY; // its pace is known after a whole look
       this.enqueue(this.segments, chunk, start + sent, end);
       this.sender.schedule(this);
     } else if (last) this.finishLocal();
@@ -243,6 +247,7 @@ export class Stream {
       segment.start += sent;
       if (sent > 0) {
         this.moved = true;
+        this.taken += sent;
         this.queuedBytes -= sent;
         this.streams.backlog.count(-sent);
       }

@@ -7,6 +7,7 @@ import { Connection, type ConnectionOptions } from "#src/http2/connection.js";
 import type { Limits } from "#src/http2/limits.js";
 import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
 import { SendMemory } from "#src/http2/send-memory.js";
+import { FakeClock } from "../support/fake-clock.js";
 import { FLOODS, HUNGRY } from "../support/floods.js";
 import {
   block,
@@ -375,6 +376,46 @@ describe("answers that nobody takes", () => {
     for (const { server } of [...small, ...clients]) sum += server.queuedBytes;
     assert.equal(memory.bytes, sum);
     for (const { server } of [...small, ...clients]) server.destroy();
+    assert.equal(memory.bytes, 0);
+  });
+
+  test("that are dripped away for ever go first, though one who reads holds more", async () => {
+    const clock = new FakeClock(1000);
+    const maxBytes = 8 * 1024 * 1024;
+    const memory = new SendMemory(maxBytes);
+    const READER_BYTES = 2 * 1024 * 1024;
+    const LOOK_MS = 5000;
+    const reader = await rawClient(
+      (stream) => {
+        respond(stream, [[":status", "200"]], false);
+        stream.sendData(Buffer.alloc(2 * READER_BYTES), 0, 2 * READER_BYTES, true);
+      },
+      { settings: HUNGRY, memory, clock },
+    );
+    reader.peer.send(headers(1, REQUEST, { end: true }));
+    await reader.peer.roundTrip();
+    // More than a connection's first window, so that it is not for want of it that they are slow.
+    const dripping = [];
+    for (let i = 0; i < 15; i++) {
+      const client = await rawClient(serve, { settings: HUNGRY, memory, clock });
+      client.peer.send(windowUpdate(0, 1 << 20), headers(1, pathed("/large"), { end: true }));
+      await client.peer.roundTrip();
+      dripping.push(client);
+    }
+    for (let look = 0; look < 3; look++) {
+      reader.peer.send(windowUpdate(0, READER_BYTES / 4), windowUpdate(1, READER_BYTES / 4));
+      for (const { peer } of dripping) peer.send(windowUpdate(1, 64));
+      for (const { peer } of [reader, ...dripping]) await peer.roundTrip();
+      clock.advance(LOOK_MS);
+    }
+    assert.ok(memory.bytes <= maxBytes, `${memory.bytes}`);
+    assert.ok(reader.server.queuedBytes > ANSWER, "the reader holds more than any other");
+    const more = await stall(memory, 20, 1, { maxQueuedBytes: maxBytes });
+    for (const { peer } of [reader, ...dripping]) await peer.roundTrip();
+    assert.ok(memory.bytes <= maxBytes, `${memory.bytes}`);
+    assert.deepEqual(resetsOf(reader.peer), [], "who reads is left alone");
+    assert.ok(dripping.some(({ peer }) => resetsOf(peer).length > 0));
+    for (const { server } of [reader, ...dripping, ...more]) server.destroy();
     assert.equal(memory.bytes, 0);
   });
 

@@ -535,6 +535,31 @@ export const SLOW: readonly Attack[] = [
       }),
   },
   {
+    name: "windows of 64 bytes at a time, on many streams and connections",
+    limits: ["maxProcessQueued"],
+    run: async (target) => {
+      const ids = Array.from({ length: 30 }, (_, n) => 2 * n + 1);
+      const peers = Array.from({ length: 20 }, () => h2(target));
+      for (const peer of peers) peer.send(HELLO, HUNGRY, windowUpdate(0, 1 << 24), ...ids.map(largeOn));
+      const resets = (): number => {
+        let count = 0;
+        for (const peer of peers) count += ids.filter((id) => peer.find(FrameType.RST_STREAM, id)).length;
+        return count;
+      };
+      const drip = setInterval(() => {
+        for (const peer of peers) if (!peer.ended) peer.send(...ids.map((id) => windowUpdate(id, 64)));
+      }, 200);
+      try {
+        await until(() => resets() > 0, "a stream that is reset", PATIENCE_MS);
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+        return `${resets()} of ${peers.length * ids.length} streams reset, the others held to the bound`;
+      } finally {
+        clearInterval(drip);
+        for (const peer of peers) peer.socket.destroy();
+      }
+    },
+  },
+  {
     name: "slow reader",
     limits: ["keepaliveTimeout", "maxUnread"],
     run: (target) =>
