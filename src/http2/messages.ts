@@ -109,6 +109,9 @@ function fieldProblem(f: Field): string | undefined {
   }
 }
 
+/** RFC 9113 §8.1.1. */
+export const NO_BODY_COMES = "content-length promises a body that does not come";
+
 function parseLength(value: string, before: number): number | string {
   if (!/^\d{1,15}$/.test(value)) return "content-length is not a number";
   const length = Number(value);
@@ -122,7 +125,7 @@ export function checkRequest(block: HeaderBlock, ends: boolean): RequestHead | s
   if (typeof head === "string") return head;
   block.memo = head;
   if (ends && head.contentLength > 0) {
-    return "content-length promises a body that does not come";
+    return NO_BODY_COMES;
   }
   return head;
 }

@@ -7,7 +7,7 @@ import type { Guards } from "./guards.js";
 import type { HeaderAssembler } from "./header-assembler.js";
 import { type HeaderBlock, HpackDecoder } from "./hpack/decoder.js";
 import type { Limits } from "./limits.js";
-import { checkRequest, checkResponse, checkTrailers } from "./messages.js";
+import { checkRequest, checkResponse, checkTrailers, NO_BODY_COMES } from "./messages.js";
 import { ErrorCode, errorName, Flag, FrameType, MAX_STREAM_ID, MAX_WINDOW_BYTES } from "./protocol.js";
 import type { ReceiveWindow } from "./receive-window.js";
 import type { Sender } from "./sender.js";
@@ -183,6 +183,11 @@ export class Receiver implements FrameSink {
     }
     if (head.status < 200) {
       this.onInterimResponse(stream, ends);
+      return;
+    }
+    // A 304 tells the length that it spares (RFC 9110 §8.6), as answers to HEAD do, which the hub never sends.
+    if (ends && head.contentLength > 0 && head.status !== 304) {
+      this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, NO_BODY_COMES);
       return;
     }
     stream.headersReceived = true;

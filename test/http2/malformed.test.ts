@@ -572,6 +572,11 @@ describe("a client", () => {
       "PROTOCOL_ERROR",
     ],
     [
+      "content-length without a body",
+      [headers(1, [...OK, ["content-length", "3"]], { end: true })],
+      "PROTOCOL_ERROR",
+    ],
+    [
       "DATA beyond the stream's window",
       [headers(1, OK), ...Array.from({ length: 20 }, () => data(1, Buffer.alloc(16_384)))],
       "FLOW_CONTROL_ERROR",

@@ -74,7 +74,10 @@ describe("HTTP rules", () => {
 
   const problems: [rule: Record<string, unknown>, says: RegExp][] = [
     [{}, /no pattern/],
-    [{ get: "v1/a" }, /^http\.rules, test\.v1\.Test\.Plain: column 1 of 'v1\/a': a path template begins with '\/'/],
+    [
+      { get: "v1/a" },
+      /^http\.rules, test\.v1\.Test\.Plain: column 1 of 'v1\/a': a path template begins with '\/'/,
+    ],
     [
       { get: "/x/{nmae}" },
       /column 5 of '\/x\/\{nmae\}': test.v1.NameRequest has no field 'nmae'; did you mean 'name'/,
