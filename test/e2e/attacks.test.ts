@@ -22,6 +22,7 @@ import {
   ALL_BYTES,
   type Attack,
   DEADLINE_MS,
+  DRIPPED_WINDOWS,
   FLOOD_ATTACKS,
   get,
   grpc,
@@ -94,6 +95,13 @@ test("slow attacks, all at once: each is ended or bounded, and nobody else notic
     held.some((key) => (now.get(key) ?? 0) > (before.get(key) ?? 0)),
     "stalled streams were not counted",
   );
+});
+
+describe("windows that drip hold no more than may wait in the process, and nobody else notices:", () => {
+  for (const target of rig.targets) {
+    test(`over ${target.name}`, () =>
+      counted(DRIPPED_WINDOWS, () => withstands([[DRIPPED_WINDOWS, target]])));
+  }
 });
 
 describe("slow readers over HTTP/1.1, all at once: each is ended, and nobody else notices", () => {
