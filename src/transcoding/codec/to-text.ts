@@ -785,8 +785,9 @@ export class TextPrinter {
       }
       return true;
     } catch (e) {
-      // Within a map of its own it may still be found to fit.
-      if (!(e instanceof DecodeError) || (this.#mapDepth > mapDepth && !this.#careful)) throw e;
+      // What stands in order may have a fault that something behind it takes the place of, as in a map of its own.
+      const mayFit = this.#inOrder || (this.#mapDepth > mapDepth && !this.#careful);
+      if (!(e instanceof DecodeError) || mayFit) throw e;
       this.#depth = depth;
       this.#mapDepth = mapDepth;
       this.#top = top;

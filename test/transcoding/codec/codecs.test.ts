@@ -8,11 +8,12 @@ import { compileProtos } from "../support/schema.js";
 
 const PROTO3 = `syntax = "proto3"; package test.v1;
   import "google/protobuf/any.proto"; import "google/protobuf/struct.proto"; import "google/protobuf/wrappers.proto";
+  import "google/protobuf/field_mask.proto";
   enum Color { RED = 0; GREEN = 1; CRIMSON = -1; }
   message All {
     string text = 1; int64 long = 2; float ratio = 3; double number = 4; google.protobuf.Any any = 5;
     google.protobuf.Value value = 6; All inner = 7; repeated int32 list = 8; map<string, All> map = 9;
-    oneof choice { string word = 10; int32 count = 11; google.protobuf.StringValue wrapped = 15; }
+    oneof choice { string word = 10; int32 count = 11; google.protobuf.StringValue wrapped = 15; google.protobuf.FieldMask mask = 16; }
     Color color = 12; bytes data = 13; optional int32 maybe = 14;
   }`;
 const PROTO2 = `syntax = "proto2"; package test.v2;
@@ -49,6 +50,12 @@ describe("the codec", () => {
       '{"inner":{"text":"a","long":"7"},"list":[5]}',
     ],
     ["the last member of a oneof", "test.v1.All", "520161 5805 520162", '{"word":"b"}'],
+    [
+      "the last member of a oneof in an Any, though the one before it has no JSON",
+      "test.v1.All",
+      "2a21 0a0d782f746573742e76312e416c6c 1210 82010a0a086e6f7443616d656c 520162",
+      '{"any":{"@type":"x/test.v1.All","word":"b"}}',
+    ],
     [
       "a list in several records, packed and not",
       "test.v1.All",
