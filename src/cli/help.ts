@@ -1,5 +1,5 @@
 // `linchpin help`: all commands, or one of them with its options.
-import { didYouMean } from "../config/nearest.js";
+import { didYouMean } from "../core/nearest.js";
 import { textTable } from "../core/text-table.js";
 import { type CommandSpec, readArguments, UsageError, usageLine } from "./args.js";
 import { COMMANDS, isCommand } from "./commands.js";

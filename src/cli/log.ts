@@ -1,6 +1,6 @@
 // The hub's log on standard error: levels, as lines for a person or as JSON lines for a machine.
 
-import { didYouMean } from "../config/nearest.js";
+import { didYouMean } from "../core/nearest.js";
 import type { Log } from "../hub.js";
 import { UsageError } from "./args.js";
 

@@ -2,11 +2,11 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type * as z from "zod";
+import { didYouMean } from "../core/nearest.js";
 import { UserError } from "../core/user-error.js";
 import type { Config, SchemaSource } from "./config.js";
 import { checkPath, fileProblem, type PathKind } from "./files.js";
 import { defaultConfig } from "./from-args.js";
-import { didYouMean } from "./nearest.js";
 import { plainFile } from "./plain-file.js";
 import { configSchema, embeddedConfigSchema, type ParsedConfig } from "./schema.js";
 import { authOf } from "./sections/auth.js";

@@ -1,6 +1,6 @@
 // Methods and services that the config names and nobody has: most often a slip, whose rule would hold for nothing.
 import type { Config } from "../config/config.js";
-import { nearest } from "../config/nearest.js";
+import { nearest } from "../core/nearest.js";
 
 /** So many are told: beyond that something else is wrong, and looking for the nearest name costs time. */
 const MAX_TOLD = 10;

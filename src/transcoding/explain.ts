@@ -1,9 +1,10 @@
 // Why a request is answered by this route and by no other; and which routes come near. For persons, never on a call's way.
+
+import { editDistance } from "../core/nearest.js";
 import { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import { capture } from "./capture.js";
 import { ANY_METHOD } from "./matcher.js";
-import { editDistance } from "./nearest.js";
 import { type RequestPath, splitPath } from "./path.js";
 import type { KeptEscapes } from "./read-options.js";
 import type { Routes } from "./routes.js";

@@ -2,8 +2,7 @@
 // of the message's bytes before anything is printed.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { fieldsOf, hasOwnJson, isHttpBody } from "./fields.js";
-import { nearest } from "./nearest.js";
+import { fieldsOf, hasOwnJson, isHttpBody, nearestName } from "./fields.js";
 
 /** By field number: the field whole, or what is wanted of the messages in it. */
 export type FieldsMask = ReadonlyMap<number, FieldsMask | "whole">;
@@ -155,7 +154,7 @@ function namedIn(places: readonly Place[], name: string): { field: DescField; ma
 }
 
 function unknownName(places: readonly Place[], name: string, at: number): Refusal {
-  const guess = nearest(
+  const guess = nearestName(
     name,
     places.flatMap(({ desc }) => [...fieldsOf(desc).keys()]),
   );

@@ -1,5 +1,7 @@
 // Looks at message fields by name, and says what kind of JSON each takes.
+
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { nearest } from "../core/nearest.js";
 
 /** Fields by proto name and by JSON name, as ProtoJSON reads both. */
 export type FieldsByName = ReadonlyMap<string, DescField>;
@@ -60,4 +62,12 @@ export function hasOwnJson(message: DescMessage): boolean {
 
 export function isHttpBody(message: DescMessage): boolean {
   return message.typeName === "google.api.HttpBody";
+}
+
+/** Letters of a field's name that may be wrong: names are short and much alike. */
+const MAX_EDITS = 2;
+
+/** The name that `name` may be a misspelling of. */
+export function nearestName(name: string, names: Iterable<string>): string | undefined {
+  return nearest(name, names, MAX_EDITS);
 }

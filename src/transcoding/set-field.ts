@@ -3,9 +3,8 @@
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import type { Codecs, Misfit } from "./codec/codecs.js";
 import { notOneOf } from "./codec/misfit.js";
-import { fieldsOf, hasOwnJson, isJsonText, isScalarLike, isWrapper } from "./fields.js";
+import { fieldsOf, hasOwnJson, isJsonText, isScalarLike, isWrapper, nearestName } from "./fields.js";
 import { ExactNumber, type Json, type JsonObject, parseJson } from "./json.js";
-import { nearest } from "./nearest.js";
 
 export type MessageField = DescField & { readonly fieldKind: "message" };
 
@@ -59,7 +58,7 @@ function findField(root: DescMessage, path: string, hint: boolean): FieldTarget 
   for (const [i, step] of steps.entries()) {
     const field = fieldsOf(message).get(step);
     if (field === undefined) {
-      const guess = hint ? nearest(step, fieldsOf(message).keys()) : undefined;
+      const guess = hint ? nearestName(step, fieldsOf(message).keys()) : undefined;
       return `${message.typeName} has no field '${step.slice(0, 60)}'${guess === undefined ? "" : `; did you mean '${guess}'?`}`;
     }
     names.push(field.name);

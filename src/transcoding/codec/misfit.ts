@@ -1,8 +1,7 @@
 // Where JSON does not fit its message, and why: made on the way that walks the tree, read by those who answer clients.
 import type { DescEnum, DescMessage } from "@bufbuild/protobuf";
-import { fieldsOf } from "../fields.js";
+import { fieldsOf, nearestName } from "../fields.js";
 import { ExactNumber, type Json } from "../json.js";
-import { nearest } from "../nearest.js";
 
 /** Where a value does not fit its message, and why. */
 export interface Misfit {
@@ -37,7 +36,7 @@ export function formatPath(steps: readonly (string | number)[]): string {
 }
 
 export function unknownField(desc: DescMessage, name: string): Refusal {
-  const guess = nearest(name, fieldsOf(desc).keys());
+  const guess = nearestName(name, fieldsOf(desc).keys());
   const hint = guess === undefined ? "" : `; did you mean '${guess}'?`;
   return new Refusal(`${desc.typeName} has no field '${clip(name)}'${hint}`);
 }

@@ -29,12 +29,18 @@ function at(row: Uint32Array, j: number): number {
   return row[j] ?? 0;
 }
 
-/** The candidate that `word` may be a misspelling of; undefined when none is near. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/**
+ * The candidate that `word` may be a misspelling of: a third of the letters may be wrong, one at least, and `maxEdits`
+ * at most; undefined when none is near.
+ */
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  maxEdits = Number.POSITIVE_INFINITY,
+): string | undefined {
   if (word.length > MAX_LENGTH) return undefined;
   let best: string | undefined;
-  // A third of the letters may be wrong, two at most, and one at least.
-  let bound = Math.min(2, Math.max(1, Math.floor(word.length / 3))) + 1;
+  let bound = Math.min(maxEdits, Math.max(1, Math.floor(word.length / 3))) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= bound) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
@@ -44,4 +50,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     }
   }
   return best;
+}
+
+/** ` (did you mean X?)`, or nothing. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const candidate = nearest(word, candidates);
+  return candidate === undefined ? "" : ` (did you mean ${candidate}?)`;
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { didYouMean, nearest } from "#src/config/nearest.js";
+import { didYouMean, nearest } from "#src/core/nearest.js";
 
 const WORDS = ["listen", "admin", "upstreams", "limits", "drain"];
 
