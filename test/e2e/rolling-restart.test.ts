@@ -5,6 +5,7 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
+import { freeAddress } from "../support/free-address.js";
 import { behaviorClient, callUnary } from "./support/grpc.js";
 import { startHub, startHubWithConfig } from "./support/hub.js";
 import { assertNoneLost, grpcLoad, Load } from "./support/load.js";
@@ -18,11 +19,16 @@ async function restart(t: Scope, { program, address }: Service, instance: string
   return startService(t, "behavior", { address, instance });
 }
 
+/** A service that can be started again at its address. */
+async function restartable(t: Scope): Promise<Service> {
+  return startService(t, "behavior", { address: await freeAddress() });
+}
+
 const timeout = 60_000;
 
 describe("a service that is restarted under load", { timeout }, () => {
   test("one of two instances after the other: no call is lost", async (t) => {
-    const instances = await Promise.all([startService(t, "behavior"), startService(t, "behavior")]);
+    const instances = await Promise.all([restartable(t), restartable(t)]);
     const hub = await startHub(
       t,
       instances.map(({ address }) => `behavior=${address}`),
@@ -39,7 +45,7 @@ describe("a service that is restarted under load", { timeout }, () => {
   });
 
   test("the only instance: calls wait until it is back, and none is lost", async (t) => {
-    const only = await startService(t, "behavior");
+    const only = await restartable(t);
     // On a machine that is busy with other tests a start may take a while.
     const hub = await startHubWithConfig(
       t,
@@ -55,7 +61,7 @@ interceptors: { deadline: { default: 60s } }`,
   });
 
   test("the only instance, and it does not come back: calls fail at their deadline, or soon", async (t) => {
-    const only = await startService(t, "behavior");
+    const only = await restartable(t);
     const hub = await startHubWithConfig(
       t,
       `upstreams: { behavior: { endpoints: ["${only.address}"], pending: { wait: 1s } } }`,

@@ -13,6 +13,7 @@ import {
   ListBooksRequest as ListV2,
 } from "#generated/library/v2/library.js";
 import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
+import { freeAddress } from "../support/free-address.js";
 import { behaviorClient, callUnary, insecure, single, streamed } from "./support/grpc.js";
 import { HealthClient } from "./support/health.js";
 import { http } from "./support/http.js";
@@ -20,16 +21,6 @@ import { startHub, startHubWithConfig } from "./support/hub.js";
 import { startService } from "./support/service.js";
 
 const SERVICE = "test.v1.BehaviorService";
-
-/** An address where nobody listens. */
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return `127.0.0.1:${port}`;
-}
 
 describe("an upstream that is down at start", () => {
   test("the hub starts, says so once, refuses calls, and serves as soon as it comes", async (t) => {
@@ -88,7 +79,7 @@ describe("an upstream that is down at start", () => {
 
 describe("an upstream that goes and comes back", () => {
   test("running calls end with UNAVAILABLE, new ones are refused, and later served again", async (t) => {
-    const first = await startService(t, "behavior", { instance: "first" });
+    const first = await startService(t, "behavior", { address: await freeAddress(), instance: "first" });
     // How long calls wait for its return is for rolling-restart.test.ts.
     const hub = await startHubWithConfig(
       t,
@@ -113,7 +104,7 @@ describe("an upstream that goes and comes back", () => {
   });
 
   test("with other services: they are learned, listed, and routed, by gRPC and JSON", async (t) => {
-    const first = await startService(t, "library-v1");
+    const first = await startService(t, "library-v1", { address: await freeAddress() });
     const hub = await startHub(t, [`library=${first.address}`]);
     const health = new HealthClient(t, hub.address);
     const v1 = new LibraryV1(hub.address, insecure);
@@ -141,7 +132,7 @@ describe("an upstream that goes and comes back", () => {
 describe("two instances", () => {
   test("calls go to both in turn, and to the other when one has gone", async (t) => {
     const one = await startService(t, "behavior", { instance: "one" });
-    const two = await startService(t, "behavior", { instance: "two" });
+    const two = await startService(t, "behavior", { address: await freeAddress(), instance: "two" });
     const hub = await startHub(t, [`behavior=${one.address}`, `behavior=${two.address}`]);
     const client = behaviorClient(t, hub.address);
     const served = async (calls: number): Promise<Record<string, number>> => {

@@ -13,11 +13,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { LINCHPIN, type Program, ROOT, startNode } from "../e2e/support/program.js";
+import { freeAddress } from "./free-address.js";
 import { type Block, blocksOf, commandsOf, fits, type Shown } from "./markdown.js";
 
 /** The documents that a user reads. */
@@ -56,8 +56,8 @@ export const FOREIGN = /^grpcurl\b/;
 const SERVES = /^(?:linchpin serve\b|node out\/hub\.js)/;
 
 const PATIENCE_MS = 30_000;
-/** Of the hub that `make run` starts, of others, of servers that are not there. */
-const FREE_PORTS = [8080, 9901, 8081, 8082, 50053];
+/** Of hubs that documents start, of servers that are not there. */
+const FREE_PORTS = [8081, 8082, 50053];
 
 /** `own`: what npm packages and this repository have. */
 export type Tools = "own" | "foreign";
@@ -106,15 +106,14 @@ class Session {
 
   async start(): Promise<void> {
     for (const port of FREE_PORTS) this.addresses.set(`127.0.0.1:${port}`, await freeAddress());
-    const demo = startNode(this.t, LINCHPIN, [
-      "demo",
-      `--listen=${this.real("127.0.0.1:8080")}`,
-      `--admin=${this.real("127.0.0.1:9901")}`,
-    ]);
-    const [, one = "", two = ""] = await demo.stdout.waitFor(/^library \((\S+), (\S+)\)/);
+    const { stdout } = startNode(this.t, LINCHPIN, ["demo", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
+    const [, one = "", two = ""] = await stdout.waitFor(/^library \((\S+), (\S+)\)/);
     this.addresses.set("127.0.0.1:50051", one);
     this.addresses.set("127.0.0.1:50052", two);
-    await demo.stdout.waitFor(/^listening on/);
+    const [, admin = ""] = await stdout.waitFor(/http:\/\/(\S+)\/routes$/);
+    this.addresses.set("127.0.0.1:9901", admin);
+    const [, hub = ""] = await stdout.waitFor(/^listening on http:\/\/(\S+)$/);
+    this.addresses.set("127.0.0.1:8080", hub);
   }
 
   /** Files that a config names may stand after it. */
@@ -227,17 +226,6 @@ function pathOf(name: string): string {
   const found = folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
   if (found === undefined) throw new Error(`${name} is not installed: run make tools`);
   return found;
-}
-
-/** An address that was free a moment ago. */
-function freeAddress(): Promise<string> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" ? address?.port : 0;
-      server.close(() => resolve(`127.0.0.1:${port}`));
-    });
-  });
 }
 
 /** Languages of the blocks that are run, or written as files. */

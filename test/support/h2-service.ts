@@ -1,10 +1,11 @@
 // A service on a real socket that does exactly what a test says, misbehaviour included: raw HTTP/2, no gRPC library.
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { frameMessage } from "#src/core/messages.js";
 import { Connection, type ConnectionOptions } from "#src/http2/connection.js";
 import { checkRequest } from "#src/http2/messages.js";
 import type { Stream, StreamHandler, StreamReset } from "#src/http2/stream.js";
+import { freePort } from "./free-address.js";
 
 export class ServiceRequest implements StreamHandler {
   readonly stream: Stream;
@@ -101,6 +102,7 @@ export class H2Service {
   private readonly sockets = new Set<Socket>();
   private readonly options: Partial<ConnectionOptions>;
   private server: Server | undefined = undefined;
+  /** 0 until it has started first. */
   private port = 0;
 
   constructor(onRequest?: (request: ServiceRequest) => void, options: Partial<ConnectionOptions> = {}) {
@@ -123,11 +125,11 @@ export class H2Service {
   async start(): Promise<this> {
     const server = createServer({ noDelay: true }, (socket) => this.accept(socket));
     this.server = server;
+    if (this.port === 0) this.port = await freePort();
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(this.port, "127.0.0.1", resolve);
     });
-    this.port = (server.address() as AddressInfo).port;
     return this;
   }
 
