@@ -40,6 +40,7 @@ methods: { test.v1.BehaviorService: { roles: [reader] } }
 const hub = startNode(scope, LINCHPIN, ["serve", "--config", config]);
 const [, address = ""] = await hub.stdout.waitFor(/^listening on https:\/\/(\S+)$/);
 const [, adminUrl = ""] = await hub.stdout.waitFor(/^admin on (\S+)$/);
+hub.mustLive();
 
 const WEB = clients.issue({ cn: "web", names: { uri: ["spiffe://example.org/web"] } });
 const OTHER = clients.issue({ cn: "spiffe://example.org/web", names: { dns: ["other.example"] } });

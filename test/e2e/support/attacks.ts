@@ -123,6 +123,7 @@ limits: ${LIMITS}
   const clear = await bound(/^listening on (?:.*, )?http:\/\/([^,\s]+)/);
   const secure = await bound(/^listening on (?:.*, )?https:\/\/([^,\s]+)/);
   const adminUrl = await bound(/^admin on (\S+)$/);
+  hub.mustLive();
   const plain = (address: string): Socket => {
     const socket = netConnect({ port: Number(address.split(":")[1]), host: "127.0.0.1", noDelay: true });
     socket.on("error", () => {});

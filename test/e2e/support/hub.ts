@@ -24,12 +24,9 @@ export async function startHub(
     ["serve", ...args, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"],
     options,
   );
-  const [, address = ""] = await program.stdout
-    .waitFor(/^listening on http:\/\/(\S+)$/)
-    .catch((error: unknown) => {
-      throw new Error(`the hub did not start: ${program.stderr.text}`, { cause: error });
-    });
+  const [, address = ""] = await program.stdout.waitFor(/^listening on http:\/\/(\S+)$/);
   const [, adminUrl = ""] = await program.stdout.waitFor(/^admin on (\S+)$/);
+  program.mustLive();
   return { address, adminUrl, program };
 }
 

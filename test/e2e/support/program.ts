@@ -44,6 +44,12 @@ export class Lines {
   private rest = "";
   private readonly waiting = new Set<() => void>();
   private over = false;
+  private readonly describe: () => string;
+
+  /** `describe`: what became of the program so far, for the errors. */
+  constructor(describe: () => string) {
+    this.describe = describe;
+  }
 
   push(text: string): void {
     const parts = (this.rest + text).split("\n");
@@ -76,12 +82,12 @@ export class Lines {
           resolve(match);
         } else if (this.over) {
           settle();
-          reject(new Error(`the program ended without printing ${pattern}:\n${this.text}`));
+          reject(new Error(`it ended without printing ${pattern}: ${this.describe()}`));
         }
       };
       const timer = setTimeout(() => {
         settle();
-        reject(new Error(`${pattern} was not printed:\n${this.text}`));
+        reject(new Error(`${pattern} was not printed in ${PATIENCE_MS / 1000} s: ${this.describe()}`));
       }, PATIENCE_MS);
       this.waiting.add(look);
       look();
@@ -89,7 +95,7 @@ export class Lines {
   }
 
   get text(): string {
-    return this.lines.join("\n");
+    return (this.rest === "" ? this.lines : [...this.lines, this.rest]).join("\n");
   }
 }
 
@@ -102,6 +108,8 @@ export interface Program {
   kill(signal: NodeJS.Signals): void;
   /** Asks it to end, and ends it when it does not. */
   stop(): Promise<void>;
+  /** From now on the test's output tells of it when it ends without `kill` or `stop`: other failures come of that. */
+  mustLive(): void;
 }
 
 export interface ProgramOptions {
@@ -125,10 +133,23 @@ export function startNode(
   });
   killWithUs();
   children.add(child);
-  const stdout = new Lines();
-  const stderr = new Lines();
+  let failed = "";
+  const describe = (): string => {
+    const state =
+      child.exitCode !== null || child.signalCode !== null
+        ? `ended with ${child.exitCode ?? child.signalCode}`
+        : "still runs";
+    const printed = `--- stdout\n${stdout.text}\n--- stderr\n${stderr.text}`;
+    return `node ${[script, ...args].join(" ")}\n${failed || state}\n${printed}`;
+  };
+  const stdout = new Lines(describe);
+  const stderr = new Lines(describe);
   child.stdout.setEncoding("utf8").on("data", (text: string) => stdout.push(text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
+  // As when there is no memory for it; "close" follows.
+  child.once("error", (error) => {
+    failed = String(error);
+  });
   const exited = new Promise<Exit>((resolve) => {
     child.once("close", (code, signal) => {
       children.delete(child);
@@ -137,14 +158,31 @@ export function startNode(
       resolve({ code, signal });
     });
   });
+  let asked = false;
   const stop = async (): Promise<void> => {
+    asked = true;
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_PATIENCE_MS);
     await exited;
     clearTimeout(timer);
   };
   scope.after(stop);
-  return { pid: child.pid ?? -1, stdout, stderr, exited, kill: (signal) => void child.kill(signal), stop };
+  return {
+    pid: child.pid ?? -1,
+    stdout,
+    stderr,
+    exited,
+    kill(signal) {
+      asked = true;
+      child.kill(signal);
+    },
+    stop,
+    mustLive() {
+      void exited.then(() => {
+        if (!asked) console.error(`ended by itself: ${describe()}`);
+      });
+    },
+  };
 }
 
 export interface Ended extends Exit {

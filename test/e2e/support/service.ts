@@ -36,9 +36,8 @@ export async function startService(scope: Scope, kind: Kind, options: ServiceOpt
   if (options.address !== undefined) args.push(`--port=${options.address.split(":").pop() ?? ""}`);
   if (options.reflection === false) args.push("--no-reflection");
   const program = startNode(scope, fileURLToPath(import.meta.url), args);
-  const [, address = ""] = await program.stdout.waitFor(/^listening on (\S+)$/).catch((error: unknown) => {
-    throw new Error(`the service did not start: ${program.stderr.text}`, { cause: error });
-  });
+  const [, address = ""] = await program.stdout.waitFor(/^listening on (\S+)$/);
+  program.mustLive();
   return { address, program };
 }
 
