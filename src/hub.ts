@@ -307,9 +307,10 @@ class Hub implements RunningHub, Gateway {
   /** Waits a while for schemas; what takes longer is learned while the hub serves. */
   private async startUpstreams({ upstreams }: Generation): Promise<void> {
     const patience = new Promise<void>((resolve) => setTimeout(resolve, FIRST_LEARNING_MS).unref());
-    const started = Promise.all(upstreams.map((upstream) => upstream.start()));
-    started.catch(() => {}); // once patience has run out, each upstream tells its own problem
-    await Promise.race([started, patience]);
+    const started = upstreams.map((upstream) => upstream.start());
+    await Promise.race([Promise.all(started), patience]);
+    // Files are waited for however long they take: of them nothing more is heard later.
+    await Promise.all(started.filter((_, i) => upstreams[i]?.config.schema.kind !== "reflection"));
   }
 
   get snapshot(): Snapshot {

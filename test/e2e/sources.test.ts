@@ -1,7 +1,8 @@
 // Where services and routes come from: files instead of reflection, rules and a prefix of the config, several
 // upstreams; and the commands that show it without serving.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
@@ -16,7 +17,7 @@ const IMAGE = `${ROOT}generated/image.binpb`;
 const mute = await startService(scope, "behavior", { reflection: false });
 const library = await startService(scope, "library");
 
-describe("services from files", () => {
+describe("services from files", { concurrency: true }, () => {
   const SOURCES: Readonly<Record<string, readonly string[]>> = {
     "a descriptor set": [`--protoset=${IMAGE}`],
     "a folder of .proto files": [`--proto=${ROOT}proto`],
@@ -33,6 +34,20 @@ describe("services from files", () => {
       assert.match(hub.program.stdout.text, /test\.v1\.BehaviorService/);
     });
   }
+
+  test("a file that takes its time is waited for", async (t) => {
+    const file = join(await temporaryFolder(t), "services.binpb");
+    execFileSync("mkfifo", [file]);
+    const starting = startHub(t, [`behavior=${mute.address}`, `--protoset=${file}`]);
+    const pipe = await open(file, "w"); // from when the hub reads it
+    // Longer than it waits for an upstream that is asked over the network.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await pipe.writeFile(await readFile(IMAGE));
+    await pipe.close();
+    const hub = await starting;
+    const answer = await http("1.1", hub.address, "/test/v1/unary", { body: "{}" });
+    assert.equal(answer.status, 200, answer.text);
+  });
 
   test("a service without reflection and without files: the hub says what is missing", async (t) => {
     const hub = await startHub(t, [`behavior=${mute.address}`]);
