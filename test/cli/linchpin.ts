@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 
 /** The executable. */
 export const MAIN = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
-const TIMEOUT_MS = 30_000;
+/** Before the runner gives up on a test. A hub may serve all tests of a file, on a slow machine too. */
+const TIMEOUT_MS = 200_000;
 
 export interface Finished {
   readonly code: number | null;
