@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, describe, it } from "node:test";
+import type { ClientLimits } from "#src/config/listener-limits.js";
 import { frameMessage } from "#src/core/messages.js";
 import { until } from "../support/until.js";
 import { ask1, ask2, Rig } from "./support/rig.js";
+
+/** Before any limit that is not the one in question, however busy the machine is. */
+const SOON_MS = 8000;
 
 const rigs: Rig[] = [];
 afterEach(async () => {
@@ -94,7 +98,7 @@ for (const http1 of ["own", "node"] as const) {
           const rig = await started({ http1 });
           const begun = performance.now();
           assert.equal(await rig.raw(bytes), "");
-          assert.ok(performance.now() - begun < 3000, "it waited for more");
+          assert.ok(performance.now() - begun < SOON_MS, "it waited for more");
           assert.equal(rig.calls.length, 0);
         });
       }
@@ -140,33 +144,34 @@ for (const http1 of ["own", "node"] as const) {
     });
 
     describe("a client that stalls", () => {
-      const limits = { firstBytesMs: 60, headersMs: 60, bodyMs: 120, http1IdleMs: 60 };
-      const cases: [what: string, bytes: string, answer: RegExp][] = [
-        ["before its first byte", "", /^$/],
-        ["in the preface of HTTP/2", "PRI * HT", /^$/],
-        ["in the head of a request", "GET /unary HTTP/1.1\r\nhost", /^HTTP\/1\.1 408 /],
+      // Only the limit in question is short: the others would end a test that the machine holds up.
+      const cases: [what: string, bytes: string, limits: Partial<ClientLimits>, answer: RegExp][] = [
+        ["before its first byte", "", { firstBytesMs: 60 }, /^$/],
+        ["in the preface of HTTP/2", "PRI * HT", { firstBytesMs: 60 }, /^$/],
+        ["in the head of a request", "GET /unary HTTP/1.1\r\nhost", { headersMs: 60 }, /^HTTP\/1\.1 408 /],
         [
           "in the body of a request",
           "POST /unary HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nx",
+          { bodyMs: 120 },
           /^HTTP\/1\.1 408 /,
         ],
       ];
-      for (const [what, bytes, answer] of cases) {
+      for (const [what, bytes, limits, answer] of cases) {
         it(`${what} is let go`, async () => {
           const rig = await started({ http1, limits });
           const started_ = performance.now();
           assert.match(await rig.raw(bytes), answer);
-          assert.ok(performance.now() - started_ < 3000);
+          assert.ok(performance.now() - started_ < SOON_MS);
         });
       }
 
       it("between requests is let go", async () => {
-        const rig = await started({ http1, limits });
+        const rig = await started({ http1, limits: { http1IdleMs: 60 } });
         assert.match(await rig.raw("GET /unary HTTP/1.1\r\nhost: a\r\n\r\n"), /"answer"$/);
       });
 
       it("is not one that waits for its answer", async () => {
-        const rig = await started({ http1, limits });
+        const rig = await started({ http1, limits: { bodyMs: 120, http1IdleMs: 60 } });
         rig.onRequest = (call) => void setTimeout(() => call.open().message("late").end(), 400);
         assert.equal((await ask1(rig, { path: "/unary", body: "q" })).body, '"late"');
       });
@@ -205,7 +210,7 @@ for (const http1 of ["own", "node"] as const) {
         assert.match(body, /finished/);
         const before = performance.now();
         await drained;
-        assert.ok(performance.now() - before < 5000, "the silent connection did not hold it up");
+        assert.ok(performance.now() - before < SOON_MS, "the silent connection did not hold it up");
         await assert.rejects(ask1(rig, { method: "GET", path: "/unary" }), /ECONNREFUSED/);
       });
 
