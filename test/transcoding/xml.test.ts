@@ -5,6 +5,7 @@ import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { Code, Status } from "#src/core/status.js";
+import { costsLess } from "../support/cpu.js";
 import { registry } from "./support/library.js";
 import { compileProtos, encode, routerFor, send } from "./support/schema.js";
 import { shapes } from "./support/shapes.js";
@@ -283,12 +284,10 @@ describe("who sends XML to do harm", () => {
   ];
   for (const [what, xml, http] of attacks) {
     it(`${what}: ${http}, at once`, async () => {
-      const start = performance.now();
-      const outcome = await outcomeOf(xml);
+      const outcome = await costsLess(3000, () => outcomeOf(xml));
       assert.ok(outcome instanceof Status);
       assert.equal(outcome.http, http, outcome.message);
       assert.ok(outcome.message.length < 500, "the answer repeats the attack");
-      assert.ok(performance.now() - start < 3000, "it took three seconds");
     });
   }
 });
@@ -306,14 +305,13 @@ describe("a long body in XML", () => {
     ],
   ];
   for (const [what, xml] of long) {
-    it(`${what} is read and printed in linear time`, async () => {
-      const start = performance.now();
-      const bytes = await outcomeOf(xml);
-      assert.ok(!(bytes instanceof Status), String(bytes));
-      const written = writeAnswer(built.router.match("GET", "/v1/all"), [bytes], { accept: TYPE });
-      assert.ok(!(written instanceof Status));
-      assert.ok(performance.now() - start < 3000, "it took three seconds");
-    });
+    it(`${what} is read and printed in linear time`, () =>
+      costsLess(3000, async () => {
+        const bytes = await outcomeOf(xml);
+        assert.ok(!(bytes instanceof Status), String(bytes));
+        const written = writeAnswer(built.router.match("GET", "/v1/all"), [bytes], { accept: TYPE });
+        assert.ok(!(written instanceof Status));
+      }));
   }
 });
 
