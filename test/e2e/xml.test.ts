@@ -183,7 +183,7 @@ for (const version of VERSIONS) {
         const start = performance.now();
         const answer = await post("/v1/books", body);
         assert.equal(answer.status, status, answer.text);
-        assert.ok(performance.now() - start < 2000);
+        assert.ok(performance.now() - start < 10_000);
       });
     }
   });

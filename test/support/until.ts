@@ -1,7 +1,10 @@
 // Waits for something that comes over a socket, turn by turn of the event loop, and says what did not come.
 
+/** What comes at all has come by then, on a machine that does much else too. */
+const PATIENCE_MS = 30_000;
+
 /** Resolves once `condition` holds; rejects after `limitMs` with `what`. */
-export async function until(condition: () => boolean, what: string, limitMs = 5000): Promise<void> {
+export async function until(condition: () => boolean, what: string, limitMs = PATIENCE_MS): Promise<void> {
   const limit = performance.now() + limitMs;
   while (!condition()) {
     if (performance.now() > limit) throw new Error(`still waiting after ${limitMs} ms: ${what}`);

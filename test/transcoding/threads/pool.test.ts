@@ -127,7 +127,7 @@ describe("the threads for large messages", () => {
       const plan = { service: "x", method: "y" };
       THREADS.run({ service: none, types: none, options: {} }, { kind: "answer", plan, bytes: none }, ({ fault }) =>
         console.log(fault));`;
-    const said = execFileSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 8000 });
+    const said = execFileSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 60_000 });
     assert.match(said.toString(), /x\/y is not known in this thread/);
   });
 });
