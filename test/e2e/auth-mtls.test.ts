@@ -9,7 +9,7 @@ import { Authority, type Issued } from "../support/authority.js";
 import { readPrometheus, sampleValue } from "../telemetry/support/prometheus.js";
 import { type Outcome, single } from "./support/grpc.js";
 import { http } from "./support/http.js";
-import { fileOf } from "./support/hub.js";
+import { fileOf, learned } from "./support/hub.js";
 import { LINCHPIN, startNode } from "./support/program.js";
 import { startService } from "./support/service.js";
 
@@ -41,6 +41,7 @@ const hub = startNode(scope, LINCHPIN, ["serve", "--config", config]);
 const [, address = ""] = await hub.stdout.waitFor(/^listening on https:\/\/(\S+)$/);
 const [, adminUrl = ""] = await hub.stdout.waitFor(/^admin on (\S+)$/);
 hub.mustLive();
+await learned(hub, adminUrl);
 
 const WEB = clients.issue({ cn: "web", names: { uri: ["spiffe://example.org/web"] } });
 const OTHER = clients.issue({ cn: "spiffe://example.org/web", names: { dns: ["other.example"] } });

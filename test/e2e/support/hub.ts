@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { http } from "./http.js";
 import { LINCHPIN, type Program, type ProgramOptions, type Scope, startNode } from "./program.js";
 
 export interface Hub {
@@ -27,7 +28,25 @@ export async function startHub(
   const [, address = ""] = await program.stdout.waitFor(/^listening on http:\/\/(\S+)$/);
   const [, adminUrl = ""] = await program.stdout.waitFor(/^admin on (\S+)$/);
   program.mustLive();
+  await learned(program, adminUrl);
   return { address, adminUrl, program };
+}
+
+const PATIENCE_MS = 30_000;
+
+/**
+ * A hub starts without upstreams that do not tell their services soon, which on a busy machine may be any: resolves
+ * once each of them has told, or why it cannot.
+ */
+export async function learned(program: Program, adminUrl: string): Promise<void> {
+  if (program.stdout.matching(/: no services known yet$/).length === 0) return;
+  const limit = performance.now() + PATIENCE_MS;
+  for (let waits = true; waits; ) {
+    const { text } = await http("1.1", adminUrl.replace("http://", ""), "/readyz");
+    waits = text.includes("it has not been learned yet");
+    if (waits && performance.now() > limit) throw new Error(`an upstream was not learned: ${text}`);
+    if (waits) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** A hub with a config file of this text. */
