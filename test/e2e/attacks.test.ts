@@ -43,12 +43,30 @@ import { behaviorClient, callUnary } from "./support/grpc.js";
 const scope = { after };
 const rig = await startRig(scope);
 
-async function withstands(runs: readonly (readonly [Attack, Target])[]): Promise<void> {
-  const { cost } = await underAttack(scope, rig, runs);
-  assert.deepEqual(cost.failures, [], "no honest call failed");
-  assert.ok(cost.slowestMs < DEADLINE_MS, `an honest call took ${cost.slowestMs} ms`);
-  assert.ok(cost.honestCalls > 0);
-  assert.ok(cost.growthBytes < MEMORY_BOUND_BYTES, `memory grew by ${cost.growthBytes} bytes`);
+/** What an attack does, or a guard, it does each time; what else the machine has to do comes now and then. */
+const TRIES = 3;
+
+/** For what holds by the clock, of which a busy machine can take a second away from anybody. */
+async function holds(run: () => Promise<void>): Promise<void> {
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      await run();
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+      console.error(`once more: ${String(error)}`);
+    }
+  }
+}
+
+function withstands(runs: readonly (readonly [Attack, Target])[]): Promise<void> {
+  return holds(async () => {
+    const { cost } = await underAttack(scope, rig, runs);
+    assert.deepEqual(cost.failures, [], "no honest call failed");
+    assert.ok(cost.slowestMs < DEADLINE_MS, `an honest call took ${cost.slowestMs} ms`);
+    assert.ok(cost.honestCalls > 0);
+    assert.ok(cost.growthBytes < MEMORY_BOUND_BYTES, `memory grew by ${cost.growthBytes} bytes`);
+  });
 }
 
 /** `linchpin_http2_limits_passed_total` and `linchpin_http1_…` of what ended a connection or stream, by key of the limit. */
@@ -265,17 +283,18 @@ describe("an honest pattern is left alone:", () => {
     socket.destroy();
   }
 
-  test("clients that read slowly but steadily over HTTP/1.1, and streams that make little", async () => {
-    const before = await passed();
-    await Promise.all(
-      rig.targets.flatMap((target) => [
-        ...UNREAD.map(([, request]) => readSlowly(target, request)),
-        readEvents(target, ""),
-        readEvents(target, "te: trailers\r\n"),
-      ]),
-    );
-    assert.deepEqual(await passed(), before);
-  });
+  test("clients that read slowly but steadily over HTTP/1.1, and streams that make little", () =>
+    holds(async () => {
+      const before = await passed();
+      await Promise.all(
+        rig.targets.flatMap((target) => [
+          ...UNREAD.map(([, request]) => readSlowly(target, request)),
+          readEvents(target, ""),
+          readEvents(target, "te: trailers\r\n"),
+        ]),
+      );
+      assert.deepEqual(await passed(), before);
+    }));
 
   test("a client that cancels nine calls of ten when they have waited for a while", async () => {
     const client = behaviorClient(scope, rig.targets[0].address);

@@ -77,7 +77,12 @@ interface Answer {
 
 function post(hub: Hub, agent: Agent, path: string, body: Buffer | string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const headers = {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(body),
+      // As long as a slow machine needs for all that come at once.
+      "x-request-timeout": "200",
+    };
     const sent = request(`http://${hub.address}${path}`, { method: "POST", agent, headers }, (answer) => {
       const pieces: Buffer[] = [];
       answer.on("data", (piece: Buffer) => pieces.push(piece));

@@ -24,7 +24,7 @@ import {
 import { until } from "../../support/until.js";
 import { behaviorClient, callUnary } from "./grpc.js";
 import { http } from "./http.js";
-import { fileOf } from "./hub.js";
+import { fileOf, learned } from "./hub.js";
 import { residentBytes } from "./memory.js";
 import { LINCHPIN, type Program, type Scope, startNode } from "./program.js";
 import { startService } from "./service.js";
@@ -36,7 +36,7 @@ export const DEADLINE_MS = 2000;
 /** An attack that was not cut off by then has won. */
 const MAX_FLOOD_BYTES = 32 * 1024 * 1024;
 /** Times are short, so that what waits for them is over soon; no honest client comes near the others. */
-const LIMITS = `{ firstBytesTimeout: 1s, handshakeTimeout: 3s, settingsTimeout: 1s, headersTimeout: 1s,
+const LIMITS = `{ firstBytesTimeout: 3s, handshakeTimeout: 3s, settingsTimeout: 1s, headersTimeout: 1s,
   bodyTimeout: 1s, stallTimeout: 1s, keepaliveTime: 1s, keepaliveTimeout: 2s, maxQueued: 8MiB, maxProcessQueued: 32MiB }`;
 /** Of unary calls that name none: what bounds a body that drips. */
 const CALL_DEADLINE_MS = 1500;
@@ -124,6 +124,7 @@ limits: ${LIMITS}
   const secure = await bound(/^listening on (?:.*, )?https:\/\/([^,\s]+)/);
   const adminUrl = await bound(/^admin on (\S+)$/);
   hub.mustLive();
+  await learned(hub, adminUrl);
   const plain = (address: string): Socket => {
     const socket = netConnect({ port: Number(address.split(":")[1]), host: "127.0.0.1", noDelay: true });
     socket.on("error", () => {});
@@ -192,7 +193,10 @@ export class HonestClients {
     let turn = 0;
     const byJson = async (): Promise<string | undefined> => {
       const version = turn++ % 2 === 0 ? "1.1" : "2";
-      const answer = await http(version, address, JSON_PATH, { body: '{"payload": "aGVsbG8="}' });
+      const answer = await http(version, address, JSON_PATH, {
+        body: '{"payload": "aGVsbG8="}',
+        headers: { "x-request-timeout": String(DEADLINE_MS / 1000) },
+      });
       return answer.status === 200 ? undefined : `JSON over HTTP/${version}: ${answer.status}`;
     };
     this.done = Promise.all([this.run(byGrpc), this.run(byJson)]);
