@@ -31,6 +31,7 @@ import {
   READERS,
   SLOW,
   SLOW_READERS,
+  STALL_MS,
   STREAM,
   startRig,
   type Target,
@@ -43,30 +44,25 @@ import { behaviorClient, callUnary } from "./support/grpc.js";
 const scope = { after };
 const rig = await startRig(scope);
 
-/** What an attack does, or a guard, it does each time; what else the machine has to do comes now and then. */
-const TRIES = 3;
+/** Failures of the clock: a machine that is busy otherwise can make them. What an attack does, it does each time. */
+const LATE = /^gRPC: 4 |: 504$/;
 
-/** For what holds by the clock, of which a busy machine can take a second away from anybody. */
-async function holds(run: () => Promise<void>): Promise<void> {
-  for (let left = TRIES - 1; ; left--) {
-    try {
-      await run();
-      return;
-    } catch (error) {
-      if (left === 0) throw error;
-      console.error(`once more: ${String(error)}`);
-    }
+/** No honest call fails, none is late; memory stays in bounds. Only calls that are late get a second look. */
+async function withstands(runs: readonly (readonly [Attack, Target])[], looks = 2): Promise<void> {
+  const { cost } = await underAttack(scope, rig, runs);
+  assert.deepEqual(
+    cost.failures.filter((failure) => !LATE.test(failure)),
+    [],
+    "no honest call failed",
+  );
+  assert.ok(cost.honestCalls > 0);
+  assert.ok(cost.growthBytes < MEMORY_BOUND_BYTES, `memory grew by ${cost.growthBytes} bytes`);
+  const late = cost.failures.length > 0 || cost.slowestMs >= DEADLINE_MS;
+  if (late && looks > 1) {
+    console.error(`once more: an honest call took ${cost.slowestMs} ms`);
+    return withstands(runs, looks - 1);
   }
-}
-
-function withstands(runs: readonly (readonly [Attack, Target])[]): Promise<void> {
-  return holds(async () => {
-    const { cost } = await underAttack(scope, rig, runs);
-    assert.deepEqual(cost.failures, [], "no honest call failed");
-    assert.ok(cost.slowestMs < DEADLINE_MS, `an honest call took ${cost.slowestMs} ms`);
-    assert.ok(cost.honestCalls > 0);
-    assert.ok(cost.growthBytes < MEMORY_BOUND_BYTES, `memory grew by ${cost.growthBytes} bytes`);
-  });
+  assert.ok(!late, `an honest call took ${cost.slowestMs} ms, twice`);
 }
 
 /** `linchpin_http2_limits_passed_total` and `linchpin_http1_…` of what ended a connection or stream, by key of the limit. */
@@ -253,20 +249,24 @@ describe("an honest pattern is left alone:", () => {
   }
 
   /** Reads 2 MiB, and then nothing for a while, again and again: on the whole three times as long as it may stop. */
-  async function readSlowly(target: Target, request: string): Promise<void> {
+  async function readSlowly(target: Target, request: string): Promise<{ bytes: number; longestMs: number }> {
     const socket = target.connect("http/1.1");
     socket.pause();
     socket.write(request, "latin1");
-    for (let read = 0; read < ALL_BYTES; ) {
+    let bytes = 0;
+    let longestMs = 0;
+    while (bytes < ALL_BYTES && !socket.closed) {
+      const from = performance.now();
       await new Promise((resolve) => setTimeout(resolve, 300));
-      for (const goal = Math.min(read + 2 * 1024 * 1024, ALL_BYTES); read < goal; ) {
-        assert.ok(!socket.closed, `closed after ${read} bytes`);
+      for (const goal = Math.min(bytes + 2 * 1024 * 1024, ALL_BYTES); bytes < goal && !socket.closed; ) {
         const chunk: Buffer | null = socket.read();
         if (chunk === null) await new Promise((resolve) => setTimeout(resolve, 5));
-        else read += chunk.length;
+        else bytes += chunk.length;
       }
+      longestMs = Math.max(longestMs, performance.now() - from);
     }
     socket.destroy();
+    return { bytes, longestMs };
   }
 
   /** An event every 1.2 s, which is longer than a client may take nothing of what waits for it. */
@@ -283,18 +283,29 @@ describe("an honest pattern is left alone:", () => {
     socket.destroy();
   }
 
-  test("clients that read slowly but steadily over HTTP/1.1, and streams that make little", () =>
-    holds(async () => {
+  test("clients that read slowly but steadily over HTTP/1.1", async () => {
+    for (let held = 0; ; held++) {
       const before = await passed();
-      await Promise.all(
-        rig.targets.flatMap((target) => [
-          ...UNREAD.map(([, request]) => readSlowly(target, request)),
-          readEvents(target, ""),
-          readEvents(target, "te: trailers\r\n"),
-        ]),
+      const readers = await Promise.all(
+        rig.targets.flatMap((target) => UNREAD.map(([, request]) => readSlowly(target, request))),
       );
+      // Whom the machine holds up is no steady reader.
+      const unsteady = readers.some(({ bytes, longestMs }) => bytes < ALL_BYTES && longestMs > STALL_MS);
+      if (unsteady && held < 5) continue;
+      for (const { bytes, longestMs } of readers)
+        assert.ok(bytes >= ALL_BYTES, `closed after ${bytes} bytes; its longest turn took ${longestMs} ms`);
       assert.deepEqual(await passed(), before);
-    }));
+      return;
+    }
+  });
+
+  test("streams over HTTP/1.1 that make little", async () => {
+    const before = await passed();
+    await Promise.all(
+      rig.targets.flatMap((target) => [readEvents(target, ""), readEvents(target, "te: trailers\r\n")]),
+    );
+    assert.deepEqual(await passed(), before);
+  });
 
   test("a client that cancels nine calls of ten when they have waited for a while", async () => {
     const client = behaviorClient(scope, rig.targets[0].address);

@@ -35,9 +35,11 @@ export const MEMORY_BOUND_BYTES = 64 * 1024 * 1024;
 export const DEADLINE_MS = 2000;
 /** An attack that was not cut off by then has won. */
 const MAX_FLOOD_BYTES = 32 * 1024 * 1024;
+/** How long a client may take nothing of what waits for it. */
+export const STALL_MS = 1000;
 /** Times are short, so that what waits for them is over soon; no honest client comes near the others. */
 const LIMITS = `{ firstBytesTimeout: 3s, handshakeTimeout: 3s, settingsTimeout: 1s, headersTimeout: 1s,
-  bodyTimeout: 1s, stallTimeout: 1s, keepaliveTime: 1s, keepaliveTimeout: 2s, maxQueued: 8MiB, maxProcessQueued: 32MiB }`;
+  bodyTimeout: 1s, stallTimeout: ${STALL_MS}ms, keepaliveTime: 1s, keepaliveTimeout: 2s, maxQueued: 8MiB, maxProcessQueued: 32MiB }`;
 /** Of unary calls that name none: what bounds a body that drips. */
 const CALL_DEADLINE_MS = 1500;
 /** The slowest guard needs keepaliveTime and keepaliveTimeout. */
