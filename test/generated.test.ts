@@ -1,17 +1,16 @@
 // What is generated is what the protos say, and the protos keep to their style. All from npm packages: no network.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DescriptorIndex } from "#src/schema/descriptor-index.js";
+import { buf as runBuf } from "./support/buf.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CACHE = mkdtempSync(join(tmpdir(), "linchpin-buf-"));
 after(() => rmSync(CACHE, { recursive: true, force: true }));
-const BUF = join(ROOT, "node_modules/.bin/buf");
 /** Beside what our protos import: what services tell in status details, and the health protocol that they all have. */
 const IMAGE_PATHS = [
   ...readdirSync(join(ROOT, "proto")).map((folder) => `proto/${folder}`),
@@ -21,12 +20,8 @@ const IMAGE_PATHS = [
 /** Not made by buf. */
 const OTHERS = new Set(["tsconfig.json", "image.binpb"]);
 
-/** Answers stdout and stderr; fails the test with them. */
-function buf(...args: string[]): string {
-  // A cache of its own, and no remote in buf.yaml: what is not in node_modules is not there.
-  const env = { ...process.env, BUF_CACHE_DIR: CACHE };
-  return execFileSync(BUF, args, { cwd: ROOT, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-}
+/** With a cache of its own, and no remote in buf.yaml: what is not in node_modules is not there. */
+const buf = (...args: string[]): string => runBuf(CACHE, ...args);
 
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })

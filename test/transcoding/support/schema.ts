@@ -1,6 +1,5 @@
 // Compiles .proto text for the tests, with google.api declared anew as far as they need it.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -22,6 +21,7 @@ import {
   type RestOptions,
   type RestRouterInput,
 } from "#src/transcoding/rest-router.js";
+import { buf } from "../../support/buf.js";
 import { encodeBody } from "./translate.js";
 
 const GOOGLE_API: Record<string, string> = {
@@ -44,19 +44,18 @@ const GOOGLE_API: Record<string, string> = {
 
 /** Compiles the files; google/api/*.proto and the well-known types can be imported. */
 export function compileProtos(files: Record<string, string>): FileRegistry {
-  const dir = mkdtempSync(join(tmpdir(), "linchpin-protos-"));
+  const folder = mkdtempSync(join(tmpdir(), "linchpin-protos-"));
+  const dir = join(folder, "protos");
   try {
     for (const [name, text] of Object.entries({ ...GOOGLE_API, ...files })) {
       mkdirSync(dirname(join(dir, name)), { recursive: true });
       writeFileSync(join(dir, name), text);
     }
-    const image = join(dir, "image.binpb");
-    execFileSync("node_modules/.bin/buf", ["build", dir, "-o", image], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    const image = join(folder, "image.binpb");
+    buf(join(folder, "home"), "build", dir, "-o", image);
     return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(image)));
   } finally {
-    rmSync(dir, { recursive: true });
+    rmSync(folder, { recursive: true });
   }
 }
 
