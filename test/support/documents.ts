@@ -55,7 +55,8 @@ export const FOREIGN = /^grpcurl\b/;
 /** Commands that serve until they are stopped. */
 const SERVES = /^(?:linchpin serve\b|node out\/hub\.js)/;
 
-const PATIENCE_MS = 30_000;
+/** Of a command; compilers take their time on a busy machine. */
+const PATIENCE_MS = 120_000;
 /** Of hubs that documents start, of servers that are not there. */
 const FREE_PORTS = [8081, 8082, 50053];
 
@@ -200,7 +201,9 @@ class Session {
       child.stdout.setEncoding("utf8").on("data", read);
       child.stderr.setEncoding("utf8").on("data", read);
       child.on("error", reject);
-      child.on("close", (code) => resolve({ code, printed }));
+      child.on("close", (code, signal) =>
+        resolve({ code, printed: signal === null ? printed : `${printed}\nended by ${signal}` }),
+      );
     });
   }
 
