@@ -3,6 +3,10 @@ import { hash } from "node:crypto";
 
 /** Characters of base64 that an ETag has: 132 bits of the hash, so that two bodies never share one. */
 const TAG_CHARS = 22;
+/** An entity tag of a list (RFC 9110 §8.8.3): quoted, so that it may have commas in it; or what stands in its place. */
+const LISTED_TAG = /(?:W\/)?"[^"]*"|[^,\s]+/g;
+/** Of a list; a client that asks for one resource has a few versions of it at most. */
+const MAX_TAGS = 64;
 
 /** A strong ETag. One call of `hash` costs a fifth of a Hash object: 0.5 µs for a body of 330 bytes, 2.6 for 4 KiB. */
 export function etagOf(body: Buffer): string {
@@ -18,8 +22,10 @@ export function codedTag(etag: string, coding: string): string {
 export function matchesTag(ifNoneMatch: string, etag: string): boolean {
   if (ifNoneMatch.trim() === "*") return true;
   const own = opaque(etag);
-  for (const part of ifNoneMatch.split(",").slice(0, 64)) {
-    const tag = opaque(part.trim());
+  let looked = 0;
+  for (const [part] of ifNoneMatch.matchAll(LISTED_TAG)) {
+    if (++looked > MAX_TAGS) break;
+    const tag = opaque(part);
     if (tag === own || tag.replace(/-(?:gzip|br|deflate)"$/, '"') === own) return true;
   }
   return false;

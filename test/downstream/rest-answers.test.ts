@@ -364,6 +364,18 @@ for (const [version, ask] of [
         ask(rig, { method: "GET", path: "/unary", headers: { "if-none-match": has } });
       assert.equal((await get('"v6"')).headers.etag, 'W/"v7"');
       assert.equal((await get('"v7"')).status, 304);
+      rig.onRequest = (call) =>
+        call
+          .open([["etag", '"v7, final"']])
+          .message("answer")
+          .end();
+      for (const [has, status] of [
+        ['"v7, final"', 304],
+        ['"v6", W/"v7, final" , "v8"', 304],
+        ['"v7", "final"', 200],
+        ['v7, final"', 200],
+      ] as const)
+        assert.equal((await get(has)).status, status, has);
       rig.http.etag = false;
       rig.http.compression = { minBytes: 1 };
       rig.onRequest = (call) =>
