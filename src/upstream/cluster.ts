@@ -5,9 +5,10 @@ import type { PoolLimits } from "../config/config.js";
 import { DEFAULT_POOL } from "../config/defaults.js";
 import type { Call } from "../core/call.js";
 import { type Clock, systemClock, type Timer } from "../core/clock.js";
-import { type Counter, type Meters, NO_METERS } from "../core/meters.js";
+import { type Counter, type Labels, type Meters, NO_METERS } from "../core/meters.js";
 import type { Handler } from "../core/sink.js";
 import { type Balancer, RoundRobin } from "./balancer.js";
+import { CONNECT_FAILURES, type ConnectFailure } from "./connect-failure.js";
 import { Endpoint, type EndpointAddress, type EndpointOwner } from "./endpoint.js";
 import type { Link } from "./link.js";
 import { UpstreamCall } from "./upstream-call.js";
@@ -56,6 +57,7 @@ export class Cluster implements EndpointOwner {
   private readonly resetsSent: Counter;
   private readonly resetsHeld: Counter;
   private readonly retirements: Counter;
+  private readonly connectFailures: ReadonlyMap<ConnectFailure, Counter>;
   /** When the last endpoint was lost; -Infinity: never, or it has come back since. */
   private lostAt = Number.NEGATIVE_INFINITY;
   private patience: Timer | undefined = undefined;
@@ -70,10 +72,17 @@ export class Cluster implements EndpointOwner {
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? Math.random;
     this.limits = { ...DEFAULT_POOL, ...options.limits };
-    const counter = (name: string, help: string): Counter =>
+    const counter = (name: string, help: string, labels: Labels = {}): Counter =>
       (options.meters ?? NO_METERS).counter(`linchpin.upstream.${name}`, help, {
         "linchpin.upstream": options.name,
+        ...labels,
       });
+    this.connectFailures = new Map(
+      CONNECT_FAILURES.map((failure) => [
+        failure,
+        counter("connections.failed", "Connections that did not come about.", { "linchpin.reason": failure }),
+      ]),
+    );
     this.refusals = counter("pending.refusals", "Calls refused because too many waited for a connection.");
     this.resetsSent = counter("resets.sent", "Calls that the hub ended at a service by RST_STREAM.");
     this.resetsHeld = counter(
@@ -230,6 +239,10 @@ export class Cluster implements EndpointOwner {
       this.failUnlessMayWait();
     }
     this.options.onChange?.(endpoint);
+  }
+
+  onConnectFailed(failure: ConnectFailure): void {
+    this.connectFailures.get(failure)?.add();
   }
 
   onResetSent(): void {

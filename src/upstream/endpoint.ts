@@ -2,7 +2,7 @@
 import type { Duplex } from "node:stream";
 import type { PoolLimits } from "../config/config.js";
 import type { Clock, Timer } from "../core/clock.js";
-import { ErrorCode } from "../http2/protocol.js";
+import type { ConnectFailure } from "./connect-failure.js";
 import { Link, type LinkOwner } from "./link.js";
 
 export type EndpointState = "idle" | "connecting" | "ready" | "backoff";
@@ -31,6 +31,8 @@ export interface EndpointOwner {
   onCapacity(): void;
   /** It has become ready, or has stopped being so. `lasted`: it was, for long enough to be counted on. */
   onChange(endpoint: Endpoint, lasted: boolean): void;
+  /** A connection did not come about. */
+  onConnectFailed(failure: ConnectFailure): void;
   onResetSent(): void;
   onResetHeld(): void;
   onRetired(): void;
@@ -180,11 +182,7 @@ export class Endpoint implements LinkOwner {
     }
     const { clock } = this.owner;
     const link = new Link({ ...this.target, clock }, this);
-    const giveUp = (): void =>
-      link.connection.destroy(
-        ErrorCode.SETTINGS_TIMEOUT,
-        `no HTTP/2 connection within ${CONNECT_TIMEOUT_MS} ms`,
-      );
+    const giveUp = (): void => link.giveUp(CONNECT_TIMEOUT_MS);
     this.connecting.set(link, clock.setTimeout(giveUp, CONNECT_TIMEOUT_MS));
     this.owner.onChange(this, false);
   }
@@ -205,6 +203,7 @@ export class Endpoint implements LinkOwner {
   onClosed(link: Link, reason: string): void {
     if (this.settle(link)) {
       this.lastProblem = reason;
+      if (!this.closed) this.owner.onConnectFailed(link.failure);
       this.backOff(false);
     } else if (!this.leaving.delete(link)) {
       this.lastProblem = reason;

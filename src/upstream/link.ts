@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../core/clock.js";
 import { Connection } from "../http2/connection.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler } from "../http2/stream.js";
+import { type ConnectFailure, connectFailureOf } from "./connect-failure.js";
 
 /**
  * Servers count the resets of a connection, and end it when there are too many (rapid reset, CVE-2023-44487): Netty
@@ -42,6 +43,9 @@ export class Link {
 
   private readonly clock: Clock;
   private readonly owner: LinkOwner;
+  private readonly secure: boolean;
+  private error: NodeJS.ErrnoException | undefined = undefined;
+  private gaveUp = false;
   private resets = 0;
   private windowStart = 0;
   /** Calls that nobody waits for any more, but whose reset would be one too many. They go with the connection. */
@@ -61,8 +65,14 @@ export class Link {
     this.secureAuthority = options.secureAuthority;
     this.clock = options.clock;
     this.owner = owner;
+    const socket = options.dial();
+    this.secure = "encrypted" in socket;
+    // Before the connection, which tells of its end when it hears of it.
+    socket.once("error", (error: Error) => {
+      this.error = error;
+    });
     this.connection = new Connection(
-      options.dial(),
+      socket,
       { role: "client", clock: options.clock },
       {
         onStream: () => {},
@@ -74,6 +84,17 @@ export class Link {
         },
       },
     );
+  }
+
+  /** Ends it: it has not come about in time. */
+  giveUp(afterMs: number): void {
+    this.gaveUp = true;
+    this.connection.destroy(ErrorCode.SETTINGS_TIMEOUT, `no HTTP/2 connection within ${afterMs} ms`);
+  }
+
+  /** Why it has not come about. */
+  get failure(): ConnectFailure {
+    return this.gaveUp ? "timeout" : connectFailureOf(this.error, this.secure);
   }
 
   /** A call can be sent on it now, and it is as good as another. */
