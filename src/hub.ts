@@ -88,7 +88,7 @@ export interface RunningHub {
   readonly interceptors: readonly string[];
   routes(): readonly RouteRow[];
   upstreams(): readonly UpstreamRow[];
-  /** The certificates in use: of listeners, of the admin listener, and those shown to upstreams. */
+  /** The certificates in use: of listeners and of upstreams, and the CAs that they trust by the config. */
   certificates(): readonly CertificateState[];
   /** What is in force now. */
   readonly config: Config;
@@ -428,7 +428,7 @@ class Hub implements RunningHub, Gateway {
 
   certificates(): readonly CertificateState[] {
     const holders = [...this.listeners, this.admin, ...this.generation.upstreams];
-    return holders.flatMap((holder) => holder?.certificate ?? []);
+    return holders.flatMap((holder) => holder?.certificates ?? []);
   }
 
   /** Looks at the files now: they are watched, but not every file system tells of changes at once. */

@@ -93,8 +93,8 @@ export class AdminServer {
     return this.tls === undefined ? "http" : "https";
   }
 
-  get certificate(): ServerTls["state"] | undefined {
-    return this.tls?.state;
+  get certificates(): ServerTls["certificates"] {
+    return this.tls?.certificates ?? [];
   }
 
   /** Takes over the certificates that lie in the files now. */

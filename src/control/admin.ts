@@ -55,8 +55,8 @@ export interface AdminUpstream {
 export interface RunningAdmin {
   /** e.g. `http://127.0.0.1:9901` */
   readonly address: string;
-  /** Its certificate; undefined without TLS. */
-  readonly certificate: AdminServer["certificate"];
+  /** Its certificates; none without TLS. */
+  readonly certificates: AdminServer["certificates"];
   /** Takes over the certificates that lie in the files now. */
   reloadCertificates(): void;
   /** Stops accepting, and ends what is open. */
@@ -149,8 +149,8 @@ export async function startAdmin(config: AdminConfig, hub: AdminView, log: Log):
   const port = await server.listen();
   return {
     address: `${door.scheme}://${formatAddress({ host: config.host, port })}`,
-    get certificate() {
-      return server.certificate;
+    get certificates() {
+      return server.certificates;
     },
     reloadCertificates: () => server.reloadCertificates(),
     close: () => server.close(),
@@ -379,8 +379,9 @@ function endpointCells({
 }
 
 function certificates(hub: AdminView): Answer {
-  const rows = (hub.certificates?.() ?? []).map(({ owner, file, expiresAt, problem }) => ({
+  const rows = (hub.certificates?.() ?? []).map(({ owner, role, file, expiresAt, problem }) => ({
     owner,
+    role,
     file,
     expires: new Date(expiresAt).toISOString(),
     problem,
@@ -389,6 +390,8 @@ function certificates(hub: AdminView): Answer {
     status: 200,
     body: { certificates: rows },
     text: () =>
-      textTable(rows.map((row) => [row.expires, row.owner, row.file, row.problem ?? ""])).join("\n"),
+      textTable(rows.map((row) => [row.expires, row.owner, row.role, row.file, row.problem ?? ""])).join(
+        "\n",
+      ),
   };
 }

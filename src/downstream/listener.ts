@@ -160,9 +160,9 @@ export class Listener implements Http1ConnectionOwner {
     this.tls = options.tls?.((socket) => this.onSecure(socket), limits.handshakeMs);
   }
 
-  /** Its certificate; undefined in clear text. */
-  get certificate(): ServerTls["state"] | undefined {
-    return this.tls?.state;
+  /** Its certificates; none in clear text. */
+  get certificates(): ServerTls["certificates"] {
+    return this.tls?.certificates ?? [];
   }
 
   /** Takes over the certificates that lie in the files now. */

@@ -120,9 +120,9 @@ export class LearnedUpstream {
     this.cluster.setEndpoints(this.addresses(config));
   }
 
-  /** What the hub shows to it; undefined: nothing. */
-  get certificate(): CertificateState | undefined {
-    return this.tls?.certificate;
+  /** What the hub shows to it, and by what it knows it; none in clear text. */
+  get certificates(): readonly CertificateState[] {
+    return this.tls?.certificates ?? [];
   }
 
   /** Takes over the certificates that lie in the files now, for new connections. */

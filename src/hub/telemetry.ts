@@ -175,7 +175,7 @@ export function certificateFamily(certificates: readonly CertificateState[]): Fa
     type: "gauge",
     name: "linchpin.tls.certificate.expiry",
     unit: "s",
-    help: "When a certificate in use, or one of its chain, ends: seconds since 1970.",
+    help: "When a certificate in use, or one of its file, ends: seconds since 1970.",
     points: certificates.map(({ owner, role, expiresAt }) => ({
       labels: { "linchpin.certificate.owner": owner, "linchpin.certificate.role": role },
       value: Math.floor(expiresAt / 1000),

@@ -1,13 +1,15 @@
 // What there is to tell of a certificate in use: for the log, the admin listener and metrics.
 import type { Log } from "../core/log.js";
 
+/** Shown to clients or to a service; or a CA by which clients are known, or a service is. */
+export type CertificateRole = "server" | "client" | "client_ca" | "server_ca";
+
 export interface CertificateState {
   /** Whose it is, e.g. `listener 127.0.0.1:8443`, `upstream "library"`. */
   readonly owner: string;
-  /** Shown to clients, or to a service. */
-  readonly role: "server" | "client";
+  readonly role: CertificateRole;
   readonly file: string;
-  /** When the first of its chain ends, milliseconds since 1970. */
+  /** When the first of those in the file ends, milliseconds since 1970. */
   readonly expiresAt: number;
   /** Why what lies in the files now is not in use, if it is not. */
   readonly problem: string | undefined;
@@ -16,8 +18,12 @@ export interface CertificateState {
 const DAY_MS = 24 * 60 * 60 * 1000;
 const WARNING_DAYS = 30;
 
-/** Warns of a certificate that has expired, or will within 30 days. */
-export function tellExpiry(state: CertificateState, log: Log, nowMs: number = Date.now()): void {
+/** Warns of certificates that have expired, or will within 30 days. */
+export function tellExpiry(states: readonly CertificateState[], log: Log, nowMs: number = Date.now()): void {
+  for (const state of states) tellOne(state, log, nowMs);
+}
+
+function tellOne(state: CertificateState, log: Log, nowMs: number): void {
   const days = Math.floor((state.expiresAt - nowMs) / DAY_MS);
   if (days >= WARNING_DAYS) return;
   const when = new Date(state.expiresAt).toISOString().slice(0, 16).replace("T", " ");

@@ -16,7 +16,7 @@ import { errorCode, UserError } from "../core/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
 import type { ClientTlsConfig } from "./config.js";
 import { alternativeNames } from "./peer-certificate.js";
-import { expiresAt, readCertificates, readKeyPair } from "./pem.js";
+import { firstEnd, readCertificates, readKeyPair } from "./pem.js";
 import { CIPHERS } from "./server-tls.js";
 import { type FileWatch, watchFiles } from "./watch-files.js";
 
@@ -47,15 +47,19 @@ export class ClientTls {
         `${name}: dangerouslyTrustAnyServer is on: ANY server is taken for the service, and may read and change every call`,
       );
     }
-    if (this.certificate !== undefined) tellExpiry(this.certificate, log);
+    tellExpiry(this.certificates, log);
   }
 
-  /** What the hub shows to the service; undefined: nothing. */
-  get certificate(): CertificateState | undefined {
-    const { config, name } = this.options;
-    const { expiresAt } = this.loaded;
-    if (config.cert === undefined || expiresAt === undefined) return undefined;
-    return { owner: name, role: "client", file: config.cert, expiresAt, problem: this.problem };
+  /** What the hub shows to the service, and by what it knows it: those of the config. */
+  get certificates(): readonly CertificateState[] {
+    const { config, name: owner } = this.options;
+    const { loaded, problem } = this;
+    const states: CertificateState[] = [];
+    if (config.cert !== undefined && loaded.expiresAt !== undefined)
+      states.push({ owner, role: "client", file: config.cert, expiresAt: loaded.expiresAt, problem });
+    if (config.ca !== undefined && loaded.caExpiresAt !== undefined)
+      states.push({ owner, role: "server_ca", file: config.ca, expiresAt: loaded.caExpiresAt, problem });
+    return states;
   }
 
   /** What calls to this endpoint say as `:authority`: the name that the service's certificate has. */
@@ -104,7 +108,7 @@ export class ClientTls {
     if (loaded.fingerprint === this.loaded.fingerprint) return;
     this.loaded = loaded;
     log.info(`${name}: new certificates are in use for new connections`);
-    if (this.certificate !== undefined) tellExpiry(this.certificate, log);
+    tellExpiry(this.certificates, log);
   }
 
   close(): void {
@@ -120,6 +124,7 @@ interface Target {
 interface Loaded {
   readonly context: SecureContext;
   readonly expiresAt: number | undefined;
+  readonly caExpiresAt: number | undefined;
   readonly fingerprint: string;
 }
 
@@ -130,6 +135,7 @@ function load({ ca, cert, key }: ClientTlsConfig): Loaded | string {
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   };
   const fingerprints: string[] = [];
+  let caEnd: number | undefined;
   if (ca === undefined) {
     const pem = systemAuthorities();
     if (pem !== undefined) options.ca = pem;
@@ -137,6 +143,7 @@ function load({ ca, cert, key }: ClientTlsConfig): Loaded | string {
     const trusted = readCertificates(ca);
     if (!trusted.ok) return trusted.reason;
     options.ca = trusted.value.pem;
+    caEnd = firstEnd(trusted.value);
     fingerprints.push(...trusted.value.all.map((certificate) => certificate.fingerprint256));
   }
   let end: number | undefined;
@@ -145,11 +152,16 @@ function load({ ca, cert, key }: ClientTlsConfig): Loaded | string {
     if (!pair.ok) return pair.problems.map(({ message }) => message).join("; ");
     options.cert = pair.value.cert.pem;
     options.key = pair.value.keyPem;
-    end = Math.min(...pair.value.cert.all.map(expiresAt));
+    end = firstEnd(pair.value.cert);
     fingerprints.push("|", ...pair.value.cert.all.map((certificate) => certificate.fingerprint256));
   }
   try {
-    return { context: createSecureContext(options), expiresAt: end, fingerprint: fingerprints.join() };
+    return {
+      context: createSecureContext(options),
+      expiresAt: end,
+      caExpiresAt: caEnd,
+      fingerprint: fingerprints.join(),
+    };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -100,9 +100,9 @@ export function readKeyPair(
   return { ok: true, value: { cert: cert.value, keyPem: key.value.pem } };
 }
 
-/** When the certificate ends, milliseconds since 1970. */
-export function expiresAt(certificate: X509Certificate): number {
-  return Date.parse(certificate.validTo);
+/** When the first of them ends, milliseconds since 1970. */
+export function firstEnd({ all }: Certificates): number {
+  return Math.min(...all.map(({ validTo }) => Date.parse(validTo)));
 }
 
 interface Block {

@@ -8,7 +8,7 @@ import { UserError } from "../core/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
 import type { ServerTlsConfig } from "./config.js";
 import { failureOf, type HandshakeFailure } from "./handshake-failure.js";
-import { expiresAt, readCertificates, readKeyPair } from "./pem.js";
+import { firstEnd, readCertificates, readKeyPair } from "./pem.js";
 import { type FileWatch, watchFiles } from "./watch-files.js";
 
 /** With TLS 1.2: ephemeral keys and authenticated encryption alone, none of RFC 9113 Appendix A. */
@@ -68,18 +68,22 @@ export class ServerTls {
     );
     this.server.on("tlsClientError", (error, socket) => this.onFailure(error, socket));
     this.watch = watchFiles(filesOf(config), () => this.reload());
-    tellExpiry(this.state, options.log);
+    tellExpiry(this.certificates, options.log);
   }
 
-  get state(): CertificateState {
+  /** What it shows to clients, and by what it knows them. */
+  get certificates(): readonly CertificateState[] {
     const { config, name } = this.options;
-    return {
+    const { loaded, problem } = this;
+    const own = {
       owner: name,
       role: "server",
       file: config.cert,
-      expiresAt: this.loaded.expiresAt,
-      problem: this.problem,
-    };
+      expiresAt: loaded.expiresAt,
+      problem,
+    } as const;
+    if (config.clientCa === undefined || loaded.caExpiresAt === undefined) return [own];
+    return [own, { ...own, role: "client_ca", file: config.clientCa, expiresAt: loaded.caExpiresAt }];
   }
 
   /** Starts the handshake on a connection that nobody reads. */
@@ -107,7 +111,7 @@ export class ServerTls {
     this.loaded = loaded;
     this.server.setSecureContext(loaded.context);
     log.info(`${name}: new certificates are in use`);
-    tellExpiry(this.state, log);
+    tellExpiry(this.certificates, log);
   }
 
   private onFailure(error: Error & { code?: string }, socket: TLSSocket): void {
@@ -132,6 +136,7 @@ export class ServerTls {
 interface Loaded {
   readonly context: SecureContextOptions;
   readonly expiresAt: number;
+  readonly caExpiresAt: number | undefined;
   /** Tells one state of the files from another. */
   readonly fingerprint: string;
 }
@@ -157,7 +162,8 @@ function load(config: ServerTlsConfig): Loaded | string {
       honorCipherOrder: false,
       secureOptions,
     },
-    expiresAt: Math.min(...cert.all.map(expiresAt)),
+    expiresAt: firstEnd(cert),
+    caExpiresAt: ca === undefined ? undefined : firstEnd(ca.value),
     fingerprint: [cert, ...(ca === undefined ? [] : [ca.value])]
       .flatMap(({ all }) => ["|", ...all.map((certificate) => certificate.fingerprint256)])
       .join(),

@@ -182,8 +182,8 @@ it("shows the certificates, and what is wrong with those that are not used", asy
   );
   t.after(() => admin.close());
   const { body } = await ask1(admin.address, { path: "/certificates" });
-  const { owner, file, problem } = state;
-  const row = { owner, file, expires: "2030-01-01T00:00:00.000Z", problem };
+  const { owner, role, file, problem } = state;
+  const row = { owner, role, file, expires: "2030-01-01T00:00:00.000Z", problem };
   assert.deepEqual(JSON.parse(body), { certificates: [row] });
 });
 

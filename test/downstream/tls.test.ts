@@ -536,7 +536,7 @@ describe("certificates that change", () => {
     await until(() => log.all.some((line) => /new certificates are in use/.test(line)), "the new pair");
     assert.notEqual(await serial(t, rig), before);
     assert.equal((await ask2(session)).status, 200);
-    assert.equal(tls().state.problem, undefined);
+    assert.equal(tls().certificates[0]?.problem, undefined);
   });
 
   it("lose no call, under load", async (t) => {
@@ -595,7 +595,7 @@ describe("certificates that change", () => {
       const told = log.all.filter((line) => /the old certificate stays in use/.test(line));
       assert.equal(told.length, 1);
       assert.match(told[0] ?? "", problem);
-      assert.match(tls().state.problem ?? "", problem);
+      assert.match(tls().certificates[0]?.problem ?? "", problem);
       assert.equal(await serial(t, rig), before);
     });
   }

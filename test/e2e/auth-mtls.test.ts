@@ -140,11 +140,16 @@ test("/metrics tells when the certificate ends, and which connections came to no
   const requests = "http_server_request_duration_seconds_count";
   assert.equal(sampleValue(metrics, requests, https), sampleValue(metrics, requests));
   assert.equal(sampleValue(metrics, requests), 3);
-  const certificate = {
-    linchpin_certificate_owner: "listener 127.0.0.1:0",
-    linchpin_certificate_role: "server",
-  };
-  const left =
-    sampleValue(metrics, "linchpin_tls_certificate_expiry_seconds", certificate) - Date.now() / 1000;
-  assert.ok(Math.abs(left / 86_400 - 90) < 1, `${left} s of 90 days`);
+  for (const [role, days] of [
+    ["server", 90],
+    ["client_ca", 365],
+  ] as const) {
+    const certificate = {
+      linchpin_certificate_owner: "listener 127.0.0.1:0",
+      linchpin_certificate_role: role,
+    };
+    const left =
+      sampleValue(metrics, "linchpin_tls_certificate_expiry_seconds", certificate) - Date.now() / 1000;
+    assert.ok(Math.abs(left / 86_400 - days) < 1, `${role}: ${left} s of ${days} days`);
+  }
 });

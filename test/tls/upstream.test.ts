@@ -341,9 +341,14 @@ describe("the hub's own certificate", () => {
       ["CN=before", "CN=before", "CN=after"],
     );
     assert.ok(log.all.some((line) => /expires in \d days/.test(line)));
-    const [state] = running.certificates();
-    assert.equal(state?.owner, 'upstream "up"');
-    assert.equal(state?.problem, undefined);
+    const [shown, trusted] = running.certificates();
+    assert.equal(shown?.owner, 'upstream "up"');
+    assert.equal(shown?.role, "client");
+    assert.equal(shown?.problem, undefined);
+    const days = ((shown?.expiresAt ?? 0) - Date.now()) / 86_400_000;
+    assert.ok(days > 8.9 && days <= 9, `${days} days of the nine`);
+    assert.equal(trusted?.owner, 'upstream "up"');
+    assert.equal(trusted?.role, "server_ca");
   });
 });
 
