@@ -155,7 +155,7 @@ describe("reasons and hints", () => {
   ] as const) {
     test(`of a service that is down, hints: ${hints}`, async (t) => {
       const service = await startService(t, "behavior");
-      const config = `upstreams: { behavior: { endpoints: [${service.address}] } }\nerrors: { hints: ${hints} }\n`;
+      const config = `upstreams: { behavior: { endpoints: [${service.address}], pending: { wait: 1s } } }\nerrors: { hints: ${hints} }\n`;
       const hub = await startHubWithConfig(t, config);
       await service.program.stop();
       const client = behaviorClient(t, hub.address);
