@@ -1,7 +1,6 @@
 // `linchpin serve`: a hub in the foreground, until a signal ends it.
 import type { Config } from "../config/config.js";
 import { defaultConfig, withOverrides } from "../config/from-args.js";
-import { startHub } from "../hub.js";
 import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import { defaultConfigFile, isConfigFile, NO_CONFIG } from "./config-file.js";
@@ -36,6 +35,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     });
   const config = await readConfig();
 
+  // The hub is loaded once it is known to have something to do: what is wrong is told at once.
+  const { startHub } = await import("../hub.js");
   const signals = watchSignals(log);
   const hub = await startHub(config, log, { readConfig: file === undefined ? undefined : readConfig });
   for (const line of summary(hub)) io.out(line);
