@@ -109,7 +109,7 @@ class Reader implements YamlFile {
       this.#wrong(this.#text.length, [], "the file is not UTF-8 text from here on");
       return;
     }
-    const documents = this.#compose();
+    const documents = withoutStacks(() => this.#compose());
     if (documents === undefined) return;
     const [document, second] = documents;
     if (second !== undefined) {
@@ -354,6 +354,17 @@ export function pathText(path: Path): string {
     else text += `[${JSON.stringify(part)}]`;
   }
   return text;
+}
+
+/** A text of nothing but errors has tens of thousands: to take their stacks, which nobody reads, is most of the work. */
+function withoutStacks<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /** What the YAML library found, in the words of this program where its own do not help. */
