@@ -11,9 +11,11 @@ const SHORT_TEXT = 48;
 /** And up to this many bytes beat a copy, which makes a view first. */
 const SHORT_COPY = 96;
 
-/** `buf` and `pos` are open to the loops of the codec: whoever writes there has called `ensure` first. */
+/** `buf`, `words` and `pos` are open to the loops of the codec: whoever writes there has called `ensure` first. */
 export class BytesOut {
   buf: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  /** The same bytes, for who writes several at once. */
+  words: DataView = new DataView(this.buf.buffer);
   pos = 0;
   readonly #double = new Float64Array(1);
   readonly #float = new Float32Array(1);
@@ -28,7 +30,12 @@ export class BytesOut {
   #grow(bytes: number): void {
     const next = Buffer.allocUnsafeSlow(Math.max(2 * this.buf.length, this.pos + bytes));
     this.buf.copy(next, 0, 0, this.pos);
-    this.buf = next;
+    this.#use(next);
+  }
+
+  #use(buf: Buffer): void {
+    this.buf = buf;
+    this.words = new DataView(buf.buffer, buf.byteOffset, buf.length);
   }
 
   /** What was written since the start; the next message may begin. */
@@ -36,7 +43,7 @@ export class BytesOut {
     const { buf, pos } = this;
     this.pos = 0;
     if (buf.length > MAX_KEPT_BYTES) {
-      this.buf = Buffer.allocUnsafeSlow(FIRST_BYTES);
+      this.#use(Buffer.allocUnsafeSlow(FIRST_BYTES));
       // What is given away should not hold twice its size.
       return pos > buf.length / 2 ? buf.subarray(0, pos) : Buffer.from(buf.subarray(0, pos));
     }
@@ -49,7 +56,7 @@ export class BytesOut {
   /** Throws away what was written. */
   reset(): void {
     this.pos = 0;
-    if (this.buf.length > MAX_KEPT_BYTES) this.buf = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    if (this.buf.length > MAX_KEPT_BYTES) this.#use(Buffer.allocUnsafeSlow(FIRST_BYTES));
   }
 
   byte(value: number): void {
@@ -69,6 +76,16 @@ export class BytesOut {
       this.buf.set(bytes, this.pos);
       this.pos += length;
     }
+  }
+
+  /** The first `bytes` of what stands in `words`, the first byte of each the highest: short, and padded. */
+  padded(words: Int32Array, bytes: number): void {
+    const count = words.length;
+    this.ensure(4 * count);
+    const to = this.words;
+    const { pos } = this;
+    for (let i = 0; i < count; i++) to.setInt32(pos + 4 * i, words[i] ?? 0);
+    this.pos = pos + bytes;
   }
 
   /** source[start..end) */

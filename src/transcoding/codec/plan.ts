@@ -66,6 +66,10 @@ const LEGACY_REQUIRED = 3;
 
 /** Field numbers below this are looked up in an array. */
 const DENSE = 256;
+/** Tags below this are one byte. */
+const BYTE_TAGS = 128;
+/** What a number can hold as flags. */
+const MAX_ONEOFS = 31;
 
 export interface PrintOptions {
   /** Fields without presence print even where they have their default. Default false, as ProtoJSON has it. */
@@ -136,6 +140,10 @@ export class MessagePlan {
   readonly required: readonly FieldPlan[];
   readonly oneofCount: number;
   readonly extensible: boolean;
+  /** One walk over fields in order tells all: none that must be there, and oneofs to keep as flags of a number. */
+  readonly tellsByOrder: boolean;
+  /** The field that comes with a tag of one byte. */
+  readonly byTag: readonly (FieldPlan | undefined)[];
   readonly #dense: (FieldPlan | undefined)[];
   readonly #sparse = new Map<number, FieldPlan>();
 
@@ -164,6 +172,9 @@ export class MessagePlan {
     this.required = fields.filter((f) => f.required);
     this.oneofCount = desc.oneofs.length;
     this.extensible = desc.proto.extensionRange.length > 0;
+    this.tellsByOrder = this.required.length === 0 && this.oneofCount <= MAX_ONEOFS;
+    const tags = Array.from({ length: BYTE_TAGS }, (_, tag) => tag);
+    this.byTag = tags.map((tag) => fields.find((f) => f.takesTag(tag)));
     const dense = fields.filter((f) => f.number < DENSE);
     this.#dense = new Array<FieldPlan | undefined>((dense.at(-1)?.number ?? 0) + 1).fill(undefined);
     for (const field of fields) {
@@ -228,8 +239,10 @@ export class FieldPlan {
   /** Of a map's entries; itself where this is no map. */
   readonly key: FieldPlan;
   readonly value: FieldPlan;
-  /** `,"name":` */
+  /** `,"name":`, and the same four bytes at a time; behind its length they mean nothing. */
   readonly printedName: Uint8Array;
+  readonly nameWords: Int32Array;
+  readonly nameBytes: number;
   /** What `emitDefaults` prints where the field has nothing; empty where that is nothing. */
   readonly printedDefault: Uint8Array;
   /** How many bytes the length of the last one took: the next one's room. */
@@ -282,6 +295,8 @@ export class FieldPlan {
     this.value = shape === Shape.MAP ? new FieldPlan(plans, desc, 1, -1, "value") : this;
     const printed = plans.print.protoNames === true && desc.kind === "field" ? desc.name : desc.jsonName;
     this.printedName = Buffer.from(`,${JSON.stringify(printed)}:`);
+    this.nameWords = wordsOf(this.printedName);
+    this.nameBytes = this.printedName.length;
     this.printedDefault = Buffer.from(this.#default(desc));
   }
 
@@ -294,6 +309,11 @@ export class FieldPlan {
       this.#message = plan;
     }
     return plan;
+  }
+
+  /** Whether a record with this tag is its own. */
+  takesTag(tag: number): boolean {
+    return tag === this.tag || (this.packable && tag === ((this.number << 3) | Wire.LENGTH));
   }
 
   #default(desc: DescField | DescExtension): string {
@@ -323,6 +343,13 @@ export class FieldPlan {
         return "0";
     }
   }
+}
+
+function wordsOf(bytes: Uint8Array): Int32Array {
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  const view = new DataView(padded.buffer);
+  return Int32Array.from({ length: padded.length / 4 }, (_, i) => view.getInt32(4 * i));
 }
 
 function kindOf(desc: DescField | DescExtension, as: "key" | "value" | undefined): number {

@@ -1,9 +1,21 @@
-// Values as JSON text: strings, base64 and floating point numbers, with their quotes.
+// Values as JSON text, with their quotes, and what else both printers have in common.
 import { isUtf8 } from "node:buffer";
 import type { BytesOut } from "./bytes-out.js";
 import { DecodeError } from "./decode-error.js";
 
-const QUOTE = 0x22;
+export const QUOTE = 0x22;
+const MINUS = 0x2d;
+const OPEN_OBJECT = 0x7b;
+export const CLOSE_OBJECT = 0x7d;
+export const OPEN_LIST = 0x5b;
+export const CLOSE_LIST = 0x5d;
+export const COMMA = 0x2c;
+export const COLON = 0x3a;
+
+export const NULL: Buffer = Buffer.from("null");
+export const TRUE: Buffer = Buffer.from("true");
+export const FALSE: Buffer = Buffer.from("false");
+
 /** Up to so many bytes a loop beats the call into native code. */
 const SHORT_BYTES = 96;
 
@@ -25,8 +37,20 @@ for (const [char, letter] of ['""', "\\\\", "\bb", "\ff", "\nn", "\rr", "\tt"]) 
   CHARS[char?.charCodeAt(0) ?? 0] = letter?.charCodeAt(0) ?? 0;
 }
 
+/** Shorter strings go byte by byte. */
+const MIN_WORDS_BYTES = 8;
+
+/** Whether one of a word's four bytes is below 0x20, a quote, a backslash, or beyond ASCII. */
+function isHardWord(word: number): boolean {
+  const quotes = (word ^ 0x22222222) - 0x01010101;
+  const backslashes = (word ^ 0x5c5c5c5c) - 0x01010101;
+  return ((word | (word - 0x20202020) | quotes | backslashes) & 0x80808080) !== 0;
+}
+
+/** buf[start..end) as a JSON string; `words`: the bytes of `buf`. */
 export function printString(
   buf: Uint8Array,
+  words: DataView,
   start: number,
   end: number,
   strict: boolean,
@@ -36,7 +60,29 @@ export function printString(
   const to = out.buf;
   let { pos } = out;
   to[pos++] = QUOTE;
-  for (let i = start; i < end; i++) {
+  let i = start;
+  if (end - start >= MIN_WORDS_BYTES) {
+    const toWords = out.words;
+    const last = end - 4;
+    for (; i < last; i += 4) {
+      const word = words.getInt32(i);
+      if (isHardWord(word)) break;
+      toWords.setInt32(pos, word);
+      pos += 4;
+    }
+    if (i >= last) {
+      // The last four bytes, of which some are there already.
+      const word = words.getInt32(last);
+      if (!isHardWord(word)) {
+        pos += last - i;
+        toWords.setInt32(pos, word);
+        to[pos + 4] = QUOTE;
+        out.pos = pos + 5;
+        return;
+      }
+    }
+  }
+  for (; i < end; i++) {
     const c = buf[i] ?? 0;
     if (CHARS[c] !== 0) {
       out.pos = pos;
@@ -64,7 +110,7 @@ function printHardString(
     // As every reader of the language does where the schema asks for no check: U+FFFD.
     const mended = Buffer.from(Buffer.from(buf.subarray(start, end)).toString("utf8"));
     out.pos -= at - start + 1;
-    printString(mended, 0, mended.length, true, out);
+    printString(mended, viewOf(mended), 0, mended.length, true, out);
     return;
   }
   for (let i = at; i < end; i++) {
@@ -146,5 +192,41 @@ function printSpecial(value: number, out: BytesOut): boolean {
     if (!Object.is(value, -0)) return false;
     out.text("-0");
   } else out.raw(Number.isNaN(value) ? NAN : value > 0 ? INFINITY : MINUS_INFINITY);
+  return true;
+}
+
+/** The same bytes, for who reads several at once. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+export function printInt64(low: number, high: number, quoted: boolean, out: BytesOut): void {
+  if (quoted) out.byte(QUOTE);
+  if (high >= 0) out.uint64(low, high);
+  else {
+    out.byte(MINUS);
+    out.uint64(-low, low === 0 ? -high : ~high);
+  }
+  if (quoted) out.byte(QUOTE);
+}
+
+export function printUint64(low: number, high: number, quoted: boolean, out: BytesOut): void {
+  if (quoted) out.byte(QUOTE);
+  out.uint64(low, high);
+  if (quoted) out.byte(QUOTE);
+}
+
+/** The comma before the first field becomes the brace. */
+export function closeObject(out: BytesOut, open: number): void {
+  if (out.pos === open) out.byte(OPEN_OBJECT);
+  else out.buf[open] = OPEN_OBJECT;
+  out.byte(CLOSE_OBJECT);
+}
+
+/** What was printed from `start` on is this. */
+export function isPrinted(out: BytesOut, start: number, text: Uint8Array): boolean {
+  if (out.pos - start !== text.length) return false;
+  const { buf } = out;
+  for (let i = 0; i < text.length; i++) if (buf[start + i] !== text[i]) return false;
   return true;
 }
