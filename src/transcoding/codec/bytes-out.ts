@@ -235,8 +235,8 @@ export class BytesOut {
       this.pos = pos;
       return;
     }
-    let digits = 1;
-    for (let limit = 10; value >= limit; limit *= 10) digits++;
+    let digits = 2;
+    for (let limit = 100; value >= limit; limit *= 10) digits++;
     let at = pos + digits;
     // Division of doubles is exact up to 2^53, of 32-bit integers it is faster.
     while (value >= TWO_32) {
@@ -251,6 +251,22 @@ export class BytesOut {
       value = rest;
     }
     this.pos = pos + digits;
+  }
+
+  /** `scaled` divided by `scale`, which is 10 to the power of `digits`: so many stand behind the dot. */
+  decimal(scaled: number, scale: number, digits: number): void {
+    const whole = Math.floor(scaled / scale);
+    this.integer(whole);
+    this.ensure(digits + 1);
+    const { buf, pos } = this;
+    buf[pos] = 0x2e;
+    let rest = (scaled - whole * scale) | 0;
+    for (let at = pos + digits; at > pos; at--) {
+      const next = (rest / 10) | 0;
+      buf[at] = 0x30 + (rest - next * 10);
+      rest = next;
+    }
+    this.pos = pos + digits + 1;
   }
 
   /** The decimal digits of an unsigned integer of 64 bits: its low and its high 32 bits. */

@@ -164,7 +164,34 @@ export function printBase64(buf: Uint8Array, start: number, end: number, out: By
   out.buf[out.pos++] = QUOTE;
 }
 
+/** Fractions of up to so many digits are printed without a string. */
+const FEW_DIGITS = 6;
+/** Below this such a number has at most 15 digits: of so many, no two decimals read as the same double (IEEE 754). */
+const MAX_SHORT = 1e9;
+
 export function printDouble(value: number, out: BytesOut): void {
+  const size = Math.abs(value);
+  if (!(size < MAX_SHORT) || size === 0) printLongDouble(value, out);
+  else if ((value | 0) === value) out.integer(value);
+  else if (!printedShort(value, size, out)) printLongDouble(value, out);
+}
+
+/** Whether it was a decimal with few digits behind the dot: the fewest that divide to the same double. */
+function printedShort(value: number, size: number, out: BytesOut): boolean {
+  let scale = 10;
+  for (let digits = 1; digits <= FEW_DIGITS; digits++) {
+    const scaled = Math.round(size * scale);
+    if (scaled / scale === size) {
+      if (value < 0) out.byte(MINUS);
+      out.decimal(scaled, scale, digits);
+      return true;
+    }
+    scale *= 10;
+  }
+  return false;
+}
+
+function printLongDouble(value: number, out: BytesOut): void {
   if (printSpecial(value, out)) return;
   if (Number.isSafeInteger(value)) out.integer(value);
   else out.text(String(value));

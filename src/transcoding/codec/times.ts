@@ -135,40 +135,39 @@ export function writeTimestamp(seconds: number, nanos: number, out: BytesOut): s
     return "a Timestamp outside of the years 0001 to 9999";
   }
   if (nanos < 0 || nanos >= NANOS_PER_SECOND) return "a Timestamp whose nanos are not from 0 to 999999999";
-  const days = Math.floor(seconds / SECONDS_PER_DAY);
-  const ofDay = seconds - days * SECONDS_PER_DAY;
+  // From here on all is integers of 32 bits, none below zero but days: what `| 0` cuts off is what floor does.
+  const days = Math.floor(seconds / SECONDS_PER_DAY) | 0;
+  const ofDay = (seconds - days * SECONDS_PER_DAY) | 0;
   const shifted = days + DAYS_TO_EPOCH;
-  const era = Math.floor(shifted / DAYS_PER_ERA);
+  const era = (shifted / DAYS_PER_ERA) | 0;
   const dayOfEra = shifted - era * DAYS_PER_ERA;
-  const yearOfEra = Math.floor(
-    (dayOfEra -
-      Math.floor(dayOfEra / 1460) +
-      Math.floor(dayOfEra / 36_524) -
-      Math.floor(dayOfEra / 146_096)) /
-      365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1;
+  const leaps = ((dayOfEra / 1460) | 0) - ((dayOfEra / 36_524) | 0) + ((dayOfEra / 146_096) | 0);
+  const yearOfEra = ((dayOfEra - leaps) / 365) | 0;
+  const dayOfYear = dayOfEra - (365 * yearOfEra + (yearOfEra >> 2) - ((yearOfEra / 100) | 0));
+  const monthFromMarch = ((5 * dayOfYear + 2) / 153) | 0;
+  const day = dayOfYear - (((153 * monthFromMarch + 2) / 5) | 0) + 1;
   const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
   const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
+  const century = (year / 100) | 0;
+  const minutes = (ofDay / 60) | 0;
+  const hours = (minutes / 60) | 0;
 
   out.ensure(MAX_TIME_CHARS + 2);
   const { buf } = out;
   let { pos } = out;
   buf[pos++] = 0x22;
-  pos = two(buf, pos, Math.floor(year / 100));
-  pos = two(buf, pos, year % 100);
+  pos = two(buf, pos, century);
+  pos = two(buf, pos, year - century * 100);
   buf[pos++] = 0x2d;
   pos = two(buf, pos, month);
   buf[pos++] = 0x2d;
   pos = two(buf, pos, day);
   buf[pos++] = 0x54;
-  pos = two(buf, pos, Math.floor(ofDay / 3600));
+  pos = two(buf, pos, hours);
   buf[pos++] = 0x3a;
-  pos = two(buf, pos, Math.floor(ofDay / 60) % 60);
+  pos = two(buf, pos, minutes - hours * 60);
   buf[pos++] = 0x3a;
-  pos = two(buf, pos, ofDay % 60);
+  pos = two(buf, pos, ofDay - minutes * 60);
   pos = fraction(buf, pos, nanos);
   buf[pos++] = 0x5a;
   buf[pos++] = 0x22;
@@ -195,7 +194,7 @@ export function writeDuration(seconds: number, nanos: number, out: BytesOut): st
 }
 
 function two(buf: Uint8Array, pos: number, value: number): number {
-  const tens = Math.floor(value / 10);
+  const tens = (value / 10) | 0;
   buf[pos] = 0x30 + tens;
   buf[pos + 1] = 0x30 + (value - tens * 10);
   return pos + 2;
@@ -212,7 +211,7 @@ function fraction(buf: Uint8Array, pos: number, nanos: number): number {
   }
   buf[pos] = 0x2e;
   for (let at = pos + count; at > pos; at--) {
-    const rest = Math.floor(value / 10);
+    const rest = (value / 10) | 0;
     buf[at] = 0x30 + (value - rest * 10);
     value = rest;
   }
