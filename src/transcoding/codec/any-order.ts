@@ -13,6 +13,7 @@ import {
   closeObject,
   FALSE,
   isPrinted,
+  NO_WORDS,
   NULL,
   OPEN_LIST,
   printBase64,
@@ -29,7 +30,6 @@ import { writeDuration, writeTimestamp } from "./times.js";
 import { MAX_DEPTH, MAX_VARINT_BYTES, TWO_32, truncated } from "./wire.js";
 
 const EMPTY = Buffer.alloc(0);
-const NO_WORDS = viewOf(EMPTY);
 const TYPE = Buffer.from('{"@type":');
 const VALUE = Buffer.from(',"value":');
 

@@ -11,6 +11,7 @@ import {
   closeObject,
   FALSE,
   isPrinted,
+  NO_WORDS,
   NULL,
   OPEN_LIST,
   printBase64,
@@ -31,6 +32,9 @@ export const OUT_OF_ORDER = new Error("fields out of order");
 /** Thrown where something is wrong, or seldom: what it is, and whether it counts, the other way finds out. */
 export const UNUSUAL = new Error("something unusual");
 
+/** To look at several bytes at once pays from here on: a view costs as much as to print some 100 bytes. */
+const MIN_VIEW_BYTES = 256;
+
 /**
  * Places in the bytes are passed on and returned, not kept: so they stay in registers. What is read past the end of the
  * bytes is 0, and where a value ended past its message is found out behind it.
@@ -41,8 +45,8 @@ export class InOrderPrinter {
   private readonly emitDefaults: boolean;
   private readonly quoteInt64: boolean;
   private buf: Uint8Array = NO_BYTES;
-  /** The same bytes, for who reads several at once. */
-  private words: DataView = viewOf(NO_BYTES);
+  /** The same bytes, for who reads several at once; nothing where that does not pay. */
+  private words: DataView = NO_WORDS;
   private readonly keys = new MapKeys();
   /** The last varint, in two halves of 32 bits, signed. */
   private low = 0;
@@ -89,7 +93,7 @@ export class InOrderPrinter {
 
   private start(bytes: Uint8Array): void {
     this.buf = bytes;
-    this.words = viewOf(bytes);
+    this.words = bytes.length < MIN_VIEW_BYTES ? NO_WORDS : viewOf(bytes);
     this.keys.clear();
     this.out.pos = 0;
   }
@@ -325,10 +329,12 @@ export class InOrderPrinter {
 
   /** Numbers of a fixed size. */
   private fixed(kind: number, pos: number): number {
-    const { out, words } = this;
+    const { out } = this;
     const short = kind === Kind.FIXED32 || kind === Kind.SFIXED32 || kind === Kind.FLOAT;
     const end = pos + (short ? 4 : 8);
-    if (end > words.byteLength) throw UNUSUAL;
+    if (end > this.buf.length) throw UNUSUAL;
+    if (this.words.byteLength === 0) this.words = viewOf(this.buf);
+    const { words } = this;
     if (kind === Kind.DOUBLE) printDouble(words.getFloat64(pos, true), out);
     else if (kind === Kind.FLOAT) printFloat(words.getFloat32(pos, true), out);
     else if (kind === Kind.FIXED32) out.integer(words.getUint32(pos, true));
@@ -445,6 +451,5 @@ export class InOrderPrinter {
 }
 
 const NO_BYTES = Buffer.alloc(0);
-const NO_WORDS = viewOf(NO_BYTES);
 const NO_TEXT = Buffer.from('""');
 const ZERO = Buffer.from("0");

@@ -47,7 +47,9 @@ function isHardWord(word: number): boolean {
   return ((word | (word - 0x20202020) | quotes | backslashes) & 0x80808080) !== 0;
 }
 
-/** buf[start..end) as a JSON string; `words`: the bytes of `buf`. */
+export const NO_WORDS: DataView = viewOf(new Uint8Array());
+
+/** buf[start..end) as a JSON string; `words`: the bytes of `buf`, or nothing: then it goes byte by byte. */
 export function printString(
   buf: Uint8Array,
   words: DataView,
@@ -61,7 +63,7 @@ export function printString(
   let { pos } = out;
   to[pos++] = QUOTE;
   let i = start;
-  if (end - start >= MIN_WORDS_BYTES) {
+  if (end - start >= MIN_WORDS_BYTES && end <= words.byteLength) {
     const toWords = out.words;
     const last = end - 4;
     for (; i < last; i += 4) {
@@ -110,7 +112,7 @@ function printHardString(
     // As every reader of the language does where the schema asks for no check: U+FFFD.
     const mended = Buffer.from(Buffer.from(buf.subarray(start, end)).toString("utf8"));
     out.pos -= at - start + 1;
-    printString(mended, viewOf(mended), 0, mended.length, true, out);
+    printString(mended, NO_WORDS, 0, mended.length, true, out);
     return;
   }
   for (let i = at; i < end; i++) {

@@ -56,7 +56,10 @@ export class TextPrinter {
       return true;
     } catch (e) {
       if (e === OUT_OF_ORDER) this.#unordered.add(plan);
-      else if (e !== UNUSUAL && !(e instanceof DecodeError)) throw e;
+      else if (e !== UNUSUAL && !(e instanceof DecodeError)) {
+        this.#out.reset();
+        throw e;
+      }
       return false;
     } finally {
       this.#inOrder.forget();
