@@ -119,7 +119,10 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
 
   onUnavailable(): void {
     const { name, endpoints } = this.cluster;
-    const reasons = endpoints.map((e) => `${e.address}: ${e.problem}`).join("; ");
+    // The system's errors name the address once more.
+    const reasons = endpoints
+      .map((e) => `${e.address}: ${e.problem.replace(` ${e.address}`, "")}`)
+      .join("; ");
     const waits = endpoints.flatMap((e) => e.retryInMs ?? []);
     // Whole seconds, and never "at once": that is what has just failed.
     const seconds = waits.length === 0 ? undefined : Math.max(1, Math.ceil(Math.min(...waits) / 1000));

@@ -36,6 +36,7 @@ describe("an upstream that is down at start", () => {
     const before = await callUnary(client, {});
     assert.equal(before.code, status.UNAVAILABLE, before.details);
     assert.match(before.details, /"late"/);
+    assert.equal(before.details.split(address).length, 2, `once: ${before.details}`);
     const json = await http("1.1", hub.address, "/test/v1/unary", { body: "{}" });
     assert.ok(json.status === 503 || json.status === 404, `${json.status}`);
 
