@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { type Metadata, status } from "@grpc/grpc-js";
 import { ErrorInfo, QuotaFailure, RetryInfo } from "#generated/google/rpc/error_details.js";
 import { Status } from "#generated/google/rpc/status.js";
+import { freeAddress } from "../support/free-address.js";
 import { behaviorClient, callUnary, metadataOf, single } from "./support/grpc.js";
 import { http, VERSIONS } from "./support/http.js";
 import { type Hub, startHubWithConfig } from "./support/hub.js";
@@ -154,7 +155,7 @@ describe("reasons and hints", () => {
     ["never", false],
   ] as const) {
     test(`of a service that is down, hints: ${hints}`, async (t) => {
-      const service = await startService(t, "behavior");
+      const service = await startService(t, "behavior", { address: await freeAddress() });
       const config = `upstreams: { behavior: { endpoints: [${service.address}], pending: { wait: 1s } } }\nerrors: { hints: ${hints} }\n`;
       const hub = await startHubWithConfig(t, config);
       await service.program.stop();

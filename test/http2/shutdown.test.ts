@@ -1,10 +1,11 @@
 // The end of connections and streams: drained, reset, refused, lost. Who is told, once, and of what.
 import assert from "node:assert/strict";
-import { type AddressInfo, createServer, connect as netConnect } from "node:net";
+import { connect as netConnect } from "node:net";
 import { describe, test } from "node:test";
 import { Connection } from "#src/http2/connection.js";
 import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
 import { data, goaway, headers, ping, REQUEST, rst, settings, windowUpdate } from "../support/frames.js";
+import { freePort } from "../support/free-address.js";
 import {
   echo,
   Owner,
@@ -400,12 +401,8 @@ describe("a lost connection", () => {
   });
 
   test("to an address where nobody listens", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
     const owner = new Owner();
-    new Connection(netConnect(port, "127.0.0.1"), { role: "client" }, owner);
+    new Connection(netConnect(await freePort(), "127.0.0.1"), { role: "client" }, owner);
     assert.match(await owner.closed, /ECONNREFUSED/);
     assert.deepEqual(owner.events, ["close"]);
   });
