@@ -59,7 +59,11 @@ export class Running {
     if (output === null) throw new Error("no output");
     for (;;) {
       const match = pattern.exec(this[stream]);
-      if (match !== null) return match;
+      if (match !== null) {
+        // What was printed before on the other stream lies in its pipe: two looks, and it is here.
+        for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
+        return match;
+      }
       const ended = await Promise.race([once(output, "data").then(() => undefined), this.#finished]);
       if (ended !== undefined && !pattern.test(this[stream])) {
         throw new Error(`ended with ${ended.code} before ${pattern}: ${ended.stdout}${ended.stderr}`);

@@ -63,9 +63,9 @@ describe("a quota", () => {
     const refused = await callUnary(client, {});
     assert.equal(refused.code, status.RESOURCE_EXHAUSTED);
     assert.equal(refused.messages.length, 0);
-    assert.match(refused.details, /quota "few" is used up .* try again in (3600|3599) s/);
-    assert.match(text(refused.trailers, "retry-after") ?? "", /^(3600|3599)$/);
-    assert.match(text(refused.trailers, "ratelimit") ?? "", /^"few";r=0;t=(3600|3599)$/);
+    assert.match(refused.details, /quota "few" is used up .* try again in (3600|35\d\d) s/);
+    assert.match(text(refused.trailers, "retry-after") ?? "", /^(3600|35\d\d)$/);
+    assert.match(text(refused.trailers, "ratelimit") ?? "", /^"few";r=0;t=(3600|35\d\d)$/);
     const [bin] = refused.trailers.get("grpc-status-details-bin");
     assert.ok(bin instanceof Buffer);
     const [info, failure, retry] = Status.decode(bin).details;
@@ -88,8 +88,8 @@ describe("a quota", () => {
       assert.equal((await ask("a")).status, 200);
       const refused = await ask("a");
       assert.equal(refused.status, 429);
-      assert.match(String(refused.headers["retry-after"]), /^(3600|3599)$/);
-      assert.match(String(refused.headers.ratelimit), /^"few";r=0;t=(3600|3599)$/);
+      assert.match(String(refused.headers["retry-after"]), /^(3600|35\d\d)$/);
+      assert.match(String(refused.headers.ratelimit), /^"few";r=0;t=(3600|35\d\d)$/);
       const { code, message, details } = errorOf(refused.json());
       assert.equal(code, status.RESOURCE_EXHAUSTED);
       assert.match(message, /quota "few" is used up/);

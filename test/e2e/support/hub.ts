@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { http } from "./http.js";
-import { LINCHPIN, type Program, type ProgramOptions, type Scope, startNode } from "./program.js";
+import { allRead, LINCHPIN, type Program, type ProgramOptions, type Scope, startNode } from "./program.js";
 
 export interface Hub {
   /** HOST:PORT for clients. */
@@ -47,6 +47,8 @@ export async function learned(program: Program, adminUrl: string): Promise<void>
     if (waits && performance.now() > limit) throw new Error(`an upstream was not learned: ${text}`);
     if (waits) await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  // Why is in the log.
+  await allRead();
 }
 
 /** A hub with a config file of this text. */

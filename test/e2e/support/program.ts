@@ -38,6 +38,11 @@ function killWithUs(): void {
   });
 }
 
+/** Resolves when what lies in pipes and sockets now has been read: after the next look at all of them. */
+export async function allRead(): Promise<void> {
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** What a program prints on one of its outputs. */
 export class Lines {
   readonly lines: string[] = [];
@@ -68,7 +73,10 @@ export class Lines {
     return this.lines.map((line) => pattern.exec(line)).filter((match) => match !== null);
   }
 
-  /** The first line that fits, printed already or still to come; rejects when none can come any more. */
+  /**
+   * The first line that fits, printed already or still to come; rejects when none can come any more. What the program
+   * printed before it on its other output has been read by then.
+   */
   waitFor(pattern: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -79,7 +87,7 @@ export class Lines {
         const [match] = this.matching(pattern);
         if (match !== undefined) {
           settle();
-          resolve(match);
+          void allRead().then(() => resolve(match));
         } else if (this.over) {
           settle();
           reject(new Error(`it ended without printing ${pattern}: ${this.describe()}`));
