@@ -50,7 +50,7 @@ describe("the client's deadline", { concurrency: true }, () => {
     const { code } = await callUnary(
       client,
       { behavior: { delay: FOREVER } },
-      { metadata: metadataOf([["x-call-id", "grpc"]]), options: within(1_500) },
+      { metadata: metadataOf([["x-call-id", "grpc"]]), options: within(5_000) },
     );
     assert.equal(code, status.DEADLINE_EXCEEDED);
     await service.program.stdout.waitFor(/^cancelled unary grpc$/);
@@ -60,7 +60,7 @@ describe("the client's deadline", { concurrency: true }, () => {
     const { code, messages } = await callServerStream(
       client,
       { behavior: { responseCount: 2, interval: FOREVER } },
-      { options: within(2_000) },
+      { options: within(5_000) },
     );
     assert.equal(code, status.DEADLINE_EXCEEDED);
     assert.equal(messages.length, 1);
@@ -122,7 +122,7 @@ describe("the client's deadline", { concurrency: true }, () => {
       const body = JSON.stringify({ behavior: { responseCount: 2, interval: "3600s" } });
       const answer = await http(version, plain.address, "/test/v1/server-stream", {
         body,
-        headers: { "grpc-timeout": "2S", accept: "application/x-ndjson" },
+        headers: { "grpc-timeout": "5S", accept: "application/x-ndjson" },
       });
       assert.equal(answer.status, 200);
       assert.match(answer.text, /^\{.*\}\n\{"error":\{"code":4,.*\}\}\n$/);
