@@ -135,6 +135,11 @@ export class FrameReader {
   }
 }
 
+/** What comes at all has come by then, and the runner has not given up yet. */
+const PATIENCE_MS = 60_000;
+/** Also where a test has put others in their place. */
+const real = { setTimeout, clearTimeout };
+
 /** The other end of an engine's connection, driven frame by frame. */
 export class RawPeer {
   readonly socket: Duplex;
@@ -166,15 +171,28 @@ export class RawPeer {
     this.socket.write(Buffer.concat(parts));
   }
 
-  /** Waits until `found` gives something. Rejects when the connection ends first. */
+  /** Waits until `found` gives something. Rejects when the connection ends first, or after a minute. */
   async until<T>(what: string, found: () => T | undefined): Promise<T> {
-    for (;;) {
-      const result = found();
-      if (result !== undefined) return result;
-      if (this.ended) throw new Error(`the connection ended before ${what}; it sent ${this.describe()}`);
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
+    let late = false;
+    const timer = real
+      .setTimeout(() => {
+        late = true;
+        this.wake();
+      }, PATIENCE_MS)
+      .unref();
+    try {
+      for (;;) {
+        const result = found();
+        if (result !== undefined) return result;
+        if (this.ended) throw new Error(`the connection ended before ${what}; it sent ${this.describe()}`);
+        if (late)
+          throw new Error(`${what} did not come in ${PATIENCE_MS / 1000} s; it sent ${this.describe()}`);
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+      }
+    } finally {
+      real.clearTimeout(timer);
     }
   }
 
