@@ -13,6 +13,7 @@ import { HEADERS, SCHEMAS } from "./components.js";
 import { type ErrorForm, failureResponses, failuresOf } from "./failures.js";
 import { pathParameters, queryParameters } from "./parameters.js";
 import { type OpenApiPath, openApiPath, printPath, shapeOf } from "./paths.js";
+import { referenced } from "./referenced.js";
 import { joined, reachable, Schemas } from "./schemas.js";
 import { SharedParameters } from "./shared-parameters.js";
 
@@ -162,10 +163,12 @@ class Document {
       tags: this.#tags(),
       paths,
       components: {
-        schemas: { ...this.#schemas.components(), ...SCHEMAS },
-        responses: { "304": NOT_MODIFIED, ...failureResponses(http.errorForm) },
-        parameters: this.#shared.components(),
-        headers: { ...HEADERS },
+        ...referenced(paths, {
+          schemas: { ...this.#schemas.components(), ...SCHEMAS },
+          responses: { "304": NOT_MODIFIED, ...failureResponses(http.errorForm) },
+          parameters: this.#shared.components(),
+          headers: HEADERS,
+        }),
         ...(securitySchemes === undefined ? {} : { securitySchemes }),
       },
       ...(this.#left.length === 0 ? {} : { "x-routes-left-out": this.#left }),

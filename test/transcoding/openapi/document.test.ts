@@ -633,6 +633,17 @@ test("each failure that the hub makes stands under its HTTP status with its reas
   assert.ok(!get.includes("401"), "nobody is asked who they are");
 });
 
+for (const [name, document] of Object.entries(VARIANTS)) {
+  test(`${name}: what is referred to is there, and nothing else`, () => {
+    const components = objectOf(document.components);
+    const there = ["schemas", "responses", "parameters", "headers"].flatMap((section) =>
+      Object.keys(objectOf(components[section])).map((each) => `#/components/${section}/${each}`),
+    );
+    const references = JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g);
+    assert.deepEqual([...new Set([...references].map(([, to]) => to))].sort(), there.sort());
+  });
+}
+
 test("one service, one version", () => {
   const { services, versions } = partsOf(routerFor(torture).plans);
   assert.deepEqual(services, ["torture.old.Legacy", "torture.v1.Things", "torture.v2beta1.Ruled"]);
