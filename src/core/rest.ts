@@ -19,7 +19,7 @@ export interface RestRouter {
 }
 
 export interface ErrorBody {
-  /** `application/json`, `application/xml` (google.rpc.Status) or `application/problem+json` (RFC 9457). */
+  /** JSON, XML or protobuf (google.rpc.Status), or `application/problem+json` (RFC 9457). */
   readonly contentType: string;
   readonly body: Buffer;
 }
@@ -35,6 +35,8 @@ export interface RestMatch {
    * answer it with `status.http`, as for an unsupported type (415) or nothing that Accept takes (406).
    */
   open(request: BodyRequest): Transcoding | Status;
+  /** Once open: what counts in the place of Accept, for failures too, where the query says so. */
+  readonly accept?: string | undefined;
 }
 
 /** No route. `status.http` is 405 when the path has other methods, 400 when it is no valid path, else 404. */

@@ -31,8 +31,6 @@ export interface Transcoding {
   readonly success: number;
   /** Path and query are all of the request: a WebSocket's call waits for no frame. */
   readonly bodyless?: boolean;
-  /** What counts in the place of Accept, for failures too, where the query says so. */
-  readonly accept?: string | undefined;
   /** The body of a service's failure before its first message, of the Status in JSON; left out: that Status itself. */
   firstFailure?(json: Buffer): Buffer;
   reader(out: MessageTaker): RequestReader;

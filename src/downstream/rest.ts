@@ -169,6 +169,7 @@ class RestExchange
     const { kind, path } = match.method;
     const plan = this.snapshot.planFor(path);
     const transcoding = match.open(this);
+    if (match.accept !== undefined) this.answer.accept = match.accept;
     if (transcoding instanceof Status) {
       this.start(plan, path, match.route, () => transcoding);
       return;
@@ -177,7 +178,6 @@ class RestExchange
     this.givesOne = kind === "unary" || kind === "client_streaming";
     this.transcoding = transcoding;
     this.answer.success = transcoding.success;
-    if (transcoding.accept !== undefined) this.answer.accept = transcoding.accept;
     // The steps run now; a service that takes one message is called once the body has been read and found right.
     this.start(this.takesOne ? deferredPlan(plan) : plan, path, match.route, undefined);
   }

@@ -215,13 +215,29 @@ function isBrowser(ranges: readonly Range[]): boolean {
 export function wantsXml(accept: string | undefined): string | undefined {
   if (accept?.toLowerCase().includes("/xml") !== true) return undefined;
   const ranges = successRanges(accept);
-  let json = qualityOf("application/json", ranges, false);
-  for (const { type } of [...NDJSON, ...SSE]) json = Math.max(json, qualityOf(type, ranges, true));
+  const json = qualityOfJson(ranges);
   if (json > 0 && isBrowser(ranges)) return undefined;
   const application = qualityOf("application/xml", ranges, true);
   const text = qualityOf("text/xml", ranges, true);
   if (Math.max(application, text) <= json) return undefined;
   return (application >= text ? APPLICATION_XML : TEXT_XML).one.contentType;
+}
+
+/** Whether a failure is to be told in protobuf's binary form: not where Accept likes JSON as well. */
+export function wantsProto(accept: string | undefined): boolean {
+  if (accept?.toLowerCase().includes("protobuf") !== true) return false;
+  const ranges = successRanges(accept);
+  const proto = Math.max(
+    qualityOf(PROTO_TYPE, ranges, true),
+    qualityOf("application/protobuf", ranges, true),
+  );
+  return proto > qualityOfJson(ranges);
+}
+
+/** In one framing or another. */
+function qualityOfJson(ranges: readonly Range[]): number {
+  const own = qualityOf("application/json", ranges, false);
+  return Math.max(own, ...[...NDJSON, ...SSE].map(({ type }) => qualityOf(type, ranges, true)));
 }
 
 function notAcceptable(offers: readonly Offer[]): Status {

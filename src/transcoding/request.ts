@@ -44,6 +44,7 @@ import {
   textToJson,
 } from "./set-field.js";
 import {
+  type Alt,
   NO_SYSTEM_PARAMETERS,
   SystemParameterReader,
   type SystemParameters,
@@ -155,6 +156,17 @@ export function bindRequest(
   const problem = eachParameter(query, take, options.read.plusAsSpace);
   if (problem !== undefined) return invalid(problem.parameter, problem.problem, "query");
   return { plan, path, query, system: system?.result ?? NO_SYSTEM_PARAMETERS, beside, inBody };
+}
+
+/** `$alt` of a query that has something wrong with it: the failure is told in the format that it asks for. */
+export function altOf(plan: BindingPlan, query: string, options: RequestOptions): Alt | undefined {
+  const system = new SystemParameterReader(plan);
+  const take = (name: string, text: string): undefined => {
+    const bare = options.bareSystemParameters && !isField(plan.descriptor.input, name);
+    if (systemParameterOf(name, bare) === "$alt") system.take("$alt", text);
+  };
+  for (const one of query.split("&")) eachParameter(one, take, options.read.plusAsSpace);
+  return system.result.alt;
 }
 
 function isField(input: DescMessage, name: string): boolean {

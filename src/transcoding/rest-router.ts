@@ -4,7 +4,7 @@ import type { HttpRuleConfig } from "../config/sections/http.js";
 import type { Method } from "../core/call.js";
 import { refusal } from "../core/reasons.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
-import { Status } from "../core/status.js";
+import { encodeStatusProto, Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
 import {
   type BodyRequest,
@@ -17,6 +17,7 @@ import {
 } from "../core/transcoding.js";
 import { type BindingPlan, type BindingSource, givesHttpBody, planBinding } from "./binding.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
+import { PROTO_TYPE } from "./content-type.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
 import { FrameReader } from "./frame-reader.js";
 import {
@@ -26,6 +27,7 @@ import {
   PROBLEM_TYPE,
   type StreamFormat,
   wantsProblem,
+  wantsProto,
   wantsXml,
 } from "./framing.js";
 import { HttpBodyReader, HttpBodyWriter } from "./http-body.js";
@@ -33,6 +35,7 @@ import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
 import { decodePercent, type RequestPath, splitPath } from "./path.js";
 import type { ReadOptions } from "./read-options.js";
 import {
+  altOf,
   type BoundRequest,
   bindRequest,
   encodeRequest,
@@ -339,6 +342,7 @@ class Router implements RestRouter {
     if (wantsProblem(accept)) {
       return { contentType: PROBLEM_TYPE, body: Buffer.from(renderProblem(status, json, target)) };
     }
+    if (wantsProto(accept)) return { contentType: PROTO_TYPE, body: Buffer.from(encodeStatusProto(status)) };
     const xmlType = wantsXml(accept);
     const xml = xmlType === undefined ? undefined : statusXml(json, "Status", this.#options.codecs);
     return xmlType === undefined || xml === undefined
@@ -404,8 +408,12 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     const takesStream = kind === "client_streaming" || kind === "bidi_streaming";
     this.#givesStream = kind === "server_streaming" || kind === "bidi_streaming";
     this.#request = request;
-    const alt = this.#alt();
-    if (alt instanceof Status) return alt;
+    // Only where the query has such a word is it read before the body.
+    const early = this.#query.includes("alt=") ? this.bound() : undefined;
+    const failed = early instanceof Status;
+    const alt = failed ? altOf(this.plan, this.#query, this.options) : early?.system.alt;
+    if (alt !== undefined && !framed) this.accept = acceptOf(alt, request.accept);
+    if (failed) return early;
     if (framed) {
       this.#framing = FRAMES;
       if (alt !== undefined && alt !== "json") return onlyJsonFrames();
@@ -413,7 +421,6 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
       const bound = this.bound();
       return bound instanceof Status ? bound : this;
     }
-    if (alt !== undefined) this.accept = acceptOf(alt, request.accept);
     if (!givesHttpBody(this.plan)) {
       const accept = this.accept ?? request.accept;
       const format = this.#givesStream ? this.#answers.streamFormat : undefined;
@@ -434,13 +441,6 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   reader(out: MessageTaker): RequestReader {
     const Reader = readerFor(this.plan, this.#request);
     return new Reader(out, this.#request, this);
-  }
-
-  /** What `$alt` says: only where the query has such a word is it read before the body. */
-  #alt(): Alt | undefined | Status {
-    if (!this.#query.includes("alt=")) return undefined;
-    const bound = this.bound();
-    return bound instanceof Status ? bound : bound.system.alt;
   }
 
   firstFailure(json: Buffer): Buffer {

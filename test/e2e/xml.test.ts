@@ -89,6 +89,35 @@ for (const version of VERSIONS) {
       assert.match(stream.text, /<stream>\n(<(\w+)>.*<\/\2>\n){2}<\/stream>\n$/);
     });
 
+    for (const [path, code, status] of [
+      ["/v1/books/nope?", 5, 404],
+      ["/v1/books?pageSize=x&", 3, 400],
+      ["/v1/books?nope=1&", 3, 400],
+      ["/v1/books?%ff=1&", 3, 400],
+      ["/v1/books:search?", 3, 400],
+      ["/v1/books:search?nope=1&", 3, 400],
+    ] as const) {
+      test(`failures of ${path} come in the format that $alt asks for`, async () => {
+        const xml = await call(`${path}$alt=xml`, {});
+        assert.equal(xml.status, status);
+        assert.equal(xml.headers["content-type"], "application/xml");
+        assert.match(xml.text, new RegExp(`<Status><code>${code}</code>`));
+        for (const [query, headers] of [
+          ["$alt=proto", {}],
+          ["", { accept: "application/x-protobuf" }],
+          ["", { accept: "application/json;q=0.5, application/protobuf" }],
+        ] as const) {
+          const proto = await call(path + query, { headers });
+          assert.equal(proto.status, status);
+          assert.equal(proto.headers["content-type"], "application/x-protobuf");
+          // google.rpc.Status: int32 code = 1; string message = 2;
+          assert.deepEqual([...proto.body.subarray(0, 3)], [8, code, 0x12]);
+        }
+        const either = await call(path, { headers: { accept: "application/json, application/protobuf" } });
+        assert.equal(either.headers["content-type"], "application/json");
+      });
+    }
+
     for (const [what, send, status, says] of [
       [
         "a stream of requests",

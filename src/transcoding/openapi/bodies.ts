@@ -8,7 +8,7 @@ import { binaryBody } from "../request.js";
 import { type Success, successStatus } from "../success.js";
 import { rootName } from "../xml/names.js";
 import { commentOf } from "./comments.js";
-import { BINARY, FAILED, headerRef, refTo, STATUS, XML } from "./components.js";
+import { binaryType, FAILED, headerRef, refTo, STATUS, XML } from "./components.js";
 import type { OpenApiHttp } from "./document.js";
 import { formContent } from "./forms.js";
 import type { Schemas } from "./schemas.js";
@@ -50,10 +50,6 @@ export function requestBody(plan: BindingPlan, schemas: Schemas): JsonObject | u
 
 function takesStream({ descriptor: { methodKind } }: BindingPlan): boolean {
   return methodKind === "client_streaming" || methodKind === "bidi_streaming";
-}
-
-function binaryType(typeName: string): JsonObject {
-  return { schema: refTo(BINARY), "x-protobuf-message": typeName };
 }
 
 function wholeBody(plan: BindingPlan, schemas: Schemas): JsonObject {

@@ -7,7 +7,7 @@ export const STATUS = "Status";
 export const PROBLEM = "Problem";
 export const FAILED = "Failed";
 export const XML = "Xml";
-export const BINARY = "Protobuf";
+const BINARY = "Protobuf";
 
 export function refTo(schema: string): JsonObject {
   return { $ref: `#/components/schemas/${schema}` };
@@ -15,6 +15,11 @@ export function refTo(schema: string): JsonObject {
 
 export function headerRef(name: keyof typeof HEADERS): JsonObject {
   return { $ref: `#/components/headers/${name}` };
+}
+
+/** The media type of one message of that type in protobuf's binary form. */
+export function binaryType(typeName: string): JsonObject {
+  return { schema: refTo(BINARY), "x-protobuf-message": typeName };
 }
 
 const DETAILS: JsonObject = {

@@ -2,8 +2,9 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { REASONS, type Reason, type ReasonRow } from "../../core/reasons.js";
 import { Code, codeName, httpStatusOf } from "../../core/status.js";
+import { PROTO_TYPE } from "../content-type.js";
 import { PROBLEM_TYPE } from "../framing.js";
-import { headerRef, PROBLEM, refTo, STATUS, XML } from "./components.js";
+import { binaryType, headerRef, PROBLEM, refTo, STATUS, XML } from "./components.js";
 
 /** What failures look like where Accept says nothing of it. */
 export type ErrorForm = "status" | "problem" | "empty";
@@ -62,7 +63,13 @@ function contentOf(form: ErrorForm): JsonObject {
   if (form === "empty") return {};
   if (form === "problem") return { content: problem };
   const status = { "application/json": { schema: refTo(STATUS) }, ...problem };
-  return { content: { ...status, "application/xml": { schema: refTo(XML) } } };
+  return {
+    content: {
+      ...status,
+      "application/xml": { schema: refTo(XML) },
+      [PROTO_TYPE]: binaryType("google.rpc.Status"),
+    },
+  };
 }
 
 function headersOf(http: string): JsonObject {

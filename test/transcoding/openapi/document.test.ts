@@ -478,7 +478,7 @@ test("good answers have the statuses and headers that the config gives them", ()
 test("failures have the forms that Accept and the config choose from", () => {
   const forms = (document: JsonObject): string[] =>
     Object.keys(objectOf(at(document, "components", "responses", "404", "content")));
-  assert.deepEqual(forms(kinds), [JSON_TYPE, "application/problem+json", XML]);
+  assert.deepEqual(forms(kinds), [JSON_TYPE, "application/problem+json", XML, PROTO]);
   assert.deepEqual(forms(configured), ["application/problem+json"]);
   const empty = documentOf(torture, { http: { errorForm: "empty" } });
   assert.ok(!("content" in objectOf(at(empty, "components", "responses", "404"))));
