@@ -13,6 +13,10 @@ const TIMEOUT = ["REQUEST_TIMEOUT", "the request did not arrive in time"] as con
 /** Refusals of node's parser and timers by error code; every other one is a request that is none. */
 const REASONS: Readonly<Record<string, readonly [reason: Reason, message: string]>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ["BAD_HTTP", "the body's chunks have too long extensions"],
+  HPE_INVALID_METHOD: [
+    "BAD_HTTP",
+    "the request begins with no method that is known over HTTP/1.1 (GET, POST, PURGE, …); over HTTP/2 a method may have any name",
+  ],
   ERR_HTTP_REQUEST_TIMEOUT: TIMEOUT,
 };
 
