@@ -1,11 +1,11 @@
 // A rule checked against its method: what a request that matches binds where. Made at load, used by every call.
 import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../core/call.js";
+import { parseTemplate, type Template } from "../core/path-template.js";
 import { fieldsOf, hasOwnJson, isHttpBody, isScalarLike, isWrapper } from "./fields.js";
 import type { HttpRule } from "./http-rule.js";
 import { type PathField, planPathMessage } from "./path-message.js";
 import { type FieldTarget, resolveField } from "./set-field.js";
-import { parseTemplate, type Template } from "./template.js";
 import { updateMaskOf } from "./update-mask.js";
 
 export type BindingSource = "option" | "config" | "auto";

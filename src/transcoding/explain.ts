@@ -1,6 +1,7 @@
 // Why a request is answered by this route and by no other; and which routes come near. For persons, never on a call's way.
 
 import { editDistance } from "../core/nearest.js";
+import type { Segment } from "../core/path-template.js";
 import { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import { capture } from "./capture.js";
@@ -8,7 +9,6 @@ import { ANY_METHOD } from "./matcher.js";
 import { type RequestPath, splitPath } from "./path.js";
 import type { KeptEscapes } from "./read-options.js";
 import type { Routes } from "./routes.js";
-import type { Segment } from "./template.js";
 
 const MAX_NEAREST = 3;
 /** Segments and literals beyond these are not compared. */

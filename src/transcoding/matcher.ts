@@ -1,7 +1,8 @@
 // Finds the route for a method and a path: a trie over segments, walked from the most specific branch on.
 // This is on the way of every JSON call, so its cost depends on the path's length and not on the number of routes.
+
+import type { Template } from "../core/path-template.js";
 import type { RequestPath } from "./path.js";
-import type { Template } from "./template.js";
 
 /** The HTTP method of a route that takes any (`custom: { kind: "*" }`). */
 export const ANY_METHOD = "*";

@@ -1,8 +1,6 @@
 // The path of a request: split while it is raw, decoded after, never twice.
+import { decodePercent, NEEDS_DECODING } from "../core/percent.js";
 import type { KeptEscapes } from "./read-options.js";
-
-/** Some character needs decoding: an escape, or a byte beyond ASCII (clients send those though RFC 3986 has them escaped). */
-const NEEDS_DECODING = /[%\x80-\uffff]/;
 
 const SLASH = 0x2f;
 const PERCENT = 0x25;
@@ -61,18 +59,6 @@ export function splitPath(path: string): RequestPath | undefined {
   return { raw, decoded, tail: { rawHead, head, verb } };
 }
 
-/** Decodes %XX escapes of UTF-8 (RFC 3986 §2.1); undefined when one is malformed or the bytes are not UTF-8. */
-export function decodePercent(text: string): string | undefined {
-  if (!NEEDS_DECODING.test(text)) return text;
-  // A header block reaches us as ISO-8859-1: a raw byte beyond ASCII is one character below U+0100.
-  const ascii = text.replace(/[\x80-\uffff]+/g, escapeRawBytes);
-  try {
-    return decodeURIComponent(ascii);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Escapes that stay as they were written. The reserved characters are those of RFC 6570 §1.5. */
 const KEPT = {
   slash: /(%2f)/i,
@@ -94,9 +80,4 @@ export function decodeKeeping(text: string, kept: KeptEscapes): string | undefin
 /** Decodes one name or value of a query, where "+" is a space (application/x-www-form-urlencoded) if `plusAsSpace`. */
 export function decodeQueryPart(text: string, plusAsSpace = true): string | undefined {
   return decodePercent(plusAsSpace && text.includes("+") ? text.replaceAll("+", " ") : text);
-}
-
-function escapeRawBytes(chars: string): string {
-  const bytes = /^[\x80-\xff]*$/.test(chars) ? Buffer.from(chars, "latin1") : Buffer.from(chars, "utf8");
-  return bytes.toString("hex").replace(/../g, "%$&");
 }

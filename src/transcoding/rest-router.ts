@@ -2,6 +2,7 @@
 import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import type { HttpRuleConfig } from "../config/sections/http.js";
 import type { Method } from "../core/call.js";
+import { decodePercent } from "../core/percent.js";
 import { refusal } from "../core/reasons.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
 import { encodeStatusProto, Status } from "../core/status.js";
@@ -32,7 +33,7 @@ import {
 } from "./framing.js";
 import { HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
-import { decodePercent, type RequestPath, splitPath } from "./path.js";
+import { type RequestPath, splitPath } from "./path.js";
 import type { ReadOptions } from "./read-options.js";
 import {
   altOf,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { parseTemplate, type Template } from "#src/core/path-template.js";
 import { Matcher } from "#src/transcoding/matcher.js";
 import { type RequestPath, splitPath } from "#src/transcoding/path.js";
-import { parseTemplate, type Template } from "#src/transcoding/template.js";
 import { path as anyPath, template as anyTemplate } from "./support/templates.js";
 
 function read(text: string): Template {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { decodeKeeping, decodePercent, decodeQueryPart, splitPath } from "#src/transcoding/path.js";
+import { decodePercent } from "#src/core/percent.js";
+import { decodeKeeping, decodeQueryPart, splitPath } from "#src/transcoding/path.js";
 
 describe("decoding of paths and queries", () => {
   const cases: [

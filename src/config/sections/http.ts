@@ -1,5 +1,6 @@
 // The config's part about the HTTP/JSON side: rules laid over those of the services, and how strict requests are read.
 import * as z from "zod";
+import { parseTemplate } from "../../core/path-template.js";
 import { DEFAULTS } from "../defaults.js";
 import { type HttpAnswersConfig, type HttpReadConfig, KEPT_ESCAPES, presetOf } from "../http-presets.js";
 import { HTTP_RULE_SELECTOR } from "../names.js";
@@ -159,7 +160,14 @@ const VERBS = ["get", "put", "post", "delete", "patch", "custom"] as const;
 
 const template = z
   .string({ error: "must be a path template, as in /v1/{name=books/*}" })
-  .regex(/^\//, { error: "must be a path template that starts with /, as in /v1/{name=books/*}" });
+  .regex(/^\//, { error: "must be a path template that starts with /, as in /v1/{name=books/*}" })
+  .superRefine((text, context) => {
+    const read = parseTemplate(text);
+    if (text.startsWith("/") && "error" in read) {
+      const message = `is no path template: character ${read.column}: ${read.error}`;
+      context.addIssue({ code: "custom", message });
+    }
+  });
 
 const BINDING = {
   get: template.optional(),

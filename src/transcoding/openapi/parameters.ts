@@ -1,8 +1,8 @@
 // What of a request stands outside its body: parameters of the path, and the fields that a query can set.
 import type { DescField, DescMessage, JsonObject } from "@bufbuild/protobuf";
+import { printTemplate } from "../../core/path-template.js";
 import type { BindingPlan } from "../binding.js";
 import { isHttpBody, isJsonText, isScalarLike } from "../fields.js";
-import { printTemplate } from "../template.js";
 import { commentOf } from "./comments.js";
 import { fieldBehaviors } from "./field-behavior.js";
 import type { OpenApiPath, PathParameter } from "./paths.js";

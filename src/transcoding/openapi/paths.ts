@@ -1,6 +1,7 @@
 // Path templates of google.api.http → those of OpenAPI, where every parameter is one whole segment.
+
+import type { Segment } from "../../core/path-template.js";
 import type { BindingPlan, Variable } from "../binding.js";
-import type { Segment } from "../template.js";
 
 export interface PathParameter {
   readonly name: string;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { parseTemplate, printTemplate, shapeOf, type Template } from "#src/transcoding/template.js";
-import { template as anyTemplate } from "./support/templates.js";
+import { parseTemplate, printTemplate, shapeOf, type Template } from "#src/core/path-template.js";
+import { template as anyTemplate } from "../transcoding/support/templates.js";
 
 function parsed(text: string): Template {
   const result = parseTemplate(text);

@@ -1,5 +1,5 @@
 // Path templates of google.api.http rules: text → segments, variables and verb, and back. Used at load only.
-import { decodePercent } from "./path.js";
+import { decodePercent } from "./percent.js";
 
 /** One place of a path: a fixed text, one segment of any text, or all that is left. */
 export type Segment =
