@@ -66,7 +66,7 @@ bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md
 	node build/bench/main.js $(ARGS)
 
 soak: compiled ## fuzz with a million inputs, some ten minutes (ARGS="--inputs 100000 --seed 7 --only HPACK")
-	node --expose-gc build/test/fuzz/soak.js $(ARGS)
+	node build/test/fuzz/soak.js $(ARGS)
 
 attacks: compiled ## attack a hub in every way of docs/security.md, and print the bounds that held
 	node build/test/e2e/support/attacks.js

@@ -1,4 +1,5 @@
 // What is fuzzed: each target takes one input after the other, made out of a seed.
+import { collectGarbage } from "../support/collect-garbage.js";
 
 export interface Target {
   readonly name: string;
@@ -21,7 +22,7 @@ export interface Count {
   readonly name: string;
   readonly inputs: number;
   readonly ms: number;
-  /** What the heap of the process grew by, after collection where that can be asked for. */
+  /** What the heap of the process grew by, garbage left out. */
   readonly growthBytes: number;
 }
 
@@ -59,7 +60,7 @@ export async function fuzz(target: Target, from: number, count: number): Promise
 }
 
 function heap(): number {
-  globalThis.gc?.();
+  collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }

@@ -7,6 +7,7 @@ import { Connection, type ConnectionOptions } from "#src/http2/connection.js";
 import type { Limits } from "#src/http2/limits.js";
 import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
 import { SendMemory } from "#src/http2/send-memory.js";
+import { collectGarbage } from "../support/collect-garbage.js";
 import { processorMs } from "../support/cpu.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { FLOODS, HUNGRY } from "../support/floods.js";
@@ -121,6 +122,21 @@ const memory = (): number => {
   return heapUsed + Math.max(external, arrayBuffers);
 };
 
+/** The most that memory has grown by at any look. What is over the bound is counted again without garbage. */
+class Growth {
+  bytes = 0;
+  private readonly from = memory();
+
+  look(): void {
+    let now = memory() - this.from;
+    if (now >= MEMORY_BOUND_BYTES) {
+      collectGarbage();
+      now = memory() - this.from;
+    }
+    this.bytes = Math.max(this.bytes, now);
+  }
+}
+
 const goawayOf = (peer: RawPeer): [code: string, text: string] | undefined => {
   const last = peer.frames.findLast((f) => f.type === FrameType.GOAWAY);
   if (last === undefined) return undefined;
@@ -140,8 +156,7 @@ describe("an attack is cut off, and nobody else notices:", () => {
       const honest = new HonestClient(server.port);
       await honest.start();
       const peer = server.connect();
-      const from = memory();
-      let most = from;
+      const growth = new Growth();
       peer.send(HELLO, attack.opening?.(REQUESTS) ?? Buffer.alloc(0));
       let sent = 0;
       for (let n = attack.opening === undefined ? 0 : 1; !peer.ended && sent < MAX_ATTACK_BYTES; ) {
@@ -155,14 +170,14 @@ describe("an attack is cut off, and nobody else notices:", () => {
         sent += bytes;
         peer.send(...pieces);
         await new Promise((resolve) => setImmediate(resolve));
-        most = Math.max(most, memory());
+        growth.look();
       }
       await peer.over();
       const callsDuring = honest.calls;
       await honest.stop();
       assert.ok(callsDuring > 0, "the honest client made calls meanwhile");
       assert.ok(honest.worstMs < 1000, `an honest call took ${honest.worstMs} ms`);
-      assert.ok(most - from < MEMORY_BOUND_BYTES, `memory grew by ${most - from} bytes`);
+      assert.ok(growth.bytes < MEMORY_BOUND_BYTES, `memory grew by ${growth.bytes} bytes`);
       const [code, text] = goawayOf(peer) ?? ["no GOAWAY", ""];
       assert.equal(code, "ENHANCE_YOUR_CALM");
       assert.match(text, attack.says);
@@ -180,7 +195,6 @@ describe("HPACK bombs", () => {
   const fuse = Buffer.concat([Buffer.from([0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]), Buffer.alloc(4000, "v")]);
   /** One byte each: the newest entry of the table. 16,000 of them unpack to 64 MB. */
   const bomb = Buffer.alloc(16_000, 0xbe);
-  const BOUND = 48 * 1024 * 1024;
 
   test("unpack to no more than the limit of a list, 500 times over: the rest is not kept", async () => {
     const server = new TestServer();
@@ -191,18 +205,17 @@ describe("HPACK bombs", () => {
     const flags = Flag.END_HEADERS | Flag.END_STREAM;
     peer.send(HELLO, frame(FrameType.HEADERS, flags, 1, Buffer.concat([block(REQUEST), fuse])));
     await peer.roundTrip();
-    const from = memory();
-    let most = from;
+    const growth = new Growth();
     for (let n = 1; n <= 500; n++) {
       peer.send(frame(FrameType.HEADERS, flags, 2 * n + 1, bomb));
       await peer.roundTrip();
-      most = Math.max(most, memory());
+      growth.look();
     }
     await honest.stop();
     const requests = server.owners.at(-1)?.requests ?? [];
     assert.equal(requests.length, 501);
     for (const { headers: fields } of requests) assert.ok((fields?.length ?? 0) <= 17, "64 KiB in all");
-    assert.ok(most - from < BOUND, `memory grew by ${most - from} bytes`);
+    assert.ok(growth.bytes < MEMORY_BOUND_BYTES, `memory grew by ${growth.bytes} bytes`);
     assert.ok(honest.worstMs < 1000, `an honest call took ${honest.worstMs} ms`);
     assert.ok(honest.calls > 0);
     peer.socket.destroy();
