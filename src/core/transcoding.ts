@@ -31,6 +31,8 @@ export interface Transcoding {
   readonly success: number;
   /** Path and query are all of the request: a WebSocket's call waits for no frame. */
   readonly bodyless?: boolean;
+  /** Answers are bytes as they are (google.api.HttpBody), whatever type they say they have. */
+  readonly givesBytes?: boolean;
   /** The body of a service's failure before its first message, of the Status in JSON; left out: that Status itself. */
   firstFailure?(json: Buffer): Buffer;
   reader(out: MessageTaker): RequestReader;

@@ -127,7 +127,7 @@ export class WebSocketExchange implements Exchange {
   }
 
   /** The call may begin: the handshake is answered, and frames flow. */
-  admitted(): void {
+  admitted(binary: boolean): void {
     if (this.finished || this.webSocket !== undefined) return;
     const webSocket = this.webSockets.accept(this.request, this.socket, this.early);
     this.early = NO_BYTES;
@@ -136,6 +136,7 @@ export class WebSocketExchange implements Exchange {
       return;
     }
     this.webSocket = webSocket;
+    this.binary = binary;
     webSocket.on("message", (data, isBinary) => this.onFrame(bufferOf(data), isBinary));
     webSocket.on("close", () => this.leave("the client closed the WebSocket"));
     // A frame that is none, or too large: ws has closed with the code that says so.
@@ -184,12 +185,8 @@ export class WebSocketExchange implements Exchange {
   }
 
   respond(status: number, fields: readonly Field[], end: boolean): void {
-    if (this.finished) return;
-    if (this.webSocket !== undefined) {
-      // What the handshake has not said, HTTP cannot say any more: metadata of the answer has no place.
-      this.binary = !isText(fields);
-      return;
-    }
+    // What the handshake has not said, HTTP cannot say any more: metadata of the answer has no place.
+    if (this.finished || this.webSocket !== undefined) return;
     this.refusal = new ServerResponse(this.request);
     this.refusal.assignSocket(this.socket);
     const raw: string[] = [];
@@ -250,12 +247,6 @@ export class WebSocketExchange implements Exchange {
 function bufferOf(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
-}
-
-/** JSON goes as text, bytes of an HttpBody as they are. */
-function isText(fields: readonly Field[]): boolean {
-  const type = fields.find((f) => f.name === "content-type")?.value ?? "";
-  return /^application\/(?:json|x-ndjson)\b/.test(type);
 }
 
 /** At most so many bytes of UTF-8, no character cut in two. */

@@ -39,8 +39,11 @@ export interface Exchange {
   handler: ExchangeHandler;
   /** Frames flow: what is answered from now on can be no HTTP status. */
   readonly framed?: boolean;
-  /** The call has passed its steps: what was only asked for (a WebSocket) is granted now. */
-  admitted?(): void;
+  /**
+   * The call has passed its steps: what was only asked for (a WebSocket) is granted now. `binary`: what is written
+   * will be bytes of any kind, not JSON.
+   */
+  admitted?(binary: boolean): void;
   consumed(bytes: number): void;
   /** `end`: no body follows. */
   respond(status: number, fields: readonly Field[], end: boolean): void;

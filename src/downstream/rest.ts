@@ -223,7 +223,7 @@ class RestExchange
     return {
       ...plan,
       handler: (call, response) => {
-        this.exchange.admitted?.();
+        this.exchange.admitted?.(this.transcoding?.givesBytes === true);
         return handler(call, response);
       },
     };

@@ -398,6 +398,10 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     return this.plan.body === "none";
   }
 
+  get givesBytes(): boolean {
+    return givesHttpBody(this.plan);
+  }
+
   get success(): number {
     const { successes, emptyAs204 } = this.#answers;
     return successStatus(this.plan, successes.get(this.plan.method), emptyAs204);

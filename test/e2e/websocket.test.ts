@@ -157,13 +157,15 @@ describe("WebSocket", () => {
     assert.deepEqual([messages.length, code], [1, 1000]);
   });
 
-  test("a download is binary frames", async () => {
-    const path = "/test/v1/files/x?bytes=100000&piece_bytes=30000";
-    const { messages, code } = await converse(open(path, { "x-api-key": "secret-key" }), []);
-    assert.equal(code, 1000);
-    const bytes = Buffer.concat(messages.map((m) => (Buffer.isBuffer(m) ? m : Buffer.alloc(0))));
-    assert.ok(bytes.equals(bytesAt(0, 100_000)));
-  });
+  for (const type of ["application/octet-stream", "image/png", "application/json", "application/x-ndjson"]) {
+    test(`a download is binary frames: ${type}`, async () => {
+      const path = `/test/v1/files/x?bytes=100000&piece_bytes=30000&content_type=${type}`;
+      const { messages, code } = await converse(open(path, { "x-api-key": "secret-key" }), []);
+      assert.equal(code, 1000);
+      const bytes = Buffer.concat(messages.map((m) => (Buffer.isBuffer(m) ? m : Buffer.alloc(0))));
+      assert.ok(bytes.equals(bytesAt(0, 100_000)));
+    });
+  }
 
   const FAILURES: readonly [name: string, frames: readonly string[], code: number, reason: RegExp][] = [
     [
