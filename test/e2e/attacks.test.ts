@@ -31,7 +31,6 @@ import {
   READERS,
   SLOW,
   SLOW_READERS,
-  SLOWNESS,
   STALL_MS,
   STREAM,
   startRig,
@@ -270,9 +269,9 @@ describe("an honest pattern is left alone:", () => {
     return { bytes, longestMs };
   }
 
-  /** Events with pauses that are longer than a client may take nothing of what waits for it. */
+  /** An event every 1.2 s, which is longer than a client may take nothing of what waits for it. */
   async function readEvents(target: Target, more: string): Promise<void> {
-    const path = `/test/v1/server-stream?behavior.response_count=3&behavior.interval=${(1.2 * SLOWNESS).toFixed(1)}s`;
+    const path = "/test/v1/server-stream?behavior.response_count=3&behavior.interval=1.2s";
     const socket = target.connect("http/1.1");
     let text = "";
     socket.on("data", (chunk: Buffer) => {
@@ -328,7 +327,7 @@ describe("an honest pattern is left alone:", () => {
     const peer = new RawPeer(rig.targets[0].connect("h2"), "client");
     peer.send(HELLO, headers(1, grpc(STREAM.replace("ServerStream", "BidiStream"))), data(1, message));
     await peer.frame(FrameType.DATA, 1);
-    await new Promise((resolve) => setTimeout(resolve, 1200 * SLOWNESS));
+    await new Promise((resolve) => setTimeout(resolve, 1200));
     assert.equal(ended1(peer), undefined);
     peer.send(data(1, message, true));
     await peer.frame(FrameType.HEADERS, 1, Flag.END_STREAM);
