@@ -731,6 +731,26 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     ],
   ],
   [
+    "bodies of rules that are no names of fields",
+    `${UP}http:
+  rules:
+    - selector: a.B.C
+      post: /v1/a
+      body: book.title
+      response_body: "the book"
+      additional_bindings:
+        - { post: /v1/b, body: "{book}" }
+        - { post: /v1/c, body: 7, responseBody: book/title }
+`,
+    [
+      "6:13: http.rules[0].body: must be the name of a field of the request itself, or *, not book.title",
+      '7:22: http.rules[0].response_body: must be the name of a field of the response itself, or *, not "the book"',
+      '9:32: http.rules[0].additional_bindings[0].body: must be the name of a field of the request itself, or *, not "{book}"',
+      "10:32: http.rules[0].additional_bindings[1].body: must be the name of a field of the request itself, or *, not 7",
+      "10:49: http.rules[0].additional_bindings[1].responseBody: must be the name of a field of the response itself, or *, not book/title",
+    ],
+  ],
+  [
     "a rule that is nothing",
     `${UP}http:\n  rules: [~]\n`,
     ["3:11: http.rules[0]: is missing: must be a mapping"],

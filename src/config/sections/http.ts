@@ -169,6 +169,11 @@ const template = z
     }
   });
 
+// One field, by its name or its JSON name (which may be nearly any text): google.api.HttpRule takes no path into a field.
+const FIELD_OR_ALL = /^[^\s./{}]*$/;
+const REQUEST_FIELD = "must be the name of a field of the request itself, or *";
+const RESPONSE_FIELD = "must be the name of a field of the response itself, or *";
+
 const BINDING = {
   get: template.optional(),
   put: template.optional(),
@@ -186,15 +191,18 @@ const BINDING = {
     .optional()
     .describe("Any other HTTP method."),
   body: z
-    .string({ error: "must be the name of a request field, or *" })
+    .string({ error: REQUEST_FIELD })
+    .regex(FIELD_OR_ALL, { error: REQUEST_FIELD })
     .optional()
     .describe("The request field that the HTTP body fills; * for the whole message; left out: no body."),
   response_body: z
-    .string({ error: "must be the name of a response field" })
+    .string({ error: RESPONSE_FIELD })
+    .regex(FIELD_OR_ALL, { error: RESPONSE_FIELD })
     .optional()
     .describe("The response field that becomes the HTTP body; left out: the whole message."),
   responseBody: z
-    .string({ error: "must be the name of a response field" })
+    .string({ error: RESPONSE_FIELD })
+    .regex(FIELD_OR_ALL, { error: RESPONSE_FIELD })
     .optional()
     .describe("Another spelling of response_body."),
 };
