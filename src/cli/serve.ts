@@ -14,7 +14,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const log = logOf(given.value("log-level"), given.value("log-format"), io.err);
   const workers = given.value("workers") ?? "1";
   if (workers !== "1")
-    throw new UsageError(`--workers ${workers}: more than one worker is not supported yet`);
+    throw new UsageError(`--workers ${workers}: must be 1: more than one worker is not supported yet`);
 
   const targets = given.positionals;
   const asFile = targets.find(isConfigFile);

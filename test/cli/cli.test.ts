@@ -70,7 +70,14 @@ describe("what needs no hub", { concurrency: 4 }, () => {
     [["config-schema"], 0, /^\{\n {2}"\$schema"/, NOTHING],
     [["init", "-o", "-", "library=h:1"], 0, /^# yaml-language-server: .*upstreams:\n {2}library:/s, NOTHING],
     [["serve"], 2, NOTHING, /^linchpin serve: nothing to work on.*\nusage: linchpin serve/],
-    [["serve", "h:1", "--workers", "4"], 2, NOTHING, /more than one worker is not supported yet/],
+    [
+      ["serve", "h:1", "--workers", "4"],
+      2,
+      NOTHING,
+      /--workers 4: must be 1: more than one worker is not supported yet/,
+    ],
+    [["serve", "h:1", "--workers", "0"], 2, NOTHING, /--workers 0: must be 1/],
+    [["serve", "h:1", "--workers", "auto"], 2, NOTHING, /--workers auto: must be 1/],
     [
       ["serve", "h:1", "--log-level", "loud"],
       2,
