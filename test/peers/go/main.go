@@ -1,4 +1,4 @@
-// The grpc-go peer of the end-to-end tests: test.v1.BehaviorService as a server, and a client that tries a target.
+// The grpc-go peer of the end-to-end tests: test.v1.BehaviorService as a server, a client that tries a target, and HPACK.
 package main
 
 import (
@@ -8,7 +8,8 @@ import (
 
 const usage = `linchpin-peer-go serve [NAME [ADDRESS]]  serves, by default on a free port of 127.0.0.1, and prints "listening on HOST:PORT"
 linchpin-peer-go check TARGET [CASE …]    runs all cases or those named, one line of JSON each; exit 1 if one fails
-linchpin-peer-go cases                    the names of the cases`
+linchpin-peer-go cases                    the names of the cases
+linchpin-peer-go hpack                    reads and writes HPACK: a conversation per line of JSON on stdin`
 
 func main() {
 	args := os.Args[1:]
@@ -32,6 +33,11 @@ func main() {
 	case len(args) == 1 && args[0] == "cases":
 		for _, c := range cases {
 			fmt.Println(c.name)
+		}
+	case len(args) == 1 && args[0] == "hpack":
+		if err := compareHpack(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
 	default:
 		fmt.Fprintln(os.Stderr, usage)
