@@ -1,9 +1,9 @@
-// The frames of a WebSocket: each is the JSON of one message.
+// The frames of a WebSocket: each is the JSON of one message, or, where the body is a google.api.HttpBody, its bytes.
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../core/transcoding.js";
 import { MessageEncoder } from "./message-encoder.js";
-import type { MatchedRequest } from "./request.js";
+import { encodeRequest, type MatchedRequest } from "./request.js";
 import { tooLarge } from "./unary-reader.js";
 
 export class FrameReader implements RequestReader {
@@ -35,12 +35,16 @@ export class FrameReader implements RequestReader {
       if (end > start) this.#refuseMore();
       return;
     }
-    const { method, body } = this.#match.plan;
+    const { method, body, httpBody } = this.#match.plan;
     const one = method.kind === "server_streaming" || body === "none";
     // A service that takes one message has it with the first frame, or with none where path and query say it all.
-    if (end > start || (one && last)) {
+    // A frame without a byte is no JSON; of bytes it is a message like any other, and an empty upload is one too.
+    const empty = httpBody === undefined ? one && last : !last || this.#pushed === 0;
+    if (end > start || empty) {
       this.#pushed++;
-      this.#encoder.push(chunk.subarray(start, end));
+      const frame = chunk.subarray(start, end);
+      if (httpBody === undefined) this.#encoder.push(frame);
+      else this.#take(this.#asItIs(frame));
     }
     if (this.#stopped || !(last || one)) return;
     this.#closed = true;
@@ -50,6 +54,14 @@ export class FrameReader implements RequestReader {
   stop(): void {
     this.#stopped = true;
     this.#encoder.stop();
+  }
+
+  /** As `HttpBodyReader` does it, but for the frames, which stay whole. */
+  #asItIs(data: Buffer): Uint8Array | Status {
+    const bound = this.#match.bound();
+    if (bound instanceof Status) return bound;
+    const contentType = this.#messages === 0 ? this.#request.contentType : undefined;
+    return encodeRequest(bound, { kind: "raw", data, contentType }, this.#match.options);
   }
 
   /** What nobody reads would seem to have arrived. */

@@ -1,5 +1,6 @@
 // WebSockets through the hub: a message per frame, refusals as HTTP answers, the status of the call as the close code.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { after, describe, test } from "node:test";
 import { WebSocket } from "ws";
@@ -44,11 +45,11 @@ function open(path: string, headers: Record<string, string> = {}, address = hub.
 }
 
 /** Sends the frames, an empty one at the end, and reads until the close. */
-async function converse(socket: WebSocket, frames: readonly string[]): Promise<Ended> {
+async function converse(socket: WebSocket, frames: readonly (string | Buffer)[]): Promise<Ended> {
   const messages: unknown[] = [];
   socket.on("message", (data, isBinary) => messages.push(isBinary ? data : JSON.parse(String(data))));
   socket.on("open", () => {
-    for (const text of frames) socket.send(text);
+    for (const data of frames) socket.send(data);
     socket.send("");
   });
   const [code, reason]: unknown[] = await once(socket, "close");
@@ -151,6 +152,39 @@ describe("WebSocket", () => {
       assert.match(body.message, /^query parameter 'nope': /);
     }
   });
+
+  const bytes = bytesAt(0, 3_000);
+  const sha256 = createHash("sha256").update(bytes).update(bytes).digest("hex");
+  const UPLOADS: readonly [
+    name: string,
+    path: string,
+    frames: readonly (string | Buffer)[],
+    answer: object,
+  ][] = [
+    [
+      "bytes into a field, with what the path says",
+      "/test/v1/files/a",
+      [bytes, bytes],
+      { name: "a", messageCount: "2", byteCount: "6000", sha256 },
+    ],
+    ["bytes that are the message", "/test/v1/bodies", [bytes], { messageCount: "1", byteCount: "3000" }],
+    ["text", "/test/v1/bodies", ["{", "plain"], { messageCount: "2", byteCount: "6" }],
+    [
+      "frames without a byte",
+      "/test/v1/bodies",
+      [Buffer.alloc(0), bytes, Buffer.alloc(0)],
+      { messageCount: "3", byteCount: "3000" },
+    ],
+    ["nothing, which is one empty message", "/test/v1/bodies", [], { messageCount: "1" }],
+  ];
+  for (const [name, path, frames, answer] of UPLOADS) {
+    test(`an upload, a message per frame: ${name}`, async () => {
+      const socket = open(path, { "x-api-key": "secret-key", "content-type": "a/b" });
+      const { code, reason, messages } = await converse(socket, frames);
+      assert.deepEqual([code, reason], [1000, ""]);
+      assert.deepEqual(messages, [{ contentType: "a/b", ...answer }]);
+    });
+  }
 
   test("methods without a rule of their own, at their gRPC path", async () => {
     const { messages, code } = await converse(open("/test.v1.BehaviorService/BidiStream"), [frame("one")]);

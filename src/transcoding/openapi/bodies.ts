@@ -206,6 +206,8 @@ function fieldAnswer(field: DescField, schemas: Schemas): JsonObject {
 const HANDSHAKE =
   "A GET of this path with the handshake of a WebSocket (RFC 6455) calls the method too, whatever HTTP method stands here.";
 const FRAMES = "Each text frame is the JSON of one message; an empty one ends the requests.";
+const BINARY_FRAMES =
+  "Each frame is passed on as it is, in a message of its own; an empty text frame ends the requests.";
 const NO_FRAMES = "Path and query are all of the request, so no frame is taken.";
 const BINARY_ANSWERS = "Answers are binary frames.";
 const END = "A call that fails closes with 4000 + the gRPC code.";
@@ -217,11 +219,16 @@ export function webSocketNote(
   { webSocketOrigins }: OpenApiHttp,
 ): JsonObject | undefined {
   if (webSocketOrigins === undefined || plan.descriptor.methodKind === "unary") return undefined;
-  const { body } = plan;
+  const { body, httpBody } = plan;
   const sent =
-    body === "none" ? undefined : body === "all" ? wholeBody(plan, schemas) : fieldBody(plan, body, schemas);
+    body === "none" || httpBody !== undefined
+      ? undefined
+      : body === "all"
+        ? wholeBody(plan, schemas)
+        : fieldBody(plan, body, schemas);
   const received = givesHttpBody(plan) ? undefined : { anyOf: [answerSchema(plan, schemas), refTo(FAILED)] };
-  const parts = [HANDSHAKE, sent === undefined ? NO_FRAMES : FRAMES, END];
+  const frames = body === "none" ? NO_FRAMES : httpBody === undefined ? FRAMES : BINARY_FRAMES;
+  const parts = [HANDSHAKE, frames, END];
   if (received === undefined) parts.push(BINARY_ANSWERS);
   return {
     description: parts.join(" "),

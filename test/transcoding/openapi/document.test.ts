@@ -517,6 +517,19 @@ test("what streams says how a WebSocket calls it, where there are WebSockets", (
   assert.ok(!("x-websocket" in operation(configured, "POST /v1/talk")));
 });
 
+test("the frames of an upload are bytes, which no schema tells of", () => {
+  const document = documentOf(
+    compileProtos({
+      "upload.proto": `syntax = "proto3"; import "google/api/annotations.proto"; import "google/api/httpbody.proto";
+        message Done {} service Uploads { rpc Upload(stream google.api.HttpBody) returns (Done) {
+          option (google.api.http) = { post: "/v1/uploads" body: "*" }; } }`,
+    }),
+  );
+  const note = objectOf(operation(document, "POST /v1/uploads")["x-websocket"]);
+  assert.match(String(note.description), /Each frame is passed on as it is/);
+  assert.deepEqual(["send" in note, "receive" in note], [false, true]);
+});
+
 test("streams stand in the document as the preset of grpc-gateway sends them", () => {
   const document = documentOf(torture, { http: { streamFormat: "grpc-gateway" } });
   const schema = at(operation(document, "GET /v1/watch"), "responses", "200", "content", JSON_TYPE, "schema");
