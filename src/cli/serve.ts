@@ -1,4 +1,5 @@
 // `linchpin serve`: a hub in the foreground, until a signal ends it.
+import { setFlagsFromString } from "node:v8";
 import type { Config } from "../config/config.js";
 import { defaultConfig, withOverrides } from "../config/from-args.js";
 import { readArguments, UsageError } from "./args.js";
@@ -8,6 +9,13 @@ import type { Io } from "./io.js";
 import { logOf } from "./log.js";
 import { serveUntilSignal, watchSignals } from "./signals.js";
 import { summary } from "./summary.js";
+
+/**
+ * V8 marks its whole heap whenever that has grown by so much since the last time. A hub's heap is small, and V8 may let
+ * a small one grow by 8 MiB only: the buffers of some twenty answers of 100 KiB, each of which then costs twice as much.
+ * Up to half of what there is room for, the heap may be three times what is in use; V8 itself allows up to four.
+ */
+const HEAP_GROWING_PERCENT = 200;
 
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const given = readArguments(COMMANDS.serve, args);
@@ -36,6 +44,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const config = await readConfig();
 
   // The hub is loaded once it is known to have something to do: what is wrong is told at once.
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const { startHub } = await import("../hub.js");
   const signals = watchSignals(log);
   const hub = await startHub(config, log, { readConfig: file === undefined ? undefined : readConfig });
