@@ -1,5 +1,6 @@
 // An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { TLSSocket } from "node:tls";
 import { type Field, field } from "../core/headers.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { BodyWatch } from "./body-watch.js";
@@ -138,7 +139,12 @@ export class Http1Exchange implements Exchange {
   reset(): void {
     this.watch.stop();
     this.finished = true;
-    this.response.destroy();
+    const { socket } = this.request;
+    // A body of HTTP/1.0 ends with its connection: only a reset tells that it is not whole. (TLS tells by itself.)
+    const tells =
+      this.head.version === "1.0" && !(socket instanceof TLSSocket) && socket.remotePort !== undefined;
+    if (tells) socket.resetAndDestroy();
+    else this.response.destroy();
   }
 }
 

@@ -2,9 +2,11 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ClientLimits } from "../config/listener-limits.js";
+import { isAuthority } from "../core/authority.js";
 import type { Gateway } from "../core/gateway.js";
 import { type Reason, refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { splitTarget } from "./exchange-http1.js";
 
 /** As on HTTP/2 (docs/security.md). */
 type HeadLimits = Pick<ClientLimits, "maxHeaderListBytes">;
@@ -26,6 +28,32 @@ export function tooManyFields(maxFields: number): Status {
 
 export function unknownExpectation(): Status {
   return refusal("EXPECTATION_FAILED", "Expect can be 100-continue alone");
+}
+
+/** What node:http lets pass though services, or whoever stands between, could take it for something else. */
+export function headProblem({
+  httpVersion,
+  rawHeaders,
+  headers,
+  url = "",
+}: IncomingMessage): Status | undefined {
+  if (httpVersion !== "1.1" && httpVersion !== "1.0")
+    return refusal("BAD_HTTP", `HTTP/${httpVersion} is not spoken in text: ask in HTTP/1.1`, { http: 505 });
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === "host") hosts++;
+  // RFC 9112 §3.2.
+  if (hosts > 1 || (hosts === 0 && httpVersion === "1.1"))
+    return refusal(
+      "BAD_HTTP",
+      `the request has ${hosts === 0 ? "no Host field" : "more than one Host field"}`,
+    );
+  if (!isAuthority(headers.host ?? "")) return refusal("BAD_HTTP", "the Host field names no host");
+  if (!isAuthority(splitTarget(url).authority ?? "")) return refusal("BAD_HTTP", "the target names no host");
+  const coding = headers["transfer-encoding"];
+  // RFC 9112 §6.1.
+  if (coding !== undefined && coding.toLowerCase() !== "chunked")
+    return refusal("BAD_HTTP", "Transfer-Encoding can be chunked alone", { http: 501 });
+  return undefined;
 }
 
 export interface Http1GuardOptions {

@@ -37,7 +37,7 @@ import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
 import { Http1Connection, type Http1ConnectionOwner } from "./http1/connection.js";
-import { guardHttp1, sayTimeout, tooManyFields, unknownExpectation } from "./http1-guards.js";
+import { guardHttp1, headProblem, sayTimeout, tooManyFields, unknownExpectation } from "./http1-guards.js";
 import { markUnix, peerAddress } from "./peer.js";
 import { openRest, refuseRest } from "./rest.js";
 import { TurnedAway } from "./turned-away.js";
@@ -143,6 +143,8 @@ export class Listener implements Http1ConnectionOwner {
       keepAliveTimeout: limits.http1IdleMs,
       connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersMs),
       noDelay: true,
+      // A request without one gets an answer like others: `headProblem`.
+      requireHostHeader: false,
     });
     this.http1.on("request", (request, response) => this.onRequest({ request, response, asks: false }));
     this.http1.on("checkContinue", (request, response) => this.onRequest({ request, response, asks: true }));
@@ -433,7 +435,10 @@ export class Listener implements Http1ConnectionOwner {
     const { client, watch } = peer;
     const exchange = new Http1Exchange(request, response, client, this.bodyWatch(), watch);
     const { maxHeaderFields } = this.limits;
-    const refused = exchange.head.fields.length > maxHeaderFields ? tooManyFields(maxHeaderFields) : problem;
+    const refused =
+      exchange.head.fields.length > maxHeaderFields
+        ? tooManyFields(maxHeaderFields)
+        : (headProblem(request) ?? problem);
     if (refused !== undefined) refuseRest(this.gateway, exchange, refused);
     else openRest(this.gateway, exchange);
     exchange.start();

@@ -16,7 +16,7 @@ export interface RestHead {
   readonly accept: string | undefined;
   readonly contentType: string | undefined;
   readonly contentLength: number | undefined;
-  /** The client says `TE: trailers` (RFC 9110 §10.1.4). */
+  /** The client says `TE: trailers` (RFC 9110 §10.1.4), in a version that has some. */
   readonly takesTrailers: boolean;
   /** How the body is packed; what is not supported is a `problem`. */
   readonly coding: Coding | "identity";
@@ -34,7 +34,10 @@ export interface RestHead {
   readonly problem: Status | undefined;
 }
 
-export function readRestHead({ client, fields, authority }: ExchangeHead, names: MetadataNames): RestHead {
+export function readRestHead(
+  { client, fields, authority, version }: ExchangeHead,
+  names: MetadataNames,
+): RestHead {
   const last = client.restHead;
   if (last !== undefined && last.fields === fields && last.authority === authority && last.names === names)
     return last;
@@ -76,7 +79,8 @@ export function readRestHead({ client, fields, authority }: ExchangeHead, names:
     contentType,
     // What is packed says nothing of how long the body is.
     contentLength: coding === "identity" ? contentLength : undefined,
-    takesTrailers,
+    // Before HTTP/1.1 there is no place for them.
+    takesTrailers: takesTrailers && version !== "1.0",
     coding: coding ?? "identity",
     acceptEncoding,
     ifNoneMatch,

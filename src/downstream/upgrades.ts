@@ -12,6 +12,7 @@ import { maxTextBytes } from "../core/transcoding.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
 import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";
+import { headProblem } from "./http1-guards.js";
 import { openRest, refuseRest } from "./rest.js";
 
 /** Of the handshake; a server that does not know the client's says its own (RFC 6455 §4.2.2). */
@@ -47,7 +48,7 @@ export function takeUpgrades(
     }
     const { client, watch } = peer;
     const exchange = new WebSocketExchange(webSockets, request, socket, early, client, watch);
-    const problem = problemOf(request, gateway);
+    const problem = headProblem(request) ?? problemOf(request, gateway);
     if (problem === undefined) openRest(gateway, exchange);
     else refuseRest(gateway, exchange, problem);
   });

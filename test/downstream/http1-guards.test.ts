@@ -18,12 +18,15 @@ async function started(
 
 const head = (lines: readonly string[], start = "GET /unary HTTP/1.1"): string =>
   `${[start, "host: a", "connection: close", ...lines].join("\r\n")}\r\n\r\n`;
+const closing = (start: string): string => `${start}\r\nconnection: close\r\n\r\n`;
 const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `x-${i}: 1`);
+
+type Refused = [what: string, bytes: string, status: number, says: RegExp];
 
 for (const http1 of ["own", "node"] as const) {
   describe(`HTTP/1.1, read first by ${http1 === "own" ? "the hub" : "node:http"}`, () => {
     describe("a request is refused in JSON, and its connection closed", () => {
-      const cases: [what: string, bytes: string, status: number, says: RegExp][] = [
+      const cases: Refused[] = [
         ["with a head larger than 64 KiB", head([`x: ${"y".repeat(66_000)}`]), 431, /65536 bytes/],
         ["with more than 128 fields", head(many(127)), 431, /more than 128 header fields/],
         ["that is none", "GET /unary HTTP/1.1 extra\r\n\r\n", 400, /no valid HTTP\/1\.1 request/],
@@ -42,6 +45,20 @@ for (const http1 of ["own", "node"] as const) {
         ],
         ["with a line folded over two", head(["x: a\r\n b"]), 400, /no valid HTTP/],
         ["with CONNECT", head([], "CONNECT a:443 HTTP/1.1"), 405, /no proxy/],
+        ["without a Host", closing("GET /unary HTTP/1.1"), 400, /no Host field/],
+        ["with two Hosts", head(["Host: b"]), 400, /more than one Host/],
+        ...["a/b", "<a>", "a b", 'a";b=c', "\xe9", "user@a"].map((host): Refused => {
+          const bytes = closing(`GET /unary HTTP/1.1\r\nHost: ${host}`);
+          return [`with the Host ${host}`, bytes, 400, /names no host/];
+        }),
+        ["whose target names no host", head([], "GET http://u@a/unary HTTP/1.1"), 400, /names no host/],
+        [
+          "with a transfer coding beside chunked",
+          head(["transfer-encoding: gzip, chunked"], "POST /unary HTTP/1.1"),
+          501,
+          /chunked alone/,
+        ],
+        ["in a version that has no text", head([], "GET /unary HTTP/2.0"), 505, /ask in HTTP\/1\.1/],
         ["that expects what nobody knows", head(["expect: miracles"]), 417, /100-continue/],
         [
           "whose length is beyond the limit",
@@ -81,6 +98,21 @@ for (const http1 of ["own", "node"] as const) {
         assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*did not go on arriving in time/);
         assert.deepEqual(ended, [408], "the end of the call");
         assert.equal(rig.calls.length, 0);
+      });
+    });
+
+    describe("HTTP/1.0", () => {
+      it("needs no Host", async (t) => {
+        const rig = await started(t, { http1 });
+        assert.match(await rig.raw("GET /unary HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 /);
+        assert.equal(rig.calls[0]?.call.authority, "");
+      });
+
+      it("has no trailers, whatever the request says of them", async (t) => {
+        const rig = await started(t, { http1 });
+        rig.onRequest = (call) => call.open().message("answer").end(0, ["x-trail", "t"]);
+        const answer = await rig.raw("GET /unary HTTP/1.0\r\nHost: a\r\nTE: trailers\r\n\r\n");
+        assert.match(answer, /^grpc-trailer-x-trail: t\r\n[\s\S]*\r\n\r\n"answer"$/im);
       });
     });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { request as request1 } from "node:http";
 import { connect } from "node:http2";
+import { connect as connectTcp } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { after, describe, test } from "node:test";
 import { bytesAt } from "./support/files.js";
@@ -242,3 +243,18 @@ for (const version of VERSIONS) {
     });
   });
 }
+
+test("a download over HTTP/1.0, whose end is that of its connection, is reset when it fails in the midst", async () => {
+  const [host = "", port] = hub.address.split(":");
+  const socket = connectTcp(Number(port), host);
+  let read = "";
+  socket.on("data", (chunk) => {
+    read += String(chunk);
+  });
+  const end = new Promise<unknown>((resolve) => {
+    socket.on("end", () => resolve("whole"));
+    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code));
+  });
+  socket.write("GET /test/v1/files/x?bytes=10&fail.code=13&fail.message=broken HTTP/1.0\r\n\r\n");
+  assert.equal(await end, "ECONNRESET", read);
+});
