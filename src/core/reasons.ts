@@ -104,8 +104,14 @@ const TABLE = {
   HEADERS_TOO_LARGE: {
     code: "RESOURCE_EXHAUSTED",
     http: 431,
-    when: "The request's header fields are more than 128, or larger than 64 KiB together.",
-    remedy: "Send fewer or smaller headers.",
+    when: "The request's header fields are more than 128, or larger than 64 KiB together, or than the service takes.",
+    remedy:
+      "Send fewer or smaller headers, or let the service take more (grpc-java's default is 8 KiB).",
+  },
+  ANSWER_HEADERS_TOO_LARGE: {
+    code: "RESOURCE_EXHAUSTED",
+    when: "The service's metadata are larger than the client takes (SETTINGS_MAX_HEADER_LIST_SIZE).",
+    remedy: "Let the client take more (grpc-java's default is 8 KiB).",
   },
   MESSAGE_TOO_LARGE: {
     code: "RESOURCE_EXHAUSTED",

@@ -6,6 +6,7 @@ import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
 import type { BodyWatch } from "./body-watch.js";
 import type { Client } from "./client.js";
 import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
+import { fits, fitting } from "./fitting.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -56,6 +57,11 @@ export class Http2Exchange implements Exchange, StreamHandler {
     // From here on the pace is that of the conversation.
     this.watch?.stop();
     const stream = this.stream;
+    if (!fits(stream, fields)) {
+      this.reset();
+      this.handler.onGone("the answer's header fields are more than the client takes");
+      return;
+    }
     if (!stream.beginHeaders()) return;
     stream.header(":status", String(status), false);
     for (const f of fields) stream.header(f.name, f.value, f.sensitive);
@@ -69,7 +75,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
   }
 
   trailers(fields: readonly Field[]): void {
-    this.stream.sendTrailers(fields);
+    this.stream.sendTrailers(fitting(this.stream, fields));
     this.stream.stopPeer();
   }
 

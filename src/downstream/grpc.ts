@@ -3,7 +3,7 @@ import type { ClientLimits } from "../config/listener-limits.js";
 import { Call } from "../core/call.js";
 import { type Gateway, shownTo } from "../core/gateway.js";
 import { isGrpcContentType } from "../core/grpc-content-type.js";
-import { type Field, Headers } from "../core/headers.js";
+import { type Field, field, Headers } from "../core/headers.js";
 import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import { type Abort, refuse, type Sink, type Source } from "../core/sink.js";
@@ -11,8 +11,10 @@ import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/stat
 import type { RequestHead } from "../http2/messages.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
 import type { Client } from "./client.js";
+import { fits, fitting } from "./fitting.js";
 
 const CONTENT_TYPE = "application/grpc";
+const CONTENT_TYPE_FIELD = field("content-type", CONTENT_TYPE);
 
 /** Whether a request is gRPC, by its content type. */
 export function isGrpc({ fields }: { readonly fields: readonly Field[] }): boolean {
@@ -114,11 +116,19 @@ class GrpcExchange implements StreamHandler, Sink, Source {
   }
 
   headers(headers: Headers, end: boolean): void {
-    if (this.ended || !this.stream.beginHeaders()) return;
+    if (this.ended) return;
+    const { stream } = this;
+    let { fields } = headers;
+    if (!fits(stream, fields)) {
+      if (!end) {
+        this.cannotTake();
+        return;
+      }
+      fields = fitting(stream, fields);
+    }
+    if (!stream.beginHeaders()) return;
     this.headersSent = true;
-    const stream = this.stream;
     stream.header(":status", "200", false);
-    const fields = headers.fields;
     for (let i = 0; i < fields.length; i++) {
       const f = fields[i];
       if (f !== undefined && f.name !== "content-length") stream.header(f.name, f.value, f.sensitive);
@@ -135,18 +145,27 @@ class GrpcExchange implements StreamHandler, Sink, Source {
 
   trailers(headers: Headers): void {
     if (this.ended) return;
-    this.stream.sendTrailers(headers.fields);
+    this.stream.sendTrailers(fitting(this.stream, headers.fields));
     this.finish();
+  }
+
+  /** The service's metadata are too large for this client. */
+  private cannotTake(): void {
+    const { maxHeaderListBytes } = this.stream.connection;
+    const message = `the service's metadata are more than the ${maxHeaderListBytes} bytes that the client takes`;
+    const cause: Abort = { status: refusal("ANSWER_HEADERS_TOO_LARGE", message), by: "hub", sent: "maybe" };
+    this.request?.abort(cause);
+    this.abort(cause);
   }
 
   abort(cause: Abort): void {
     if (this.ended) return;
-    const trailers = statusTrailers(shownTo(this.call, cause.status, this.gateway.edge.hints));
-    if (this.headersSent) this.stream.sendTrailers(trailers.fields);
+    const { fields } = statusTrailers(shownTo(this.call, cause.status, this.gateway.edge.hints));
+    const trailers = fitting(this.stream, this.headersSent ? fields : [CONTENT_TYPE_FIELD, ...fields]);
+    if (this.headersSent) this.stream.sendTrailers(trailers);
     else if (this.stream.beginHeaders()) {
       this.stream.header(":status", "200", false);
-      this.stream.header("content-type", CONTENT_TYPE, false);
-      for (const f of trailers.fields) this.stream.header(f.name, f.value, f.sensitive);
+      for (const f of trailers) this.stream.header(f.name, f.value, f.sensitive);
       this.stream.endHeaders(true);
     }
     this.finish();

@@ -150,6 +150,14 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     return this.settings.maxStreams;
   }
 
+  /**
+   * The largest header list that the peer takes (`listBytes`); Infinity where it does not say. It is advice, but some end
+   * the whole connection over a block that is larger, and with it the calls of others: who sends one looks at it before.
+   */
+  get maxHeaderListBytes(): number {
+    return this.settings.maxHeaderListBytes;
+  }
+
   /** Streams that either side has opened. */
   get opened(): number {
     return this.guards.opened;

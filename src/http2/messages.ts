@@ -1,5 +1,6 @@
 // What makes a header block a valid request, response or trailer section (RFC 9113 §8), checked once per block.
-import type { Field } from "../core/headers.js";
+import { isAuthority } from "../core/authority.js";
+import { type Field, field } from "../core/headers.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
 
 /** A valid request's head. Shared by all streams whose block is the same: not to be changed. */
@@ -77,7 +78,7 @@ function validValue(value: string): boolean {
 /** RFC 9110 §5.6.2: what a method is made of. */
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** No space or control character: a path or an authority with one is another thing to whoever reads it next. */
+/** No space or control character: a path with one is another thing to whoever reads it next. */
 function visible(value: string): boolean {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
@@ -107,6 +108,22 @@ function fieldProblem(f: Field): string | undefined {
     default:
       return undefined;
   }
+}
+
+/**
+ * The fields that came, or what is wrong with one. gRPC leaves the spaces of a grpc-message as they are, HTTP/2 allows
+ * none at its ends: there they are escaped now, which says the same (gRPC over HTTP/2, "Status-Message").
+ */
+function mended(fields: readonly Field[]): readonly Field[] | string {
+  for (let i = 0; i < fields.length; i++) {
+    const f = fields[i];
+    const problem = f === undefined ? undefined : fieldProblem(f);
+    if (f === undefined || problem === undefined) continue;
+    const escaped = f.value.replace(/^ +| +$/g, (spaces) => "%20".repeat(spaces.length));
+    if (f.name !== "grpc-message" || !validValue(escaped)) return problem;
+    return mended(fields.with(i, field(f.name, escaped)));
+  }
+  return fields;
 }
 
 /** RFC 9113 §8.1.1. */
@@ -182,7 +199,7 @@ function readRequest(block: HeaderBlock): RequestHead | string {
   if (method === undefined || method === "") return ":method is missing";
   if (!METHOD.test(method)) return ":method is none";
   const names = authority ?? host ?? "";
-  if (!visible(names)) return "the authority has a space or a control character";
+  if (!isAuthority(names)) return "the authority is no host";
   // RFC 9113 §8.3.1: whoever reads the one must not see another host than whoever reads the other.
   if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase())
     return "field host differs from :authority";
@@ -214,13 +231,12 @@ function readResponse(block: HeaderBlock): ResponseHead | string {
   if (!/^[1-5]\d\d$/.test(first.value)) return `:status "${first.value.slice(0, 10)}" is not a status`;
   // RFC 9113 §8.6: switching protocols is not of HTTP/2.
   if (first.value === "101") return ":status 101 is not allowed in HTTP/2";
-  const fields = all.slice(1);
+  const fields = mended(all.slice(1));
+  if (typeof fields === "string") return fields;
   let contentLength = -1;
   for (let i = 0; i < fields.length; i++) {
     const f = fields[i];
     if (f === undefined) continue;
-    const problem = fieldProblem(f);
-    if (problem !== undefined) return problem;
     if (f.name === "content-length") {
       const length = parseLength(f.value, contentLength);
       if (typeof length === "string") return length;
@@ -236,10 +252,9 @@ const TRAILERS_FINE = Symbol("valid trailers");
 /** What is wrong with a trailer section, or undefined. */
 export function checkTrailers(block: HeaderBlock): string | undefined {
   if (block.memo === TRAILERS_FINE) return undefined;
-  for (const f of block.fields) {
-    const problem = fieldProblem(f);
-    if (problem !== undefined) return problem;
-  }
+  const fields = mended(block.fields);
+  if (typeof fields === "string") return fields;
+  block.fields = fields;
   block.memo = TRAILERS_FINE;
   return undefined;
 }

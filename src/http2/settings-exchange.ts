@@ -23,6 +23,8 @@ export class SettingsExchange {
   received = false;
   /** The most streams that the peer lets us have open; Infinity where it does not say. */
   maxStreams = INITIAL_MAX_STREAMS;
+  /** The largest header list that the peer takes, as RFC 9113 §6.5.2 counts it; Infinity where it does not say. */
+  maxHeaderListBytes = Number.POSITIVE_INFINITY;
   private readonly role: "server" | "client";
   private readonly limits: Limits;
   private readonly guards: Guards;
@@ -112,7 +114,10 @@ export class SettingsExchange {
         }
         this.writer.maxFrameBytes = value;
         break;
-      default: // MAX_HEADER_LIST_SIZE is advice; unknown settings are ignored
+      case Setting.MAX_HEADER_LIST_SIZE:
+        this.maxHeaderListBytes = value;
+        break;
+      default: // unknown settings are ignored
     }
   }
 }

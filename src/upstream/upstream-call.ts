@@ -2,13 +2,14 @@
 // when it never left or was refused unprocessed (gRFC A6, transparent retries).
 import type { Call } from "../core/call.js";
 import { isGrpcContentType } from "../core/grpc-content-type.js";
-import { Headers } from "../core/headers.js";
+import { field, Headers } from "../core/headers.js";
 import { refusal } from "../core/reasons.js";
 import type { Abort, Sink, Source } from "../core/sink.js";
 import { Code, codeFromHttpStatus, parseGrpcStatus, type Status } from "../core/status.js";
 import { retryInfo } from "../core/status-details.js";
 import { formatTimeout } from "../core/timeout.js";
 import type { HeaderBlock } from "../http2/hpack/decoder.js";
+import { listBytes } from "../http2/list-bytes.js";
 import { checkResponse } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
@@ -22,6 +23,16 @@ const MAX_REFUSED_RETRIES = 1;
 
 /** Rounding of the time left that was sent, and a slot of the timer wheel. */
 const DEADLINE_SLACK_MS = 5;
+
+/** Header list bytes of pseudo-header fields, te and grpc-timeout, without path and authority. */
+const OWN_FIELDS_BYTES = listBytes([
+  field(":method", "POST"),
+  field(":scheme", "https"),
+  field(":path", ""),
+  field(":authority", ""),
+  field("te", "trailers"),
+  field("grpc-timeout", "99999999m"),
+]);
 
 interface Chunk {
   readonly chunk: Buffer;
@@ -94,6 +105,13 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       this.fail(status, "never");
       return;
     }
+    const { maxHeaderListBytes } = link.connection;
+    if (maxHeaderListBytes !== Number.POSITIVE_INFINITY && this.requestBytes(link) > maxHeaderListBytes) {
+      const { name } = this.cluster;
+      const message = `the request's metadata are more than the ${maxHeaderListBytes} bytes that upstream "${name}" takes`;
+      this.fail(refusal("HEADERS_TOO_LARGE", message, { info: { upstream: name } }), "never");
+      return;
+    }
     const stream = link.connection.open(this);
     if (stream === undefined) {
       this.start();
@@ -139,6 +157,13 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     this.fail(status, "never");
   }
 
+  /** What `writeHeaders` sends, and a little more: fields that it leaves out count too. */
+  private requestBytes(link: Link): number {
+    const { path, authority, headers } = this.call;
+    const names = path.length + (link.secureAuthority ?? (authority || link.address)).length;
+    return names + OWN_FIELDS_BYTES + listBytes(headers.fields);
+  }
+
   private writeHeaders(stream: Stream, link: Link, leftMs: number): void {
     const call = this.call;
     if (!stream.beginHeaders()) return;
@@ -146,7 +171,8 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     const secure = link.secureAuthority;
     stream.header(":scheme", secure === undefined ? "http" : "https", false);
     stream.header(":path", call.path, false);
-    stream.header(":authority", secure ?? call.authority, false);
+    // Without TLS the client's, if it named one.
+    stream.header(":authority", secure ?? (call.authority || link.address), false);
     stream.header("te", "trailers", false);
     const fields = call.headers.fields;
     for (let i = 0; i < fields.length; i++) {

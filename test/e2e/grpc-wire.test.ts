@@ -426,17 +426,21 @@ const MESSAGES = FRAMING.map(
 );
 
 const literally = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-const GRPC_MESSAGES: readonly (readonly [sent: string, read: string])[] = [
+const GRPC_MESSAGES: readonly (readonly [sent: string, read: string, forwarded?: string])[] = [
   ["plain", "plain"],
   ["100%25 %C3%BC %F0%9F%93%9A", "100% ü 📚"],
   ["%zz 50%", "%zz 50%"],
   ["raw \u00c3\u00bc", "raw ü"],
   ["line%0Abreak%00", "line\nbreak\0"],
+  // gRPC leaves spaces as they are, HTTP/2 allows none at the ends of a value (RFC 9113 §8.2.1).
+  ["not found:  ", "not found:  ", "not found:%20%20"],
+  [" a b ", " a b ", "%20a b%20"],
+  ["  ", "  ", "%20%20"],
 ];
-const PERCENT = GRPC_MESSAGES.flatMap(([sent, read]): Row[] => {
+const PERCENT = GRPC_MESSAGES.flatMap(([sent, read, forwarded = sent]): Row[] => {
   const wanted: Wanted = {
     code: Code.ABORTED,
-    says: new RegExp(`^${literally(sent)}$`),
+    says: new RegExp(`^${literally(forwarded)}$`),
     json: { code: Code.ABORTED, says: new RegExp(`^${literally(read)}$`) },
   };
   return [

@@ -185,6 +185,8 @@ const STREAM_BREACHES: Breach[] = [
   ["a :path with a space", [headers(1, changed(":path", "/a b"))], "PROTOCOL_ERROR"],
   ["a :path with a control character", [headers(1, changed(":path", "/a\x7f"))], "PROTOCOL_ERROR"],
   ["an :authority with a space", [headers(1, changed(":authority", "a b"))], "PROTOCOL_ERROR"],
+  ["an :authority with a slash", [headers(1, changed(":authority", "a/b"))], "PROTOCOL_ERROR"],
+  ["an :authority with a user", [headers(1, changed(":authority", "u@a"))], "PROTOCOL_ERROR"],
   ["a :method that is none", [headers(1, changed(":method", "GE T"))], "PROTOCOL_ERROR"],
   ["an empty :method", [headers(1, changed(":method", ""))], "PROTOCOL_ERROR"],
   ["a host that differs from :authority", [headers(1, withField("host", "other"))], "PROTOCOL_ERROR"],

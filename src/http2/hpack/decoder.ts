@@ -11,7 +11,7 @@ export { HpackError } from "./error.js";
 /** One decoded block. Shared by every stream whose block had the very same bytes: never changed. */
 export class HeaderBlock {
   /** The fields in order; cut short when `tooLarge`. */
-  readonly fields: readonly Field[];
+  fields: readonly Field[];
   /** The size as RFC 9113 §10.5.1 counts it: name, value and 32 for every field, those cut off included. */
   readonly listBytes: number;
   /** More bytes or fields than the limit allows. The table is right all the same: only this block is refused. */
