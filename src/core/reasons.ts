@@ -105,8 +105,7 @@ const TABLE = {
     code: "RESOURCE_EXHAUSTED",
     http: 431,
     when: "The request's header fields are more than 128, or larger than 64 KiB together, or than the service takes.",
-    remedy:
-      "Send fewer or smaller headers, or let the service take more (grpc-java's default is 8 KiB).",
+    remedy: "Send fewer or smaller headers, or let the service take more (grpc-java's default is 8 KiB).",
   },
   ANSWER_HEADERS_TOO_LARGE: {
     code: "RESOURCE_EXHAUSTED",

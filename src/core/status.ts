@@ -253,15 +253,15 @@ export function decodeGrpcMessage(encoded: string): string {
 
 const OK = new Status(Code.OK, "");
 
-/** Reads the status out of trailers: details-bin where there, else grpc-status and grpc-message. */
+/** Reads the status out of trailers: grpc-status-details-bin where it has the same code, else grpc-message. */
 export function statusFromTrailers(trailers: Headers): Status {
   const code = parseGrpcStatus(trailers.get("grpc-status"));
   if (code === Code.OK) return OK;
   const message = decodeGrpcMessage(trailers.get("grpc-message") ?? "");
   const bin = trailers.get("grpc-status-details-bin");
   const full = bin === undefined ? undefined : decodeStatusProto(Buffer.from(bin, "base64"));
-  const details = full !== undefined && full.code === code ? full.details : [];
-  return new Status(code, message, { details });
+  if (full === undefined || full.code !== code) return new Status(code, message);
+  return new Status(code, full.message === "" ? message : full.message, { details: full.details });
 }
 
 /** The number in a grpc-status field; UNKNOWN (2) when it is missing or not a number. */

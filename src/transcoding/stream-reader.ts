@@ -19,6 +19,7 @@ export const STREAM_TYPES: readonly string[] = ["application/x-ndjson", "applica
 export class StreamReader implements RequestReader {
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
+  readonly #match: MatchedRequest;
   readonly #encoder: MessageEncoder;
   readonly #splitter: JsonStreamSplitter;
   #messages = 0;
@@ -29,6 +30,7 @@ export class StreamReader implements RequestReader {
   constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
     this.#out = out;
     this.#request = request;
+    this.#match = match;
     this.#encoder = new MessageEncoder(match, (message) => this.#take(message));
     const form = isNdjsonType(request.contentType) ? "lines" : "values";
     this.#splitter = new JsonStreamSplitter(form, maxTextBytes(request.maxMessageBytes), (text) => {
@@ -64,10 +66,13 @@ export class StreamReader implements RequestReader {
           : refusal("INVALID_REQUEST", `the body is no stream of JSON: ${problem.problem}`),
         problem.index + 1,
       );
-    } else {
-      this.#stopped = true;
-      this.#out.end();
+      return;
     }
+    // Path and query are read with the first message: where there is none, now.
+    const bound = this.#messages === 0 ? this.#match.bound() : undefined;
+    this.stop();
+    if (bound instanceof Status) this.#out.refuse(bound);
+    else this.#out.end();
   }
 
   #take(message: Uint8Array | Status): void {

@@ -13,6 +13,7 @@ import type { Codecs } from "./codec/codecs.js";
 import { formTypeOf, isXmlType } from "./content-type.js";
 import { type Cancel, encodeLarge, LARGE_BYTES, LARGE_XML_BYTES } from "./large.js";
 import { binaryBody, bindRequest, encodeRequest, type MatchedRequest, readBody } from "./request.js";
+import { NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -100,7 +101,11 @@ export function encodeBody(
   const bound = match.bound();
   if (bound instanceof Status) return bound;
   if (isQuery(match, contentType)) {
-    const query = [bound.query, body.toString("latin1")].filter((part) => part !== "").join("&");
+    const form = body.toString("latin1");
+    // The answer's form is settled before a body is read.
+    const own = bindRequest(plan, bound.path, form, options);
+    if (!(own instanceof Status) && own.system !== NO_SYSTEM_PARAMETERS) return inUrlOnly();
+    const query = [bound.query, form].filter((part) => part !== "").join("&");
     const all = bindRequest(plan, bound.path, query, options);
     return all instanceof Status ? all : encodeRequest(all, undefined, options);
   }
@@ -114,6 +119,11 @@ export function encodeBody(
   if (text instanceof Status) return text;
   const part = readBody(plan, text, "application/json", options);
   return part instanceof Status ? part : encodeRequest(bound, part, options);
+}
+
+function inUrlOnly(): Status {
+  const description = "$alt, $fields and $prettyPrint stand in the URL, not in the form";
+  return refusal("INVALID_REQUEST", description, { details: [badRequest([{ field: "", description }])] });
 }
 
 /** The body is more of the query: that is why the likes of GET are sent as POST. */

@@ -196,6 +196,14 @@ const GATEWAY: readonly Row[] = [
     body: "text=b",
     status: 400,
   },
+  ...["%24fields=got", "$alt=xml", "$prettyPrint=true"].map((body) => ({
+    what: `… and does not say how the answer looks: ${body}`,
+    send: "POST /kinds/take?text=a",
+    headers: { ...FORM, "x-http-method-override": "GET" },
+    body,
+    status: 400,
+    says: /stand in the URL, not in the form/,
+  })),
   {
     what: "metadata of requests: with the prefix, and HTTP's own fields under another",
     send: "GET /kinds/take",

@@ -1151,6 +1151,14 @@ const STREAMS: readonly Row[] = [
     body: "[]",
     text: /^\{(?!.*requestCount)/,
   },
+  ...["", "\n"].map((body) => ({
+    what: `client streaming: a query that does not fit, without a message: ${JSON.stringify(body)}`,
+    send: "POST /test/v1/client-stream?nope=1",
+    headers: NDJSON,
+    body,
+    status: 400,
+    says: /^query parameter 'nope'/,
+  })),
   {
     what: "client streaming: a fault says in which message",
     send: "POST /test/v1/client-stream",
