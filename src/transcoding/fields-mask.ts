@@ -1,5 +1,5 @@
-// Partial responses: which fields of an answer a client wants ($fields), checked against the message type, and cut out
-// of the message's bytes before anything is printed.
+// Partial responses: which fields of an answer a client wants ($fields), checked against the message type. The codec
+// prints nothing else; an answer in protobuf's binary form is cut here.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { fieldsOf, hasOwnJson, isHttpBody, nearestName } from "./fields.js";

@@ -51,18 +51,18 @@ export function decodeResponse(
   const output = plan.descriptor.output;
   const field = plan.responseField;
   try {
-    const bytes = form.fields === undefined ? message : maskMessage(message, form.fields);
     if (form.proto) {
+      const bytes = form.fields === undefined ? message : maskMessage(message, form.fields);
       return { contentType: PROTO_TYPE, body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
     }
     if (field === undefined) {
-      if (isHttpBody(output)) return rawBody(reflect(output, fromBinary(output, bytes)));
-      return printed(output, codecs.of(output).decode(bytes), codecs, form);
+      if (isHttpBody(output)) return rawBody(reflect(output, fromBinary(output, message)));
+      return printed(output, codecs.of(output).decode(message, form.fields), codecs, form);
     }
     if (field.fieldKind === "message" && isHttpBody(field.message)) {
-      return rawBody(reflect(output, fromBinary(output, bytes)).get(field));
+      return rawBody(reflect(output, fromBinary(output, message)).get(field));
     }
-    return printed(field, codecs.of(output).decodeField(field, bytes), codecs, form);
+    return printed(field, codecs.of(output).decodeField(field, message, form.fields), codecs, form);
   } catch (e) {
     return refusal(
       "UNPRINTABLE_RESPONSE",

@@ -22,8 +22,9 @@ function answer(
   target: string,
   messages: readonly Uint8Array[] = [book],
   request: Partial<BodyRequest> = {},
+  by = built,
 ) {
-  const match = built.router.match("GET", target);
+  const match = by.router.match("GET", target);
   // As for every call: the request is read before the answer is written.
   if (match.kind === "match") encodeBody(match, Buffer.alloc(0), undefined);
   const written = writeAnswer(match, messages, request);
@@ -93,6 +94,25 @@ describe("a system parameter", () => {
     it(`${query} of a stream${accept === undefined ? "" : `, Accept: ${accept}`}`, () => {
       assert.equal(answer(`/v1/watch${query}`, [title], { accept }), expected);
     });
+  }
+
+  const full = routerFor(registry, { print: { emitDefaults: true } });
+  const defaults: [target: string, messages: readonly Uint8Array[], expected: string][] = [
+    ["/v1/things/1?$fields=name,pages", [title], 'application/json {"name":"","pages":"0"}'],
+    [
+      "/v1/things/1?$alt=xml&$fields=author.name,author.displayName",
+      [book],
+      `application/xml ${DECLARATION}<Book><author><name/><displayName>b</displayName></author></Book>`,
+    ],
+    [
+      "/v1/watch?$fields=title,name",
+      [title, book],
+      'application/json [{"name":"","title":"t"},{"name":"","title":"a"}]',
+    ],
+  ];
+  for (const [target, messages, expected] of defaults) {
+    it(`where defaults are printed: ${target}`, () =>
+      assert.equal(answer(target, messages, {}, full), expected));
   }
 
   it("says nothing of one field's binary form, which a field alone has not", () => {

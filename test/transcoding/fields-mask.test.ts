@@ -12,17 +12,27 @@ import {
 } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { Status } from "#src/core/status.js";
-import { maskMessage, parseFieldsMask } from "#src/transcoding/fields-mask.js";
+import { Codecs } from "#src/transcoding/codec/codecs.js";
+import { type FieldsMask, maskMessage, parseFieldsMask } from "#src/transcoding/fields-mask.js";
 import { compileProtos } from "./support/schema.js";
 import { shapes } from "./support/shapes.js";
 
 const desc: DescMessage = shapes.getMessage("shapes.v1.Bodies") ?? assert.fail();
+const codecs = new Codecs(shapes);
 
-function masked(json: JsonValue, mask: string, of = desc): JsonValue {
+function parsedMask(of: DescMessage, mask: string): FieldsMask {
   const parsed = parseFieldsMask(of, mask);
-  if ("error" in parsed) assert.fail(`${parsed.column}: ${parsed.error}`);
+  return "error" in parsed ? assert.fail(`${parsed.column}: ${parsed.error}`) : parsed;
+}
+
+/** What is left in protobuf's binary form, as the reference reads it; what the codec prints is the same. */
+function masked(json: JsonValue, mask: string, of = desc): JsonValue {
+  const parsed = parsedMask(of, mask);
   const bytes = toBinary(of, fromJson(of, json, { registry: shapes }));
-  return toJson(of, fromBinary(of, maskMessage(bytes, parsed)), { registry: shapes });
+  const left = toJson(of, fromBinary(of, maskMessage(bytes, parsed)), { registry: shapes });
+  const printed = codecs.of(of).decode(bytes, parsed);
+  assert.deepEqual(JSON.parse(printed.toString()), left);
+  return left;
 }
 
 const full = {
@@ -110,6 +120,86 @@ describe("a mask leaves", () => {
     const mask = parseFieldsMask(desc, "*");
     assert.ok(!("error" in mask));
     assert.equal(maskMessage(bytes, mask).length, 0);
+  });
+});
+
+describe("where defaults are printed, a mask leaves", () => {
+  const file = compileProtos({
+    "d.proto": `syntax = "proto3"; package d;
+      message Root { string name = 1; int32 size = 2; Sub sub = 3; repeated Sub subs = 4; map<string, Sub> by_key = 5;
+        optional int32 maybe = 6; oneof choice { string left = 7; int32 right = 8; } int64 far = 300; }
+      message Sub { string a = 1; int32 b = 2; Sub deep = 3; repeated string tags = 4; }`,
+  });
+  const of = file.getMessage("d.Root") ?? assert.fail();
+  const set = {
+    name: "secret",
+    size: 5,
+    sub: { a: "x", b: 3, deep: { a: "y", b: 4 } },
+    subs: [{ a: "p", b: 1 }, {}],
+    byKey: { k: { a: "z" } },
+    maybe: 7,
+    right: 8,
+    far: "9",
+  };
+  const cases: [mask: string, of: JsonValue, left: string][] = [
+    ["size,sub.b", set, '{"size":5,"sub":{"b":3}}'],
+    ["size,sub.b", {}, '{"size":0}'],
+    ["sub.b", { sub: { a: "x" } }, '{"sub":{"b":0}}'],
+    ["sub(tags,deep/b)", set, '{"sub":{"deep":{"b":4},"tags":[]}}'],
+    ["subs.b", set, '{"subs":[{"b":1},{"b":0}]}'],
+    ["subs.b", {}, '{"subs":[]}'],
+    ["by_key", set, '{"byKey":{"k":{"a":"z","b":0,"tags":[]}}}'],
+    ["maybe,right,left", set, '{"maybe":7,"right":8}'],
+    ["maybe,right,far", {}, '{"far":"0"}'],
+    ["far,name", set, '{"name":"secret","far":"9"}'],
+    ["*/b", set, '{"sub":{"b":3},"subs":[{"b":1},{"b":0}]}'],
+  ];
+  const all = new Codecs(file, { print: { emitDefaults: true } }).of(of);
+  for (const [mask, json, left] of cases) {
+    it(`${mask} of ${json === set ? "what is set" : JSON.stringify(json)}`, () => {
+      const bytes = toBinary(of, fromJson(of, json));
+      const parsed = parsedMask(of, mask);
+      assert.equal(all.decode(bytes, parsed).toString(), left);
+      // The long way, which a group takes that nobody knows.
+      const group = Buffer.from([0x93, 0x03, 0x94, 0x03]);
+      assert.equal(all.decode(Buffer.concat([bytes, group]), parsed).toString(), left);
+    });
+  }
+
+  it("of one field what is chosen in it", () => {
+    const bytes = toBinary(of, fromJson(of, set));
+    const sub = of.field.sub ?? assert.fail();
+    assert.equal(all.decodeField(sub, bytes, parsedMask(of, "sub.b")).toString(), '{"b":3}');
+  });
+
+  it("null for what is chosen and not set, where that is asked for", () => {
+    const nulls = new Codecs(file, { print: { emitDefaults: true, emitNulls: true } }).of(of);
+    assert.equal(
+      nulls.decode(Buffer.alloc(0), parsedMask(of, "size,sub.b")).toString(),
+      '{"size":0,"sub":null}',
+    );
+  });
+});
+
+describe("a required field", () => {
+  const file = compileProtos({
+    "r.proto": `syntax = "proto2"; package r; message R { required string must = 1; optional group Grp = 2 { required int32 in = 1;
+      optional int64 g = 2; } }`,
+  });
+  const of = file.getMessage("r.R") ?? assert.fail();
+  const codec = new Codecs(file).of(of);
+  const bytes = toBinary(of, fromJson(of, { must: "x", grp: { in: 1, g: "3" } }));
+
+  it("need not be chosen", () => {
+    assert.equal(codec.decode(bytes, parsedMask(of, "grp.g")).toString(), '{"grp":{"g":"3"}}');
+  });
+
+  it("that is chosen must be there", () => {
+    assert.equal(codec.decode(bytes, parsedMask(of, "must")).toString(), '{"must":"x"}');
+    assert.throws(
+      () => codec.decode(Buffer.alloc(0), parsedMask(of, "must")),
+      /the required field must is missing/,
+    );
   });
 });
 

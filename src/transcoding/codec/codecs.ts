@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { DescField, DescMessage, FileRegistry } from "@bufbuild/protobuf";
 import { withBuiltinTypes } from "../builtin-types.js";
+import type { FieldsMask } from "../fields-mask.js";
 import { type Json, type JsonProblem, parseJson } from "../json.js";
 import { BytesOut } from "./bytes-out.js";
 import { TextToBytes } from "./from-text.js";
@@ -45,7 +46,7 @@ export class Codecs {
   of(desc: DescMessage): MessageCodec {
     let codec = this.#byType.get(desc);
     if (codec === undefined) {
-      codec = new MessageCodec(this.#plans.of(desc), this.#encoder, this.#printer);
+      codec = new MessageCodec(this.#plans, desc, this.#encoder, this.#printer);
       this.#byType.set(desc, codec);
     }
     return codec;
@@ -63,13 +64,15 @@ const TEXT_TO_BYTES = new TextToBytes(OUT);
 
 export class MessageCodec {
   readonly desc: DescMessage;
+  readonly #plans: Plans;
   readonly #plan: MessagePlan;
   readonly #encoder: TreeEncoder;
   readonly #printer: TextPrinter;
 
-  constructor(plan: MessagePlan, encoder: TreeEncoder, printer: TextPrinter) {
-    this.desc = plan.desc;
-    this.#plan = plan;
+  constructor(plans: Plans, desc: DescMessage, encoder: TreeEncoder, printer: TextPrinter) {
+    this.desc = desc;
+    this.#plans = plans;
+    this.#plan = plans.of(desc);
     this.#encoder = encoder;
     this.#printer = printer;
   }
@@ -96,16 +99,23 @@ export class MessageCodec {
     return this.#encoder.encodeField(this.#plan, field, json);
   }
 
-  /** The message as JSON text in UTF-8, ready for the socket. Throws DecodeError. */
-  decode(bytes: Uint8Array): Buffer {
-    return this.#printer.print(this.#plan, bytes);
+  /**
+   * The message as JSON text in UTF-8, ready for the socket; with a mask nothing but its fields, and no others are asked
+   * for, required or not. Throws DecodeError.
+   */
+  decode(bytes: Uint8Array, mask?: FieldsMask): Buffer {
+    return this.#printer.print(this.#masked(mask), bytes);
   }
 
   /**
    * The JSON text of one field of the message; where it is not set its default: [], {}, 0, …; null where the field
-   * knows "unset". Throws DecodeError.
+   * knows "unset". A mask is one over the whole message. Throws DecodeError.
    */
-  decodeField(field: DescField, bytes: Uint8Array): Buffer {
-    return this.#printer.printField(this.#plan, field, bytes);
+  decodeField(field: DescField, bytes: Uint8Array, mask?: FieldsMask): Buffer {
+    return this.#printer.printField(this.#masked(mask), field, bytes);
+  }
+
+  #masked(mask: FieldsMask | undefined): MessagePlan {
+    return mask === undefined ? this.#plan : this.#plans.masked(this.desc, mask);
   }
 }

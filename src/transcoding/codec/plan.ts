@@ -1,6 +1,7 @@
 // What the codec knows of a message type: flat tables, made once, of what descriptors would be asked again and again.
 // Every object here has one shape, whatever field it stands for: the loops that read them stay monomorphic.
 import type { DescEnum, DescExtension, DescField, DescMessage, Registry } from "@bufbuild/protobuf";
+import type { FieldsMask } from "../fields-mask.js";
 
 /** Of google.protobuf.FieldDescriptorProto.Type; ScalarType has the same numbers. */
 export const Kind = {
@@ -90,6 +91,7 @@ export class Plans {
   readonly print: PrintOptions;
   readonly #anyEnumCase: boolean;
   readonly #messages = new Map<DescMessage, MessagePlan>();
+  readonly #masked = new WeakMap<FieldsMask, MessagePlan>();
   readonly #enums = new Map<DescEnum, EnumPlan>();
   readonly #extensions = new Map<DescExtension, FieldPlan>();
 
@@ -102,8 +104,29 @@ export class Plans {
   of(desc: DescMessage): MessagePlan {
     let plan = this.#messages.get(desc);
     if (plan === undefined) {
-      plan = new MessagePlan(this, desc);
+      const fields = desc.fields
+        .toSorted((a, b) => a.number - b.number)
+        .map((field, i) => {
+          const oneof = field.oneof === undefined ? -1 : desc.oneofs.indexOf(field.oneof);
+          return new FieldPlan(this, field, i, oneof);
+        });
+      plan = new MessagePlan(desc, fields, desc.proto.extensionRange.length > 0);
       this.#messages.set(desc, plan);
+    }
+    return plan;
+  }
+
+  /** To print nothing but the fields of a mask over this type: to its plan the others are unknown. */
+  masked(desc: DescMessage, mask: FieldsMask): MessagePlan {
+    let plan = this.#masked.get(mask);
+    if (plan === undefined) {
+      const fields = this.of(desc).fields.map((field) => {
+        const wanted = field === undefined ? undefined : mask.get(field.number);
+        if (wanted === undefined) return undefined;
+        return wanted === "whole" ? field : field?.masked(wanted);
+      });
+      plan = new MessagePlan(desc, fields, false);
+      this.#masked.set(mask, plan);
     }
     return plan;
   }
@@ -132,8 +155,8 @@ export class MessagePlan {
   readonly typeName: string;
   /** One of Form. */
   readonly form: number;
-  /** In the order of their numbers. */
-  readonly fields: readonly FieldPlan[];
+  /** In the order of their numbers, each at its index. undefined: a mask does not want it. */
+  readonly fields: readonly (FieldPlan | undefined)[];
   /** By proto name and by JSON name. */
   readonly byName: ReadonlyMap<string, FieldPlan>;
   readonly names: NameTable<FieldPlan>;
@@ -147,37 +170,33 @@ export class MessagePlan {
   readonly #dense: (FieldPlan | undefined)[];
   readonly #sparse = new Map<number, FieldPlan>();
 
-  constructor(plans: Plans, desc: DescMessage) {
+  constructor(desc: DescMessage, fields: readonly (FieldPlan | undefined)[], extensible: boolean) {
     this.desc = desc;
     this.typeName = desc.typeName;
     this.form = formOf(desc);
-    const sorted = desc.fields.toSorted((a, b) => a.number - b.number);
-    const fields = sorted.map((field, i) => {
-      return new FieldPlan(
-        plans,
-        field,
-        i,
-        field.oneof === undefined ? -1 : desc.oneofs.indexOf(field.oneof),
-      );
-    });
+    const known = fields.filter((field) => field !== undefined);
+    const byNumber = new Map(known.map((field) => [field.number, field]));
     const byName = new Map<string, FieldPlan>();
     // In the order of the declaration: where two names clash, the later counts.
     for (const { number } of desc.fields) {
-      const field = fields.find((f) => f.number === number);
+      const field = byNumber.get(number);
       if (field !== undefined) byName.set(field.name, field).set(field.jsonName, field);
     }
     this.fields = fields;
     this.byName = byName;
     this.names = new NameTable(byName);
-    this.required = fields.filter((f) => f.required);
+    this.required = known.filter((f) => f.required);
     this.oneofCount = desc.oneofs.length;
-    this.extensible = desc.proto.extensionRange.length > 0;
+    this.extensible = extensible;
     this.tellsByOrder = this.required.length === 0 && this.oneofCount <= MAX_ONEOFS;
     const tags = Array.from({ length: BYTE_TAGS }, (_, tag) => tag);
-    this.byTag = tags.map((tag) => fields.find((f) => f.takesTag(tag)));
-    const dense = fields.filter((f) => f.number < DENSE);
+    this.byTag = tags.map((tag) => {
+      const field = byNumber.get(tag >>> 3);
+      return field?.takesTag(tag) === true ? field : undefined;
+    });
+    const dense = known.filter((f) => f.number < DENSE);
     this.#dense = new Array<FieldPlan | undefined>((dense.at(-1)?.number ?? 0) + 1).fill(undefined);
-    for (const field of fields) {
+    for (const field of known) {
       if (field.number < DENSE) this.#dense[field.number] = field;
       else this.#sparse.set(field.number, field);
     }
@@ -249,15 +268,17 @@ export class FieldPlan {
   lengthSize = 1;
   readonly #plans: Plans;
   readonly #messageDesc: DescMessage | undefined;
+  readonly #mask: FieldsMask | undefined;
   #message: MessagePlan | undefined;
 
-  /** `as`: the part of a map's entry that this stands for. */
+  /** `as`: the part of a map's entry that this stands for. `mask`: over its messages. */
   constructor(
     plans: Plans,
     desc: DescField | DescExtension,
     index: number,
     oneof: number,
     as?: "key" | "value",
+    mask?: FieldsMask,
   ) {
     const shape =
       as !== undefined ||
@@ -287,6 +308,7 @@ export class FieldPlan {
     this.oneof = oneof;
     this.strictUtf8 = desc.utf8Validation;
     this.#messageDesc = this.kind === Kind.MESSAGE ? desc.message : undefined;
+    this.#mask = mask;
     this.#message = undefined;
     this.enum = this.kind === Kind.ENUM && desc.enum !== undefined ? plans.enum(desc.enum) : undefined;
     this.keepsNull = this.#messageDesc?.typeName === "google.protobuf.Value" || this.enum?.isNull === true;
@@ -305,10 +327,18 @@ export class FieldPlan {
     let plan = this.#message;
     if (plan === undefined) {
       if (this.#messageDesc === undefined) throw new Error(`${this.name} is no message`);
-      plan = this.#plans.of(this.#messageDesc);
+      plan =
+        this.#mask === undefined
+          ? this.#plans.of(this.#messageDesc)
+          : this.#plans.masked(this.#messageDesc, this.#mask);
       this.#message = plan;
     }
     return plan;
+  }
+
+  /** Of its messages nothing but what the mask wants. */
+  masked(mask: FieldsMask): FieldPlan {
+    return new FieldPlan(this.#plans, this.desc, this.index, this.oneof, undefined, mask);
   }
 
   /** Whether a record with this tag is its own. */
