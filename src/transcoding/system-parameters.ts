@@ -2,7 +2,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { type BindingPlan, givesHttpBody, givesStream } from "./binding.js";
 import { PROTO_TYPE } from "./content-type.js";
-import { isHttpBody } from "./fields.js";
+import { hasOwnJson, isHttpBody } from "./fields.js";
 import { type FieldsMask, maskOfField, messageIn, parseFieldsMask } from "./fields-mask.js";
 
 /** What `$alt` stands for in Accept. */
@@ -36,10 +36,10 @@ export interface SystemParameters {
   readonly fields: FieldsMask | undefined;
 }
 
-/** The message whose fields `$fields` chooses; undefined: the answer is none. */
+/** The message whose fields `$fields` chooses; undefined: the answer is none, or has a form of its own. */
 export function chosenFrom({ responseField, descriptor }: BindingPlan): DescMessage | undefined {
   const desc = responseField === undefined ? descriptor.output : messageIn(responseField);
-  return desc === undefined || isHttpBody(desc) ? undefined : desc;
+  return desc === undefined || hasOwnJson(desc) || isHttpBody(desc) ? undefined : desc;
 }
 
 /** No system parameter was given. */

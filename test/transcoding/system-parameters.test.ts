@@ -103,6 +103,21 @@ describe("system parameters", () => {
     });
   }
 
+  const ownForms: [name: string, fields: string][] = [
+    ["GivesTimestamp", "nanos"],
+    ["GivesMask", "paths"],
+    ["GivesString", "value"],
+    ["GivesStruct", "fields"],
+    ["GivesValue", "string_value"],
+    ["GivesAny", "value"],
+    ["GivesAny", "*"],
+  ];
+  for (const [name, fields] of ownForms) {
+    it(`$fields=${fields}: ${name} has a JSON form of its own, and no fields to choose from`, () => {
+      assert.match(String(asked(`$fields=${fields}`, {}, "", name)), /no fields to choose from/);
+    });
+  }
+
   it("cost nothing where there are none: all requests share one value", () => {
     assert.equal(asked("text=a&id=b"), NO_SYSTEM_PARAMETERS);
     assert.equal(asked(""), NO_SYSTEM_PARAMETERS);

@@ -441,6 +441,8 @@ const SHARED: readonly [document: JsonObject, request: string, parameters: strin
   [kinds, "GET /v1/things/{thing}", ["alt", "fields", "prettyPrint", "ifNoneMatch", "timeout"]],
   [kinds, "POST /v1/things", ["alt", "fields", "prettyPrint", "contentEncoding", "timeout"]],
   [kinds, "GET /v1/page", ["altOfField", "fields", "prettyPrint", "ifNoneMatch", "timeout"]],
+  // A StringValue, which is a string in JSON.
+  [kinds, "POST /v1/login", ["alt", "prettyPrint", "contentEncoding", "timeout"]],
   [kinds, "GET /v1/page/total", ["altOfField", "prettyPrint", "ifNoneMatch", "timeout"]],
   [kinds, "GET /v1/files/{name}", ["ifNoneMatch", "timeout"]],
   [kinds, "GET /v1/watch", ["altOfStream", "fields", "timeout"]],

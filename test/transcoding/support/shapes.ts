@@ -74,5 +74,11 @@ export const shapes = compileProtos({
       rpc Raw(google.api.HttpBody) returns (Thing) { option (google.api.http) = { post: "/v1/raw" body: "*" }; }
       rpc List(Bodies) returns (Bodies) { option (google.api.http) = { get: "/v1/list" additional_bindings { get: "/v1/list/things" response_body: "things" }
         additional_bindings { get: "/v1/list/text" response_body: "text" } additional_bindings { get: "/v1/list/file" response_body: "file" } }; }
+      rpc GivesTimestamp(Bodies) returns (google.protobuf.Timestamp);
+      rpc GivesMask(Bodies) returns (google.protobuf.FieldMask);
+      rpc GivesString(Bodies) returns (google.protobuf.StringValue);
+      rpc GivesStruct(Bodies) returns (google.protobuf.Struct);
+      rpc GivesValue(Bodies) returns (google.protobuf.Value);
+      rpc GivesAny(Bodies) returns (google.protobuf.Any);
     }`,
 });
