@@ -113,6 +113,7 @@ describe("the query", () => {
       undefined,
       { text: "true", i32: -5, u64: "18446744073709551615" },
     ],
+    ["GET /v1/all?f=3.4028235e%2B38", undefined, { f: 3.4028234663852886e38 }],
     ["GET /v1/all?d=1.5e3&f=NaN", undefined, { d: 1500, f: "NaN" }],
     [
       "GET /v1/all?s32=-1&s64=-2&x32=3&x64=4&sx32=-5&sx64=-6",

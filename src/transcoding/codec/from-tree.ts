@@ -18,7 +18,8 @@ import { MAX_DURATION_SECONDS, MAX_TIME_CHARS, readDuration, readTimestamp, type
 
 export type UnknownFields = "reject" | "ignore";
 
-export const MAX_FLOAT = 3.4028234663852886e38;
+/** The largest number that rounds to a float: the largest float prints as 3.4028235e38, a little more than it is. */
+export const MAX_FLOAT = 3.4028235677973362e38;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 const MAX_UINT64 = 2n ** 64n - 1n;

@@ -40,6 +40,7 @@ describe("the codec", () => {
 
   const printed: [what: string, type: string, hex: string, json: string][] = [
     ["a float by its shortest decimal", "test.v1.All", "1d cdcccc3d", '{"ratio":0.1}'],
+    ["the largest float", "test.v1.All", "1d ffff7f7f", '{"ratio":3.4028235e+38}'],
     ["the sign of zero", "test.v1.All", "1d 00000080", '{"ratio":-0}'],
     ["int64 beyond 2^53 exactly", "test.v1.All", "10 8180808080808010", '{"long":"9007199254740993"}'],
     ["a Value without a value as null", "test.v1.All", "3200", '{"value":null}'],
@@ -118,6 +119,10 @@ describe("the codec", () => {
       '{"list":[1,2147483648]}',
       "list[1]: expected an integer from -2147483648 to 2147483647 (int32), got 2147483648",
     ],
+    [
+      '{"ratio":3.4028235677973366e38}',
+      "ratio: expected a number from -3.4028235677973362e+38 to 3.4028235677973362e+38 (float), got 3.4028235677973366e38",
+    ],
     ['{"word":"a","count":1}', "count: 'word' is given too, and only one of 'choice' can be"],
     ['{"color":"BLUE"}', 'color: expected one of RED, GREEN, CRIMSON, or its number, got "BLUE"'],
     ['{"any":{"@type":"x/test.v9.None"}}', "any.@type: the type 'x/test.v9.None' is not known here"],
@@ -148,6 +153,10 @@ describe("the codec", () => {
     ['{"word":null,"count":1}', "5801"],
     ['{"wrapped":null,"count":1}', "5801"],
     ['{"data":"-_-_"}', "6a03 fbffbf"],
+    // The largest float, as it is printed, and what rounds to it.
+    ['{"ratio":3.4028235e38}', "1d ffff7f7f"],
+    ['{"ratio":"-3.4028235E+38"}', "1d ffff7fff"],
+    ['{"ratio":3.4028235677973362e38}', "1d ffff7f7f"],
     ['{"text":"\\ud83d\\udcda"}', "0a04f09f939a"],
     [
       '{"value":{"a":[null,1.5]},"maybe":0}',

@@ -57,7 +57,19 @@ const DOUBLES = [
   "0.30000000000000004",
   "12345.6789",
 ] as const;
-const FLOATS = ["0", "0.5", "-1.25", "1e10", '"2.5"', '"NaN"', '"Infinity"', "3.4e38", "0.1"] as const;
+const FLOATS = [
+  "0",
+  "0.5",
+  "-1.25",
+  "1e10",
+  '"2.5"',
+  '"NaN"',
+  '"Infinity"',
+  "3.4e38",
+  "3.4028235e38",
+  "-3.4028235677973362e38",
+  "0.1",
+] as const;
 const BYTES = ['""', '"AA=="', '"AA"', '"-_-_"', '"+/+/"', '"AAECAwQFBgcICQ=="', '"AAE"'] as const;
 const KEYS: Readonly<Record<number, readonly string[]>> = {
   [ScalarType.STRING]: ['"a"', '""', '"ünï"', '"__proto__"', '"a\\"b"', '"toString"'],
