@@ -1,5 +1,5 @@
 // The Location of what a method has made: a path of config with fields of the answer in it.
-import { type DescMessage, fromBinary } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, fromBinary, ScalarType } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { fieldsOf } from "./fields.js";
 
@@ -18,6 +18,23 @@ export function locationOf(template: string, output: DescMessage, bytes: Uint8Ar
   });
   // "//" at the beginning would be another site's address (RFC 3986 §4.2).
   return missing || path.startsWith("//") || path.length > MAX_CHARACTERS ? undefined : path;
+}
+
+/** Why no answer can have this Location; undefined where it can. */
+export function locationProblem(template: string, output: DescMessage): string | undefined {
+  for (const [, name = ""] of template.matchAll(/\{([^}]+)\}/g)) {
+    let desc: DescMessage | undefined = output;
+    let isText = false;
+    for (const part of name.split(".")) {
+      const field: DescField | undefined = desc === undefined ? undefined : fieldsOf(desc).get(part);
+      if (field === undefined) return `${output.typeName} has no field '${name}'`;
+      desc = field.fieldKind === "message" ? field.message : undefined;
+      isText =
+        field.fieldKind === "enum" || (field.fieldKind === "scalar" && field.scalar !== ScalarType.BYTES);
+    }
+    if (!isText) return `${output.typeName} has no text in '${name}'`;
+  }
+  return undefined;
 }
 
 function textOf(message: ReflectMessage, path: readonly string[]): string | undefined {

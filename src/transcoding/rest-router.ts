@@ -33,6 +33,7 @@ import {
 } from "./framing.js";
 import { HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
+import { locationProblem } from "./location.js";
 import { type RequestPath, splitPath } from "./path.js";
 import type { ReadOptions } from "./read-options.js";
 import {
@@ -162,7 +163,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     streamFormat: options.streamFormat ?? "array",
     emptyAs204: options.emptyAs204 ?? false,
     allowActiveContent: options.allowActiveContent ?? false,
-    successes: successesOf(input),
+    successes: successesOf(input, problems),
   };
   const router = new Router(routes, request, answers, options.wrongMethodStatus ?? 405);
   return {
@@ -201,11 +202,20 @@ function codecsFor(codecs: Codecs): (enumAsNumbers: boolean) => Codecs {
 }
 
 /** Looked up once, and not for each call. */
-function successesOf({ methods, success }: RestRouterInput): ReadonlyMap<Method, Success> {
+function successesOf(
+  { methods, success }: RestRouterInput,
+  problems: string[],
+): ReadonlyMap<Method, Success> {
   const successes = new Map<Method, Success>();
   for (const method of methods) {
     const own = success?.(method);
-    if (own !== undefined) successes.set(method, own);
+    if (own === undefined) continue;
+    successes.set(method, own);
+    const output = method.descriptor?.output;
+    const problem =
+      own.location === undefined || output === undefined ? undefined : locationProblem(own.location, output);
+    if (problem !== undefined)
+      problems.push(`methods, ${fullName(method)}: http.location ${own.location}: ${problem}`);
   }
   return successes;
 }

@@ -1,6 +1,7 @@
 // Rules and their errors, and which route answers.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Method } from "#src/core/call.js";
 import type { RestMiss } from "#src/core/rest.js";
 import { httpRuleFromJson, readHttpRule } from "#src/transcoding/http-rule.js";
 import type { BuiltRestRouter } from "#src/transcoding/rest-router.js";
@@ -106,6 +107,22 @@ describe("HTTP rules", () => {
       assert.equal(built.problems.length, 1, built.problems.join("\n"));
       assert.match(built.problems[0] ?? "", says);
       assert.equal(answer(built, "GET /v1/things/a"), "GetAny /v1/things/{name}");
+    });
+  }
+
+  const LOCATIONS: [location: string, says: string | undefined][] = [
+    ["/v1/{name}", undefined],
+    ["/v1/{author.name}", undefined],
+    ["/v1/{nmae}", "test.v1.Book has no field 'nmae'"],
+    ["/v1/{name.first}", "test.v1.Book has no field 'name.first'"],
+    ["/v1/{author}", "test.v1.Book has no text in 'author'"],
+  ];
+  for (const [location, says] of LOCATIONS) {
+    it(`a Location that no answer can have is named: ${location}`, () => {
+      const success = ({ name }: Method) => (name === "Plain" ? { success: 201, location } : undefined);
+      const { problems } = routerFor(registry, {}, { success });
+      const problem = `methods, test.v1.Test.Plain: http.location ${location}: ${says}`;
+      assert.deepEqual(problems, says === undefined ? [] : [problem]);
     });
   }
 
