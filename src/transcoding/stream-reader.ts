@@ -10,7 +10,7 @@ import {
 import { isJsonType, isNdjsonType, unsupportedType } from "./content-type.js";
 import { type JsonStreamProblem, JsonStreamSplitter } from "./json-stream.js";
 import { MessageEncoder } from "./message-encoder.js";
-import type { MatchedRequest } from "./request.js";
+import { encodeRequest, type MatchedRequest } from "./request.js";
 import { tooLarge } from "./unary-reader.js";
 
 /** The types that `StreamReader` takes. */
@@ -68,11 +68,18 @@ export class StreamReader implements RequestReader {
       );
       return;
     }
-    // Path and query are read with the first message: where there is none, now.
-    const bound = this.#messages === 0 ? this.#match.bound() : undefined;
+    const refused = this.#messages === 0 ? this.#problemOfUrl() : undefined;
     this.stop();
-    if (bound instanceof Status) this.#out.refuse(bound);
-    else this.#out.end();
+    if (refused === undefined) this.#out.end();
+    else this.#out.refuse(refused);
+  }
+
+  /** Path and query are read with the first message: this is for where there is none. */
+  #problemOfUrl(): Status | undefined {
+    const bound = this.#match.bound();
+    if (bound instanceof Status) return bound;
+    const message = bound.query === "" ? undefined : encodeRequest(bound, undefined, this.#match.options);
+    return message instanceof Status ? message : undefined;
   }
 
   #take(message: Uint8Array | Status): void {

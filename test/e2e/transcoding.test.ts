@@ -1151,13 +1151,13 @@ const STREAMS: readonly Row[] = [
     body: "[]",
     text: /^\{(?!.*requestCount)/,
   },
-  ...["", "\n"].map((body) => ({
-    what: `client streaming: a query that does not fit, without a message: ${JSON.stringify(body)}`,
-    send: "POST /test/v1/client-stream?nope=1",
+  ...["nope=1", "behavior.response_count=x"].map((query) => ({
+    what: `client streaming: a query that does not fit, without a message: ${query}`,
+    send: `POST /test/v1/client-stream?${query}`,
     headers: NDJSON,
-    body,
+    body: "",
     status: 400,
-    says: /^query parameter 'nope'/,
+    says: /^query parameter '(nope|behavior\.response_count)'|^behavior.response_count/,
   })),
   {
     what: "client streaming: a fault says in which message",
