@@ -97,7 +97,11 @@ export interface RunningHub {
    * resolves with notes on what needs a restart.
    */
   reload(): Promise<readonly string[]>;
-  /** Stops accepting, tells clients to leave (GOAWAY), waits for running calls up to the grace time, closes. */
+  /**
+   * Is not ready any more, still accepts for `drain.delay`, then stops accepting, tells clients to leave (GOAWAY), waits
+   * for running calls until the grace time is over, and closes.
+   * @param graceMs milliseconds for all of it, the delay included. Default: `drain.grace`.
+   */
   drain(graceMs?: number): Promise<void>;
   /** Ends at once. */
   close(): Promise<void>;
@@ -465,10 +469,13 @@ class Hub implements RunningHub, Gateway {
     return this.telemetry.prometheus();
   }
 
-  async drain(graceMs = this.config.drainGraceMs): Promise<void> {
+  async drain(graceMs = this.config.drain.graceMs): Promise<void> {
     this.state = "draining";
     this.own.health.set("", false);
-    await Promise.all(this.listeners.map((listener) => listener.drain(graceMs)));
+    // Load balancers need a while to see that the hub is not ready: until then they go on sending to it.
+    const delayMs = Math.min(this.config.drain.delayMs, graceMs);
+    if (delayMs > 0) await new Promise<void>((resolve) => systemClock.setTimeout(resolve, delayMs));
+    await Promise.all(this.listeners.map((listener) => listener.drain(graceMs - delayMs)));
     await this.close();
   }
 

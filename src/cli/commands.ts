@@ -43,8 +43,8 @@ The hub learns a target's services by gRPC server reflection, or from --protoset
 Without targets it serves the upstreams of --config, LINCHPIN_CONFIG or ./linchpin.yaml. With --config and targets,
 a target replaces the upstream of its name, or joins the upstreams of the file.
 
-SIGTERM and SIGINT drain: running calls may end, then the exit code is 0. A second signal ends at once, with
-128 plus its number. SIGHUP, or POST /reload on the admin listener, reads the config file anew and serves by it, all
+SIGTERM and SIGINT drain: the hub is not ready any more, accepts for drain.delay, and lets running calls end within
+drain.grace; then the exit code is 0. A second signal ends at once, with 128 plus its number. SIGHUP, or POST /reload on the admin listener, reads the config file anew and serves by it, all
 or nothing: a file with errors changes nothing.`,
   },
   check: {

@@ -36,7 +36,7 @@ export async function run(
   for (const line of tryThese(hub.url, hub.adminUrl)) io.out(line);
   io.out("");
   for (const url of hub.urls) io.out(`listening on ${url}`);
-  const code = await serveUntilSignal(hub, signals, config.drainGraceMs, log);
+  const code = await serveUntilSignal(hub, signals, log);
   await demo.close();
   return code;
 }

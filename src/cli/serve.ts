@@ -51,7 +51,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   for (const line of summary(hub)) io.out(line);
   if (hub.adminUrl !== undefined) io.out(`admin on ${hub.adminUrl}`);
   for (const url of hub.urls) io.out(`listening on ${url}`);
-  return serveUntilSignal(hub, signals, config.drainGraceMs, log);
+  return serveUntilSignal(hub, signals, log);
 }
 
 /** The YAML parser and the schema are loaded only for who has a file. */

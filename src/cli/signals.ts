@@ -50,14 +50,15 @@ async function reload(hub: RunningHub, log: Log): Promise<void> {
 export async function serveUntilSignal(
   hub: RunningHub,
   signals: ReturnType<typeof watchSignals>,
-  graceMs: number,
   log: Log,
 ): Promise<number> {
   signals.started(hub);
   const signal = await signals.ending;
+  const { delayMs, graceMs } = hub.config.drain;
+  const first = delayMs > 0 ? `new calls are accepted for ${delayMs / 1000} s more, ` : "";
   log.info(
-    `${signal}: draining; running calls have ${graceMs / 1000} s to end, a second signal ends at once`,
+    `${signal}: draining; ${first}running calls have ${graceMs / 1000} s to end, a second signal ends at once`,
   );
-  await hub.drain(graceMs);
+  await hub.drain();
   return 0;
 }

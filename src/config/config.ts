@@ -78,6 +78,14 @@ export interface MethodConfig {
   readonly http?: MethodHttpConfig | undefined;
 }
 
+/** How the hub leaves. */
+export interface DrainConfig {
+  /** How long it still accepts connections and calls, milliseconds; at most `graceMs`. */
+  readonly delayMs: number;
+  /** How long all of it may take, the delay included, milliseconds; then running calls are cut off. */
+  readonly graceMs: number;
+}
+
 export interface Config {
   /** At least one. */
   readonly listen: readonly ListenerConfig[];
@@ -106,6 +114,5 @@ export interface Config {
   readonly trustedProxies: readonly AddressRange[];
   readonly hints: Hints;
   readonly reflection: boolean;
-  /** How long drain waits for running calls, milliseconds. */
-  readonly drainGraceMs: number;
+  readonly drain: DrainConfig;
 }

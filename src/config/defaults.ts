@@ -34,6 +34,7 @@ export const DEFAULTS = {
   addressRate: "none",
   addressConcurrent: "none",
   // Kubernetes kills 30 s after SIGTERM: end before it.
+  drainDelay: "0s",
   drainGrace: "25s",
 } as const;
 

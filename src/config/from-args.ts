@@ -107,7 +107,10 @@ export function defaultConfig(): Config {
     trustedProxies: [],
     hints: DEFAULTS.hints,
     reflection: DEFAULTS.reflection,
-    drainGraceMs: builtIn(parseDuration(DEFAULTS.drainGrace)),
+    drain: {
+      delayMs: builtIn(parseDuration(DEFAULTS.drainDelay)),
+      graceMs: builtIn(parseDuration(DEFAULTS.drainGrace)),
+    },
   };
 }
 

@@ -276,7 +276,7 @@ function toConfig(
     trustedProxies: file.trustedProxies,
     hints: file.errors.hints,
     reflection: file.reflection,
-    drainGraceMs: file.drain.grace,
+    drain: { delayMs: file.drain.delay, graceMs: file.drain.grace },
   });
 }
 

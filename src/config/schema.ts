@@ -159,9 +159,22 @@ const methods = keyed(
 
 const drain = z
   .strictObject({
+    delay: duration(0)
+      .prefault(DEFAULTS.drainDelay)
+      .describe(
+        "How long the hub still accepts connections and calls after SIGTERM or SIGINT, while its readiness and health say that it is leaving, so that load balancers stop sending to it first.",
+      )
+      .meta({ examples: ["5s"] }),
     grace: duration(0)
       .prefault(DEFAULTS.drainGrace)
-      .describe("How long running calls may take to end after SIGTERM or SIGINT; then they are cut."),
+      .describe(
+        "How long all of it may take, the delay included; calls that still run then are cut off. Kubernetes kills after 30 s.",
+      ),
+  })
+  .refine(({ delay, grace }) => !exceeds(delay, grace), {
+    error: "must not be longer than drain.grace, which includes it",
+    path: ["delay"],
+    when: isMapping,
   })
   .prefault({})
   .describe("How the hub leaves.");

@@ -114,7 +114,7 @@ reflection: false
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
 errors: { hints: never }
-drain: { grace: 0s }
+drain: { delay: 5s, grace: 20s }
 `);
     assert.deepEqual(config, {
       listen: [{ address: { host: "0.0.0.0", port: 8081 }, tls: undefined }],
@@ -308,7 +308,7 @@ drain: { grace: 0s }
       ],
       hints: "never",
       reflection: false,
-      drainGraceMs: 0,
+      drain: { delayMs: 5_000, graceMs: 20_000 },
     });
   });
 
@@ -619,6 +619,11 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "a default beyond the cap",
     `${UP}interceptors:\n  deadline:\n    max: 2s\n    default: 3s\n`,
     ["5:14: interceptors.deadline.default: must not be longer than deadline.max, not 3s"],
+  ],
+  [
+    "a delay of the drain that is longer than all of it",
+    `${UP}drain: { delay: 30s }\n`,
+    ["2:17: drain.delay: must not be longer than drain.grace, which includes it, not 30s"],
   ],
   [
     "a selector with a slash too much",

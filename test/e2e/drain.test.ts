@@ -199,6 +199,32 @@ test("what does not end within the grace is cut, and the hub leaves with 0 all t
   assert.equal((await outcome).code, status.UNAVAILABLE);
 });
 
+describe("a delay of the drain", () => {
+  const withDelay = (t: Scope, drain: string): Promise<Hub> =>
+    startHubWithConfig(
+      t,
+      `{ upstreams: { behavior: { endpoints: ["${service.address}"] } }, drain: ${drain} }`,
+    );
+
+  test("the hub says that it is leaving, and still accepts connections and calls", async (t) => {
+    const hub = await withDelay(t, "{ delay: 1h, grace: 2h }");
+    hub.program.kill("SIGTERM");
+    await hub.program.stderr.waitFor(/draining; new calls are accepted for 3600 s more/);
+    assert.equal((await fetch(`${hub.adminUrl}/readyz`)).status, 503);
+    assert.equal((await fetch(`http://${hub.address}/healthz`)).status, 503);
+    assert.equal(await knock(hub), "connected");
+    assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, status.OK);
+    hub.program.kill("SIGTERM");
+    assert.deepEqual(await hub.program.exited, { code: 143, signal: null });
+  });
+
+  test("then it drains, and leaves with 0", async (t) => {
+    const hub = await withDelay(t, "{ delay: 200ms, grace: 20s }");
+    hub.program.kill("SIGTERM");
+    assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+  });
+});
+
 test("a second signal ends the hub at once", async (t) => {
   const hub = await hubFor(t);
   const call = behaviorClient(t, hub.address).bidiStream();
