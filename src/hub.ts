@@ -156,6 +156,9 @@ const OWN_SERVICES_DELAY_MS = 1000;
 /** How long an upstream that a reload dropped takes calls that began before it: longer than any step should wait. */
 const RETIREMENT_MS = 10_000;
 
+/** Warnings that are remembered: several times those of one assembly, so that none comes again with the next one. */
+const MAX_WARNED = 1000;
+
 /** What a config makes of the hub; replaced whole by a reload. */
 interface Generation {
   readonly config: Config;
@@ -187,7 +190,8 @@ class Hub implements RunningHub, Gateway {
   /** Made when somebody asks; most hubs are never asked. */
   private index: DescriptorIndex | undefined = undefined;
   private state: "starting" | "ready" | "draining" = "starting";
-  private readonly told = new Set<string>();
+  /** Warnings that are in the log already, the oldest first. */
+  private readonly warned = new Set<string>();
   private reloading: Promise<readonly string[]> | undefined = undefined;
 
   constructor(config: Config, log: Log, options: HubOptions) {
@@ -357,8 +361,12 @@ class Hub implements RunningHub, Gateway {
     this.own.health.refresh();
     for (const warning of [...this.embedded.warnings, ...assembly.warnings]) {
       // Each once, however often the snapshot is made anew.
-      if (this.told.has(warning)) continue;
-      this.told.add(warning);
+      if (this.warned.has(warning)) continue;
+      for (const oldest of this.warned) {
+        if (this.warned.size < MAX_WARNED) break;
+        this.warned.delete(oldest);
+      }
+      this.warned.add(warning);
       this.log.warn(warning);
     }
   }

@@ -1,5 +1,6 @@
 // Everything that is known at one moment, put together: the snapshot that calls run on, and what there is to tell about it.
 import type { Config } from "../config/config.js";
+import { BoundedTexts } from "../core/bounded-texts.js";
 import type { Method } from "../core/call.js";
 import type { Snapshot } from "../core/gateway.js";
 import type { Interceptor } from "../core/interceptor.js";
@@ -15,6 +16,9 @@ import type { HealthState } from "./pages/health-page.js";
 import { PageRouter } from "./pages/page-router.js";
 import { pagesOf } from "./pages/pages.js";
 import { unknownSelectors } from "./unknown-selectors.js";
+
+/** About all upstreams together. */
+const MAX_WARNINGS = 200;
 
 /** One line of `linchpin routes` and of the admin listener's /routes. */
 export interface RouteRow {
@@ -64,12 +68,11 @@ export function assemble(
   const problems = upstreams.flatMap((u) =>
     u.problem === undefined ? [] : [`upstream "${u.config.name}": ${u.problem}`],
   );
-  const warnings = [
-    ...upstreams.flatMap((u) =>
-      (u.schema?.warnings ?? []).map((warning) => `upstream "${u.config.name}": ${warning}`),
-    ),
-    ...schema.warnings,
-  ];
+  // Each source of them is bounded, but there may be many upstreams.
+  const warnings = new BoundedTexts(MAX_WARNINGS);
+  for (const { config, schema } of upstreams)
+    for (const warning of schema?.warnings ?? []) warnings.push(`upstream "${config.name}": ${warning}`);
+  warnings.pushAll(schema.warnings);
   const taken = new Map<string, string>();
   const table = new RouteTable(
     [...ownRoutes, ...routes],
@@ -94,7 +97,7 @@ export function assemble(
     forms: forms(config),
     success: methodConfig(config.methods)((method) => method?.http),
   });
-  warnings.push(...rest.problems);
+  warnings.pushAll(rest.problems);
   const restRows = rest.bindings.map(({ verb, path, method }) => {
     const upstream = taken.get(method.slice(0, method.indexOf("/"))) ?? "";
     return { verb, path, method, upstream };
@@ -105,8 +108,8 @@ export function assemble(
   // What is not learned yet may have them.
   if (problems.length === 0) {
     const methods = [...ownRoutes, ...routes].flatMap((route) => route.methods);
-    warnings.push(
-      ...unknownSelectors(
+    warnings.pushAll(
+      unknownSelectors(
         config,
         methods.map(({ path }) => path),
       ),
@@ -114,7 +117,7 @@ export function assemble(
   }
   const openApi = openApiInput(config, rest);
   const { pages, warnings: hidden } = pagesOf(config.http, openApi, health);
-  warnings.push(...hidden);
+  warnings.pushAll(hidden);
   const router = new PageRouter(rest.router, pages, interceptors);
   return {
     snapshot: {
@@ -126,7 +129,7 @@ export function assemble(
     routes: [...restRows, ...grpcRows],
     openApi,
     schema,
-    warnings,
+    warnings: warnings.list("warnings about schemas and routes"),
     explain: (httpMethod, target) => router.explain(httpMethod, target) ?? rest.explain(httpMethod, target),
   };
 }

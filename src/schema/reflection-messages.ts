@@ -7,7 +7,8 @@ export type ReflectionQuery =
   | { readonly kind: "file"; readonly name: string };
 
 export type ReflectionAnswer =
-  | { readonly kind: "services"; readonly names: readonly string[] }
+  /** `names`: the first ones, as many as were wanted and one more; `count`: of all that the answer has. */
+  | { readonly kind: "services"; readonly names: readonly string[]; readonly count: number }
   /** FileDescriptorProto bytes. */
   | { readonly kind: "files"; readonly files: readonly Uint8Array[] }
   | { readonly kind: "error"; readonly code: number; readonly message: string };
@@ -25,13 +26,28 @@ export function encodeQuery(query: ReflectionQuery): Uint8Array {
     .finish();
 }
 
-/** Reads a ServerReflectionResponse; undefined when the bytes are none or answer something else. */
-export function decodeAnswer(bytes: Uint8Array): ReflectionAnswer | undefined {
+export interface AnswerLimits {
+  /** Names of services that are read; the others are counted. */
+  readonly maxNames: number;
+  /** Files that are read; the others are passed over. */
+  readonly maxFiles: number;
+}
+
+/** Bytes of an error's text that are read: a server may send megabytes for each of thousands of services. */
+const MAX_ERROR_BYTES = 1000;
+/** Of a service's name: what is longer is no name that anybody could call. */
+const MAX_NAME_BYTES = 1000;
+
+/**
+ * Reads a ServerReflectionResponse; undefined when the bytes are none or answer something else. Files are views of the
+ * bytes.
+ */
+export function decodeAnswer(bytes: Uint8Array, limits: AnswerLimits): ReflectionAnswer | undefined {
   try {
     let answer: ReflectionAnswer | undefined;
     for (const [no, reader] of fields(bytes)) {
-      if (no === 4) answer = { kind: "files", files: filesIn(reader.bytes()) };
-      else if (no === 6) answer = { kind: "services", names: serviceNamesIn(reader.bytes()) };
+      if (no === 4) answer = { kind: "files", files: filesIn(reader.bytes(), limits.maxFiles) };
+      else if (no === 6) answer = serviceNamesIn(reader.bytes(), limits.maxNames);
       else if (no === 7) answer = errorIn(reader.bytes());
       else reader.bytes();
     }
@@ -42,27 +58,32 @@ export function decodeAnswer(bytes: Uint8Array): ReflectionAnswer | undefined {
 }
 
 // FileDescriptorResponse { repeated bytes file_descriptor_proto = 1; }
-function filesIn(bytes: Uint8Array): Uint8Array[] {
+function filesIn(bytes: Uint8Array, max: number): Uint8Array[] {
   const files: Uint8Array[] = [];
   for (const [no, reader] of fields(bytes)) {
     const value = reader.bytes();
-    if (no === 1) files.push(value);
+    if (no === 1 && files.length < max) files.push(value);
   }
   return files;
 }
 
 // ListServiceResponse { repeated ServiceResponse service = 1; }  ServiceResponse { string name = 1; }
-function serviceNamesIn(bytes: Uint8Array): string[] {
+function serviceNamesIn(bytes: Uint8Array, max: number): ReflectionAnswer {
   const names: string[] = [];
+  let count = 0;
   for (const [no, reader] of fields(bytes)) {
     const service = reader.bytes();
     if (no !== 1) continue;
+    count++;
+    if (names.length > max) continue;
+    let name = "";
     for (const [field, inner] of fields(service)) {
-      const name = inner.string();
-      if (field === 1) names.push(name);
+      const value = inner.bytes();
+      if (field === 1) name = new TextDecoder().decode(value.subarray(0, MAX_NAME_BYTES));
     }
+    names.push(name);
   }
-  return names;
+  return { kind: "services", names, count };
 }
 
 // ErrorResponse { int32 error_code = 1; string error_message = 2; }
@@ -73,7 +94,8 @@ function errorIn(bytes: Uint8Array): ReflectionAnswer {
   while (reader.pos < reader.len) {
     const [no, wire] = reader.tag();
     if (no === 1 && wire === 0) code = reader.int32();
-    else if (no === 2 && wire === 2) message = reader.string();
+    else if (no === 2 && wire === 2)
+      message = new TextDecoder().decode(reader.bytes().subarray(0, MAX_ERROR_BYTES));
     else reader.skip(wire, no);
   }
   return { kind: "error", code, message };

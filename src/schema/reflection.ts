@@ -2,6 +2,7 @@
 // (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is given: schema/ opens no connection.
 
 import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
+import { BoundedTexts, shortened } from "../core/bounded-texts.js";
 import { RpcError } from "../core/rpc-error.js";
 import { Code, codeName } from "../core/status.js";
 import { fileNameOf, parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
@@ -46,6 +47,12 @@ const PATHS = [
 const MAX_FILES = 10_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_SERVICES = 10_000;
+/** Queries for each file and service that there may be: files ask for imports that the server turns out not to have. */
+const MAX_QUERIES_RATIO = 4;
+/** Of an import or a type. */
+const MAX_NAME_CHARS = 1000;
+/** Of what the server says to an error. */
+const MAX_ERROR_CHARS = 300;
 /** Queries on their way: enough to hide the round trips, few enough for any server's buffers. */
 const WINDOW = 16;
 
@@ -129,7 +136,7 @@ class Learning {
     while (this.#askForTypes()) await this.#askAll();
     this.#stream.end();
 
-    const warnings: string[] = [];
+    const warnings = new BoundedTexts();
     this.#dropIncomplete();
     const services = listed.filter((name) => {
       if (this.#parsed.declares(name)) return true;
@@ -137,7 +144,7 @@ class Learning {
       warnings.push(`service ${name} is left out: ${why}`);
       return false;
     });
-    const schema = schemaFromFiles(this.#files, services, warnings);
+    const schema = schemaFromFiles(this.#files, services, warnings.list("services left out"));
     if (hasHttpRules(schema) || !schema.services.some(({ file }) => isOfProtobufjs(file.proto)))
       return schema;
     return { ...schema, warnings: [...schema.warnings, RULES_DROPPED] };
@@ -153,8 +160,8 @@ class Learning {
       throw new SchemaError("the server answers list_services with something else");
     const names = [...new Set(answer.names)].filter(isRoutable).sort();
     const limit = this.#options.maxServices ?? MAX_SERVICES;
-    if (names.length > limit) {
-      throw new SchemaError(`the server lists ${names.length} services, more than the limit of ${limit}`);
+    if (answer.count > limit) {
+      throw new SchemaError(`the server lists ${answer.count} services, more than the limit of ${limit}`);
     }
     return names;
   }
@@ -205,19 +212,32 @@ class Learning {
     if (this.#bytes > maxBytes) {
       throw new SchemaError(`the server's descriptors have more bytes than the limit of ${maxBytes}`);
     }
+    let proto: FileDescriptorProto;
     try {
-      const proto = parseFile(name, bytes);
+      proto = parseFile(name, bytes);
       this.#parsed.add(name, proto);
-      this.#files.set(name, bytes);
-      for (const file of proto.dependency) this.#ask({ kind: "file", name: file });
     } catch (error) {
       this.#problems.set(name, reasonOf(error));
+      return;
     }
+    this.#files.set(name, bytes);
+    for (const file of proto.dependency) this.#ask({ kind: "file", name: file });
   }
 
   #ask(query: ReflectionQuery): void {
-    const key = `${query.kind} ${queryName(query)}`;
+    const name = queryName(query);
+    const key = `${query.kind} ${name}`;
     if (this.#asked.has(key)) return;
+    const max =
+      MAX_QUERIES_RATIO *
+      ((this.#options.maxFiles ?? MAX_FILES) + (this.#options.maxServices ?? MAX_SERVICES));
+    if (this.#asked.size >= max || name.length > MAX_NAME_CHARS) {
+      throw new SchemaError(
+        name.length > MAX_NAME_CHARS
+          ? `the server's descriptors name "${shortened(name, 60)}", which has more than ${MAX_NAME_CHARS} characters`
+          : `the server's descriptors import or use more than ${max} files and types that they do not have`,
+      );
+    }
     this.#asked.add(key);
     this.#queue.push(query);
   }
@@ -257,7 +277,8 @@ class Learning {
     if (result.done === true)
       throw new SchemaError("the server ended the reflection call before it had answered");
     this.answers++;
-    const answer = decodeAnswer(result.value);
+    const { maxFiles = MAX_FILES, maxServices = MAX_SERVICES } = this.#options;
+    const answer = decodeAnswer(result.value, { maxNames: maxServices, maxFiles: maxFiles + 1 });
     if (answer === undefined)
       throw new SchemaError("the server sent a reflection answer that cannot be read");
     return answer;
@@ -269,7 +290,7 @@ function queryName(query: ReflectionQuery): string {
 }
 
 function told(error: { readonly code: number; readonly message: string }): string {
-  return `${codeName(error.code)}: ${error.message}`;
+  return `${codeName(error.code)}: ${shortened(error.message, MAX_ERROR_CHARS)}`;
 }
 
 /** protobufjs makes one file of each package, named after it, without imports; proto-loader has them from there. */

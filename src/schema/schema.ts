@@ -6,6 +6,7 @@ import {
   FileDescriptorSetSchema,
   MethodOptions_IdempotencyLevel,
 } from "@bufbuild/protobuf/wkt";
+import { BoundedTexts } from "../core/bounded-texts.js";
 import type { Method } from "../core/call.js";
 import {
   contentOf,
@@ -33,6 +34,9 @@ export interface Schema {
   /** What a person should know, one sentence each. */
   readonly warnings: readonly string[];
 }
+
+/** The source's own among them. */
+const MAX_WARNINGS = 100;
 
 // The hub answers these itself; an upstream's are never routed, listed or compared.
 const NOT_ROUTABLE = /^(grpc\.(health|reflection|channelz)|linchpin)\./;
@@ -98,7 +102,8 @@ function build(
   warnings: readonly string[],
 ): Schema {
   const registry = buildRegistry(parsed.inOrder());
-  const said = [...warnings];
+  const said = new BoundedTexts(MAX_WARNINGS);
+  said.pushAll(warnings);
   const names = new Set(listed ?? parsed.services());
   const services: DescService[] = [];
   for (const name of [...names].sort()) {
@@ -113,7 +118,7 @@ function build(
     registry,
     services,
     hash: hashOf(files, services),
-    warnings: said,
+    warnings: said.list("warnings like these"),
   };
 }
 

@@ -1,6 +1,7 @@
 // Methods and their HTTP rules → the router that the REST adapter asks. Built whole at load; nothing in it changes.
 import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import type { HttpRuleConfig } from "../config/sections/http.js";
+import { BoundedTexts } from "../core/bounded-texts.js";
 import type { Method } from "../core/call.js";
 import { decodePercent } from "../core/percent.js";
 import { refusal } from "../core/reasons.js";
@@ -115,7 +116,7 @@ export interface BuiltRestRouter {
   readonly plans: readonly BindingPlan[];
   /** Before every path: "" or `/api`. */
   readonly prefix: string;
-  /** Rules that are left out, and why: a sentence each, with the method and the column. */
+  /** Rules that are left out, and why: a sentence each, with the method and the column; the first ones, and a count. */
   readonly problems: readonly string[];
   /** The rule that has this very path, prefix included, for this HTTP method: what a page of the hub's own gives way to. */
   literal(httpMethod: string, path: string): BindingPlan | undefined;
@@ -125,7 +126,7 @@ export interface BuiltRestRouter {
 
 export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
   const routes = new Routes(normalPrefix(input.prefix));
-  const problems: string[] = [];
+  const problems = new BoundedTexts();
   const configured = readConfigRules(input, problems);
   for (const method of input.methods) {
     const descriptor = method.descriptor;
@@ -176,7 +177,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     })),
     plans: routes.plans,
     prefix: routes.prefix,
-    problems,
+    problems: problems.list("problems of HTTP rules like these"),
     literal: (httpMethod, path) => routes.literal(httpMethod, path),
     explain: (httpMethod, target) => {
       const bind = (plan: BindingPlan, path: RequestPath, query: string) => {
@@ -204,7 +205,7 @@ function codecsFor(codecs: Codecs): (enumAsNumbers: boolean) => Codecs {
 /** Looked up once, and not for each call. */
 function successesOf(
   { methods, success }: RestRouterInput,
-  problems: string[],
+  problems: BoundedTexts,
 ): ReadonlyMap<Method, Success> {
   const successes = new Map<Method, Success>();
   for (const method of methods) {
@@ -231,7 +232,7 @@ function isAutoMapped(method: Method): boolean {
   return !/^(?:grpc|linchpin)\./.test(method.service);
 }
 
-function readConfigRules(input: RestRouterInput, problems: string[]): ReadonlyMap<string, HttpRule> {
+function readConfigRules(input: RestRouterInput, problems: BoundedTexts): ReadonlyMap<string, HttpRule> {
   const known = new Set(input.methods.map(fullName));
   const rules = new Map<string, HttpRule>();
   for (const { selector, rule } of input.rules) {
@@ -243,7 +244,7 @@ function readConfigRules(input: RestRouterInput, problems: string[]): ReadonlyMa
   return rules;
 }
 
-function readOption(method: Method, descriptor: DescMethod, problems: string[]): HttpRule | undefined {
+function readOption(method: Method, descriptor: DescMethod, problems: BoundedTexts): HttpRule | undefined {
   try {
     return readHttpRule(descriptor);
   } catch {
@@ -252,13 +253,22 @@ function readOption(method: Method, descriptor: DescMethod, problems: string[]):
   }
 }
 
+/** Of one method: Google's own have up to a dozen. Each costs memory for as long as the schema is used. */
+const MAX_ADDITIONAL_BINDINGS = 100;
+
 function* bindingsOf(
   rule: HttpRule,
   name: string,
-  problems: string[],
+  problems: BoundedTexts,
 ): Generator<[place: string, rule: HttpRule]> {
   yield [name, rule];
-  for (const [i, additional] of rule.additionalBindings.entries()) {
+  const { length } = rule.additionalBindings;
+  if (length > MAX_ADDITIONAL_BINDINGS) {
+    problems.push(
+      `${name}: the rule has ${length} additional_bindings; those after the first ${MAX_ADDITIONAL_BINDINGS} are left out`,
+    );
+  }
+  for (const [i, additional] of rule.additionalBindings.slice(0, MAX_ADDITIONAL_BINDINGS).entries()) {
     const place = `${name}, additional_bindings[${i}]`;
     if (additional.additionalBindings.length > 0)
       problems.push(`${place}: additional bindings nest one level deep`);

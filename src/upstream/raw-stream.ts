@@ -10,6 +10,9 @@ import { Code, Status, statusFromTrailers } from "../core/status.js";
 /** Bytes of one message the hub takes for itself: descriptors of a large service. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
+/** Bytes of messages that wait to be taken: beyond them the server gets no credit to send more. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+
 /** Calls `/package.Service/Method` as a bidirectional stream. */
 export function openRawStream(handler: Handler, path: string, clock: Clock): RawStream {
   return new RawStream(handler, path, clock);
@@ -20,6 +23,10 @@ export class RawStream implements Sink, Source, MessageOwner {
   private response: Source | undefined = undefined;
   private splitter: MessageSplitter | undefined = undefined;
   private readonly arrived: Uint8Array[] = [];
+  /** Bytes in `arrived`. */
+  private waiting = 0;
+  /** Bytes that were read and not given back as credit yet. */
+  private owed = 0;
   private wake: (() => void) | undefined = undefined;
   private status: Status | undefined = undefined;
 
@@ -62,7 +69,11 @@ export class RawStream implements Sink, Source, MessageOwner {
       next: async (): Promise<IteratorResult<Uint8Array>> => {
         for (;;) {
           const message = this.arrived.shift();
-          if (message !== undefined) return { done: false, value: message };
+          if (message !== undefined) {
+            this.waiting -= message.length;
+            this.giveCredit();
+            return { done: false, value: message };
+          }
           if (this.status !== undefined) {
             if (this.status.code === Code.OK) return { done: true, value: undefined };
             throw new RpcError(this.status.code, this.status.message);
@@ -78,6 +89,13 @@ export class RawStream implements Sink, Source, MessageOwner {
       },
     }),
   };
+
+  private giveCredit(): void {
+    if (this.owed === 0 || this.waiting > MAX_WAITING_BYTES) return;
+    const bytes = this.owed;
+    this.owed = 0;
+    this.response?.consumed(bytes);
+  }
 
   private notify(): void {
     const wake = this.wake;
@@ -104,7 +122,8 @@ export class RawStream implements Sink, Source, MessageOwner {
 
   data(chunk: Buffer, start: number, end: number): void {
     const problem = this.splitter?.push(chunk, start, end, this);
-    this.response?.consumed(end - start);
+    this.owed += end - start;
+    this.giveCredit();
     if (problem !== undefined && this.status === undefined) {
       this.request.abort({ status: problem, by: "hub", sent: "maybe" });
       this.finish(problem);
@@ -114,6 +133,7 @@ export class RawStream implements Sink, Source, MessageOwner {
 
   onMessage(message: Buffer): void {
     this.arrived.push(Uint8Array.from(message));
+    this.waiting += message.length;
   }
 
   trailers(headers: Headers): void {

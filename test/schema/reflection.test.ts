@@ -152,6 +152,24 @@ describe("learning by reflection", () => {
     });
   }
 
+  it("keeps little of what a server says to thousands of services that it does not have", async () => {
+    const services = ["a.Echo", ...Array.from({ length: 5000 }, (_, i) => `gone.Service${i}`)];
+    const errorText = "😀 no, ".repeat(500);
+    const schema = await learnByReflection(reflectionServer(two, { services, errorText }));
+    assert.deepEqual(names(schema), ["a.Echo"]);
+    assert.ok(schema.warnings.length < 100, `${schema.warnings.length} warnings`);
+    assert.ok(schema.warnings.join("").length < 50_000);
+    assert.match(schema.warnings.at(-1) ?? "", /^and 49\d\d more/);
+  });
+
+  it("refuses names that are too long, and more imports than any schema has", async () => {
+    const long = echoFile("a", { dependency: [`${"x".repeat(5000)}.proto`] });
+    await assert.rejects(learnByReflection(reflectionServer(filesOf(long))), /more than 1000 characters/);
+    const many = echoFile("a", { dependency: Array.from({ length: 100 }, (_, i) => `x${i}.proto`) });
+    const limits = { maxFiles: 5, maxServices: 5 };
+    await assert.rejects(learnByReflection(reflectionServer(filesOf(many)), limits), /more than 40 files/);
+  });
+
   it("stops waiting for a server that hangs when the signal fires", async () => {
     const abort = new AbortController();
     let cancelled = false;

@@ -97,4 +97,14 @@ describe("a call that the hub makes itself", () => {
     stream.end();
     assert.deepEqual(request.events, ["open", "abort:1"]);
   });
+
+  it("gives no credit for more than it holds, and all of it once messages are taken", async () => {
+    const { stream, response, credit } = opened();
+    const message = frameMessage(Buffer.alloc(1024 * 1024));
+    answer(response, credit, ...Array.from({ length: 10 }, () => message));
+    assert.ok(credit.credit < 6 * message.length, `${credit.credit} bytes of credit`);
+    response.trailers(Headers.of(["grpc-status", "0"]));
+    assert.equal((await all(stream)).length, 10);
+    assert.equal(credit.credit, 10 * message.length);
+  });
 });

@@ -13,6 +13,8 @@ export interface ServerHabits {
   readonly versions?: readonly ("v1" | "v1alpha")[];
   /** File names it answers NOT_FOUND for. */
   readonly hides?: readonly string[];
+  /** What it says to what it does not have. */
+  readonly errorText?: string;
   /** Bytes that take the place of the n-th answer (0: list_services). */
   readonly instead?: (n: number) => Uint8Array | undefined;
   /** Ends the call after so many answers: with OK, or the error. */
@@ -52,7 +54,12 @@ export function reflectionServer(
   };
   const fileAnswer = (name: string | undefined): Uint8Array => {
     if (name === undefined || !files.has(name) || hides.includes(name)) {
-      const error = new BinaryWriter().uint32(8).int32(5).uint32(18).string("no such thing").finish();
+      const error = new BinaryWriter()
+        .uint32(8)
+        .int32(5)
+        .uint32(18)
+        .string(habits.errorText ?? "no such thing")
+        .finish();
       return new BinaryWriter().uint32(58).bytes(error).finish();
     }
     const body = new BinaryWriter();
