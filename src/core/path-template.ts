@@ -1,7 +1,7 @@
 // Path templates of google.api.http rules: text → segments, variables and verb, and back. Used at load only.
 import { decodePercent } from "./percent.js";
 
-/** One place of a path: a fixed text, one segment of any text, or all that is left. */
+/** One place of a path: a fixed text, one segment of any text, or any number of segments. */
 export type Segment =
   | { readonly kind: "literal"; readonly text: string }
   | { readonly kind: "*" }
@@ -18,8 +18,10 @@ export interface Variable {
 }
 
 export interface Template {
-  /** Literals are percent-decoded. `**` is the last one if it is there at all. */
+  /** Literals are percent-decoded. */
   readonly segments: readonly Segment[];
+  /** The place of the one `**` among the segments; -1: there is none. */
+  readonly deepAt: number;
   readonly variables: readonly Variable[];
   /** Percent-decoded, without its colon. */
   readonly verb: string | undefined;
@@ -46,14 +48,28 @@ const FIELD_PATH = /[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*/y;
  *     Variable  = "{" FieldPath [ "=" Segments ] "}" ;
  *     FieldPath = IDENT { "." IDENT } ;
  *
- * Beyond it: `**` comes last, variables do not nest, no field is bound twice, and `/` alone is the root path.
+ * Beyond it: there is one `**` at most, variables do not nest, no field is bound twice, and `/` alone is the root path.
+ * What stands behind the `**` is counted from the path's end, as Google's own APIs have it
+ * (`/v1/{name=keys/**}/summary`), though http.proto wants it to be last.
  */
 export function parseTemplate(text: string): Template | TemplateError {
   return new Parser(text).template();
 }
 
+/**
+ * Where a segment of the template stands in a path of so many segments. One that stands behind the `**` goes with the
+ * path's end. Less than the place of the `**` where the path is too short for both ends.
+ */
+export function placeIn(
+  { segments, deepAt }: Pick<Template, "segments" | "deepAt">,
+  at: number,
+  count: number,
+): number {
+  return deepAt === -1 || at <= deepAt ? at : at + count - segments.length;
+}
+
 /** The template as text; `parseTemplate` of it gives an equal template. */
-export function printTemplate(template: Template): string {
+export function printTemplate(template: Omit<Template, "deepAt">): string {
   const { segments, variables, verb } = template;
   const parts: string[] = [];
   let at = 0;
@@ -94,7 +110,7 @@ class Parser {
   #at = 0;
   readonly #segments: Segment[] = [];
   readonly #variables: Variable[] = [];
-  #deepAt: number | undefined;
+  #deepAt = -1;
 
   constructor(text: string) {
     this.#text = text;
@@ -113,7 +129,7 @@ class Parser {
     if (this.#text === "") throw new Refusal("the path template is empty", 0);
     this.#expect("/", "a path template begins with '/'");
     if (this.#at === this.#text.length) {
-      return { segments: [{ kind: "literal", text: "" }], variables: [], verb: undefined };
+      return { segments: [{ kind: "literal", text: "" }], deepAt: -1, variables: [], verb: undefined };
     }
     this.#listOfSegments(false);
     let verb: string | undefined;
@@ -130,15 +146,12 @@ class Parser {
         this.#at,
       );
     }
-    return { segments: this.#segments, variables: this.#variables, verb };
+    return { segments: this.#segments, deepAt: this.#deepAt, variables: this.#variables, verb };
   }
 
   #listOfSegments(insideVariable: boolean): void {
     this.#segment(insideVariable);
     while (this.#peek() === "/") {
-      if (this.#deepAt !== undefined) {
-        throw new Refusal("'**' must be the last segment of the path", this.#deepAt);
-      }
       this.#at++;
       this.#segment(insideVariable);
     }
@@ -149,7 +162,8 @@ class Parser {
       throw new Refusal(`a path template has at most ${MAX_SEGMENTS} segments`, this.#at);
     }
     if (this.#text.startsWith("**", this.#at)) {
-      this.#deepAt = this.#at;
+      if (this.#deepAt !== -1) throw new Refusal("a path template has one '**' at most", this.#at);
+      this.#deepAt = this.#segments.length;
       this.#at += 2;
       this.#segments.push({ kind: "**" });
     } else if (this.#peek() === "*") {

@@ -12,12 +12,11 @@ export type BindingSource = "option" | "config" | "auto";
 
 export interface Variable {
   readonly target: FieldTarget;
+  /** Places in the template, `to` exclusive. Those behind its `**` go with the path's end (see `placeIn`). */
   readonly from: number;
   readonly to: number;
-  /** Binds more than one segment: an escaped slash in it stays escaped. */
+  /** Binds more than one segment, or any number: an escaped slash in it stays escaped. */
   readonly multi: boolean;
-  /** Ends with `**`: `to` is wherever the path ends. */
-  readonly deep: boolean;
   /** The body may set the field too. */
   readonly inBody: boolean;
 }
@@ -98,13 +97,12 @@ export function planBinding(
     if (inBody && httpBody !== undefined) {
       return fail(`'${variable.field}' is in the google.api.HttpBody that takes the body as it comes`);
     }
-    const deep = template.segments[variable.to - 1]?.kind === "**";
+    const deep = variable.from <= template.deepAt && template.deepAt < variable.to;
     variables.push({
       target,
       from: variable.from,
       to: variable.to,
       multi: deep || variable.to - variable.from > 1,
-      deep,
       inBody,
     });
   }

@@ -1,7 +1,7 @@
 // Why a request is answered by this route and by no other; and which routes come near. For persons, never on a call's way.
 
 import { editDistance } from "../core/nearest.js";
-import type { Segment } from "../core/path-template.js";
+import { placeIn, type Segment, type Template } from "../core/path-template.js";
 import { Status } from "../core/status.js";
 import type { BindingPlan } from "./binding.js";
 import { capture } from "./capture.js";
@@ -37,9 +37,9 @@ function nearestPlans(routes: Routes, httpMethod: string, target: string): Bindi
   for (const plan of routes.plans) {
     const verbOff = verb === plan.template.verb ? 0 : 0.5;
     const methodOff = plan.httpMethod === httpMethod || plan.httpMethod === ANY_METHOD ? 0 : 0.25;
-    const distance = pathDistance(plan.template.segments, segments, words, verbOff + methodOff);
+    const distance = pathDistance(plan.template, segments, words, verbOff + methodOff);
     if (distance > MAX_DISTANCE) continue;
-    near.push({ plan, distance, literals: literalsMet(plan.template.segments, segments) });
+    near.push({ plan, distance, literals: literalsMet(plan.template, segments) });
   }
   // Where as much differs, the route that says more of the same words is the one that was meant.
   near.sort((a, b) => a.distance - b.distance || b.literals - a.literals);
@@ -112,10 +112,18 @@ function whyNot(plan: BindingPlan, winner: BindingPlan | undefined, httpMethod: 
   if (plan.template.verb === undefined && winner.template.verb !== undefined)
     return "the other one has the verb";
   const [mine, other] = [plan.template.segments, winner.template.segments];
+  if (sameUpToDeep(plan.template, winner.template) && mine.length < other.length)
+    return "the other one says more segments of the path's end";
   const differs = other.findIndex((segment, i) => mine[i]?.kind !== segment.kind);
   if (differs === -1) return "the other one names the HTTP method";
   const [place, better] = [mine[differs]?.kind, other[differs]?.kind];
   return `segment ${differs + 1} is ${name(place)} here and ${name(better)} there, which is more specific`;
+}
+
+/** The two are the same as far as their `**`. */
+function sameUpToDeep(a: Template, b: Template): boolean {
+  if (a.deepAt === -1 || a.deepAt !== b.deepAt) return false;
+  return a.segments.slice(0, a.deepAt).every((segment, i) => segment.kind === b.segments[i]?.kind);
 }
 
 function name(kind: Segment["kind"] | undefined): string {
@@ -144,17 +152,21 @@ function whyNear(plan: BindingPlan, routes: Routes, httpMethod: string, target: 
     if (tail?.verb !== verb) return `its path ends with ':${verb}'`;
     given[given.length - 1] = tail.head;
   }
+  const { deepAt } = plan.template;
   for (const [i, segment] of segments.entries()) {
-    if (segment.kind === "**") break;
-    const text = given[i];
-    if (text === undefined) return `its path has more segments than ${given.length}`;
+    if (segment.kind === "**") continue;
+    const at = placeIn(plan.template, i, given.length);
+    const text = given[at];
+    if (text === undefined || (i > deepAt && at < deepAt)) {
+      return `its path has more segments than ${given.length}`;
+    }
     if (segment.kind === "literal" && segment.text !== text) {
-      return `segment ${i + 1} is '${segment.text}' there and '${text.slice(0, MAX_LITERAL)}' here`;
+      return `segment ${at + 1} is '${segment.text}' there and '${text.slice(0, MAX_LITERAL)}' here`;
     }
     if (segment.kind === "*" && text === "")
-      return `segment ${i + 1} is empty here, and '*' takes no empty one`;
+      return `segment ${at + 1} is empty here, and '*' takes no empty one`;
   }
-  const more = segments.at(-1)?.kind === "**" ? 0 : given.length - segments.length;
+  const more = deepAt === -1 ? given.length - segments.length : 0;
   if (more === 1 && given.at(-1) === "") return "the path ends with a slash here, and a slash counts";
   if (more > 0) return `its path has ${segments.length} segments, this one ${given.length}`;
   return whyNot(plan, undefined, httpMethod);
@@ -193,27 +205,26 @@ function splitVerb(path: string): [head: string, verb: string | undefined] {
 }
 
 /** How many segments of the path are literals of the template. */
-function literalsMet(template: readonly Segment[], path: readonly string[]): number {
-  return template.filter((segment, i) => segment.kind === "literal" && segment.text === path[i]).length;
+function literalsMet(template: Template, path: readonly string[]): number {
+  return template.segments.filter((segment, i) => {
+    return segment.kind === "literal" && segment.text === path[placeIn(template, i, path.length)];
+  }).length;
 }
 
 /** `distance`, and 1 for each segment that is missing, too many or altogether different, less for a misspelled one. */
-function pathDistance(
-  template: readonly Segment[],
-  path: readonly string[],
-  words: Words,
-  distance: number,
-): number {
-  for (const [i, segment] of template.entries()) {
-    if (segment.kind === "**") return distance;
-    const text = path[i];
+function pathDistance(template: Template, path: readonly string[], words: Words, distance: number): number {
+  const { segments, deepAt } = template;
+  for (const [i, segment] of segments.entries()) {
+    if (segment.kind === "**") continue;
+    const at = placeIn(template, i, path.length);
+    const text = i > deepAt && at < deepAt ? undefined : path[at];
     if (text === undefined) distance += 1;
     else if (segment.kind === "literal" && segment.text !== text) {
       distance += words.difference(segment.text, text);
     } else if (text === "") distance += 0.5;
     if (distance > MAX_DISTANCE) return distance;
   }
-  return distance + Math.max(0, path.length - template.length);
+  return deepAt === -1 ? distance + Math.max(0, path.length - segments.length) : distance;
 }
 
 /** How much words of routes and of one path differ; each pair is compared once, and all of them within a budget. */

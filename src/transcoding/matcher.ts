@@ -15,14 +15,23 @@ interface Node<T> {
   star: Node<T> | undefined;
   /** Routes whose last segment is this node. */
   ends: Ends<T> | undefined;
-  /** Routes that go on with `**`. */
+  /** Routes that end with `**`. */
   deep: Ends<T> | undefined;
+  /** Routes that go on behind a `**`, by how many segments: the longest first. */
+  tails: Tail<T>[] | undefined;
+}
+
+/** What stands behind a `**`: as many segments as this, at the path's end. */
+interface Tail<T> {
+  readonly length: number;
+  readonly root: Node<T>;
 }
 
 /**
- * Precedence, segment by segment from the left: literal, then `*`, then `**`; a split-off verb before none. A branch
- * that ends without a route for the HTTP method is left again, so a literal under another method hides no wildcard.
- * Under one template the exact method comes before `*`, and GET answers HEAD.
+ * Precedence, segment by segment from the left: literal, then `*`, then `**`; a split-off verb before none. Of two that
+ * are the same up to their `**`, the one with more segments behind it comes first: it is the narrower one. A branch that
+ * ends without a route for the HTTP method is left again, so a literal under another method hides no wildcard. Under one
+ * template the exact method comes before `*`, and GET answers HEAD.
  */
 export class Matcher<T> {
   readonly #root: Node<T> = newNode();
@@ -33,9 +42,13 @@ export class Matcher<T> {
     if (existing !== undefined) return existing;
     let node = this.#root;
     let deep = false;
-    for (const segment of template.segments) {
-      if (segment.kind === "**") deep = true;
-      else if (segment.kind === "*") {
+    const { segments } = template;
+    for (const [i, segment] of segments.entries()) {
+      if (segment.kind === "**") {
+        const length = segments.length - i - 1;
+        if (length === 0) deep = true;
+        else node = tailOf(node, length) ?? addTail(node, length);
+      } else if (segment.kind === "*") {
         node.star ??= newNode();
         node = node.star;
       } else {
@@ -66,9 +79,13 @@ export class Matcher<T> {
   /** The route of this very shape and method, whatever its variables are called. */
   get(httpMethod: string, template: Template): T | undefined {
     let node: Node<T> | undefined = this.#root;
-    for (const segment of template.segments) {
-      if (segment.kind === "**") return node.deep?.get(template.verb ?? "")?.get(httpMethod);
-      node = segment.kind === "*" ? node.star : node.literals.get(segment.text);
+    const { segments } = template;
+    for (const [i, segment] of segments.entries()) {
+      if (segment.kind === "**") {
+        const length = segments.length - i - 1;
+        if (length === 0) return node.deep?.get(template.verb ?? "")?.get(httpMethod);
+        node = tailOf(node, length);
+      } else node = segment.kind === "*" ? node.star : node.literals.get(segment.text);
       if (node === undefined) return undefined;
     }
     return node.ends?.get(template.verb ?? "")?.get(httpMethod);
@@ -96,7 +113,19 @@ export class Matcher<T> {
 }
 
 function newNode<T>(): Node<T> {
-  return { literals: new Map(), star: undefined, ends: undefined, deep: undefined };
+  return { literals: new Map(), star: undefined, ends: undefined, deep: undefined, tails: undefined };
+}
+
+function tailOf<T>({ tails }: Node<T>, length: number): Node<T> | undefined {
+  return tails?.find((tail) => tail.length === length)?.root;
+}
+
+function addTail<T>(node: Node<T>, length: number): Node<T> {
+  const root = newNode<T>();
+  node.tails ??= [];
+  node.tails.push({ length, root });
+  node.tails.sort((a, b) => b.length - a.length);
+  return root;
 }
 
 /** Looks at the routes of one template; a result ends the walk. */
@@ -119,7 +148,8 @@ function gather<T>(methods: ReadonlyMap<string, T>, found: T[]): undefined {
 }
 
 // Depth is bounded by the trie's, which the templates set (MAX_SEGMENTS), not by the request. Each node has one place in
-// the path, so it is entered at most once: a walk is never longer than the trie is large, whatever is left again.
+// the path (behind a `**` it is counted from the path's end), so it is entered at most once: a walk is never longer than
+// the trie is large, whatever is left again.
 function walk<T, C>(
   node: Node<T>,
   at: number,
@@ -149,6 +179,14 @@ function walk<T, C>(
     if (tail !== undefined && tail.head !== "") found = end(star, tail.verb, context, visit);
     if (found === undefined && segment !== "") found = walk(star, at + 1, path, context, visit);
     if (found !== undefined) return found;
+  }
+  if (node.tails !== undefined) {
+    for (const { length, root } of node.tails) {
+      const from = path.decoded.length - length;
+      // `**` takes no segment too.
+      if (from >= at) found = walk(root, from, path, context, visit);
+      if (found !== undefined) return found;
+    }
   }
   if (node.deep === undefined) return undefined;
   if (path.tail !== undefined) found = visitVerb(node.deep, path.tail.verb, context, visit);

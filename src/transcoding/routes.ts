@@ -66,7 +66,7 @@ export class Routes {
     const split = path === undefined ? undefined : splitPath(path);
     if (split === undefined) return undefined;
     const segments = split.decoded.map((text) => ({ kind: "literal" as const, text }));
-    const template = { segments, variables: [], verb: undefined };
+    const template = { segments, deepAt: -1, variables: [], verb: undefined };
     return this.matcher.get(httpMethod, template) ?? this.matcher.get(ANY_METHOD, template);
   }
 

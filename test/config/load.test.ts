@@ -722,14 +722,14 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     `${UP}http:
   rules:
     - selector: a.B.C
-      get: /v1/{name=**}/end
+      get: /v1/{name=**}/**
       additional_bindings:
         - post: /v1/{name
         - custom: { kind: PURGE, path: "/v1/%zz" }
         - put: v1
 `,
     [
-      "5:12: http.rules[0].get: is no path template: character 11: '**' must be the last segment of the path, not /v1/{name=**}/end",
+      "5:12: http.rules[0].get: is no path template: character 15: a path template has one '**' at most, not /v1/{name=**}/**",
       "7:17: http.rules[0].additional_bindings[0].post: is no path template: character 10: expected '}' at the end of the variable, not /v1/{name",
       `8:40: http.rules[0].additional_bindings[1].custom.path: is no path template: character 5: expected a segment: a literal, '*', '**' or '{field}', not "/v1/%zz"`,
       "9:16: http.rules[0].additional_bindings[2].put: must be a path template that starts with /, as in /v1/{name=books/*}, not v1",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { parseTemplate, printTemplate, shapeOf, type Template } from "#src/core/path-template.js";
+import { parseTemplate, placeIn, printTemplate, shapeOf, type Template } from "#src/core/path-template.js";
 import { template as anyTemplate } from "../transcoding/support/templates.js";
 
 function parsed(text: string): Template {
@@ -21,6 +21,15 @@ describe("path templates", () => {
     ["/v1/{book.name=books/*}/{field}", "/v1/books/*/*", "book.name 1-3, field 3-4"],
     ["/v1/{path=**}", "/v1/**", "path 1-2"],
     ["/v1/{path=files/**}:download", "/v1/files/**:download", "path 1-3"],
+    ["/v1/**/books", "/v1/**/books", ""],
+    ["/v1/{a=**}/{b}", "/v1/**/*", "a 1-2, b 2-3"],
+    ["/v1/{name=keys/**}/summary:get", "/v1/keys/**/summary:get", "name 1-3"],
+    ["/v1/{a=x/**/y}/{b=z/*}", "/v1/x/**/y/z/*", "a 1-4, b 4-6"],
+    [
+      "/v1/{parent=projects/*/databases/*/documents/*/**}/{collection_id}",
+      "/v1/projects/*/databases/*/documents/*/**/*",
+      "parent 1-8, collection_id 8-9",
+    ],
     ["/v1/b%20c", "/v1/b%20c", ""],
     ["/v1/a%3Ab", "/v1/a%3Ab", ""],
     ["/v1/books:search", "/v1/books:search", ""],
@@ -42,8 +51,8 @@ describe("path templates", () => {
     ["//v1", 2, /expected a segment/],
     ["/v1/a*b", 6, /unexpected '\*'/],
     ["/v1/***", 7, /unexpected '\*'/],
-    ["/v1/**/books", 5, /'\*\*' must be the last/],
-    ["/v1/{a=**}/{b}", 8, /'\*\*' must be the last/],
+    ["/v1/**/**", 8, /one '\*\*' at most/],
+    ["/v1/{a=**}/b/{c=d/**}", 19, /one '\*\*' at most/],
     ["/v1/{a={b}}", 8, /do not nest/],
     ["/v1/{}", 6, /field path/],
     ["/v1/{1a}", 6, /field path/],
@@ -76,6 +85,18 @@ describe("path templates", () => {
       assert.equal(result.column, column);
     });
   }
+
+  it("says where a segment stands in a path, from whichever end it is counted", () => {
+    const places = (text: string, count: number) => {
+      const template = parsed(text);
+      return template.segments.map((_, at) => placeIn(template, at, count)).join(" ");
+    };
+    assert.equal(places("/a/b/c", 3), "0 1 2");
+    assert.equal(places("/a/**", 9), "0 1");
+    assert.equal(places("/a/**/b/c", 4), "0 1 2 3");
+    assert.equal(places("/a/**/b/c", 9), "0 1 7 8");
+    assert.equal(places("/a/**/b/c", 3), "0 1 1 2");
+  });
 
   it("prints what it read, whatever the template", () => {
     fc.assert(

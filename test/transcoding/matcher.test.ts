@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { parseTemplate, type Template } from "#src/core/path-template.js";
+import { parseTemplate, shapeOf, type Template } from "#src/core/path-template.js";
 import { Matcher } from "#src/transcoding/matcher.js";
 import { type RequestPath, splitPath } from "#src/transcoding/path.js";
 import { path as anyPath, template as anyTemplate } from "./support/templates.js";
@@ -82,6 +82,34 @@ describe("the matcher", () => {
     ["escaped literals are the same", ["GET /v1/books"], "GET /v1/b%6Fok%73", "GET /v1/books"],
     ["an escaped slash is no slash", ["GET /v1/a/b", "GET /v1/*"], "GET /v1/a%2Fb", "GET /v1/*"],
     ["literals are case-sensitive", ["GET /v1/Books"], "GET /v1/books", undefined],
+    ["segments may follow the rest", ["GET /v1/**/x"], "GET /v1/a/b/x", "GET /v1/**/x"],
+    ["which can be nothing then too", ["GET /v1/**/x"], "GET /v1/x", "GET /v1/**/x"],
+    ["but they have to be there", ["GET /v1/**/x", "GET /**"], "GET /v1/x/a", "GET /**"],
+    ["and in a path that is long enough for both ends", ["GET /a/**/a"], "GET /a", undefined],
+    [
+      "one that says more of the end comes first",
+      ["GET /v1/**", "GET /v1/**/x"],
+      "GET /v1/a/x",
+      "GET /v1/**/x",
+    ],
+    ["though with a wildcard", ["GET /v1/**/*/x", "GET /v1/**/x"], "GET /v1/a/x", "GET /v1/**/*/x"],
+    ["and is left again", ["GET /v1/**/a/x", "GET /v1/**/x"], "GET /v1/b/x", "GET /v1/**/x"],
+    ["also under another method", ["POST /v1/**/x", "GET /v1/**"], "GET /v1/a/x", "GET /v1/**"],
+    ["literals come first behind it too", ["GET /**/*/y", "GET /**/x/*"], "GET /a/x/y", "GET /**/x/*"],
+    ["a wildcard before it comes before the rest", ["GET /v1/*", "GET /v1/**/x"], "GET /v1/x", "GET /v1/*"],
+    ["a verb follows what follows it", ["GET /**/x:y", "GET /**/x", "GET /**"], "GET /a/x:y", "GET /**/x:y"],
+    ["an unknown verb belongs to its last value", ["GET /**/x", "GET /a/**/*"], "GET /a/x:y", "GET /a/**/*"],
+    ["an empty segment is no wildcard behind it", ["GET /v1/**/*"], "GET /v1/a/", undefined],
+    [
+      "Firestore's list is told from what has no collection",
+      [
+        "GET /v1/{parent=projects/*/databases/*/documents/*/**}/{collection_id}",
+        "GET /v1/{parent=projects/*/databases/*/documents}/{collection_id}",
+        "GET /v1/{name=projects/*/databases/*}",
+      ],
+      "GET /v1/projects/p/databases/d/documents/c/d/e",
+      "GET /v1/{parent=projects/*/databases/*/documents/*/**}/{collection_id}",
+    ],
     ["the root is a path", ["GET /"], "GET /", "GET /"],
     [
       "a route of variables is its shape",
@@ -176,6 +204,10 @@ describe("the matcher", () => {
 
     it("and those of a few wild templates are few, however long the path is", () => {
       const matcher = matcherOf(
+        "GET /**/b/c",
+        "GET /*/**/*/*/b",
+        "GET /a/**/a/a/a/b",
+        "POST /**/a/a/a/a/a",
         "GET /**",
         "GET /*/**",
         "GET /a/**",
@@ -184,9 +216,25 @@ describe("the matcher", () => {
         "GET /*/*/*/*/*/*/c",
       );
       for (const path of ["/a".repeat(20_000), `${"/a".repeat(20_000)}:y`, "/".repeat(20_000)]) {
-        assert.ok(steps(matcher, `GET ${path}`) <= 16, path.slice(0, 40));
+        assert.ok(steps(matcher, `GET ${path}`) <= 32, path.slice(0, 40));
       }
     });
+  });
+
+  it("knows what it was given, by its shape", () => {
+    fc.assert(
+      fc.property(fc.array(anyTemplate, { minLength: 1, maxLength: 10 }), (texts) => {
+        const matcher = new Matcher<string>();
+        const first = new Map<string, string>();
+        for (const text of texts) {
+          const shape = shapeOf(read(text));
+          assert.equal(matcher.get("GET", read(text)), first.get(shape));
+          assert.equal(matcher.add("GET", read(text), text), first.get(shape));
+          if (!first.has(shape)) first.set(shape, text);
+          assert.equal(matcher.get("GET", read(text)), first.get(shape));
+        }
+      }),
+    );
   });
 
   it("agrees with trying every route one by one", () => {
@@ -241,13 +289,22 @@ function rankByHand(template: Template, path: string): number[] | undefined {
     verbRank = 0;
   }
   const rank: number[] = [];
+  const { deepAt } = template;
+  const missing = template.segments.length - segments.length;
   for (const [i, part] of template.segments.entries()) {
-    if (part.kind === "**") return i === segments.length ? [...rank, verbRank, 1] : [...rank, 2, verbRank];
-    const segment = segments[i];
+    if (part.kind === "**") {
+      const tail = template.segments.length - i - 1;
+      if (tail === 0 && i === segments.length) return [...rank, verbRank, 1];
+      if (tail === 0) return [...rank, 2, 0, verbRank];
+      if (missing > 1) return undefined;
+      rank.push(2, -tail);
+      continue;
+    }
+    const segment = segments[deepAt === -1 || i < deepAt ? i : i - missing];
     if (segment === undefined) return undefined;
     if (part.kind === "*" && segment === "") return undefined;
     if (part.kind === "literal" && decodeURIComponent(segment) !== part.text) return undefined;
     rank.push(part.kind === "literal" ? 0 : 1);
   }
-  return template.segments.length === segments.length ? [...rank, verbRank, 0] : undefined;
+  return deepAt !== -1 || missing === 0 ? [...rank, verbRank, 0] : undefined;
 }

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Method } from "#src/core/call.js";
 import type { RestMiss } from "#src/core/rest.js";
+import { Status } from "#src/core/status.js";
 import { httpRuleFromJson, readHttpRule } from "#src/transcoding/http-rule.js";
 import type { BuiltRestRouter } from "#src/transcoding/rest-router.js";
 import { registry } from "./support/library.js";
-import { compileProtos, methodsOf, routerFor } from "./support/schema.js";
+import { compileProtos, methodsOf, routerFor, send } from "./support/schema.js";
 import { encodeBody, writeAnswer } from "./support/translate.js";
 
 function answer(built: BuiltRestRouter, request: string): string {
@@ -345,6 +346,111 @@ describe("explanations", () => {
         );
     });
   }
+});
+
+// As Firestore, KMS inventory, Managed Kafka and Discovery Engine have them.
+describe("templates that go on behind a `**`", () => {
+  const gets = [
+    "/v1/{parent=projects/*/documents/*/**}/{collection_id}",
+    "/v1/{parent=projects/*/documents}/{collection_id}",
+    "/v1/{name=projects/*/keys/**}/summary",
+    "/v1/{name=projects/*/keys/**}:search",
+    "/v1/{parent=**}/groups/{collection_id}:reset",
+    "/v1/{parent=a/**/b}/{name=c/*}/{collection_id}",
+  ];
+  const schema = compileProtos({
+    "deep/v1/deep.proto": `syntax = "proto3"; package deep.v1;
+      message Ask { string parent = 1; string collection_id = 2; string name = 3; string note = 4; }
+      service Deep { rpc Get(Ask) returns (Ask); }`,
+  });
+  const [first, ...more] = gets.map((get) => ({ get }));
+  const rule = { ...first, additional_bindings: more };
+  const built = routerFor(schema, {}, { rules: [{ selector: "deep.v1.Deep.Get", rule }] });
+  it("all hold", () => assert.deepEqual(built.problems, []));
+
+  const cases: [target: string, message: unknown][] = [
+    ["/v1/projects/p/documents/c/d/e", { parent: "projects/p/documents/c/d", collectionId: "e" }],
+    [
+      "/v1/projects/p/documents/c/e?note=n",
+      { parent: "projects/p/documents/c", collectionId: "e", note: "n" },
+    ],
+    ["/v1/projects/p/documents/c", { parent: "projects/p/documents", collectionId: "c" }],
+    [
+      "/v1/projects/p/documents/c/d%2Fe/f%2Fg",
+      { parent: "projects/p/documents/c/d%2Fe", collectionId: "f/g" },
+    ],
+    ["/v1/projects/p/documents/c/d:e", { parent: "projects/p/documents/c", collectionId: "d:e" }],
+    ["/v1/projects/p/keys/a/b/summary", { name: "projects/p/keys/a/b" }],
+    ["/v1/projects/p/keys/summary", { name: "projects/p/keys" }],
+    ["/v1/projects/p/keys/a/b:search", { name: "projects/p/keys/a/b" }],
+    ["/v1/x/y/groups/g:reset", { parent: "x/y", collectionId: "g" }],
+    ["/v1/groups/g%3A1:reset", { parent: "", collectionId: "g:1" }],
+    ["/v1/a/x/y/b/c/n/i", { parent: "a/x/y/b", name: "c/n", collectionId: "i" }],
+    ["/v1/a/b/c/n/i", { parent: "a/b", name: "c/n", collectionId: "i" }],
+  ];
+  for (const [target, message] of cases) {
+    it(target, () => {
+      const sent = send(built, schema, `GET ${target}`);
+      if (sent instanceof Status) assert.fail(sent.message);
+      const { parent = "", ...rest } = Object(sent.message);
+      assert.deepEqual({ ...("parent" in Object(message) ? { parent } : {}), ...rest }, message);
+    });
+  }
+  for (const target of [
+    "/v1/projects/p/documents",
+    "/v1/projects/p/keys/a/b",
+    "/v1/a/b/c/n/",
+    "/v1/a/c/n/i",
+  ]) {
+    it(`${target} has none`, () => assert.equal(answer(built, `GET ${target}`), "404"));
+  }
+
+  it("are explained", () => {
+    const rules = [
+      { selector: "deep.v1.Deep.Get", rule: { get: "/v1/{name=**}", additional_bindings: more.slice(1, 2) } },
+    ];
+    const { explain } = routerFor(schema, {}, { rules });
+    const said = explain("GET", "/v1/projects/p/keys/a/summary").join("\n");
+    assert.match(said, /^GET \/v1\/\{name=projects\/\*\/keys\/\*\*\}\/summary answers/);
+    assert.match(said, /path: name = "projects\/p\/keys\/a"/);
+    assert.match(
+      built.explain("GET", "/v1/projects/p/keys/a/sumary").join("\n"),
+      /segment 6 is 'summary' there/,
+    );
+    const both = routerFor(
+      schema,
+      {},
+      {
+        rules: [
+          {
+            selector: "deep.v1.Deep.Get",
+            rule: { get: "/v1/{name=**}", additional_bindings: [{ get: "/v1/{name=**}/x" }] },
+          },
+        ],
+      },
+    );
+    assert.match(
+      both.explain("GET", "/v1/a/x").join("\n"),
+      /not GET \/v1\/\{name=\*\*\}: the other one says more segments of the path's end/,
+    );
+  });
+
+  it("are the same route as another of their shape", () => {
+    const rules = [
+      {
+        selector: "deep.v1.Deep.Get",
+        rule: {
+          get: "/v1/{parent=keys/**}/{collection_id}",
+          additional_bindings: [{ get: "/v1/keys/{name=**}/{note}" }],
+        },
+      },
+    ];
+    const { problems } = routerFor(schema, {}, { rules });
+    assert.match(
+      problems.join(),
+      /keys\/\{name=\*\*\}\/\{note\} is the same route as GET \/v1\/\{parent=keys/,
+    );
+  });
 });
 
 describe("older and newer kinds of protos", () => {

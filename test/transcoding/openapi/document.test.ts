@@ -140,6 +140,7 @@ const PATHS: readonly [request: string, method: string, parameters: readonly str
     "File",
     ["path root", "path name_path", "query view", "query size"],
   ],
+  ["GET /v1/deep/roots/{root}/parts/{size}", "File", ["path root", "path size", "query view"]],
   ["GET /v1/colours/{colour}/times/{at}", "Echo", ["path colour", "path at"]],
   [
     "GET /v1/{segment}/loose/{path}",

@@ -12,7 +12,8 @@ export const template: fc.Arbitrary<string> = fc
     variable: fc.option(fc.array(plain, { minLength: 1, maxLength: 2 })),
     bare: fc.boolean(),
     rest: fc.array(plain, { maxLength: 1 }),
-    deep: fc.constantFrom("", "", "**", "{d=**}", "{d=a/**}"),
+    deep: fc.constantFrom("", "", "**", "{d=**}", "{d=a/**}", "{d=**/b}"),
+    tail: fc.array(plain, { maxLength: 2 }),
     verb,
   })
   .filter((t) => t.head.length + (t.variable?.length ?? 0) + t.rest.length + t.deep.length > 0)
@@ -20,7 +21,7 @@ export const template: fc.Arbitrary<string> = fc
     const parts: string[] = [...t.head];
     if (t.variable !== null) parts.push(t.bare ? "{v.w}" : `{v.w=${t.variable.join("/")}}`);
     parts.push(...t.rest);
-    if (t.deep !== "") parts.push(t.deep);
+    if (t.deep !== "") parts.push(t.deep, ...t.tail);
     return `/${parts.join("/")}${t.verb}`;
   });
 

@@ -101,7 +101,8 @@ const KINDS = `syntax = "proto3"; package torture.v1;
     rpc Update(UpdateRequest) returns (Thing) { option (google.api.http) = { patch: "/v1/{thing.name=things/*}" body: "thing"
       additional_bindings { put: "/v1/{thing.name=things/*}" body: "thing" } additional_bindings { post: "/v1/{thing.name=things/*}:update" body: "*" } }; }
     rpc File(GetRequest) returns (google.api.HttpBody) { option (google.api.http) = { get: "/v1/files/{name}"
-      additional_bindings { get: "/v1/files/{name=**}" } additional_bindings { get: "/v1/tree/{name=roots/*/**}" } }; }
+      additional_bindings { get: "/v1/files/{name=**}" } additional_bindings { get: "/v1/tree/{name=roots/*/**}" }
+      additional_bindings { get: "/v1/deep/{name=roots/**}/parts/{size}" } }; }
     rpc Put(Upload) returns (google.protobuf.Empty) { option (google.api.http) = { put: "/v1/uploads/{name}" body: "file" }; }
     rpc Echo(Kinds) returns (Kinds) { option (google.api.http) = { get: "/v1/kinds" additional_bindings { post: "/v1/kinds" body: "*" }
       additional_bindings { get: "/v1/longs/{an_int64}" } additional_bindings { get: "/v1/colours/{colour}/times/{at}" }
