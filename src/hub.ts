@@ -22,6 +22,7 @@ import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { methodConfig } from "./hub/method-config.js";
 import { type PlacedInterceptor, placed } from "./hub/own-interceptors.js";
+import { Readiness } from "./hub/readiness.js";
 import {
   accessLogOf,
   certificateFamily,
@@ -80,7 +81,7 @@ export interface RunningHub {
   readonly urls: readonly string[];
   /** Bound admin address; undefined when admin is off. */
   readonly adminUrl: string | undefined;
-  /** True from the first complete start until drain. */
+  /** True once it takes calls and every upstream has been learned, or that took too long (`readiness.wait`), until drain. */
   readonly ready: boolean;
   /** What it is not ready for, a few words each. */
   readonly notReady: readonly string[];
@@ -189,7 +190,8 @@ class Hub implements RunningHub, Gateway {
   private services: readonly string[] = [];
   /** Made when somebody asks; most hubs are never asked. */
   private index: DescriptorIndex | undefined = undefined;
-  private state: "starting" | "ready" | "draining" = "starting";
+  private state: "starting" | "serving" | "draining" = "starting";
+  private readonly readiness: Readiness;
   /** Warnings that are in the log already, the oldest first. */
   private readonly warned = new Set<string>();
   private reloading: Promise<readonly string[]> | undefined = undefined;
@@ -213,6 +215,13 @@ class Hub implements RunningHub, Gateway {
         : undefined,
       embedded: this.embedded.services,
       maxMessageBytes: config.limits.maxMessageBytes,
+    });
+    this.readiness = new Readiness({
+      clock: systemClock,
+      log,
+      missing: () =>
+        this.generation.upstreams.flatMap((u) => (u.schema === undefined ? [u.config.name] : [])),
+      onChange: (ready) => this.own.health.set("", ready),
     });
     this.ownCluster = new Cluster({
       name: HUB,
@@ -259,10 +268,11 @@ class Hub implements RunningHub, Gateway {
       this.admin = await startAdmin(admin, this, this.log);
       this.adminUrl = this.admin.address;
     }
-    this.state = "ready";
+    this.state = "serving";
+    this.readiness.start(this.config.readinessWaitMs);
     // Not before the first calls have been served: see control/hub-server.ts.
     systemClock.setTimeout(() => {
-      if (this.state === "ready") this.ownCluster.connect();
+      if (this.state === "serving") this.ownCluster.connect();
     }, OWN_SERVICES_DELAY_MS);
   }
 
@@ -342,11 +352,11 @@ class Hub implements RunningHub, Gateway {
   }
 
   get ready(): boolean {
-    return this.state === "ready";
+    return this.readiness.ready;
   }
 
   get notReady(): readonly string[] {
-    return this.state === "ready" ? [] : [this.state];
+    return this.readiness.reasons;
   }
 
   /** Takes in all that is known by now. Running calls keep the snapshot that they began with. */
@@ -359,6 +369,7 @@ class Hub implements RunningHub, Gateway {
     this.services = assembly.schema.services.map((service) => service.typeName);
     this.index = undefined;
     this.own.health.refresh();
+    this.readiness.check();
     for (const warning of [...this.embedded.warnings, ...assembly.warnings]) {
       // Each once, however often the snapshot is made anew.
       if (this.warned.has(warning)) continue;
@@ -386,7 +397,7 @@ class Hub implements RunningHub, Gateway {
     ];
     const program = { config: { name: HUB }, cluster, schema, problem: undefined };
     return assemble(config, [program, ...upstreams], interceptors, own, {
-      serving: () => this.state === "ready",
+      notServing: () => this.readiness.reasons,
       services: () => [...this.services, ...undescribed.keys()],
     });
   }
@@ -408,7 +419,7 @@ class Hub implements RunningHub, Gateway {
       this.reloadCertificates();
       const { readConfig } = this.options;
       if (readConfig === undefined) throw new UserError("there is no config file to reload");
-      if (this.state !== "ready") throw new UserError(`the hub is ${this.state}`);
+      if (this.state !== "serving") throw new UserError(`the hub is ${this.state}`);
       return this.change(await readConfig());
     };
     // One after the other: each sees what the one before it made.
@@ -479,7 +490,7 @@ class Hub implements RunningHub, Gateway {
 
   async drain(graceMs = this.config.drain.graceMs): Promise<void> {
     this.state = "draining";
-    this.own.health.set("", false);
+    this.readiness.drain();
     // Load balancers need a while to see that the hub is not ready: until then they go on sending to it.
     const delayMs = Math.min(this.config.drain.delayMs, graceMs);
     if (delayMs > 0) await new Promise<void>((resolve) => systemClock.setTimeout(resolve, delayMs));

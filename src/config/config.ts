@@ -114,5 +114,7 @@ export interface Config {
   readonly trustedProxies: readonly AddressRange[];
   readonly hints: Hints;
   readonly reflection: boolean;
+  /** How long the hub is not ready for want of upstreams that were never learned, milliseconds; undefined: until they are. */
+  readonly readinessWaitMs: number | undefined;
   readonly drain: DrainConfig;
 }

@@ -34,6 +34,7 @@ export const DEFAULTS = {
   addressRate: "none",
   addressConcurrent: "none",
   // Kubernetes kills 30 s after SIGTERM: end before it.
+  readinessWait: "30s",
   drainDelay: "0s",
   drainGrace: "25s",
 } as const;

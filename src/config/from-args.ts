@@ -107,6 +107,7 @@ export function defaultConfig(): Config {
     trustedProxies: [],
     hints: DEFAULTS.hints,
     reflection: DEFAULTS.reflection,
+    readinessWaitMs: builtIn(parseDuration(DEFAULTS.readinessWait)),
     drain: {
       delayMs: builtIn(parseDuration(DEFAULTS.drainDelay)),
       graceMs: builtIn(parseDuration(DEFAULTS.drainGrace)),

@@ -276,6 +276,7 @@ function toConfig(
     trustedProxies: file.trustedProxies,
     hints: file.errors.hints,
     reflection: file.reflection,
+    readinessWaitMs: file.readiness.wait === "none" ? undefined : file.readiness.wait,
     drain: { delayMs: file.drain.delay, graceMs: file.drain.grace },
   });
 }

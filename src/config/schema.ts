@@ -157,6 +157,17 @@ const methods = keyed(
   .describe("Overrides for a method (pkg.Service/Method) or a service (pkg.Service); the most specific wins.")
   .meta({ examples: [{ "library.v1.LibraryService/GetBook": { deadline: "2s", idempotent: true } }] });
 
+const readiness = z
+  .strictObject({
+    wait: durationOrNone(0)
+      .prefault(DEFAULTS.readinessWait)
+      .describe(
+        "How long after its start the hub is not ready (readyz, health) because an upstream has never been learned; 0s: not at all, none: until each has been.",
+      ),
+  })
+  .prefault({})
+  .describe("When the hub is ready. It takes calls meanwhile.");
+
 const drain = z
   .strictObject({
     delay: duration(0)
@@ -200,6 +211,7 @@ export const configSchema = z
       .describe("Whether the hub serves gRPC server reflection for everything behind it."),
     limits: limitsSection,
     errors: errorsSection,
+    readiness,
     drain,
   })
   .meta({

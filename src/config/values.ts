@@ -22,11 +22,11 @@ export function duration(minMs: number) {
   return text((value) => parseDuration(value, { minMs }), DURATION_EXPECTED, ["250ms", "15s", "2m"]);
 }
 
-export function durationOrNone() {
+export function durationOrNone(minMs = 1) {
   return text<number | "none">(
     (value) => {
       if (value === "none") return parsed("none");
-      const result = parseDuration(value, { minMs: 1 });
+      const result = parseDuration(value, { minMs });
       return result.ok ? result : rejected(`${result.reason}, or none`);
     },
     `${DURATION_EXPECTED}, or none`,

@@ -98,7 +98,11 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
   ],
   [
     "/readyz",
-    { about: "200 while the hub takes calls, 503 before and while draining", remote: true, answer: readyz },
+    {
+      about: "200 while the hub is ready, 503 while it still learns its upstreams and while it drains",
+      remote: true,
+      answer: readyz,
+    },
   ],
   ["/routes", { about: "the HTTP and gRPC routes", remote: false, answer: routes }],
   [
@@ -295,7 +299,7 @@ function indexText(): string {
   return textTable([...PAGES].map(([path, page]) => [path, page.about])).join("\n");
 }
 
-/** An upstream that is down does not make the hub unready: its other upstreams would go dark with it. */
+/** An upstream that goes down does not make the hub unready: its other upstreams would go dark with it. */
 function readyz(hub: AdminView, trusted: boolean): Answer {
   const problems = (trusted ? hub.upstreams() : []).flatMap(({ name, problem }) =>
     problem === undefined ? [] : [{ upstream: name, problem }],

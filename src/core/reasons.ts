@@ -85,8 +85,8 @@ const TABLE = {
   },
   SERVICE_NOT_LEARNED: {
     code: "UNAVAILABLE",
-    when: "The service is not known, but an upstream has not been learned yet and may have it.",
-    remedy: "Try again; if it stays so, look at `/upstreams` of the admin listener.",
+    when: "The service or the path is not known, but an upstream has never been learned and may have it.",
+    remedy: "Try again after `Retry-After`; if it stays so, look at `/upstreams` of the admin listener.",
   },
 
   NO_SUCH_SERVICE: {
@@ -96,7 +96,7 @@ const TABLE = {
   },
   NOT_SERVING: {
     code: "UNAVAILABLE",
-    when: "`/healthz` is asked of a hub that is leaving.",
+    when: "`/healthz` is asked of a hub that is leaving, or that still learns its upstreams (`readiness.wait`).",
     remedy: "Send calls to another instance.",
   },
 

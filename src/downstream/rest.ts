@@ -78,11 +78,14 @@ function deferredPlan(plan: Plan): Plan {
 
 /** What to say where there is no route: the methods there are, and the nearest routes to those who may know. */
 function noRoute(miss: RestMiss): Status {
-  const { code, message, details, http } = miss.status;
+  const { status, allow } = miss;
+  // It has a better hint than routes that are near: one is missing.
+  if (status.hint !== undefined) return status;
+  const { code, message, details, http } = status;
   return new Status(code, message, {
     details,
     http,
-    ...(miss.allow.length === 0 ? {} : { metadata: Headers.of(["allow", miss.allow.join(", ")]) }),
+    ...(allow.length === 0 ? {} : { metadata: Headers.of(["allow", allow.join(", ")]) }),
     hint: () => {
       const hints = miss.hints();
       return hints.length === 0 ? "" : `; the nearest are: ${hints.join(", ")}`;

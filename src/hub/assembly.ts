@@ -59,7 +59,7 @@ export function assemble(
   upstreams: readonly Origin[],
   interceptors: readonly Interceptor[],
   ownRoutes: readonly ServiceRoute[],
-  health: HealthState = { serving: () => false, services: () => [] },
+  health: HealthState = { notServing: () => ["starting"], services: () => [] },
 ): Assembly {
   const routes = upstreams.flatMap(routesOf);
   const schema = mergeSchemas(
@@ -73,11 +73,12 @@ export function assemble(
   for (const { config, schema } of upstreams)
     for (const warning of schema?.warnings ?? []) warnings.push(`upstream "${config.name}": ${warning}`);
   warnings.pushAll(schema.warnings);
+  const unlearned = problems.length === 0 ? undefined : firstOf(problems);
   const taken = new Map<string, string>();
   const table = new RouteTable(
     [...ownRoutes, ...routes],
     interceptors,
-    { problem: problems.length > 0 ? problems.join("; ") : undefined },
+    { problem: unlearned },
     ({ service, upstream }, winner) => {
       warnings.push(
         `service ${service} of upstream "${upstream}" is hidden: upstream "${winner}" has it too`,
@@ -95,6 +96,7 @@ export function assemble(
     prefix: config.http.prefix,
     options: config.http,
     forms: forms(config),
+    unlearned,
     success: methodConfig(config.methods)((method) => method?.http),
   });
   warnings.pushAll(rest.problems);
@@ -149,4 +151,12 @@ function routesOf({ cluster, config, schema }: Origin): ServiceRoute[] {
     upstream: config.name,
     handler: cluster.handler,
   }));
+}
+
+/** Problems that an error names; the admin listener has them all. */
+const MAX_SHOWN = 5;
+
+function firstOf(problems: readonly string[]): string {
+  const more = problems.length - MAX_SHOWN;
+  return [...problems.slice(0, MAX_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
 }

@@ -1,6 +1,7 @@
 // From a gRPC path to its plan: by method, else by service, else the refusal that says what is known.
 import type { Method } from "../core/call.js";
 import type { Interceptor } from "../core/interceptor.js";
+import { notLearned } from "../core/not-learned.js";
 import { type Plan, plan } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import { type Handler, refuse } from "../core/sink.js";
@@ -95,9 +96,6 @@ function unknownService(path: string, unknown: Unknown): Status {
     );
   }
   const name = (match[1] ?? "").slice(0, 100);
-  if (unknown.problem !== undefined) {
-    const hint = `: ${unknown.problem}`;
-    return refusal("SERVICE_NOT_LEARNED", `service ${name} is not known (yet)`, { hint });
-  }
+  if (unknown.problem !== undefined) return notLearned(`service ${name} is not known (yet)`, unknown.problem);
   return refusal("UNKNOWN_SERVICE", `service ${name} is not known here: no upstream has it`);
 }

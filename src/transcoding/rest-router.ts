@@ -3,6 +3,7 @@ import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import type { HttpRuleConfig } from "../config/sections/http.js";
 import { BoundedTexts } from "../core/bounded-texts.js";
 import type { Method } from "../core/call.js";
+import { notLearned } from "../core/not-learned.js";
 import { decodePercent } from "../core/percent.js";
 import { refusal } from "../core/reasons.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
@@ -69,6 +70,8 @@ export interface RestRouterInput {
   readonly options?: RestOptions;
   /** Whether a method takes HTML forms as bodies. Default: none does. */
   readonly forms?: (method: Method) => boolean;
+  /** Why a path without a route may have one soon, for those who may know; then it is 503 in place of 404. */
+  readonly unlearned?: string | undefined;
   /** What a good answer of a method is; undefined: 200. */
   readonly success?: (method: Method) => Success | undefined;
 }
@@ -157,6 +160,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
     bareSystemParameters: options.bareSystemParameters ?? false,
     read,
     methodOverride: options.methodOverride ?? false,
+    unlearned: input.unlearned,
   };
   const answers: AnswerOptions = {
     codecs: request.codecs,
@@ -282,7 +286,10 @@ const MAX_SHOWN = 100;
 /** A query with more than system parameters. */
 const SETS_FIELDS = /[?&](?!\$|%24)[^&]/;
 
-type RouterOptions = RequestOptions & { readonly methodOverride: boolean };
+type RouterOptions = RequestOptions & {
+  readonly methodOverride: boolean;
+  readonly unlearned: string | undefined;
+};
 
 /** What a POST may say that it is: no method whose answer has a form of its own. */
 const OVERRIDE = /^(?!HEAD$|OPTIONS$|CONNECT$|TRACE$)[A-Z][A-Z-]{0,31}$/;
@@ -308,7 +315,7 @@ class Router implements RestRouter {
     }
     const httpMethod = overridden ? override : sentMethod;
     const path = routes.pathOf(target);
-    if (path === undefined) return new Miss(routes, httpMethod, target, noRoute(httpMethod), []);
+    if (path === undefined) return new Miss(routes, httpMethod, target, this.#noRoute(httpMethod), []);
     const split = splitPath(path);
     if (split === undefined) {
       const status = invalidPath(path);
@@ -323,7 +330,7 @@ class Router implements RestRouter {
       return match;
     }
     const allow = routes.allowed(path, split);
-    const status = allow.length === 0 ? noRoute(httpMethod) : this.#wrongMethod(httpMethod, allow);
+    const status = allow.length === 0 ? this.#noRoute(httpMethod) : this.#wrongMethod(httpMethod, allow);
     return new Miss(routes, httpMethod, target, status, allow);
   }
 
@@ -345,6 +352,12 @@ class Router implements RestRouter {
     const path = this.#routes.pathOf(target);
     const split = path === undefined ? undefined : splitPath(path);
     return path === undefined || split === undefined ? [] : this.#routes.allowed(path, split);
+  }
+
+  #noRoute(httpMethod: string): Status {
+    const { unlearned } = this.#options;
+    const message = `no route for this ${httpMethod.slice(0, 20)} path`;
+    return unlearned === undefined ? refusal("NO_ROUTE", message) : notLearned(`${message} (yet)`, unlearned);
   }
 
   #wrongMethod(httpMethod: string, allow: readonly string[]): Status {
@@ -573,10 +586,6 @@ function badOverride(override: string): Status {
     "INVALID_REQUEST",
     `X-HTTP-Method-Override is a method such as PATCH or DELETE, got '${got}'`,
   );
-}
-
-function noRoute(httpMethod: string): Status {
-  return refusal("NO_ROUTE", `no route for this ${httpMethod.slice(0, 20)} path`);
 }
 
 /** GET and HEAD come last. */

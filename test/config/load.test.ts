@@ -114,6 +114,7 @@ reflection: false
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
 errors: { hints: never }
+readiness: { wait: none }
 drain: { delay: 5s, grace: 20s }
 `);
     assert.deepEqual(config, {
@@ -308,6 +309,7 @@ drain: { delay: 5s, grace: 20s }
       ],
       hints: "never",
       reflection: false,
+      readinessWaitMs: undefined,
       drain: { delayMs: 5_000, graceMs: 20_000 },
     });
   });
@@ -388,14 +390,14 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an unknown key",
     `${UP}lissen: a:1\n`,
     [
-      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, drain",
+      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, readiness, drain",
     ],
   ],
   [
     "an unknown key without a value",
     `${UP}redis:\n`,
     [
-      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, drain",
+      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, readiness, drain",
     ],
   ],
   [

@@ -16,8 +16,8 @@ import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
 import { freeAddress } from "../support/free-address.js";
 import { behaviorClient, callUnary, insecure, single, streamed } from "./support/grpc.js";
 import { HealthClient } from "./support/health.js";
-import { http } from "./support/http.js";
-import { startHub, startHubWithConfig } from "./support/hub.js";
+import { http, VERSIONS } from "./support/http.js";
+import { type Hub, startHub, startHubWithConfig } from "./support/hub.js";
 import { startService } from "./support/service.js";
 
 const SERVICE = "test.v1.BehaviorService";
@@ -72,9 +72,61 @@ describe("an upstream that is down at start", () => {
     const service = await startService(t, "behavior");
     const hub = await startHub(t, [`down=${address}`, `up=${service.address}`]);
     assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, status.OK);
-    const ready = await fetch(`${hub.adminUrl}/readyz`);
-    assert.equal(ready.status, 200);
-    assert.match(await ready.text(), /down/);
+  });
+});
+
+describe("until every upstream has been learned once", () => {
+  const configOf = (down: string, up: string, readiness: string): string =>
+    `upstreams: { down: { endpoints: ["${down}"] }, up: { endpoints: ["${up}"] } }\nreadiness: { wait: ${readiness} }`;
+  /** What each way of asking says: ready, or not. */
+  const states = async (hub: Hub, health: HealthClient): Promise<Record<string, unknown>> => ({
+    readyz: (await fetch(`${hub.adminUrl}/readyz`)).status,
+    healthz: (await http("1.1", hub.address, "/healthz")).status,
+    grpc: await health.check(""),
+  });
+  const READY = { readyz: 200, healthz: 200, grpc: { serving: "SERVING" } };
+  const NOT_READY = { readyz: 503, healthz: 503, grpc: { serving: "NOT_SERVING" } };
+
+  test("the hub is not ready, and a path without a route is 503", async (t) => {
+    const address = await freeAddress();
+    const up = await startService(t, "library-v1");
+    const hub = await startHubWithConfig(t, configOf(address, up.address, "none"));
+    const health = new HealthClient(t, hub.address);
+    assert.deepEqual(await states(hub, health), NOT_READY);
+    const body = JSON.parse(await (await fetch(`${hub.adminUrl}/readyz`)).text());
+    assert.deepEqual(body.notReady, ["learning the services of 1 upstream"]);
+    assert.match(body.problems[0].problem, /cannot be reached/);
+
+    for (const version of VERSIONS) {
+      const refused = await http(version, hub.address, "/test/v1/unary", { body: "{}" });
+      assert.equal(refused.status, 503, refused.text);
+      assert.equal(refused.headers["retry-after"], "1");
+      assert.match(refused.text, /"reason":"SERVICE_NOT_LEARNED"/);
+      assert.match(refused.text, /no route for this POST path \(yet\): upstream \\"down\\": /);
+      assert.equal((await http(version, hub.address, "/v1/books")).status, 200);
+      const wrong = await http(version, hub.address, "/v1/books", { method: "DELETE" });
+      assert.equal(wrong.status, 405, "what is known is said");
+    }
+
+    await startService(t, "behavior", { address });
+    await hub.program.stderr.waitFor(/ready: every upstream has been learned/);
+    assert.deepEqual(await states(hub, health), READY);
+    assert.equal((await http("1.1", hub.address, "/test/v1/unary", { body: "{}" })).status, 200);
+    assert.equal((await http("1.1", hub.address, "/test/v1/other", { body: "{}" })).status, 404);
+  });
+
+  test("or for as long as readiness.wait says", async (t) => {
+    const up = await startService(t, "library-v1");
+    const hub = await startHubWithConfig(t, configOf(await freeAddress(), up.address, "300ms"));
+    await hub.program.stderr.waitFor(/ready after 0\.3 s, though not learned yet: down/);
+    assert.deepEqual(await states(hub, new HealthClient(t, hub.address)), READY);
+    assert.equal((await http("1.1", hub.address, "/test/v1/unary", { body: "{}" })).status, 503);
+  });
+
+  test("0s: it is ready at once", async (t) => {
+    const up = await startService(t, "library-v1");
+    const hub = await startHubWithConfig(t, configOf(await freeAddress(), up.address, "0s"));
+    assert.deepEqual(await states(hub, new HealthClient(t, hub.address)), READY);
   });
 });
 

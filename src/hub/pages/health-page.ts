@@ -4,8 +4,8 @@ import { refusal } from "../../core/reasons.js";
 import { type Page, pageMethod } from "./page.js";
 
 export interface HealthState {
-  /** The hub takes calls. */
-  readonly serving: () => boolean;
+  /** Why the hub is not ready, a few words each; empty when it is. */
+  readonly notServing: () => readonly string[];
   /** Full names of all services behind it. */
   readonly services: () => readonly string[];
 }
@@ -21,7 +21,8 @@ export function healthPage(path: string, state: HealthState): Page {
       if (service !== "" && !state.services().includes(service)) {
         return refusal("NO_SUCH_SERVICE", `no service '${service.slice(0, 100)}' is known here`);
       }
-      if (!state.serving()) return refusal("NOT_SERVING", "the hub does not take calls now");
+      const reasons = state.notServing();
+      if (reasons.length > 0) return refusal("NOT_SERVING", `the hub is not ready: ${reasons.join(", ")}`);
       return {
         contentType: "application/json",
         body: Buffer.from('{"status":"SERVING"}'),

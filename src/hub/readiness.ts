@@ -1,0 +1,69 @@
+// When the hub is ready: once it listens and every upstream has been learned once, or that took too long, until it drains.
+import type { Clock, Timer } from "../core/clock.js";
+import type { Log } from "../core/log.js";
+
+export interface ReadinessOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Names of the upstreams that have never been learned. */
+  missing(): readonly string[];
+  /** For the health service: called with each change, first with what holds at the start. */
+  onChange(ready: boolean): void;
+}
+
+export class Readiness {
+  #state: "starting" | "learning" | "ready" | "draining" = "starting";
+  #timer: Timer | undefined;
+  readonly #options: ReadinessOptions;
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
+  }
+
+  get ready(): boolean {
+    return this.#state === "ready";
+  }
+
+  /** Why it is not ready, a few words each, without names; empty when it is. */
+  get reasons(): readonly string[] {
+    if (this.#state === "ready") return [];
+    if (this.#state !== "learning") return [this.#state];
+    const { length } = this.#options.missing();
+    return [`learning the services of ${length} ${length === 1 ? "upstream" : "upstreams"}`];
+  }
+
+  /**
+   * The hub takes calls.
+   * @param waitMs how long to wait for upstreams that have not been learned; 0: not at all, undefined: for ever
+   */
+  start(waitMs: number | undefined): void {
+    const { clock, log, missing } = this.#options;
+    if (waitMs === 0 || missing().length === 0) {
+      this.#become("ready");
+      return;
+    }
+    this.#become("learning");
+    if (waitMs === undefined) return;
+    this.#timer = clock.setTimeout(() => {
+      log.warn(`ready after ${waitMs / 1000} s, though not learned yet: ${missing().join(", ")}`);
+      this.#become("ready");
+    }, waitMs);
+  }
+
+  /** An upstream was learned, or is gone. */
+  check(): void {
+    if (this.#state !== "learning" || this.#options.missing().length > 0) return;
+    this.#options.log.info("ready: every upstream has been learned");
+    this.#become("ready");
+  }
+
+  drain(): void {
+    this.#become("draining");
+  }
+
+  #become(state: "learning" | "ready" | "draining"): void {
+    this.#timer?.cancel();
+    this.#state = state;
+    this.#options.onChange(state === "ready");
+  }
+}
