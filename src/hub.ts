@@ -123,7 +123,7 @@ function interceptorsOf(config: Config, context: InterceptorContext, telemetry: 
     deadline({ ...config.deadline, forMethod: forMethod((own) => own?.deadlineMs) }),
     addressLimit(config.addressLimit, context),
     identityHeaders(config.auth),
-    ...(config.auth === undefined ? [] : auth(config.auth, config.methods, context)),
+    ...(config.auth === undefined ? [] : auth(config.auth, config.methods, context, config.http.metadata)),
     quota({ rules: config.quota, forMethod: forMethod((own) => own?.quota) }, context),
   ];
 }

@@ -119,7 +119,9 @@ const steps = (list: readonly Interceptor[]): Step[] => list.flatMap((i) => i.pl
 const stripping = steps([identityHeaders(config)]);
 const all = [
   ...stripping,
-  ...steps(auth(config, RULES, { clock: systemClock, log, lives, meters: NO_METERS })),
+  ...steps(
+    auth(config, RULES, { clock: systemClock, log, lives, meters: NO_METERS }, { standardPrefix: "" }),
+  ),
 ];
 lives.commit();
 

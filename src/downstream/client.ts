@@ -4,7 +4,9 @@ import { isIP, type Socket } from "node:net";
 import type { Peer, PeerCertificate } from "../core/call.js";
 import type { Gateway } from "../core/gateway.js";
 import { type Field, field } from "../core/headers.js";
+import type { MetadataNames } from "../core/http-policy.js";
 import { ipOf, isLoopbackIp, plainIp } from "../core/ip.js";
+import { isForwarding, isHubs } from "../core/upstream-names.js";
 import { peerCertificate } from "../tls/peer-certificate.js";
 import { peerAddress } from "./peer.js";
 import type { RestHead } from "./rest-head.js";
@@ -14,14 +16,6 @@ const PROTO = "x-forwarded-proto";
 const HOST = "x-forwarded-host";
 /** RFC 7239. Begun here, or passed on from trusted proxies with this hop added. */
 const FORWARDED = "forwarded";
-
-/** Whether a request field speaks of the hops before this one. */
-export function isForwarding(name: string): boolean {
-  // Nearly no field does: two comparisons for all the others.
-  const first = name.charCodeAt(0);
-  if (first === 0x78 /* x */) return name === FOR || name === PROTO || name === HOST;
-  return first === 0x66 /* f */ && name === FORWARDED;
-}
 
 type Scheme = "http" | "https";
 
@@ -47,6 +41,7 @@ export class Client {
   private lastAuthority = "";
   private lastOwn: readonly Field[] = [];
   private lastMetadata: readonly Field[] | undefined = undefined;
+  private lastNames: MetadataNames | undefined = undefined;
   /** What the REST adapter made of the block that it saw last (`readRestHead`). */
   restHead: RestHead | undefined = undefined;
 
@@ -83,12 +78,13 @@ export class Client {
     return { address, protocol, certificate, ip, trusted, local, scheme };
   }
 
-  /** The request's fields for the service: the client's word on forwarding replaced by the hub's. */
-  metadata(fields: readonly Field[], authority: string): readonly Field[] {
+  /** A gRPC request's fields for the service: without those that are the hub's to send, and with the hub's. */
+  metadata(fields: readonly Field[], authority: string, names: MetadataNames): readonly Field[] {
     const own = this.forwarding(fields, authority);
-    if (this.lastMetadata === undefined) {
+    if (this.lastMetadata === undefined || this.lastNames !== names) {
+      this.lastNames = names;
       const metadata: Field[] = [];
-      for (const f of fields) if (!isForwarding(f.name)) metadata.push(f);
+      for (const f of fields) if (!isHubs(f.name, names)) metadata.push(f);
       for (const f of own) metadata.push(f);
       this.lastMetadata = metadata;
     }

@@ -36,8 +36,9 @@ export function openGrpc(
   const exchange = new GrpcExchange(gateway, stream);
   stream.handler = exchange;
   const isPost = head.method === "POST";
-  const plan = isPost ? gateway.snapshot.planFor(head.path) : refusedMethod(gateway, head.method);
-  const headers = new Headers(client.metadata(head.fields, head.authority));
+  const { snapshot } = gateway;
+  const plan = isPost ? snapshot.planFor(head.path) : refusedMethod(gateway, head.method);
+  const headers = new Headers(client.metadata(head.fields, head.authority, snapshot.http.metadata));
   const peer = client.peer("grpc", head.fields);
   const call = new Call(plan.method, head.path, head.authority, peer, headers, gateway.timers.clock.now());
   exchange.call = call;

@@ -4,7 +4,7 @@ import type { MetadataNames } from "../core/http-policy.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
-import { isForwarding } from "./client.js";
+import { isHubs, standardName } from "../core/upstream-names.js";
 
 /** Fields that speak of this hop or those before, of the body's HTTP form, or that gRPC keeps for itself. */
 const NOT_METADATA = new Set([
@@ -26,35 +26,6 @@ const NOT_METADATA = new Set([
   "transfer-encoding",
   "upgrade",
   "x-request-timeout",
-]);
-/**
- * Those that a gateway's service may want to see nevertheless (`MetadataNames.standardPrefix`): RFC 9110 and cookies. Host
- * is none of them, which is `x-forwarded-host`.
- */
-const STANDARD = new Set([
-  "accept",
-  "accept-charset",
-  "accept-language",
-  "accept-ranges",
-  "authorization",
-  "cache-control",
-  "content-type",
-  "cookie",
-  "date",
-  "expect",
-  "from",
-  "if-match",
-  "if-modified-since",
-  "if-none-match",
-  "if-schedule-tag-match",
-  "if-unmodified-since",
-  "max-forwards",
-  "origin",
-  "pragma",
-  "referer",
-  "user-agent",
-  "via",
-  "warning",
 ]);
 const SENSITIVE = new Set(["authorization", "cookie"]);
 /** Padded or not (gRPC over HTTP/2 allows both); one digit of base64 is less than a byte. */
@@ -80,20 +51,17 @@ export function readMetadata(
   let hasTimeout = false;
   let problem: Status | undefined;
   const ofThisHop = connectionOptions(fields);
-  const { requestPrefix, standardPrefix } = names;
+  const { requestPrefix } = names;
   for (const f of fields) {
     const { value } = f;
     let { name } = f;
     if (ofThisHop?.has(name) === true || !METADATA_VALUE.test(value)) continue;
-    if (standardPrefix !== "" && STANDARD.has(name)) {
-      metadata.push(field(standardPrefix + name, value, SENSITIVE.has(name)));
-    }
+    const standard = standardName(name, names);
+    if (standard !== undefined) metadata.push(field(standard, value, SENSITIVE.has(name)));
     const prefixed = requestPrefix !== "" && name.startsWith(requestPrefix);
     if (prefixed) name = name.slice(requestPrefix.length);
     else if (name === "x-request-timeout") seconds = value;
-    if (NOT_METADATA.has(name) || isForwarding(name)) continue;
-    // Names under that prefix say what came as HTTP's own field: no client makes them up.
-    if (standardPrefix !== "" && name.startsWith(standardPrefix)) continue;
+    if (NOT_METADATA.has(name) || isHubs(name, names)) continue;
     if (name.startsWith("grpc-")) {
       if (name !== "grpc-timeout" || prefixed) continue;
       hasTimeout = true;

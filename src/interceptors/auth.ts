@@ -2,8 +2,10 @@
 import type { MethodConfig } from "../config/config.js";
 import type { AuthConfig } from "../config/sections/auth.js";
 import type { Call, Identity } from "../core/call.js";
+import type { MetadataNames } from "../core/http-policy.js";
 import type { Interceptor, InterceptorContext } from "../core/interceptor.js";
 import { Status } from "../core/status.js";
+import { upstreamNames } from "../core/upstream-names.js";
 import { AccessRules } from "./access-rules.js";
 import { apiKeyWay } from "./auth-api-key.js";
 import { jwtWay } from "./auth-jwt.js";
@@ -15,12 +17,14 @@ import { unauthenticated } from "./refusals.js";
 
 /**
  * The two steps, in their order: who calls, and may they. Throws a UserError when a file of keys is wrong.
+ * @param names what services get of a client's fields beside their own names
  * @param wallClock milliseconds since the Unix epoch
  */
 export function auth(
   config: AuthConfig,
   methods: readonly MethodConfig[],
   context: InterceptorContext,
+  names: Pick<MetadataNames, "standardPrefix">,
   wallClock: () => number = Date.now,
 ): readonly Interceptor[] {
   const ways: CredentialWay[] = [];
@@ -29,7 +33,10 @@ export function auth(
   if (config.mtls !== undefined) ways.push(mtlsWay(config.mtls));
   const rules = new AccessRules(methods, config.required);
   const missing = missingCredentials(ways);
-  return [authentication(config, ways, rules, missing), authorization(rules, missing)];
+  return [
+    authentication(config, ways, rules, missing, withheldNames(config, names)),
+    authorization(rules, missing),
+  ];
 }
 
 function authentication(
@@ -37,15 +44,12 @@ function authentication(
   ways: readonly CredentialWay[],
   rules: AccessRules,
   missing: Status,
+  withheld: readonly string[],
 ): Interceptor {
   const tell = identityTeller(config.forward);
-  const keyHeader = config.apiKeys?.header;
-  const withheld = config.forward.authorization ? undefined : "authorization";
 
-  /** No service gets to see an API key: it could call others with it. */
   const withhold = ({ headers }: Call): void => {
-    if (keyHeader !== undefined) headers.delete(keyHeader);
-    if (withheld !== undefined) headers.delete(withheld);
+    for (let i = 0; i < withheld.length; i++) headers.delete(withheld[i] ?? "");
   };
   const admit = (call: Call, identity: Identity | undefined, required: boolean): Status | undefined => {
     if (identity === undefined) {
@@ -103,6 +107,16 @@ function authentication(
       };
     },
   };
+}
+
+/** What services do not get, under each name that the hub would give it: an API key above all, as it opens other services. */
+function withheldNames(
+  { apiKeys, forward }: AuthConfig,
+  names: Pick<MetadataNames, "standardPrefix">,
+): readonly string[] {
+  const withheld = forward.authorization ? [] : ["authorization"];
+  if (apiKeys !== undefined) withheld.push(apiKeys.header);
+  return withheld.flatMap((name) => upstreamNames(name, names));
 }
 
 function missingCredentials(ways: readonly CredentialWay[]): Status {

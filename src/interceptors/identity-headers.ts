@@ -3,6 +3,7 @@ import { DEFAULTS } from "../config/defaults.js";
 import type { AuthConfig } from "../config/sections/auth.js";
 import type { Call, Identity } from "../core/call.js";
 import type { Interceptor } from "../core/interceptor.js";
+import { folded, lengthsOf } from "../core/upstream-names.js";
 
 /**
  * Takes out what only the hub may say, on every method, with or without auth: the default names too, as a service
@@ -12,17 +13,11 @@ import type { Interceptor } from "../core/interceptor.js";
 export function identityHeaders(auth: AuthConfig | undefined): Interceptor {
   const { identity = DEFAULTS.identityHeader, roles = DEFAULTS.rolesHeader } = auth?.forward ?? {};
   const names = new Set([identity, roles, DEFAULTS.identityHeader, DEFAULTS.rolesHeader]);
+  const reservedNames = new Set([...names].flatMap((name) => [name, `${name}-bin`]));
   // By length first: most headers are told apart by it, at a few nanoseconds each.
-  const lengths: boolean[] = [];
-  for (const { length } of names) {
-    lengths[length] = true;
-    lengths[length + "-bin".length] = true;
-  }
-  const reserved = (name: string): boolean => {
-    if (lengths[name.length] !== true) return false;
-    const folded = name.toLowerCase().replace(/[._]/g, "-");
-    return names.has(folded) || (folded.endsWith("-bin") && names.has(folded.slice(0, -4)));
-  };
+  const lengths = lengthsOf(reservedNames);
+  const reserved = (name: string): boolean =>
+    lengths[name.length] === true && reservedNames.has(folded(name));
   const step = {
     name: "identity-headers",
     start({ headers }: Call): undefined {

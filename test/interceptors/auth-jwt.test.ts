@@ -12,7 +12,7 @@ import { UserError } from "#src/core/user-error.js";
 import { auth } from "#src/interceptors/auth.js";
 import { type Claims, Issuer, type SigningKey, signingKey, tokenOf } from "../support/issuer.js";
 import { until } from "../support/until.js";
-import { Front, got, PROTOCOLS, type Seen } from "./support/front.js";
+import { Front, got, NO_PREFIX, PROTOCOLS, type Seen } from "./support/front.js";
 
 /** The time of the test, in seconds since the epoch, when the clock stands at its start. */
 const NOW = 1_800_000_000;
@@ -74,7 +74,8 @@ async function world(
   };
   const start = front.rig.clock.now();
   const now = (): number => NOW + (front.rig.clock.now() - start) / 1000;
-  const use = (next: AuthConfig): void => front.use((context) => auth(next, [], context, () => now() * 1000));
+  const use = (next: AuthConfig): void =>
+    front.use((context) => auth(next, [], context, NO_PREFIX, () => now() * 1000));
   use(config);
   const claims = (more: Claims = {}): Claims => ({
     iss: issuer.url,
@@ -411,7 +412,7 @@ describe("the issuer's keys", () => {
           mtls: undefined,
           forward,
         };
-        front.use((context) => auth(config, [], context, () => NOW * 1000));
+        front.use((context) => auth(config, [], context, NO_PREFIX, () => NOW * 1000));
         const token = await tokenOf(KEY, { iss: url, aud: "library", sub: "a", exp: NOW + 60 });
         const seen = await front.ask(protocol, [["authorization", `Bearer ${token}`]]);
         assert.equal(seen.code, 14, seen.message);

@@ -19,7 +19,7 @@ import { identityHeaders, identityTeller } from "#src/interceptors/identity-head
 import { Issuer, signingKey, tokenOf } from "../support/issuer.js";
 import { callOf } from "../support/sinks.js";
 import { until } from "../support/until.js";
-import { type Fields, Front, got, PROTOCOLS } from "./support/front.js";
+import { type Fields, Front, got, NO_PREFIX, PROTOCOLS } from "./support/front.js";
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -64,7 +64,7 @@ async function front(
 ): Promise<Front> {
   const made = await new Front().start();
   cleanups.push(() => made.close());
-  made.use((context) => [identityHeaders(config), ...auth(config, methods, context)], certificate);
+  made.use((context) => [identityHeaders(config), ...auth(config, methods, context, NO_PREFIX)], certificate);
   return made;
 }
 

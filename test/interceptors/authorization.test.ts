@@ -7,7 +7,7 @@ import type { AuthConfig } from "#src/config/sections/auth.js";
 import { AccessRules } from "#src/interceptors/access-rules.js";
 import { auth } from "#src/interceptors/auth.js";
 import { callOf, methodOf } from "../support/sinks.js";
-import { Front, PROTOCOLS } from "./support/front.js";
+import { Front, NO_PREFIX, PROTOCOLS } from "./support/front.js";
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -53,7 +53,7 @@ for (const protocol of PROTOCOLS)
     ): Promise<{ code: number; http: number; message: string; reason: string | undefined }> {
       const front = await new Front().start();
       cleanups.push(() => front.close());
-      front.use((context) => auth({ ...CONFIG, required }, methodsOf(rules), context));
+      front.use((context) => auth({ ...CONFIG, required }, methodsOf(rules), context, NO_PREFIX));
       return front.ask(protocol, key === undefined ? [] : [["x-api-key", key]]);
     }
     const READERS = { "test.v1.Test": { roles: ["admin", "reader"] } };

@@ -29,6 +29,9 @@ export interface Seen {
   readonly identity: Identity | undefined;
 }
 
+/** Fields have their own names alone upstream. */
+export const NO_PREFIX = { standardPrefix: "" };
+
 export const PROTOCOLS = ["grpc", "json"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
