@@ -102,7 +102,10 @@ export interface Hub
 export async function createHub(options: HubOptions | HubFileOptions): Promise<Hub> {
   const { use, services, log, ...rest } = options;
   const { loadConfig, configOf } = await import("./config/load.js");
-  const load = { upstreamsOptional: (services ?? []).length > 0 };
+  const load = {
+    upstreamsOptional: (services ?? []).length > 0,
+    ownInterceptors: (use ?? []).length > 0,
+  };
   if (rest.configFile === undefined) {
     if (rest.listen === undefined) {
       throw new UserError(

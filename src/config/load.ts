@@ -17,6 +17,7 @@ import { quotaRules } from "./sections/quota.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
 import { poolOf } from "./sections/upstream.js";
+import { checkUnmet } from "./unmet.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
 
 /** One thing that is wrong, and where. Line and column count from 1; the column counts UTF-16 units. */
@@ -46,17 +47,18 @@ export interface ParseOptions {
   readonly readsFiles?: boolean;
   /** True: it may do without upstreams. Default: false. */
   readonly upstreamsOptional?: boolean | undefined;
+  /** True: the program has interceptors of its own, which may say who calls. Default: false. */
+  readonly ownInterceptors?: boolean | undefined;
 }
+
+/** What a program that embeds the hub adds. */
+type ProgramOptions = Pick<ParseOptions, "upstreamsOptional" | "ownInterceptors">;
 
 /** Beyond this many errors a person starts anew; the last line says how many more there are. */
 const MAX_ERRORS = 100;
 
 /** Reads and checks a file. Throws a UserError that lists every error. */
-export function loadConfig(
-  file: string,
-  env: Environment,
-  options: Pick<ParseOptions, "upstreamsOptional"> = {},
-): Config {
+export function loadConfig(file: string, env: Environment, options: ProgramOptions = {}): Config {
   const result = parseConfig(readBytes(file), {
     file,
     directory: dirname(resolve(file)),
@@ -82,7 +84,7 @@ export function formatErrors(errors: readonly ConfigError[]): string {
  * Checks a config that a program has as an object; `${NAME}` stands for itself in it. Relative paths start at the
  * working directory. Throws a UserError with a line for each error, `path: message`.
  */
-export function configOf(value: unknown, options: Pick<ParseOptions, "upstreamsOptional"> = {}): Config {
+export function configOf(value: unknown, options: ProgramOptions = {}): Config {
   const result = checkConfig(plainFile(value), {
     file: "",
     directory: "",
@@ -227,8 +229,10 @@ function toConfig(
     wrong,
     readsFiles,
   };
+  const listensAtSeveral = yaml.has(["listen", 0]);
+  checkUnmet(file, { wrong, listensAtSeveral, ownInterceptors: options.ownInterceptors ?? false });
   return freeze({
-    listen: listenersOf(file.listen, yaml.has(["listen", 0]), tools),
+    listen: listenersOf(file.listen, listensAtSeveral, tools),
     admin: adminOf(file.admin, tools),
     upstreams: Object.entries(file.upstreams).map(([name, upstream]) => {
       const path = ["upstreams", name, "schema"];
@@ -253,21 +257,16 @@ function toConfig(
     addressLimit: addressLimitOf(file.interceptors.addressLimit),
     auth: authOf(file.interceptors.auth, tools),
     quota: quotaRules(file.interceptors.quota),
-    methods: Object.entries(file.methods).map(([selector, method]) => {
-      if (method.roles !== undefined && file.interceptors.auth === undefined) {
-        wrong(["methods", selector, "roles"], "needs interceptors.auth: without it nobody has a role");
-      }
-      return {
-        selector,
-        deadlineMs: method.deadline,
-        idempotent: method.idempotent,
-        auth: method.auth,
-        roles: method.roles,
-        quota: method.quota,
-        forms: method.forms,
-        ...(method.http === undefined ? {} : { http: { location: undefined, ...method.http } }),
-      };
-    }),
+    methods: Object.entries(file.methods).map(([selector, method]) => ({
+      selector,
+      deadlineMs: method.deadline,
+      idempotent: method.idempotent,
+      auth: method.auth,
+      roles: method.roles,
+      quota: method.quota,
+      forms: method.forms,
+      ...(method.http === undefined ? {} : { http: { location: undefined, ...method.http } }),
+    })),
     http: httpOf(file.http),
     limits: {
       ...limitsOf(file.limits),

@@ -118,12 +118,138 @@ for (const [name, methods, expected] of [
     assert.match(errors[0] ?? "", expected);
   });
 
-test("roles without auth are refused", () => {
-  assert.match(
-    errorsOf("", "{ a.B: { roles: [x] } }").join(),
-    /methods\["a\.B"\]\.roles: needs interceptors\.auth/,
-  );
-});
+/** What asks for protection that nothing gives, and what would give it. */
+const PAIR = "cert: a.crt, key: a.key";
+const AUTH = `interceptors: { auth: { apiKeys: ${KEYS} } }`;
+const quota = (key: string): string => `quota: [{ name: q, key: [ip, ${key}], rate: 1/s }]`;
+for (const [name, unmet, errors, met, embedded = errors] of [
+  [
+    "a method that needs a credential",
+    "methods: { a.B: { auth: required }, a.B/C: { auth: none } }",
+    [
+      '2:25: methods["a.B"].auth: needs interceptors.auth: without it everybody may call, with any credential',
+    ],
+    AUTH,
+  ],
+  [
+    "a method that refuses wrong credentials",
+    "methods:\n  a.B/C: { deadline: 1s, auth: optional }",
+    [
+      '3:32: methods["a.B/C"].auth: needs interceptors.auth: without it everybody may call, with any credential',
+    ],
+    AUTH,
+  ],
+  [
+    "roles, in each place",
+    "methods:\n  a.B: { roles: [x] }\n  a.C: { roles: [x], auth: required }",
+    [
+      '3:17: methods["a.B"].roles: needs interceptors.auth: without it nobody has a role',
+      '4:17: methods["a.C"].roles: needs interceptors.auth: without it nobody has a role',
+      '4:28: methods["a.C"].auth: needs interceptors.auth: without it everybody may call, with any credential',
+    ],
+    AUTH,
+  ],
+  [
+    "the cost of a call that nothing counts",
+    "methods: { a.B: { quota: { cost: 2 } }, a.C: { quota: none } }",
+    ['2:26: methods["a.B"].quota: needs interceptors.quota: without it nothing counts the calls'],
+    `interceptors: { ${quota("method")} }`,
+  ],
+  [
+    "a quota of identities",
+    `interceptors: { ${quota("identity")} }`,
+    [
+      "2:46: interceptors.quota[0].key[1]: needs interceptors.auth: without it nobody has an identity; ip counts by address",
+    ],
+    `interceptors: { auth: { apiKeys: ${KEYS} }, ${quota("identity")} }`,
+    [],
+  ],
+  [
+    "a quota of API keys, where tokens alone are taken",
+    `interceptors: { auth: { jwt: [{ issuer: "https://a.example", audiences: [x] }] }, ${quota("apiKey")} }`,
+    [
+      "2:112: interceptors.quota[0].key[1]: needs interceptors.auth.apiKeys: without it nobody has a key; ip counts by address",
+    ],
+    `interceptors: { auth: { apiKeys: ${KEYS} }, ${quota("apiKey")} }`,
+    [],
+  ],
+  [
+    "certificates that nobody is asked for",
+    `listen: [127.0.0.1:1, { address: 127.0.0.1:2, tls: { ${PAIR} } }]\ninterceptors: { auth: { mtls: {} } }`,
+    [
+      "3:31: interceptors.auth.mtls: needs a listener with tls.clientCa: without it no client is asked for a certificate",
+    ],
+    `listen: [127.0.0.1:1, { address: 127.0.0.1:2, tls: { ${PAIR}, clientCa: ca } }]\ninterceptors: { auth: { mtls: {} } }`,
+  ],
+  [
+    "certificates that nobody looks at",
+    `listen: { address: 127.0.0.1:2, tls: { ${PAIR}, clientCa: ca, clientAuth: request } }`,
+    [
+      "2:91: listen.tls.clientAuth: needs interceptors.auth.mtls: without it a client with a certificate is as any other; require is the default",
+    ],
+    `listen: { address: 127.0.0.1:2, tls: { ${PAIR}, clientCa: ca, clientAuth: require } }`,
+    [],
+  ],
+  [
+    "… in a list",
+    `listen:\n  - 127.0.0.1:1\n  - { address: 127.0.0.1:2, tls: { ${PAIR}, clientCa: ca, clientAuth: request } }`,
+    [
+      "4:87: listen[1].tls.clientAuth: needs interceptors.auth.mtls: without it a client with a certificate is as any other; require is the default",
+    ],
+    `listen: [127.0.0.1:1, { address: 127.0.0.1:2, tls: { ${PAIR}, clientCa: ca, clientAuth: request } }]\ninterceptors: { auth: { mtls: {} } }`,
+    [],
+  ],
+  [
+    "certificates that the admin listener does not look at",
+    `admin: { address: 127.0.0.1:2, tls: { ${PAIR}, clientCa: ca, clientAuth: request } }`,
+    [
+      "2:90: admin.tls.clientAuth: must be require: to the admin listener a client with a certificate is as any other",
+    ],
+    `admin: { address: 127.0.0.1:2, tls: { ${PAIR}, clientCa: ca } }`,
+  ],
+  [
+    "an admin listener that others reach",
+    "admin: 0.0.0.0:9901",
+    [
+      "2:8: admin: can be reached by other machines, and so needs a token: admin: { address, token: ... } or tokenFile",
+    ],
+    "admin: { address: 0.0.0.0:9901, token: 0123456789abcdef0123456789abcdef }",
+  ],
+  [
+    "a prefix that takes what calls need",
+    "http: { metadata: { standardPrefix: grpc- } }",
+    [
+      "2:37: http.metadata.standardPrefix: must not begin grpc-timeout: what clients send under the prefix is dropped",
+    ],
+    "http: { metadata: { standardPrefix: grpcgateway- } }",
+  ],
+  [
+    "a prefix that takes API keys",
+    `http: { metadata: { standardPrefix: x- } }\n${AUTH}`,
+    [
+      "2:37: http.metadata.standardPrefix: must not begin x-api-key: what clients send under the prefix is dropped",
+    ],
+    "http: { metadata: { standardPrefix: x- } }",
+  ],
+] as const) {
+  const told = (text: string, ownInterceptors: boolean): string[] => {
+    const result = parseConfig(Buffer.from(`upstreams: { a: { endpoints: [h:1] } }\n${text}\n`), {
+      file: "c.yaml",
+      directory: "/etc/hub",
+      env: {},
+      checkPath: () => undefined,
+      ownInterceptors,
+    });
+    return result.ok ? [] : formatErrors(result.errors).replaceAll("c.yaml:", "").split("\n");
+  };
+  test(`refused, as nothing gives it: ${name}`, () => {
+    assert.deepEqual(told(unmet, false), errors);
+    const more =
+      unmet.includes("interceptors:") || met.includes(unmet.split(":")[0] ?? "") ? "" : `${unmet}\n`;
+    assert.deepEqual(told(`${more}${met}`, false), []);
+    assert.deepEqual(told(unmet, true), embedded, "beside interceptors of a program");
+  });
+}
 
 test("a key in the place of its digest, or of its entry, is not repeated", () => {
   for (const keys of [

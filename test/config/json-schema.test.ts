@@ -66,6 +66,7 @@ test("every key is described, but for the five verbs of a rule", () => {
 test("every default and example loads", () => {
   // Beside what a section must have, whatever else is in it.
   const up = {
+    listen: { address: "127.0.0.1:8443", tls: { cert: "a.crt", key: "a.key", clientCa: "ca.crt" } },
     upstreams: { a: { endpoints: ["h:1"] } },
     interceptors: { auth: { apiKeys: { file: "keys.yaml" } } },
     http: { cors: { origins: ["https://app.example.com"] } },
@@ -127,5 +128,11 @@ test("the file that init writes loads, as it is and with every comment taken awa
     .slice(2)
     .map((line) => line.replace(/^# (?! *##)/, ""));
   assert.ok(live.includes("listen: 127.0.0.1:8080") && live.includes("    default: 15s"));
-  assert.equal(loads(live.join("\n")), undefined);
+  // The example of mtls needs a listener that asks clients for certificates.
+  assert.match(
+    loads(live.join("\n")) ?? "",
+    /^[^}]*"interceptors\.auth\.mtls","message":"needs a listener with tls\.clientCa[^}]*}]$/,
+  );
+  const tls = "listen: { address: 127.0.0.1:8443, tls: { cert: a.crt, key: a.key, clientCa: ca.crt } }";
+  assert.equal(loads(live.map((line) => (line.startsWith("listen:") ? tls : line)).join("\n")), undefined);
 });

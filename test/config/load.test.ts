@@ -47,7 +47,7 @@ describe("a file that is fine", () => {
 
   test("is taken whole", () => {
     const config = configOf(`
-listen: 0.0.0.0:8081
+listen: { address: 0.0.0.0:8081, tls: { cert: a.crt, key: a.key, clientCa: ca.crt } }
 admin: off
 upstreams:
   library:
@@ -118,7 +118,17 @@ readiness: { wait: none }
 drain: { delay: 5s, grace: 20s }
 `);
     assert.deepEqual(config, {
-      listen: [{ address: { host: "0.0.0.0", port: 8081 }, tls: undefined }],
+      listen: [
+        {
+          address: { host: "0.0.0.0", port: 8081 },
+          tls: {
+            cert: "/etc/hub/a.crt",
+            key: "/etc/hub/a.key",
+            clientCa: "/etc/hub/ca.crt",
+            clientAuth: "require",
+          },
+        },
+      ],
       admin: undefined,
       upstreams: [
         {

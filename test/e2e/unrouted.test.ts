@@ -160,7 +160,7 @@ http: { cors: { origins: ["https://app.example"] } }
       const hub = await startHubWithConfig(
         scope,
         `${UPSTREAMS}
-interceptors: { quota: [{ name: all, key: [identity], rate: 4/h, burst: 4 }] }
+interceptors: { quota: [{ name: all, key: [ip], rate: 4/h, burst: 4 }] }
 http: { cors: { origins: "*" } }
 `,
       );
