@@ -1,6 +1,7 @@
 // The hub's log on standard error: levels, as lines for a person or as JSON lines for a machine.
 
 import { didYouMean } from "../core/nearest.js";
+import { cut, printableLine } from "../core/text.js";
 import type { Log } from "../hub.js";
 import { UsageError } from "./args.js";
 
@@ -21,27 +22,19 @@ export function createLog(level: Level, format: Format, write: (line: string) =>
   const log = (severity: Level, message: string): void => {
     if (LEVELS.indexOf(severity) < least) return;
     const time = new Date(now()).toISOString();
-    const text = message.slice(0, MAX_MESSAGE_LENGTH);
+    const text = cut(message, MAX_MESSAGE_LENGTH);
     const line =
       format === "json"
         ? JSON.stringify({ time, level: severity, message: text })
         : `${time} ${severity.padEnd(5)} ${text}`;
-    write(oneLine(line));
+    // A message may quote what came over the network: it must not start a line of its own, or move the cursor.
+    write(printableLine(line));
   };
   return {
     info: (message) => log("info", message),
     warn: (message) => log("warn", message),
     error: (message) => log("error", message),
   };
-}
-
-/** A message may quote what came over the network: it must not start a line of its own, or move the cursor. */
-function oneLine(text: string): string {
-  return text.replace(
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 /** The log that `--log-level` and `--log-format` ask for. Throws a UsageError for other values. */

@@ -1,6 +1,7 @@
 // A Config out of targets on the command line, alone or over one from a file. Loads no schema and no YAML parser.
 import { LOOPBACK } from "../core/ip.js";
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { cut } from "../core/text.js";
 import { parsedOrThrow, UserError } from "../core/user-error.js";
 import { DEFAULT_LIMITS } from "../http2/limits.js";
 import type { ClientTlsConfig } from "../tls/config.js";
@@ -238,7 +239,7 @@ function existing(path: string, option: string, kind: PathKind): string {
 /** The name of a target that has none: stays the same whatever other targets there are. `127.0.0.1-50051` */
 function nameOf(endpoint: ListenAddress): string {
   const host = endpoint.host.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[-.]+/, "");
-  return `${host.slice(0, 56)}-${endpoint.port}`;
+  return `${cut(host, 56)}-${endpoint.port}`;
 }
 
 function durationDefault(text: string): number | undefined {

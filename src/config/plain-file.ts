@@ -1,4 +1,5 @@
 // A config that a program has as an object, in the form that the checks of a file take: it has paths, but no places.
+import { cut } from "../core/text.js";
 import type { Path, YamlFile } from "./yaml.js";
 
 /** Characters of a wrong value that an error message repeats. */
@@ -36,5 +37,5 @@ function quoted(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a mapping";
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text;
+  return cut(text, MAX_QUOTED, "…");
 }

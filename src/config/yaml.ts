@@ -17,6 +17,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from "yaml";
+import { cut } from "../core/text.js";
 
 export type Path = readonly (string | number)[];
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -283,7 +284,7 @@ class Reader implements YamlFile {
     const range = node.range;
     const source = range ? this.#text.slice(range[0], range[1]).trimEnd() : String(node.value);
     const [line = "", more] = source.split(/\r?\n/, 2);
-    return line.length > MAX_QUOTED || more !== undefined ? `${line.slice(0, MAX_QUOTED)}…` : line;
+    return more === undefined ? cut(line, MAX_QUOTED, "…") : `${cut(line, MAX_QUOTED)}…`;
   }
 
   lineAndColumn(offset: number): { line: number; column: number } {

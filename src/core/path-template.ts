@@ -1,5 +1,7 @@
 // Path templates of google.api.http rules: text → segments, variables and verb, and back. Used at load only.
+
 import { decodePercent } from "./percent.js";
+import { cut } from "./text.js";
 
 /** One place of a path: a fixed text, one segment of any text, or any number of segments. */
 export type Segment =
@@ -142,7 +144,7 @@ class Parser {
       throw new Refusal(
         verb !== undefined && rest.startsWith("/")
           ? "a verb stands at the end of the path; write a ':' inside a segment as %3A"
-          : `unexpected '${rest.slice(0, 1)}'`,
+          : `unexpected '${cut(rest, 1) || cut(rest, 2)}'`,
         this.#at,
       );
     }

@@ -1,6 +1,7 @@
 // The one class for failure, and the one table from gRPC codes to HTTP and Connect.
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Headers } from "./headers.js";
+import { wellFormed } from "./text.js";
 
 /** gRPC status codes (google/rpc/code.proto). */
 export const Code = {
@@ -127,7 +128,8 @@ export class Status {
 
   constructor(code: number, message: string, init: StatusInit = {}) {
     this.code = code;
-    this.message = message;
+    // Half a character cannot be told: every form of an answer would have it otherwise, or fail.
+    this.message = wellFormed(message);
     this.details = init.details ?? [];
     this.metadata = init.metadata;
     this.hint = init.hint;
@@ -270,6 +272,12 @@ export function parseGrpcStatus(value: string | undefined): number {
   return value !== undefined && /^\d{1,3}$/.test(value) ? Number(value) : Code.UNKNOWN;
 }
 
+/** A hint that fails is left out: the status itself must be told. */
 function said(hint: Hint): string {
-  return typeof hint === "string" ? hint : hint();
+  if (typeof hint === "string") return hint;
+  try {
+    return hint();
+  } catch {
+    return "";
+  }
 }

@@ -8,6 +8,7 @@ import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import { type Abort, refuse, type Sink, type Source } from "../core/sink.js";
 import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
+import { cut } from "../core/text.js";
 import type { RequestHead } from "../http2/messages.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
 import type { Client } from "./client.js";
@@ -47,7 +48,7 @@ export function openGrpc(
 
 /** Limits, the log and metrics are for it too. */
 function refusedMethod({ snapshot }: Gateway, method: string): Plan {
-  const message = `gRPC requests are POST, not ${method.slice(0, 20)}`;
+  const message = `gRPC requests are POST, not ${cut(method, 20)}`;
   return { ...snapshot.planFor(""), handler: refuse(() => refusal("INVALID_GRPC_REQUEST", message)) };
 }
 

@@ -5,6 +5,7 @@ import { type Field, Headers } from "../core/headers.js";
 import type { MetadataNames } from "../core/http-policy.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { cut } from "../core/text.js";
 import { CODINGS_TEXT, type Coding, requestCoding } from "./content-coding.js";
 import type { ExchangeHead } from "./exchange.js";
 import { readMetadata } from "./rest-headers.js";
@@ -101,7 +102,7 @@ function listed(before: string | undefined, value: string): string {
 }
 
 function unsupportedCoding(contentEncoding = ""): Status {
-  const message = `Content-Encoding ${contentEncoding.slice(0, 100)} is not supported: send ${CODINGS_TEXT}, or none`;
+  const message = `Content-Encoding ${cut(contentEncoding, 100)} is not supported: send ${CODINGS_TEXT}, or none`;
   return refusal("UNSUPPORTED_MEDIA_TYPE", message, {
     info: { supported: CODINGS_TEXT },
     metadata: Headers.of(["accept-encoding", CODINGS_TEXT]),

@@ -4,6 +4,7 @@ import type { MetadataNames } from "../core/http-policy.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
+import { cut } from "../core/text.js";
 import { isHubs, standardName } from "../core/upstream-names.js";
 
 /** Fields that speak of this hop or those before, of the body's HTTP form, or that gRPC keeps for itself. */
@@ -80,7 +81,7 @@ export function readMetadata(
       badHeader(
         "INVALID_TIMEOUT",
         "x-request-timeout",
-        `must be seconds, as in 2 or 0.5, not "${seconds.slice(0, 100)}"`,
+        `must be seconds, as in 2 or 0.5, not "${cut(seconds, 100)}"`,
       )
     );
   }

@@ -3,6 +3,7 @@
 import { clientNetwork } from "../core/ip.js";
 import type { Log } from "../core/log.js";
 import type { Counter, Meters } from "../core/meters.js";
+import { cut } from "../core/text.js";
 import type { Told } from "../core/told.js";
 
 const CONNECTION_REASONS = [
@@ -73,7 +74,7 @@ export class TurnedAway {
       .add();
     if (log === undefined || !told.first(`${reason} ${clientNetwork(ip)}`)) return;
     // A field's name may be in it, which can be anything.
-    const shown = detail.replace(/[^ -~]/g, "?").slice(0, MAX_DETAIL);
+    const shown = cut(detail.replace(/[^ -~]/g, "?"), MAX_DETAIL);
     log.info(`${ip} sent what is no request of HTTP/${version}: ${shown} (${reason}; told once an hour)`);
   }
 }

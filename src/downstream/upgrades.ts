@@ -8,6 +8,7 @@ import type { Gateway } from "../core/gateway.js";
 import { field, Headers } from "../core/headers.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { cut } from "../core/text.js";
 import { maxTextBytes } from "../core/transcoding.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
@@ -73,14 +74,14 @@ function problemOf(request: IncomingMessage, gateway: Gateway): Status | undefin
   if (webSocketOrigins === undefined) return refusal("INVALID_REQUEST", "WebSockets are switched off here");
   const version = request.headers["sec-websocket-version"];
   if (version !== VERSION) {
-    const message = `WebSockets are version ${VERSION} here (RFC 6455), got '${version?.slice(0, 20)}'`;
+    const message = `WebSockets are version ${VERSION} here (RFC 6455), got '${cut(version ?? "none", 20)}'`;
     return refusal("INVALID_REQUEST", message, { http: 426, metadata: SPOKEN });
   }
   const { origin } = request.headers;
   if (origin === undefined || webSocketOrigins.includes("*") || webSocketOrigins.includes(origin))
     return undefined;
   if (sameHost(origin, request.headers.host)) return undefined;
-  const message = `pages of ${origin.slice(0, 100)} may not open WebSockets here: http.webSocket.origins would have to name it`;
+  const message = `pages of ${cut(origin, 100)} may not open WebSockets here: http.webSocket.origins would have to name it`;
   return refusal("ORIGIN_NOT_ALLOWED", message);
 }
 

@@ -5,6 +5,7 @@ import type { Call } from "../core/call.js";
 import type { Interceptor, Outcome } from "../core/interceptor.js";
 import { ipOf } from "../core/ip.js";
 import { Code, codeName, type Status } from "../core/status.js";
+import { cut } from "../core/text.js";
 import type { AccessLevel, AccessRecord } from "../telemetry/access-log.js";
 import { methodLabel } from "../telemetry/call-metrics.js";
 import { traceFlags, traceIdOf } from "../telemetry/trace-context.js";
@@ -47,6 +48,7 @@ export function accessLog(options: AccessLogOptions): Interceptor {
 function record(label: string, call: Call, outcome: Outcome, now: number): AccessRecord {
   const { http, peer, headers } = call;
   const status = outcome.cause?.status;
+  const userAgent = headers.get("user-agent");
   return {
     time: new Date(now).toISOString(),
     protocol: peer.protocol,
@@ -55,31 +57,32 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
       http !== undefined && http.route === undefined
         ? undefined
         : label === "_OTHER"
-          ? cut(call.path.slice(1), MAX_PATH)
+          ? cut(call.path.slice(1), MAX_PATH, "…")
           : label,
     httpMethod: http?.method,
     httpRoute: http?.route,
-    httpPath: http === undefined ? undefined : cut(http.path, MAX_PATH),
+    httpPath: http === undefined ? undefined : cut(http.path, MAX_PATH, "…"),
     httpStatus: http === undefined ? undefined : http.status === 0 ? 499 : http.status,
     code: outcome.code,
     status: codeName(outcome.code),
     // What the hub answers by itself went nowhere.
     by: outcome.by === "upstream" && call.attempts === 0 ? "hub" : outcome.by,
     // What services say may hold what their callers sent; what the hub says does not.
-    message: outcome.by === "upstream" || status === undefined ? undefined : cut(status.message, MAX_PATH),
+    message:
+      outcome.by === "upstream" || status === undefined ? undefined : cut(status.message, MAX_PATH, "…"),
     reason: status === undefined ? undefined : reasonOf(status),
     durationMs: round(outcome.durationMs),
     upstreamMs: upstreamMs(call, outcome),
     requestBytes: outcome.requestBytes,
     responseBytes: outcome.responseBytes,
-    identity: call.identity === undefined ? undefined : cut(call.identity.name, MAX_TEXT),
+    identity: call.identity === undefined ? undefined : cut(call.identity.name, MAX_TEXT, "…"),
     identityKind: call.identity?.kind,
     upstream: call.upstream,
     endpoint: call.endpoint,
     attempts: call.attempts,
     traceId: call.span?.traceId ?? passedTraceId(headers.get("traceparent")),
     peer: ipOf(peer.address),
-    userAgent: cut(headers.get("user-agent"), MAX_TEXT),
+    userAgent: userAgent === undefined ? undefined : cut(userAgent, MAX_TEXT, "…"),
   };
 }
 
@@ -104,7 +107,7 @@ function reasonOf({ details }: Status): string | undefined {
       const reader = new BinaryReader(value);
       while (reader.pos < reader.len) {
         const [field, wire] = reader.tag();
-        if (field === 1) return cut(reader.string(), MAX_TEXT);
+        if (field === 1) return cut(reader.string(), MAX_TEXT, "…");
         reader.skip(wire, field);
       }
     } catch {
@@ -117,10 +120,4 @@ function reasonOf({ details }: Status): string | undefined {
 /** Microseconds are as fine as anybody needs. */
 function round(milliseconds: number): number {
   return Math.round(milliseconds * 1000) / 1000;
-}
-
-function cut(text: string, max: number): string;
-function cut(text: string | undefined, max: number): string | undefined;
-function cut(text: string | undefined, max: number): string | undefined {
-  return text === undefined || text.length <= max ? text : `${text.slice(0, max)}…`;
 }

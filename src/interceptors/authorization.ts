@@ -3,6 +3,7 @@ import type { Call } from "../core/call.js";
 import type { Interceptor } from "../core/interceptor.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { cut } from "../core/text.js";
 import type { AccessRule, AccessRules } from "./access-rules.js";
 
 /** @param missing the refusal of a caller who has not said who it is */
@@ -18,7 +19,7 @@ export function authorization(rules: AccessRules, missing: Status): Interceptor 
     }
     const method = call.path.slice(1);
     const wanted = roles.length === 1 ? `the role ${roles[0]}` : `one of the roles ${roles.join(", ")}`;
-    const message = `${method} needs ${wanted}, and ${identity.name.slice(0, 128)} has none of them`;
+    const message = `${method} needs ${wanted}, and ${cut(identity.name, 128)} has none of them`;
     return refusal("MISSING_ROLE", message, { info: { method, roles: roles.join(",") } });
   };
   return {

@@ -4,6 +4,7 @@ import type { Interceptor, Step } from "../core/interceptor.js";
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
+import { cut } from "../core/text.js";
 import { parseTimeout } from "../core/timeout.js";
 
 export interface DeadlineOptions {
@@ -39,7 +40,7 @@ function setDeadline(
   if (asked !== undefined) {
     ms = parseTimeout(asked);
     if (ms === undefined) {
-      const shown = asked.slice(0, 16);
+      const shown = cut(asked, 16);
       const description = `"${shown}" is not valid: 1 to 8 digits and one of H M S m u n, as in 500m`;
       return refusal("INVALID_TIMEOUT", `grpc-timeout ${description}`, {
         details: [badRequest([{ field: "grpc-timeout", description }])],

@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.js";
 import type { Interceptor, Outcome } from "../core/interceptor.js";
 import { type AddressRange, ipOf, matcherOf } from "../core/ip.js";
 import { Code, codeName } from "../core/status.js";
+import { cut } from "../core/text.js";
 import { knownVerb, methodLabel, SERVER_ERRORS } from "../telemetry/call-metrics.js";
 import { type AttributeValue, randomHex, type SpanRecord, type SpanSink } from "../telemetry/span-record.js";
 import {
@@ -226,7 +227,7 @@ class TracedCall implements CallSpan, AttemptObserver {
     attributes["network.protocol.name"] = "http";
     attributes["network.protocol.version"] = http === undefined ? "2" : http.version;
     const userAgent = call.headers.get("user-agent");
-    if (userAgent !== undefined) attributes["user_agent.original"] = userAgent.slice(0, MAX_TEXT);
+    if (userAgent !== undefined) attributes["user_agent.original"] = cut(userAgent, MAX_TEXT);
     let error: string | undefined;
     let name = this.label;
     if (http !== undefined) {
@@ -236,7 +237,7 @@ class TracedCall implements CallSpan, AttemptObserver {
       name = http.route === undefined ? said : `${said} ${http.route}`;
       const status = http.status === 0 ? 499 : http.status;
       attributes["http.request.method"] = verb;
-      if (verb !== http.method) attributes["http.request.method_original"] = http.method.slice(0, 20);
+      if (verb !== http.method) attributes["http.request.method_original"] = cut(http.method, 20);
       if (http.route !== undefined) attributes["http.route"] = http.route;
       attributes["url.path"] = http.path;
       attributes["url.scheme"] = call.peer.scheme ?? "http";

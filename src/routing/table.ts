@@ -6,6 +6,7 @@ import { type Plan, plan } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import { type Handler, refuse } from "../core/sink.js";
 import type { Status } from "../core/status.js";
+import { cut } from "../core/text.js";
 
 /** A service of an upstream, and where its calls go. */
 export interface ServiceRoute {
@@ -92,10 +93,10 @@ function unknownService(path: string, unknown: Unknown): Status {
   if (match === null) {
     return refusal(
       "INVALID_GRPC_PATH",
-      `"${path.slice(0, 100)}" is no gRPC path: it has the form /package.Service/Method`,
+      `"${cut(path, 100)}" is no gRPC path: it has the form /package.Service/Method`,
     );
   }
-  const name = (match[1] ?? "").slice(0, 100);
+  const name = cut(match[1] ?? "", 100);
   if (unknown.problem !== undefined) return notLearned(`service ${name} is not known (yet)`, unknown.problem);
   return refusal("UNKNOWN_SERVICE", `service ${name} is not known here: no upstream has it`);
 }

@@ -1,6 +1,7 @@
 // Which Content-Types carry JSON, one value or a stream of them.
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
+import { cut } from "../core/text.js";
 
 /** What the answer to an unsupported type lists. */
 export const SUPPORTED_TYPES: readonly string[] = ["application/json"];
@@ -50,7 +51,7 @@ export function isNdjsonType(contentType: string | undefined): boolean {
 
 /** The 415 that lists what there is. */
 export function unsupportedType(contentType: string | undefined, types: readonly string[]): Status {
-  const got = contentType === undefined ? "there is none" : `got '${contentType.slice(0, 100)}'`;
+  const got = contentType === undefined ? "there is none" : `got '${cut(contentType, 100)}'`;
   const supported = types.join(", ");
   const message = `this route takes Content-Type ${supported} (charset utf-8), ${got}`;
   return refusal("UNSUPPORTED_MEDIA_TYPE", message, { info: { supported } });

@@ -3,6 +3,7 @@
 import { editDistance } from "../core/nearest.js";
 import { placeIn, type Segment, type Template } from "../core/path-template.js";
 import { Status } from "../core/status.js";
+import { cut } from "../core/text.js";
 import type { BindingPlan } from "./binding.js";
 import { capture } from "./capture.js";
 import { ANY_METHOD } from "./matcher.js";
@@ -161,7 +162,7 @@ function whyNear(plan: BindingPlan, routes: Routes, httpMethod: string, target: 
       return `its path has more segments than ${given.length}`;
     }
     if (segment.kind === "literal" && segment.text !== text) {
-      return `segment ${at + 1} is '${segment.text}' there and '${text.slice(0, MAX_LITERAL)}' here`;
+      return `segment ${at + 1} is '${segment.text}' there and '${cut(text, MAX_LITERAL)}' here`;
     }
     if (segment.kind === "*" && text === "")
       return `segment ${at + 1} is empty here, and '*' takes no empty one`;
@@ -181,7 +182,7 @@ function bindingOf(
 ): string[] {
   const lines = plan.variables.map((variable) => {
     const text = capture(plan, variable, path, kept) ?? "";
-    return `  path: ${variable.target.key} = ${JSON.stringify(text.slice(0, MAX_VALUE))}`;
+    return `  path: ${variable.target.key} = ${JSON.stringify(cut(text, MAX_VALUE))}`;
   });
   if (plan.body === "all") lines.push("  body: the whole request message; the query sets nothing");
   else if (plan.body === "none") lines.push("  body: none; the query sets the other fields");

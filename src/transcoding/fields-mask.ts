@@ -2,6 +2,7 @@
 // prints nothing else; an answer in protobuf's binary form is cut here.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { cut } from "../core/text.js";
 import { fieldsOf, hasOwnJson, isHttpBody, nearestName } from "./fields.js";
 
 /** By field number: the field whole, or what is wanted of the messages in it. */
@@ -161,7 +162,7 @@ function unknownName(places: readonly Place[], name: string, at: number): Refusa
   const hint = guess === undefined ? "" : `; did you mean '${guess}'?`;
   const [only] = places.length === 1 ? places : [];
   const where = only === undefined ? "none of these messages has a" : `${only.desc.typeName} has no`;
-  return new Refusal(`${where} field '${name.slice(0, 60)}'${hint}`, at);
+  return new Refusal(`${where} field '${cut(name, 60)}'${hint}`, at);
 }
 
 /** The message type whose fields can be chosen: not of maps, nor of types that print in a form of their own. */

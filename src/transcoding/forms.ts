@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { ScalarType } from "@bufbuild/protobuf";
 import { type MultipartError, make, type PartInfo } from "multipasta";
+import { cut } from "../core/text.js";
 import type { Codecs } from "./codec/codecs.js";
 import { isHttpBody } from "./fields.js";
 import type { Json, JsonObject } from "./json.js";
@@ -115,7 +116,7 @@ function partProblem({ name, headers }: PartInfo): string | undefined {
   if (name === "") return sentence({ _tag: "InvalidDisposition" });
   const encoding = String(headers["content-transfer-encoding"] ?? "binary").trim();
   if (/^(?:7bit|8bit|binary)$/i.test(encoding)) return undefined;
-  return `Content-Transfer-Encoding '${encoding.slice(0, 40)}' is not taken: send the bytes as they are (RFC 7578 §4.7)`;
+  return `Content-Transfer-Encoding '${cut(encoding, 40)}' is not taken: send the bytes as they are (RFC 7578 §4.7)`;
 }
 
 function sentence(error: MultipartError): string {

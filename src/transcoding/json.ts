@@ -1,5 +1,6 @@
 // JSON text → value, exactly: JSON.parse where it loses nothing, a parser of our own where it would.
 // JSON.parse rounds integers beyond 2^53, keeps one of two equal names, and takes lone surrogates.
+import { cut } from "../core/text.js";
 
 export type Json = null | boolean | number | string | ExactNumber | Json[] | JsonObject;
 export interface JsonObject {
@@ -195,7 +196,7 @@ class ExactParser {
       if (this.#text[start] !== '"') throw this.#unexpected("a name in double quotes");
       const name = this.#string();
       if (Object.hasOwn(object, name))
-        throw new Refusal(`the name ${JSON.stringify(name.slice(0, 60))} occurs twice`, start);
+        throw new Refusal(`the name ${JSON.stringify(cut(name, 60))} occurs twice`, start);
       this.#space();
       if (!this.#takes(":")) throw this.#unexpected("':'");
       const value = this.#value();

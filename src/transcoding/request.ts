@@ -6,6 +6,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
+import { cut } from "../core/text.js";
 import type { BindingPlan } from "./binding.js";
 import { capture } from "./capture.js";
 import type { Codecs, JsonProblem, Misfit } from "./codec/codecs.js";
@@ -425,11 +426,9 @@ function blame(request: BoundRequest, options: RequestOptions): Status | undefin
 function invalid(field: string, problem: string, where: "path" | "query" | "form"): Status {
   const what = where === "form" ? "form field" : `${where} parameter`;
   const message =
-    field === "" && where === "form"
-      ? `the form: ${problem}`
-      : `${what} '${field.slice(0, 100)}': ${problem}`;
+    field === "" && where === "form" ? `the form: ${problem}` : `${what} '${cut(field, 100)}': ${problem}`;
   return refusal("INVALID_REQUEST", message, {
-    details: [badRequest([{ field: field.slice(0, 100), description: problem }])],
+    details: [badRequest([{ field: cut(field, 100), description: problem }])],
   });
 }
 
@@ -472,7 +471,7 @@ function formBody({ forms, body, descriptor, source, wrapped }: BindingPlan): De
 }
 
 function unsupported(plan: BindingPlan, contentType: string | undefined): Status {
-  const got = contentType === undefined ? "there is none" : `got '${contentType.slice(0, 100)}'`;
+  const got = contentType === undefined ? "there is none" : `got '${cut(contentType, 100)}'`;
   const xml = plan.source === "auto" ? [] : XML_TYPES;
   const forms = formBody(plan) === undefined ? [] : FORM_TYPES;
   const binary = binaryBody(plan) === undefined ? [] : [PROTO_TYPE];

@@ -7,8 +7,9 @@ import { notLearned } from "../core/not-learned.js";
 import { decodePercent } from "../core/percent.js";
 import { refusal } from "../core/reasons.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
-import { encodeStatusProto, Status } from "../core/status.js";
+import { Status } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
+import { cut } from "../core/text.js";
 import {
   type BodyRequest,
   type BodyTaker,
@@ -20,7 +21,7 @@ import {
 } from "../core/transcoding.js";
 import { type BindingPlan, type BindingSource, givesHttpBody, planBinding } from "./binding.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
-import { PROTO_TYPE } from "./content-type.js";
+import { errorBody } from "./error-body.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
 import { FrameReader } from "./frame-reader.js";
 import {
@@ -30,8 +31,6 @@ import {
   PROBLEM_TYPE,
   type StreamFormat,
   wantsProblem,
-  wantsProto,
-  wantsXml,
 } from "./framing.js";
 import { HttpBodyReader, HttpBodyWriter } from "./http-body.js";
 import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
@@ -48,15 +47,13 @@ import {
 } from "./request.js";
 import { PLAIN } from "./response.js";
 import { fullName, Routes } from "./routes.js";
-import { renderProblem, renderStatus } from "./status-json.js";
+import { renderStatus } from "./status-json.js";
 import { StreamReader, streamTypeProblem } from "./stream-reader.js";
 import { StreamWriter } from "./stream-writer.js";
 import { type Success, successStatus } from "./success.js";
 import { ALT_TYPES, type Alt, NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
 import { tooLarge, UnaryReader } from "./unary-reader.js";
 import { type AnswerOptions, UnaryWriter } from "./unary-writer.js";
-import { statusXml } from "./xml/body.js";
-import { XML_DECLARATION } from "./xml/names.js";
 
 export interface RestRouterInput {
   /** Those without a descriptor have no routes. */
@@ -356,13 +353,13 @@ class Router implements RestRouter {
 
   #noRoute(httpMethod: string): Status {
     const { unlearned } = this.#options;
-    const message = `no route for this ${httpMethod.slice(0, 20)} path`;
+    const message = `no route for this ${cut(httpMethod, 20)} path`;
     return unlearned === undefined ? refusal("NO_ROUTE", message) : notLearned(`${message} (yet)`, unlearned);
   }
 
   #wrongMethod(httpMethod: string, allow: readonly string[]): Status {
     const allowed = allow.join(", ");
-    const message = `this path does not take ${httpMethod.slice(0, 20)}, but ${allowed}`;
+    const message = `this path does not take ${cut(httpMethod, 20)}, but ${allowed}`;
     const http = this.#wrongMethodStatus;
     return refusal("METHOD_NOT_ALLOWED", message, { info: { allow: allowed }, http });
   }
@@ -372,16 +369,7 @@ class Router implements RestRouter {
   }
 
   renderError(status: Status, accept: string | undefined, target: string): ErrorBody {
-    const json = renderStatus(status, this.#options.codecs);
-    if (wantsProblem(accept)) {
-      return { contentType: PROBLEM_TYPE, body: Buffer.from(renderProblem(status, json, target)) };
-    }
-    if (wantsProto(accept)) return { contentType: PROTO_TYPE, body: Buffer.from(encodeStatusProto(status)) };
-    const xmlType = wantsXml(accept);
-    const xml = xmlType === undefined ? undefined : statusXml(json, "Status", this.#options.codecs);
-    return xmlType === undefined || xml === undefined
-      ? { contentType: "application/json", body: Buffer.from(json) }
-      : { contentType: xmlType, body: Buffer.from(XML_DECLARATION + xml) };
+    return errorBody(status, accept, target, this.#options.codecs);
   }
 }
 
@@ -581,7 +569,7 @@ class Miss implements RestMiss {
 }
 
 function badOverride(override: string): Status {
-  const got = override.slice(0, 40);
+  const got = cut(override, 40);
   return refusal(
     "INVALID_REQUEST",
     `X-HTTP-Method-Override is a method such as PATCH or DELETE, got '${got}'`,
@@ -597,7 +585,7 @@ function readsOnly(httpMethod: string): number {
 function invalidPath(path: string): Status {
   const segments = path.slice(1).split("/");
   const at = segments.findIndex((segment) => decodePercent(segment) === undefined);
-  const segment = segments[at]?.slice(0, MAX_SHOWN) ?? "";
+  const segment = cut(segments[at] ?? "", MAX_SHOWN);
   const description = `segment ${at + 1}, '${segment}', is not percent-encoded UTF-8`;
   return refusal("INVALID_PATH", `the path's ${description}: write % as %25`, {
     details: [badRequest([{ field: "", description }])],

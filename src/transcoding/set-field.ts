@@ -1,6 +1,7 @@
 // Puts one text, of a path or a query, where it belongs in the JSON of a message. All of a request is put together in
 // one JSON value, and encoded once.
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { cut } from "../core/text.js";
 import type { Codecs, Misfit } from "./codec/codecs.js";
 import { notOneOf } from "./codec/misfit.js";
 import { fieldsOf, hasOwnJson, isJsonText, isScalarLike, isWrapper, nearestName } from "./fields.js";
@@ -59,7 +60,7 @@ function findField(root: DescMessage, path: string, hint: boolean): FieldTarget 
     const field = fieldsOf(message).get(step);
     if (field === undefined) {
       const guess = hint ? nearestName(step, fieldsOf(message).keys()) : undefined;
-      return `${message.typeName} has no field '${step.slice(0, 60)}'${guess === undefined ? "" : `; did you mean '${guess}'?`}`;
+      return `${message.typeName} has no field '${cut(step, 60)}'${guess === undefined ? "" : `; did you mean '${guess}'?`}`;
     }
     names.push(field.name);
     if (i === steps.length - 1) return { parents, leaf: field, key: names.join("."), form: formOf(field) };

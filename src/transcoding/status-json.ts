@@ -2,14 +2,22 @@
 import { STATUS_CODES } from "node:http";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
-import { codeName, type Status, type StatusDetail } from "../core/status.js";
-import { type Codecs, DecodeError } from "./codec/codecs.js";
+import { Code, codeName, type Status, type StatusDetail } from "../core/status.js";
+import { cut } from "../core/text.js";
+import type { Codecs } from "./codec/codecs.js";
+
+/** In place of a status that cannot be printed at all. */
+const UNTOLD = `{"code":${Code.INTERNAL},"message":"the failure cannot be printed","details":[]}`;
 
 /** `{"code", "message", "details"}`. Never fails: a detail that cannot be read prints its type and its bytes in base64. */
 export function renderStatus(status: Status, codecs: Codecs): string {
-  const message = JSON.stringify(status.message);
-  const details = status.details.map((detail) => detailJson(detail, codecs)).join(",");
-  return `{"code":${status.code},"message":${message},"details":[${details}]}`;
+  try {
+    const message = JSON.stringify(status.message);
+    const details = status.details.map((detail) => detailJson(detail, codecs)).join(",");
+    return `{"code":${status.code},"message":${message},"details":[${details}]}`;
+  } catch {
+    return UNTOLD;
+  }
 }
 
 /** Characters of a path that an error repeats. */
@@ -27,7 +35,7 @@ export function renderProblem(status: Status, statusJson: string, target: string
     status: status.http,
     detail: status.message,
     // The query may hold what is not to be repeated.
-    instance: (target.split("?", 1)[0] ?? "").slice(0, MAX_INSTANCE),
+    instance: cut(target.split("?", 1)[0] ?? "", MAX_INSTANCE),
     code: status.code,
     details: typeof inner === "object" && inner !== null ? Reflect.get(inner, "details") : [],
   });
@@ -39,8 +47,8 @@ function detailJson({ typeUrl, value }: StatusDetail, codecs: Codecs): string {
     const any = toBinary(AnySchema, create(AnySchema, { typeUrl, value: bytes }));
     const json = codecs.of(AnySchema).decode(any).toString();
     if (json !== "{}") return json;
-  } catch (e) {
-    if (!(e instanceof DecodeError)) throw e;
+  } catch {
+    // Whatever is wrong with it: what tells a failure must not be one.
   }
   return JSON.stringify({ "@type": typeUrl, value: bytes.toString("base64") });
 }

@@ -1,6 +1,7 @@
 // `/healthz`: what grpc.health.v1.Health/Check says, for load balancers that speak HTTP alone.
 import { field } from "../../core/headers.js";
 import { refusal } from "../../core/reasons.js";
+import { cut } from "../../core/text.js";
 import { type Page, pageMethod } from "./page.js";
 
 export interface HealthState {
@@ -19,7 +20,7 @@ export function healthPage(path: string, state: HealthState): Page {
     render: async (query) => {
       const service = query.get("service") ?? "";
       if (service !== "" && !state.services().includes(service)) {
-        return refusal("NO_SUCH_SERVICE", `no service '${service.slice(0, 100)}' is known here`);
+        return refusal("NO_SUCH_SERVICE", `no service '${cut(service, 100)}' is known here`);
       }
       const reasons = state.notServing();
       if (reasons.length > 0) return refusal("NOT_SERVING", `the hub is not ready: ${reasons.join(", ")}`);

@@ -5,6 +5,7 @@ import { field } from "../../core/headers.js";
 import { refusal } from "../../core/reasons.js";
 import type { Status } from "../../core/status.js";
 import { badRequest } from "../../core/status-details.js";
+import { cut } from "../../core/text.js";
 import type { OpenApiFilter, OpenApiInput } from "../../transcoding/openapi/document.js";
 import { etagOf } from "./etag.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
@@ -75,7 +76,7 @@ class OpenApiPage implements Page {
 }
 
 function invalid(name: string, problem: string): Status {
-  const shown = name.slice(0, 100);
+  const shown = cut(name, 100);
   return refusal("INVALID_REQUEST", `query parameter '${shown}': ${problem}`, {
     details: [badRequest([{ field: shown, description: problem }])],
   });

@@ -4,6 +4,7 @@ import { type Plan, plan as planOf } from "../../core/pipeline.js";
 import { refusal } from "../../core/reasons.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../../core/rest.js";
 import type { Status } from "../../core/status.js";
+import { cut } from "../../core/text.js";
 import type { Page } from "./page.js";
 import { pageHandler } from "./page-handler.js";
 import { OpenPages, PageMatch } from "./page-match.js";
@@ -81,7 +82,7 @@ class OtherMethod implements RestMiss {
   constructor(httpMethod: string, { allow }: RestMiss) {
     this.allow = [...new Set([...METHODS, ...allow])].sort();
     const allowed = this.allow.join(", ");
-    const message = `this path does not take ${httpMethod.slice(0, 20)}, but ${allowed}`;
+    const message = `this path does not take ${cut(httpMethod, 20)}, but ${allowed}`;
     this.status = refusal("METHOD_NOT_ALLOWED", message, { info: { allow: allowed } });
   }
 

@@ -1,6 +1,7 @@
 // Protobuf bytes → JSON text, however the fields come: each message is walked twice, first over its tags, to know where
 // each field stands, then over its fields. So order, repetition and merging on the wire need no ways of their own.
 import { isUtf8 } from "node:buffer";
+import { cut } from "../../core/text.js";
 import type { BytesOut } from "./bytes-out.js";
 import { DecodeError } from "./decode-error.js";
 import { MapKeys } from "./map-keys.js";
@@ -621,9 +622,7 @@ export class AnyOrderPrinter {
         const path = Buffer.from(bytes).toString();
         // Only what the reader turns back into the same: https://protobuf.dev/programming-guides/json/
         if (/[A-Z]|_(?![a-z])/.test(path)) {
-          throw new DecodeError(
-            `the FieldMask path ${JSON.stringify(path.slice(0, 60))} has no lowerCamelCase`,
-          );
+          throw new DecodeError(`the FieldMask path ${JSON.stringify(cut(path, 60))} has no lowerCamelCase`);
         }
         paths.push(path.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
         this.#pos += length;

@@ -1,5 +1,6 @@
 // Where JSON does not fit its message, and why: made on the way that walks the tree, read by those who answer clients.
 import type { DescEnum, DescMessage } from "@bufbuild/protobuf";
+import { cut } from "../../core/text.js";
 import { fieldsOf, nearestName } from "../fields.js";
 import { ExactNumber, type Json } from "../json.js";
 
@@ -63,5 +64,5 @@ function describe(json: Json): string {
 }
 
 export function clip(text: string): string {
-  return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
+  return cut(text, 60, "…");
 }

@@ -2,6 +2,7 @@
 // a call's way.
 import type { DescService, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Method } from "../../core/call.js";
+import { cut } from "../../core/text.js";
 import type { BindingPlan } from "../binding.js";
 import type { PrintOptions } from "../codec/codecs.js";
 import type { StreamFormat } from "../framing.js";
@@ -99,7 +100,7 @@ export function filterProblem(
 
 function unknownPart(what: string, given: string, known: readonly string[]): string {
   const there = known.length === 0 ? "there is none" : `there is ${known.join(", ")}`;
-  return `no ${what} '${given.slice(0, 100)}': ${there}`;
+  return `no ${what} '${cut(given, 100)}': ${there}`;
 }
 
 export function openApiDocument(input: OpenApiInput, filter: OpenApiFilter = {}): JsonObject {

@@ -1,5 +1,6 @@
 // XML text → its elements, by fast-xml-parser. That is loaded with the first body in XML: few hubs ever see one.
 import { createRequire } from "node:module";
+import { cut } from "../../core/text.js";
 import { MAX_XML_DEPTH, scanXml, unescapeXml, type XmlProblem } from "./scan.js";
 
 export interface XmlElement {
@@ -52,14 +53,14 @@ export function readXml(text: string): XmlElement | XmlProblem {
   const valid = XMLValidator.validate(text);
   if (valid !== true) {
     const { msg, line, col } = valid.err;
-    return { problem: msg.slice(0, MAX_MESSAGE), line, column: col ?? 1 };
+    return { problem: cut(msg, MAX_MESSAGE), line, column: col ?? 1 };
   }
   let nodes: unknown;
   try {
     nodes = new XMLParser(OPTIONS).parse(text);
   } catch (e) {
     // What the looks before did not find; it does not say where.
-    return { problem: String(e instanceof Error ? e.message : e).slice(0, MAX_MESSAGE), line: 1, column: 1 };
+    return { problem: cut(String(e instanceof Error ? e.message : e), MAX_MESSAGE), line: 1, column: 1 };
   }
   const root = elementsOf(nodes)[0];
   return root ?? { problem: "there is no element", line: 1, column: 1 };

@@ -1,5 +1,6 @@
 // The first look at an XML text: its bounds, and what the parser behind it would let pass. No DTD gets beyond it, so there
 // are no entities but those of XML itself, and nothing outside the text is ever read.
+import { cut } from "../../core/text.js";
 
 /** Why a text is refused. `line` and `column` are 1-based, in characters. */
 export interface XmlProblem {
@@ -97,7 +98,7 @@ class Scan {
       const start = this.#open.pop();
       if (start === undefined) return at(text, open, "this end tag has no start tag");
       const name = nameAt(text, start + 1);
-      if (nameAt(text, open + 2) !== name) return at(text, open, `expected </${name.slice(0, MAX_NAME)}>`);
+      if (nameAt(text, open + 2) !== name) return at(text, open, `expected </${cut(name, MAX_NAME)}>`);
       return this.#after(">", open, "this end tag");
     }
     return this.#startTag(open);
@@ -120,7 +121,7 @@ class Scan {
     }
     const encoding = ENCODING.exec(content)?.[1];
     if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) {
-      return at(text, open, `the encoding is UTF-8, and not '${encoding.slice(0, 20)}'`);
+      return at(text, open, `the encoding is UTF-8, and not '${cut(encoding, 20)}'`);
     }
     return end;
   }
