@@ -2,7 +2,7 @@
 // JSON.parse rounds integers beyond 2^53, keeps one of two equal names, and takes lone surrogates.
 import { cut } from "../core/text.js";
 
-export type Json = null | boolean | number | string | ExactNumber | Json[] | JsonObject;
+export type Json = null | boolean | number | string | ExactNumber | MaskText | Json[] | JsonObject;
 export interface JsonObject {
   [name: string]: Json;
 }
@@ -13,6 +13,24 @@ export class ExactNumber {
   constructor(text: string) {
     this.text = text;
   }
+}
+
+/** The text of a google.protobuf.FieldMask in a path or a query, where names have either spelling. No parser makes it. */
+export class MaskText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export function isJsonObject(json: Json | undefined): json is JsonObject {
+  return (
+    typeof json === "object" &&
+    json !== null &&
+    !Array.isArray(json) &&
+    !(json instanceof ExactNumber) &&
+    !(json instanceof MaskText)
+  );
 }
 
 /** Why a text is refused. `line` and `column` are 1-based, in characters. */
@@ -109,12 +127,12 @@ function endOfString(text: string, start: number): number {
 }
 
 function countMembers(value: Json): number {
-  if (typeof value !== "object" || value === null || value instanceof ExactNumber) return 0;
   let count = 0;
   if (Array.isArray(value)) {
     for (const item of value) if (typeof item === "object") count += countMembers(item);
     return count;
   }
+  if (!isJsonObject(value)) return 0;
   for (const name of Object.keys(value)) {
     count++;
     const item = value[name];

@@ -2,11 +2,10 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { Codecs } from "./codec/codecs.js";
 import { isJsonText, isScalarLike } from "./fields.js";
-import type { Json, JsonObject } from "./json.js";
+import { isJsonObject, type Json, type JsonObject } from "./json.js";
 import { decodeQueryPart } from "./path.js";
 import {
   type FieldTarget,
-  isObject,
   isSameText,
   memberOf,
   oneofClash,
@@ -149,7 +148,7 @@ export function addValue({ target, mapKey }: Parameter, json: Json, root: JsonOb
     existing.push(json);
     return undefined;
   }
-  if (mapKey !== undefined && isObject(existing) && !Object.hasOwn(existing, mapKey)) {
+  if (mapKey !== undefined && isJsonObject(existing) && !Object.hasOwn(existing, mapKey)) {
     setOwn(existing, mapKey, json);
     return undefined;
   }

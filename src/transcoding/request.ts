@@ -21,7 +21,7 @@ import {
   XML_TYPES,
 } from "./content-type.js";
 import { readForm, readMultipart } from "./forms.js";
-import { type Json, type JsonObject, parseJson } from "./json.js";
+import { isJsonObject, type Json, type JsonObject, parseJson } from "./json.js";
 import { enumName, looseText } from "./loose-text.js";
 import type { RequestPath } from "./path.js";
 import { encodePathMessage } from "./path-message.js";
@@ -37,7 +37,6 @@ import type { ReadOptions } from "./read-options.js";
 import {
   encodeAlone,
   type FieldTarget,
-  isObject,
   memberOf,
   oneofClash,
   setMember,
@@ -266,7 +265,7 @@ export function encodeRequest(
     if (clash !== undefined) return invalidMessage(`$: ${clash}`, plan.body.name, clash);
   }
   const root = assemble(plan, beside, json.value);
-  if (!isObject(root)) return outcome(request, codec.encode(root), options);
+  if (!isJsonObject(root)) return outcome(request, codec.encode(root), options);
   // Before the path's values are put among the body's.
   const mask = options.read.fillUpdateMask === false ? undefined : encodedMask(request, json.value);
   if (mask instanceof Status) return mask;

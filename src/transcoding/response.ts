@@ -4,7 +4,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import { type BindingPlan, givesHttpBody } from "./binding.js";
-import type { Codecs } from "./codec/codecs.js";
+import { type Codecs, DecodeError } from "./codec/codecs.js";
 import { PROTO_TYPE } from "./content-type.js";
 import { isHttpBody } from "./fields.js";
 import { type FieldsMask, maskMessage } from "./fields-mask.js";
@@ -64,9 +64,10 @@ export function decodeResponse(
     }
     return printed(field, codecs.of(output).decodeField(field, message, form.fields), codecs, form);
   } catch (e) {
+    const why = e instanceof DecodeError && e.cause instanceof DecodeError ? `: ${e.cause.message}` : "";
     return refusal(
       "UNPRINTABLE_RESPONSE",
-      `the service's answer cannot be printed as ${output.typeName} in JSON`,
+      `the service's answer cannot be printed as ${output.typeName} in JSON${why}`,
       { cause: e },
     );
   }

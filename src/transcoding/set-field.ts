@@ -5,7 +5,7 @@ import { cut } from "../core/text.js";
 import type { Codecs, Misfit } from "./codec/codecs.js";
 import { notOneOf } from "./codec/misfit.js";
 import { fieldsOf, hasOwnJson, isJsonText, isScalarLike, isWrapper, nearestName } from "./fields.js";
-import { ExactNumber, type Json, type JsonObject, parseJson } from "./json.js";
+import { isJsonObject, type Json, type JsonObject, MaskText, parseJson } from "./json.js";
 
 export type MessageField = DescField & { readonly fieldKind: "message" };
 
@@ -105,8 +105,8 @@ export function textToJson(
         ? { problem: notOneOf(target.leaf.enum, text) }
         : { json: text };
     case "mask":
-      // As the names of fields do, its paths have both spellings here: \`display_name\` and \`displayName\`.
-      return { json: text.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) };
+      // As the names of fields do, its paths have both spellings here: `display_name` and `displayName`.
+      return { json: text === "" ? "" : new MaskText(text) };
     case "json": {
       const parsed = parseJson(text);
       if ("value" in parsed) return { json: parsed.value };
@@ -146,10 +146,6 @@ export function setOwn(object: JsonObject, name: string, json: Json): void {
   } else object[name] = json;
 }
 
-export function isObject(json: Json | undefined): json is JsonObject {
-  return typeof json === "object" && json !== null && !Array.isArray(json) && !(json instanceof ExactNumber);
-}
-
 /**
  * The object that has the field, made on the way where it is not there. undefined: something else than an object stands
  * on the way, and the codec will say so. A string says what is given too, of a oneof.
@@ -158,7 +154,7 @@ export function ownerOf(root: JsonObject, target: FieldTarget): JsonObject | str
   let owner = root;
   for (const field of target.parents) {
     const existing = memberOf(owner, field);
-    if (isObject(existing)) {
+    if (isJsonObject(existing)) {
       owner = existing;
       continue;
     }

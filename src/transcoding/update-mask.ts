@@ -3,8 +3,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { fieldsOf, hasOwnJson, isHttpBody, isJsonText } from "./fields.js";
-import type { Json, JsonObject } from "./json.js";
-import { isObject } from "./set-field.js";
+import { isJsonObject, type Json, type JsonObject } from "./json.js";
 
 /** The one field of the request that is a FieldMask; undefined where there is none, or more than one. */
 export function updateMaskOf(input: DescMessage): DescField | undefined {
@@ -26,7 +25,7 @@ export const MAX_MASK_CHARACTERS = 1024 * 1024;
  */
 export function pathsOf(desc: DescMessage, json: Json): string[] | undefined {
   const paths = new Paths();
-  if (isObject(json)) gather(desc, json, "", paths);
+  if (isJsonObject(json)) gather(desc, json, "", paths);
   return paths.tooLong ? undefined : paths.list.sort();
 }
 
@@ -62,7 +61,7 @@ function gather(desc: DescMessage, json: JsonObject, prefix: string, paths: Path
     if (field === undefined || value === undefined) continue;
     const path = prefix + field.name;
     const inner = field.fieldKind === "message" ? field.message : undefined;
-    if (inner === undefined || !isObject(value) || Object.keys(value).length === 0) paths.push(path);
+    if (inner === undefined || !isJsonObject(value) || Object.keys(value).length === 0) paths.push(path);
     else if (isJsonText(inner)) gatherFree(value, path, paths);
     else if (hasOwnJson(inner) || isHttpBody(inner)) paths.push(path);
     else gather(inner, value, `${path}.`, paths);
@@ -79,7 +78,7 @@ function gatherFree(json: JsonObject, path: string, paths: Paths): void {
   for (const name of names) {
     const value = json[name];
     const inner = `${path}.${name}`;
-    if (isObject(value) && Object.keys(value).length > 0) gatherFree(value, inner, paths);
+    if (isJsonObject(value) && Object.keys(value).length > 0) gatherFree(value, inner, paths);
     else paths.push(inner);
   }
 }

@@ -1,10 +1,16 @@
 // Where each part of a request message may come from, shape by shape: body, path, query, and all of them at once.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import fc from "fast-check";
 import { Status } from "#src/core/status.js";
+import { maskTarget, printMaskPath, readMask } from "#src/transcoding/codec/field-mask.js";
+import { Refusal } from "#src/transcoding/codec/misfit.js";
 import { routerFor, send } from "./support/schema.js";
 import { shapes } from "./support/shapes.js";
-import { encodeBody } from "./support/translate.js";
+import { encodeBody, writeAnswer } from "./support/translate.js";
 
 const strict = routerFor(shapes);
 
@@ -364,5 +370,160 @@ describe("PATCH fills the field mask of the request", () => {
     const bytes = encodeBody(match, Buffer.from('{"count2":"1"}'), "application/json");
     if (bytes instanceof Status) assert.fail(bytes.message);
     assert.ok(Buffer.from(bytes).includes("count_2"));
+  });
+});
+
+/** The paths of both masks that a request sends, in proto names. */
+function masksOf(
+  request: string,
+  body?: unknown,
+  built = strict,
+): { update: string[]; read: string[] } | string {
+  const [method = "", target = ""] = request.split(" ");
+  const match = built.router.match(method, target);
+  const text = body === undefined ? "" : JSON.stringify(body);
+  const bytes = encodeBody(match, Buffer.from(text), body === undefined ? undefined : "application/json");
+  if (bytes instanceof Status) {
+    assert.equal(bytes.http, 400);
+    return bytes.message;
+  }
+  const desc = shapes.getMessage("shapes.v1.UpdateOdd") ?? assert.fail();
+  const message = reflect(desc, fromBinary(desc, bytes));
+  const paths = (number: number): string[] => {
+    const field = message.findNumber(number) ?? assert.fail();
+    const mask: unknown = message.isSet(field) ? message.get(field) : undefined;
+    return Array.from(Object(Object(mask).message).paths ?? []);
+  };
+  return { update: paths(2), read: paths(3) };
+}
+
+/** A request with a mask, its own name's mask in JSON and the wire's paths of it, or what the refusal says. */
+const MASKS: readonly [mask: string, query: string | RegExp, json: string | RegExp][] = [
+  ["*", "*", "*"],
+  ["title", "title", "title"],
+  ["addressLine1", "address_line_1", "address_line_1"],
+  ["address_line_1", "address_line_1", /lowerCamelCase/],
+  ["addressLine2", "addressLine2", "addressLine2"],
+  ["Hidden", "_hidden", "_hidden"],
+  ["_hidden", "_hidden", /lowerCamelCase/],
+  ["twice", "twice__", "twice__"],
+  ["twice__", "twice__", /lowerCamelCase/],
+  ["ownName1", "own_name", "own_name"],
+  ["ownName", "own_name", "own_name"],
+  ["inner1.addressLine1,title", "inner_1.address_line_1,title", "inner_1.address_line_1,title"],
+  ["inner_1.inner1.own_name", "inner_1.inner_1.own_name", /lowerCamelCase/],
+  ["inner2s.*.addressLine1", "inner_2s.*.address_line_1", "inner_2s.*.address_line_1"],
+  ["inner2s.0.addressLine1", "inner_2s.0.address_line_1", "inner_2s.0.address_line_1"],
+  ["inner2s.addressLine1", "inner_2s.address_line_1", "inner_2s.address_line_1"],
+  ["byKey1.anyKey.addressLine1", "by_key_1.anyKey.address_line_1", "by_key_1.any_key.address_line_1"],
+  ["byKey1.*.addressLine1", "by_key_1.*.address_line_1", "by_key_1.*.address_line_1"],
+  ["labels.my-key", "labels.my-key", "labels.my-key"],
+  ["labels.`a.b,c`,title", "labels.`a.b,c`,title", "labels.`a.b,c`,title"],
+  ["labels.key_1", "labels.key_1", /lowerCamelCase/],
+  ["info.some.deepKey", "info.some.deepKey", "info.some.deep_key"],
+  ["made.seconds", "made.seconds", "made.seconds"],
+  ["odd.addressLine1", "odd.address_line_1", "odd.address_line_1"],
+  ["nothing", /Odd has no field 'nothing'/, /Odd has no field 'nothing'/],
+  ["titel", /did you mean 'title'/, /did you mean 'title'/],
+  ["inner1.titel", /Odd has no field 'titel'/, /Odd has no field 'titel'/],
+  ["title.x", /'title' has no fields/, /'title' has no fields/],
+  ["a..b", /lowerCamelCase/, /lowerCamelCase/],
+  [",title", /lowerCamelCase/, /lowerCamelCase/],
+  ["title,", /lowerCamelCase/, /lowerCamelCase/],
+  ["a-b", /lowerCamelCase/, /lowerCamelCase/],
+  ["title, made", /lowerCamelCase/, /lowerCamelCase/],
+];
+
+describe("the mask of an update finds the fields of what is updated", () => {
+  const check = (masks: ReturnType<typeof masksOf>, wanted: string | RegExp): void => {
+    if (typeof wanted === "string") assert.deepEqual(Object(masks).update, wanted.split(/,(?!c)/));
+    else assert.match(String(masks), wanted);
+  };
+  for (const [mask, query, json] of MASKS) {
+    const quoted = encodeURIComponent(mask);
+    it(`in a query: ${mask}`, () => {
+      check(masksOf(`GET /v1/odd?updateMask=${quoted}`), query);
+      check(masksOf(`GET /v1/odd?update_mask=${quoted}`), query);
+      check(masksOf(`PATCH /v1/odd?update_mask=${quoted}`, {}), query);
+    });
+    it(`in a path: ${mask}`, () => check(masksOf(`GET /v1/odd/${quoted}`), query));
+    it(`in a body: ${mask}`, () => {
+      check(masksOf("POST /v1/odd", { updateMask: mask }), json);
+      check(masksOf("POST /v1/odd", { odd: { title: "x" }, update_mask: mask }), json);
+    });
+  }
+
+  it("and with unknownFields: ignore the service judges the others", () => {
+    const loose = routerFor(shapes, { unknownFields: "ignore" });
+    const sent = (mask: string) => masksOf("POST /v1/odd", { updateMask: mask }, loose);
+    assert.deepEqual(Object(sent("addressLine1,notThere,inner1.notThere.x,title.y")).update, [
+      "address_line_1",
+      "not_there",
+      "inner_1.not_there.x",
+      "title.y",
+    ]);
+  });
+
+  it("and other masks go by the letters, or take proto names as they stand in a query", () => {
+    const query = (mask: string) => Object(masksOf(`GET /v1/odd?read_mask=${mask}`)).read;
+    assert.deepEqual(query("address_line_1,anyThing.x,*"), ["address_line_1", "any_thing.x", "*"]);
+    assert.deepEqual(query("addressLine_1"), ["addressLine_1"]);
+    assert.deepEqual(Object(masksOf("POST /v1/odd", { readMask: "addressLine1,*" })).read, [
+      "address_line1",
+      "*",
+    ]);
+    assert.match(String(masksOf("POST /v1/odd", { readMask: "address_line_1" })), /lowerCamelCase/);
+  });
+
+  it("whatever the text is: no path is lost, and what is printed is read as the same", () => {
+    const odd = shapes.getMessage("shapes.v1.UpdateOdd")?.fields[1] ?? assert.fail();
+    const step = fc.constantFrom(
+      ..."address_line_1 addressLine1 _hidden Hidden inner_1 inner1 inner_2s by_key_1 labels info made x_y * ` 0".split(
+        " ",
+      ),
+    );
+    const text = fc.array(step, { maxLength: 6 }).map((steps) => steps.join("."));
+    fc.assert(
+      fc.property(fc.oneof(text, fc.string()), fc.boolean(), fc.boolean(), (path, known, strict) => {
+        const target = known ? maskTarget(odd) : undefined;
+        const read = (what: string, spelling: "json" | "either"): string[] | undefined => {
+          try {
+            return readMask(what, spelling, target, strict);
+          } catch (e) {
+            assert.ok(e instanceof Refusal, String(e));
+            return undefined;
+          }
+        };
+        const paths = read(path, "either") ?? read(path, "json") ?? [];
+        for (const one of paths) {
+          const printed = printMaskPath(one, target);
+          if (printed !== undefined) assert.deepEqual(readMask(printed, "json", target, false), [one], path);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("in answers too, as long as it is read as the same there", () => {
+    const answer = (field: number, path: string): string => {
+      const mask = new BinaryWriter().tag(field, WireType.LengthDelimited).fork();
+      const bytes = mask.tag(1, WireType.LengthDelimited).string(path).join().finish();
+      const written = writeAnswer(strict.router.match("GET", "/v1/odd"), [bytes]);
+      return written instanceof Status ? `${written.http} ${written.message}` : String(written.body);
+    };
+    assert.equal(answer(2, "address_line_1"), '{"updateMask":"addressLine1"}');
+    assert.equal(
+      answer(2, "inner_1.by_key_1.any_key.own_name"),
+      '{"updateMask":"inner1.byKey1.anyKey.ownName1"}',
+    );
+    assert.equal(answer(2, "addressLine2"), '{"updateMask":"addressLine2"}');
+    assert.equal(answer(2, "not_there"), '{"updateMask":"notThere"}');
+    assert.equal(answer(2, "*"), '{"updateMask":"*"}');
+    assert.equal(answer(3, "*"), '{"readMask":"*"}');
+    const refused =
+      /^500 the service's answer cannot be printed as .* in JSON: the FieldMask path "[^"]+" has no lowerCamelCase/;
+    assert.match(answer(2, "by_key_1.anyKey"), refused);
+    assert.match(answer(2, "not_there_1"), refused);
+    assert.match(answer(3, "address_line_1"), refused);
   });
 });

@@ -4,6 +4,7 @@ import { isUtf8 } from "node:buffer";
 import { cut } from "../../core/text.js";
 import type { BytesOut } from "./bytes-out.js";
 import { DecodeError } from "./decode-error.js";
+import { printMaskPath } from "./field-mask.js";
 import { MapKeys } from "./map-keys.js";
 import { type FieldPlan, Form, Kind, type MessagePlan, type Plans, Shape, Wire } from "./plan.js";
 import {
@@ -163,7 +164,7 @@ export class AnyOrderPrinter {
         this.#time(plan.form, start, end);
         break;
       case Form.FIELD_MASK:
-        this.#fieldMask(start, end);
+        this.#fieldMask(plan, start, end);
         break;
       default:
         this.#dynamic(plan, start, end);
@@ -610,7 +611,7 @@ export class AnyOrderPrinter {
     if (problem !== undefined) throw new DecodeError(problem);
   }
 
-  #fieldMask(start: number, end: number): void {
+  #fieldMask(plan: MessagePlan, start: number, end: number): void {
     const paths: string[] = [];
     this.#pos = start;
     while (this.#pos < end) {
@@ -620,11 +621,13 @@ export class AnyOrderPrinter {
         const bytes = this.#buf.subarray(this.#pos, this.#pos + length);
         if (!isUtf8(bytes)) throw new DecodeError("a path of a FieldMask is not UTF-8");
         const path = Buffer.from(bytes).toString();
-        // Only what the reader turns back into the same: https://protobuf.dev/programming-guides/json/
-        if (/[A-Z]|_(?![a-z])/.test(path)) {
-          throw new DecodeError(`the FieldMask path ${JSON.stringify(cut(path, 60))} has no lowerCamelCase`);
+        const printed = printMaskPath(path, plan.maskTarget);
+        if (printed === undefined) {
+          throw new DecodeError(
+            `the FieldMask path ${JSON.stringify(cut(path, 60))} has no lowerCamelCase that means the same`,
+          );
         }
-        paths.push(path.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()));
+        paths.push(printed);
         this.#pos += length;
       } else this.#skip(tag & 7, tag >>> 3, end);
     }

@@ -1,8 +1,18 @@
 // JSON tree → protobuf bytes, and where it does not fit. The whole of ProtoJSON's reading stands here; what reads
 // texts faster (from-text.ts) gives up where it is not sure, and comes here.
 import type { DescField } from "@bufbuild/protobuf";
-import { ExactNumber, integerOf, isNumberText, type Json, type JsonObject, MAX_JSON_DEPTH } from "../json.js";
+import {
+  ExactNumber,
+  integerOf,
+  isJsonObject,
+  isNumberText,
+  type Json,
+  type JsonObject,
+  MAX_JSON_DEPTH,
+  MaskText,
+} from "../json.js";
 import type { BytesOut } from "./bytes-out.js";
+import { MASK, readMask } from "./field-mask.js";
 import { clip, expected, formatPath, type Misfit, notOneOf, Refusal, unknownField } from "./misfit.js";
 import {
   type EnumPlan,
@@ -90,7 +100,7 @@ export class TreeEncoder {
         this.#duration(json);
         break;
       case Form.FIELD_MASK:
-        this.#fieldMask(json);
+        this.#fieldMask(plan, json);
         break;
       case Form.STRUCT:
         this.#struct(asObject(json, "Struct"));
@@ -437,17 +447,15 @@ export class TreeEncoder {
     writeTime(time, this.#out);
   }
 
-  #fieldMask(json: Json): void {
+  #fieldMask(plan: MessagePlan, json: Json): void {
     if (json === "") return;
-    if (typeof json !== "string" || !/^[A-Za-z0-9.]+(?:,[A-Za-z0-9.]+)*$/.test(json)) {
-      throw expected(
-        `field paths in lowerCamelCase with commas between, as in "title,author.displayName"`,
-        json,
-      );
-    }
-    for (const path of json.split(",")) {
+    const either = json instanceof MaskText;
+    if (!either && typeof json !== "string") throw expected(MASK, json);
+    const strict = this.#unknownFields === "reject";
+    const text = either ? json.text : json;
+    for (const path of readMask(text, either ? "either" : "json", plan.maskTarget, strict)) {
       this.#out.byte(0x0a);
-      this.#out.string(path.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+      this.#out.string(path);
     }
   }
 
@@ -509,7 +517,7 @@ export class TreeEncoder {
       out.byte(list ? VALUE_LIST : VALUE_STRUCT);
       const start = out.begin(1);
       if (list) this.#listValue(json);
-      else this.#struct(json);
+      else this.#struct(asObject(json, "Struct"));
       out.end(start, 1);
     }
   }
@@ -565,9 +573,7 @@ export function isZero(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 function asObject(json: Json, what: string): JsonObject {
-  if (typeof json === "object" && json !== null && !Array.isArray(json) && !(json instanceof ExactNumber)) {
-    return json;
-  }
+  if (isJsonObject(json)) return json;
   throw expected(`an object (${what})`, json);
 }
 

@@ -2,7 +2,7 @@
 import type { DescEnum, DescMessage } from "@bufbuild/protobuf";
 import { cut } from "../../core/text.js";
 import { fieldsOf, nearestName } from "../fields.js";
-import { ExactNumber, type Json } from "../json.js";
+import { ExactNumber, type Json, MaskText } from "../json.js";
 
 /** Where a value does not fit its message, and why. */
 export interface Misfit {
@@ -57,7 +57,7 @@ function notAs(what: string, json: Json): string {
 }
 
 function describe(json: Json): string {
-  if (json instanceof ExactNumber) return clip(json.text);
+  if (json instanceof ExactNumber || json instanceof MaskText) return clip(json.text);
   if (Array.isArray(json)) return "a list";
   if (typeof json === "object" && json !== null) return "an object";
   return typeof json === "string" ? JSON.stringify(clip(json)) : String(json);

@@ -2,6 +2,7 @@
 // Every object here has one shape, whatever field it stands for: the loops that read them stay monomorphic.
 import type { DescEnum, DescExtension, DescField, DescMessage, Registry } from "@bufbuild/protobuf";
 import type { FieldsMask } from "../fields-mask.js";
+import { type MaskTarget, maskTarget } from "./field-mask.js";
 
 /** Of google.protobuf.FieldDescriptorProto.Type; ScalarType has the same numbers. */
 export const Kind = {
@@ -94,6 +95,7 @@ export class Plans {
   readonly #masked = new WeakMap<FieldsMask, MessagePlan>();
   readonly #enums = new Map<DescEnum, EnumPlan>();
   readonly #extensions = new Map<DescExtension, FieldPlan>();
+  readonly #updateMasks = new Map<DescMessage, MessagePlan>();
 
   constructor(registry: Registry, print: PrintOptions, anyEnumCase = false) {
     this.registry = registry;
@@ -127,6 +129,16 @@ export class Plans {
       });
       plan = new MessagePlan(desc, fields, false);
       this.#masked.set(mask, plan);
+    }
+    return plan;
+  }
+
+  /** A FieldMask that is about the fields of one message. */
+  updateMask(desc: DescMessage, target: MaskTarget): MessagePlan {
+    let plan = this.#updateMasks.get(target.field.parent);
+    if (plan === undefined) {
+      plan = new MessagePlan(desc, this.of(desc).fields, false, target);
+      this.#updateMasks.set(target.field.parent, plan);
     }
     return plan;
   }
@@ -167,11 +179,19 @@ export class MessagePlan {
   readonly tellsByOrder: boolean;
   /** The field that comes with a tag of one byte. */
   readonly byTag: readonly (FieldPlan | undefined)[];
+  /** What a FieldMask chooses from, where that is known. */
+  readonly maskTarget: MaskTarget | undefined;
   readonly #dense: (FieldPlan | undefined)[];
   readonly #sparse = new Map<number, FieldPlan>();
 
-  constructor(desc: DescMessage, fields: readonly (FieldPlan | undefined)[], extensible: boolean) {
+  constructor(
+    desc: DescMessage,
+    fields: readonly (FieldPlan | undefined)[],
+    extensible: boolean,
+    maskTarget?: MaskTarget,
+  ) {
     this.desc = desc;
+    this.maskTarget = maskTarget;
     this.typeName = desc.typeName;
     this.form = formOf(desc);
     const known = fields.filter((field) => field !== undefined);
@@ -327,13 +347,20 @@ export class FieldPlan {
     let plan = this.#message;
     if (plan === undefined) {
       if (this.#messageDesc === undefined) throw new Error(`${this.name} is no message`);
-      plan =
-        this.#mask === undefined
-          ? this.#plans.of(this.#messageDesc)
-          : this.#plans.masked(this.#messageDesc, this.#mask);
+      plan = this.#plan(this.#messageDesc);
       this.#message = plan;
     }
     return plan;
+  }
+
+  #plan(message: DescMessage): MessagePlan {
+    if (this.#mask !== undefined) return this.#plans.masked(message, this.#mask);
+    const { desc } = this;
+    const target =
+      message.typeName === "google.protobuf.FieldMask" && desc.kind === "field"
+        ? maskTarget(desc)
+        : undefined;
+    return target === undefined ? this.#plans.of(message) : this.#plans.updateMask(message, target);
   }
 
   /** Of its messages nothing but what the mask wants. */

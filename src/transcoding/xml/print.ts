@@ -3,8 +3,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { formatPath } from "../codec/misfit.js";
 import { type FieldPlan, Form, Kind, type MessagePlan, type Plans, Shape } from "../codec/plan.js";
-import { ExactNumber, type Json } from "../json.js";
-import { isObject } from "../set-field.js";
+import { ExactNumber, isJsonObject, type Json } from "../json.js";
 import { ENTRY, EXTENSION, elementName, ITEM, KEY, NAME, NIL, rootName, TYPE, VALUE, XSI } from "./names.js";
 import { noXmlChar } from "./scan.js";
 
@@ -132,7 +131,7 @@ class XmlPrinter {
   }
 
   #any(name: string, attributes: string, json: Json): void {
-    const url = isObject(json) ? json["@type"] : undefined;
+    const url = isJsonObject(json) ? json["@type"] : undefined;
     if (typeof url !== "string") {
       this.#element(name, attributes, () => {});
       return;
@@ -219,7 +218,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 function membersOf(json: Json): [string, Json][] {
-  return isObject(json) ? Object.entries(json) : [];
+  return isJsonObject(json) ? Object.entries(json) : [];
 }
 
 function listOf(json: Json): readonly Json[] {
@@ -237,7 +236,7 @@ function jsonText(json: Json): string {
   if (typeof json === "number") return Object.is(json, -0) ? "-0" : String(json);
   if (typeof json === "string") return quoted(json);
   if (Array.isArray(json)) return `[${json.map(jsonText).join(",")}]`;
-  if (!isObject(json)) return String(json);
+  if (!isJsonObject(json)) return String(json);
   return `{${Object.entries(json)
     .map(([name, value]) => `${quoted(name)}:${jsonText(value)}`)
     .join(",")}}`;

@@ -18,6 +18,12 @@ export const shapes = compileProtos({
       repeated google.api.HttpBody pages = 20;
     }
     message Update { Thing thing = 1; google.protobuf.FieldMask update_mask = 2; string why = 3; }
+    message Odd {
+      string address_line_1 = 1; string addressLine2 = 2; string _hidden = 3; string twice__ = 4; string own_name = 5 [json_name = "ownName1"];
+      Odd inner_1 = 6; repeated Odd inner_2s = 7; map<string, Odd> by_key_1 = 8; map<string, string> labels = 9;
+      google.protobuf.Struct info = 10; google.protobuf.Timestamp made = 11; string title = 12;
+    }
+    message UpdateOdd { Odd odd = 1; google.protobuf.FieldMask update_mask = 2; google.protobuf.FieldMask read_mask = 3; }
     message TwoMasks { Thing thing = 1; google.protobuf.FieldMask update_mask = 2; google.protobuf.FieldMask read_mask = 3; }
     message Bodies {
       string id = 1; Thing thing = 2; string text = 3; int64 number = 4; bool flag = 5; bytes data = 6; Colour colour = 7;
@@ -40,6 +46,8 @@ export const shapes = compileProtos({
       rpc UpdateThing(Update) returns (Thing) { option (google.api.http) = { patch: "/v1/{thing.name=things/*}" body: "thing"
         additional_bindings { patch: "/v1/whole" body: "*" } additional_bindings { put: "/v1/{thing.name=things/*}" body: "thing" }
         additional_bindings { patch: "/v1/masked/{update_mask}" body: "thing" } }; }
+      rpc ChangeOdd(UpdateOdd) returns (UpdateOdd) { option (google.api.http) = { patch: "/v1/odd" body: "odd"
+        additional_bindings { post: "/v1/odd" body: "*" } additional_bindings { get: "/v1/odd" } additional_bindings { get: "/v1/odd/{update_mask}" } }; }
       rpc UpdateTwo(TwoMasks) returns (Thing) { option (google.api.http) = { patch: "/v1/two" body: "thing" }; }
       rpc Put(Bodies) returns (Thing) { option (google.api.http) = { post: "/v1/b/{id}/thing" body: "thing"
         additional_bindings { post: "/v1/b/{id}/text" body: "text" } additional_bindings { post: "/v1/b/{id}/number" body: "number" }
