@@ -206,6 +206,8 @@ export class RestAnswer implements BodyTaker {
     }
     fields.push(field("content-length", String(body.length)));
     addFields(fields, this.trailing, this.snapshot.http.metadata.trailerPrefix);
+    // Without a prefix they may have the names of the format's.
+    for (const f of this.wholeFields) replace(fields, f);
     this.respond(status, fields, bodyless);
     if (bodyless) return;
     this.exchange.write(body, true);
@@ -362,12 +364,16 @@ function fieldOf(fields: readonly Field[], name: string): string | undefined {
   return undefined;
 }
 
+/** A download by RFC 6266 to the letter: browsers show what they cannot read. */
+const ATTACHMENT = /^attachment[ \t]*(?:;.*)?$/i;
+
 /** Puts a field of the format in place of the service's own, but for a download that the service gives a name. */
 function replace(fields: Field[], own: Field): void {
-  const at = fields.findIndex((f) => f.name === own.name);
-  if (at === -1) fields.push(own);
-  else if (own.name !== "content-disposition" || !/^attachment\b/i.test(fields[at]?.value ?? ""))
-    fields[at] = own;
+  const theirs = fields.filter((f) => f.name === own.name);
+  const [one] = theirs;
+  if (own.name === "content-disposition" && theirs.length === 1 && ATTACHMENT.test(one?.value ?? "")) return;
+  for (const f of theirs) fields.splice(fields.indexOf(f), 1);
+  fields.push(own);
 }
 
 /** What pages of other sites may do is the hub's to say: the service's word on it is left out. */

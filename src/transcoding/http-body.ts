@@ -7,7 +7,7 @@ import type {
   RequestReader,
   ResponseWriter,
 } from "../core/transcoding.js";
-import { harmlessFields } from "./active-content.js";
+import { harmless } from "./active-content.js";
 import type { BindingPlan } from "./binding.js";
 import { encodeRequest, type MatchedRequest } from "./request.js";
 import { decodeResponse } from "./response.js";
@@ -112,7 +112,7 @@ export class HttpBodyWriter implements ResponseWriter {
   #begin(contentType: string): void {
     if (this.#begun) return;
     this.#begun = true;
-    const fields = this.#options.allowActiveContent ? [] : harmlessFields(contentType);
-    this.#out.head(contentType, fields, undefined);
+    const out = this.#options.allowActiveContent ? { contentType, fields: [] } : harmless(contentType);
+    this.#out.head(out.contentType, out.fields, undefined);
   }
 }

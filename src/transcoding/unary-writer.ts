@@ -3,7 +3,7 @@ import type { Method } from "../core/call.js";
 import { type Field, field } from "../core/headers.js";
 import { Status } from "../core/status.js";
 import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
-import { harmlessFields } from "./active-content.js";
+import { type Harmless, harmless } from "./active-content.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import type { StreamFormat } from "./framing.js";
@@ -77,17 +77,18 @@ export class UnaryWriter implements ResponseWriter {
   end(): void {
     const printed = this.#printed;
     if (printed === undefined) return;
-    const { contentType, body } = printed;
-    this.#out.head(contentType, this.#fields(contentType), body.length);
-    this.#out.write(body, true);
+    const { contentType, fields } = this.#harmless(printed.contentType);
+    const location = this.#location;
+    const own = location === undefined ? fields : [...fields, field("location", location)];
+    this.#out.head(contentType, own, printed.body.length);
+    this.#out.write(printed.body, true);
   }
 
-  #fields(contentType: string): readonly Field[] {
-    const harmless =
-      this.#options.allowActiveContent || contentType === "application/json" || this.#form.xml !== undefined
-        ? NO_FIELDS
-        : harmlessFields(contentType);
-    return this.#location === undefined ? harmless : [...harmless, field("location", this.#location)];
+  /** XML that the hub itself has printed is elements of messages, and runs nothing. */
+  #harmless(contentType: string): Harmless {
+    if (this.#options.allowActiveContent || this.#form.xml !== undefined)
+      return { contentType, fields: NO_FIELDS };
+    return harmless(contentType);
   }
 
   fail(status: Status): void {

@@ -16,7 +16,7 @@ import { Code, encodeStatusProto, Status } from "#src/core/status.js";
 import { responseCoding } from "#src/downstream/content-coding.js";
 import { codedTag, etagOf, matchesTag } from "#src/downstream/etag.js";
 import { until } from "../support/until.js";
-import { type Answer, type Asked, ask1, ask2, Rig } from "./support/rig.js";
+import { type Answer, type Asked, ask1, ask2, Rig, type ServiceCall } from "./support/rig.js";
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -47,6 +47,52 @@ for (const [version, ask] of [
   ["HTTP/1.1", ask1],
   ["HTTP/2", ask2],
 ] as const) {
+  describe(`a download over ${version}`, () => {
+    const CSP = "sandbox; default-src 'none'";
+    const rows: readonly (readonly [theirs: readonly string[], answered: string])[] = [
+      [[], "attachment"],
+      [["inline"], "attachment"],
+      [["attachment"], "attachment"],
+      [["Attachment ; filename=a.html"], "Attachment ; filename=a.html"],
+      [["attachment,inline"], "attachment"],
+      [["attachment inline"], "attachment"],
+      [["attachments; filename=a"], "attachment"],
+      [["attachment; filename=a", "inline"], "attachment"],
+      [["inline", "attachment; filename=a"], "attachment"],
+    ];
+    for (const [theirs, answered] of rows)
+      it(`stays one where the service says ${JSON.stringify(theirs)}`, async () => {
+        const rig = await started();
+        rig.pace.fields = [
+          { name: "content-disposition", value: "attachment", sensitive: false },
+          { name: "content-security-policy", value: CSP, sensitive: false },
+        ];
+        rig.http.metadata = { ...rig.http.metadata, trailerPrefix: "" };
+        const said = [
+          ...theirs.map((value) => ["content-disposition", value] as const),
+          ["content-security-policy", "default-src *"] as const,
+        ];
+        const acts: [act: (call: ServiceCall) => void, answered: string][] = [
+          [(c) => c.open(said).message("answer").end(), answered],
+          // Behind the message, where names have no prefix.
+          [
+            (c) =>
+              c
+                .open()
+                .message("answer")
+                .end(0, ...said),
+            "attachment",
+          ],
+        ];
+        for (const [act, expected] of acts) {
+          rig.onRequest = act;
+          const { headers } = await ask(rig, { path: "/unary", body: "q" });
+          assert.equal(headers["content-disposition"], expected);
+          assert.equal(headers["content-security-policy"], CSP);
+        }
+      });
+  });
+
   describe(`OPTIONS over ${version}`, () => {
     it("tells the methods of a path, and asks no service", async () => {
       const rig = await started();

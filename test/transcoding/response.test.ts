@@ -287,6 +287,7 @@ describe("a good answer", () => {
         rpc Make(Thing) returns (Thing) { option (google.api.http) = { post: "/make" body: "*" }; }
         rpc Drop(Thing) returns (google.protobuf.Empty) { option (google.api.http) = { delete: "/drop" }; }
         rpc File(Thing) returns (google.api.HttpBody) { option (google.api.http) = { get: "/file" }; }
+        rpc Files(Thing) returns (stream google.api.HttpBody) { option (google.api.http) = { get: "/files" }; }
       }`,
   });
   const thing = encode(made, "made.v1.Thing", {
@@ -345,40 +346,115 @@ describe("a good answer", () => {
     assert.equal(refused.http, 406);
   });
 
-  const types: [contentType: string, active: boolean][] = [
-    ["text/html", true],
-    ["Text/HTML; charset=utf-8", true],
-    ["application/xhtml+xml", true],
-    ["image/svg+xml", true],
-    ["text/xml", true],
-    ["application/xml", true],
-    ["application/rss+xml ; x=y", true],
-    ["text/plain", false],
-    ["image/png", false],
-    ["application/json", false],
-    ["application/octet-stream", false],
-    ["text/htmlx", false],
+  type Fate = "shown" | "a download without rights" | "bytes, and a download without rights";
+  const types: [fate: Fate, contentTypes: string[]][] = [
+    [
+      "shown",
+      [
+        "text/plain",
+        "Text/Plain; charset=utf-8",
+        'text/csv;header=present ;\tx="a \\" ; b"',
+        "image/png",
+        "image/vnd.microsoft.icon",
+        "video/mp4",
+        "font/woff2",
+        "application/json",
+        "application/problem+json",
+        "application/pdf",
+        "application/octet-stream",
+        'text/plain; x="text/html"',
+        // No field values at all, and so bytes from the start.
+        "",
+        "text/html\n",
+        "text/html\u00e9",
+      ],
+    ],
+    [
+      "a download without rights",
+      [
+        "text/html",
+        "Text/HTML; charset=utf-8",
+        "application/xhtml+xml",
+        "image/svg+xml",
+        "IMAGE/SVG+XML;x=y",
+        "audio/x+xml",
+        "text/xml",
+        "text/xsl",
+        "application/xml",
+        "application/rss+xml ; x=y",
+        "text/css",
+        "text/htmlx",
+        "application/x-shockwave-flash",
+        "application/vnd.ms-excel",
+        "message/rfc822",
+        "x/y",
+      ],
+    ],
+    [
+      "bytes, and a download without rights",
+      [
+        "text/html x",
+        "text/html(x)",
+        "text/html;",
+        "text/html; charset",
+        "text/html,x",
+        "application/json,text/html",
+        "application/json, text/html",
+        "image/png,text/html",
+        "image/png text/html",
+        "image/png;text/html",
+        "image/png;,text/html",
+        'image/png; a="b',
+        'image/png; a="b" c',
+        "text/plain; charset=utf 8",
+        "text /plain",
+        "text/ plain",
+        "/html",
+        "text/",
+        "text",
+        "html",
+        "*/*,",
+        "text/plain/html",
+        "image/png;a=b=c",
+        "text/javascript",
+        "text/javascript1.5; charset=utf-8",
+        "Application/X-JavaScript",
+        "application/ecmascript",
+        "text/jscript",
+        "multipart/x-mixed-replace;boundary=b",
+        "multipart/x-mixed-replace",
+        "multipart/related; boundary=b",
+      ],
+    ],
   ];
-  for (const [contentType, active] of types) {
-    it(`${contentType} ${active ? "is a download without rights" : "is shown"}, unless config allows all`, () => {
-      const bytes = encode(made, "google.api.HttpBody", { contentType, data: "AA==" });
-      for (const allowActiveContent of [false, true]) {
-        const match = routerFor(made, { allowActiveContent }).router.match("GET", "/file");
-        const written = writeAnswer(match, [bytes]);
-        assert.ok(!(written instanceof Status));
-        const fields = Object.fromEntries(written.fields.map((f) => [f.name, f.value]));
-        assert.deepEqual(
-          fields,
-          active && !allowActiveContent
-            ? {
-                "content-disposition": "attachment",
-                "content-security-policy": "sandbox; default-src 'none'",
-              }
-            : {},
-        );
-      }
-    });
-  }
+  for (const [fate, contentTypes] of types)
+    for (const contentType of contentTypes)
+      it(`${JSON.stringify(contentType)} is ${fate}, unless config allows all`, () => {
+        const bytes = encode(made, "google.api.HttpBody", { contentType, data: "AA==" });
+        for (const path of ["/file", "/files"])
+          for (const allowActiveContent of [false, true]) {
+            const match = routerFor(made, { allowActiveContent }).router.match("GET", path);
+            const written = writeAnswer(match, [bytes]);
+            assert.ok(!(written instanceof Status));
+            const fields = Object.fromEntries(written.fields.map((f) => [f.name, f.value]));
+            const guarded = fate !== "shown" && !allowActiveContent;
+            assert.deepEqual(
+              fields,
+              guarded
+                ? {
+                    "content-disposition": "attachment",
+                    "content-security-policy": "sandbox; default-src 'none'",
+                  }
+                : {},
+            );
+            const isField = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(contentType);
+            const own = isField ? contentType : "application/octet-stream";
+            assert.equal(
+              written.contentType,
+              guarded && fate.startsWith("bytes") ? "application/octet-stream" : own,
+            );
+          }
+      });
 });
 
 describe("a stream", () => {

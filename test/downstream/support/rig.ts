@@ -93,7 +93,7 @@ export class Rig {
     statusHeaders: false,
     errorForm: "status",
   };
-  readonly pace: Pace = { later: false, behind: false, success: 200 };
+  readonly pace: Pace = { later: false, behind: false, success: 200, fields: [] };
   /** What the service does once it sees the call, or all of its request. */
   onCall: (call: ServiceCall) => void = () => {};
   onRequest: (call: ServiceCall) => void = (call) => call.open().message("answer").end();

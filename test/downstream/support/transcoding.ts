@@ -1,5 +1,6 @@
 // The formats of the rig's pretended routes: a message is its text, `bad` does not fit, `unprintable` cannot be printed.
 import type { MethodKind } from "#src/core/call.js";
+import type { Field } from "#src/core/headers.js";
 import { refusal } from "#src/core/reasons.js";
 import { Code, codeName, Status } from "#src/core/status.js";
 import type {
@@ -24,6 +25,8 @@ export interface Pace {
   behind: boolean;
   /** HTTP status of good answers. */
   success: number;
+  /** Fields of the format's own. */
+  fields: readonly Field[];
 }
 
 export function textTranscoding(request: BodyRequest, kind: MethodKind, pace: Pace): Transcoding | Status {
@@ -42,7 +45,7 @@ export function textTranscoding(request: BodyRequest, kind: MethodKind, pace: Pa
       const run = pacer(pace);
       const begin = (): string => {
         begun = true;
-        out.head(framing.contentType, [], undefined);
+        out.head(framing.contentType, pace.fields, undefined);
         return framing.head;
       };
       const fail = (status: Status): void => {
@@ -88,7 +91,7 @@ function oneText(out: BodyTaker, pace: Pace, run: (act: () => void) => void): Re
     end: () =>
       run(() => {
         if (body === undefined) return;
-        out.head("application/json", [], body.length);
+        out.head("application/json", pace.fields, body.length);
         out.write(body, true);
       }),
     fail: (status) => run(() => out.failed(status, false)),
