@@ -4,6 +4,8 @@
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
+# .ci/run sets it: --retry-unsteady gives a file of tests that fails a second chance.
+TEST_FLAGS ?=
 # npm writes this file at the end of each install: older than the lock file means the install is stale.
 INSTALLED := node_modules/.package-lock.json
 
@@ -44,19 +46,19 @@ compiled: install
 .PHONY: compiled
 
 test: compiled lint ## lint, and run the tests that need npm packages only
-	node tools/test.mjs
+	node tools/test.mjs $(TEST_FLAGS)
 
 tools: install ## install the real servers and clients that test-all and bench use (Debian, Python, Go)
 	tools/install.sh
 
 test-all: compiled lint ## lint, and run every test, real foreign servers and clients included, and on each Node
-	FUZZ_INPUTS=60000 FUZZ_RUNS=5000 node tools/test.mjs --all
+	FUZZ_INPUTS=60000 FUZZ_RUNS=5000 node tools/test.mjs --all $(TEST_FLAGS)
 	$(MAKE) test-nodes
 
 test-nodes: compiled ## run the tests on Node 22 and 24, which make tools brings (ARGS="e2e/" for a part)
 	@for node in node22 node24; do \
 	  [ -x .tools/$$node/bin/node ] || { echo "Node is missing in .tools/$$node: run make tools"; exit 1; }; \
-	  PATH="$$PWD/.tools/$$node/bin:$$PATH" sh -c 'echo "Node $$(node --version)" && node tools/test.mjs $(ARGS)' || exit 1; \
+	  PATH="$$PWD/.tools/$$node/bin:$$PATH" sh -c 'echo "Node $$(node --version)" && node tools/test.mjs $(TEST_FLAGS) $(ARGS)' || exit 1; \
 	done
 
 conformance: compiled ## h2spec and gRPC's interop cases through the hub, with what make tools brings

@@ -1,45 +1,38 @@
-// Runs the compiled tests with Node's own runner, the same way on Node 20, 22 and 24: they differ in globs and folders.
-//   node tools/test.mjs [--all] [PART-OF-A-PATH …]
+// Runs the compiled tests, the same way on Node 20, 22 and 24.
+//   node tools/test.mjs [--all] [--retry-unsteady] [PART-OF-A-PATH …]
 // Tests under test/tools/ need foreign programs (`make tools`) and run with --all, or when named.
-import { existsSync, readdirSync } from "node:fs";
+// With --retry-unsteady, for CI, a file that fails runs once more, alone, after the others; when it passes then, the run
+// goes on, and the last lines name it.
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
-import { run } from "node:test";
-import { spec } from "node:test/reporters";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { planTests } from "./test-plan.mjs";
+import { runProcess } from "./test-process.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** A file that hangs fails after this long, and the rest still run. */
-const TIMEOUT_MS = 240_000;
-/** Files at once: one more than there are cores, since many wait for programs that they start, or for time to pass. */
+/** Processes at once: one more than there are cores, since many wait for programs, or for time to pass. */
 const CONCURRENCY = Math.max(2, availableParallelism() + 1);
-/** These start programs and wait for them. They run first: a long one as the last would run alone. */
-const STARTS_PROGRAMS = /^(cli|e2e|telemetry|tools)\/|^[^/]*$/;
-
+const SLOWEST = 10;
 /** Of the user's environment, what would have a say: gRPC's clients ask proxies for addresses of this machine, too. */
-const NOT_OURS = /^(?:https?_proxy|grpc_proxy|all_proxy|otel_.*|linchpin_.*|force_color)$/i;
+const NOT_OURS = /^(?:https?_proxy|grpc_proxy|all_proxy|otel_.*|linchpin_.*|force_color|node_test_context)$/i;
 
-const args = process.argv.slice(2);
-const all = args.includes("--all");
-const parts = args.filter((arg) => arg !== "--all");
-
-const folder = join(ROOT, "build/test");
-const paths = (existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [])
-  .filter((path) => path.endsWith(".test.js"))
-  .filter((path) =>
-    parts.length > 0 ? parts.some((part) => path.includes(part)) : all || !path.startsWith("tools/"),
-  )
-  .sort();
-if (paths.length === 0) {
-  console.error(
-    `No test matches ${parts.join(" ") || "build/test/**/*.test.js"}: compile first (make test).`,
-  );
+const { values: options, positionals: parts } = parseArgs({
+  allowPositionals: true,
+  options: {
+    all: { type: "boolean", default: false },
+    "retry-unsteady": { type: "boolean", default: false },
+    // For the test of this tool: where the tests lie, and after how many seconds a process that hangs fails.
+    from: { type: "string", default: join(ROOT, "build/test") },
+    timeout: { type: "string", default: "240" },
+  },
+});
+const folder = resolve(options.from);
+const plan = planTests(folder, { all: options.all, parts });
+if (plan.length === 0) {
+  console.error(`No test matches ${parts.join(" ") || `${folder}/**/*.test.js`}: compile first (make test).`);
   process.exit(1);
 }
-const files = [
-  ...paths.filter((path) => STARTS_PROGRAMS.test(path)),
-  ...paths.filter((path) => !STARTS_PROGRAMS.test(path)),
-].map((path) => join(folder, path));
 
 // The files' processes get our folder and environment.
 process.chdir(ROOT);
@@ -47,22 +40,85 @@ for (const name of Object.keys(process.env)) if (NOT_OURS.test(name)) delete pro
 // Every test file, and every program that it starts, compiles the same modules: from Node 22 on they are kept.
 process.env.NODE_COMPILE_CACHE ??= join(ROOT, "build/compile-cache");
 
-// The files and what they start end with us. (Ctrl-C reaches them all by itself.)
+// The processes and what they start end with us.
 const stop = new AbortController();
-process.once("SIGTERM", () => stop.abort());
+for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop.abort());
 
-const events = run({ files, concurrency: CONCURRENCY, timeout: TIMEOUT_MS, signal: stop.signal });
-// What is not run proves nothing.
-const left = [];
-events.on("test:pass", ({ name, file, skip, todo }) => {
-  if (skip !== undefined || todo !== undefined) left.push(`${file ?? "?"}: ${name}`);
-});
-events.on("test:fail", () => {
-  process.exitCode = 1;
-});
-events.on("end", () => {
-  if (left.length === 0) return;
-  process.exitCode = 1;
-  console.error(`\nSkipped or todo, which fails the run:\n  ${left.join("\n  ")}`);
-});
-events.compose(new spec()).pipe(process.stdout);
+const started = performance.now();
+const results = new Map();
+const usage = [];
+const failures = [];
+const unsteady = [];
+
+await runAll(plan, CONCURRENCY);
+const failed = () => [...results.values()].filter((file) => !file.passed);
+if (options["retry-unsteady"] && failed().length > 0 && !stop.signal.aborted) {
+  const again = failed().map((file) => file.path);
+  console.log(`\nOnce more, each alone, since they failed:\n${list(again)}`);
+  await runAll(
+    again.map((path) => [path]),
+    1,
+  );
+  unsteady.push(...again.filter((path) => results.get(path).passed));
+}
+printEnd();
+
+async function runAll(processes, concurrency) {
+  const waiting = processes.values();
+  const worker = async () => {
+    for (const paths of waiting) {
+      if (stop.signal.aborted) return;
+      const run = await runProcess(paths, { timeoutMs: Number(options.timeout) * 1000, signal: stop.signal });
+      process.stdout.write(`\n${list(paths)}\n${run.output}`);
+      usage.push({ paths, ...run });
+      for (const file of run.files) {
+        results.set(file.path, file);
+        if (!file.passed) {
+          console.log(`✖ ${short(file.path)}: ${file.why}`);
+          failures.push({ ...file, output: file.failures || run.output });
+        }
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+}
+
+function printEnd() {
+  console.log("\nThe slowest, by processor time with that of their programs (and by the clock), in seconds:");
+  const slowest = usage.sort((a, b) => (b.cpuMs ?? b.wallMs) - (a.cpuMs ?? a.wallMs)).slice(0, SLOWEST);
+  for (const { paths, cpuMs, wallMs } of slowest) {
+    const cpu = cpuMs === undefined ? "?" : (cpuMs / 1000).toFixed(1);
+    const name = paths.length === 1 ? short(paths[0]) : `${short(paths[0])} and ${paths.length - 1} more`;
+    console.log(`  ${cpu.padStart(6)} ${`(${(wallMs / 1000).toFixed(1)})`.padStart(8)}  ${name}`);
+  }
+  for (const { path, why, output } of failures) {
+    console.log(`\nFailed: ${short(path)}: ${why}\n${output.trimEnd()}`);
+  }
+
+  const files = [...results.values()];
+  const sum = (key) => files.reduce((total, file) => total + file[key], 0);
+  const cpuMs = usage.reduce((total, { cpuMs }) => total + (cpuMs ?? 0), 0);
+  const left = files.flatMap((file) => file.left.map((name) => `${file.path}: ${name}`));
+  const bad = failed().map((file) => `${file.path}: ${file.why}`);
+  console.log("");
+  for (const key of ["tests", "suites", "pass", "fail", "skipped", "todo"]) {
+    console.log(`ℹ ${key} ${sum(key)}`);
+  }
+  console.log(`ℹ files ${files.length}, in ${usage.length} processes, ${bad.length} failed`);
+  console.log(`ℹ duration_ms ${Math.round(performance.now() - started)}, of processors ${Math.round(cpuMs)}`);
+  if (unsteady.length > 0)
+    console.log(`\nUnsteady: failed, and passed when run once more, alone:\n${list(unsteady)}`);
+  // What is not run proves nothing.
+  if (left.length > 0) console.log(`\nSkipped or todo, which fails the run:\n${list(left)}`);
+  if (bad.length > 0) console.log(`\nFailed:\n${list(bad)}`);
+  if (stop.signal.aborted) console.log("\nStopped before its end.");
+  process.exitCode = bad.length > 0 || left.length > 0 || stop.signal.aborted ? 1 : 0;
+}
+
+function short(path) {
+  return relative(ROOT, path).startsWith("..") ? path : relative(ROOT, path);
+}
+
+function list(lines) {
+  return lines.map((line) => `  ${line.replace(ROOT, "")}`).join("\n");
+}

@@ -1,0 +1,159 @@
+// The tool that runs the tests: what fails the run, what gets a second chance, and what it says of that.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const TOOL = fileURLToPath(new URL("../../tools/test.mjs", import.meta.url));
+const TEST = 'import { test } from "node:test";';
+const PASSES = `${TEST} test("passes", () => {});`;
+const FAILS = `${TEST} test("fails", () => { throw new Error("as ever"); });`;
+/** Fails unless the file that it writes was there before. */
+const PASSES_SECOND = `import { existsSync, writeFileSync } from "node:fs"; ${TEST}
+test("passes before", () => {});
+test("passes the second time", () => {
+  if (existsSync(import.meta.filename + ".seen")) return;
+  writeFileSync(import.meta.filename + ".seen", "");
+  throw new Error("the first time");
+});`;
+
+interface Case {
+  readonly says: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly flags?: readonly string[];
+  readonly passes: boolean;
+  readonly prints: readonly RegExp[];
+  readonly never?: RegExp;
+}
+
+const RETRY = ["--retry-unsteady"];
+const UNSTEADY = /Unsteady: failed, and passed when run once more, alone:\n {2}\S*second\.test\.js\n$/;
+
+const CASES: readonly Case[] = [
+  {
+    says: "a file that passes the second time fails the run",
+    files: { second: PASSES_SECOND, other: PASSES },
+    passes: false,
+    prints: [
+      /the first time/,
+      /ℹ tests 3\n/,
+      /ℹ pass 2\n/,
+      /ℹ fail 1\n/,
+      /second\.test\.js: 1 of 2 failed\n$/,
+    ],
+    never: /Once more/,
+  },
+  {
+    says: "with --retry-unsteady it does not, its failure is shown, and the last lines name it",
+    files: { second: PASSES_SECOND, other: PASSES },
+    flags: RETRY,
+    passes: true,
+    prints: [/Error: the first time/, /ℹ tests 3\n/, /ℹ pass 3\n/, /ℹ fail 0\n/, UNSTEADY],
+  },
+  {
+    says: "a file that fails again fails the run, whatever else was unsteady",
+    files: { second: PASSES_SECOND, fails: FAILS },
+    flags: RETRY,
+    passes: false,
+    prints: [/Unsteady: .*\n.*second\.test\.js\n/, /Failed:\n {2}\S*fails\.test\.js: 1 of 1 failed\n$/],
+    never: /Unsteady: .*\n.*fails\.test\.js/,
+  },
+  {
+    says: "a file without a test fails the run",
+    files: { empty: "export {};", other: PASSES },
+    flags: RETRY,
+    passes: false,
+    prints: [/empty\.test\.js: it ran no test\n$/],
+  },
+  {
+    says: "a skipped test and one to do fail the run, and get no second chance",
+    files: { left: `${TEST} test.skip("skipped", () => {}); test.todo("to do"); test("passes", () => {});` },
+    flags: RETRY,
+    passes: false,
+    prints: [
+      /ℹ skipped 1\n/,
+      /ℹ todo 1\n/,
+      /ℹ fail 0\n/,
+      /left\.test\.js: skipped\n.*left\.test\.js: to do\n$/,
+    ],
+    never: /Once more/,
+  },
+  {
+    says: "a process that ends by itself fails the run",
+    files: {
+      ends: `${PASSES} setTimeout(() => process.exit(3), 10); test("waits", () => new Promise(() => {}));`,
+    },
+    passes: false,
+    prints: [/ends\.test\.js: its process ended with code 3\n$/],
+  },
+  {
+    says: "a file that does not load fails the run, and is named",
+    files: { broken: "throw new Error('not a module');", other: PASSES },
+    passes: false,
+    prints: [
+      /not a module/,
+      /ℹ pass 1\n/,
+      /ℹ fail 1\n/,
+      /broken\.test\.js: its process ended with code 1\n$/,
+    ],
+  },
+  {
+    says: "a hook that fails after all tests passed fails the run",
+    files: {
+      hook: `${PASSES} import { after } from "node:test"; after(() => { throw new Error("too late"); });`,
+    },
+    passes: false,
+    prints: [/hook\.test\.js: .*\n$/],
+  },
+  {
+    // Node 20 and 22 end it when nothing is left to wait for, 24 waits.
+    says: "a test that never ends fails the run",
+    files: { waits: `${TEST} test("waits", () => new Promise(() => {}));` },
+    flags: ["--timeout=3"],
+    passes: false,
+    prints: [/waits\.test\.js: (?:1 of 1 failed|it was stopped after 3 s)\n/],
+  },
+  {
+    says: "a file that hangs is stopped, and fails the run",
+    files: { hangs: `${PASSES} setInterval(() => {}, 1000);` },
+    flags: ["--timeout=3"],
+    passes: false,
+    prints: [/hangs\.test\.js: it was stopped after 3 s\n/],
+  },
+  {
+    says: "the slowest files are named",
+    files: { other: PASSES },
+    passes: true,
+    prints: [/The slowest, .*\n +\S+ +\(\S+\) {2}\S*other\.test\.js\n/],
+  },
+];
+
+for (const { says, files, flags = [], passes, prints, never } of CASES) {
+  test(says, async (t) => {
+    const { code, text } = await runTests(t, files, flags);
+    assert.equal(code, passes ? 0 : 1, text);
+    for (const pattern of prints) assert.match(text, pattern);
+    if (never !== undefined) assert.doesNotMatch(text, never);
+  });
+}
+
+test("says when nothing matches", async (t) => {
+  const { code, text } = await runTests(t, { other: PASSES }, ["no-such-file"]);
+  assert.equal(code, 1);
+  assert.match(text, /No test matches no-such-file/);
+});
+
+async function runTests(t: TestContext, files: Readonly<Record<string, string>>, flags: readonly string[]) {
+  const folder = await mkdtemp(join(tmpdir(), "linchpin-tests-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, `${name}.test.js`), text);
+  return new Promise<{ code: number | string | null | undefined; text: string }>((resolve) => {
+    execFile(process.execPath, [TOOL, "--from", folder, ...flags], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : error.code, text: stdout + stderr });
+    });
+  });
+}
