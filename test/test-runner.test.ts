@@ -1,9 +1,9 @@
 // The tool that runs the tests: what fails the run, what gets a second chance, and what it says of that.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -124,6 +124,41 @@ const CASES: readonly Case[] = [
     prints: [/hangs\.test\.js: it was stopped after 3 s\n/],
   },
   {
+    says: "of files that share a process, the one that failed is run again, and named",
+    files: { "core/first": PASSES, "core/second": PASSES_SECOND, "core/third": PASSES },
+    flags: RETRY,
+    passes: true,
+    prints: [
+      /alone, since they failed:\n {2}\S*core\/second\.test\.js\n\n/,
+      /ℹ pass 4\n/,
+      /in 2 processes/,
+      UNSTEADY,
+    ],
+  },
+  {
+    says: "a file that does not load fails, and those that share its process pass",
+    files: { "core/broken": "throw new Error('not a module');", "core/third": PASSES },
+    passes: false,
+    prints: [/in 1 processes/, /ℹ pass 1\n/, /Failed:\n {2}\S*broken\.test\.js: 1 of 1 failed\n$/],
+  },
+  {
+    says: "of files that share a process, one without a test fails",
+    files: { "core/empty": "export {};", "core/third": PASSES },
+    passes: false,
+    prints: [/in 1 processes/, /ℹ pass 1\n/, /Failed:\n {2}\S*empty\.test\.js: it ran no test\n$/],
+  },
+  {
+    says: "when a shared process ends, each file that was not done is run again",
+    files: {
+      "core/done": PASSES,
+      "core/ends": `${PASSES} test("ends", () => (0, process)["exit"](3));`,
+      "core/third": PASSES,
+    },
+    flags: RETRY,
+    passes: false,
+    prints: [/since they failed:\n.*core\/ends.*\n.*core\/third.*\n\n/, /Failed:\n.*core\/ends.*code 3\n$/],
+  },
+  {
     says: "the slowest files are named",
     files: { other: PASSES },
     passes: true,
@@ -150,7 +185,11 @@ async function runTests(t: TestContext, files: Readonly<Record<string, string>>,
   const folder = await mkdtemp(join(tmpdir(), "linchpin-tests-"));
   t.after(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, `${name}.test.js`), text);
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, `${name}.test.js`);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  }
   return new Promise<{ code: number | string | null | undefined; text: string }>((resolve) => {
     execFile(process.execPath, [TOOL, "--from", folder, ...flags], (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code, text: stdout + stderr });
