@@ -40,6 +40,11 @@ export function isXmlType(contentType: string | undefined): boolean {
   return XML_TYPES.includes(type.trim()) && parameters.every(isUtf8Charset);
 }
 
+/** protobuf's binary form, by either of its names. */
+export function isProtoType(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^application\/(?:x-)?protobuf\s*(?:;|$)/i.test(contentType);
+}
+
 /** A JSON text per line, under the names that are in use: none is registered. */
 export function isNdjsonType(contentType: string | undefined): boolean {
   const [type = "", ...parameters] = contentType?.toLowerCase().split(";") ?? [];

@@ -3,19 +3,16 @@ import { refusal } from "../core/reasons.js";
 import { Code, Status } from "../core/status.js";
 import { retryInfo } from "../core/status-details.js";
 import type { BindingPlan } from "./binding.js";
-import type { Codecs } from "./codec/codecs.js";
+import { type Codecs, TooMuch } from "./codec/codecs.js";
 import type { MatchedRequest } from "./request.js";
-import { type AnswerForm, isCopied, type PrintedBody } from "./response.js";
+import { type AnswerForm, decodeResponse, isCopied, type PrintedBody } from "./response.js";
 import { planSource, statusOf } from "./threads/job.js";
 import { type Cancel, type Outcome, THREADS } from "./threads/pool.js";
 import { threadSchema } from "./threads/schema.js";
+import { budgetHere, LARGE_BYTES } from "./work.js";
 
 export type { Cancel } from "./threads/pool.js";
 
-/** From this many bytes of text or protobuf on a message takes longer than others should wait: some 5 ms and more. */
-export const LARGE_BYTES = 1024 * 1024;
-/** XML takes some ten times as long to read as JSON. */
-export const LARGE_XML_BYTES = 64 * 1024;
 /** About what a full queue takes. */
 const RETRY_MS = 1000;
 
@@ -42,7 +39,8 @@ export function encodeLarge(
   const { path, query } = bound;
   const { codecs, ...options } = match.options;
   const schema = threadSchema(codecs, plan.descriptor.parent.file);
-  const job = { kind, plan: planSource(plan), bytes, contentType, path, query, options };
+  const overridden = match.overridden === true;
+  const job = { kind, plan: planSource(plan), bytes, contentType, path, query, overridden, options };
   const cancel = THREADS.run(schema, job, (outcome) => {
     const result = resultOf(outcome, "request");
     done(result instanceof Status ? result : result.body);
@@ -52,12 +50,23 @@ export function encodeLarge(
   return NOTHING;
 }
 
-/** Whether the answer's message takes long to print here. */
-export function isLargeAnswer(plan: BindingPlan, message: Uint8Array, form: AnswerForm): boolean {
-  return message.length >= LARGE_BYTES && !isCopied(plan, form);
+/** A message of an answer, printed at once; undefined: that is too much work for here. */
+export function printHere(
+  plan: BindingPlan,
+  message: Uint8Array,
+  codecs: Codecs,
+  form: AnswerForm,
+): PrintedBody | Status | undefined {
+  if (message.length >= LARGE_BYTES && !isCopied(plan, form)) return undefined;
+  try {
+    return decodeResponse(plan, message, codecs, form, budgetHere(form));
+  } catch (e) {
+    if (e instanceof TooMuch) return undefined;
+    throw e;
+  }
 }
 
-/** A message of an answer; as `encodeLarge`. */
+/** The same in a thread; as `encodeLarge`. */
 export function printLarge(
   plan: BindingPlan,
   message: Uint8Array,

@@ -2,13 +2,15 @@
 import { type DescField, type DescMessage, fromBinary, ScalarType } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { fieldsOf } from "./fields.js";
+import { type FieldsMask, maskMessage } from "./fields-mask.js";
 
 /** URIs that everybody takes (RFC 9110 §4.1); a longer one could make a head that no client reads. */
 const MAX_CHARACTERS = 8000;
 
 /** `/v1/{name}` with the answer's name in it; undefined where a field is not there, has no text of its own, or too long a one. */
 export function locationOf(template: string, output: DescMessage, bytes: Uint8Array): string | undefined {
-  const message = reflect(output, fromBinary(output, bytes));
+  // Of a large answer the rest would be made into objects for nothing.
+  const message = reflect(output, fromBinary(output, maskMessage(bytes, maskOf(template, output))));
   let missing = false;
   const path = template.replace(/\{([^}]+)\}/g, (_, name: string) => {
     const text = textOf(message, name.split("."));
@@ -18,6 +20,31 @@ export function locationOf(template: string, output: DescMessage, bytes: Uint8Ar
   });
   // "//" at the beginning would be another site's address (RFC 3986 §4.2).
   return missing || path.startsWith("//") || path.length > MAX_CHARACTERS ? undefined : path;
+}
+
+type Building = Map<number, Building | "whole">;
+
+/** The fields that the template names. */
+function maskOf(template: string, output: DescMessage): FieldsMask {
+  const whole: Building = new Map();
+  for (const [, name = ""] of template.matchAll(/\{([^}]+)\}/g)) {
+    let mask = whole;
+    let desc: DescMessage | undefined = output;
+    for (const part of name.split(".")) {
+      const field: DescField | undefined = desc === undefined ? undefined : fieldsOf(desc).get(part);
+      if (field === undefined) break;
+      if (field.fieldKind !== "message") {
+        mask.set(field.number, "whole");
+        break;
+      }
+      const known = mask.get(field.number);
+      const inner: Building = known instanceof Map ? known : new Map();
+      mask.set(field.number, inner);
+      mask = inner;
+      desc = field.message;
+    }
+  }
+  return whole;
 }
 
 /** Why no answer can have this Location; undefined where it can. */

@@ -1,8 +1,9 @@
 // The messages of a stream, each from its JSON text: in order, though the large ones are translated in threads.
 import { Status } from "../core/status.js";
-import { encodeLarge, LARGE_BYTES } from "./large.js";
+import { encodeLarge } from "./large.js";
 import { encodeRequest, type MatchedRequest } from "./request.js";
 import { Turns } from "./threads/turns.js";
+import { LARGE_BYTES } from "./work.js";
 
 export class MessageEncoder {
   readonly #match: MatchedRequest;

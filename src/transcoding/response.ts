@@ -1,13 +1,12 @@
 // One protobuf message in bytes → the body of a response.
-import { type DescField, type DescMessage, fromBinary } from "@bufbuild/protobuf";
-import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { refusal } from "../core/reasons.js";
 import { Status } from "../core/status.js";
 import { type BindingPlan, givesHttpBody } from "./binding.js";
-import { type Codecs, DecodeError } from "./codec/codecs.js";
+import { type Budget, type Codecs, DecodeError, TooMuch } from "./codec/codecs.js";
 import { PROTO_TYPE } from "./content-type.js";
-import { isHttpBody } from "./fields.js";
 import { type FieldsMask, maskMessage } from "./fields-mask.js";
+import { type HttpBodyBytes, httpBodyOf } from "./http-body-bytes.js";
 import { printXmlBody } from "./xml/body.js";
 
 /** One message, printed. */
@@ -41,12 +40,16 @@ export function isCopied(plan: BindingPlan, form: AnswerForm): boolean {
   return givesHttpBody(plan);
 }
 
-/** Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema. */
+/**
+ * Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema.
+ * Throws TooMuch past the budget.
+ */
 export function decodeResponse(
   plan: BindingPlan,
   message: Uint8Array,
   codecs: Codecs,
   form: AnswerForm = PLAIN,
+  budget?: Budget,
 ): PrintedBody | Status {
   const output = plan.descriptor.output;
   const field = plan.responseField;
@@ -55,15 +58,13 @@ export function decodeResponse(
       const bytes = form.fields === undefined ? message : maskMessage(message, form.fields);
       return { contentType: PROTO_TYPE, body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
     }
-    if (field === undefined) {
-      if (isHttpBody(output)) return rawBody(reflect(output, fromBinary(output, message)));
-      return printed(output, codecs.of(output).decode(message, form.fields), codecs, form);
-    }
-    if (field.fieldKind === "message" && isHttpBody(field.message)) {
-      return rawBody(reflect(output, fromBinary(output, message)).get(field));
-    }
-    return printed(field, codecs.of(output).decodeField(field, message, form.fields), codecs, form);
+    if (givesHttpBody(plan)) return rawBody(httpBodyOf(message, field?.number));
+    const codec = codecs.of(output);
+    return field === undefined
+      ? printed(output, codec.decode(message, form.fields, budget), codecs, form)
+      : printed(field, codec.decodeField(field, message, form.fields, budget), codecs, form);
   } catch (e) {
+    if (e instanceof TooMuch) throw e;
     const why = e instanceof DecodeError && e.cause instanceof DecodeError ? `: ${e.cause.message}` : "";
     return refusal(
       "UNPRINTABLE_RESPONSE",
@@ -90,18 +91,12 @@ function indented(json: Buffer, form: AnswerForm): Buffer {
   return form.pretty ? Buffer.from(`${JSON.stringify(JSON.parse(String(json)), null, 2)}\n`) : json;
 }
 
-function rawBody(httpBody: ReflectMessage): PrintedBody {
-  const [type, data] = [httpBody.findNumber(1), httpBody.findNumber(2)];
-  const contentType = type === undefined ? "" : httpBody.get(type);
-  const body = data === undefined ? undefined : httpBody.get(data);
+function rawBody({ contentType, data }: HttpBodyBytes): PrintedBody {
   return {
     // It becomes a header field: nothing but a field value may stand in it (RFC 9110 §5.5).
-    contentType:
-      typeof contentType === "string" && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(contentType)
-        ? contentType
-        : "application/octet-stream",
-    body: body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : NO_BYTES,
+    contentType: /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(contentType)
+      ? contentType
+      : "application/octet-stream",
+    body: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
   };
 }
-
-const NO_BYTES = Buffer.alloc(0);

@@ -4,17 +4,25 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { Code, codeName, type Status, type StatusDetail } from "../core/status.js";
 import { cut } from "../core/text.js";
-import type { Codecs } from "./codec/codecs.js";
+import type { Budget, Codecs } from "./codec/codecs.js";
 
 /** In place of a status that cannot be printed at all. */
 const UNTOLD = `{"code":${Code.INTERNAL},"message":"the failure cannot be printed","details":[]}`;
+
+/** Details are printed at once. What comes to more, all together, is not read: they stand in trailers, and are short. */
+const DETAILS_BUDGET: Budget = { textBytes: 256 * 1024, steps: 500_000 };
 
 /** `{"code", "message", "details"}`. Never fails: a detail that cannot be read prints its type and its bytes in base64. */
 export function renderStatus(status: Status, codecs: Codecs): string {
   try {
     const message = JSON.stringify(status.message);
-    const details = status.details.map((detail) => detailJson(detail, codecs)).join(",");
-    return `{"code":${status.code},"message":${message},"details":[${details}]}`;
+    let { textBytes } = DETAILS_BUDGET;
+    const details = status.details.map((detail) => {
+      const json = detailJson(detail, codecs, { ...DETAILS_BUDGET, textBytes });
+      textBytes -= json.length;
+      return json;
+    });
+    return `{"code":${status.code},"message":${message},"details":[${details.join(",")}]}`;
   } catch {
     return UNTOLD;
   }
@@ -41,11 +49,11 @@ export function renderProblem(status: Status, statusJson: string, target: string
   });
 }
 
-function detailJson({ typeUrl, value }: StatusDetail, codecs: Codecs): string {
+function detailJson({ typeUrl, value }: StatusDetail, codecs: Codecs, budget: Budget): string {
   const bytes = Buffer.from(value);
   try {
     const any = toBinary(AnySchema, create(AnySchema, { typeUrl, value: bytes }));
-    const json = codecs.of(AnySchema).decode(any).toString();
+    const json = codecs.of(AnySchema).decode(any, undefined, budget).toString();
     if (json !== "{}") return json;
   } catch {
     // Whatever is wrong with it: what tells a failure must not be one.

@@ -4,8 +4,8 @@ import type { BodyTaker, ResponseWriter } from "../core/transcoding.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import type { Framing } from "./framing.js";
-import { isLargeAnswer, printLarge } from "./large.js";
-import { type AnswerForm, decodeResponse, PLAIN, type PrintedBody } from "./response.js";
+import { printHere, printLarge } from "./large.js";
+import { type AnswerForm, PLAIN, type PrintedBody } from "./response.js";
 import { renderStatus } from "./status-json.js";
 import { Turns } from "./threads/turns.js";
 import { statusXml } from "./xml/body.js";
@@ -40,22 +40,24 @@ export class StreamWriter implements ResponseWriter {
 
   message(message: Uint8Array): void {
     if (this.#failed) return;
-    const large = isLargeAnswer(this.#plan, message, this.#form);
-    if (!large && !this.behind) {
-      this.#write(decodeResponse(this.#plan, message, this.#codecs, this.#form));
+    if (this.behind) {
+      this.#turns?.add(() => this.#print(message));
+      return;
+    }
+    this.#print(message);
+  }
+
+  #print(message: Uint8Array): void {
+    const here = printHere(this.#plan, message, this.#codecs, this.#form);
+    if (here !== undefined) {
+      this.#write(here);
       return;
     }
     this.#turns ??= new Turns();
-    const turns = this.#turns;
-    turns.add(() => {
-      if (!large) this.#write(decodeResponse(this.#plan, message, this.#codecs, this.#form));
-      else {
-        turns.await<PrintedBody | Status>(
-          (done) => printLarge(this.#plan, message, this.#codecs, this.#form, done),
-          (printed) => this.#write(printed),
-        );
-      }
-    });
+    this.#turns.await<PrintedBody | Status>(
+      (done) => printLarge(this.#plan, message, this.#codecs, this.#form, done),
+      (printed) => this.#write(printed),
+    );
   }
 
   #write(printed: PrintedBody | Status): void {

@@ -9,11 +9,13 @@ import {
   maxTextBytes,
   type RequestReader,
 } from "../core/transcoding.js";
-import type { Codecs } from "./codec/codecs.js";
-import { formTypeOf, isXmlType } from "./content-type.js";
-import { type Cancel, encodeLarge, LARGE_BYTES, LARGE_XML_BYTES } from "./large.js";
+import { type Budget, type Codecs, TooMuch } from "./codec/codecs.js";
+import { formTypeOf, isProtoType } from "./content-type.js";
+import { type Cancel, encodeLarge } from "./large.js";
 import { binaryBody, bindRequest, encodeRequest, type MatchedRequest, readBody } from "./request.js";
+import { PLAIN } from "./response.js";
 import { NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
+import { budgetHere, isLargeBody } from "./work.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -56,10 +58,9 @@ export class UnaryReader implements RequestReader {
     if (!last) return;
     const body = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
     this.stop();
-    const goesAway = this.#match.plan.httpBody === undefined && !isQuery(this.#match, contentType);
-    if (isLarge(body, contentType) && goesAway) {
-      this.#cancel = encodeLarge(this.#match, "body", body, contentType, (message) => this.#give(message));
-    } else this.#give(encodeBody(this.#match, body, contentType));
+    const here = encodeHere(this.#match, body, contentType);
+    if (here !== undefined) this.#give(here);
+    else this.#cancel = encodeLarge(this.#match, "body", body, contentType, (message) => this.#give(message));
   }
 
   #give(message: Uint8Array | Status): void {
@@ -87,15 +88,28 @@ export class UnaryReader implements RequestReader {
   }
 }
 
-function isLarge({ length }: Buffer, contentType: string | undefined): boolean {
-  return length >= LARGE_BYTES || (length >= LARGE_XML_BYTES && isXmlType(contentType));
+/** The message of a unary request, at once; undefined: that is too much work for here. */
+function encodeHere(
+  match: MatchedRequest,
+  body: Buffer,
+  contentType: string | undefined,
+): Uint8Array | Status | undefined {
+  // Bytes as they are need no work.
+  if (isLargeBody(body.length, contentType) && match.plan.httpBody === undefined) return undefined;
+  try {
+    return encodeBody(match, body, contentType, budgetHere(PLAIN));
+  } catch (e) {
+    if (e instanceof TooMuch) return undefined;
+    throw e;
+  }
 }
 
-/** The message of a unary request, from its whole body. */
+/** The message of a unary request, from its whole body. Throws TooMuch past the budget. */
 export function encodeBody(
   match: MatchedRequest,
   body: Buffer,
   contentType: string | undefined,
+  budget: Budget,
 ): Uint8Array | Status {
   const { plan, options } = match;
   const bound = match.bound();
@@ -115,7 +129,7 @@ export function encodeBody(
     return part instanceof Status ? part : encodeRequest(bound, part, options);
   }
   // As JSON it is held to all that bodies are held to: what the path binds, what the query may set.
-  const text = asJson(desc, body, options.codecs);
+  const text = asJson(desc, body, options.codecs, budget);
   if (text instanceof Status) return text;
   const part = readBody(plan, text, "application/json", options);
   return part instanceof Status ? part : encodeRequest(bound, part, options);
@@ -135,14 +149,11 @@ function isQuery({ plan, overridden }: MatchedRequest, contentType: string | und
   );
 }
 
-function isProtoType(contentType: string | undefined): boolean {
-  return contentType !== undefined && /^application\/(?:x-)?protobuf\s*(?:;|$)/i.test(contentType);
-}
-
-function asJson(desc: DescMessage, body: Uint8Array, codecs: Codecs): Buffer | Status {
+function asJson(desc: DescMessage, body: Uint8Array, codecs: Codecs, budget: Budget): Buffer | Status {
   try {
-    return codecs.of(desc).decode(body);
+    return codecs.of(desc).decode(body, undefined, budget);
   } catch (cause) {
+    if (cause instanceof TooMuch) throw cause;
     const description = `the body is no ${desc.typeName} in protobuf's binary form`;
     return refusal("INVALID_REQUEST", description, {
       cause,

@@ -7,9 +7,9 @@ import { type Harmless, harmless } from "./active-content.js";
 import type { BindingPlan } from "./binding.js";
 import type { Codecs } from "./codec/codecs.js";
 import type { StreamFormat } from "./framing.js";
-import { type Cancel, isLargeAnswer, printLarge } from "./large.js";
+import { type Cancel, printHere, printLarge } from "./large.js";
 import { locationOf } from "./location.js";
-import { type AnswerForm, decodeResponse, PLAIN, type PrintedBody } from "./response.js";
+import { type AnswerForm, PLAIN, type PrintedBody } from "./response.js";
 import type { Success } from "./success.js";
 
 export interface AnswerOptions {
@@ -53,14 +53,16 @@ export class UnaryWriter implements ResponseWriter {
   }
 
   message(message: Uint8Array): void {
-    if (isLargeAnswer(this.#plan, message, this.#form)) {
+    const here = printHere(this.#plan, message, this.#codecs, this.#form);
+    if (here !== undefined) this.#take(here, message);
+    else {
       this.#cancel = printLarge(this.#plan, message, this.#codecs, this.#form, (printed) => {
         this.#cancel = undefined;
         this.#take(printed, message);
         // By now the service has ended too.
         this.end();
       });
-    } else this.#take(decodeResponse(this.#plan, message, this.#codecs, this.#form), message);
+    }
   }
 
   #take(printed: PrintedBody | Status, message: Uint8Array): void {

@@ -313,6 +313,82 @@ function writingOf(transcoding: Transcoding): Writing {
   return { writer, over, written: () => pieces.length };
 }
 
+describe("what takes much work goes to a thread, be it short", () => {
+  const wide = Array.from({ length: 500 }, (_, i) => `int32 number_of_this_field_${i} = ${i + 1};`).join(" ");
+  const all = compileProtos({
+    "work/v1/work.proto": `syntax = "proto3"; package work.v1; import "google/api/annotations.proto";
+      message Wide { ${wide} }
+      message All { repeated int32 ints = 1; string name = 2; repeated Wide wides = 3; bytes data = 4; }
+      service Work {
+        rpc Make(All) returns (All) { option (google.api.http) = { post: "/v1/make" body: "*" additional_bindings { get: "/v1/make" } }; }
+      }`,
+  });
+  const options = { print: { emitDefaults: true }, methodOverride: true };
+  const router = routerFor(all, options, { forms: () => true });
+  const bodies: [what: string, type: string, here: string, away: string][] = [
+    ["JSON", "application/json", `{"name":"${"x".repeat(60_000)}"}`, `{"ints":[${"1,".repeat(33_000)}1]}`],
+    [
+      "XML",
+      "application/xml",
+      `<All><name>${"x".repeat(16_000)}</name></All>`,
+      `<All>${"<ints>1</ints>".repeat(1200)}</All>`,
+    ],
+    ["binary, long", "application/x-protobuf", `\x12\x01x`, "\x08\x01".repeat(9000)],
+    ["binary, and much longer as JSON", "application/x-protobuf", "\x1a\0".repeat(10), "\x1a\0".repeat(30)],
+    ["a form", "application/x-www-form-urlencoded", "ints=1&".repeat(9000), "ints=1&".repeat(9500)],
+  ];
+  for (const [what, type, here, away] of bodies) {
+    it(`a body: ${what}`, async () => {
+      for (const [body, at] of [
+        [here, 1],
+        [away, 0],
+      ] as const) {
+        const { reader, events, over } = readingOf(open("POST /v1/make", { contentType: type }, router));
+        push(reader, Buffer.from(body, "latin1"), true);
+        assert.equal(events.length, at, at === 0 ? "it is in a thread" : "it is here");
+        const [message, end] = await over;
+        assert.ok(message instanceof Uint8Array, String(message));
+        assert.equal(end, "end");
+      }
+    });
+  }
+
+  it("a form that is the query of a GET", async () => {
+    const match = router.router.match("POST", "/v1/make", "GET");
+    const transcoding = openBody(match, { contentType: "application/x-www-form-urlencoded" });
+    if (transcoding instanceof Status) assert.fail(transcoding.message);
+    const { reader, events, over } = readingOf(transcoding);
+    push(reader, "ints=1&".repeat(10_000), true);
+    assert.deepEqual(events, []);
+    const [message] = await over;
+    assert.ok(message instanceof Uint8Array, String(message));
+    assert.equal(message.length, 10_000 + 3);
+  });
+
+  const answers: [what: string, bytes: Buffer, accept: string | undefined, query: string][] = [
+    ["as JSON, by defaults", Buffer.alloc(60, Buffer.from([0x1a, 0])), undefined, ""],
+    [
+      "as JSON, by its length",
+      Buffer.concat([Buffer.from([0x0a, 0x80, 0x80, 0x04]), Buffer.alloc(65_536, 1)]),
+      undefined,
+      "",
+    ],
+    ["indented", Buffer.alloc(12, Buffer.from([0x1a, 0])), undefined, "?$prettyPrint=true"],
+    ["in XML", Buffer.alloc(6, Buffer.from([0x1a, 0])), "application/xml", ""],
+  ];
+  for (const [what, bytes, accept, query] of answers) {
+    it(`an answer: ${what}`, async () => {
+      const { writer, over, written } = writingOf(open(`GET /v1/make${query}`, { accept }, router));
+      writer.message(bytes);
+      writer.end();
+      assert.equal(written(), 0, "it is in a thread");
+      const { failed, body } = await over;
+      assert.equal(failed, undefined);
+      assert.ok(body.length > 64 * 1024);
+    });
+  }
+});
+
 describe("a large answer", () => {
   const message = encode(registry, "large.v1.Items", { items: MORE });
   assert.ok(message.length > 1024 * 1024);

@@ -5,6 +5,7 @@ import { Code, Status, type StatusDetail } from "#src/core/status.js";
 import { badRequest, errorInfo, quotaFailure, retryInfo } from "#src/core/status-details.js";
 import type { PrintOptions } from "#src/transcoding/codec/codecs.js";
 import { chooseFraming, type StreamFormat } from "#src/transcoding/framing.js";
+import { costsLess } from "../support/cpu.js";
 import { registry } from "./support/library.js";
 import { compileProtos, encode, routerFor } from "./support/schema.js";
 import { openBody, type Written, writeAnswer } from "./support/translate.js";
@@ -105,6 +106,35 @@ describe("an answer", () => {
     assert.deepEqual(Buffer.from(raw.body), Buffer.from([0, 255]));
     const inField = encode(registry, "test.v1.Page", { raw: { contentType: "text/csv", data: "YQ==" } });
     assert.deepEqual(answer("/v1/page/raw", inField).contentType, "text/csv");
+  });
+
+  it("is found among all that the service writes beside it, without a look at the rest", async () => {
+    const type = Buffer.concat([Buffer.from([0x0a, 8]), Buffer.from("text/csv")]);
+    const data = (text: string): Buffer =>
+      Buffer.concat([Buffer.from([0x12, text.length]), Buffer.from(text)]);
+    // A group, a fixed64, a fixed32 and a varint of unknown fields.
+    const unknown = Buffer.from([
+      0x2b, 0x08, 0x01, 0x2c, 0x31, 1, 2, 3, 4, 5, 6, 7, 8, 0x3d, 1, 2, 3, 4, 0x40, 0x96, 1,
+    ]);
+    const { contentType, body } = answer("/v1/files/a", Buffer.concat([data("a"), unknown, type, data("b")]));
+    assert.deepEqual([contentType, String(body)], ["text/csv", "b"]);
+    const page = registry.getMessage("test.v1.Page") ?? assert.fail();
+    const raw = page.fields.find(({ name }) => name === "raw") ?? assert.fail();
+    const field = (content: Buffer): Buffer =>
+      Buffer.concat([Buffer.from([raw.number * 8 + 2, content.length]), content]);
+    const merged = answer("/v1/page/raw", Buffer.concat([field(data("a")), unknown, field(type)]));
+    assert.deepEqual([merged.contentType, String(merged.body)], ["text/csv", "a"]);
+
+    // Two million empty extensions: objects of them would take a second, and half a gigabyte.
+    const many = Buffer.alloc(4 * 1024 * 1024, Buffer.from([0x1a, 0]));
+    await costsLess(1000, () => assert.equal(answer("/v1/files/a", many).body.length, 0));
+
+    for (const hex of ["12", "1205", "1a0561", "07", "0c", "0b", "31 01", "80808080808080808080 01", "00"]) {
+      const match = routerFor(registry).router.match("GET", "/v1/files/a");
+      const written = writeAnswer(match, [Buffer.from(hex.replace(/ /g, ""), "hex")]);
+      assert.ok(written instanceof Status, hex);
+      assert.equal(written.code, Code.INTERNAL, hex);
+    }
   });
 
   for (const contentType of ["", "text/html\r\nset-cookie: a=b", "é", " text/plain"]) {

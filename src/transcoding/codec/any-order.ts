@@ -177,6 +177,7 @@ export class AnyOrderPrinter {
   #enter(plan: MessagePlan): number {
     const base = this.#top;
     const top = base + 2 * plan.fields.length + plan.oneofCount;
+    this.#out.spend(top - base);
     if (top > this.#slots.length) {
       const slots = new Int32Array(Math.max(2 * this.#slots.length, top));
       slots.set(this.#slots);
@@ -301,6 +302,7 @@ export class AnyOrderPrinter {
 
   /** What several records of one message hold, one after the other: to protobuf that is the merged message. */
   #gather(field: FieldPlan, first: number, last: number): Buffer {
+    this.#out.spend(last - first);
     const parts: Uint8Array[] = [];
     this.#pos = first;
     while (this.#pos <= last) {
@@ -335,6 +337,7 @@ export class AnyOrderPrinter {
 
   #list(field: FieldPlan, first: number, last: number): void {
     const out = this.#out;
+    out.spend(last - first);
     const open = out.pos;
     this.#pos = first;
     while (this.#pos <= last) {
@@ -360,6 +363,7 @@ export class AnyOrderPrinter {
 
   #map(field: FieldPlan, first: number, last: number): void {
     const out = this.#out;
+    out.spend(last - first);
     const open = out.pos;
     if (this.#careful) {
       this.#mapOfLast(field, first, last, open);
@@ -399,6 +403,7 @@ export class AnyOrderPrinter {
   /** A map where a key came twice: the last entry counts. */
   #mapOfLast(field: FieldPlan, first: number, last: number, open: number): void {
     const out = this.#out;
+    out.spend(last - first);
     const entries = new Map<string, { start: number; end: number }>();
     this.#pos = first;
     while (this.#pos <= last) {
@@ -416,12 +421,20 @@ export class AnyOrderPrinter {
       this.#pos = start + length;
     }
     out.pos = open;
-    for (const [key, { start, end }] of entries) {
-      out.byte(COMMA);
-      out.ensure(key.length);
-      out.pos += out.buf.write(key, out.pos, "latin1");
-      out.byte(COLON);
-      this.#entryValue(field, start, end);
+    // The entries that count are known, so what is in them is too: to print that twice at each level would double the
+    // work with each, and some hundred bytes would never end.
+    const careful = this.#careful;
+    this.#careful = true;
+    try {
+      for (const [key, { start, end }] of entries) {
+        out.byte(COMMA);
+        out.ensure(key.length);
+        out.pos += out.buf.write(key, out.pos, "latin1");
+        out.byte(COLON);
+        this.#entryValue(field, start, end);
+      }
+    } finally {
+      this.#careful = careful;
     }
     closeObject(out, open);
   }

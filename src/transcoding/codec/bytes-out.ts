@@ -11,16 +11,50 @@ const SHORT_TEXT = 48;
 /** And up to this many bytes beat a copy, which makes a view first. */
 const SHORT_COPY = 96;
 
+/** What printing one message may come to. */
+export interface Budget {
+  /** Bytes of text. Looked at where the buffer grows and at the end, so up to 256 KiB may be written before. */
+  readonly textBytes: number;
+  /** Steps of the way for any order: bytes that it looks at again, and fields of each message, whether there or not. */
+  readonly steps: number;
+}
+
+/** A message comes to more than its budget. Not a fault of its bytes. */
+export class TooMuch extends Error {}
+
+function tooLong(maxBytes: number): TooMuch {
+  return new TooMuch(`a text has more than ${maxBytes} bytes`);
+}
+
 /** `buf`, `words` and `pos` are open to the loops of the codec: whoever writes there has called `ensure` first. */
 export class BytesOut {
   buf: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   /** The same bytes, for who writes several at once. */
   words: DataView = new DataView(this.buf.buffer);
   pos = 0;
+  #maxBytes = Number.POSITIVE_INFINITY;
+  #steps = Number.POSITIVE_INFINITY;
   readonly #double = new Float64Array(1);
   readonly #float = new Float32Array(1);
   readonly #doubleBytes = new Uint8Array(this.#double.buffer);
   readonly #floatBytes = new Uint8Array(this.#float.buffer);
+
+  /** From here on `ensure`, `spend` and `within` throw TooMuch past the budget; undefined: they never do. */
+  allow(budget: Budget | undefined): void {
+    this.#maxBytes = budget?.textBytes ?? Number.POSITIVE_INFINITY;
+    this.#steps = budget?.steps ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Takes from the budget's steps. */
+  spend(steps: number): void {
+    this.#steps -= steps;
+    if (this.#steps < 0) throw new TooMuch("a message takes too much work");
+  }
+
+  /** What was written is no more than the budget has. */
+  within(): void {
+    if (this.pos > this.#maxBytes) throw tooLong(this.#maxBytes);
+  }
 
   /** Room for so many bytes more. */
   ensure(bytes: number): void {
@@ -28,6 +62,7 @@ export class BytesOut {
   }
 
   #grow(bytes: number): void {
+    if (this.pos + bytes > this.#maxBytes) throw tooLong(this.#maxBytes);
     const next = Buffer.allocUnsafeSlow(Math.max(2 * this.buf.length, this.pos + bytes));
     this.buf.copy(next, 0, 0, this.pos);
     this.#use(next);

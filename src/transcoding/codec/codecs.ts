@@ -4,7 +4,7 @@ import type { DescField, DescMessage, FileRegistry } from "@bufbuild/protobuf";
 import { withBuiltinTypes } from "../builtin-types.js";
 import type { FieldsMask } from "../fields-mask.js";
 import { type Json, type JsonProblem, parseJson } from "../json.js";
-import { BytesOut } from "./bytes-out.js";
+import { type Budget, BytesOut } from "./bytes-out.js";
 import { TextToBytes } from "./from-text.js";
 import { TreeEncoder, type UnknownFields } from "./from-tree.js";
 import type { Misfit } from "./misfit.js";
@@ -12,6 +12,7 @@ import { type MessagePlan, Plans, type PrintOptions } from "./plan.js";
 import { TextPrinter } from "./to-text.js";
 
 export type { JsonProblem } from "../json.js";
+export { type Budget, TooMuch } from "./bytes-out.js";
 export { DecodeError } from "./decode-error.js";
 export type { UnknownFields } from "./from-tree.js";
 export type { Misfit } from "./misfit.js";
@@ -101,18 +102,18 @@ export class MessageCodec {
 
   /**
    * The message as JSON text in UTF-8, ready for the socket; with a mask nothing but its fields, and no others are asked
-   * for, required or not. Throws DecodeError.
+   * for, required or not. Throws DecodeError; TooMuch past the budget, if there is one.
    */
-  decode(bytes: Uint8Array, mask?: FieldsMask): Buffer {
-    return this.#printer.print(this.#masked(mask), bytes);
+  decode(bytes: Uint8Array, mask?: FieldsMask, budget?: Budget): Buffer {
+    return this.#printer.print(this.#masked(mask), bytes, budget);
   }
 
   /**
    * The JSON text of one field of the message; where it is not set its default: [], {}, 0, …; null where the field
-   * knows "unset". A mask is one over the whole message. Throws DecodeError.
+   * knows "unset". A mask is one over the whole message. Throws as `decode`.
    */
-  decodeField(field: DescField, bytes: Uint8Array, mask?: FieldsMask): Buffer {
-    return this.#printer.printField(this.#masked(mask), field, bytes);
+  decodeField(field: DescField, bytes: Uint8Array, mask?: FieldsMask, budget?: Budget): Buffer {
+    return this.#printer.printField(this.#masked(mask), field, bytes, budget);
   }
 
   #masked(mask: FieldsMask | undefined): MessagePlan {

@@ -1,7 +1,7 @@
 // Protobuf bytes → JSON text, straight: first the short way, which nearly all take, then the one that knows everything.
 import type { DescField } from "@bufbuild/protobuf";
 import { AnyOrderPrinter } from "./any-order.js";
-import type { BytesOut } from "./bytes-out.js";
+import type { Budget, BytesOut } from "./bytes-out.js";
 import { DecodeError } from "./decode-error.js";
 import { InOrderPrinter, OUT_OF_ORDER, UNUSUAL } from "./in-order.js";
 import { type FieldPlan, type MessagePlan, type Plans, Shape } from "./plan.js";
@@ -20,16 +20,16 @@ export class TextPrinter {
     this.#inOrder = new InOrderPrinter(plans, out, this.#anyOrder);
   }
 
-  /** Throws DecodeError. */
-  print(plan: MessagePlan, bytes: Uint8Array): Buffer {
-    this.#print(plan, undefined, bytes);
+  /** Throws DecodeError, or TooMuch. */
+  print(plan: MessagePlan, bytes: Uint8Array, budget: Budget | undefined): Buffer {
+    this.#print(plan, undefined, bytes, budget);
     return this.#out.take();
   }
 
-  /** One field; its default where it is not set, null where it knows "unset". Throws DecodeError. */
-  printField(plan: MessagePlan, desc: DescField, bytes: Uint8Array): Buffer {
+  /** One field; its default where it is not set, null where it knows "unset". Throws as `print`. */
+  printField(plan: MessagePlan, desc: DescField, bytes: Uint8Array, budget: Budget | undefined): Buffer {
     const field = plan.byNumber(desc.number);
-    this.#print(plan, field, bytes);
+    this.#print(plan, field, bytes, budget);
     if (this.#out.pos === 0 && field !== undefined) {
       const unset = field.shape === Shape.SINGULAR && !field.implicit;
       this.#out.raw(unset ? NULL : Buffer.from(field.zeroText()));
@@ -37,14 +37,23 @@ export class TextPrinter {
     return this.#out.take();
   }
 
-  #print(plan: MessagePlan, field: FieldPlan | undefined, bytes: Uint8Array): void {
-    if (!this.#unordered.has(plan) && this.#printedInOrder(plan, field, bytes)) return;
+  #print(
+    plan: MessagePlan,
+    field: FieldPlan | undefined,
+    bytes: Uint8Array,
+    budget: Budget | undefined,
+  ): void {
+    this.#out.allow(budget);
     try {
-      this.#anyOrder.print(plan, field, bytes);
+      if (this.#unordered.has(plan) || !this.#printedInOrder(plan, field, bytes))
+        this.#anyOrder.print(plan, field, bytes);
+      this.#out.within();
     } catch (e) {
       this.#out.reset();
       if (!(e instanceof DecodeError)) throw e;
       throw new DecodeError(`these bytes cannot be printed as ${plan.typeName}: ${e.message}`, e);
+    } finally {
+      this.#out.allow(undefined);
     }
   }
 

@@ -27,6 +27,8 @@ export interface EncodeJob {
   readonly contentType: string | undefined;
   readonly path: RequestPath;
   readonly query: string;
+  /** As in MatchedRequest. */
+  readonly overridden: boolean;
   readonly options: Omit<RequestOptions, "codecs">;
 }
 

@@ -2,14 +2,16 @@
 import { parentPort } from "node:worker_threads";
 import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { refusal } from "../../core/reasons.js";
 import { Status } from "../../core/status.js";
 import { type BindingPlan, planBinding } from "../binding.js";
-import { Codecs } from "../codec/codecs.js";
+import { Codecs, TooMuch } from "../codec/codecs.js";
 import { encodeText } from "../message-encoder.js";
 import { bindRequest } from "../request.js";
 import { decodeResponse } from "../response.js";
 import { encodeBody } from "../unary-reader.js";
-import { type JobMessage, type JobResult, type PlanSource, statusParts } from "./job.js";
+import { IN_THREAD } from "../work.js";
+import { type Job, type JobMessage, type JobResult, type PlanSource, statusParts } from "./job.js";
 import { MAX_SCHEMAS } from "./pool.js";
 import type { ThreadSchema } from "./schema.js";
 
@@ -60,17 +62,25 @@ function work({ schemaId, schema, job }: JobMessage): JobResult {
   const { codecs } = known;
   const plan = planOf(known, job.plan);
   if (job.kind === "answer") {
-    const printed = decodeResponse(plan, job.bytes, codecs, job.form);
+    const printed = decodeResponse(plan, job.bytes, codecs, job.form, IN_THREAD);
     if (printed instanceof Status) return { status: statusParts(printed) };
     return { bytes: printed.body, contentType: printed.contentType };
   }
   const options = { ...job.options, codecs };
-  const match = { plan, options, bound: () => bindRequest(plan, job.path, job.query, options) };
+  const { path, query, overridden } = job;
+  const match = { plan, options, overridden, bound: () => bindRequest(plan, path, query, options) };
   const body = Buffer.from(job.bytes.buffer, job.bytes.byteOffset, job.bytes.byteLength);
-  const encoded = job.kind === "body" ? encodeBody(match, body, job.contentType) : encodeText(match, body);
+  const encoded =
+    job.kind === "body" ? encodeBody(match, body, job.contentType, IN_THREAD) : encodeText(match, body);
   return encoded instanceof Status
     ? { status: statusParts(encoded) }
     : { bytes: encoded, contentType: "application/x-protobuf" };
+}
+
+function tooMuch(kind: Job["kind"]): Status {
+  return kind === "answer"
+    ? refusal("RESPONSE_TOO_LARGE", "the answer is too large, or too much work, to be printed: ask for less")
+    : refusal("MESSAGE_TOO_LARGE", "the body is too large, or too much work, as JSON: send less at once");
 }
 
 parentPort?.on("message", (message: JobMessage) => {
@@ -78,7 +88,8 @@ parentPort?.on("message", (message: JobMessage) => {
   try {
     result = work(message);
   } catch (e) {
-    result = { fault: e instanceof Error ? e.message : String(e) };
+    if (e instanceof TooMuch) result = { status: statusParts(tooMuch(message.job.kind)) };
+    else result = { fault: e instanceof Error ? e.message : String(e) };
   }
   const buffer = "bytes" in result ? result.bytes.buffer : undefined;
   // A small one lies in a pool that others share.

@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { before, describe, it } from "node:test";
 import type { FileRegistry } from "@bufbuild/protobuf";
-import { type CodecOptions, Codecs, DecodeError, type MessageCodec } from "#src/transcoding/codec/codecs.js";
+import {
+  type CodecOptions,
+  Codecs,
+  DecodeError,
+  type MessageCodec,
+  TooMuch,
+} from "#src/transcoding/codec/codecs.js";
 import { costsLess } from "../../support/cpu.js";
 import { compileProtos } from "../support/schema.js";
 
@@ -26,6 +32,16 @@ const PROTO2 = `syntax = "proto2"; package test.v2;
   }
   extend Old { optional Shut extra = 100; }`;
 
+/** A field of bytes: number below 16. */
+function field(number: number, content: Uint8Array): Buffer {
+  assert.ok(content.length < 2 ** 14);
+  const { length } = content;
+  const prefix = length < 128 ? [length] : [(length & 0x7f) | 0x80, length >> 7];
+  return Buffer.concat([Buffer.from([number * 8 + 2, ...prefix]), content]);
+}
+
+const EMPTY = new Uint8Array(0);
+
 describe("the codec", () => {
   let registry: FileRegistry;
   before(() => {
@@ -37,6 +53,45 @@ describe("the codec", () => {
     return new Codecs(registry, options).of(desc);
   };
   const bytes = (hex: string): Buffer => Buffer.from(hex.replace(/ /g, ""), "hex");
+
+  describe("with a budget", () => {
+    const budget = { textBytes: 1000, steps: 100_000 };
+
+    it("stops at the text that defaults make of next to nothing, and prints the next message", () => {
+      const emitting = codec("test.v1.All", { print: { emitDefaults: true } });
+      // Nine bytes are some 1,800 of JSON.
+      const nine = field(7, field(7, field(7, field(7, EMPTY))));
+      assert.ok(emitting.decode(nine).length > 400);
+      assert.throws(
+        () => emitting.decode(Buffer.concat([nine, nine]), undefined, { textBytes: 400, steps: 1000 }),
+        TooMuch,
+      );
+      assert.throws(() => emitting.decode(field(1, Buffer.alloc(1000, "x")), undefined, budget), TooMuch);
+      // Where the buffer grows, too: a text that would fill the memory is not written first.
+      assert.throws(() => emitting.decode(field(1, Buffer.alloc(16_000, 1)), undefined, budget), TooMuch);
+      assert.equal(String(codec().decode(field(1, Buffer.from("a")), undefined, budget)), '{"text":"a"}');
+      assert.ok(codec().decode(field(1, Buffer.alloc(2000, "x"))).length > 2000, "no budget is left behind");
+    });
+
+    it("stops at work that prints nothing", () => {
+      // Each list is looked for from its first record to its last.
+      const mixed = Buffer.alloc(10_000, Buffer.from([0x40, 1, 0x3a, 0]));
+      assert.throws(() => codec().decode(mixed, undefined, { textBytes: 1e6, steps: 15_000 }), TooMuch);
+    });
+
+    it("is enough for maps within each other in which keys come twice: the work does not double with each", () => {
+      let bytes: Uint8Array = EMPTY;
+      let json: unknown = {};
+      for (let depth = 0; depth < 45; depth++) {
+        const entry = (key: string, value: Uint8Array): Buffer =>
+          field(9, Buffer.concat([field(1, Buffer.from(key)), field(2, value)]));
+        bytes = Buffer.concat([entry("x", bytes), entry("a", EMPTY), entry("a", EMPTY)]);
+        json = { map: { x: json, a: {} } };
+      }
+      const text = codec().decode(bytes, undefined, { textBytes: 10_000, steps: 1_000_000 });
+      assert.deepEqual(JSON.parse(String(text)), json);
+    });
+  });
 
   const printed: [what: string, type: string, hex: string, json: string][] = [
     ["a float by its shortest decimal", "test.v1.All", "1d cdcccc3d", '{"ratio":0.1}'],

@@ -30,7 +30,16 @@ const options = {
 function jobOf(json: string): Job {
   const path = { raw: ["v1", "notes"], decoded: ["v1", "notes"], tail: undefined };
   const bytes = Buffer.from(json);
-  return { kind: "text", plan: planSource(plan), bytes, contentType: undefined, path, query: "", options };
+  return {
+    kind: "text",
+    plan: planSource(plan),
+    bytes,
+    contentType: undefined,
+    path,
+    query: "",
+    overridden: false,
+    options,
+  };
 }
 
 const run = (pool: ThreadPool, job: Job, schema = schemaOf()): Promise<Outcome> =>
