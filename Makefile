@@ -1,16 +1,16 @@
 # What a person types. Needs Node >= 20.19, npm and make; `make tools` brings what the rest needs.
 .DEFAULT_GOAL := help
-.PHONY: help install build run generate lint test tools test-all test-nodes conformance attacks soak bench clean
+.PHONY: help install build run generate lint test tools test-all test-nodes test-nightly conformance attacks soak bench clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
-# .ci/run sets it: --retry-unsteady gives a file of tests that fails a second chance.
+# For tools/test.mjs, which says what there is; .ci/run sets it.
 TEST_FLAGS ?=
 # npm writes this file at the end of each install: older than the lock file means the install is stale.
 INSTALLED := node_modules/.package-lock.json
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## install the npm packages, if they are missing or stale
 
@@ -51,15 +51,24 @@ test: compiled lint ## lint, and run the tests that need npm packages only
 tools: install ## install the real servers and clients that test-all and bench use (Debian, Python, Go)
 	tools/install.sh
 
-test-all: compiled lint ## lint, and run every test, real foreign servers and clients included, and on each Node
-	FUZZ_INPUTS=60000 FUZZ_RUNS=5000 node tools/test.mjs --all $(TEST_FLAGS)
+test-all: compiled lint ## lint, and run the tests beside real foreign servers and clients, and on each Node
+	FUZZ_INPUTS=20000 FUZZ_RUNS=1000 node tools/test.mjs --all $(TEST_FLAGS)
 	$(MAKE) test-nodes
 
-test-nodes: compiled ## run the tests on Node 22 and 24, which make tools brings (ARGS="e2e/" for a part)
+test-nodes: compiled ## run on Node 22 and 24, from make tools, what depends on the version (ARGS="e2e/" for a part)
+	$(call on-each-node,--node-only $(ARGS))
+
+test-nightly: compiled lint ## before a release: test-all, the long tests too, and all of them on each Node
+	FUZZ_INPUTS=60000 FUZZ_RUNS=5000 node tools/test.mjs --nightly $(TEST_FLAGS)
+	$(call on-each-node,)
+
+# $(call on-each-node,ARGUMENTS of tools/test.mjs)
+define on-each-node
 	@for node in node22 node24; do \
 	  [ -x .tools/$$node/bin/node ] || { echo "Node is missing in .tools/$$node: run make tools"; exit 1; }; \
-	  PATH="$$PWD/.tools/$$node/bin:$$PATH" sh -c 'echo "Node $$(node --version)" && node tools/test.mjs $(TEST_FLAGS) $(ARGS)' || exit 1; \
+	  PATH="$$PWD/.tools/$$node/bin:$$PATH" sh -c 'echo "Node $$(node --version)" && node tools/test.mjs $(TEST_FLAGS) $(1)' || exit 1; \
 	done
+endef
 
 conformance: compiled ## h2spec and gRPC's interop cases through the hub, with what make tools brings
 	node build/test/conformance/main.js

@@ -168,20 +168,39 @@ const CASES: readonly Case[] = [
 
 for (const { says, files, flags = [], passes, prints, never } of CASES) {
   test(says, async (t) => {
-    const { code, text } = await runTests(t, files, flags);
+    const { code, text } = await runTests(await folderOf(t, files), flags);
     assert.equal(code, passes ? 0 : 1, text);
     for (const pattern of prints) assert.match(text, pattern);
     if (never !== undefined) assert.doesNotMatch(text, never);
   });
 }
 
+test("with --passed, what passed is not run again, and what did not is", async (t) => {
+  const folder = await folderOf(t, { passes: PASSES, second: PASSES_SECOND });
+  const flags = ["--passed", join(folder, "passed.json")];
+  const first = await runTests(folder, flags);
+  assert.equal(first.code, 1);
+  assert.match(first.text, /ℹ tests 3\n/);
+  const second = await runTests(folder, flags);
+  assert.equal(second.code, 0, second.text);
+  assert.match(second.text, /ℹ tests 2\n/);
+  assert.match(second.text, /passed before, and were not run again 1\n/);
+});
+
+test("--node-only leaves out what does not depend on the version of Node", async (t) => {
+  const folder = await folderOf(t, { "routing/other": FAILS, "tls/other": PASSES });
+  const { code, text } = await runTests(folder, ["--node-only"]);
+  assert.equal(code, 0, text);
+  assert.match(text, /ℹ tests 1\n/);
+});
+
 test("says when nothing matches", async (t) => {
-  const { code, text } = await runTests(t, { other: PASSES }, ["no-such-file"]);
+  const { code, text } = await runTests(await folderOf(t, { other: PASSES }), ["no-such-file"]);
   assert.equal(code, 1);
   assert.match(text, /No test matches no-such-file/);
 });
 
-async function runTests(t: TestContext, files: Readonly<Record<string, string>>, flags: readonly string[]) {
+async function folderOf(t: TestContext, files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "linchpin-tests-"));
   t.after(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
@@ -190,6 +209,10 @@ async function runTests(t: TestContext, files: Readonly<Record<string, string>>,
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
   }
+  return folder;
+}
+
+function runTests(folder: string, flags: readonly string[]) {
   return new Promise<{ code: number | string | null | undefined; text: string }>((resolve) => {
     execFile(process.execPath, [TOOL, "--from", folder, ...flags], (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code, text: stdout + stderr });

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** These start programs and wait for them. They run first: a long one as the last would run alone. */
-const STARTS_PROGRAMS = /^(cli|e2e|telemetry|tools)\/|^[^/]*$/;
+/** These run first, as a long one that comes last would run alone: what fuzzes, and what starts programs. */
+const FIRST = /^(?:fuzz|cli|e2e|telemetry|tools)\/|^[^/]*$|\/(?:fuzz|differential)\./;
 
 /** Files of units: those of one of these folders share processes, since starting one costs more than most of them. */
 const UNITS = /^(?:config|control|core|hub|interceptors|routing|schema|transcoding|http2\/hpack)\//;
@@ -12,13 +12,50 @@ const OWN_PROCESS =
   /^(?:before|after|beforeEach|afterEach)\(|\bprocess\.(?:on|once|env|exit|chdir|memoryUsage|cpuUsage)\b|\bmock\.|\/(?:collect-garbage|cpu)\.js"|\/threads\//m;
 const FILES_A_PROCESS = 12;
 
-/** Returns the files of each process, in the order to run them; empty when nothing matches. */
-export function planTests(folder, { all, parts }) {
+/**
+ * What runs on other versions of Node than the one that everything runs on: where Node's own code decides. The rest is
+ * TypeScript over plain objects; `make test-nightly` runs that on each, too.
+ */
+const DEPENDS_ON_NODE = [
+  // How a process starts, takes signals, ends, and what it reads from files.
+  /^cli\//,
+  /^e2e\/(?:bad-start|drain|reload|rolling-restart|sources)\./,
+  /^config\/(?:load|tls|json-schema)\./,
+  /^schema\/protos\./,
+  // Sockets, TLS, node:http's and node:http2's peers, timers.
+  /^(?:downstream|tls|upstream)\//,
+  /^http2\/[^/]*$/,
+  /^e2e\/(?:attacks|auth-mtls|cancellation|concurrency|deadline|frames|grpc|header-lists|json|streams|upstream|websocket)\./,
+  // zlib, threads, buffers, numbers, text and its parsers.
+  /^e2e\/(?:compression|large-bodies|large-messages|xml)\./,
+  /^transcoding\/(?:threads\/|codec\/|bodies|json|large|xml)/,
+  /^http2\/hpack\/(?:huffman|nghttp2)\./,
+  /^core\/(?:messages|text)/,
+  // WebCrypto and fetch; OpenTelemetry's own gRPC.
+  /^interceptors\/auth-jwt\./,
+  /^telemetry\/trace\./,
+  // What users import and what runs all this.
+  /^(?:index|package|test-runner)\./,
+];
+
+/** Long, and seldom breaking: `make test-nightly` runs them. */
+const NIGHTLY = [];
+
+const matches = (patterns, path) => patterns.some((pattern) => pattern.test(path));
+
+/**
+ * Returns the files of each process, in the order to run them; empty when nothing matches. By default those that need
+ * npm packages only; with `all` also those beside foreign programs, with `nightly` the long ones too; with `nodeOnly`
+ * what depends on the version of Node. `parts` of their paths choose among all of them.
+ */
+export function planTests(folder, { all, nightly, nodeOnly, parts }) {
+  const wanted = (path) => {
+    if (nodeOnly && !matches(DEPENDS_ON_NODE, path)) return false;
+    if (parts.length > 0) return parts.some((part) => path.includes(part));
+    return nightly || (!matches(NIGHTLY, path) && (all || !path.startsWith("tools/")));
+  };
   const paths = (existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [])
-    .filter((path) => path.endsWith(".test.js"))
-    .filter((path) =>
-      parts.length > 0 ? parts.some((part) => path.includes(part)) : all || !path.startsWith("tools/"),
-    )
+    .filter((path) => path.endsWith(".test.js") && wanted(path))
     .sort();
   const whole = (path) => join(folder, path);
   const shared = paths.filter(
@@ -26,9 +63,9 @@ export function planTests(folder, { all, parts }) {
   );
   const alone = paths.filter((path) => !shared.includes(path));
   return [
-    ...alone.filter((path) => STARTS_PROGRAMS.test(path)).map((path) => [path]),
+    ...alone.filter((path) => FIRST.test(path)).map((path) => [path]),
     ...inGroups(shared),
-    ...alone.filter((path) => !STARTS_PROGRAMS.test(path)).map((path) => [path]),
+    ...alone.filter((path) => !FIRST.test(path)).map((path) => [path]),
   ].map((group) => group.map(whole));
 }
 

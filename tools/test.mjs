@@ -1,8 +1,11 @@
 // Runs the compiled tests, the same way on Node 20, 22 and 24.
-//   node tools/test.mjs [--all] [--retry-unsteady] [PART-OF-A-PATH …]
-// Tests under test/tools/ need foreign programs (`make tools`) and run with --all, or when named.
+//   node tools/test.mjs [--all | --nightly] [--node-only] [--retry-unsteady] [--passed FILE] [PART-OF-A-PATH …]
+// Tests under test/tools/ need foreign programs (`make tools`) and run with --all, or when named. With --nightly the long
+// ones run, too; with --node-only what depends on the version of Node (test-plan.mjs has both lists).
 // With --retry-unsteady, for CI, a file that fails runs once more, alone, after the others; when it passes then, the run
-// goes on, and the last lines name it.
+// goes on, and the last lines name it. With --passed, for CI too, FILE keeps what passed; a file that did, on the same
+// Node and with the same FUZZ_… in the environment, is not run again: whoever asks for it begins without FILE.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +24,9 @@ const { values: options, positionals: parts } = parseArgs({
   allowPositionals: true,
   options: {
     all: { type: "boolean", default: false },
+    nightly: { type: "boolean", default: false },
+    "node-only": { type: "boolean", default: false },
+    passed: { type: "string" },
     "retry-unsteady": { type: "boolean", default: false },
     // For the test of this tool: where the tests lie, and after how many seconds a process that hangs fails.
     from: { type: "string", default: join(ROOT, "build/test") },
@@ -28,11 +34,27 @@ const { values: options, positionals: parts } = parseArgs({
   },
 });
 const folder = resolve(options.from);
-const plan = planTests(folder, { all: options.all, parts });
-if (plan.length === 0) {
+const { all, nightly } = options;
+const planned = planTests(folder, { all, nightly, nodeOnly: options["node-only"], parts });
+if (planned.length === 0) {
   console.error(`No test matches ${parts.join(" ") || `${folder}/**/*.test.js`}: compile first (make test).`);
   process.exit(1);
 }
+
+const passed = new Set(
+  options.passed !== undefined && existsSync(options.passed)
+    ? JSON.parse(readFileSync(options.passed, "utf8"))
+    : [],
+);
+/** What a file's result stands for: the version of Node, and how long a fuzzer runs. */
+const runOf = (path) => {
+  const fuzzes = readFileSync(path, "utf8").includes("process.env.FUZZ_");
+  const { FUZZ_INPUTS, FUZZ_RUNS, FUZZ_SEED } = fuzzes ? process.env : {};
+  return JSON.stringify([path, process.version, FUZZ_INPUTS, FUZZ_RUNS, FUZZ_SEED]);
+};
+const plan = planned
+  .map((paths) => paths.filter((path) => !passed.has(runOf(path))))
+  .filter(({ length }) => length > 0);
 
 // The files' processes get our folder and environment.
 process.chdir(ROOT);
@@ -62,20 +84,28 @@ if (options["retry-unsteady"] && failed().length > 0 && !stop.signal.aborted) {
   unsteady.push(...again.filter((path) => results.get(path).passed));
 }
 printEnd();
+if (options.passed !== undefined) {
+  for (const file of results.values())
+    if (file.passed && file.left.length === 0) passed.add(runOf(file.path));
+  writeFileSync(options.passed, JSON.stringify([...passed]));
+}
 
 async function runAll(processes, concurrency) {
   const waiting = processes.values();
   const worker = async () => {
     for (const paths of waiting) {
       if (stop.signal.aborted) return;
-      const run = await runProcess(paths, { timeoutMs: Number(options.timeout) * 1000, signal: stop.signal });
-      process.stdout.write(`\n${list(paths)}\n${run.output}`);
-      usage.push({ paths, ...run });
-      for (const file of run.files) {
+      const done = await runProcess(paths, {
+        timeoutMs: Number(options.timeout) * 1000,
+        signal: stop.signal,
+      });
+      process.stdout.write(`\n${list(paths)}\n${done.output}`);
+      usage.push({ paths, ...done });
+      for (const file of done.files) {
         results.set(file.path, file);
         if (!file.passed) {
           console.log(`✖ ${short(file.path)}: ${file.why}`);
-          failures.push({ ...file, output: file.failures || run.output });
+          failures.push({ ...file, output: file.failures || done.output });
         }
       }
     }
@@ -106,6 +136,8 @@ function printEnd() {
   }
   console.log(`ℹ files ${files.length}, in ${usage.length} processes, ${bad.length} failed`);
   console.log(`ℹ duration_ms ${Math.round(performance.now() - started)}, of processors ${Math.round(cpuMs)}`);
+  const before = planned.flat().length - plan.flat().length;
+  if (before > 0) console.log(`ℹ files that passed before, and were not run again ${before}`);
   if (unsteady.length > 0)
     console.log(`\nUnsteady: failed, and passed when run once more, alone:\n${list(unsteady)}`);
   // What is not run proves nothing.
