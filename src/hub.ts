@@ -28,6 +28,7 @@ import {
   certificateFamily,
   connectionFamilies,
   handshakeFailures,
+  logFamilies,
   metricsOf,
   tracingOf,
   upstreamFamilies,
@@ -203,6 +204,7 @@ class Hub implements RunningHub, Gateway {
       ...connectionFamilies(this.listeners, waitingBytes()),
       certificateFamily(this.certificates()),
       ...upstreamFamilies(this.generation.upstreams),
+      ...logFamilies(log),
     ]);
     this.embedded = embed(options.services ?? []);
     this.own = hubServices({

@@ -3,6 +3,7 @@ import { withOverrides } from "./config/from-args.js";
 import type { ConfigInput } from "./config/schema.js";
 import type { Interceptor } from "./core/interceptor.js";
 import type { Log } from "./core/log.js";
+import { printableLine } from "./core/text.js";
 import { UserError } from "./core/user-error.js";
 import { type EmbeddedService, type PlacedInterceptor, type RunningHub, startHub } from "./hub.js";
 
@@ -137,6 +138,10 @@ function defined(options: object): object {
 function logOf(log: Log | false | undefined): Log {
   if (log === false) return { info() {}, warn() {}, error() {} };
   return (
-    log ?? { info() {}, warn: (message) => console.warn(message), error: (message) => console.error(message) }
+    log ?? {
+      info() {},
+      warn: (message) => console.warn(printableLine(message)),
+      error: (message) => console.error(printableLine(message)),
+    }
   );
 }

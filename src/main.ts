@@ -1,22 +1,25 @@
 #!/usr/bin/env node
 // The executable: hands the arguments to the CLI, and turns whatever comes back into an exit code.
-import { processIo } from "./cli/io.js";
+import { ProcessIo } from "./cli/io.js";
 import { explain, runCli } from "./cli/run.js";
+
+/** How long what was printed may take to leave: the reader of a pipe may have stopped reading. */
+const EXIT_LIMIT_MS = 3_000;
+
+const io = new ProcessIo();
 
 /** Ends the process after what was printed has left: a pipe takes it asynchronously. */
 function exit(code: number): void {
-  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+  setTimeout(() => process.exit(code), EXIT_LIMIT_MS);
+  void io.flushed().then(() => process.exit(code));
 }
 
 function fail(error: unknown): void {
-  process.stderr.write(`${explain(error, process.env)}\n`);
+  io.err(explain(error, process.env));
   exit(1);
 }
 
-// `linchpin routes | head` closes the pipe early; that is no failure.
-process.stdout.on("error", () => process.exit(0));
-process.stderr.on("error", () => process.exit(1));
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
 
-runCli(process.argv.slice(2), processIo()).then(exit, fail);
+runCli(process.argv.slice(2), io).then(exit, fail);

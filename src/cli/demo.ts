@@ -21,11 +21,12 @@ export async function run(
   startDemo: () => Promise<RunningDemo>,
 ): Promise<number> {
   const given = readArguments(COMMANDS.demo, args);
-  const log = logOf(given.value("log-level"), given.value("log-format"), io.err);
+  const log = logOf(given.value("log-level"), given.value("log-format"), io);
   const flags = { listen: given.value("listen"), admin: given.value("admin") };
   // Before anything starts: a wrong flag is told at once.
   withOverrides(defaultConfig(), { targets: [], ...flags });
 
+  io.serving?.();
   const signals = watchSignals(log);
   const demo = await startDemo();
   const targets = demo.addresses.map((address) => `library=${address}`);

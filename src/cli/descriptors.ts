@@ -13,7 +13,7 @@ export async function run(args: readonly string[], io: Io, learn: Learn): Promis
   if (output === undefined) throw new UsageError("-o FILE is missing");
   const config = withOverrides(defaultConfig(), { targets: given.positionals });
   const learned = await learn(config, createLog("warn", "pretty", io.err));
-  await writeOutput(output, fileDescriptorSet(learned.files));
+  await writeOutput(io, output, fileDescriptorSet(learned.files));
   io.err(
     `${output === "-" ? "" : `${output}: `}${learned.files.length} files, services: ${learned.services.join(", ")}`,
   );

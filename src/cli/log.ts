@@ -4,6 +4,7 @@ import { didYouMean } from "../core/nearest.js";
 import { cut, printableLine } from "../core/text.js";
 import type { Log } from "../hub.js";
 import { UsageError } from "./args.js";
+import type { Io } from "./io.js";
 
 export const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -16,8 +17,15 @@ const MAX_MESSAGE_LENGTH = 4_096;
 /**
  * @param write - takes one line without its newline
  * @param now - wall clock, milliseconds
+ * @param lost - how many lines `write` could not print
  */
-export function createLog(level: Level, format: Format, write: (line: string) => void, now = Date.now): Log {
+export function createLog(
+  level: Level,
+  format: Format,
+  write: (line: string) => void,
+  now = Date.now,
+  lost?: () => number,
+): Log {
   const least = LEVELS.indexOf(level);
   const log = (severity: Level, message: string): void => {
     if (LEVELS.indexOf(severity) < least) return;
@@ -34,6 +42,7 @@ export function createLog(level: Level, format: Format, write: (line: string) =>
     info: (message) => log("info", message),
     warn: (message) => log("warn", message),
     error: (message) => log("error", message),
+    ...(lost === undefined ? {} : { lost }),
   };
 }
 
@@ -41,12 +50,14 @@ export function createLog(level: Level, format: Format, write: (line: string) =>
 export function logOf(
   level: string | undefined,
   format: string | undefined,
-  write: (line: string) => void,
+  { err, lost }: Pick<Io, "err" | "lost">,
 ): Log {
   return createLog(
     oneOf(LEVELS, level ?? "info", "--log-level"),
     oneOf(FORMATS, format ?? "pretty", "--log-format"),
-    write,
+    err,
+    Date.now,
+    lost,
   );
 }
 

@@ -23,6 +23,6 @@ export async function run(args: readonly string[], io: Io, inspect: Inspect): Pr
   const { printJson, printYaml } = await import("../transcoding/openapi/print.js");
   const print = /\.ya?ml$/i.test(output) ? printYaml : printJson;
   const text = await print(openApiDocument(openApi, filter));
-  await writeOutput(output, text);
+  await writeOutput(io, output, text);
   return 0;
 }

@@ -2,12 +2,12 @@
 import { writeFileSync } from "node:fs";
 import { fileProblem } from "../config/files.js";
 import { UserError } from "../core/user-error.js";
+import type { Io } from "./io.js";
 
 /** Resolves when all of it has been taken. Rejects with a UserError where the file cannot be written. */
-export async function writeOutput(output: string, data: string | Uint8Array): Promise<void> {
+export async function writeOutput(io: Io, output: string, data: string | Uint8Array): Promise<void> {
   if (output === "-") {
-    // Not by writeFileSync(1): a pipe that another program has made non-blocking answers EAGAIN once it is full.
-    await new Promise<void>((resolve) => process.stdout.write(data, () => resolve()));
+    await io.data(data);
     return;
   }
   try {

@@ -19,7 +19,7 @@ const HEAP_GROWING_PERCENT = 200;
 
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const given = readArguments(COMMANDS.serve, args);
-  const log = logOf(given.value("log-level"), given.value("log-format"), io.err);
+  const log = logOf(given.value("log-level"), given.value("log-format"), io);
   const workers = given.value("workers") ?? "1";
   if (workers !== "1")
     throw new UsageError(`--workers ${workers}: must be 1: more than one worker is not supported yet`);
@@ -42,6 +42,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       admin: given.value("admin"),
     });
   const config = await readConfig();
+  io.serving?.();
 
   // The hub is loaded once it is known to have something to do: what is wrong is told at once.
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { formatAddress, isLoopback } from "../config/address.js";
 import type { AdminConfig } from "../config/config.js";
 import type { Log } from "../core/log.js";
+import { printable } from "../core/text.js";
 import { textTable } from "../core/text-table.js";
 import { UserError } from "../core/user-error.js";
 import type { CertificateState } from "../tls/certificate-state.js";
@@ -271,7 +272,7 @@ function respond(request: AdminRequest, response: AdminResponse, answer: Answer)
   const asText = text !== undefined && prefersText(request.headers.accept);
   const type = asText ? "text/plain; charset=utf-8" : "application/json";
   const body = `${asText ? text() : JSON.stringify(answer.body, null, 2)}\n`;
-  const bytes = Buffer.from(raw?.text ?? body);
+  const bytes = Buffer.from(raw?.text ?? printable(body));
   response.writeHead(answer.status, {
     "content-type": raw?.contentType ?? type,
     "content-length": String(bytes.length),

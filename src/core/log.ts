@@ -5,4 +5,6 @@ export interface Log {
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
+  /** Lines that were lost, since nobody could take them; left out: not known. */
+  lost?(): number;
 }

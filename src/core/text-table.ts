@@ -1,7 +1,10 @@
 // Lines of aligned columns, for a terminal and for curl.
+import { printableLine } from "./text.js";
 
 /** Pads every column but the last to its widest cell; two spaces between columns. */
-export function textTable(rows: readonly (readonly string[])[]): string[] {
+export function textTable(cells: readonly (readonly string[])[]): string[] {
+  // Names and paths come from services.
+  const rows = cells.map((row) => row.map(printableLine));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => {

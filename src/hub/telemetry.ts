@@ -1,6 +1,7 @@
 // Telemetry as the config asks for it: the three interceptors, what they write to, and what the hub shows of itself.
 import type { Config } from "../config/config.js";
 import type { Interceptor, InterceptorContext } from "../core/interceptor.js";
+import type { Log } from "../core/log.js";
 import type { Meters } from "../core/meters.js";
 import { accessLog } from "../interceptors/access-log.js";
 import { metrics } from "../interceptors/metrics.js";
@@ -79,6 +80,21 @@ export function accessLogOf(
     () => new AccessLogDestination(name, telemetry.accessLogContext()),
   );
   return [accessLog({ sample, write: (level, record) => log.write(level, record) })];
+}
+
+/** What a scrape is told of the hub's own log; nothing where the log does not know. */
+export function logFamilies({ lost }: Log): Family[] {
+  if (lost === undefined) return [];
+  const help = "Lines of the hub's own log that were lost, since nobody could take them.";
+  return [
+    {
+      type: "counter",
+      name: "linchpin.log.dropped",
+      unit: "1",
+      help,
+      points: [{ labels: {}, value: lost() }],
+    },
+  ];
 }
 
 const STATES = ["ready", "connecting", "backoff", "idle"] as const;

@@ -1,16 +1,16 @@
-// Where the access log goes: lines by pino to stdout, stderr or a file, written in the background, flushed at the end.
-import { openSync } from "node:fs";
+// Where the access log goes: JSON lines to stdout, stderr or a file, written in the background, flushed at the end.
+// Written here and not by a library: the usual ones flush in a hook when the process exits, which never returns while a
+// disk is full or nobody reads, and do not say how many lines they lost.
 import type { Closable } from "../core/lives.js";
 import type { Counter } from "../core/meters.js";
-import { UserError } from "../core/user-error.js";
+import { printableLine } from "../core/text.js";
+import { type LineTarget, lineTarget } from "./line-target.js";
 
-/** Lines that wait for pino, which is loaded when the log is first needed. */
-const MAX_WAITING_LINES = 10_000;
 /** Lines go out together once they are so long, or so old. */
-const MIN_WRITE_BYTES = 4_096;
+const MIN_WRITE_CHARS = 4_096;
 const FLUSH_INTERVAL_MS = 250;
-/** Where nobody reads, lines are lost beyond so many bytes: the hub does not stop for its log. */
-const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
+/** Where nobody reads, lines are lost beyond so many characters: the hub does not stop for its log. */
+const MAX_QUEUED_CHARS = 16 * 1024 * 1024;
 const CLOSE_LIMIT_MS = 3_000;
 
 /** What is logged of a call; keys without a value are left out. */
@@ -18,95 +18,75 @@ export type AccessRecord = Readonly<Record<string, string | number | undefined>>
 export type AccessLevel = "info" | "warn";
 
 export interface AccessLogContext {
-  /** Told of the promise of the last write; it never rejects. */
+  /** Told of the promise of the last write; it never rejects, and resolves within a limit. */
   readonly closing: (written: Promise<void>) => void;
   /** Lines that were lost. */
   readonly dropped: Counter;
 }
 
-interface Writer {
-  write(level: AccessLevel, record: AccessRecord): void;
-  close(): Promise<void>;
-}
-
 export class AccessLogDestination implements Closable {
   private readonly context: AccessLogContext;
-  private readonly loading: Promise<Writer | undefined>;
-  private writer: Writer | undefined = undefined;
-  private waiting: [AccessLevel, AccessRecord][] = [];
+  private readonly target: LineTarget;
+  /** Not yet given to the target. */
+  private lines: string[] = [];
+  private chars = 0;
+  private writing = false;
+  private timer: NodeJS.Timeout | undefined = undefined;
+  /** Set by `close`: called when all is written. */
+  private onWritten: (() => void) | undefined = undefined;
 
   /** Throws a UserError when the file cannot be opened. `destination`: stdout, stderr, or a file to append to. */
   constructor(destination: string, context: AccessLogContext) {
     this.context = context;
-    const fd = descriptorOf(destination);
-    this.loading = openWriter(fd, context.dropped).then(
-      (writer) => {
-        const waiting = this.waiting;
-        this.waiting = [];
-        this.writer = writer;
-        for (const [level, record] of waiting) writer.write(level, record);
-        return writer;
-      },
-      () => undefined,
-    );
+    this.target = lineTarget(destination);
   }
 
-  /** The time of the line is that of the call's end, also where it waits. */
   write(level: AccessLevel, record: AccessRecord): void {
-    if (this.writer !== undefined) this.writer.write(level, record);
-    else if (this.waiting.length < MAX_WAITING_LINES) this.waiting.push([level, record]);
-    else this.context.dropped.add();
+    // What a client made up stands in it: JSON escapes controls below U+0020 alone.
+    const line = `${printableLine(JSON.stringify({ level, ...record }))}\n`;
+    if (this.chars + line.length > MAX_QUEUED_CHARS) {
+      this.context.dropped.add();
+      return;
+    }
+    this.lines.push(line);
+    this.chars += line.length;
+    if (this.chars >= MIN_WRITE_CHARS) this.flush();
+    else this.timer ??= setTimeout(() => this.flush(), FLUSH_INTERVAL_MS).unref();
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.writing || this.lines.length === 0) return;
+    const { length } = this.lines;
+    const text = this.lines.join("");
+    this.lines = [];
+    this.chars = 0;
+    this.writing = true;
+    this.target.write(text, (error) => {
+      this.writing = false;
+      // A pipe whose reader has gone, a disk that is full: the calls go on, and so does the log once it can.
+      if (error !== undefined) this.context.dropped.add(length);
+      if (this.onWritten !== undefined && this.lines.length === 0) this.onWritten();
+      else if (this.onWritten !== undefined || this.chars >= MIN_WRITE_CHARS) this.flush();
+      else if (this.lines.length > 0)
+        this.timer ??= setTimeout(() => this.flush(), FLUSH_INTERVAL_MS).unref();
+    });
   }
 
   close(): void {
-    this.context.closing(this.loading.then((writer) => writer?.close()).catch(() => undefined));
-  }
-}
-
-function descriptorOf(destination: string): number {
-  if (destination === "stdout") return 1;
-  if (destination === "stderr") return 2;
-  try {
-    return openSync(destination, "a", 0o640);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UserError(`the access log cannot be written: ${reason}`, { cause: error });
-  }
-}
-
-async function openWriter(fd: number, dropped: Counter): Promise<Writer> {
-  const { pino } = await import("pino");
-  const stream = pino.destination({
-    fd,
-    sync: false,
-    minLength: MIN_WRITE_BYTES,
-    maxLength: MAX_QUEUED_BYTES,
-    periodicFlush: FLUSH_INTERVAL_MS,
-  });
-  // A pipe whose reader has gone, a disk that is full: the calls go on.
-  stream.on("error", () => dropped.add());
-  stream.on("drop", () => dropped.add());
-  const logger = pino(
-    {
-      // pid and host are what a log shipper adds.
-      base: null,
-      timestamp: false,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    stream,
-  );
-  return {
-    write: (level, record) => logger[level](record),
-    close: () =>
+    this.context.closing(
       new Promise((resolve) => {
         const done = (): void => {
           clearTimeout(limit);
+          this.target.close();
           resolve();
         };
         const limit = setTimeout(done, CLOSE_LIMIT_MS);
-        // Writes what is left first, and leaves stdout and stderr open.
-        stream.once("close", done);
-        stream.end();
+        this.onWritten = done;
+        this.flush();
+        if (!this.writing) done();
       }),
-  };
+    );
+  }
 }

@@ -59,13 +59,12 @@ test("a message of any text stays one bounded line, and moves no cursor", () => 
     fc.property(
       fc.oneof(
         fc.string({ unit: "binary" }),
-        fc.constantFrom("\n", "\u001b[2J", "\u2028", "x".repeat(9_999)),
+        fc.constantFrom("\n", "\u001b[2J", "\u009b2J", "\u2028", "\u202e", "\u2066", "x".repeat(9_999)),
       ),
       (message) => {
         for (const format of FORMATS) {
           for (const line of lines("error", format, message)) {
-            // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-            assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+            assert.doesNotMatch(line, /\p{Cc}|\p{Bidi_Control}|[\u2028\u2029]/u);
             assert.ok(line.length < 30_000);
           }
         }
@@ -76,11 +75,11 @@ test("a message of any text stays one bounded line, and moves no cursor", () => 
 
 test("other levels and formats are usage errors that name the right ones", () => {
   assert.throws(
-    () => logOf("inf", undefined, () => undefined),
+    () => logOf("inf", undefined, { err: () => undefined }),
     (error) => error instanceof UsageError && /did you mean info/.test(error.message),
   );
   assert.throws(
-    () => logOf(undefined, "yaml", () => undefined),
+    () => logOf(undefined, "yaml", { err: () => undefined }),
     /--log-format is one of json, pretty, not yaml/,
   );
 });

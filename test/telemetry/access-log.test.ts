@@ -1,12 +1,16 @@
 // The access log as who runs the hub reads it: one JSON line for each call, whole also when the hub ends at once.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { Metadata } from "@grpc/grpc-js";
 import { behaviorClient, callUnary, metadataOf } from "../e2e/support/grpc.js";
 import { http } from "../e2e/support/http.js";
 import { type Hub, startHubWithConfig, temporaryFolder } from "../e2e/support/hub.js";
+import { linchpin } from "../e2e/support/program.js";
 import { startService } from "../e2e/support/service.js";
 
 const scope = { after };
@@ -149,4 +153,113 @@ test("a file that cannot be written is told in one sentence", async () => {
     );
     return true;
   });
+});
+
+describe("text that a client made up", () => {
+  test("moves no cursor, and is the same text for those who read the JSON", async () => {
+    const hub = await hubWith("accessLog: { destination: stdout }");
+    const hostile = "\u009b2J\u0085";
+    // A byte per character: HTTP/1.1 does not let it in.
+    await http("2", hub.address, `/v1/${hostile}`);
+    const fields = { "content-type": "application/grpc", te: "trailers" };
+    await http("2", hub.address, `/a.B/${hostile}`, { method: "POST", headers: fields, body: "" });
+    const lines = await ended(hub);
+    assert.equal(lines.length, 2);
+    assert.doesNotMatch(hub.program.stdout.text.replaceAll("\n", ""), /\p{Cc}|\p{Bidi_Control}/u);
+    assert.match(JSON.stringify(lines), /\u009b2J/);
+  });
+});
+
+/** What the hub says of itself. */
+async function metric(hub: Hub, name: string): Promise<number> {
+  const { text } = await http("1.1", hub.adminUrl.replace("http://", ""), "/metrics");
+  return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]);
+}
+
+/** Calls, some of which fail, until the metric says that so many lines were lost. */
+async function untilLost(hub: Hub, name: string, lost: number): Promise<void> {
+  for (let calls = 0; ; calls++) {
+    await http("1.1", hub.address, "/v1/books?page_size=1");
+    if ((await metric(hub, name)) >= lost) return;
+    assert.ok(calls < 5_000, `${name} stays at ${await metric(hub, name)}`);
+  }
+}
+
+describe("a log that nobody takes", () => {
+  test("a full disk: lines are lost and counted, calls go on, and the hub ends when it is told to", async () => {
+    const hub = await hubWith('accessLog: { destination: "/dev/full" }');
+    await untilLost(hub, "linchpin_access_log_dropped_total", 2);
+    hub.program.kill("SIGTERM");
+    assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+  });
+
+  test("a pipe that is not read: the hub ends nevertheless", async () => {
+    const hub = await hubWith("accessLog: { destination: stdout }");
+    hub.program.leave("stdout", "unread");
+    // More than a pipe holds: 64 KiB.
+    const path = `/v1/books?page_size=1`;
+    for (let i = 0; i < 400; i++) {
+      await http("1.1", hub.address, path, { headers: { "user-agent": "x".repeat(200) } });
+    }
+    hub.program.kill("SIGTERM");
+    await hub.program.stderr.waitFor(/SIGTERM: draining/);
+    await hub.program.exited.then(({ code }) => assert.equal(code, 0));
+  });
+
+  test("a pipe whose reader has gone: lines are lost and counted", async () => {
+    const hub = await hubWith("accessLog: { destination: stdout }");
+    hub.program.leave("stdout", "closed");
+    await untilLost(hub, "linchpin_access_log_dropped_total", 2);
+    hub.program.kill("SIGTERM");
+    assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+  });
+
+  test("a FIFO without a reader is told at the start, and does not hold it", async () => {
+    const fifo = join(await temporaryFolder(scope), "fifo");
+    execFileSync("mkfifo", [fifo]);
+    await assert.rejects(
+      hubWith(`accessLog: { destination: "${fifo}" }`),
+      /the access log cannot be written: ENXIO/,
+    );
+  });
+});
+
+describe("the hub's own log", () => {
+  /** Each has a reason that is logged once an hour for each client. */
+  const nonsense = async ({ address }: Hub): Promise<void> => {
+    const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(address) ?? [];
+    for (const request of ["GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n"]) {
+      const socket = connect(Number(port), host);
+      socket.end(request);
+      socket.resume();
+      await once(socket, "close");
+    }
+  };
+  const config = `upstreams: { library: { endpoints: ["${library.address}"] } }`;
+
+  test("whose reader has gone, as that of stdout, ends nothing", async () => {
+    const hub = await startHubWithConfig(scope, config);
+    hub.program.leave("stdout", "closed");
+    hub.program.leave("stderr", "closed");
+    await nonsense(hub);
+    assert.equal((await http("1.1", hub.address, "/v1/books?page_size=1")).status, 200);
+    assert.ok((await metric(hub, "linchpin_log_dropped_total")) >= 1);
+    hub.program.kill("SIGTERM");
+    assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+  });
+
+  test("on a disk that is full ends nothing", async () => {
+    const hub = await startHubWithConfig(scope, config, { stderr: "/dev/full" });
+    await nonsense(hub);
+    assert.ok((await metric(hub, "linchpin_log_dropped_total")) >= 1);
+    assert.equal((await http("1.1", hub.address, "/v1/books?page_size=1")).status, 200);
+    hub.program.kill("SIGTERM");
+    assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+  });
+});
+
+test("a command whose output no disk takes fails, and one whose reader has seen enough does not", async () => {
+  const full = await linchpin(scope, ["config-schema"], { stdout: "/dev/full" });
+  assert.equal(full.code, 1);
+  assert.match(full.stderr, /standard output: ENOSPC/);
 });

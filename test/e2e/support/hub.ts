@@ -52,8 +52,12 @@ export async function learned(program: Program, adminUrl: string): Promise<void>
 }
 
 /** A hub with a config file of this text. */
-export async function startHubWithConfig(scope: Scope, yaml: string): Promise<Hub> {
-  return startHub(scope, ["--config", await fileOf(scope, "linchpin.yaml", yaml)]);
+export async function startHubWithConfig(
+  scope: Scope,
+  yaml: string,
+  options: ProgramOptions = {},
+): Promise<Hub> {
+  return startHub(scope, ["--config", await fileOf(scope, "linchpin.yaml", yaml)], options);
 }
 
 /** A folder that goes with the scope. */

@@ -1,5 +1,6 @@
 // A program of the project in a process of its own: what it prints, line by line, and how it ends.
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
@@ -114,6 +115,8 @@ export interface Program {
   /** Resolves when it has ended and all that it printed was read. */
   readonly exited: Promise<Exit>;
   kill(signal: NodeJS.Signals): void;
+  /** Reads no more of an output: the pipe fills up, or, where it is `closed`, breaks. */
+  leave(output: "stdout" | "stderr", how: "unread" | "closed"): void;
   /** Asks it to end, and ends it when it does not. */
   stop(): Promise<void>;
   /** From now on the test's output tells of it when it ends without `kill` or `stop`: other failures come of that. */
@@ -125,6 +128,11 @@ export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Node's own options, as in `--max-semi-space-size=16`. */
   readonly nodeOptions?: readonly string[];
+  /** How many descriptors it may have (ulimit -n). */
+  readonly descriptors?: number;
+  /** A file that it prints to, in place of a pipe that is read here. */
+  readonly stdout?: string;
+  readonly stderr?: string;
 }
 
 /** Starts a script in a Node of its own; it ends with the scope. */
@@ -134,11 +142,19 @@ export function startNode(
   args: readonly string[],
   options: ProgramOptions = {},
 ): Program {
-  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), script, ...args], {
+  const command = [process.execPath, ...(options.nodeOptions ?? []), script, ...args];
+  // The shell becomes Node: signals reach it.
+  const limited = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', String(options.descriptors), ...command];
+  const [program = "", ...rest] = options.descriptors === undefined ? command : limited;
+  const files = [options.stdout, options.stderr].map((path) =>
+    path === undefined ? "pipe" : openSync(path, "a"),
+  );
+  const child = spawn(program, rest, {
     cwd: options.cwd ?? ROOT,
     env: options.env ?? withoutRunner(process.env),
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", ...files],
   });
+  for (const file of files) if (typeof file === "number") closeSync(file);
   killWithUs();
   children.add(child);
   let failed = "";
@@ -152,8 +168,8 @@ export function startNode(
   };
   const stdout = new Lines(describe);
   const stderr = new Lines(describe);
-  child.stdout.setEncoding("utf8").on("data", (text: string) => stdout.push(text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => stdout.push(text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
   // As when there is no memory for it; "close" follows.
   child.once("error", (error) => {
     failed = String(error);
@@ -183,6 +199,10 @@ export function startNode(
     kill(signal) {
       asked = true;
       child.kill(signal);
+    },
+    leave(output, how) {
+      if (how === "closed") child[output]?.destroy();
+      else child[output]?.removeAllListeners("data").pause();
     },
     stop,
     mustLive() {
