@@ -186,6 +186,21 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     return stream;
   }
 
+  /** Chunks that came from the peer: a service that says anything at all is there. */
+  get heard(): number {
+    return this.reader.heard;
+  }
+
+  /** What the owners of open streams are: to count whose they are. Looks at each. */
+  get owners(): StreamHandler[] {
+    return this.streams.owners;
+  }
+
+  /** Asks the peer whether it is there, at no cost but an answer: `onAck` runs when there is one. */
+  probe(onAck: () => void): void {
+    if (this.state !== "closed") this.settings.probe(onAck);
+  }
+
   /** Sends a PING; `onPong` runs when it is answered, and never if the connection ends before. */
   ping(onPong: () => void): void {
     if (this.state !== "closed") this.pings.send(onPong);

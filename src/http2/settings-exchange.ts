@@ -31,6 +31,8 @@ export class SettingsExchange {
   private readonly writer: FrameWriter;
   private readonly headers: HeaderWriter;
   private readonly sender: Sender;
+  /** What the next ACK is for, beside our first SETTINGS. */
+  private onAck: (() => void) | undefined = undefined;
 
   constructor(
     role: "server" | "client",
@@ -59,6 +61,16 @@ export class SettingsExchange {
     ]);
   }
 
+  /**
+   * Asks the peer whether it is there: SETTINGS that change nothing, which it must acknowledge as soon as it can
+   * (RFC 9113 §6.5.3). gRPC servers strike clients for their PINGs (gRFC A8), and for these they do not.
+   * `onAck` runs once: at the next ACK, of whichever SETTINGS, since any word of the peer's is a sign of life.
+   */
+  probe(onAck: () => void): void {
+    this.onAck = onAck;
+    this.writer.settings([]);
+  }
+
   /** A SETTINGS frame came. Applies and acknowledges it; false: it acknowledges ours. */
   receive(flags: number, id: number, b: Buffer, start: number, end: number): boolean {
     if (id !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "SETTINGS on a stream");
@@ -71,6 +83,9 @@ export class SettingsExchange {
         );
       }
       expectLength(length, 0, "SETTINGS with ACK");
+      const { onAck } = this;
+      this.onAck = undefined;
+      onAck?.();
       return false;
     }
     if (length % ENTRY_BYTES !== 0) {

@@ -81,6 +81,11 @@ export class Streams {
     return this.table.get(id);
   }
 
+  /** Of the open streams, in no order. */
+  get owners(): StreamHandler[] {
+    return this.table.values().map(({ handler }) => handler);
+  }
+
   /** Client role: there is no id left for another stream. */
   get exhausted(): boolean {
     return this.nextId > MAX_STREAM_ID;

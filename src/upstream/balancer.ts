@@ -27,6 +27,10 @@ export class RoundRobin implements Balancer {
       this.next = at + 1;
       return link;
     }
+    for (const endpoint of endpoints) {
+      const link = endpoint.lastResort();
+      if (link !== undefined) return link;
+    }
     return undefined;
   }
 }

@@ -3,15 +3,19 @@
 
 import type { PoolLimits } from "../config/config.js";
 import { DEFAULT_POOL } from "../config/defaults.js";
+import { AddressCounts } from "../core/address-counts.js";
 import type { Call } from "../core/call.js";
 import { type Clock, systemClock, type Timer } from "../core/clock.js";
 import { type Counter, type Labels, type Meters, NO_METERS } from "../core/meters.js";
 import type { Handler } from "../core/sink.js";
 import { type Balancer, RoundRobin } from "./balancer.js";
+import { clientOf } from "./client-of.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "./connect-failure.js";
 import { Endpoint, type EndpointAddress, type EndpointOwner } from "./endpoint.js";
 import type { Link } from "./link.js";
+import { Reserve, type ReserveOwner } from "./reserve.js";
 import { UpstreamCall } from "./upstream-call.js";
+import { WaitQueue } from "./wait-queue.js";
 
 export interface ClusterOptions {
   readonly name: string;
@@ -32,12 +36,14 @@ export interface Waiter {
   onLink(link: Link): void;
   /** No endpoint can be reached. */
   onUnavailable(): void;
+  /** Too many wait, and of those of its client it came last. */
+  onDropped(): void;
 }
 
 /** `refused`: as many calls as may are waiting already. `unavailable`: there is nothing to wait for. */
 export type Waiting = "waits" | "refused" | "unavailable";
 
-export class Cluster implements EndpointOwner {
+export class Cluster implements EndpointOwner, ReserveOwner {
   readonly name: string;
   readonly clock: Clock;
   readonly random: () => number;
@@ -49,14 +55,17 @@ export class Cluster implements EndpointOwner {
   balancer: Balancer;
 
   private readonly options: ClusterOptions;
-  /** In the order in which they came. */
-  private readonly waiters = new Set<Waiter>();
+  /** Calls whose reset is held back, by client. */
+  private readonly held = new AddressCounts();
+  private readonly reserve = new Reserve(this);
+  private readonly queue = new WaitQueue(this.held, () => this.reserve.close());
   /** Endpoints that were taken out, until their calls have ended. */
   private readonly removed = new Set<Endpoint>();
   private readonly refusals: Counter;
   private readonly resetsSent: Counter;
   private readonly resetsHeld: Counter;
   private readonly retirements: Counter;
+  private readonly reserves: Counter;
   private readonly connectFailures: ReadonlyMap<ConnectFailure, Counter>;
   /** When the last endpoint was lost; -Infinity: never, or it has come back since. */
   private lostAt = Number.NEGATIVE_INFINITY;
@@ -93,6 +102,10 @@ export class Cluster implements EndpointOwner {
       "connections.retired",
       "Connections that take no more calls because their budget of resets is used up.",
     );
+    this.reserves = counter(
+      "connections.reserved",
+      "Connections beyond the limit, made for clients that others had left no room.",
+    );
     this.endpoints = options.endpoints.map((target) => new Endpoint(target, this));
     this.balancer = new RoundRobin(this.endpoints);
   }
@@ -106,7 +119,7 @@ export class Cluster implements EndpointOwner {
 
   /** Calls that wait for a connection. */
   get pending(): number {
-    return this.waiters.size;
+    return this.queue.size;
   }
 
   /** Connects to every endpoint, and keeps connected. */
@@ -133,31 +146,37 @@ export class Cluster implements EndpointOwner {
       if (endpoint.total === 0) this.removed.delete(endpoint);
     }
     this.connect();
-    if (this.waiters.size > 0) this.onCapacity();
+    if (this.queue.size > 0) this.onCapacity();
   }
 
   // ---------------------------------------------------------------- calls that wait
 
   /** A connection for the call at once; undefined when there is none, or others wait for one. */
   pick(call: Call): Link | undefined {
-    return this.waiters.size === 0 ? this.balancer.pick(call) : undefined;
+    if (this.queue.size === 0) return this.balancer.pick(call);
+    const client = clientOf(call);
+    return this.queue.has(client) ? undefined : this.reserve.linkFor(client);
   }
 
-  /** Until `onLink` or `onUnavailable`, or `stopWaiting`. */
+  /** Until `onLink`, `onUnavailable` or `onDropped`, or `stopWaiting`. */
   wait(waiter: Waiter): Waiting {
-    if (this.waiters.size >= this.limits.maxPending) {
-      this.refusals.add();
-      return "refused";
-    }
-    this.waiters.add(waiter);
+    const dropped = this.queue.add(waiter, this.limits.maxPending, this.clock.now());
+    if (dropped !== undefined) this.refusals.add();
+    if (dropped === waiter) return "refused";
+    dropped?.onDropped();
+    this.reserve.watch();
     this.grow();
     if (this.mayWait()) return "waits";
-    this.waiters.delete(waiter);
+    this.queue.delete(waiter);
     return "unavailable";
   }
 
   stopWaiting(waiter: Waiter): void {
-    this.waiters.delete(waiter);
+    this.queue.delete(waiter);
+  }
+
+  waiting(sinceBefore: number): readonly string[] {
+    return this.queue.waiting(sinceBefore);
   }
 
   /** Further connections, until those that are being made have room for all that wait. */
@@ -166,7 +185,7 @@ export class Cluster implements EndpointOwner {
     const count = endpoints.length;
     let expected = 0;
     for (let i = 0; i < count; i++) expected += endpoints[i]?.expected ?? 0;
-    for (let i = 0; i < count && expected < this.waiters.size; i++) {
+    for (let i = 0; i < count && expected < this.queue.size; i++) {
       const endpoint = endpoints[(this.nextToGrow + i) % count];
       if (endpoint === undefined) continue;
       const before = endpoint.expected;
@@ -184,7 +203,7 @@ export class Cluster implements EndpointOwner {
     this.patience ??= this.clock.setTimeout(
       () => {
         this.patience = undefined;
-        if (this.waiters.size > 0) this.failUnlessMayWait();
+        if (this.queue.size > 0) this.failUnlessMayWait();
       },
       this.lostAt + this.limits.lostWaitMs - this.clock.now(),
     );
@@ -197,9 +216,7 @@ export class Cluster implements EndpointOwner {
 
   private failUnlessMayWait(): void {
     if (this.mayWait()) return;
-    const waiters = [...this.waiters];
-    this.waiters.clear();
-    for (const waiter of waiters) waiter.onUnavailable();
+    for (const waiter of this.queue.clear()) waiter.onUnavailable();
   }
 
   // ---------------------------------------------------------------- EndpointOwner
@@ -216,14 +233,30 @@ export class Cluster implements EndpointOwner {
   }
 
   onCapacity(): void {
-    for (const waiter of this.waiters) {
+    const { queue } = this;
+    for (let waiter = queue.next(); waiter !== undefined; waiter = queue.next()) {
       const link = this.balancer.pick(waiter.call);
       if (link === undefined) {
         this.grow();
+        this.serveFromReserve();
         return;
       }
-      this.waiters.delete(waiter);
+      queue.take(waiter, this.clock.now());
       waiter.onLink(link);
+    }
+  }
+
+  private serveFromReserve(): void {
+    const { queue, reserve } = this;
+    for (let served = true; served; ) {
+      served = false;
+      for (const waiter of queue.firsts) {
+        const link = reserve.linkFor(clientOf(waiter.call));
+        if (link === undefined) continue;
+        queue.take(waiter, this.clock.now());
+        waiter.onLink(link);
+        served = true;
+      }
     }
   }
 
@@ -234,7 +267,7 @@ export class Cluster implements EndpointOwner {
       return;
     }
     if (lasted && !this.endpoints.some(({ state }) => state === "ready")) this.lostAt = this.clock.now();
-    if (this.waiters.size > 0) {
+    if (this.queue.size > 0) {
       this.onCapacity();
       this.failUnlessMayWait();
     }
@@ -249,8 +282,17 @@ export class Cluster implements EndpointOwner {
     this.resetsSent.add();
   }
 
-  onResetHeld(): void {
+  onResetHeld(client: string): void {
     this.resetsHeld.add();
+    this.held.add(client);
+  }
+
+  onHeldEnded(client: string): void {
+    this.held.remove(client);
+  }
+
+  onReserved(): void {
+    this.reserves.add();
   }
 
   onRetired(): void {
@@ -263,6 +305,7 @@ export class Cluster implements EndpointOwner {
     this.closed = true;
     this.patience?.cancel();
     this.patience = undefined;
+    this.reserve.close();
     for (const endpoint of [...this.endpoints, ...this.removed]) how(endpoint);
     this.failUnlessMayWait();
   }

@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import type { PoolLimits } from "../config/config.js";
 import type { Clock, Timer } from "../core/clock.js";
+import { Backoff } from "./backoff.js";
 import type { ConnectFailure } from "./connect-failure.js";
 import { Link, type LinkOwner } from "./link.js";
 
@@ -34,19 +35,13 @@ export interface EndpointOwner {
   /** A connection did not come about. */
   onConnectFailed(failure: ConnectFailure): void;
   onResetSent(): void;
-  onResetHeld(): void;
+  onResetHeld(client: string): void;
+  onHeldEnded(client: string): void;
   onRetired(): void;
+  /** A connection was made beyond the limit. */
+  onReserved(): void;
 }
 
-/** Connecting again: 100 ms, doubling to 30 s, each ±20 % (after gRPC's connection backoff, but sooner at first). */
-const BACKOFF_FIRST_MS = 100;
-const BACKOFF_MAX_MS = 30_000;
-const BACKOFF_JITTER = 0.2;
-/** While calls wait for an upstream that was just lost: a restart is seen soon after it is over. */
-const BACKOFF_HURRIED_MS = 250;
-/** An endpoint that was lost a moment ago is likely to be restarting, and is tried at least so often. */
-const BACKOFF_RECENT_MS = 1000;
-const RECENT_MS = 30_000;
 /** TCP, TLS and the peer's SETTINGS together. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection that is lost sooner, and carried nothing, was none: it does not reset the backoff. */
@@ -65,13 +60,11 @@ export class Endpoint implements LinkOwner {
   /** Those that take none any more, until their calls have ended. */
   private readonly leaving = new Set<Link>();
   private readonly connecting = new Map<Link, Timer>();
-  private failures = 0;
+  private readonly backoff = new Backoff();
   /** Connections in a row that did not last, and were made again at once because calls waited. */
   private hasty = 0;
   private retry: Timer | undefined = undefined;
   private retryAt = 0;
-  /** When its last connection was lost, of those that had lasted. */
-  private lostAt = Number.NEGATIVE_INFINITY;
   /** The retry need not be waited for by a call: the endpoint was reached, but its connection did not last. */
   private retryYields = false;
   private sweep: Timer | undefined = undefined;
@@ -88,7 +81,7 @@ export class Endpoint implements LinkOwner {
 
   get state(): EndpointState {
     // A call that is told of a GOAWAY looks here before the connection has been taken out.
-    for (const { connection } of this.links) if (!connection.leaving && !connection.stuck) return "ready";
+    for (const link of this.links) if (link.sound) return "ready";
     if (this.connecting.size > 0) return "connecting";
     return this.retry !== undefined && !this.retryYields ? "backoff" : "idle";
   }
@@ -141,19 +134,51 @@ export class Endpoint implements LinkOwner {
       if (link === undefined || !link.usable) continue;
       if (best === undefined || link.connection.active < best.connection.active) best = link;
     }
-    // Behind a socket that does not move is better than nowhere, once there can be no other.
-    if (best === undefined && this.isFull) best = links.find((link) => link.connection.canOpen);
     return best;
   }
 
+  /** Behind a socket that does not move is better than nowhere, once there can be no other, here or elsewhere. */
+  lastResort(): Link | undefined {
+    if (!this.isFull) return undefined;
+    return this.links.find((link) => link.connection.canOpen && !link.suspect && !link.reserved);
+  }
+
   private get isFull(): boolean {
-    return this.links.length + this.connecting.size >= this.owner.limits.maxPerEndpoint;
+    const beyond = this.reserve === undefined ? 0 : 1;
+    return this.links.length + this.connecting.size - beyond >= this.owner.limits.maxPerEndpoint;
+  }
+
+  /** Its connections have no room, and there can be no other. */
+  get exhausted(): boolean {
+    if (this.links.length === 0 || this.maxStreams === 0) return false;
+    return (this.isFull || !this.owner.hasRoom) && this.available() === undefined;
+  }
+
+  /** The connection beyond the limit, being made or made. */
+  get reserve(): Link | undefined {
+    for (const link of this.links) if (link.reserved) return link;
+    for (const link of this.connecting.keys()) if (link.reserved) return link;
+    return undefined;
+  }
+
+  /** Whose calls take room on its connections: one entry for each call. */
+  clients(): string[] {
+    return this.links.flatMap((link) => link.clients());
+  }
+
+  /** Makes a connection beyond the limit. False where none can be made now. */
+  openReserve(): boolean {
+    if (this.closed || this.retry !== undefined || this.state !== "ready" || this.connecting.size > 0)
+      return false;
+    this.dial(true);
+    this.owner.onReserved();
+    return true;
   }
 
   /** Whether calls may wait for it: it takes some, or is being connected to, or could be. */
   get hopeful(): boolean {
     if (this.closed) return false;
-    return this.connecting.size > 0 || this.state === "ready";
+    return this.connecting.size > 0 || this.state === "ready" || this.links.some(({ suspect }) => suspect);
   }
 
   /** Keeps at least one connection that takes calls. Not while in backoff. */
@@ -180,8 +205,13 @@ export class Endpoint implements LinkOwner {
       this.retry.cancel();
       this.retry = undefined;
     }
+    this.dial(false);
+  }
+
+  private dial(reserved: boolean): void {
     const { clock } = this.owner;
     const link = new Link({ ...this.target, clock }, this);
+    link.reserved = reserved;
     const giveUp = (): void => link.giveUp(CONNECT_TIMEOUT_MS);
     this.connecting.set(link, clock.setTimeout(giveUp, CONNECT_TIMEOUT_MS));
     this.owner.onChange(this, false);
@@ -193,7 +223,7 @@ export class Endpoint implements LinkOwner {
     this.settle(link);
     link.readyAt = this.owner.clock.now();
     this.noteMaxStreams(link);
-    if (this.links.length > 0) this.failures = 0;
+    if (this.links.length > 0) this.backoff.reset();
     this.links.push(link);
     if (this.links.length > 1) this.startSweep();
     this.owner.onChange(this, false);
@@ -247,7 +277,7 @@ export class Endpoint implements LinkOwner {
     const { maxPerEndpoint } = this.owner.limits;
     // With as many leaving already, it has to serve on: it holds resets back.
     if (spent && this.leaving.size < maxPerEndpoint) {
-      this.links.splice(at, 1);
+      this.takeOut(link);
       this.leaving.add(link);
       this.owner.onRetired();
       this.connect();
@@ -258,12 +288,34 @@ export class Endpoint implements LinkOwner {
     }
   }
 
+  onSilence(link: Link, lost: boolean): void {
+    const at = this.links.indexOf(link);
+    if (at < 0) return;
+    this.lastProblem = "calls to it time out, and it says nothing";
+    if (lost) {
+      // Another connection tells whether it is there: by SETTINGS, which a frozen process does not send.
+      this.leaving.add(link);
+      this.lose(link);
+    }
+    this.owner.onChange(this, lost);
+    if (lost) this.endIfDone(link);
+  }
+
+  onWord(link: Link): void {
+    this.owner.onChange(this, false);
+    this.onCapacity(link);
+  }
+
   onResetSent(): void {
     this.owner.onResetSent();
   }
 
-  onResetHeld(): void {
-    this.owner.onResetHeld();
+  onResetHeld(client: string): void {
+    this.owner.onResetHeld(client);
+  }
+
+  onHeldEnded(client: string): void {
+    this.owner.onHeldEnded(client);
   }
 
   // ---------------------------------------------------------------- coming and going
@@ -284,6 +336,16 @@ export class Endpoint implements LinkOwner {
     return connection.ready && (connection.answers > 0 || this.owner.clock.now() - readyAt >= STABLE_MS);
   }
 
+  /** It takes no more calls. One that was beyond the limit is not any more, and takes everybody's. */
+  private takeOut(link: Link): boolean {
+    const at = this.links.indexOf(link);
+    if (at < 0) return false;
+    this.links.splice(at, 1);
+    const { reserve } = this;
+    if (reserve !== undefined) reserve.reserved = false;
+    return true;
+  }
+
   /** What is left on it nobody waits for: it ends with the connection. */
   private endIfDone(link: Link): void {
     if (link.calls === 0 && !link.connection.closed) link.connection.destroy();
@@ -291,13 +353,10 @@ export class Endpoint implements LinkOwner {
 
   /** A connection takes no more calls. If it was the last one another is made: at once, unless they come and go. */
   private lose(link: Link): void {
-    const at = this.links.indexOf(link);
-    if (at < 0) return;
-    this.links.splice(at, 1);
+    if (!this.takeOut(link)) return;
     if (this.links.length > 0 || this.connecting.size > 0 || this.retry !== undefined) return;
     if (this.hasLasted(link)) {
-      this.lostAt = this.owner.clock.now();
-      this.failures = 0;
+      this.backoff.lost(this.owner.clock.now());
       this.hasty = 0;
       this.connect();
     } else if (this.owner.pending === 0) this.backOff(true);
@@ -309,19 +368,14 @@ export class Endpoint implements LinkOwner {
     if (this.closed) return;
     this.retryYields = yields;
     this.retry?.cancel();
-    const { clock } = this.owner;
-    const recent = clock.now() - this.lostAt < RECENT_MS;
-    const most = this.owner.hurries ? BACKOFF_HURRIED_MS : recent ? BACKOFF_RECENT_MS : BACKOFF_MAX_MS;
-    const usual = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.failures);
-    const base = Math.min(usual, most);
-    if (base === usual) this.failures++;
-    const jitter = 1 + BACKOFF_JITTER * (2 * this.owner.random() - 1);
-    this.retryAt = clock.now() + base * jitter;
+    const { clock, hurries, random } = this.owner;
+    const delayMs = this.backoff.next(clock.now(), hurries, random());
+    this.retryAt = clock.now() + delayMs;
     this.retry = clock.setTimeout(() => {
       this.retry = undefined;
       this.connect();
       if (this.owner.pending > 0) this.owner.onCapacity();
-    }, base * jitter);
+    }, delayMs);
   }
 
   /** Closes connections beyond the first that have had no call for a while. */
@@ -336,7 +390,7 @@ export class Endpoint implements LinkOwner {
           link.openedAtLook = connection.active > 0 ? -1 : connection.opened;
           continue;
         }
-        this.links.splice(this.links.indexOf(link), 1);
+        this.takeOut(link);
         this.leaving.add(link);
         connection.drain();
       }

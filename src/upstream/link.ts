@@ -1,9 +1,13 @@
 // One connection of an endpoint's pool, and what it may still be told: services end connections that bring many resets.
+import type { Call } from "../core/call.js";
 import type { Clock, Timer } from "../core/clock.js";
 import { Connection } from "../http2/connection.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler } from "../http2/stream.js";
+import { clientOf } from "./client-of.js";
 import { type ConnectFailure, connectFailureOf } from "./connect-failure.js";
+import { Silence } from "./silence.js";
+import { UpstreamCall } from "./upstream-call.js";
 
 /**
  * Servers count the resets of a connection, and end it when there are too many (rapid reset, CVE-2023-44487): Netty
@@ -26,8 +30,15 @@ export interface LinkOwner {
   onClosed(link: Link, reason: string): void;
   /** Soon, or now, no more calls shall go to it. */
   onSpending(link: Link, spent: boolean): void;
+  /** Its service says nothing. `lost`: not even when it was asked; otherwise that is not known yet. */
+  onSilence(link: Link, lost: boolean): void;
+  /** It says something after all. */
+  onWord(link: Link): void;
   onResetSent(): void;
-  onResetHeld(): void;
+  /** A reset of this client's is held back: its call takes room of the service in vain. */
+  onResetHeld(client: string): void;
+  /** That room is free again. */
+  onHeldEnded(client: string): void;
 }
 
 export class Link {
@@ -38,6 +49,8 @@ export class Link {
   readonly secureAuthority: string | undefined;
   /** Since when it is ready, ms. */
   readyAt = 0;
+  /** Beyond the limit of connections, for clients that others leave no room (reserve.ts): not for every call. */
+  reserved = false;
   /** For the sweep of idle connections: streams ever opened at the last look. */
   openedAtLook = -1;
 
@@ -45,11 +58,12 @@ export class Link {
   private readonly owner: LinkOwner;
   private readonly secure: boolean;
   private error: NodeJS.ErrnoException | undefined = undefined;
+  private readonly silence: Silence;
   private gaveUp = false;
   private resets = 0;
   private windowStart = 0;
-  /** Calls that nobody waits for any more, but whose reset would be one too many. They go with the connection. */
-  private readonly abandoned = new Set<Stream>();
+  /** Calls that nobody waits for any more, but whose reset would be one too many, and who left them. They go with the connection. */
+  private readonly abandoned = new Map<Stream, string>();
   private windowEnd: Timer | undefined = undefined;
 
   constructor(
@@ -80,10 +94,16 @@ export class Link {
         onCapacity: () => owner.onCapacity(this),
         onClose: (reason) => {
           this.windowEnd?.cancel();
+          this.silence.close();
           owner.onClosed(this, reason);
         },
       },
     );
+    this.silence = new Silence(this.connection, options.clock, {
+      onSuspect: () => owner.onSilence(this, false),
+      onSilent: () => owner.onSilence(this, true),
+      onWord: () => owner.onWord(this),
+    });
   }
 
   /** Ends it: it has not come about in time. */
@@ -97,9 +117,31 @@ export class Link {
     return this.gaveUp ? "timeout" : connectFailureOf(this.error, this.secure);
   }
 
+  /** It takes new calls, now or when one of its calls ends. */
+  get sound(): boolean {
+    return !this.connection.leaving && !this.connection.stuck && !this.silence.suspect;
+  }
+
+  /** Its service says nothing, and it is not known yet whether that is so for good. */
+  get suspect(): boolean {
+    return this.silence.suspect;
+  }
+
   /** A call can be sent on it now, and it is as good as another. */
   get usable(): boolean {
-    return this.connection.canOpen && !this.connection.stuck;
+    return this.connection.canOpen && !this.connection.stuck && !this.silence.suspect && !this.reserved;
+  }
+
+  /** Whose calls it has, those that were left among them: one entry for each. Looks at all. */
+  clients(): string[] {
+    const clients = [...this.abandoned.values()];
+    for (const owner of this.connection.owners) if (owner instanceof UpstreamCall) clients.push(owner.client);
+    return clients;
+  }
+
+  /** A call has timed out, and had no answer. `heardBefore`: `connection.heard` when it was sent. */
+  timedOut(heardBefore: number): void {
+    this.silence.timedOut(heardBefore);
   }
 
   /** Calls that somebody waits for. */
@@ -107,8 +149,8 @@ export class Link {
     return this.connection.active - this.abandoned.size;
   }
 
-  /** Ends a call with RST_STREAM(CANCEL), or, when that would be one too many, leaves it to itself for now. */
-  reset(stream: Stream): void {
+  /** Ends a client's call with RST_STREAM(CANCEL), or, when that would be one too many, leaves it to itself for now. */
+  reset(stream: Stream, call: Call): void {
     if (stream.closed) return;
     const now = this.clock.now();
     if (now - this.windowStart >= RESET_WINDOW_MS) {
@@ -116,7 +158,7 @@ export class Link {
       this.resets = 0;
     }
     if (this.resets >= RESET_BUDGET) {
-      this.abandon(stream, now);
+      this.abandon(stream, clientOf(call), now);
       this.owner.onSpending(this, true);
       return;
     }
@@ -131,10 +173,10 @@ export class Link {
   }
 
   /** What still comes of it is dropped, and gets no credit, so that it is little. */
-  private abandon(stream: Stream, now: number): void {
+  private abandon(stream: Stream, client: string, now: number): void {
     stream.handler = this.dropping;
-    this.abandoned.add(stream);
-    this.owner.onResetHeld();
+    this.abandoned.set(stream, client);
+    this.owner.onResetHeld(client);
     this.windowEnd ??= this.clock.setTimeout(this.onWindowEnd, this.windowStart + RESET_WINDOW_MS - now);
   }
 
@@ -142,9 +184,9 @@ export class Link {
     this.windowEnd = undefined;
     this.windowStart = this.clock.now();
     this.resets = 0;
-    for (const stream of this.abandoned) {
+    for (const stream of this.abandoned.keys()) {
       if (this.resets >= RESET_BUDGET) break;
-      this.abandoned.delete(stream);
+      this.ended(stream);
       this.send(stream);
     }
     if (this.abandoned.size > 0 && !this.connection.closed) {
@@ -152,15 +194,22 @@ export class Link {
     }
   };
 
+  private ended(stream: Stream): void {
+    const client = this.abandoned.get(stream);
+    if (client === undefined) return;
+    this.abandoned.delete(stream);
+    this.owner.onHeldEnded(client);
+  }
+
   private readonly dropping: StreamHandler = {
     onHeaders: (stream, _block, end) => {
-      if (end) this.abandoned.delete(stream);
+      if (end) this.ended(stream);
     },
     onData: (stream, _chunk, _start, _end, last) => {
-      if (last) this.abandoned.delete(stream);
+      if (last) this.ended(stream);
     },
-    onTrailers: (stream) => this.abandoned.delete(stream),
-    onReset: (stream) => this.abandoned.delete(stream),
+    onTrailers: (stream) => this.ended(stream),
+    onReset: (stream) => this.ended(stream),
     onSent() {},
   };
 }

@@ -13,8 +13,10 @@ import { listBytes } from "../http2/list-bytes.js";
 import { checkResponse } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
+import { clientOf } from "./client-of.js";
 import type { Cluster, Waiter } from "./cluster.js";
 import type { Link } from "./link.js";
+import { statusOfReset } from "./reset-status.js";
 
 /** Request bytes kept until the first sign of an answer, so that the call can be sent again. */
 const REPLAY_BYTES = 64 * 1024;
@@ -23,6 +25,9 @@ const MAX_REFUSED_RETRIES = 1;
 
 /** Rounding of the time left that was sent, and a slot of the timer wheel. */
 const DEADLINE_SLACK_MS = 5;
+
+/** How much sooner than we a client sees its deadline pass: what the request took to come here, and a slow timer. */
+const CLIENT_DEADLINE_SLACK_MS = 50;
 
 /** Header list bytes of pseudo-header fields, te and grpc-timeout, without path and authority. */
 const OWN_FIELDS_BYTES = listBytes([
@@ -49,6 +54,8 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   /** The connection of `stream`, or of the last one. */
   private link: Link | undefined = undefined;
   private stream: Stream | undefined = undefined;
+  /** What its connection had heard when the stream was opened. */
+  private heardBefore = 0;
   private done = false;
   /** A stream is open, or was until now: its observer has not been told the end. */
   private attempting = false;
@@ -77,15 +84,9 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     const { cluster } = this;
     this.call.stage = cluster.waitingStage;
     switch (cluster.wait(this)) {
-      case "refused": {
-        const message = `upstream "${cluster.name}" has ${cluster.limits.maxPending} calls waiting for a connection`;
-        const hint = `; upstreams.${cluster.name}.pending.max is the limit`;
-        this.fail(
-          refusal("UPSTREAM_OVERLOADED", message, { info: { upstream: cluster.name }, hint }),
-          "never",
-        );
+      case "refused":
+        this.onDropped();
         break;
-      }
       case "unavailable":
         this.onUnavailable();
         break;
@@ -120,6 +121,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     const call = this.call;
     this.link = link;
     this.stream = stream;
+    this.heardBefore = link.connection.heard;
     call.stage = this.cluster.stage;
     call.upstream = this.cluster.name;
     call.endpoint = link.address;
@@ -133,6 +135,13 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
     if (kept !== undefined) {
       for (const c of kept) stream.sendData(c.chunk, c.start, c.end, c.last);
     }
+  }
+
+  onDropped(): void {
+    const { name, limits } = this.cluster;
+    const message = `upstream "${name}" has ${limits.maxPending} calls waiting for a connection`;
+    const hint = `; upstreams.${name}.pending.max is the limit`;
+    this.fail(refusal("UPSTREAM_OVERLOADED", message, { info: { upstream: name }, hint }), "never");
   }
 
   onUnavailable(): void {
@@ -219,11 +228,24 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   abort(_cause: Abort): void {
     if (this.done) return;
     this.done = true;
-    if (this.stream === undefined) this.cluster.stopWaiting(this);
+    const { stream, link } = this;
+    if (stream === undefined) this.cluster.stopWaiting(this);
     else {
-      this.link?.reset(this.stream);
+      if (!stream.headersReceived && this.hasTimedOut()) link?.timedOut(this.heardBefore);
+      link?.reset(stream, this.call);
       this.attemptEnds(Code.CANCELLED);
     }
+  }
+
+  /** Its deadline has passed, here or at the client, which is the first to know. */
+  private hasTimedOut(): boolean {
+    const { deadline } = this.call;
+    return deadline !== undefined && this.cluster.clock.now() >= deadline - CLIENT_DEADLINE_SLACK_MS;
+  }
+
+  /** Whose call it is, where clients share the room of the upstream. */
+  get client(): string {
+    return clientOf(this.call);
   }
 
   private attemptEnds(code: number): void {
@@ -318,25 +340,12 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       return;
     }
     const { name } = this.cluster;
-    const hint = ` (${this.link?.address ?? "?"}): ${reset.reason}`;
-    const info = { upstream: name };
-    let status: Status;
-    if (this.deadlineIsDue(reset)) {
-      status = refusal("DEADLINE_EXCEEDED", `the deadline passed at upstream "${name}"`, { hint });
-    } else if (isHeldUp(reset)) {
-      status = refusal("UPSTREAM_OVERLOADED", `upstream "${name}" does not take what is sent to it`, {
-        info,
-        hint,
-        details: [retryInfo(1000)],
-      });
-    } else {
-      const code = codeFromReset(reset);
-      status = refusal("UPSTREAM_RESET", `the call was broken off by upstream "${name}"`, {
-        code,
-        info,
-        hint,
-      });
-    }
+    const where = this.link?.address ?? "?";
+    const status = this.deadlineIsDue(reset)
+      ? refusal("DEADLINE_EXCEEDED", `the deadline passed at upstream "${name}"`, {
+          hint: ` (${where}): ${reset.reason}`,
+        })
+      : statusOfReset(reset, name, where);
     this.fail(status, reset.sent);
   }
 
@@ -356,7 +365,7 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   /** The answer is complete. If the request is not, the service wants no more of it (RFC 9113 §8.1). */
   private finish(stream: Stream, trailers: Headers): void {
     this.done = true;
-    this.link?.reset(stream);
+    this.link?.reset(stream, this.call);
     if (this.call.attemptObserver !== undefined)
       this.attemptEnds(parseGrpcStatus(trailers.get("grpc-status")));
   }
@@ -380,30 +389,8 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
   private fail(status: Status, sent: Abort["sent"], stream?: Stream): void {
     if (this.done) return;
     this.done = true;
-    if (stream !== undefined) this.link?.reset(stream);
+    if (stream !== undefined) this.link?.reset(stream, this.call);
     this.attemptEnds(status.code);
     this.response.abort({ status, by: "upstream", sent });
-  }
-}
-
-/** Our own guard gave the stream up (stallMs, maxQueuedBytes of http2/limits.ts): what is sent waits, and the service takes none. */
-function isHeldUp({ by, code }: StreamReset): boolean {
-  return by === "local" && (code === ErrorCode.CANCEL || code === ErrorCode.ENHANCE_YOUR_CALM);
-}
-
-/** gRPC over HTTP/2, "HTTP2 Transport Mapping: Errors". */
-function codeFromReset(reset: StreamReset): number {
-  if (reset.by === "connection") return Code.UNAVAILABLE;
-  switch (reset.code) {
-    case ErrorCode.REFUSED_STREAM:
-      return Code.UNAVAILABLE;
-    case ErrorCode.CANCEL:
-      return Code.CANCELLED;
-    case ErrorCode.ENHANCE_YOUR_CALM:
-      return Code.RESOURCE_EXHAUSTED;
-    case ErrorCode.INADEQUATE_SECURITY:
-      return Code.PERMISSION_DENIED;
-    default:
-      return Code.INTERNAL;
   }
 }

@@ -4,6 +4,7 @@ import { createServer, type Http2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import { ErrorCode } from "#src/http2/protocol.js";
+import { assertRoomUnderStarvation, startNarrowHub } from "./support/attacks-upstream.js";
 import type { Scope } from "./support/program.js";
 import { assertCalmDuringResets } from "./support/rapid-reset.js";
 import { startService } from "./support/service.js";
@@ -57,4 +58,8 @@ describe("clients that reset rapidly, each below its own limit", { timeout: 60_0
       await assertCalmDuringResets(t, await start(t));
     });
   }
+});
+
+test("a client that keeps calls and cancels others leaves room for one that does not", async (t) => {
+  await assertRoomUnderStarvation(t, await startNarrowHub(t));
 });

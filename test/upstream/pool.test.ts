@@ -582,6 +582,9 @@ describe("a stream that does not move", () => {
 });
 
 describe("a connection that does not move", () => {
+  const probesOf = (service: ScriptedService): number =>
+    framesOf(service.peer(0), FrameType.SETTINGS).filter(({ flags }) => flags === 0).length - 1;
+
   it("whose TCP is stalled gets no new calls after a while, and is let go; calls elsewhere go on", async () => {
     const made = setup(settings());
     const { service, cluster, clock } = made;
@@ -650,6 +653,106 @@ describe("a connection that does not move", () => {
     await until(() => framesOf(service.peer(0), FrameType.PING).length === 1, "the PING");
     clock.advance(25_000);
     assert.match(await call.status(), /^14 .*did not answer a PING/);
+  });
+
+  /** A call whose deadline passes, here or at its client. */
+  async function timesOut(made: Setup): Promise<void> {
+    const call = callOf({ startedAt: made.clock.now() });
+    call.deadline = made.clock.now() + 200;
+    const exchange = new Exchange(made.cluster, call).send("q", true);
+    await turns();
+    made.clock.advance(200);
+    exchange.cancel();
+    await turns();
+  }
+
+  it("on which two calls have timed out without a word gets no more of them; another is made", async () => {
+    const made = setup(settings());
+    const { service, cluster, clock } = made;
+    await ready(made);
+    await timesOut(made);
+    assert.equal(probesOf(service), 1, "it is asked whether it is there");
+    assert.equal(cluster.endpoints[0]?.state, "ready", "one may be bad luck");
+    service.hello = undefined;
+    await timesOut(made);
+    const next = new Exchange(cluster).send("q", true);
+    await turns();
+    assert.equal(requestsOf(service.peer(0)).length, 2);
+    assert.equal(cluster.pending, 1);
+    assert.equal(cluster.endpoints[0]?.state, "connecting");
+    clock.advance(1000);
+    service.peer(1).send(settings());
+    await until(() => requestsOf(service.peer(1)).length === 1, "the next call on another connection");
+    service.peer(1).send(answer(1));
+    assert.equal(await next.status(), "0");
+    clock.advance(20_000);
+    await service.peer(0).over();
+  });
+
+  it("is used again once it says a word, and is not given up", async () => {
+    const made = setup(settings(), { maxPerEndpoint: 1 });
+    const { service, cluster, clock } = made;
+    await ready(made);
+    await timesOut(made);
+    await timesOut(made);
+    const next = new Exchange(cluster).send("q", true);
+    await turns();
+    assert.equal(cluster.pending, 1, "it waits for the word");
+    clock.advance(500);
+    service.peer(0).send(SETTINGS_ACK);
+    await until(() => requestsOf(service.peer(0)).length === 3, "the call that waited");
+    service.peer(0).send(answer(5));
+    assert.equal(await next.status(), "0");
+    await pass(clock, 60_000);
+    assert.ok(!service.peer(0).ended);
+    assert.equal(service.peers.length, 1);
+  });
+
+  it("whose service is slow, but there, is left alone however many calls time out on it", async () => {
+    const made = setup(settings());
+    const { service } = made;
+    service.answersSettings = true;
+    await ready(made);
+    for (let i = 0; i < 50; i++) await timesOut(made);
+    assert.equal(requestsOf(service.peer(0)).length, 50);
+    assert.equal(service.peers.length, 1);
+    const asked = probesOf(service);
+    assert.ok(asked > 0 && asked <= 10, `50 calls in 10 s; asked ${asked} times, at most once a second`);
+    assert.deepEqual(framesOf(service.peer(0), FrameType.PING), [], "servers strike clients for those");
+  });
+
+  it("of one of two instances costs two calls, and the other gets the rest", async () => {
+    const [frozen, sound] = [new ScriptedService(), new ScriptedService()];
+    const clock = new FakeClock();
+    const cluster = new Cluster({
+      name: "s",
+      endpoints: [frozen, sound].map(({ dial }, i) => ({ address: `s${i}`, dial })),
+      clock,
+      limits: { maxPerEndpoint: 1 },
+    });
+    cleanups.push(() => cluster.close());
+    cluster.connect();
+    await until(() => cluster.endpoints.every((e) => e.state === "ready"), "ready");
+    frozen.hello = undefined;
+    let answered = 0;
+    for (let i = 0; i < 100; i++) {
+      const call = callOf({ startedAt: clock.now() });
+      call.deadline = clock.now() + 250;
+      const exchange = new Exchange(cluster, call).send("q", true);
+      const before = requestsOf(sound.peer(0)).length;
+      await turns(3);
+      const [id] = requestsOf(sound.peer(0)).slice(before);
+      if (id !== undefined) {
+        sound.peer(0).send(answer(id));
+        assert.equal(await exchange.status(), "0");
+        answered++;
+      }
+      clock.advance(250);
+      exchange.cancel();
+    }
+    assert.equal(requestsOf(frozen.peer(0)).length, 2);
+    assert.equal(answered, 98);
+    assert.ok(frozen.peers.length > 1, "it is tried again");
   });
 
   it("without calls is not asked at all", async () => {

@@ -11,6 +11,8 @@ export class ScriptedService {
   hello: Buffer | undefined = settings();
 
   answersPings = true;
+  /** Acknowledges SETTINGS, as a service does that runs. Not before `hello`, which comes first. */
+  answersSettings = false;
 
   readonly dial = (): Duplex => {
     const [near, far] = duplexPair();
@@ -18,7 +20,8 @@ export class ScriptedService {
     this.peers.push(peer);
     if (this.hello !== undefined) peer.send(this.hello);
     far.on("data", () => {
-      if (this.answersPings) answerPings(peer);
+      if (this.answersPings) answerAll(peer, FrameType.PING);
+      if (this.answersSettings) answerAll(peer, FrameType.SETTINGS);
     });
     return near;
   };
@@ -31,14 +34,16 @@ export class ScriptedService {
   }
 }
 
-const answered = new WeakMap<RawPeer, number>();
+const answered = new WeakMap<RawPeer, Map<number, number>>();
 
-function answerPings(peer: RawPeer): void {
-  const pings = framesOf(peer, FrameType.PING).filter((f) => (f.flags & Flag.ACK) === 0);
-  for (const { payload } of pings.slice(answered.get(peer) ?? 0)) {
-    peer.send(frame(FrameType.PING, Flag.ACK, 0, payload));
-  }
-  answered.set(peer, pings.length);
+/** Acknowledges the frames of a type that have come since, with what is in a PING. */
+function answerAll(peer: RawPeer, type: number): void {
+  const counts = answered.get(peer) ?? new Map<number, number>();
+  answered.set(peer, counts);
+  const asked = framesOf(peer, type).filter((f) => (f.flags & Flag.ACK) === 0);
+  for (const { payload } of asked.slice(counts.get(type) ?? 0))
+    peer.send(frame(type, Flag.ACK, 0, type === FrameType.PING ? payload : Buffer.alloc(0)));
+  counts.set(type, asked.length);
 }
 
 export const framesOf = (peer: RawPeer, type: number): Frame[] => peer.frames.filter((f) => f.type === type);

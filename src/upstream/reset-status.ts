@@ -1,0 +1,40 @@
+// What a call is told whose stream a service, or a guard of ours, has broken off.
+import { refusal } from "../core/reasons.js";
+import { Code, type Status } from "../core/status.js";
+import { retryInfo } from "../core/status-details.js";
+import { ErrorCode } from "../http2/protocol.js";
+import type { StreamReset } from "../http2/stream.js";
+
+/** @param address of the endpoint; what it is and why goes to the log alone */
+export function statusOfReset(reset: StreamReset, upstream: string, address: string): Status {
+  const hint = ` (${address}): ${reset.reason}`;
+  const info = { upstream };
+  if (isHeldUp(reset)) {
+    const message = `upstream "${upstream}" does not take what is sent to it`;
+    return refusal("UPSTREAM_OVERLOADED", message, { info, hint, details: [retryInfo(1000)] });
+  }
+  const message = `the call was broken off by upstream "${upstream}"`;
+  return refusal("UPSTREAM_RESET", message, { code: codeFromReset(reset), info, hint });
+}
+
+/** Our own guard gave the stream up (stallMs, maxQueuedBytes of http2/limits.ts): what is sent waits, and the service takes none. */
+function isHeldUp({ by, code }: StreamReset): boolean {
+  return by === "local" && (code === ErrorCode.CANCEL || code === ErrorCode.ENHANCE_YOUR_CALM);
+}
+
+/** gRPC over HTTP/2, "HTTP2 Transport Mapping: Errors". */
+function codeFromReset(reset: StreamReset): number {
+  if (reset.by === "connection") return Code.UNAVAILABLE;
+  switch (reset.code) {
+    case ErrorCode.REFUSED_STREAM:
+      return Code.UNAVAILABLE;
+    case ErrorCode.CANCEL:
+      return Code.CANCELLED;
+    case ErrorCode.ENHANCE_YOUR_CALM:
+      return Code.RESOURCE_EXHAUSTED;
+    case ErrorCode.INADEQUATE_SECURITY:
+      return Code.PERMISSION_DENIED;
+    default:
+      return Code.INTERNAL;
+  }
+}
