@@ -546,6 +546,10 @@ function restartNote(key: string): string {
 
 /** What a config's upstreams offer, learned once, for the commands that only look. */
 export interface Inspection extends Pick<Assembly, "routes" | "explain" | "schema" | "openApi"> {
+  /** Whether an HTTP request has a route. */
+  answers(httpMethod: string, target: string): boolean;
+  /** Upstreams that could not be learned, a sentence each; they are among the problems. */
+  readonly unlearned: readonly string[];
   /** What could not be learned, or does not fit, a sentence each. */
   readonly problems: readonly string[];
 }
@@ -561,11 +565,13 @@ export async function inspect(config: Config): Promise<Inspection> {
   );
   try {
     await Promise.all(upstreams.map((upstream) => upstream.start()));
-    const { routes, explain, schema, openApi, warnings } = assemble(config, upstreams, [], []);
-    const missing = upstreams.flatMap(({ config: { name }, problem }) =>
+    const { snapshot, routes, explain, schema, openApi, warnings } = assemble(config, upstreams, [], []);
+    const unlearned = upstreams.flatMap(({ config: { name }, problem }) =>
       problem === undefined ? [] : [`upstream "${name}": ${problem}`],
     );
-    return { routes, explain, schema, openApi, problems: [...missing, ...warnings] };
+    const answers = (httpMethod: string, target: string): boolean =>
+      snapshot.rest.match(httpMethod, target).kind === "match";
+    return { routes, answers, explain, schema, openApi, unlearned, problems: [...unlearned, ...warnings] };
   } finally {
     for (const upstream of upstreams) upstream.close();
   }

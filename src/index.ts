@@ -103,9 +103,11 @@ export interface Hub
 export async function createHub(options: HubOptions | HubFileOptions): Promise<Hub> {
   const { use, services, log, ...rest } = options;
   const { loadConfig, configOf } = await import("./config/load.js");
+  const hubLog = logOf(log);
   const load = {
     upstreamsOptional: (services ?? []).length > 0,
     ownInterceptors: (use ?? []).length > 0,
+    warn: (message: string) => hubLog.warn(message),
   };
   if (rest.configFile === undefined) {
     if (rest.listen === undefined) {
@@ -114,7 +116,7 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
       );
     }
     const config = configOf({ admin: false, ...defined(rest) }, load);
-    return hubOf(await startHub(config, logOf(log), { use, services }));
+    return hubOf(await startHub(config, hubLog, { use, services }));
   }
   const { configFile, listen, admin, ...others } = rest;
   const [other] = Object.keys(others);
@@ -123,7 +125,7 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
   }
   const readConfig = async () =>
     withOverrides(loadConfig(configFile, process.env, load), { targets: [], listen, admin });
-  return hubOf(await startHub(await readConfig(), logOf(log), { use, services, readConfig }));
+  return hubOf(await startHub(await readConfig(), hubLog, { use, services, readConfig }));
 }
 
 function hubOf(hub: RunningHub): Hub {

@@ -38,23 +38,27 @@ export const COMMANDS = {
       workers: { value: "N", help: "processes that share the port (so far: 1)" },
       ...LOGGING,
     },
-    details: `A target is a gRPC server, [NAME=]HOST:PORT, or [NAME=]https://HOST[:PORT] over TLS (port 443). The same name twice is one upstream with two endpoints.
+    details: `A target is a gRPC server, [NAME=]HOST:PORT, or [NAME=]https://HOST[:PORT] over TLS (port 443); http://HOST:PORT is clear text. The same name twice is one upstream with two endpoints.
 The hub learns a target's services by gRPC server reflection, or from --protoset or --proto.
 Without targets it serves the upstreams of --config, LINCHPIN_CONFIG or ./linchpin.yaml. With --config and targets,
 a target replaces the upstream of its name, or joins the upstreams of the file.
 
 SIGTERM and SIGINT drain: the hub is not ready any more, accepts for drain.delay, and lets running calls end within
-drain.grace; then the exit code is 0. A second signal ends at once, with 128 plus its number. SIGHUP, or POST /reload on the admin listener, reads the config file anew and serves by it, all
-or nothing: a file with errors changes nothing.`,
+drain.grace; then the exit code is 0. A second signal ends at once, with 128 plus its number. SIGHUP, or POST /reload on
+the admin listener, reads the config file anew and serves by it, all or nothing: a file with errors changes nothing.`,
   },
   check: {
     name: "check",
     summary: "check a config file; prints every error with its line and column",
-    synopsis: "[FILE]",
+    synopsis: "[FILE] [--live] [--json]",
     minPositionals: 0,
     maxPositionals: 1,
-    options: {},
-    details: "Without FILE it takes LINCHPIN_CONFIG or ./linchpin.yaml. Exit code 0: fine, 1: it has errors.",
+    options: {
+      live: { help: "also learn the services of every upstream, as serve would" },
+      json: { help: "print what was found as JSON, errors and warnings" },
+    },
+    details: `Without FILE it takes LINCHPIN_CONFIG or ./linchpin.yaml; - is standard input. It warns of keys that have no effect.
+Exit code 0: fine, warnings or not; 1: it has errors, or with --live an upstream cannot be learned.`,
   },
   routes: {
     name: "routes",
@@ -64,7 +68,7 @@ or nothing: a file with errors changes nothing.`,
     maxPositionals: 3,
     options: { ...LEARNING, json: { help: "print JSON" } },
     details: `TARGET is [NAME=]HOST:PORT or https://HOST[:PORT] of a gRPC server, FILE a config file (default: LINCHPIN_CONFIG or ./linchpin.yaml).
-linchpin routes 127.0.0.1:50051 GET /v1/books says which rule answers GET /v1/books, and why others do not.`,
+linchpin routes 127.0.0.1:50051 GET /v1/books says which rule answers GET /v1/books, and why others do not; the exit code is 1 where none does.`,
   },
   openapi: {
     name: "openapi",
@@ -104,7 +108,7 @@ A running hub serves the same document at /openapi.json and /openapi.yaml.`,
   init: {
     name: "init",
     summary: "write a linchpin.yaml to start from, with every key and its default",
-    synopsis: "[[NAME=]HOST:PORT ...] [-o FILE]",
+    synopsis: "[[NAME=]HOST:PORT ...] [-o FILE] [--minimal]",
     minPositionals: 0,
     maxPositionals: 1_000,
     options: {
@@ -113,6 +117,7 @@ A running hub serves the same document at /openapi.json and /openapi.yaml.`,
         short: "o",
         help: "where to write it (default ./linchpin.yaml); - for standard output",
       },
+      minimal: { help: "write the upstreams alone, without the other keys" },
     },
     details:
       "It never overwrites a config. Beside FILE it writes linchpin.schema.json, with which editors complete and check.",
@@ -124,6 +129,16 @@ A running hub serves the same document at /openapi.json and /openapi.yaml.`,
     minPositionals: 0,
     maxPositionals: 0,
     options: {},
+  },
+  completion: {
+    name: "completion",
+    summary: "print a script that completes commands and options in a shell",
+    synopsis: "bash|zsh|fish",
+    minPositionals: 1,
+    maxPositionals: 1,
+    options: {},
+    details: `bash: source <(linchpin completion bash); zsh: source <(linchpin completion zsh), after compinit;
+fish: linchpin completion fish | source`,
   },
   version: {
     name: "version",

@@ -26,6 +26,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
         { endpoints: endpoints.map(formatAddress), ...(tls === undefined ? {} : { tls: true as const }) },
       ]),
     ),
+    given.flag("minimal"),
   );
   const output = given.value("output") ?? DEFAULT_FILE;
   if (output === "-") {

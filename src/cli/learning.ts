@@ -8,9 +8,13 @@ export interface Inspection {
   readonly routes: readonly RouteRow[];
   /** Lines that say which rule answers `GET /v1/books`, and why others do not. */
   explain(method: string, path: string): readonly string[];
+  /** Whether the request has a route. */
+  answers(method: string, path: string): boolean;
   /** What an OpenAPI document is made of. */
   readonly openApi: OpenApiInput;
-  /** What could not be learned, a sentence each. */
+  /** Upstreams that could not be learned, a sentence each; they are among the problems. */
+  readonly unlearned: readonly string[];
+  /** What could not be learned, or does not fit, a sentence each. */
   readonly problems: readonly string[];
 }
 

@@ -8,7 +8,7 @@ import type { Inspect } from "./learning.js";
 import { createLog } from "./log.js";
 import { configOf } from "./source.js";
 
-/** Exit code 1 where nothing could be learned; what is missing of a table is told on standard error. */
+/** Exit code 1 where nothing answers the request, and where nothing could be learned; what is missing of a table is told on standard error. */
 export async function run(args: readonly string[], io: Io, inspect: Inspect): Promise<number> {
   const given = readArguments(COMMANDS.routes, args);
   const { source, request } = split(given.positionals);
@@ -19,7 +19,9 @@ export async function run(args: readonly string[], io: Io, inspect: Inspect): Pr
     const lines = inspection.explain(request.method, request.path);
     if (given.flag("json")) io.out(JSON.stringify(lines, null, 2));
     else for (const line of lines) io.out(line);
-  } else if (given.flag("json")) {
+    return inspection.answers(request.method, request.path) ? 0 : 1;
+  }
+  if (given.flag("json")) {
     io.out(JSON.stringify(inspection.routes, null, 2));
   } else {
     for (const line of routeTable(inspection.routes)) io.out(line);

@@ -10,7 +10,10 @@ type Run = (args: readonly string[], io: Io) => Promise<number>;
 // Each command is imported when it is called: `linchpin --version` shall not wait for a YAML parser.
 const LOADERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   serve: async () => (await import("./serve.js")).run,
-  check: async () => (await import("./check.js")).run,
+  check: async () => {
+    const { run } = await import("./check.js");
+    return (args, io) => run(args, io, async () => (await import("./learning.js")).inspect);
+  },
   routes: async () => {
     const [{ run }, { inspect }] = await Promise.all([import("./routes.js"), import("./learning.js")]);
     return (args, io) => run(args, io, inspect);
@@ -29,6 +32,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   },
   init: async () => (await import("./init.js")).run,
   "config-schema": async () => (await import("./config-schema.js")).run,
+  completion: async () => (await import("./completion.js")).run,
   version: async () => (await import("./version.js")).run,
   help: async () => (await import("./help.js")).run,
 };

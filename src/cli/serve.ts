@@ -2,6 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import type { Config } from "../config/config.js";
 import { defaultConfig, withOverrides } from "../config/from-args.js";
+import type { Log } from "../core/log.js";
 import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import { defaultConfigFile, isConfigFile, NO_CONFIG } from "./config-file.js";
@@ -34,7 +35,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     throw new UsageError(`${NO_CONFIG}; name a gRPC server: linchpin serve 127.0.0.1:50051`);
   }
   const readConfig = async (): Promise<Config> =>
-    withOverrides(file === undefined ? defaultConfig() : await fromFile(file, io), {
+    withOverrides(file === undefined ? defaultConfig() : await fromFile(file, io, log), {
       targets,
       protoset: given.value("protoset"),
       protoDirs: given.values("proto"),
@@ -56,7 +57,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 }
 
 /** The YAML parser and the schema are loaded only for who has a file. */
-async function fromFile(file: string, io: Io): Promise<Config> {
+async function fromFile(file: string, io: Io, log: Log): Promise<Config> {
   const { loadConfig } = await import("../config/load.js");
-  return loadConfig(file, io.env);
+  return loadConfig(file, io.env, { warn: (message) => log.warn(message) });
 }

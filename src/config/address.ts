@@ -35,16 +35,23 @@ export function parseListener(text: string): Parsed<ListenAddress | UnixAddress>
   return parsed({ path });
 }
 
-/** `https://HOST[:PORT]`; undefined for what has no such scheme. */
-export function parseHttpsEndpoint(text: string): Parsed<ListenAddress> | undefined {
-  const match = /^https:\/\/([^/?#]*)\/?$/i.exec(text);
+const SCHEME_PORTS = { https: 443, http: 80 } as const;
+
+/** `https://HOST[:PORT]` or `http://HOST[:PORT]`; undefined for what has no such scheme. */
+export function parseUrlEndpoint(
+  text: string,
+): Parsed<{ endpoint: ListenAddress; tls: boolean }> | undefined {
+  const scheme = /^(https?):/i.exec(text)?.[1]?.toLowerCase() === "https" ? "https" : "http";
+  const match = /^https?:\/\/([^/?#]*)\/?$/i.exec(text);
   if (match === null) {
-    return /^https:/i.test(text)
-      ? rejected("must be https://HOST or https://HOST:PORT, and no more")
+    return /^https?:/i.test(text)
+      ? rejected(`must be ${scheme}://HOST or ${scheme}://HOST:PORT, and no more`)
       : undefined;
   }
   const authority = match[1] ?? "";
-  return parseHostPort(/:\d+$/.test(authority) && !isIPv6(authority) ? authority : `${authority}:443`, 1);
+  const hasPort = /:\d+$/.test(authority) && !isIPv6(authority);
+  const endpoint = parseHostPort(hasPort ? authority : `${authority}:${SCHEME_PORTS[scheme]}`, 1);
+  return endpoint.ok ? parsed({ endpoint: endpoint.value, tls: scheme === "https" }) : endpoint;
 }
 
 /** An address to connect to. */

@@ -9,9 +9,9 @@ import {
   formatAddress,
   isLoopback,
   parseEndpoint,
-  parseHttpsEndpoint,
   parseListenAddress,
   parseListener,
+  parseUrlEndpoint,
 } from "./address.js";
 import type {
   AdminConfig,
@@ -31,7 +31,7 @@ import { parseSize } from "./size.js";
 
 /** What the command line says; left out: not said. */
 export interface Overrides {
-  /** `[NAME=]HOST:PORT` or `[NAME=]https://HOST[:PORT]`, each. */
+  /** `[NAME=]HOST:PORT`, `[NAME=]http://HOST[:PORT]` or `[NAME=]https://HOST[:PORT]`, each. */
   readonly targets: readonly string[];
   /** Where the targets' services are learned, if not by reflection; relative to the working directory. */
   readonly protoset?: string | undefined;
@@ -140,16 +140,17 @@ function listeners(base: readonly ListenerConfig[], text: string): readonly List
   return [{ address, tls: only?.tls }];
 }
 
-/** Reads `[NAME=]HOST:PORT` and `[NAME=]https://HOST[:PORT]`. */
+/** Reads `[NAME=]HOST:PORT`, `[NAME=]http://HOST[:PORT]` and `[NAME=]https://HOST[:PORT]`. */
 export function parseTarget(text: string): Parsed<Target> {
   const equals = text.indexOf("=");
   const name = equals < 0 ? undefined : text.slice(0, equals);
   if (name !== undefined && !isUpstreamName(name)) {
     return rejected(`must be [NAME=]HOST:PORT, and the NAME ${UPSTREAM_NAME}`);
   }
-  const https = parseHttpsEndpoint(text.slice(equals + 1));
-  const endpoint = https ?? parseEndpoint(text.slice(equals + 1));
-  return endpoint.ok ? parsed({ name, endpoint: endpoint.value, tls: https !== undefined }) : endpoint;
+  const url = parseUrlEndpoint(text.slice(equals + 1));
+  if (url !== undefined) return url.ok ? parsed({ name, ...url.value }) : url;
+  const endpoint = parseEndpoint(text.slice(equals + 1));
+  return endpoint.ok ? parsed({ name, endpoint: endpoint.value, tls: false }) : endpoint;
 }
 
 /** Token and TLS stay those of the file. */

@@ -1,13 +1,15 @@
 // From the bytes of linchpin.yaml to a Config, or to every error in it, each with its line and column.
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type * as z from "zod";
-import { didYouMean } from "../core/nearest.js";
 import { UserError } from "../core/user-error.js";
 import type { Config, SchemaSource } from "./config.js";
 import { checkPath, fileProblem, type PathKind } from "./files.js";
 import { defaultConfig } from "./from-args.js";
+import { defaultMessage, placesOf, reportIssue } from "./issues.js";
+import { checkListeners } from "./listeners.js";
+import { keysWithoutEffect } from "./no-effect.js";
 import { plainFile } from "./plain-file.js";
+import { without } from "./prune.js";
 import { configSchema, embeddedConfigSchema, type ParsedConfig } from "./schema.js";
 import { authOf } from "./sections/auth.js";
 import { addressLimitOf } from "./sections/edge.js";
@@ -20,7 +22,7 @@ import { poolOf } from "./sections/upstream.js";
 import { checkUnmet } from "./unmet.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
 
-/** One thing that is wrong, and where. Line and column count from 1; the column counts UTF-16 units. */
+/** One thing that is wrong, or has no effect, and where. Line and column count from 1; the column counts UTF-16 units. */
 export interface ConfigError {
   readonly file: string;
   readonly line: number;
@@ -31,7 +33,12 @@ export interface ConfigError {
 }
 
 export type ConfigResult =
-  | { readonly ok: true; readonly config: Config }
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      /** Keys that have no effect, and the like, in the order of the file. */
+      readonly warnings: readonly ConfigError[];
+    }
   /** In the order of the file; never empty. */
   | { readonly ok: false; readonly errors: readonly ConfigError[] };
 
@@ -57,25 +64,38 @@ type ProgramOptions = Pick<ParseOptions, "upstreamsOptional" | "ownInterceptors"
 /** Beyond this many errors a person starts anew; the last line says how many more there are. */
 const MAX_ERRORS = 100;
 
-/** Reads and checks a file. Throws a UserError that lists every error. */
-export function loadConfig(file: string, env: Environment, options: ProgramOptions = {}): Config {
-  const result = parseConfig(readBytes(file), {
-    file,
-    directory: dirname(resolve(file)),
-    env,
-    checkPath,
-    readsFiles: true,
-    ...options,
-  });
-  if (result.ok) return result.config;
-  throw new UserError(formatErrors(result.errors));
+export interface LoadOptions extends ProgramOptions {
+  /** Told of each key that has no effect, `file:line:column: path: message`. Default: nobody is. */
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
-/** One line for each error, `file:line:column: path: message`. */
+/** Reads and checks a file. Throws a UserError that lists every error. */
+export function loadConfig(file: string, env: Environment, { warn, ...options }: LoadOptions = {}): Config {
+  const result = checkFile(readConfigFile(file), file, env, options);
+  if (!result.ok) throw new UserError(formatErrors(result.errors));
+  for (const warning of result.warnings) warn?.(formatError(warning));
+  return result.config;
+}
+
+/** Checks the text of a file, and the files that it names. Relative paths start at the folder of `file`. */
+export function checkFile(
+  bytes: Uint8Array,
+  file: string,
+  env: Environment,
+  options: ProgramOptions = {},
+): ConfigResult {
+  const directory = dirname(resolve(file));
+  return parseConfig(bytes, { file, directory, env, checkPath, readsFiles: true, ...options });
+}
+
+/** `file:line:column: path: message` */
+export function formatError({ file, line, column, path, message }: ConfigError): string {
+  return `${file}:${line}:${column}: ${path === "" ? "" : `${path}: `}${message}`;
+}
+
+/** A line for each error. */
 export function formatErrors(errors: readonly ConfigError[]): string {
-  const lines = errors
-    .slice(0, MAX_ERRORS)
-    .map((e) => `${e.file}:${e.line}:${e.column}: ${e.path === "" ? "" : `${e.path}: `}${e.message}`);
+  const lines = errors.flatMap((error, i) => (i < MAX_ERRORS ? [formatError(error)] : []));
   if (errors.length > MAX_ERRORS) lines.push(`and ${errors.length - MAX_ERRORS} more errors`);
   return lines.join("\n");
 }
@@ -84,7 +104,7 @@ export function formatErrors(errors: readonly ConfigError[]): string {
  * Checks a config that a program has as an object; `${NAME}` stands for itself in it. Relative paths start at the
  * working directory. Throws a UserError with a line for each error, `path: message`.
  */
-export function configOf(value: unknown, options: ProgramOptions = {}): Config {
+export function configOf(value: unknown, { warn, ...options }: LoadOptions = {}): Config {
   const result = checkConfig(plainFile(value), {
     file: "",
     directory: "",
@@ -93,10 +113,10 @@ export function configOf(value: unknown, options: ProgramOptions = {}): Config {
     readsFiles: true,
     ...options,
   });
-  if (result.ok) return result.config;
-  throw new UserError(
-    result.errors.map((e) => (e.path === "" ? e.message : `${e.path}: ${e.message}`)).join("\n"),
-  );
+  const text = (e: ConfigError): string => (e.path === "" ? e.message : `${e.path}: ${e.message}`);
+  if (!result.ok) throw new UserError(result.errors.map(text).join("\n"));
+  for (const warning of result.warnings) warn?.(text(warning));
+  return result.config;
 }
 
 /** Checks the bytes of a config file. Never throws, whatever the bytes are. */
@@ -107,103 +127,68 @@ export function parseConfig(bytes: Uint8Array, options: ParseOptions): ConfigRes
 function checkConfig(yaml: YamlFile, options: ParseOptions): ConfigResult {
   const schema = options.upstreamsOptional === true ? embeddedConfigSchema : configSchema;
   const errors: ConfigError[] = [];
-  const report = (offset: number, path: string, message: string): void => {
-    errors.push({ file: options.file, ...yaml.lineAndColumn(offset), path, message });
+  const warnings: ConfigError[] = [];
+  const add = (list: ConfigError[], offset: number, path: string, message: string): void => {
+    list.push({ file: options.file, ...yaml.lineAndColumn(offset), path, message });
   };
-  for (const e of yaml.errors) report(e.offset, pathText(e.path), e.message);
-  if (yaml.wellFormed) {
-    const checked = schema.safeParse(yaml.value, { error: defaultMessage });
-    if (!checked.success) {
-      for (const issue of checked.error.issues) reportIssue(issue, [], yaml, report);
-    } else if (errors.length === 0) {
-      const config = toConfig(checked.data, options, yaml, (path, message) =>
-        report(yaml.valueOffset(path), pathText(path), message),
-      );
-      if (errors.length === 0) return { ok: true, config };
+  for (const e of yaml.errors) add(errors, e.offset, pathText(e.path), e.message);
+  if (!yaml.wellFormed) return { ok: false, errors: inOrder(errors) };
+
+  const checked = schema.safeParse(yaml.value, { error: defaultMessage });
+  for (const issue of checked.error?.issues ?? [])
+    reportIssue(issue, [], yaml, (offset, path, message) => add(errors, offset, path, message));
+  const { file, left } = validPart(yaml, schema);
+  if (file !== undefined) {
+    const wrong = (path: Path, message: string): void => {
+      // It may be wrong only because a part of it was left out.
+      if (left.some((other) => startsWith(path, other) || startsWith(other, path))) return;
+      add(errors, yaml.valueOffset(path), pathText(path), message);
+    };
+    // Likewise what looks at several sections at once.
+    if (!left.some(([key]) => ACROSS_SECTIONS.has(key))) {
+      const listensAtSeveral = yaml.has(["listen", 0]);
+      checkUnmet(file, { wrong, listensAtSeveral, ownInterceptors: options.ownInterceptors ?? false });
+      checkListeners(file, wrong);
     }
+    const config = toConfig(file, options, yaml, wrong);
+    keysWithoutEffect(
+      file,
+      (path) => yaml.has(path),
+      (path, message) => add(warnings, yaml.keyOffset(path), pathText(path), message),
+    );
+    if (errors.length === 0) return { ok: true, config, warnings: inOrder(warnings) };
   }
   return { ok: false, errors: inOrder(errors) };
 }
 
-type Report = (offset: number, path: string, message: string) => void;
+/** The sections that are checked together. */
+const ACROSS_SECTIONS: ReadonlySet<unknown> = new Set(["listen", "admin", "interceptors", "http"]);
 
-function reportIssue(issue: z.core.$ZodIssue, base: Path, yaml: YamlFile, report: Report): void {
-  const path: Path = [...base, ...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part))];
-  // Environment variables that are not there have been told already.
-  if (yaml.failed(path)) return;
-  switch (issue.code) {
-    case "unrecognized_keys": {
-      const allowed = issue.message.split("\n");
-      for (const key of issue.keys) {
-        const at = [...path, key];
-        report(yaml.keyOffset(at), pathText(at), unknownKey(key, allowed));
-      }
-      return;
-    }
-    case "invalid_union": {
-      // A branch that took the value's type and refused something inside tells more than the union does.
-      const closest = issue.errors.find(
-        (branch) => branch.length > 0 && branch.every((i) => i.path.length > 0),
-      );
-      if (closest !== undefined) {
-        for (const inner of closest) reportIssue(inner, path, yaml, report);
-        return;
-      }
-      break;
-    }
-    default:
+/** Enough for every mapping around a wrong value to be left out in its turn. */
+const MAX_ROUNDS = 8;
+
+/**
+ * What is left of a file without its wrong values, so that the checks that need a valid config find their mistakes in
+ * the same run; undefined where nothing is. `left`: what was left out.
+ */
+function validPart(
+  yaml: YamlFile,
+  schema: typeof configSchema | typeof embeddedConfigSchema,
+): { readonly file: ParsedConfig | undefined; readonly left: readonly Path[] } {
+  const left = yaml.errors.map(({ path }) => path);
+  let value = without(yaml.value, left);
+  for (let round = 0; round < MAX_ROUNDS && value !== undefined; round++) {
+    const checked = schema.safeParse(value, { error: defaultMessage });
+    if (checked.success) return { file: checked.data, left };
+    const wrong = checked.error.issues.flatMap(placesOf);
+    left.push(...wrong);
+    value = without(value, wrong);
   }
-  const message = issue.message;
-  if (issue.code === "custom" && issue.params?.atKey === true) {
-    report(yaml.keyOffset(path), pathText(path), message);
-  } else if (!yaml.has(path)) {
-    report(yaml.valueOffset(path), pathText(path), `is missing: ${message}`);
-  } else {
-    const not = maySay(path) ? yaml.notWhat(path, KINDS.has(issue.code)) : "";
-    report(yaml.valueOffset(path), pathText(path), `${message}${not}`);
-  }
+  return { file: undefined, left };
 }
 
-/** Whether a wrong value may be repeated: a secret that is too short, or stands in the wrong place, is still a secret. */
-function maySay(path: Path): boolean {
-  return !path.includes("apiKeys") && (path[0] !== "admin" || path[1] !== "token");
-}
-
-/** Issues that are about the kind of a value. */
-const KINDS: ReadonlySet<string> = new Set(["invalid_type", "invalid_value", "invalid_union"]);
-
-function unknownKey(key: string, allowed: readonly string[]): string {
-  return `unknown key${didYouMean(key, allowed)}; allowed: ${allowed.join(", ")}`;
-}
-
-const TYPES: Readonly<Record<string, string>> = {
-  array: "must be a list",
-  boolean: "must be true or false",
-  object: "must be a mapping",
-  record: "must be a mapping",
-  string: "must be text",
-};
-
-/** The sentence for what a schema has no words of its own for. */
-function defaultMessage(issue: z.core.$ZodRawIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      return TYPES[issue.expected] ?? `must be of type ${issue.expected}`;
-    case "too_small":
-      return `must have at least ${issue.minimum}`;
-    case "too_big":
-      return `must have at most ${issue.maximum}`;
-    case "unrecognized_keys":
-      return keysOf(issue.inst).join("\n");
-    default:
-      return "is not allowed";
-  }
-}
-
-/** The keys of the object schema that raised the issue. */
-function keysOf(schema: unknown): string[] {
-  if (typeof schema !== "object" || schema === null || !("shape" in schema)) return [];
-  return typeof schema.shape === "object" && schema.shape !== null ? Object.keys(schema.shape) : [];
+function startsWith(path: Path, beginning: Path): boolean {
+  return beginning.every((part, i) => path[i] === part);
 }
 
 function inOrder(errors: ConfigError[]): ConfigError[] {
@@ -229,8 +214,13 @@ function toConfig(
     wrong,
     readsFiles,
   };
+  const logFile = (text: string): string => {
+    const full = resolve(options.directory, text);
+    const problem = options.checkPath(dirname(full), "directory");
+    if (problem !== undefined) wrong(["interceptors", "accessLog", "destination"], problem);
+    return full;
+  };
   const listensAtSeveral = yaml.has(["listen", 0]);
-  checkUnmet(file, { wrong, listensAtSeveral, ownInterceptors: options.ownInterceptors ?? false });
   return freeze({
     listen: listenersOf(file.listen, listensAtSeveral, tools),
     admin: adminOf(file.admin, tools),
@@ -252,7 +242,7 @@ function toConfig(
     }),
     metrics: metricsOf(file.interceptors.metrics),
     tracing: tracingOf(file.interceptors.tracing),
-    accessLog: accessLogOf(file.interceptors.accessLog, (path) => resolve(options.directory, path)),
+    accessLog: accessLogOf(file.interceptors.accessLog, logFile),
     deadline: deadlineOf(file.interceptors.deadline),
     addressLimit: addressLimitOf(file.interceptors.addressLimit),
     auth: authOf(file.interceptors.auth, tools),
@@ -303,7 +293,8 @@ function freeze<T>(value: T): T {
   return value;
 }
 
-function readBytes(file: string): Uint8Array {
+/** The bytes of a config file. Throws a UserError, in one sentence, when they cannot be had. */
+export function readConfigFile(file: string): Uint8Array {
   try {
     const stat = statSync(file);
     if (stat.isDirectory()) throw new UserError(`${file}: is a directory, not a config file`);

@@ -1,7 +1,7 @@
 // The forms of the names in a config: upstreams, services and methods.
 
 const IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*";
-const METHOD_SELECTOR = new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER})*(?:/${IDENTIFIER})?$`);
+const METHOD_SELECTOR = new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER})*(?:/${IDENTIFIER}|\\.\\*)?$`);
 
 /** What an upstream's name must be. It stands in metrics, logs and URLs of the admin listener. */
 export const UPSTREAM_NAME =
@@ -12,7 +12,11 @@ export function isUpstreamName(name: string): boolean {
   return name !== "hub" && /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
 }
 
-/** `pkg.Service` or `pkg.Service/Method`. */
+/** What a key of `methods` must be. */
+export const METHOD_SELECTOR_EXPECTED =
+  "must be pkg.Service/Method, pkg.Service for all its methods, or pkg.* for all services below pkg";
+
+/** `pkg.Service/Method`, `pkg.Service` or `pkg.*`. */
 export function isMethodSelector(selector: string): boolean {
   return selector.length <= 512 && METHOD_SELECTOR.test(selector);
 }

@@ -5,6 +5,9 @@ import { configJsonSchema } from "./json-schema.js";
 /** Written beside the config, and named in its first line. */
 export const SCHEMA_FILE = "linchpin.schema.json";
 
+/** By which editors find the schema. */
+const SCHEMA_LINE = `# yaml-language-server: $schema=./${SCHEMA_FILE}`;
+
 /** Characters of a comment line. */
 const LINE_WIDTH = 100;
 
@@ -20,12 +23,17 @@ interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[];
 }
 
-/** A whole config file: `upstreams` is live, every other key a comment with its default. */
+/**
+ * A whole config file: `upstreams` is live, every other key a comment with its default.
+ * @param minimal `upstreams` alone. Default: false.
+ */
 export function sampleConfig(
   upstreams: Readonly<Record<string, { readonly endpoints: readonly string[]; readonly tls?: true }>>,
+  minimal = false,
 ): string {
+  if (minimal) return `${SCHEMA_LINE}\n${stringify({ upstreams }, { flowCollectionPadding: false })}`;
   const lines = [
-    `# yaml-language-server: $schema=./${SCHEMA_FILE}`,
+    SCHEMA_LINE,
     "# Checked by: linchpin check. Keys that are commented out stand at their defaults, or at examples, which say so.",
   ];
   const root: SchemaNode = configJsonSchema();

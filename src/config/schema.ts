@@ -3,7 +3,7 @@
 import * as z from "zod";
 import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
-import { isMethodSelector, isUpstreamName, UPSTREAM_NAME } from "./names.js";
+import { isMethodSelector, isUpstreamName, METHOD_SELECTOR_EXPECTED, UPSTREAM_NAME } from "./names.js";
 import { authSection, METHOD_AUTH, roles } from "./sections/auth.js";
 import { addressLimit, errorsSection, trustedProxies } from "./sections/edge.js";
 import { httpSection } from "./sections/http.js";
@@ -149,12 +149,13 @@ const method = z
 
 const methods = keyed(
   z.record(z.string(), method),
-  (selector) =>
-    isMethodSelector(selector) ? undefined : "must be pkg.Service/Method, or pkg.Service for all its methods",
+  (selector) => (isMethodSelector(selector) ? undefined : METHOD_SELECTOR_EXPECTED),
   MAX_METHODS,
 )
   .prefault({})
-  .describe("Overrides for a method (pkg.Service/Method) or a service (pkg.Service); the most specific wins.")
+  .describe(
+    "Overrides for a method (pkg.Service/Method), a service (pkg.Service) or all services below a package (pkg.*); the most specific wins.",
+  )
   .meta({ examples: [{ "library.v1.LibraryService/GetBook": { deadline: "2s", idempotent: true } }] });
 
 const readiness = z

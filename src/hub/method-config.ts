@@ -1,8 +1,9 @@
 // What is configured for single methods and services, looked up while plans are made.
 import type { MethodConfig } from "../config/config.js";
+import { selectorsOf } from "../config/selectors.js";
 import type { Method } from "../core/call.js";
 
-/** Makes the lookup of one setting: what is configured for a method, else for its service. */
+/** Makes the lookup of one setting: what is configured for a method, else for its service, else for its package. */
 export type ForMethod = <T>(
   pick: (own: MethodConfig | undefined) => T | undefined,
 ) => (method: Method) => T | undefined;
@@ -10,6 +11,11 @@ export type ForMethod = <T>(
 export function methodConfig(configured: readonly MethodConfig[]): ForMethod {
   const methods = new Map(configured.map((method) => [method.selector, method]));
   return (pick) =>
-    ({ service, name }) =>
-      pick(methods.get(`${service}/${name}`)) ?? pick(methods.get(service));
+    ({ service, name }) => {
+      for (const selector of selectorsOf(service, name)) {
+        const picked = pick(methods.get(selector));
+        if (picked !== undefined) return picked;
+      }
+      return undefined;
+    };
 }

@@ -1,5 +1,6 @@
 // Methods and services that the config names and nobody has: most often a slip, whose rule would hold for nothing.
 import type { Config } from "../config/config.js";
+import { selectorsOf } from "../config/selectors.js";
 import { nearest } from "../core/nearest.js";
 
 /** So many are told: beyond that something else is wrong, and looking for the nearest name costs time. */
@@ -11,7 +12,12 @@ export function unknownSelectors(
   paths: readonly string[],
 ): string[] {
   const methods = paths.map((path) => path.slice(1));
-  const known = new Set([...methods, ...methods.map((method) => method.slice(0, method.indexOf("/")))]);
+  const known = new Set(
+    methods.flatMap((path) => {
+      const [service = "", method] = path.split("/");
+      return selectorsOf(service, method);
+    }),
+  );
   const named = [
     ...config.methods.map(({ selector }) => ["methods", selector] as const),
     ...config.quota.flatMap(({ name, methods }) =>
@@ -23,7 +29,11 @@ export function unknownSelectors(
     ([, selector]) => !known.has(selector) && !/^(?:grpc|linchpin)\./.test(selector),
   );
   const told = unknown.slice(0, MAX_TOLD).map(([where, selector]) => {
-    const hint = nearest(selector, known);
+    const isPackage = (other: string): boolean => other.endsWith(".*");
+    const hint = nearest(
+      selector,
+      [...known].filter((other) => isPackage(other) === isPackage(selector)),
+    );
     const meant = hint === undefined ? "" : `; did you mean ${hint}?`;
     return `${where}: no upstream has ${selector}${meant}`;
   });

@@ -1,6 +1,7 @@
 // What the config's `methods` say of access, resolved for one method: whether a credential is needed, and which roles.
 import type { MethodConfig } from "../config/config.js";
 import type { MethodAuth } from "../config/sections/auth.js";
+import { selectorsOf } from "../config/selectors.js";
 import type { Call, Method } from "../core/call.js";
 
 export interface AccessRule {
@@ -53,14 +54,18 @@ export class AccessRules {
   }
 
   private rule(service: string, name: string | undefined): AccessRule {
-    const own = name === undefined ? undefined : this.bySelector.get(`${service}/${name}`);
-    const whole = this.bySelector.get(service);
-    const said = [own?.auth, own?.roles, whole?.auth, whole?.roles].some((value) => value !== undefined);
-    if (!said && `/${service}/${name}` === HEALTH.path) return { auth: "none", roles: undefined };
-    // The nearer word wins: `none` lifts the roles of the service, roles of one's own lift the service's `none`.
-    if (own?.auth === "none") return { auth: "none", roles: undefined };
-    const roles = own?.roles ?? whole?.roles;
-    const auth = own?.auth ?? (own?.roles !== undefined && whole?.auth === "none" ? undefined : whole?.auth);
-    return { auth: auth ?? this.general, roles: auth === "none" ? undefined : roles };
+    let auth: MethodAuth | undefined;
+    let roles: readonly string[] | undefined;
+    // The nearer word wins: `none` lifts the roles of what is around it, roles lift the `none` around them.
+    for (const selector of selectorsOf(service, name)) {
+      const said = this.bySelector.get(selector);
+      if (said?.auth === "none" && roles !== undefined) continue;
+      auth ??= said?.auth;
+      if (auth === "none") return { auth, roles: undefined };
+      roles ??= said?.roles;
+    }
+    if (auth === undefined && roles === undefined && `/${service}/${name}` === HEALTH.path)
+      return { auth: "none", roles: undefined };
+    return { auth: auth ?? this.general, roles };
   }
 }

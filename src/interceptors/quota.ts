@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { formatRate } from "../config/rate.js";
 import type { QuotaConfig, QuotaKey } from "../config/sections/quota.js";
+import { selectorsOf } from "../config/selectors.js";
 import type { Call, Method } from "../core/call.js";
 import type { Clock } from "../core/clock.js";
 import { Headers } from "../core/headers.js";
@@ -147,7 +148,7 @@ class Rule {
   isFor({ service, name }: Method): boolean {
     const { methods } = this.config;
     if (methods.length === 0) return service !== UNCOUNTED;
-    return methods.includes(service) || methods.includes(`${service}/${name}`);
+    return selectorsOf(service, name).some((selector) => methods.includes(selector));
   }
 
   /** Whose bucket: no two callers that differ share one, whatever their values contain. */

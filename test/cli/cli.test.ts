@@ -1,6 +1,6 @@
 // The executable as shells and people meet it: exit codes, what goes to which stream, and never a stack trace.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parse } from "yaml";
+import { COMMANDS } from "#src/cli/commands.js";
 import { linchpin, MAIN, Running } from "./linchpin.js";
 
 const folder = mkdtempSync(join(tmpdir(), "linchpin-cli-"));
@@ -39,6 +40,12 @@ const TRACE_IMPORTS = dataUrl(
   `import { register } from "node:module"; register(${JSON.stringify(dataUrl(HOOKS))});`,
 );
 
+/** Runs a command with this text on its standard input. */
+function checked(args: readonly string[], input: string) {
+  const { LINCHPIN_CONFIG: _, ...env } = process.env;
+  return spawnSync(process.execPath, [MAIN, ...args], { input, env, encoding: "utf8" });
+}
+
 describe("what needs no hub", { concurrency: 4 }, () => {
   type Row = readonly [args: readonly string[], code: number, stdout: RegExp, stderr: RegExp];
   const NOTHING = /^$/;
@@ -62,7 +69,12 @@ describe("what needs no hub", { concurrency: 4 }, () => {
     ],
     [["check", "/nowhere.yaml"], 1, NOTHING, /^\/nowhere\.yaml: no such file or directory\n$/],
     [["check", folder], 1, NOTHING, /^.*: is a directory, not a config file\n$/],
-    [["check"], 2, NOTHING, /^linchpin check: nothing to work on: .*\nusage: linchpin check \[FILE\]\n$/],
+    [
+      ["check"],
+      2,
+      NOTHING,
+      /^linchpin check: nothing to work on: .*\nusage: linchpin check \[FILE\] \[--live\] \[--json\]\n$/,
+    ],
     [["check", GOOD, GOOD], 2, NOTHING, /^linchpin check: unexpected argument/],
     [["check", "--strict"], 2, NOTHING, /^linchpin check: unknown option --strict\nusage: /],
     [["openapi"], 2, NOTHING, /^linchpin openapi: nothing to work on/],
@@ -127,6 +139,53 @@ describe("what needs no hub", { concurrency: 4 }, () => {
       assert.doesNotMatch(run.stdout + run.stderr, /^\s+at /m);
     });
   }
+
+  test("check reads standard input, warns of what has no effect, and prints JSON", () => {
+    const fine = "upstreams: { a: { endpoints: [h:1] } }\n";
+    const warned = checked(["check", "-"], `${fine}limits: { maxAgeGrace: 1s }\n`);
+    assert.equal(warned.status, 0);
+    assert.equal(warned.stdout, "<stdin>: fine; upstreams: a\n");
+    assert.equal(
+      warned.stderr,
+      "warning: <stdin>:2:11: limits.maxAgeGrace: has no effect: limits.maxAge is none\n",
+    );
+    const wrong = checked(["check", "-", "--json"], `${fine}admn: off\n`);
+    assert.equal(wrong.status, 1);
+    const [{ message, ...place }, ...others] = JSON.parse(wrong.stdout);
+    assert.deepEqual(others, []);
+    assert.deepEqual(place, { severity: "error", file: "<stdin>", line: 2, column: 1, path: "admn" });
+    assert.match(message, /^unknown key \(did you mean admin\?\)/);
+    assert.equal(checked(["check", "-", "--json"], fine).stdout, "[]\n");
+    assert.match(
+      checked(["check", "-"], "#".repeat(1024 ** 2 + 1)).stderr,
+      /^<stdin>:1:1: a config file has at most/,
+    );
+  });
+
+  test("the completion of each shell has every command and option", () => {
+    for (const shell of ["bash", "zsh", "fish"]) {
+      const { status, stdout } = checked(["completion", shell], "");
+      assert.equal(status, 0);
+      for (const { name, options } of Object.values(COMMANDS))
+        for (const word of [name, ...Object.keys(options)])
+          assert.ok(stdout.includes(word), `${shell}: ${word}`);
+    }
+    const { stdout } = checked(["completion", "bash"], "");
+    const completed = spawnSync("bash", ["--norc"], {
+      input: `${stdout}\nCOMP_WORDS=(linchpin check --j) COMP_CWORD=2\n_linchpin\necho "\${COMPREPLY[@]}"\n`,
+      encoding: "utf8",
+    });
+    // A machine may do without bash.
+    if (completed.error === undefined) assert.equal(completed.stdout, "--json\n", completed.stderr);
+  });
+
+  test("init --minimal writes the upstreams alone", async () => {
+    const { stdout } = await linchpin(["init", "--minimal", "-o", "-", "library=127.0.0.1:50051"]);
+    assert.equal(
+      stdout,
+      "# yaml-language-server: $schema=./linchpin.schema.json\nupstreams:\n  library:\n    endpoints:\n      - 127.0.0.1:50051\n",
+    );
+  });
 
   test("init writes a config that check finds fine, and never over another", async () => {
     const cwd = mkdtempSync(join(folder, "init-"));
@@ -239,6 +298,25 @@ describe("a serving hub", () => {
     const why = await linchpin(["routes", target, "GET", "/v1/books"]);
     assert.equal(why.code, 0, why.stderr);
     assert.match(why.stdout, /ListBooks/);
+    const none = await linchpin(["routes", `http://${target}`, "GET", "/v1/shelves"]);
+    assert.equal(none.code, 1, "nothing answers");
+    assert.match(none.stdout, /no route/i);
+  });
+
+  test("check --live learns the upstreams", async () => {
+    const text = (address: string): string => `upstreams: { library: { endpoints: ["${address}"] } }\n`;
+    const fine = checked(
+      ["check", "-", "--live"],
+      `${text(target)}methods: { library.v1.Nope: { deadline: 1s } }\n`,
+    );
+    assert.equal(fine.status, 0, fine.stderr);
+    assert.equal(fine.stderr, "warning: <stdin>: methods: no upstream has library.v1.Nope\n");
+    const down = checked(["check", "-", "--live", "--json"], text("127.0.0.1:1"));
+    assert.equal(down.status, 1, down.stderr);
+    const [found, ...others] = JSON.parse(down.stdout);
+    assert.deepEqual(others, []);
+    assert.equal(found.severity, "error");
+    assert.match(found.message, /^upstream "library": .*127\.0\.0\.1:1/);
   });
 
   test("descriptors writes an image, from which the services are served", async (t) => {

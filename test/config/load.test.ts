@@ -10,7 +10,7 @@ import type { Config } from "#src/config/config.js";
 import { DEFAULT_POOL } from "#src/config/defaults.js";
 import { defaultConfig, withOverrides } from "#src/config/from-args.js";
 import { CLIENT_LIMITS } from "#src/config/listener-limits.js";
-import { formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/config/load.js";
+import { formatError, formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/config/load.js";
 import { JWT_ALGORITHMS } from "#src/config/sections/auth.js";
 import { UserError } from "#src/core/user-error.js";
 
@@ -640,13 +640,15 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "a selector with a slash too much",
     `${UP}methods:\n  /a.B/C: {}\n`,
-    ['3:3: methods["/a.B/C"]: must be pkg.Service/Method, or pkg.Service for all its methods'],
+    [
+      '3:3: methods["/a.B/C"]: must be pkg.Service/Method, pkg.Service for all its methods, or pkg.* for all services below pkg',
+    ],
   ],
   [
     "a method's wrong value and wrong selector",
     `${UP}methods:\n  a..B: { idempotent: 1 }\n`,
     [
-      '3:3: methods["a..B"]: must be pkg.Service/Method, or pkg.Service for all its methods',
+      '3:3: methods["a..B"]: must be pkg.Service/Method, pkg.Service for all its methods, or pkg.* for all services below pkg',
       '3:23: methods["a..B"].idempotent: must be true or false, not 1',
     ],
   ],
@@ -776,7 +778,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an additional binding inside another",
     `${UP}http:\n  rules:\n    - { selector: a.B.C, get: /a, additional_bindings: [{ get: /b, additional_bindings: [] }] }\n`,
     [
-      "4:68: http.rules[0].additional_bindings[0].additional_bindings: unknown key; allowed: get, put, post, delete, patch, custom, body, response_body, responseBody",
+      "4:68: http.rules[0].additional_bindings[0].additional_bindings: unknown key here (it belongs under http.rules); allowed: get, put, post, delete, patch, custom, body, response_body, responseBody",
     ],
   ],
   [
@@ -821,6 +823,51 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an unfinished variable",
     `${UP}listen: "h:\${PORT"\n`,
     ["2:12: listen: has a ${ that is no ${NAME} or ${NAME:-default}; write $${ for a plain ${"],
+  ],
+  [
+    "keys that belong elsewhere",
+    `${UP}auth: {}\ncors: {}\ntls: {}\n`,
+    [
+      "auth (it belongs under interceptors or methods.NAME)",
+      "cors (it belongs under http)",
+      "tls (it belongs under listen or admin or upstreams.NAME)",
+    ].map((text, i) => {
+      const [key = "", ...hint] = text.split(" ");
+      return `${i + 2}:1: ${key}: unknown key here ${hint.join(" ")}; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, readiness, drain`;
+    }),
+  ],
+  [
+    "a variable in quotes where no text may stand",
+    `${UP}reflection: "\${YES}"\n`,
+    ['2:13: reflection: must be true or false, not "${YES}"; leave out the quotes'],
+  ],
+  [
+    "mistakes of several kinds",
+    "upstreams:\n  a: { endpoints: [h:1], schema: { protoset: missing } }\nreflection: yes\nlisten: ${NOPE}\nmethods: { a.B: { deadlin: 1s } }\n",
+    [
+      "2:46: upstreams.a.schema.protoset: /etc/hub/missing: no such file or directory",
+      "3:13: reflection: must be true or false, not yes",
+      "4:9: listen: the environment variable NOPE is not set; ${NOPE:-default} gives it a default",
+      '5:19: methods["a.B"].deadlin: unknown key (did you mean deadline?); allowed: auth, roles, deadline, idempotent, quota, forms, http',
+    ],
+  ],
+  [
+    "a mistake that hides others of its section",
+    `${UP}admin: { address: 0.0.0.0:1, token: short }\ninterceptors: { auth: { apiKeys: {} } }\nmethods: { a.B: { roles: [r] } }\n`,
+    [
+      "2:37: admin.token: must be 16 to 1024 visible ASCII characters; openssl rand -hex 32 makes one",
+      "3:34: interceptors.auth.apiKeys: must have keys or a file",
+    ],
+  ],
+  [
+    "the admin's address among those of clients",
+    `${UP}listen: [127.0.0.1:1, 0.0.0.0:2]\nadmin: 127.0.0.1:2\n`,
+    ["3:8: admin: must not be an address of listen"],
+  ],
+  [
+    "an access log in a folder that is not there",
+    `${UP}interceptors: { accessLog: { destination: missing/access.log } }\n`,
+    ["2:43: interceptors.accessLog.destination: /etc/hub/missing: no such file or directory"],
   ],
   [
     "a long value",
@@ -876,6 +923,84 @@ limits: { maxMessage: -1 }
       assert.ok(first.startsWith(place) && first.includes("not valid YAML"), first);
     }
   });
+});
+
+/** Text of a file that is fine, and the warnings of it. */
+const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly string[]])[] = [
+  [UP, []],
+  [
+    "upstreams: { a: { endpoints: [h:1, i:1, H:1], connections: { max: 1, idle: 1m } } }\n",
+    [
+      "1:41: upstreams.a.endpoints[2]: stands twice: it gets two shares of the calls",
+      "1:70: upstreams.a.connections.idle: has no effect: connections.max is 1, and the first one is kept",
+    ],
+  ],
+  [
+    "upstreams: { a: { endpoints: [h:1], connections: { max: 9, total: 5 } } }\n",
+    ["1:52: upstreams.a.connections.max: has no effect: connections.total is less"],
+  ],
+  [
+    `${UP}interceptors: { tracing: { endpoint: "http://h:1", protocol: grpc } }\n`,
+    [
+      "2:28: interceptors.tracing.endpoint: has no effect: tracing.exporter is none",
+      "2:52: interceptors.tracing.protocol: has no effect: tracing.exporter is none",
+    ],
+  ],
+  [
+    `${UP}interceptors: { metrics: { enabled: false, exporter: otlp, interval: 10s } }\n`,
+    ["2:44: interceptors.metrics.exporter: has no effect: metrics.enabled is false"],
+  ],
+  [
+    `${UP}interceptors: { metrics: { interval: 10s }, accessLog: { sample: 0.5 } }\n`,
+    [
+      "2:28: interceptors.metrics.interval: has no effect: metrics.exporter is none",
+      "2:58: interceptors.accessLog.sample: has no effect: accessLog.destination is off",
+    ],
+  ],
+  [
+    `${UP}interceptors: { deadline: { max: 5s } }\nmethods: { a.B/C: { deadline: 9s, idempotent: true }, a.B.C: { deadline: 5s } }\n`,
+    [
+      '3:21: methods["a.B/C"].deadline: has no effect: deadline.max caps it at 5s',
+      '3:35: methods["a.B/C"].idempotent: has no effect yet: no call is sent again that a service may have seen, idempotent or not',
+      '3:55: methods["a.B.C"]: is read as the name of a service; a method is a.B/C',
+    ],
+  ],
+  [`${UP}http: { openapi: false }\n`, []],
+  [`${UP}http: { openapi: false, docs: /d }\n`, ["2:25: http.docs: has no effect: http.openapi is false"]],
+  [
+    `${UP}http: { unknownQuery: ignore, ignoredQuery: [a], print: { emitNulls: true } }\n`,
+    [
+      "2:31: http.ignoredQuery: has no effect: http.unknownQuery is ignore",
+      "2:59: http.print.emitNulls: has no effect: print.emitDefaults is false",
+    ],
+  ],
+  [`${UP}http: { preset: grpc-gateway, print: { emitNulls: true } }\n`, []],
+  [
+    `${UP}http: { webSocket: { origins: ["*", "https://a.example", "https://a.example:443"] }, cors: { origins: ["https://A.example", "http://a.example:80", "null", "app://x"] } }\n`,
+    [
+      "2:58: http.webSocket.origins[2]: never matches: browsers send https://a.example",
+      "2:104: http.cors.origins[0]: never matches: browsers send https://a.example",
+      "2:125: http.cors.origins[1]: never matches: browsers send http://a.example",
+    ],
+  ],
+  [`${UP}limits: { maxAgeGrace: 5s }\n`, ["2:11: limits.maxAgeGrace: has no effect: limits.maxAge is none"]],
+  [`${UP}limits: { maxAge: 5m, maxAgeGrace: 5s }\n`, []],
+  [
+    "upstreams: { a: { endpoints: [h:1], schema: { protoset: x } } }\nreadiness: { wait: 1s }\n",
+    ["2:14: readiness.wait: has no effect: no upstream is learned by reflection"],
+  ],
+];
+
+describe("keys without effect are warned of", () => {
+  for (const [text, expected] of WITHOUT_EFFECT)
+    test(text.replace(UP, "").trim(), () => {
+      const result = parse(text);
+      assert.ok(result.ok, result.ok ? "" : formatErrors(result.errors));
+      assert.deepEqual(
+        result.warnings.map(formatError),
+        expected.map((warning) => `c.yaml:${warning}`),
+      );
+    });
 });
 
 describe("a hostile file", () => {

@@ -348,11 +348,17 @@ describe("https:// targets", () => {
     "https://u@h",
     "https://h:0",
     "https://::1",
-    "http://h:1",
+    "http://h/x",
+    "http://",
     "grpcs://h:1",
   ]) {
     test(`${target} is refused`, () => assert.throws(() => of(target), UserError));
   }
+  test("http:// is clear text, port 80 where none is named", () => {
+    const [a, b] = withOverrides(defaultConfig(), { targets: ["a=http://h:1", "http://i"] }).upstreams;
+    assert.deepEqual([a?.name, a?.endpoints, a?.tls], ["a", [{ host: "h", port: 1 }], undefined]);
+    assert.deepEqual([b?.endpoints, b?.tls], [[{ host: "i", port: 80 }], undefined]);
+  });
   test("are all so within one upstream, or none is", () => {
     assert.throws(
       () => of("a=https://h", "a=i:1"),

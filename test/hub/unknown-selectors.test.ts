@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultConfig } from "#src/config/from-args.js";
+import { methodConfig } from "#src/hub/method-config.js";
 import { unknownSelectors } from "#src/hub/unknown-selectors.js";
+import { methodOf } from "../support/sinks.js";
 
 const PATHS = ["/shop.v1.Shop/GetOrder", "/shop.v1.Shop/Watch"];
 const NOTHING = {
@@ -21,6 +23,9 @@ const CASES: readonly (readonly [selector: string, told: readonly string[]])[] =
   ["grpc.health.v1.Health/Check", []],
   ["shop.v1.Shop.Watch", ["methods: no upstream has shop.v1.Shop.Watch; did you mean shop.v1.Shop/Watch?"]],
   ["shop.v1.Shop/watch", ["methods: no upstream has shop.v1.Shop/watch; did you mean shop.v1.Shop/Watch?"]],
+  ["shop.*", []],
+  ["shop.v1.*", []],
+  ["shop.v2.*", ["methods: no upstream has shop.v2.*; did you mean shop.v1.*?"]],
   ["other.v2.Thing/Do", ["methods: no upstream has other.v2.Thing/Do"]],
 ];
 for (const [selector, told] of CASES) {
@@ -35,4 +40,23 @@ test("of many unknown ones the first are named, the rest counted", () => {
   const told = unknownSelectors({ ...defaultConfig(), methods }, PATHS);
   assert.equal(told.length, 11);
   assert.match(told[10] ?? "", /9990 more/);
+});
+
+test("settings of a method: the nearest key that has one, up to the packages around it", () => {
+  const deadlines = { "a.b.C/D": 1, "a.b.C": undefined, "a.b.*": 3, "a.*": 4 };
+  const configured = Object.entries(deadlines).map(([selector, deadlineMs]) => ({
+    ...NOTHING,
+    selector,
+    deadlineMs,
+  }));
+  const deadlineOf = methodConfig(configured)((own) => own?.deadlineMs);
+  for (const [path, expected] of [
+    ["/a.b.C/D", 1],
+    ["/a.b.C/E", 3],
+    ["/a.b.q.C/E", 3],
+    ["/a.C/D", 4],
+    ["/ab.C/D", undefined],
+    ["/C/D", undefined],
+  ] as const)
+    assert.equal(deadlineOf(methodOf(path)), expected, path);
 });

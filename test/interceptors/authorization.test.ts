@@ -133,6 +133,18 @@ describe("the rule of a method", () => {
     assert.equal(unknown(rules, "/c.D/Drop", false), "optional");
   });
 
+  for (const [rules, expected] of [
+    [{ "a.*": { roles: ["x"] } }, "required x"],
+    [{ "a.b.*": { auth: "optional" }, "a.*": { roles: ["x"] } }, "optional x"],
+    [{ "a.b.*": { auth: "none" }, "a.*": { roles: ["x"] } }, "none"],
+    [{ "a.b.C": { roles: ["y"] }, "a.b.*": { auth: "none" }, "a.*": { auth: "optional" } }, "optional y"],
+    [{ "a.b.C/D": { auth: "none" }, "a.*": { roles: ["x"] } }, "none"],
+    [{ "a.b.C.*": { roles: ["x"] }, "a.bb.*": { roles: ["x"] }, "b.*": { roles: ["x"] } }, "required"],
+  ] as const)
+    test(`packages: ${JSON.stringify(rules)} makes a.b.C/D ${expected}`, () => {
+      assert.equal(unknown(rules, "/a.b.C/D"), expected);
+    });
+
   for (const [rules, check, watch] of [
     [{}, "none", "required"],
     [{ "other.Service": { roles: ["x"] } }, "none", "required"],

@@ -251,10 +251,14 @@ describe("which calls count", () => {
   });
 
   it("those of the rule's methods", () => {
-    const rig = new Rig([{ methods: ["a.B", "a.C/D"] }]);
+    const rig = new Rig([{ methods: ["a.B", "a.C/D", "p.v1.*"] }]);
     assert.deepEqual(
       [planned(rig, "a.B", "X"), planned(rig, "a.C", "D"), planned(rig, "a.C", "E"), planned(rig, "a")],
       [true, true, false, false],
+    );
+    assert.deepEqual(
+      [planned(rig, "p.v1.B"), planned(rig, "p.v1.q.B"), planned(rig, "p.v11.B")],
+      [true, true, false],
     );
   });
 

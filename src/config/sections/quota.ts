@@ -1,7 +1,7 @@
 // The config's part about quotas: how often whom may call what.
 import * as z from "zod";
 import { type Parsed, parsed, rejected } from "../../core/parsed.js";
-import { isMethodSelector } from "../names.js";
+import { isMethodSelector, METHOD_SELECTOR_EXPECTED } from "../names.js";
 import { parseRate, RATE_EXPECTED, type Rate } from "../rate.js";
 import { isMapping, text, wholeNumber } from "../values.js";
 
@@ -75,18 +75,15 @@ const rule = z
     methods: z
       .array(
         text(
-          (value) =>
-            isMethodSelector(value)
-              ? parsed(value)
-              : rejected("must be pkg.Service/Method, or pkg.Service for all its methods"),
-          "must be pkg.Service/Method, or pkg.Service",
+          (value) => (isMethodSelector(value) ? parsed(value) : rejected(METHOD_SELECTOR_EXPECTED)),
+          METHOD_SELECTOR_EXPECTED,
           ["library.v1.LibraryService"],
         ),
       )
       .max(MAX_SELECTORS)
       .prefault([])
       .describe(
-        "The methods it is for, pkg.Service/Method or pkg.Service; left out: all but health checks of the hub.",
+        "The methods it is for, pkg.Service/Method, pkg.Service or pkg.*; left out: all but health checks of the hub.",
       ),
     scope: z
       .literal("local", {

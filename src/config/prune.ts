@@ -1,0 +1,21 @@
+// A config without its wrong values: what the later checks look at, so that one run finds the mistakes of all of them.
+import type { Path } from "./yaml.js";
+
+/**
+ * A copy of `value` without what stands at these paths. What is wrong in a list takes the whole list along: its other
+ * elements would move to other places.
+ */
+export function without(value: unknown, paths: readonly Path[]): unknown {
+  let pruned = value;
+  for (const path of paths) pruned = withoutOne(pruned, path);
+  return pruned;
+}
+
+function withoutOne(value: unknown, [key, ...rest]: Path): unknown {
+  if (key === undefined || Array.isArray(value) || typeof value !== "object" || value === null)
+    return undefined;
+  if (!Object.hasOwn(value, key)) return undefined;
+  const inner = rest.length === 0 ? undefined : withoutOne(Reflect.get(value, key), rest);
+  const others = Object.entries(value).filter(([name]) => name !== String(key));
+  return Object.fromEntries(inner === undefined ? others : [...others, [key, inner]]);
+}
