@@ -20,6 +20,32 @@ export function fieldsOf(message: DescMessage): FieldsByName {
   return fields;
 }
 
+/** What is odd about the JSON names of a message: a `json_name` may be any text. */
+export interface OddNames {
+  /** Some have other characters than those of a proto name. */
+  readonly any: boolean;
+  /** The most dots that one has. */
+  readonly dots: number;
+}
+
+const ODD = new WeakMap<DescMessage, OddNames>();
+
+export function oddNamesOf(message: DescMessage): OddNames {
+  let odd = ODD.get(message);
+  if (odd === undefined) {
+    let dots = 0;
+    let any = false;
+    for (const { jsonName } of message.fields) {
+      if (/^\w+$/.test(jsonName)) continue;
+      any = true;
+      dots = Math.max(dots, jsonName.split(".").length - 1);
+    }
+    odd = { any, dots };
+    ODD.set(message, odd);
+  }
+  return odd;
+}
+
 /** Well-known types whose JSON is one string, number or boolean: bound by paths and queries like scalars. */
 const SCALAR_LIKE: ReadonlySet<string> = new Set([
   "google.protobuf.Timestamp",

@@ -79,11 +79,10 @@ export interface Parameter {
 
 /** Finds the field of a parameter. A string says why it cannot be set; undefined: it is passed over. */
 export function findParameter(name: string, rules: QueryRules): Parameter | string | undefined {
-  const open = name.endsWith("]") ? name.indexOf("[") : -1;
-  const mapKey = open === -1 ? undefined : name.slice(open + 1, -1);
   const passedOver = rules.unknown === "ignore" || rules.ignored.has(name);
-  const target = resolveField(rules.input, open === -1 ? name : name.slice(0, open), !passedOver);
-  if (typeof target === "string") return passedOver ? undefined : target;
+  const found = findTarget(rules.input, name, !passedOver);
+  if (typeof found === "string") return passedOver ? undefined : found;
+  const { target, mapKey } = found;
   if (rules.body !== "none") {
     if (rules.body === "all") {
       return "the body carries all fields of this request: none can be set by the query";
@@ -93,6 +92,28 @@ export function findParameter(name: string, rules: QueryRules): Parameter | stri
   }
   return unsuitable(target.leaf, mapKey) ?? { target, mapKey };
 }
+
+/** The field that a name of a query stands for, and the key where it is one entry of a map. */
+export function findTarget(input: DescMessage, name: string, hint: boolean): Parameter | string {
+  const open = name.endsWith("]") ? name.indexOf("[") : -1;
+  const target = resolveField(input, open === -1 ? name : name.slice(0, open), hint);
+  const mapKey = open === -1 ? undefined : name.slice(open + 1, -1);
+  if (open === -1) return typeof target === "string" ? target : { target, mapKey };
+  if (typeof target !== "string" && target.leaf.fieldKind === "map") return { target, mapKey };
+  // A `json_name` may be any text, brackets included: on no usual request's way.
+  const whole = resolveField(input, name, false);
+  if (typeof whole !== "string") return { target: whole, mapKey: undefined };
+  let next = name.indexOf("[", open + 1);
+  for (let tries = 0; next !== -1 && tries < MAX_BRACKETS; tries++) {
+    const map = resolveField(input, name.slice(0, next), false);
+    if (typeof map !== "string") return { target: map, mapKey: name.slice(next + 1, -1) };
+    next = name.indexOf("[", next + 1);
+  }
+  return typeof target === "string" ? target : { target, mapKey };
+}
+
+/** Brackets in the name of a map that are looked at: bounds what a request full of them costs. */
+const MAX_BRACKETS = 4;
 
 function unsuitable(leaf: DescField, mapKey: string | undefined): string | undefined {
   if (leaf.fieldKind === "map") {

@@ -137,14 +137,15 @@ export function bindRequest(
   const rules = queryRules(plan, options);
   let system: SystemParameterReader | undefined;
   const take = (name: string, text: string): string | undefined => {
-    if (name.startsWith("$")) {
-      const known = systemParameterOf(name, false);
-      if (known === undefined) return rules.ignored.has(name) ? undefined : UNKNOWN_SYSTEM_PARAMETER;
+    const dollar = name.startsWith("$");
+    const known = dollar ? systemParameterOf(name, false) : undefined;
+    if (known !== undefined) {
       system ??= new SystemParameterReader(plan);
       return system.take(known, text);
     }
     const parameter = findParameter(name, rules);
     if (parameter === undefined || typeof parameter === "string") {
+      if (dollar) return parameter === undefined ? undefined : UNKNOWN_SYSTEM_PARAMETER;
       // A field of that name comes first: `fields` and `alt` are words of everyday life.
       const bare = options.bareSystemParameters ? systemParameterOf(name, true) : undefined;
       if (bare === undefined || isField(plan.descriptor.input, name)) return parameter;

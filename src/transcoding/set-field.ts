@@ -4,7 +4,15 @@ import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf
 import { cut } from "../core/text.js";
 import type { Codecs, Misfit } from "./codec/codecs.js";
 import { notOneOf } from "./codec/misfit.js";
-import { fieldsOf, hasOwnJson, isJsonText, isScalarLike, isWrapper, nearestName } from "./fields.js";
+import {
+  fieldsOf,
+  hasOwnJson,
+  isJsonText,
+  isScalarLike,
+  isWrapper,
+  nearestName,
+  oddNamesOf,
+} from "./fields.js";
 import { isJsonObject, type Json, type JsonObject, MaskText, parseJson } from "./json.js";
 
 export type MessageField = DescField & { readonly fieldKind: "message" };
@@ -56,14 +64,16 @@ function findField(root: DescMessage, path: string, hint: boolean): FieldTarget 
   const parents: MessageField[] = [];
   const names: string[] = [];
   let message = root;
-  for (const [i, step] of steps.entries()) {
-    const field = fieldsOf(message).get(step);
+  for (let i = 0; i < steps.length; ) {
+    const [field, taken] = nextField(message, steps, i);
     if (field === undefined) {
+      const step = steps[i] ?? "";
       const guess = hint ? nearestName(step, fieldsOf(message).keys()) : undefined;
       return `${message.typeName} has no field '${cut(step, 60)}'${guess === undefined ? "" : `; did you mean '${guess}'?`}`;
     }
     names.push(field.name);
-    if (i === steps.length - 1) return { parents, leaf: field, key: names.join("."), form: formOf(field) };
+    i += taken;
+    if (i === steps.length) return { parents, leaf: field, key: names.join("."), form: formOf(field) };
     if (field.fieldKind === "list")
       return `'${names.join(".")}' is repeated: fields inside it cannot be set here`;
     if (field.fieldKind !== "message" || hasOwnJson(field.message)) {
@@ -73,6 +83,20 @@ function findField(root: DescMessage, path: string, hint: boolean): FieldTarget 
     message = field.message;
   }
   return "the path is empty";
+}
+
+/** The field that the next steps name, and how many: of names that have dots in them the longest counts. */
+function nextField(
+  message: DescMessage,
+  steps: readonly string[],
+  from: number,
+): [field: DescField | undefined, taken: number] {
+  const fields = fieldsOf(message);
+  for (let taken = Math.min(oddNamesOf(message).dots + 1, steps.length - from); taken > 1; taken--) {
+    const field = fields.get(steps.slice(from, from + taken).join("."));
+    if (field !== undefined) return [field, taken];
+  }
+  return [fields.get(steps[from] ?? ""), 1];
 }
 
 function formOf(field: DescField): ValueForm {

@@ -8,6 +8,8 @@ import fc from "fast-check";
 import { Status } from "#src/core/status.js";
 import { maskTarget, printMaskPath, readMask } from "#src/transcoding/codec/field-mask.js";
 import { Refusal } from "#src/transcoding/codec/misfit.js";
+import { flatFields } from "#src/transcoding/openapi/parameters.js";
+import { Schemas } from "#src/transcoding/openapi/schemas.js";
 import { routerFor, send } from "./support/schema.js";
 import { shapes } from "./support/shapes.js";
 import { encodeBody, writeAnswer } from "./support/translate.js";
@@ -296,6 +298,42 @@ describe("a raw body", () => {
     assert.match(
       problems.join(),
       /column 5 of '\/x\/\{content_type\}': .*HttpBody that takes the body as it comes/,
+    );
+  });
+});
+
+describe("a query sets fields whose JSON names are no usual ones", () => {
+  const ask = (...parameters: [name: string, value: string][]): string =>
+    `GET /v1/names?${parameters.map((pair) => pair.map(encodeURIComponent).join("=")).join("&")}`;
+  table([
+    [ask(["a.b", "1"]), undefined, { "a.b": "1" }],
+    [ask(["dotted", "1"]), undefined, { "a.b": "1" }],
+    [ask(["a.a.b", "1"]), undefined, { a: { "a.b": "1" } }],
+    [ask(["in.ner.a.b", "1"]), undefined, { "in.ner": { "a.b": "1" } }],
+    [ask(["in.ner.in.ner.b", "1"], ["b", "2"]), undefined, { "in.ner": { "in.ner": { b: "1" } }, b: "2" }],
+    [ask(["x[]", "1"]), undefined, { "x[]": "1" }],
+    [ask(["in.ner.x[]", "1"]), undefined, { "in.ner": { "x[]": "1" } }],
+    [ask(["$top", "1"]), undefined, { $top: "1" }],
+    [ask(["a.$top", "1"]), undefined, { a: { $top: "1" } }],
+    [ask(["a.$alt", "1"], ["system", "2"]), undefined, { a: { $alt: "1" }, $alt: "2" }],
+    [ask(["t[a]g[k.e[y]]", "1"]), undefined, { "t[a]g": { "k.e[y]": "1" } }],
+    [
+      ask(["plain[k[1]]", "1"], ["a.plain[]", "2"]),
+      undefined,
+      { plain: { "k[1]": "1" }, a: { plain: { "": "2" } } },
+    ],
+    [ask(["m&n=o %", "1"], ["m&n=o %", "2"]), undefined, { "m&n=o %": [1, 2] }],
+    [ask(["x[y]", "1"]), undefined, /OddNames has no field 'x'/],
+    [ask(["$tob", "1"]), undefined, /this system parameter is not known/],
+    [ask(["dotted[1]", "1"]), undefined, /'dotted' is no map/],
+  ]);
+
+  it("and those that OpenAPI lists are those", () => {
+    const odd = shapes.getMessage("shapes.v1.OddNames") ?? assert.fail();
+    const names = flatFields(odd, new Schemas({}, new Set()), new Set()).map(({ name }) => name);
+    assert.deepEqual(
+      names.filter((name) => !name.includes("in.ner.")),
+      ["a.b", "x[]", "$top", "t[a]g", "system", "b", "m&n=o %", "plain"],
     );
   });
 });

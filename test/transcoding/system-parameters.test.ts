@@ -90,7 +90,9 @@ describe("system parameters", () => {
     ],
     ["$=1", /this system parameter is not known/],
     ["$ALT=json", /not known/],
-    ["$.xgafv=2", /not known/, { unknownQuery: "ignore" }],
+    ["$.xgafv=2", {}, { unknownQuery: "ignore" }],
+    ["$top=2&$alt=json", { alt: "json" }, { unknownQuery: "ignore" }],
+    ["$alt=xls", /'\$alt': expected json, xml or proto, /, { unknownQuery: "ignore" }],
     ["alt=json", /'alt': shapes.v1.Bodies has no field 'alt'/],
     ["$$alt=json", /not known/, bare],
   ];

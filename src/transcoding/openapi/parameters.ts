@@ -2,7 +2,9 @@
 import type { DescField, DescMessage, JsonObject } from "@bufbuild/protobuf";
 import { printTemplate } from "../../core/path-template.js";
 import type { BindingPlan } from "../binding.js";
-import { isHttpBody, isJsonText, isScalarLike } from "../fields.js";
+import { isHttpBody, isJsonText, isScalarLike, oddNamesOf } from "../fields.js";
+import { findTarget } from "../query.js";
+import { systemParameterOf } from "../system-parameters.js";
 import { commentOf } from "./comments.js";
 import { fieldBehaviors } from "./field-behavior.js";
 import type { OpenApiPath, PathParameter } from "./paths.js";
@@ -98,9 +100,12 @@ export function flatFields(
   const visit = (message: DescMessage, key: string, name: string, above: readonly DescMessage[]): void => {
     for (const field of message.fields) {
       const ownKey = key === "" ? field.name : `${key}.${field.name}`;
-      const ownName = name === "" ? schemas.nameOf(field) : `${name}.${schemas.nameOf(field)}`;
+      const printedName = name === "" ? schemas.nameOf(field) : `${name}.${schemas.nameOf(field)}`;
       if (skipped.has(ownKey) || fieldBehaviors(field).has("OUTPUT_ONLY")) continue;
       if (found.length >= MAX_QUERY_PARAMETERS) return;
+      const odd = oddNamesOf(message).any || above.some((outer) => oddNamesOf(outer).any);
+      const ownName = odd ? settableName(input, printedName, ownKey) : printedName;
+      if (ownName === undefined) continue;
       if (isFlattened(field)) {
         const inner = field.message;
         // A type inside itself has no end.
@@ -120,6 +125,15 @@ export function flatFields(
   };
   visit(input, "", "", []);
   return found;
+}
+
+/** The name under which a query sets this very field: a `json_name` may be that of another, or of a system parameter. */
+function settableName(input: DescMessage, printedName: string, key: string): string | undefined {
+  return [printedName, key].find((name) => {
+    if (systemParameterOf(name, false) !== undefined) return false;
+    const found = findTarget(input, name, false);
+    return typeof found !== "string" && found.target.key === key && found.mapKey === undefined;
+  });
 }
 
 type Flattened = DescField & { readonly fieldKind: "message" };

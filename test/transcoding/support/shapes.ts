@@ -24,6 +24,11 @@ export const shapes = compileProtos({
       google.protobuf.Struct info = 10; google.protobuf.Timestamp made = 11; string title = 12;
     }
     message UpdateOdd { Odd odd = 1; google.protobuf.FieldMask update_mask = 2; google.protobuf.FieldMask read_mask = 3; }
+    message OddNames {
+      string dotted = 1 [json_name = "a.b"]; string listed = 2 [json_name = "x[]"]; string dollar = 3 [json_name = "$top"];
+      map<string, string> tagged = 4 [json_name = "t[a]g"]; OddNames inner = 5 [json_name = "in.ner"]; string system = 6 [json_name = "$alt"];
+      OddNames a = 7; string b = 8; repeated int32 many = 9 [json_name = "m&n=o %"]; map<string, string> plain = 10;
+    }
     message TwoMasks { Thing thing = 1; google.protobuf.FieldMask update_mask = 2; google.protobuf.FieldMask read_mask = 3; }
     message Bodies {
       string id = 1; Thing thing = 2; string text = 3; int64 number = 4; bool flag = 5; bytes data = 6; Colour colour = 7;
@@ -48,6 +53,7 @@ export const shapes = compileProtos({
         additional_bindings { patch: "/v1/masked/{update_mask}" body: "thing" } }; }
       rpc ChangeOdd(UpdateOdd) returns (UpdateOdd) { option (google.api.http) = { patch: "/v1/odd" body: "odd"
         additional_bindings { post: "/v1/odd" body: "*" } additional_bindings { get: "/v1/odd" } additional_bindings { get: "/v1/odd/{update_mask}" } }; }
+      rpc Odd(OddNames) returns (OddNames) { option (google.api.http) = { get: "/v1/names" }; }
       rpc UpdateTwo(TwoMasks) returns (Thing) { option (google.api.http) = { patch: "/v1/two" body: "thing" }; }
       rpc Put(Bodies) returns (Thing) { option (google.api.http) = { post: "/v1/b/{id}/thing" body: "thing"
         additional_bindings { post: "/v1/b/{id}/text" body: "text" } additional_bindings { post: "/v1/b/{id}/number" body: "number" }
