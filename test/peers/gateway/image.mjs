@@ -14,7 +14,7 @@ if (http === undefined) throw new Error("generated/image.binpb has no google.api
 /** Methods by the binding that they must be without: its path. */
 const REFUSED = new Map([
   // grpc-gateway and Envoy: `**` has to be the last.
-  ["test.v1.KindsService.Match", "/match/broken/{name=**}/end"],
+  ["test.v1.KindsService.Match", "/match/broken/{name=**}/**"],
   // grpc-gateway: a path variable of a request stream.
   ["test.v1.KindsService.Converse", "/kinds/converse/{name}"],
   ["test.v1.FileService.UploadFile", "/test/v1/files/{name}"],
