@@ -1078,7 +1078,7 @@ const STREAMS: readonly Row[] = [
     send: `POST ${STREAM}`,
     body: THREE,
     headers: accept("text/event-stream"),
-    text: /^data: \{.*\}\n\ndata: \{.*\}\n\ndata: \{.*\}\n\n$/,
+    text: /^data: \{.*\}\n\ndata: \{.*\}\n\ndata: \{.*\}\n\nevent: end\ndata: \{\}\n\n$/,
     has: { "content-type": "text/event-stream" },
   },
   {
@@ -1115,7 +1115,7 @@ const STREAMS: readonly Row[] = [
     send: `POST ${STREAM}`,
     body: LATE,
     headers: accept("text/event-stream"),
-    text: /\n\nevent: error\ndata: \{.*"that was all".*\}\n\n$/,
+    text: /\n\nevent: failed\ndata: \{.*"that was all".*\}\n\n$/,
   },
   {
     what: "an early error is the status",
@@ -1534,6 +1534,17 @@ const STATUS: readonly Row[] = [
     headers: { origin: "https://app.example.com", "access-control-request-method": "POST" },
     has: { "access-control-allow-origin": "https://app.example.com", "access-control-allow-methods": /POST/ },
     status: 204,
+  },
+  {
+    what: "… which may read what the hub says in headers",
+    hub: "optioned",
+    send: "GET /kinds/give/x?$nope=1",
+    headers: { origin: "https://app.example.com" },
+    has: {
+      "access-control-expose-headers":
+        /^(?=.*\bretry-after\b)(?=.*\betag\b)(?=.*\blocation\b)(?=.*\blink\b)(?=.*\bwww-authenticate\b)(?=.*\bratelimit\b)/,
+    },
+    status: 400,
   },
   {
     what: "… and no other",

@@ -44,6 +44,19 @@ const prefix = z
   .regex(/^[A-Za-z0-9-]{0,64}$/, { error: PREFIX_EXPECTED })
   .transform((text) => text.toLowerCase());
 
+/** What the hub itself says in headers of answers, and what services say by convention (RFC 8288 of Link). */
+const EXPOSED = [
+  "allow",
+  "content-disposition",
+  "etag",
+  "link",
+  "location",
+  "ratelimit",
+  "ratelimit-policy",
+  "retry-after",
+  "www-authenticate",
+];
+
 const cors = z
   .strictObject({
     origins: z
@@ -61,7 +74,7 @@ const cors = z
     exposeHeaders: z
       .array(headerName)
       .max(MAX_NAMES)
-      .prefault([])
+      .prefault(EXPOSED)
       .describe("Headers of answers that pages may read, beside those that every page may."),
     maxAge: duration(0)
       .refine((ms) => ms <= DAY_MS, { error: "must be at most 24h: no browser remembers for longer" })
