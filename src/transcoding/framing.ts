@@ -3,6 +3,7 @@
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { PROTO_TYPE } from "./content-type.js";
+import { prettyJson } from "./pretty-json.js";
 import { STREAM, XML_DECLARATION } from "./xml/names.js";
 
 export interface Framing {
@@ -20,6 +21,8 @@ export interface Framing {
   readonly tellsFirst?: boolean;
   /** A failure that the service ends with before its first message stands in the body as it would after it. */
   readonly wrapsFailure?: boolean;
+  /** The same with a line for each member, where that is possible. */
+  readonly indented?: Framing;
   /** Messages are in XML, and the `error` of `tail` too. */
   readonly xml?: boolean;
   /** Messages are in their binary form; the `error` of `tail` too, and what that returns: a character is a byte. */
@@ -35,6 +38,20 @@ const single: Framing = {
   keepAlive: undefined,
 };
 
+/** An array whose elements are indented by one level. */
+const indentedArray: Framing = {
+  contentType: "application/json",
+  head: "[",
+  before: (first) => (first ? "\n  " : ",\n  "),
+  after: "",
+  tail: (error, empty) => {
+    if (error === undefined) return empty ? "]\n" : "\n]\n";
+    const last = prettyJson(Buffer.from(`{"error":${error}}`), 1);
+    return `${empty ? "" : ","}\n  ${last}\n]\n`;
+  },
+  keepAlive: undefined,
+};
+
 /** `[a,b]`; a failure after the first message is a last element `{"error": Status}`. */
 const array: Framing = {
   contentType: "application/json",
@@ -43,6 +60,7 @@ const array: Framing = {
   after: "",
   tail: (error, empty) => (error === undefined ? "]" : `${empty ? "" : ","}{"error":${error}}]`),
   keepAlive: undefined,
+  indented: indentedArray,
 };
 
 /** A message per line (NDJSON); a failure is a last line `{"error": Status}`. */
@@ -58,13 +76,17 @@ const ndjson: Framing = {
 /** The same under the name of JSON, as Envoy's stream_newline_delimited sends it. */
 const jsonLines: Framing = { ...ndjson, contentType: "application/json" };
 
-/** Server-sent events (WHATWG HTML §9.2): `data:` a message; a failure is an event `error`. */
+/**
+ * Server-sent events (WHATWG HTML §9.2): `data:` a message; then an event `end`, or `failed` with the Status. A browser's
+ * EventSource has an `error` of its own, without data, for each connection that it loses, and asks again whenever a stream
+ * ends: what is over has to be said, with data, or it is no event.
+ */
 const sse: Framing = {
   contentType: "text/event-stream",
   head: "",
   before: () => "data: ",
   after: "\n\n",
-  tail: (error) => (error === undefined ? "" : `event: error\ndata: ${error}\n\n`),
+  tail: (error) => (error === undefined ? "event: end\ndata: {}\n\n" : `event: failed\ndata: ${error}\n\n`),
   keepAlive: Buffer.from(":\n\n"),
 };
 

@@ -7,6 +7,7 @@ import { type Budget, type Codecs, DecodeError, TooMuch } from "./codec/codecs.j
 import { PROTO_TYPE } from "./content-type.js";
 import { type FieldsMask, maskMessage } from "./fields-mask.js";
 import { type HttpBodyBytes, httpBodyOf } from "./http-body-bytes.js";
+import { prettyJson } from "./pretty-json.js";
 import { printXmlBody } from "./xml/body.js";
 
 /** One message, printed. */
@@ -27,7 +28,7 @@ export interface AnswerForm {
   readonly proto: boolean;
   /** In XML, under this content type. */
   readonly xml?: string | undefined;
-  /** It stands in a stream, within the element of another document. */
+  /** It stands in a stream: within the element of another document, or an array. */
   readonly inStream?: boolean;
 }
 
@@ -81,14 +82,14 @@ function printed(
   codecs: Codecs,
   form: AnswerForm,
 ): PrintedBody | Status {
-  if (form.xml === undefined) return { contentType: JSON_TYPE, body: indented(json, form) };
+  if (form.xml === undefined) {
+    return {
+      contentType: JSON_TYPE,
+      body: form.pretty ? prettyJson(json, form.inStream === true ? 1 : 0) : json,
+    };
+  }
   const body = printXmlBody(desc, json, codecs, { pretty: form.pretty, declared: form.inStream !== true });
   return body instanceof Status ? body : { contentType: form.xml, body };
-}
-
-/** Integers beyond 2⁵³ are strings in ProtoJSON, so that nothing is lost on the way. */
-function indented(json: Buffer, form: AnswerForm): Buffer {
-  return form.pretty ? Buffer.from(`${JSON.stringify(JSON.parse(String(json)), null, 2)}\n`) : json;
 }
 
 function rawBody({ contentType, data }: HttpBodyBytes): PrintedBody {

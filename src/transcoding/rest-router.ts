@@ -482,8 +482,9 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     const answers = this.#answers;
     const codecs = enumAsNumbers === undefined ? answers.codecs : answers.codecsFor(enumAsNumbers);
     if (this.#givesStream && givesHttpBody(this.plan)) return new HttpBodyWriter(out, this.plan, answers);
-    // A line, an event or a frame is one line: only what is a whole JSON text can be indented.
-    const pretty = system.pretty && !this.#givesStream;
+    // A line, an event or a frame is one line: of streams only an array can be indented.
+    const indented = system.pretty && this.#givesStream ? framing?.indented : undefined;
+    const pretty = system.pretty && (!this.#givesStream || indented !== undefined);
     const proto = framing?.proto === true;
     const xml = framing?.xml === true ? framing.contentType : undefined;
     const form =
@@ -492,7 +493,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
         : PLAIN;
     return framing === undefined || !(this.#givesStream || framing === FRAMES)
       ? new UnaryWriter(out, this.plan, answers, codecs, form)
-      : new StreamWriter(out, this.plan, codecs, framing, form);
+      : new StreamWriter(out, this.plan, codecs, indented ?? framing, form);
   }
 }
 

@@ -103,7 +103,7 @@ for (const [version, ask, reader] of [
 
     it("an idle event stream gets a comment every 30 s, other streams get none", async () => {
       for (const [accept, body] of [
-        ["text/event-stream", 'data: "one"\n\n:\n\n:\n\ndata: "two"\n\n'],
+        ["text/event-stream", 'data: "one"\n\n:\n\n:\n\ndata: "two"\n\nevent: end\ndata: {}\n\n'],
         ["application/x-ndjson", '"one"\n"two"\n'],
       ] as const) {
         const rig = await started();
@@ -473,9 +473,9 @@ for (const [version, ask, reader] of [
       [
         "text/event-stream",
         "text/event-stream",
-        'data: "1"\n\ndata: "2"\n\n',
-        'data: "1"\n\ndata: "2"\n\nevent: error\ndata: ERROR\n\n',
-        "",
+        'data: "1"\n\ndata: "2"\n\nevent: end\ndata: {}\n\n',
+        'data: "1"\n\ndata: "2"\n\nevent: failed\ndata: ERROR\n\n',
+        "event: end\ndata: {}\n\n",
       ],
     ];
     for (const [accept, type, body, failed, empty] of streams) {

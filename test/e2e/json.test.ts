@@ -119,6 +119,7 @@ for (const version of VERSIONS) {
       const answer = await call(STREAM + query, { headers: { accept: "text/event-stream" } });
       assert.equal(answer.headers["content-type"], "text/event-stream");
       const events = answer.text.trimEnd().split("\n\n");
+      assert.equal(events.pop(), "event: end\ndata: {}");
       assert.deepEqual(indexes(events.map((event) => JSON.parse(event.replace(/^data: /, "")))), [0, 1, 2]);
     });
 
@@ -143,7 +144,7 @@ for (const version of VERSIONS) {
       { accept: "application/x-ndjson", pattern: /^\{.*\}\n\{.*\}\n\{"error":\{.*"that was all".*\}\}\n$/ },
       {
         accept: "text/event-stream",
-        pattern: /^data: \{.*\}\n\ndata: \{.*\}\n\nevent: error\ndata: \{.*"that was all".*\}\n\n$/,
+        pattern: /^data: \{.*\}\n\ndata: \{.*\}\n\nevent: failed\ndata: \{.*"that was all".*\}\n\n$/,
       },
     ];
     for (const { accept, pattern } of FRAMINGS) {

@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { Code, Status } from "#src/core/status.js";
 import type { BodyRequest } from "#src/core/transcoding.js";
 import { chooseFraming } from "#src/transcoding/framing.js";
+import { prettyJson } from "#src/transcoding/pretty-json.js";
 import { registry } from "./support/library.js";
 import { compileProtos, encode, routerFor, send } from "./support/schema.js";
 import { encodeBody, writeAnswer } from "./support/translate.js";
@@ -30,6 +32,8 @@ function answer(
   const written = writeAnswer(match, messages, request);
   return written instanceof Status ? written.http : `${written.contentType} ${written.body}`;
 }
+
+const END = "\n\nevent: end\ndata: {}\n\n";
 
 describe("a system parameter", () => {
   const PLAIN = '{"title":"a","author":{"displayName":"b"},"pages":"9007199254740993","genre":"NOVEL"}';
@@ -75,10 +79,12 @@ describe("a system parameter", () => {
 
   const title = encode(registry, "test.v1.Book", { title: "t", genre: "NOVEL" });
   const streams: [query: string, accept: string | undefined, expected: string | number][] = [
-    ["?$alt=sse&$fields=title", "application/json", 'text/event-stream data: {"title":"t"}\n\n'],
+    ["?$alt=sse&$fields=title", "application/json", `text/event-stream data: {"title":"t"}${END}`],
     ["?$alt=json&$fields=title", "text/event-stream", 'application/json [{"title":"t"}]'],
     ["?$prettyPrint=true&$fields=title", "application/x-ndjson", 'application/x-ndjson {"title":"t"}\n'],
-    ["?$alt=sse;enum-encoding=int&$fields=genre", undefined, 'text/event-stream data: {"genre":1}\n\n'],
+    ["?$alt=sse;enum-encoding=int&$fields=genre", undefined, `text/event-stream data: {"genre":1}${END}`],
+    ["?$prettyPrint=true&$fields=title", undefined, 'application/json [\n  {\n    "title": "t"\n  }\n]\n'],
+    ["?$prettyPrint=true&$fields=title", "text/event-stream", `text/event-stream data: {"title":"t"}${END}`],
     ["?$alt=ndjson&$fields=title", "text/event-stream", 'application/x-ndjson {"title":"t"}\n'],
     [
       "?$alt=xml&$fields=title",
@@ -191,5 +197,54 @@ describe("a body in protobuf's binary form", () => {
       assert.ok(status instanceof Status, request);
       assert.equal(status.http, http, request);
     }
+  });
+});
+
+describe("$prettyPrint", () => {
+  it("indents as JSON.stringify does, whatever the JSON", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
+        const compact = JSON.stringify(value);
+        assert.equal(String(prettyJson(Buffer.from(compact))), `${JSON.stringify(value, null, 2)}\n`);
+        const inside = String(prettyJson(Buffer.from(compact), 1));
+        assert.equal(`[\n  ${inside}\n]`, JSON.stringify([value], null, 2));
+      }),
+    );
+  });
+
+  it("changes no value", () => {
+    const text = '{"a":-0,"b":12345678901234567890,"c":1.50e+400,"d":"\\\\\\"[1,{","e":[],"f":{},"g":[{}]}';
+    const pretty = String(prettyJson(Buffer.from(text)));
+    const said = '-0 12345678901234567890 1.50e+400 "\\\\\\"[1,{" [] {}'.split(" ");
+    for (const value of said) assert.ok(pretty.includes(`: ${value},\n`), `${value} in ${pretty}`);
+  });
+
+  it("of 64-bit integers that are numbers, and of -0", () => {
+    const numbers = routerFor(registry, { print: { int64AsNumbers: true } });
+    assert.equal(
+      answer("/v1/things/1?$fields=pages&$prettyPrint=true", [book], {}, numbers),
+      'application/json {\n  "pages": 9007199254740993\n}\n',
+    );
+  });
+
+  it("of streams, where they are arrays", () => {
+    const say = (messages: readonly Uint8Array[], failure?: Status): string => {
+      const match = built.router.match("GET", "/v1/watch?$prettyPrint=true&$fields=pages");
+      if (match.kind === "match") encodeBody(match, Buffer.alloc(0), undefined);
+      const written = writeAnswer(match, messages, {}, failure);
+      return written instanceof Status ? written.message : String(written.body);
+    };
+    assert.equal(say([]), "[]\n");
+    const parsed = [{ pages: "9007199254740993" }, { pages: "9007199254740993" }];
+    assert.equal(say([book, book]), `${JSON.stringify(parsed, null, 2)}\n`);
+    const failed = say([book], new Status(Code.NOT_FOUND, "gone"));
+    const whole: unknown = JSON.parse(failed);
+    assert.equal(failed, `${JSON.stringify(whole, null, 2)}\n`);
+    assert.match(failed, /"error": \{\n {6}"code": 5/);
+  });
+
+  it("leaves alone what would become many times as long", () => {
+    const deep = `${"[".repeat(90)}${"1,".repeat(40_000)}1${"]".repeat(90)}`;
+    assert.equal(String(prettyJson(Buffer.from(deep))), deep);
   });
 });

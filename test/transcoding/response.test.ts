@@ -496,7 +496,7 @@ describe("a stream", () => {
       ["ndjson", "application/json", "application/json", '[{"title":"a"},{}]'],
       ["json-lines", "application/json", "application/json", '{"title":"a"}\n{}\n'],
       ["json-lines", "application/x-ndjson", "application/x-ndjson", '{"title":"a"}\n{}\n'],
-      ["sse", "*/*", "text/event-stream", 'data: {"title":"a"}\n\ndata: {}\n\n'],
+      ["sse", "*/*", "text/event-stream", 'data: {"title":"a"}\n\ndata: {}\n\nevent: end\ndata: {}\n\n'],
       ["grpc-gateway", "application/json", "application/json", '{"result":{"title":"a"}}\n{"result":{}}\n'],
       ["grpc-gateway", "application/x-ndjson", "application/x-ndjson", '{"title":"a"}\n{}\n'],
     ];

@@ -161,11 +161,12 @@ const DEFAULT_TYPES: Readonly<Record<StreamFormat, string>> = {
 };
 
 function streamOut(plan: BindingPlan, schema: JsonObject, format: StreamFormat): JsonObject {
-  const item = { anyOf: [schema, refTo(FAILED)] };
+  // The failure comes first: clients that take the first schema that fits would take it for a message without fields.
+  const item = { anyOf: [refTo(FAILED), schema] };
   const lines = (value: JsonObject): JsonObject => ({ ...value, description: "Each line is such a value." });
   const result = { type: "object", properties: { result: schema }, required: ["result"] };
   const json = (): JsonObject => {
-    if (format === "grpc-gateway") return lines({ anyOf: [result, refTo(FAILED)] });
+    if (format === "grpc-gateway") return lines({ anyOf: [refTo(FAILED), result] });
     return format === "json-lines" ? lines(item) : { type: "array", items: item };
   };
   return {
@@ -173,8 +174,9 @@ function streamOut(plan: BindingPlan, schema: JsonObject, format: StreamFormat):
     [NDJSON_TYPE]: { schema: lines(item) },
     [SSE_TYPE]: {
       schema: {
-        anyOf: [schema, refTo(STATUS)],
-        description: "The data of each event; that of an event `error`, which is the last, is a Status.",
+        anyOf: [refTo(STATUS), schema, NO_DATA],
+        description:
+          "The data of each event. The last one is an event `end`, whose data is `{}`, or `failed`, whose data is a Status.",
       },
     },
     [XML_TYPE]: { schema: refTo(XML) },
@@ -188,6 +190,8 @@ function streamOut(plan: BindingPlan, schema: JsonObject, format: StreamFormat):
       : {}),
   };
 }
+
+const NO_DATA: JsonObject = { type: "object", maxProperties: 0 };
 
 function answerSchema({ descriptor, responseField }: BindingPlan, schemas: Schemas): JsonObject {
   return responseField === undefined
@@ -226,7 +230,7 @@ export function webSocketNote(
       : body === "all"
         ? wholeBody(plan, schemas)
         : fieldBody(plan, body, schemas);
-  const received = givesHttpBody(plan) ? undefined : { anyOf: [answerSchema(plan, schemas), refTo(FAILED)] };
+  const received = givesHttpBody(plan) ? undefined : { anyOf: [refTo(FAILED), answerSchema(plan, schemas)] };
   const frames = body === "none" ? NO_FRAMES : httpBody === undefined ? FRAMES : BINARY_FRAMES;
   const parts = [HANDSHAKE, frames, END];
   if (received === undefined) parts.push(BINARY_ANSWERS);

@@ -28,7 +28,6 @@ const DETAILS: JsonObject = {
   items: {
     type: "object",
     properties: { "@type": { type: "string", examples: ["type.googleapis.com/google.rpc.ErrorInfo"] } },
-    required: ["@type"],
     additionalProperties: true,
   },
 };

@@ -15,6 +15,7 @@ import {
   FeatureSet_FieldPresence as Presence,
 } from "@bufbuild/protobuf/wkt";
 import type { PrintOptions } from "../codec/codecs.js";
+import { maskTarget, printMaskPath } from "../codec/field-mask.js";
 import { unsetIsNull } from "../codec/plan.js";
 import { isWrapper } from "../fields.js";
 import { commentOf } from "./comments.js";
@@ -189,6 +190,10 @@ export class Schemas {
 
   /** One value of the field, whatever its label. */
   #element(field: DescField): JsonObject {
+    const names = maskExample(field);
+    if (names !== undefined && field.message !== undefined) {
+      return { ...this.message(field.message), examples: [names] };
+    }
     if (field.message !== undefined) return this.message(field.message);
     if (field.enum !== undefined) return this.enumeration(field.enum);
     return scalarSchema(field.scalar ?? ScalarType.STRING, this.#int64AsNumbers);
@@ -292,6 +297,23 @@ export class Schemas {
     return value;
   }
 }
+
+/** Of an update's mask: two fields that it can name. */
+function maskExample(field: DescField): string | undefined {
+  const target = maskTarget(field);
+  if (target === undefined || field.message?.typeName !== "google.protobuf.FieldMask") return undefined;
+  const names: string[] = [];
+  for (const inner of target.message.fields) {
+    const behaviors = fieldBehaviors(inner);
+    if (FIXED.some((behavior) => behaviors.has(behavior))) continue;
+    const name = printMaskPath(inner.name, target);
+    if (name !== undefined && names.push(name) === 2) break;
+  }
+  return names.length === 0 ? undefined : names.join(",");
+}
+
+/** What no update changes. */
+const FIXED = ["OUTPUT_ONLY", "IMMUTABLE", "IDENTIFIER"] as const;
 
 interface Exclusive {
   readonly fields: readonly DescField[];

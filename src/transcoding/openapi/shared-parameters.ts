@@ -63,8 +63,7 @@ export class SharedParameters {
       references.push(this.#refer(name, () => this.#alt(alts)));
     }
     if (chosenFrom(plan) !== undefined) references.push(this.#refer("fields", () => this.#fields()));
-    if (!streams && !givesHttpBody(plan))
-      references.push(this.#refer("prettyPrint", () => this.#prettyPrint()));
+    if (!givesHttpBody(plan)) references.push(this.#refer("prettyPrint", () => this.#prettyPrint()));
     if (tagged) references.push(this.#refer("ifNoneMatch", () => HEADERS.ifNoneMatch));
     if (body) references.push(this.#refer("contentEncoding", () => HEADERS.contentEncoding));
     references.push(this.#refer("timeout", () => HEADERS.timeout));
@@ -106,7 +105,7 @@ export class SharedParameters {
 
   #prettyPrint(): JsonObject {
     return this.#system("$prettyPrint", {
-      description: "Whether the answer is indented.",
+      description: "Whether the answer is indented; lines and events of a stream never are.",
       schema: { type: "boolean" },
     });
   }

@@ -71,7 +71,7 @@ const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
   "google.protobuf.FieldMask": {
     type: "string",
     description: "Names of fields, separated by commas; dots lead inside, and `*` is all of them.",
-    examples: ["title,author.displayName"],
+    examples: ["*"],
   },
   "google.protobuf.Struct": { type: "object", additionalProperties: true },
   "google.protobuf.Value": { description: "Any JSON value." },
