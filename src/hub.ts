@@ -8,6 +8,7 @@ import { type EmbeddedService, type HubServices, hubServices } from "./control/h
 import { filesOf } from "./control/image.js";
 import type { Method } from "./core/call.js";
 import { systemClock } from "./core/clock.js";
+import { attempt, listenToFaults } from "./core/faults.js";
 import type { Edge, Gateway, Snapshot } from "./core/gateway.js";
 import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
 import { matcherOf } from "./core/ip.js";
@@ -196,6 +197,7 @@ class Hub implements RunningHub, Gateway {
   /** Warnings that are in the log already, the oldest first. */
   private readonly warned = new Set<string>();
   private reloading: Promise<readonly string[]> | undefined = undefined;
+  private stopListening: () => void = () => {};
 
   constructor(config: Config, log: Log, options: HubOptions) {
     this.log = log;
@@ -252,6 +254,14 @@ class Hub implements RunningHub, Gateway {
   }
 
   async start(): Promise<void> {
+    const faults = this.telemetry.counters.counter(
+      "linchpin.faults",
+      "Errors of the hub, or of a program's code in it, each the end of one call or connection: please report them.",
+    );
+    this.stopListening = listenToFaults((line) => {
+      faults.add();
+      if (line !== undefined) this.log.error(line);
+    });
     if (this.embedded.services.length > 0) await this.own.start();
     await this.startUpstreams(this.generation);
     this.rebuild();
@@ -502,15 +512,18 @@ class Hub implements RunningHub, Gateway {
 
   async close(): Promise<void> {
     this.state = "draining";
-    for (const upstream of [...this.generation.upstreams, ...this.retired]) upstream.close();
+    const where = "while the hub was closed";
+    for (const upstream of [...this.generation.upstreams, ...this.retired])
+      attempt(where, () => upstream.close());
     this.retired.clear();
-    this.ownCluster.close();
-    this.own.close();
+    attempt(where, () => this.ownCluster.close());
+    attempt(where, () => this.own.close());
     await Promise.all([...this.listeners, this.admin].map((open) => open?.close()));
     // The last calls have ended by now: what is to be sent and written of them is sent and written.
     this.lives.close();
     await this.telemetry.settled();
     this.telemetry.close();
+    this.stopListening();
   }
 }
 

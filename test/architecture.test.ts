@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["core"],
   config: ["tls", "core", "http2/limits"],
   tls: ["core"],
-  http2: ["core/authority", "core/clock", "core/headers"],
+  http2: ["core/authority", "core/barrier", "core/clock", "core/faults", "core/headers"],
   core: [],
 };
 

@@ -10,6 +10,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { TLSSocket } from "node:tls";
 import { formatAddress } from "../config/address.js";
 import type { AdminConfig } from "../config/config.js";
+import { barrier } from "../core/barrier.js";
+import { reportFault } from "../core/faults.js";
+import { guarded } from "../core/guarded.js";
 import type { Log } from "../core/log.js";
 import { peek } from "../core/peek.js";
 import { cannotListen } from "../core/user-error.js";
@@ -24,6 +27,8 @@ export interface AdminRequest {
 }
 
 export interface AdminResponse {
+  readonly headersSent: boolean;
+  destroy(): unknown;
   writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
   end(body: Buffer): unknown;
 }
@@ -82,9 +87,9 @@ export class AdminServer {
             config: config.tls,
             name: `admin listener ${formatAddress(config)}`,
             log,
-            onSecure: (socket) => this.onClear(socket),
+            onSecure: (socket) => taken(socket, () => this.onClear(socket)),
           });
-    this.server = createServer((socket) => this.onSocket(socket));
+    this.server = createServer((socket) => taken(socket, () => this.onSocket(socket)));
     this.server.maxConnections = MAX_CONNECTIONS;
   }
 
@@ -156,4 +161,13 @@ export class AdminServer {
       },
     });
   }
+}
+
+/** A fault while a socket is taken over ends that socket. */
+function taken(socket: Socket, take: () => void): void {
+  guarded(socket);
+  barrier(take, (error) => {
+    socket.destroy();
+    reportFault("while the admin listener took a connection", error);
+  })();
 }

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { formatAddress, isLoopback } from "../config/address.js";
 import type { AdminConfig } from "../config/config.js";
+import { attempt, reportFault } from "../core/faults.js";
 import type { Log } from "../core/log.js";
 import { printable } from "../core/text.js";
 import { textTable } from "../core/text-table.js";
@@ -176,15 +177,30 @@ async function serve(
   door: Door,
   hub: AdminView,
 ): Promise<void> {
-  let answer: Answer;
   try {
-    answer = await answerFor(request, door, hub);
+    respond(request, response, await answerOrProblem(request, door, hub));
   } catch (error) {
-    const sentence =
-      error instanceof UserError ? error.message : "the hub failed to answer; its log says why";
-    answer = { status: error instanceof UserError ? 409 : 500, body: { error: sentence } };
+    const problem = faultAnswer(error);
+    // What has begun cannot be answered otherwise.
+    attempt("while the admin listener answered a fault", () => {
+      if (response.headersSent) response.destroy();
+      else respond(request, response, problem);
+    });
   }
-  respond(request, response, answer);
+}
+
+async function answerOrProblem(request: AdminRequest, door: Door, hub: AdminView): Promise<Answer> {
+  try {
+    return await answerFor(request, door, hub);
+  } catch (error) {
+    if (!(error instanceof UserError)) return faultAnswer(error);
+    return { status: 409, body: { error: error.message } };
+  }
+}
+
+function faultAnswer(error: unknown): Answer {
+  const id = reportFault("while the admin listener answered", error);
+  return { status: 500, body: { error: `the hub failed to answer (fault ${id}); its log says why` } };
 }
 
 function answerFor(request: AdminRequest, door: Door, hub: AdminView): Answer | Promise<Answer> {

@@ -3,6 +3,7 @@
 import type { Duplex } from "node:stream";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { duplexPair } from "../core/duplex-pair.js";
+import { reportFault } from "../core/faults.js";
 import type { Health } from "./health.js";
 import type { HubServer, HubServerOptions } from "./hub-server.js";
 import { HEALTH_SERVICE, REFLECTION_SERVICES } from "./service-names.js";
@@ -64,10 +65,12 @@ export function hubServices(options: HubServerOptions): HubServices {
     },
     dial: () => {
       const [ours, theirs] = duplexPair();
-      load().then(
-        (started) => started.serve(theirs),
-        (error: unknown) => theirs.destroy(error instanceof Error ? error : new Error(String(error))),
-      );
+      load()
+        .then((started) => started.serve(theirs))
+        .catch((error: unknown) => {
+          reportFault("while the hub's own services were started", error);
+          theirs.destroy();
+        });
       return ours;
     },
     close: () => {

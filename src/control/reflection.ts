@@ -7,6 +7,8 @@ import {
   ServerReflectionService,
 } from "#generated/grpc/reflection/v1/reflection.js";
 import { ServerReflectionService as AlphaService } from "#generated/grpc/reflection/v1alpha/reflection.js";
+import { barrier } from "../core/barrier.js";
+import { reportFault } from "../core/faults.js";
 import type { DescriptorIndex } from "../schema/descriptor-index.js";
 
 /** What there is to tell. Read at each request: it may change while the server runs. */
@@ -32,7 +34,11 @@ export function addReflection(server: Server, source: DescriptorSource): void {
 
 function serve(call: ReflectionCall, source: DescriptorSource): void {
   const session = new Session(source);
-  call.on("data", (request: ServerReflectionRequest) => {
+  const onFault = (fault: unknown): void => {
+    const id = reportFault("while reflection was answered", fault);
+    call.emit("error", { code: status.INTERNAL, details: `the hub failed to answer (fault ${id})` });
+  };
+  const onRequest = (request: ServerReflectionRequest): void => {
     const response: ServerReflectionResponse = {
       validHost: request.host,
       originalRequest: request,
@@ -42,7 +48,8 @@ function serve(call: ReflectionCall, source: DescriptorSource): void {
       call.pause();
       call.once("drain", () => call.resume());
     }
-  });
+  };
+  call.on("data", barrier(onRequest, onFault));
   call.on("end", () => call.end());
   // The caller went away, or sent what is no request: grpc-js has ended the call with the right status.
   call.on("error", () => {});

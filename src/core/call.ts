@@ -1,5 +1,6 @@
 // One RPC crossing the hub, whatever protocol carried it: from its first header to its one outcome.
 import type { DescMethod } from "@bufbuild/protobuf";
+import { reportFault } from "./faults.js";
 import { Headers } from "./headers.js";
 import type { Abort } from "./sink.js";
 
@@ -165,7 +166,7 @@ export class Call {
         listener(cause);
       } catch (error) {
         // The call must still end: its other listeners and its steps are told.
-        process.emitWarning(`an abort listener of a call to ${this.path} failed: ${String(error)}`);
+        reportFault(`in an abort listener of a call to ${this.method.path}`, error);
       }
     }
   }

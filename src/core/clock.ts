@@ -1,9 +1,10 @@
 // Where time comes from, so that tests can move it by hand.
+import { reportFault } from "./faults.js";
 
 export interface Clock {
   /** Monotonic milliseconds, with fractions. */
   now(): number;
-  /** The timer does not keep the process alive. */
+  /** The timer does not keep the process alive. What its callback throws is told, and ends nothing else. */
   setTimeout(callback: () => void, delayMs: number): Timer;
 }
 
@@ -14,8 +15,16 @@ export interface Timer {
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimeout(callback, delayMs) {
-    const timer = setTimeout(callback, delayMs);
+    const timer = setTimeout(fire, delayMs, callback);
     timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },
 };
+
+function fire(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    reportFault("in a timer", error);
+  }
+}

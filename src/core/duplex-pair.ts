@@ -1,5 +1,6 @@
 // Two Duplex streams that are each other's other end: a connection inside the process, without a socket.
 import { Duplex } from "node:stream";
+import { guarded } from "./guarded.js";
 
 /** What one side may be ahead of the other; Node's own default differs between its lines. */
 const HELD_BYTES = 16 * 1024;
@@ -53,8 +54,8 @@ class Half extends Duplex {
 
 /** Bytes written to one can be read from the other, with backpressure; breaking one off breaks both off. */
 export function duplexPair(): [Duplex, Duplex] {
-  const a = new Half();
-  const b = new Half();
+  const a = guarded(new Half());
+  const b = guarded(new Half());
   a.other = b;
   b.other = a;
   return [a, b];

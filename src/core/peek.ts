@@ -1,5 +1,8 @@
 // Looks at the first bytes of a connection before anyone reads it: what speaks there?
 import type { Socket } from "node:net";
+import { barrier } from "./barrier.js";
+import { reportFault } from "./faults.js";
+import { guarded } from "./guarded.js";
 
 export interface PeekOptions<T> {
   /** A client that says nothing for so long is let go. */
@@ -14,16 +17,19 @@ export interface PeekOptions<T> {
 
 /** Takes the socket until it is decided. Errors before that end it. */
 export function peek<T>(socket: Socket, options: PeekOptions<T>): void {
+  guarded(socket);
   let held: Buffer | undefined;
-  const onError = (): void => {
+  const onFault = (error: unknown): void => {
     socket.destroy();
+    reportFault("while the first bytes of a connection were looked at; it was closed", error);
   };
-  const timer = setTimeout(() => {
-    options.silent?.();
+  const silent = barrier(() => {
     socket.destroy();
-  }, options.timeoutMs);
+    options.silent?.();
+  }, onFault);
+  const timer = setTimeout(silent, options.timeoutMs);
   const stop = (): void => clearTimeout(timer);
-  const onData = (chunk: Buffer): void => {
+  const onData = barrier((chunk: Buffer): void => {
     // Few bytes in few chunks: whoever dribbles them is done after the longest preface.
     const start = held === undefined ? chunk : Buffer.concat([held, chunk]);
     const what = options.decide(start);
@@ -36,10 +42,8 @@ export function peek<T>(socket: Socket, options: PeekOptions<T>): void {
     socket.removeListener("data", onData);
     socket.pause();
     socket.unshift(start);
-    socket.removeListener("error", onError);
     options.found(what);
-  };
-  socket.on("error", onError);
+  }, onFault);
   socket.on("close", stop);
   socket.on("data", onData);
 }

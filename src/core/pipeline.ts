@@ -1,5 +1,6 @@
 // The runner: takes a call through the steps of its plan to its handler, and ends every started step exactly once.
 import type { Call, Method } from "./call.js";
+import { attempt, hubFault, reportFault } from "./faults.js";
 import type { Headers } from "./headers.js";
 import type { Interceptor, Outcome, Step } from "./interceptor.js";
 import { refusal } from "./reasons.js";
@@ -31,10 +32,17 @@ export function plan(method: Method, interceptors: readonly Interceptor[], handl
  *
  * While a step waits, request chunks are kept without giving credit back, so the client's own flow control
  * bounds them. A call that is aborted meanwhile runs no further step; its ends run once the waiting step settled.
+ *
+ * It is the barrier between the two sides of a call: neither `run` nor what it returns ever throws, and what the
+ * handler is given as the response does not either. What throws behind them ends the call with HUB_FAULT.
  */
 export function run(plan: Plan, call: Call, response: Sink, timers: TimerWheel): Sink {
   const running = new Running(plan, call, response, timers);
-  running.begin();
+  try {
+    running.begin();
+  } catch (error) {
+    running.onFault(error);
+  }
   return running.request;
 }
 
@@ -102,7 +110,9 @@ class Running implements Sink, Timed {
       else if (deadline !== undefined && deadline <= this.timers.clock.now()) this.onExpired();
       else this.begin();
     };
-    verdict.then(settle, (error: unknown) => settle(brokenStep(step, error)));
+    verdict
+      .then(settle, (error: unknown) => settle(brokenStep(step, error)))
+      .catch((error: unknown) => this.onFault(error));
   }
 
   private dispatch(): void {
@@ -114,8 +124,7 @@ class Running implements Sink, Timed {
       upstream = this.plan.handler(this.call, this);
     } catch (error) {
       upstream = new DiscardSink();
-      const status = refusal("HUB_FAULT", "the hub failed to dispatch the call", { cause: error });
-      this.finish({ status, by: "hub", sent: "maybe" }, true);
+      this.onFault(error, "the hub failed to dispatch the call");
     }
     // The handler may have answered or refused before it returned.
     this.request.connect(upstream);
@@ -137,30 +146,48 @@ class Running implements Sink, Timed {
     this.finish({ status: deadlineExceeded(this.call), by: "hub", sent: "maybe" }, true);
   }
 
+  // Each way has its `try` in place: closures and rest parameters would cost every chunk.
+
   open(source: Source): void {
     if (this.done) return;
-    this.response.open(source);
+    try {
+      this.response.open(source);
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   headers(headers: Headers, end: boolean): void {
     if (this.done) return;
-    const added = this.call.responseHeaders;
-    if (added !== undefined) for (const f of added.fields) headers.append(f.name, f.value, f.sensitive);
-    this.response.headers(headers, end);
-    if (end) this.answered(headers);
+    try {
+      const added = this.call.responseHeaders;
+      if (added !== undefined) for (const f of added.fields) headers.append(f.name, f.value, f.sensitive);
+      this.response.headers(headers, end);
+      if (end) this.answered(headers);
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   data(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (this.done) return;
     this.responseBytes += end - start;
-    this.response.data(chunk, start, end, last);
-    if (last) this.answered(undefined);
+    try {
+      this.response.data(chunk, start, end, last);
+      if (last) this.answered(undefined);
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   trailers(headers: Headers): void {
     if (this.done) return;
-    this.response.trailers(headers);
-    this.answered(headers);
+    try {
+      this.response.trailers(headers);
+      this.answered(headers);
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   /** The handler gives up: the client is told, the request side is stopped. */
@@ -187,6 +214,27 @@ class Running implements Sink, Timed {
     this.runEnds();
   }
 
+  /** Something on the way of the call threw: the call ends, and its client is answered whatever became of it. */
+  onFault(error: unknown, what = "the hub failed while it served the call"): void {
+    const status = hubFault(what, `while a call to ${this.plan.method.path} was served`, error);
+    const cause: Abort = { status, by: "hub", sent: "maybe" };
+    // A sink that threw as it was told of the end has told the client nothing.
+    if (this.done) this.tell(cause);
+    else this.finish(cause, true);
+  }
+
+  /** Tells the client; a sink that throws is asked once more, with that as the cause. */
+  private tell(cause: Abort): void {
+    const { response } = this;
+    try {
+      response.abort(cause);
+    } catch (error) {
+      const where = `while a call to ${this.plan.method.path} was ended`;
+      const status = hubFault("the hub failed while it ended the call", where, error);
+      attempt(where, () => response.abort({ status, by: "hub", sent: cause.sent }));
+    }
+  }
+
   /** Ends the call early. `tellClient` is false when it was the client that left. */
   finish(cause: Abort, tellClient: boolean): void {
     if (this.done) return;
@@ -202,7 +250,7 @@ class Running implements Sink, Timed {
     };
     this.timers.cancel(this);
     this.request.disconnect(cause);
-    if (tellClient) this.response.abort(cause);
+    if (tellClient) this.tell(cause);
     this.call.abort(cause);
     if (!this.waiting) this.runEnds();
   }
@@ -217,7 +265,10 @@ class Running implements Sink, Timed {
       try {
         step.end(this.call, outcome);
       } catch (error) {
-        process.emitWarning(`interceptor ${step.name} failed at the end of a call: ${String(error)}`);
+        reportFault(
+          `as interceptor ${step.name} failed at the end of a call to ${this.plan.method.path}`,
+          error,
+        );
       }
     }
     this.started = 0;
@@ -237,12 +288,20 @@ class RequestSide implements Sink, Source {
   }
 
   connect(upstream: Sink): void {
+    try {
+      this.join(upstream);
+    } catch (error) {
+      this.running.onFault(error);
+    }
+  }
+
+  private join(upstream: Sink): void {
     this.upstream = upstream;
     if (this.stopped !== undefined) {
       upstream.abort(this.stopped);
       return;
     }
-    if (this.source !== undefined) upstream.open(this.source);
+    if (this.source !== undefined) upstream.open(this);
     const kept = this.kept;
     if (kept === undefined) return;
     this.kept = undefined;
@@ -255,26 +314,44 @@ class RequestSide implements Sink, Source {
   disconnect(cause: Abort): void {
     this.stopped = cause;
     this.kept = undefined;
-    this.upstream?.abort(cause);
-    this.source?.cancel(cause);
+    // Each is told, whatever the other makes of it.
+    try {
+      this.upstream?.abort(cause);
+    } catch (error) {
+      reportFault("while the service's side of a call was stopped", error);
+    }
+    try {
+      this.source?.cancel(cause);
+    } catch (error) {
+      reportFault("while the client's side of a call was stopped", error);
+    }
   }
 
   open(source: Source): void {
     this.source = source;
-    if (this.stopped !== undefined) source.cancel(this.stopped);
-    else this.upstream?.open(source);
+    try {
+      if (this.stopped !== undefined) source.cancel(this.stopped);
+      else this.upstream?.open(this);
+    } catch (error) {
+      this.running.onFault(error);
+    }
   }
 
   headers(): void {}
 
   data(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (this.stopped !== undefined) {
-      this.source?.consumed(end - start);
+      this.consumed(end - start);
       return;
     }
     this.running.requestBytes += end - start;
-    if (this.upstream !== undefined) this.upstream.data(chunk, start, end, last);
-    else if (this.kept === undefined) this.kept = [{ chunk, start, end, last }];
+    if (this.upstream !== undefined) {
+      try {
+        this.upstream.data(chunk, start, end, last);
+      } catch (error) {
+        this.running.onFault(error);
+      }
+    } else if (this.kept === undefined) this.kept = [{ chunk, start, end, last }];
     else this.kept.push({ chunk, start, end, last });
   }
 
@@ -286,11 +363,19 @@ class RequestSide implements Sink, Source {
   }
 
   consumed(bytes: number): void {
-    this.source?.consumed(bytes);
+    try {
+      this.source?.consumed(bytes);
+    } catch (error) {
+      this.running.onFault(error);
+    }
   }
 
   cancel(cause: Abort): void {
-    this.source?.cancel(cause);
+    try {
+      this.source?.cancel(cause);
+    } catch (error) {
+      this.running.onFault(error);
+    }
   }
 }
 
@@ -306,7 +391,7 @@ function refused(status: Status): Abort {
 }
 
 function brokenStep(step: Step, error: unknown): Status {
-  return refusal("HUB_FAULT", `the hub's interceptor "${step.name}" failed`, { cause: error });
+  return hubFault(`the hub's interceptor "${step.name}" failed`, `in interceptor "${step.name}"`, error);
 }
 
 function deadlineExceeded(call: Call): Status {

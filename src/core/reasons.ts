@@ -231,7 +231,7 @@ const TABLE = {
   HUB_FAULT: {
     code: "INTERNAL",
     when: "The hub, or an interceptor in it, failed.",
-    remedy: "The hub's log has the cause: please report it.",
+    remedy: "The message names the fault: the hub's log has its cause under that id. Please report it.",
   },
 } as const satisfies Readonly<Record<string, ReasonRow>>;
 

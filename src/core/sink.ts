@@ -16,6 +16,7 @@ export interface Abort {
  * `headers(…, true)`, `data(…, last)`, trailers or abort. Nothing follows the ending but a late abort, which is ignored.
  *
  * A request's headers are those of its Call, so a request Sink is never given headers or trailers.
+ * A response Sink that throws is aborted for it, and still answers: the runner keeps each side from the other's faults.
  * Chunks are immutable and garbage-collected: keep a slice if you need it, copy small ones.
  */
 export interface Sink {

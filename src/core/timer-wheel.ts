@@ -1,6 +1,8 @@
 // Deadlines of many calls at the cost of one timer: a hashed wheel of intrusive lists.
 // Nearly every deadline is cancelled, not reached, so adding and removing must cost next to nothing.
+import { contain } from "./barrier.js";
 import type { Clock, Timer } from "./clock.js";
+import { reportFault } from "./faults.js";
 
 /** Width of a slot. A deadline fires at most this much late (and the timer's millisecond), never early. */
 const SLOT_MS = 4;
@@ -15,6 +17,8 @@ export interface Timed {
   /** Monotonic milliseconds; not to be changed while scheduled. */
   readonly expiresAt: number;
   onExpired(): void;
+  /** `onExpired` threw: what ends with that. Left out: the fault is told, and that is all. */
+  onFault?(error: unknown): void;
 }
 
 export class TimerWheel {
@@ -92,7 +96,15 @@ export class TimerWheel {
       // Cancelled, or put off, by one that fired before it.
       if (entry.timerSlot < 0 || entry.expiresAt > now) continue;
       this.cancel(entry);
-      entry.onExpired();
+      try {
+        entry.onExpired();
+      } catch (error) {
+        // The others of the slot, and of the wheel, have their time too.
+        contain(error, (fault) => {
+          if (entry.onFault === undefined) reportFault("when a time was over", fault);
+          else entry.onFault(fault);
+        });
+      }
     }
   }
 

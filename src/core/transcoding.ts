@@ -55,6 +55,8 @@ export interface MessageTaker {
   end(): void;
   /** The request is wrong (4xx); its status says where. Nothing follows. Frames past a request's end come to it, too. */
   refuse(status: Status): void;
+  /** What the reader does later, in a callback of its own, threw: the call ends. Nothing follows. */
+  fault(error: unknown): void;
 }
 
 /** Protobuf messages of the answer → its body. For a unary call `message` is called once, and `end` at once after it. */
@@ -62,8 +64,11 @@ export interface ResponseWriter {
   message(message: Uint8Array): void;
   /** All messages were given. */
   end(): void;
-  /** The call failed: before the head nothing is written, and `BodyTaker.failed` follows; after it the body says so. */
-  fail(status: Status): void;
+  /**
+   * The call failed: before the head nothing is written, and `BodyTaker.failed` follows; after it the body says so.
+   * `now`: without waiting for messages that are still being printed.
+   */
+  fail(status: Status, now?: boolean): void;
   /** Something to keep an idle stream open (an SSE comment); undefined where the format has nothing. */
   readonly keepAlive: Buffer | undefined;
   /** As `RequestReader.behind`; looked at after each message and each write. */
@@ -83,4 +88,6 @@ export interface BodyTaker {
    * Otherwise the status is the whole answer where there was no head yet, and a body that has begun is broken off.
    */
   failed(status: Status, told: boolean): void;
+  /** As `MessageTaker.fault`. */
+  fault(error: unknown): void;
 }

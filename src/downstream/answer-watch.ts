@@ -3,6 +3,8 @@
 // as it lives; it looks every few seconds, so that an answer costs it nothing.
 import { Socket } from "node:net";
 import type { ClientLimits } from "../config/listener-limits.js";
+import { barrier } from "../core/barrier.js";
+import { reportFault } from "../core/faults.js";
 import type { Timed, TimerWheel } from "../core/timer-wheel.js";
 import type { Holder, SendMemory } from "../http2/send-memory.js";
 
@@ -51,8 +53,9 @@ export class AnswerWatch implements Timed, Holder {
     this.options = options;
     const { stallMs } = options.limits;
     this.lookMs = Math.min(LOOK_MS, stallMs / LOOKS);
-    socket.on("drain", this.onDrain);
-    socket.on("close", this.onClose);
+    const onFault = (error: unknown): void => this.onFault(error);
+    socket.on("drain", barrier(this.onDrain, onFault));
+    socket.on("close", barrier(this.onClose, onFault));
     if (stallMs < Number.POSITIVE_INFINITY) this.lookAgain();
   }
 
@@ -60,6 +63,12 @@ export class AnswerWatch implements Timed, Holder {
   wrote(): void {
     const bytes = this.socket.writableLength;
     if (bytes > COUNTED_BYTES || this.queuedBytes > 0) this.hold(bytes);
+  }
+
+  /** A connection that nothing watches any more is not to go on. */
+  onFault(error: unknown): void {
+    this.socket.destroy();
+    reportFault("while it was seen whether a client reads; its connection was closed", error);
   }
 
   private readonly onDrain = (): void => this.hold(0);

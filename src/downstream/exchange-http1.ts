@@ -1,6 +1,7 @@
 // An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { TLSSocket } from "node:tls";
+import { barrier } from "../core/barrier.js";
 import { type Field, field } from "../core/headers.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { BodyWatch } from "./body-watch.js";
@@ -50,28 +51,37 @@ export class Http1Exchange implements Exchange {
 
   /** Starts reading the body; the handler must be in place. */
   start(): void {
-    const { request, response } = this;
-    response.on("close", () => {
+    const { request, response, onFault } = this;
+    const onClose = (): void => {
       if (!this.finished) this.leave("the client closed the connection");
-    });
-    request.on("error", (error) => this.leave(error.message));
-    response.on("error", (error) => this.leave(error.message));
+    };
+    const onError = barrier((error: Error) => this.leave(error.message), onFault);
+    response.on("close", barrier(onClose, onFault));
+    request.on("error", onError);
+    response.on("error", onError);
     if (this.head.ended) {
       request.resume();
       return;
     }
     this.watch.start(() => this.handler.onStill());
-    request.on("data", (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       this.watch.came(chunk.length);
       this.owed += chunk.length;
       if (this.owed > PAUSE_BYTES) request.pause();
       this.handler.onBody(chunk, 0, chunk.length, false);
-    });
-    request.on("end", () => {
+    };
+    const onEnd = (): void => {
       this.watch.stop();
       this.handler.onBody(NO_BYTES, 0, 0, true);
-    });
+    };
+    request.on("data", barrier(onData, onFault));
+    request.on("end", barrier(onEnd, onFault));
   }
+
+  private readonly onFault = (error: unknown): void => {
+    this.watch.stop();
+    this.handler.onFault(error);
+  };
 
   private leave(reason: string): void {
     if (this.gone) return;
@@ -107,7 +117,10 @@ export class Http1Exchange implements Exchange {
       this.end(chunk);
       return;
     }
-    this.response.write(chunk, () => this.handler.onSent(chunk.length));
+    this.response.write(
+      chunk,
+      barrier(() => this.handler.onSent(chunk.length), this.onFault),
+    );
     this.answers.wrote();
   }
 

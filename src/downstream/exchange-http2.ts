@@ -48,6 +48,11 @@ export class Http2Exchange implements Exchange, StreamHandler {
     this.handler.onSent(bytes);
   }
 
+  onFault(error: unknown): void {
+    this.watch?.stop();
+    this.handler.onFault(error);
+  }
+
   consumed(bytes: number): void {
     this.watch?.taken(bytes);
     this.stream.consumed(bytes);

@@ -3,6 +3,8 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { barrier } from "../core/barrier.js";
+import { guarded } from "../core/guarded.js";
 import { type Field, field } from "../core/headers.js";
 import { Code, decodeGrpcMessage } from "../core/status.js";
 import type { TimerWheel } from "../core/timer-wheel.js";
@@ -106,14 +108,17 @@ export class WebSocketExchange implements Exchange {
       ended: false,
       webSocket: true,
     };
-    socket.once("close", this.onSocketClosed);
-    socket.on("error", this.onSocketClosed);
+    const onClosed = barrier(this.onSocketClosed, this.onFault);
+    guarded(socket).once("close", onClosed);
+    socket.on("error", onClosed);
   }
 
   /** Once the handshake is answered: what follows are frames. */
   get framed(): boolean {
     return this.webSocket !== undefined;
   }
+
+  private readonly onFault = (error: unknown): void => this.handler.onFault(error);
 
   private readonly onSocketClosed = (): void => {
     this.heartbeat?.stop();
@@ -137,15 +142,23 @@ export class WebSocketExchange implements Exchange {
     }
     this.webSocket = webSocket;
     this.binary = binary;
-    webSocket.on("message", (data, isBinary) => this.onFrame(bufferOf(data), isBinary));
-    webSocket.on("close", () => this.leave("the client closed the WebSocket"));
-    // A frame that is none, or too large: ws has closed with the code that says so.
-    webSocket.on("error", (error) => this.leave(error.message));
-    webSocket.on("pong", () => {
+    const { onFault } = this;
+    const onFrame = (data: RawData, isBinary: boolean): void => this.onFrame(bufferOf(data), isBinary);
+    const onClose = (): void => this.leave("the client closed the WebSocket");
+    const onPong = (): void => {
       this.pingedAt = Number.POSITIVE_INFINITY;
       this.wroteSince = false;
-    });
-    this.heartbeat = new Heartbeat(this.webSockets.timers, PING_MS, () => this.ping());
+    };
+    // A frame that is none, or too large: ws has closed with the code that says so.
+    webSocket.on(
+      "error",
+      barrier((error: Error) => this.leave(error.message), onFault),
+    );
+    webSocket.on("message", barrier(onFrame, onFault));
+    webSocket.on("close", barrier(onClose, onFault));
+    webSocket.on("pong", barrier(onPong, onFault));
+    const ping = barrier(() => this.ping(), onFault);
+    this.heartbeat = new Heartbeat(this.webSockets.timers, PING_MS, ping);
   }
 
   private ping(): void {
@@ -187,7 +200,7 @@ export class WebSocketExchange implements Exchange {
   respond(status: number, fields: readonly Field[], end: boolean): void {
     // What the handshake has not said, HTTP cannot say any more: metadata of the answer has no place.
     if (this.finished || this.webSocket !== undefined) return;
-    this.refusal = new ServerResponse(this.request);
+    this.refusal = guarded(new ServerResponse(this.request));
     this.refusal.assignSocket(this.socket);
     const raw: string[] = [];
     for (const f of [...fields, field("connection", "close")]) raw.push(f.name, f.value);
@@ -209,7 +222,8 @@ export class WebSocketExchange implements Exchange {
       return;
     }
     this.wroteSince = true;
-    this.webSocket?.send(chunk, { binary: this.binary }, () => this.handler.onSent(chunk.length));
+    const onSent = barrier(() => this.handler.onSent(chunk.length), this.onFault);
+    this.webSocket?.send(chunk, { binary: this.binary }, onSent);
     this.watch.wrote();
     if (last) this.finish(CloseCode.OK, "");
   }

@@ -1,5 +1,6 @@
 // An HTTP request being answered, whatever version of HTTP carried it: what the REST adapter works on.
 import type { HttpVersion } from "../core/call.js";
+import { reportFault } from "../core/faults.js";
 import type { Field } from "../core/headers.js";
 import type { Client } from "./client.js";
 
@@ -28,10 +29,20 @@ export interface ExchangeHandler {
   onGone(reason: string): void;
   /** So many bytes written have gone to the connection. */
   onSent(bytes: number): void;
+  /** The exchange itself threw, or one of these did. Tells of it, and ends the call: answers, or breaks the answer off. */
+  onFault(error: unknown): void;
 }
 
 /** Of an exchange between its making and its adapter. */
-export const NOBODY: ExchangeHandler = { onBody() {}, onStill() {}, onGone() {}, onSent() {} };
+export const NOBODY: ExchangeHandler = {
+  onBody() {},
+  onStill() {},
+  onGone() {},
+  onSent() {},
+  onFault(error) {
+    reportFault("while a request was taken over", error);
+  },
+};
 
 export interface Exchange {
   readonly head: ExchangeHead;

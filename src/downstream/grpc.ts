@@ -1,6 +1,7 @@
 // gRPC over HTTP/2 from clients: a stream becomes a Call and two Sinks; messages pass through unread.
 import type { ClientLimits } from "../config/listener-limits.js";
 import { Call } from "../core/call.js";
+import { hubFault, reportFault } from "../core/faults.js";
 import { type Gateway, shownTo } from "../core/gateway.js";
 import { isGrpcContentType } from "../core/grpc-content-type.js";
 import { type Field, field, Headers } from "../core/headers.js";
@@ -10,6 +11,7 @@ import { type Abort, refuse, type Sink, type Source } from "../core/sink.js";
 import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
 import { cut } from "../core/text.js";
 import type { RequestHead } from "../http2/messages.js";
+import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
 import type { Client } from "./client.js";
 import { fits, fitting } from "./fitting.js";
@@ -36,6 +38,20 @@ export function openGrpc(
 ): void {
   const exchange = new GrpcExchange(gateway, stream);
   stream.handler = exchange;
+  try {
+    begin(gateway, exchange, head, client, end);
+  } catch (error) {
+    exchange.onFault(error);
+  }
+}
+
+function begin(
+  gateway: Gateway,
+  exchange: GrpcExchange,
+  head: RequestHead,
+  client: Client,
+  end: boolean,
+): void {
   const isPost = head.method === "POST";
   const { snapshot } = gateway;
   const plan = isPost ? snapshot.planFor(head.path) : refusedMethod(gateway, head.method);
@@ -102,6 +118,15 @@ class GrpcExchange implements StreamHandler, Sink, Source {
     this.response?.consumed(bytes);
   }
 
+  /** One of these threw: the client is answered, and the call ends. */
+  onFault(error: unknown): void {
+    const where = `while a gRPC call to ${this.call?.method.path ?? "?"} was served`;
+    const status = hubFault("the hub failed while it served the call", where, error);
+    const cause: Abort = { status, by: "hub", sent: "maybe" };
+    this.abort(cause);
+    this.request?.abort(cause);
+  }
+
   // ---------------------------------------------------------------- Source: the request's credit
 
   consumed(bytes: number): void {
@@ -160,9 +185,28 @@ class GrpcExchange implements StreamHandler, Sink, Source {
     this.abort(cause);
   }
 
-  abort(cause: Abort): void {
+  abort({ status }: Abort): void {
     if (this.ended) return;
-    const { fields } = statusTrailers(shownTo(this.call, cause.status, this.gateway.edge.hints));
+    try {
+      this.tell(shownTo(this.call, status, this.gateway.edge.hints));
+    } catch (error) {
+      this.tellBare(status.code, error);
+    }
+  }
+
+  /** The status could not be told: its code alone is, or that something is wrong. */
+  private tellBare(code: number, cause: unknown): void {
+    const id = reportFault("while the end of a gRPC call was told", cause);
+    try {
+      this.tell(new Status(code, `the hub failed while it told of the call's end (fault ${id})`));
+    } catch {
+      this.ended = true;
+      this.stream.reset(ErrorCode.INTERNAL_ERROR);
+    }
+  }
+
+  private tell(status: Status): void {
+    const { fields } = statusTrailers(status);
     const trailers = fitting(this.stream, this.headersSent ? fields : [CONTENT_TYPE_FIELD, ...fields]);
     if (this.headersSent) this.stream.sendTrailers(trailers);
     else if (this.stream.beginHeaders()) {
@@ -205,6 +249,16 @@ export function refuseHeaders(
     "HEADERS_TOO_LARGE",
     `the request has more than ${maxHeaderFields} header fields, or they are larger than ${maxHeaderListBytes} bytes together`,
   );
+  refuseStream(gateway, stream, fields, status);
+}
+
+/** Answers a stream before there is a call: in gRPC or in JSON, by what its fields say that it is. */
+export function refuseStream(
+  gateway: Gateway,
+  stream: Stream,
+  fields: readonly Field[],
+  status: Status,
+): void {
   if (!stream.beginHeaders()) return;
   if (isGrpc({ fields })) {
     stream.header(":status", "200", false);

@@ -3,7 +3,10 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ClientLimits } from "../config/listener-limits.js";
 import { isAuthority } from "../core/authority.js";
+import { barrier } from "../core/barrier.js";
+import { reportFault } from "../core/faults.js";
 import type { Gateway } from "../core/gateway.js";
+import { guarded } from "../core/guarded.js";
 import { type Reason, refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { splitTarget } from "./exchange-http1.js";
@@ -60,6 +63,8 @@ export interface Http1GuardOptions {
   readonly limits: HeadLimits;
   /** Whether an answer is already on its way on the socket. */
   readonly busy: (socket: Duplex) => boolean;
+  /** Whether requests that came before are not answered yet. */
+  readonly owes: (socket: Duplex) => boolean;
   /** Told of each. */
   readonly refused: (socket: Duplex, reason: Reason, message: string) => void;
 }
@@ -68,11 +73,11 @@ export interface Http1GuardOptions {
 export function guardHttp1(
   server: Server,
   gateway: Gateway,
-  { limits: { maxHeaderListBytes }, busy, refused }: Http1GuardOptions,
+  { limits: { maxHeaderListBytes }, busy, owes, refused }: Http1GuardOptions,
 ): void {
   // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
   server.maxHeadersCount = 0;
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+  onSocketEvent(server, "clientError", (error: NodeJS.ErrnoException, socket) => {
     const code = error.code ?? "";
     const [reason, message] = reasonOf(code, maxHeaderListBytes);
     // Other codes are the socket's own: a client that left.
@@ -80,11 +85,37 @@ export function guardHttp1(
     if (!socket.writable || code === "ECONNRESET" || busy(socket)) socket.destroy();
     else sayAndClose(socket, gateway, refusal(reason, message));
   });
-  server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
+  onSocketEvent(server, "connect", (_request: IncomingMessage, socket) => {
     const message = "this is no proxy: it takes no CONNECT";
     refused(socket, "METHOD_NOT_ALLOWED", message);
-    sayAndClose(socket, gateway, refusal("METHOD_NOT_ALLOWED", message));
+    // Behind a request that is not answered yet it would fall into that answer, or be taken for it.
+    if (owes(socket)) socket.destroy();
+    else sayAndClose(socket, gateway, refusal("METHOD_NOT_ALLOWED", message));
   });
+}
+
+/**
+ * Listens to an event by which node:http hands a socket over, without the listeners that it had itself: from here on
+ * an error of it, or a throw while it is looked at, ends that socket alone.
+ */
+export function onSocketEvent<T, Rest extends readonly unknown[]>(
+  server: Server,
+  event: "clientError" | "connect" | "upgrade",
+  take: (first: T, socket: Duplex, ...rest: Rest) => void,
+): void {
+  server.on(event, (first: T, socket: Duplex, ...rest: Rest) => {
+    guarded(socket);
+    barrier(take, (error) => {
+      socket.destroy();
+      reportFault(`while node:http told of '${event}'; the connection was closed`, error);
+    })(first, socket, ...rest);
+  });
+}
+
+/** For a client whose connection met a fault of the hub, before there was a request. */
+export function sayBroken(socket: Duplex, gateway: Gateway, id: string): void {
+  const message = `the hub failed while it read the request (fault ${id})`;
+  sayAndClose(socket, gateway, refusal("HUB_FAULT", message));
 }
 
 function reasonOf(code: string, maxHeaderListBytes: number): readonly [reason: Reason, message: string] {
@@ -116,4 +147,5 @@ const NAMES: Readonly<Record<number, string>> = {
   405: "Method Not Allowed",
   408: "Request Timeout",
   431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
 };

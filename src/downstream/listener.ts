@@ -13,7 +13,9 @@ import type { ListenAddress, UnixAddress } from "../config/config.js";
 import { CLIENT_LIMITS, type ClientLimits, DEFAULT_LISTENER_LIMITS } from "../config/listener-limits.js";
 import { AddressCounts } from "../core/address-counts.js";
 import { type Clock, systemClock } from "../core/clock.js";
+import { attempt, hubFault, reportFault } from "../core/faults.js";
 import type { Gateway } from "../core/gateway.js";
+import { guarded } from "../core/guarded.js";
 import { clientNetwork, ipOf } from "../core/ip.js";
 import type { Log } from "../core/log.js";
 import { type Meters, NO_METERS } from "../core/meters.js";
@@ -23,6 +25,7 @@ import { Code, type Status } from "../core/status.js";
 import { TimerWheel } from "../core/timer-wheel.js";
 import { Told } from "../core/told.js";
 import { Connection, processSendMemory } from "../http2/connection.js";
+import type { HeaderBlock } from "../http2/hpack/decoder.js";
 import { DEFAULT_LIMITS } from "../http2/limits.js";
 import { checkRequest } from "../http2/messages.js";
 import { errorName, PREFACE } from "../http2/protocol.js";
@@ -35,9 +38,16 @@ import { Client } from "./client.js";
 import type { Exchange } from "./exchange.js";
 import { Http1Exchange } from "./exchange-http1.js";
 import { Http2Exchange } from "./exchange-http2.js";
-import { isGrpc, openGrpc, refuseHeaders } from "./grpc.js";
+import { isGrpc, openGrpc, refuseHeaders, refuseStream } from "./grpc.js";
 import { Http1Connection, type Http1ConnectionOwner } from "./http1/connection.js";
-import { guardHttp1, headProblem, sayTimeout, tooManyFields, unknownExpectation } from "./http1-guards.js";
+import {
+  guardHttp1,
+  headProblem,
+  sayBroken,
+  sayTimeout,
+  tooManyFields,
+  unknownExpectation,
+} from "./http1-guards.js";
 import { markUnix, peerAddress } from "./peer.js";
 import { openRest, refuseRest } from "./rest.js";
 import { TurnedAway } from "./turned-away.js";
@@ -134,7 +144,7 @@ export class Listener implements Http1ConnectionOwner {
       log: options.log,
       told,
     });
-    this.server = createServer({ noDelay: true }, (socket) => this.onSocket(socket));
+    this.server = createServer({ noDelay: true }, (socket) => this.take(socket, () => this.onSocket(socket)));
     this.http1 = createHttpServer({
       maxHeaderSize: limits.maxHeaderListBytes,
       headersTimeout: limits.headersMs,
@@ -146,15 +156,18 @@ export class Listener implements Http1ConnectionOwner {
       // A request without one gets an answer like others: `headProblem`.
       requireHostHeader: false,
     });
-    this.http1.on("request", (request, response) => this.onRequest({ request, response, asks: false }));
-    this.http1.on("checkContinue", (request, response) => this.onRequest({ request, response, asks: true }));
+    const onRequest = (pipelined: Pipelined): void =>
+      this.take(pipelined.request.socket, () => this.onRequest(pipelined));
+    this.http1.on("request", (request, response) => onRequest({ request, response, asks: false }));
+    this.http1.on("checkContinue", (request, response) => onRequest({ request, response, asks: true }));
     takeUpgrades(this.http1, gateway, limits, (socket) => this.peerOf(socket));
     this.http1.on("checkExpectation", (request, response) =>
-      this.onRequest({ request, response, asks: false, problem: unknownExpectation() }),
+      onRequest({ request, response, asks: false, problem: unknownExpectation() }),
     );
     guardHttp1(this.http1, gateway, {
       limits,
       busy: (socket) => this.isAnswering(socket),
+      owes: (socket) => this.http1Peers.get(socket)?.current !== undefined,
       refused: (socket, reason, message) => this.onUnreadable(socket, reason, message),
     });
     // A server that never listens starts its timeout checks only on this event.
@@ -175,6 +188,8 @@ export class Listener implements Http1ConnectionOwner {
   /** Resolves with the bound address, e.g. `127.0.0.1:8080` or `unix:/run/hub.sock`. Rejects with the system's error. */
   async listen(): Promise<string> {
     const { server, options } = this;
+    // None left for one more connection (EMFILE), say: those that there are go on.
+    server.on("error", this.onServerError);
     if ("path" in options) {
       await listenOnPath(server, options.path);
       return `unix:${options.path}`;
@@ -196,6 +211,23 @@ export class Listener implements Http1ConnectionOwner {
     return { http: Math.max(0, this.sockets.size - http2), http2 };
   }
 
+  private readonly onServerError = (error: NodeJS.ErrnoException): void => {
+    // Before it listens, who asked for that is told.
+    if (!this.server.listening || !this.told.first(`accept ${error.code}`)) return;
+    this.options.log?.error(`connections could not be accepted: ${error.message} (told once an hour)`);
+  };
+
+  /** Whoever speaks there: a throw while a socket, or a request on it, is taken over ends that socket alone. */
+  private take(socket: Socket, step: () => void): void {
+    guarded(socket);
+    try {
+      step();
+    } catch (error) {
+      socket.destroy();
+      reportFault("while a connection was taken over; it was closed", error);
+    }
+  }
+
   private onSocket(socket: Socket): void {
     if ("path" in this.options) markUnix(socket);
     const ip = ipOf(peerAddress(socket));
@@ -205,7 +237,6 @@ export class Listener implements Http1ConnectionOwner {
       if (this.perAddress.get(network) >= edge.connectionsPerAddress) {
         // Nothing is said: whoever opens so many is to cost as little as can be.
         this.turnedAway.connection("address_limit");
-        socket.on("error", () => {});
         socket.destroy();
         return;
       }
@@ -316,6 +347,10 @@ export class Listener implements Http1ConnectionOwner {
     sayTimeout(socket, this.gateway);
   }
 
+  onBroken(socket: Socket, id: string): void {
+    sayBroken(socket, this.gateway, id);
+  }
+
   onClose(connection: Http1Connection): void {
     this.plain.delete(connection);
   }
@@ -327,22 +362,12 @@ export class Listener implements Http1ConnectionOwner {
       { role: "server", limits: this.limits },
       {
         onStream: (stream, block, end) => {
-          if (block.tooLarge) {
-            this.turnedAway.request(
-              "2",
-              "HEADERS_TOO_LARGE",
-              client.ip,
-              "its head is larger than the limits",
-            );
-            refuseHeaders(this.gateway, stream, block.fields, this.limits);
-            return;
-          }
-          const head = checkRequest(block, end);
-          if (typeof head === "string") return; // the connection has refused it before
-          if (isGrpc(head)) openGrpc(this.gateway, stream, head, client, end);
-          else {
-            const watch = end ? undefined : this.bodyWatch();
-            this.openHttp2(stream, new Http2Exchange(stream, head, client, watch));
+          try {
+            this.onStream(client, stream, block, end);
+          } catch (error) {
+            const where = "while a stream of HTTP/2 was taken over";
+            const status = hubFault("the hub failed while it read the request", where, error);
+            refuseStream(this.gateway, stream, block.fields, status);
           }
         },
         onClose: () => this.connections.delete(connection),
@@ -355,6 +380,21 @@ export class Listener implements Http1ConnectionOwner {
     this.connections.add(connection);
     socket.resume();
     if (this.draining) connection.drain();
+  }
+
+  private onStream(client: Client, stream: Stream, block: HeaderBlock, end: boolean): void {
+    if (block.tooLarge) {
+      this.turnedAway.request("2", "HEADERS_TOO_LARGE", client.ip, "its head is larger than the limits");
+      refuseHeaders(this.gateway, stream, block.fields, this.limits);
+      return;
+    }
+    const head = checkRequest(block, end);
+    if (typeof head === "string") return; // the connection has refused it before
+    if (isGrpc(head)) openGrpc(this.gateway, stream, head, client, end);
+    else {
+      const watch = end ? undefined : this.bodyWatch();
+      this.openHttp2(stream, new Http2Exchange(stream, head, client, watch));
+    }
   }
 
   private bodyWatch(): BodyWatch {
@@ -385,9 +425,7 @@ export class Listener implements Http1ConnectionOwner {
     this.meters
       .counter("linchpin.http2.faults", "Errors of the hub while it served HTTP/2: please report them.")
       .add();
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    if (this.told.first(`${text.split("\n", 1)[0] ?? ""} ${clientNetwork(client.ip)}`))
-      this.options.log?.error(`a fault of the hub while it served ${client.ip}: ${text}`);
+    reportFault(`while it served ${client.ip} over HTTP/2`, error);
   }
 
   private openHttp2(stream: Stream, exchange: Http2Exchange): void {
@@ -425,12 +463,14 @@ export class Listener implements Http1ConnectionOwner {
   /** One at a time, as on connections of our own: a few bytes could ask for a thousand large answers at once. */
   private serveNext(peer: Http1Peer, { request, response, asks, problem }: Pipelined): void {
     peer.current = response;
-    response.once("close", () => {
+    const onClose = (): void => {
       peer.current = undefined;
       const next = request.socket.destroyed ? undefined : peer.waiting.shift();
       if (next === undefined) peer.waiting.length = 0;
       else this.serveNext(peer, next);
-    });
+    };
+    const { socket } = request;
+    response.once("close", () => this.take(socket, onClose));
     if (this.draining) response.setHeader("connection", "close");
     const { client, watch } = peer;
     const exchange = new Http1Exchange(request, response, client, this.bodyWatch(), watch);
@@ -454,12 +494,13 @@ export class Listener implements Http1ConnectionOwner {
     this.draining = true;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const finishers = [...this.connections].map((connection) => connection.drain());
+    const where = "while a listener was drained";
     const goaway = setTimeout(() => {
-      for (const finish of finishers) finish();
+      for (const finish of finishers) attempt(where, finish);
       // Connections made ahead of need, on which nothing was ever asked.
       for (const socket of this.silent) socket.destroy();
       // HTTP/1.1 has no GOAWAY: until now a client could ask once more, and was told by `connection: close`.
-      for (const connection of this.plain) connection.drain();
+      for (const connection of this.plain) attempt(where, () => connection.drain());
       this.http1.closeIdleConnections();
       idle = setInterval(() => this.http1.closeIdleConnections(), 50);
     }, GOAWAY_WAIT_MS);
@@ -474,7 +515,8 @@ export class Listener implements Http1ConnectionOwner {
   }
 
   private destroyAll(): void {
-    for (const connection of [...this.connections]) connection.destroy();
+    for (const connection of [...this.connections])
+      attempt("while a listener was closed", () => connection.destroy());
     for (const socket of this.sockets) socket.destroy();
   }
 
@@ -518,7 +560,6 @@ const LINGER_MS = 1000;
 
 /** An answer for people, and for HTTP/1.1 clients; gRPC clients show it as what it is, no HTTP/2. */
 function refuseClearText(socket: Socket): void {
-  socket.on("error", () => socket.destroy());
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
   socket.on("close", () => clearTimeout(timer));
   socket.end(

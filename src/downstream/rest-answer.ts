@@ -1,6 +1,7 @@
 // The answer to a plain HTTP request, as its client gets it: head and fields, packing, ETag and 304, trailers, keep-alive
 // comments, and a failure in whatever way is still open. The Transcoding writes the body to it (`BodyTaker`).
 import type { Transform } from "node:stream";
+import { barrier } from "../core/barrier.js";
 import type { Call } from "../core/call.js";
 import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
 import { type Field, field, type Headers } from "../core/headers.js";
@@ -42,6 +43,8 @@ export interface AnswerOwner {
   onAnswered(): void;
   /** Nothing more of the service's answer is wanted; its call may have ended by itself. */
   stopService(status: Status): void;
+  /** A callback of the answer's threw: the call ends. */
+  onFault(error: unknown): void;
 }
 
 export class RestAnswer implements BodyTaker {
@@ -86,6 +89,11 @@ export class RestAnswer implements BodyTaker {
     this.accept = restHead.accept;
   }
 
+  /** Its head has gone. */
+  get begun(): boolean {
+    return this.headSent;
+  }
+
   /** The client is slow: the service is to wait. */
   get full(): boolean {
     return this.unsent > MAX_UNSENT_BYTES;
@@ -118,7 +126,11 @@ export class RestAnswer implements BodyTaker {
     if (bodyless)
       this.owner.stopService(new Status(Code.CANCELLED, "nothing of the answer is wanted but its head"));
     else if (this.owner.keepAlive !== undefined)
-      this.heartbeat = new Heartbeat(this.gateway.timers, KEEP_ALIVE_MS, () => this.sendKeepAlive());
+      this.heartbeat = new Heartbeat(
+        this.gateway.timers,
+        KEEP_ALIVE_MS,
+        barrier(() => this.sendKeepAlive(), this.fault),
+      );
   }
 
   private sendKeepAlive(): void {
@@ -136,7 +148,11 @@ export class RestAnswer implements BodyTaker {
     if (bytes.length > 0) {
       if (!last || this.encoder !== undefined) this.unsent += bytes.length;
       if (this.encoder === undefined) this.exchange.write(bytes, false);
-      else this.encoder.write(bytes, () => this.sent(bytes.length));
+      else
+        this.encoder.write(
+          bytes,
+          barrier(() => this.sent(bytes.length), this.fault),
+        );
     }
     if (last) this.endBody(undefined);
     else this.owner.onRoom();
@@ -149,6 +165,8 @@ export class RestAnswer implements BodyTaker {
     else this.breakOff();
     this.owner.stopService(status);
   }
+
+  readonly fault = (error: unknown): void => this.owner.onFault(error);
 
   private breakOff(): void {
     if (this.ended) return;
@@ -189,11 +207,12 @@ export class RestAnswer implements BodyTaker {
       this.sendWhole(status, all, body);
       return;
     }
-    encodeWhole(body, coding, (packed) => {
+    const onPacked = (packed: Buffer | undefined): void => {
       if (this.ended) return;
       if (packed !== undefined) all.push(field("content-encoding", coding));
       this.sendWhole(status, all, packed ?? body);
-    });
+    };
+    encodeWhole(body, coding, barrier(onPacked, this.fault));
   }
 
   private sendWhole(status: number, fields: Field[], body: Buffer): void {
@@ -260,12 +279,16 @@ export class RestAnswer implements BodyTaker {
   private encodeBody(coding: Coding): void {
     const encoder = encoderOf(coding);
     this.encoder = encoder;
-    encoder.on("data", (packed: Buffer) => {
+    const onPacked = (packed: Buffer): void => {
       if (this.ended) return;
       this.unsent += packed.length;
       this.exchange.write(packed, false);
-    });
-    encoder.on("error", () => this.breakOff());
+    };
+    encoder.on("data", barrier(onPacked, this.fault));
+    encoder.on(
+      "error",
+      barrier(() => this.breakOff(), this.fault),
+    );
   }
 
   private endBody(failure: Status | undefined): void {
@@ -274,18 +297,20 @@ export class RestAnswer implements BodyTaker {
       this.endStream(failure);
       return;
     }
-    encoder.on("end", () => {
+    const onEnd = (): void => {
       if (!this.ended) this.endStream(failure);
-    });
+    };
+    encoder.on("end", barrier(onEnd, this.fault));
     encoder.end();
   }
 
   /** Sends the head; `end`: it is all. */
   respond(status: number, fields: readonly Field[], end: boolean): void {
-    this.headSent = true;
     const info = this.call?.http;
     if (info !== undefined) info.status = status;
     this.exchange.respond(status, fields, end);
+    // Not before: an exchange that threw has sent nothing, and the client is still to be answered.
+    this.headSent = true;
     if (end) this.close();
   }
 

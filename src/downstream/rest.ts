@@ -2,7 +2,10 @@
 // credit of both directions; the answer is rest-answer.ts. The bodies are read and written by the Transcoding that the
 // route gives (core/transcoding.ts).
 import type { Transform } from "node:stream";
+import { barrier } from "../core/barrier.js";
 import { Call } from "../core/call.js";
+import type { Timer } from "../core/clock.js";
+import { attempt, hubFault } from "../core/faults.js";
 import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
 import { type Field, field, Headers } from "../core/headers.js";
 import { frameMessage, type MessageOwner, MessageSplitter } from "../core/messages.js";
@@ -27,6 +30,7 @@ import type {
   ResponseWriter,
   Transcoding,
 } from "../core/transcoding.js";
+import { answerBare } from "./bare-answer.js";
 import { type Coding, decoderOf } from "./content-coding.js";
 import { addCorsFields, preflightFields, preflightOf } from "./cors.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
@@ -37,6 +41,8 @@ import { addFields } from "./rest-headers.js";
 /** Messages that may wait for a slow service before the client is held back. */
 const MAX_WAITING_BYTES = 64 * 1024;
 const NO_BYTES: Buffer = Buffer.alloc(0);
+/** Of a fault, to the client. */
+const FAILED = "the hub failed while it served the call";
 /** Of `OPTIONS *`, which asks of no path. */
 const ALL_METHODS: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 /** Of requests that the hub answers by itself: what the answer says stands in `ownFields`. */
@@ -47,16 +53,25 @@ const ANSWERED: Handler = (_call, response) => {
 
 /** Takes an HTTP request over. The returned handler is already set on the exchange. */
 export function openRest(gateway: Gateway, exchange: Exchange): void {
-  const answer = new RestExchange(gateway, gateway.snapshot, exchange);
-  exchange.handler = answer;
-  answer.begin();
+  take(gateway, exchange, (answer) => answer.begin());
 }
 
 /** Answers a request that is not looked at any further. */
 export function refuseRest(gateway: Gateway, exchange: Exchange, status: Status): void {
-  const answer = new RestExchange(gateway, gateway.snapshot, exchange);
-  exchange.handler = answer;
-  answer.beginRefused(() => status);
+  take(gateway, exchange, (answer) => answer.beginRefused(() => status));
+}
+
+/** What throws on the way is the end of this request alone, and it is answered. */
+function take(gateway: Gateway, exchange: Exchange, begin: (answer: RestExchange) => void): void {
+  let answer: RestExchange | undefined;
+  try {
+    answer = new RestExchange(gateway, gateway.snapshot, exchange);
+    exchange.handler = answer;
+    begin(answer);
+  } catch (error) {
+    if (answer !== undefined) answer.onFault(error);
+    else answerBare(exchange, hubFault(FAILED, "while a plain HTTP request was taken over", error));
+  }
 }
 
 function withoutQuery(target: string): string {
@@ -141,6 +156,10 @@ class RestExchange
 
   /** Nothing more is taken from the service: it has ended, or the call is given up. */
   private done = false;
+  /** One of the ways of the service's answer threw: the abort that comes for it is not a late one. */
+  private broken = false;
+  /** The deadline, where the answer is still made when the service has ended. */
+  private late: Timer | undefined = undefined;
   /** Of an answer of the hub's own, which has no body. */
   private ownFields: Field[] | undefined = undefined;
 
@@ -262,13 +281,26 @@ class RestExchange
 
   // ---------------------------------------------------------------- ExchangeHandler: from the client
 
+  // Here and below: what comes from outside has its `try`, for its throw is the end of this call and of no other.
+
   onBody(chunk: Buffer, start: number, end: number, last: boolean): void {
+    try {
+      this.takeBody(chunk, start, end, last);
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+
+  private takeBody(chunk: Buffer, start: number, end: number, last: boolean): void {
     const { decoder } = this;
     // A body without a byte is none, however the client ends it: HTTP/1.1 says so in the head, HTTP/2 may say so later.
     const empty = last && end === start && !this.packed;
     if (decoder !== undefined && !empty && !this.over) {
       if (end > start) this.packed = true;
-      if (end > start) decoder.write(chunk.subarray(start, end), () => this.bodyTaken(end - start));
+      if (end > start) {
+        const written = barrier(() => this.bodyTaken(end - start), this.faulty);
+        decoder.write(chunk.subarray(start, end), written);
+      }
       if (last) decoder.end();
       return;
     }
@@ -285,32 +317,73 @@ class RestExchange
   private decodeBody(coding: Coding): void {
     const decoder = decoderOf(coding);
     this.decoder = decoder;
-    decoder.on("data", (plain: Buffer) => {
+    const onPlain = (plain: Buffer): void => {
       if (!this.over) this.reader?.push(plain, 0, plain.length, false);
       if (this.over) decoder.destroy();
       else if (this.holdsClient()) decoder.pause();
-    });
-    decoder.on("end", () => {
+    };
+    const onEnd = (): void => {
       if (!this.over) this.reader?.push(NO_BYTES, 0, 0, true);
-    });
-    decoder.on("error", () => {
+    };
+    const onError = (): void => {
       if (!this.over) this.refuse(notCoded(coding));
-    });
+    };
+    decoder.on("data", barrier(onPlain, this.faulty));
+    decoder.on("end", barrier(onEnd, this.faulty));
+    decoder.on("error", barrier(onError, this.faulty));
   }
 
   onStill(): void {
-    this.refuse(refusal("REQUEST_TIMEOUT", "the request's body did not go on arriving in time"));
+    try {
+      this.refuse(refusal("REQUEST_TIMEOUT", "the request's body did not go on arriving in time"));
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   onGone(reason: string): void {
     if (this.answer.ended) return;
-    this.answer.close();
     const status = new Status(Code.CANCELLED, `the client left: ${reason}`);
+    attempt("while a client that left was taken leave of", () => this.answer.close());
     this.request?.abort({ status, by: "client", sent: "maybe" });
   }
 
   onSent(bytes: number): void {
-    this.answer.sent(bytes);
+    try {
+      this.answer.sent(bytes);
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+
+  /** Something of the hub threw on the way of this call: the client is answered, and the call ends. */
+  onFault(error: unknown): void {
+    const where = `while a plain HTTP call to ${this.call?.method.path ?? "?"} was served`;
+    const status = hubFault(FAILED, where, error);
+    this.endWith(status);
+    this.request?.abort({ status, by: "hub", sent: "maybe" });
+  }
+
+  /** For callbacks that are made with a barrier. */
+  private readonly faulty = (error: unknown): void => this.onFault(error);
+
+  /** Answers with this, if there is a way left to answer, whatever state the answer is in; breaks it off otherwise. */
+  private endWith(status: Status): void {
+    const { answer, exchange } = this;
+    this.done = true;
+    if (answer.ended) return;
+    const where = "while a fault was answered";
+    if (!answer.begun && exchange.framed !== true) {
+      attempt(where, () => answer.refuse(status));
+      if (!answer.begun && !answer.ended) answerBare(exchange, status);
+      if (answer.begun && !answer.ended) attempt(where, () => exchange.reset());
+    } else {
+      // The body says it in its own way, if its writer still can.
+      const shown = shownTo(this.call, status, this.gateway.edge.hints);
+      if (this.writer !== undefined) attempt(where, () => this.writer?.fail(shown, true));
+      if (!answer.ended) attempt(where, () => exchange.reset());
+    }
+    if (!answer.ended) attempt(where, () => answer.close());
   }
 
   // ---------------------------------------------------------------- MessageTaker: the request's messages
@@ -346,6 +419,10 @@ class RestExchange
 
   refuse(status: Status): void {
     this.fail(status, "client", this.sentMessages === 0 ? "never" : "maybe");
+  }
+
+  fault(error: unknown): void {
+    this.onFault(error);
   }
 
   private holdsClient(): boolean {
@@ -385,8 +462,13 @@ class RestExchange
 
   data(chunk: Buffer, start: number, end: number): void {
     if (this.over) return;
-    const problem = this.splitter?.push(chunk, start, end, this);
-    if (problem !== undefined) this.fail(problem, "hub", "maybe");
+    try {
+      const problem = this.splitter?.push(chunk, start, end, this);
+      if (problem !== undefined) this.fail(problem, "hub", "maybe");
+    } catch (error) {
+      this.broken = true;
+      throw error;
+    }
     if (this.over) return;
     if (this.holdsService()) this.owed += end - start;
     else this.response?.consumed(end - start);
@@ -405,15 +487,46 @@ class RestExchange
     this.finish(headers);
   }
 
-  abort(cause: Abort): void {
-    if (this.over) return;
+  abort({ status, by }: Abort): void {
+    if (this.answer.ended || (this.done && !this.broken)) return;
     this.done = true;
-    this.tell(cause.status);
+    if (this.broken) {
+      this.endWith(status);
+      return;
+    }
+    try {
+      // What the hub decides waits for nothing: a deadline has passed, though messages are still being printed.
+      this.tell(status, undefined, by === "hub");
+    } catch (error) {
+      this.endWith(hubFault(FAILED, "while the end of a plain HTTP call was told", error));
+    }
   }
 
   /** The service's answer is complete. */
   private finish(trailers: Headers): void {
     this.done = true;
+    try {
+      this.complete(trailers);
+    } catch (error) {
+      this.broken = true;
+      throw error;
+    }
+    this.watchDeadline();
+  }
+
+  /** The runner's watch is over with the service's answer; a writer that needs longer has until the deadline, too. */
+  private watchDeadline(): void {
+    const deadline = this.call?.deadline;
+    if (this.answer.ended || deadline === undefined) return;
+    const { clock } = this.gateway.timers;
+    const onLate = (): void => {
+      const message = "the deadline passed while the answer was written";
+      this.endWith(refusal("DEADLINE_EXCEEDED", message));
+    };
+    this.late = clock.setTimeout(barrier(onLate, this.faulty), Math.max(0, deadline - clock.now()));
+  }
+
+  private complete(trailers: Headers): void {
     const { ownFields } = this;
     if (ownFields !== undefined) {
       addFields(ownFields, this.answer.metadata, this.snapshot.http.metadata.responsePrefix);
@@ -466,6 +579,7 @@ class RestExchange
   }
 
   onAnswered(): void {
+    this.late?.cancel();
     this.reader?.stop();
     this.writer?.stop();
     this.decoder?.destroy();
@@ -495,10 +609,11 @@ class RestExchange
   /**
    * After all that was written: as the answer's status before the first byte, in the body's own way after it.
    * @param form has a form of its own for a service's failure
+   * @param now without what is still being printed
    */
-  private tell(status: Status, form?: Transcoding): void {
+  private tell(status: Status, form?: Transcoding, now = false): void {
     if (this.writer === undefined && this.exchange.framed !== true) this.answer.refuse(status, form);
-    else this.writing().fail(shownTo(this.call, status, this.gateway.edge.hints));
+    else this.writing().fail(shownTo(this.call, status, this.gateway.edge.hints), now);
   }
 }
 

@@ -2,7 +2,6 @@
 // request is answered as if it had not been (RFC 9110 §7.8: a server may ignore Upgrade).
 import type { IncomingMessage, Server } from "node:http";
 import { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import type { ClientLimits } from "../config/listener-limits.js";
 import type { Gateway } from "../core/gateway.js";
 import { field, Headers } from "../core/headers.js";
@@ -13,7 +12,7 @@ import { maxTextBytes } from "../core/transcoding.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
 import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";
-import { headProblem } from "./http1-guards.js";
+import { headProblem, onSocketEvent } from "./http1-guards.js";
 import { openRest, refuseRest } from "./rest.js";
 
 /** Of the handshake; a server that does not know the client's says its own (RFC 6455 §4.2.2). */
@@ -36,7 +35,7 @@ export function takeUpgrades(
   peerOf: (socket: Socket) => Peer,
 ): void {
   const webSockets = new WebSockets(maxTextBytes(gateway.maxMessageBytes), gateway.timers, limits.stallMs);
-  server.on("upgrade", (request: IncomingMessage, socket: Duplex, early: Buffer) => {
+  onSocketEvent(server, "upgrade", (request: IncomingMessage, socket, early: Buffer) => {
     const peer = socket instanceof Socket ? peerOf(socket) : undefined;
     // No client asks for another protocol before it has the answers to what it asked in this one.
     if (!(socket instanceof Socket) || peer === undefined || peer.current !== undefined) {

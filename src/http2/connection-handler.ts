@@ -1,4 +1,5 @@
 // What the owner of a connection is told: of requests, of its beginning and its end, and of what went wrong.
+import { reportFault as report } from "../core/faults.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
 import type { LimitName } from "./limits.js";
 import type { Stream } from "./stream.js";
@@ -13,8 +14,9 @@ export interface ConnectionHandler {
   /** Once: the connection is over, whoever ended it. Its streams have been told before. */
   onClose(reason: string): void;
   /**
-   * A handler threw: a bug, for the log. The stream it was for has been reset, or the connection closed, with
-   * INTERNAL_ERROR. Without this the error becomes a warning of the process.
+   * A handler threw, or the engine did: a bug, for the log. The stream it was for is reset, or the connection closed,
+   * with INTERNAL_ERROR. Without this it is told as a fault like others. A stream's handler with an `onFault` of its
+   * own ends its stream itself, and this is not called.
    */
   onFault?(error: unknown): void;
   /** The peer passed a limit: for the log and for metrics. What it ends has been told, or will be, on its own way. */
@@ -23,7 +25,12 @@ export interface ConnectionHandler {
   onMalformed?(ends: "stream" | "connection", code: number, reason: string): void;
 }
 
+/** Never throws. */
 export function reportFault(handler: ConnectionHandler, error: unknown): void {
-  if (handler.onFault !== undefined) handler.onFault(error);
-  else process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  try {
+    if (handler.onFault !== undefined) handler.onFault(error);
+    else report("on an HTTP/2 connection", error);
+  } catch (second) {
+    report("while a fault of an HTTP/2 connection was told", second);
+  }
 }

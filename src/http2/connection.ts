@@ -2,6 +2,7 @@
 // may ask of it. Knows nothing of gRPC or of the hub. docs/architecture.md, "The wire", shows a frame's way.
 // Hot path: no part makes an object, closure, promise or event per frame.
 import type { Duplex } from "node:stream";
+import { barrier, contain } from "../core/barrier.js";
 import { type Clock, systemClock } from "../core/clock.js";
 import { ConnectionError } from "./connection-error.js";
 import { type ConnectionHandler, reportFault } from "./connection-handler.js";
@@ -65,6 +66,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   /** The last stream of ours that the peer takes, once its GOAWAY has said so. */
   private peerLastId: number | undefined = undefined;
   private closeReason: string | undefined = undefined;
+  private told = false;
   /** The peer's TCP has taken nothing for a while: the watch sets it, and takes it back. */
   stuck = false;
 
@@ -108,10 +110,11 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     this.watch = new Watch(this, this.reader, this.out, this.streams.backlog, limits, clock, now, random);
     // A client's owner sees to it that the connection comes about.
     if (role === "server") this.watch.start();
+    const onFault = (error: unknown): void => this.fault(error);
     socket.on("data", this.onChunk);
-    socket.on("end", this.onEnd);
-    socket.on("error", this.onError);
-    socket.on("close", this.onSocketClose);
+    socket.on("end", barrier(this.onEnd, onFault));
+    socket.on("error", barrier(this.onError, onFault));
+    socket.on("close", barrier(this.onSocketClose, onFault));
   }
 
   // ---------------------------------------------------------------- for the owner
@@ -231,8 +234,11 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   destroy(code: number = ErrorCode.NO_ERROR, reason = "the connection was closed", limit?: LimitName): void {
     if (this.state === "closed") return;
     if (limit !== undefined) this.handler.onLimit?.(limit, "connection", reason);
-    this.writer.goaway(this.streams.lastTaken, code, code === ErrorCode.NO_ERROR ? "" : reason);
-    this.hangUp(reason, BREAK_OFF_MS);
+    try {
+      this.writer.goaway(this.streams.lastTaken, code, code === ErrorCode.NO_ERROR ? "" : reason);
+    } finally {
+      this.hangUp(reason, BREAK_OFF_MS);
+    }
   }
 
   // ---------------------------------------------------------------- for the parts
@@ -287,22 +293,46 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     this.fail(ErrorCode.ENHANCE_YOUR_CALM, "the peer does not read what is sent to it", "maxUnreadBytes");
   }
 
+  /** The connection's own code threw: that is its end, in whatever way is left. */
   fault(error: unknown): void {
     reportFault(this.handler, error);
-    this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
+    try {
+      this.fail(ErrorCode.INTERNAL_ERROR, "internal error");
+    } catch (second) {
+      reportFault(this.handler, second);
+      this.cutOff();
+    }
+  }
+
+  private cutOff(): void {
+    try {
+      this.socket.destroy();
+      this.stopReading("internal error");
+    } catch (error) {
+      reportFault(this.handler, error);
+    }
+    this.tellAll("internal error");
+  }
+
+  brokenBlock(stream: Stream): void {
+    this.streams.brokenBlock(stream);
   }
 
   // ---------------------------------------------------------------- the socket
 
   private readonly onChunk = (chunk: Buffer): void => {
-    this.guards.chunkCame();
     try {
+      this.guards.chunkCame();
       this.reader.read(chunk);
     } catch (error) {
-      if (error instanceof ConnectionError) this.peerFailed(error.code, error.message, error.limit);
-      else if (error instanceof HpackError) this.peerFailed(ErrorCode.COMPRESSION_ERROR, error.message);
-      else this.fault(error);
+      contain(error, this.onReadError);
     }
+  };
+
+  private readonly onReadError = (error: unknown): void => {
+    if (error instanceof ConnectionError) this.peerFailed(error.code, error.message, error.limit);
+    else if (error instanceof HpackError) this.peerFailed(ErrorCode.COMPRESSION_ERROR, error.message);
+    else this.fault(error);
   };
 
   private peerFailed(code: number, message: string, limit?: LimitName): void {
@@ -352,12 +382,15 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     if (this.state === "closed") return;
     const { socket } = this;
     this.stopReading(reason);
-    this.out.end();
     // A peer that does not read, or does not close its side, must not keep the socket.
     const timer = setTimeout(() => socket.destroy(), patienceMs);
     timer.unref();
     socket.once("close", () => clearTimeout(timer));
-    this.tellAll(reason);
+    try {
+      this.out.end();
+    } finally {
+      this.tellAll(reason);
+    }
   }
 
   private lose(reason: string): void {
@@ -376,14 +409,22 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   }
 
   private tellAll(reason: string): void {
-    this.streams.endAll(reason);
-    this.out.close();
-    this.pings.close();
-    this.sender.close();
-    try {
-      this.handler.onClose(reason);
-    } catch (error) {
-      reportFault(this.handler, error);
+    if (this.told) return;
+    this.told = true;
+    // Whatever one of them makes of it, the others are told.
+    const parts = [
+      () => this.streams.endAll(reason),
+      () => this.out.close(),
+      () => this.pings.close(),
+      () => this.sender.close(),
+      () => this.handler.onClose(reason),
+    ];
+    for (const end of parts) {
+      try {
+        end();
+      } catch (error) {
+        reportFault(this.handler, error);
+      }
     }
   }
 

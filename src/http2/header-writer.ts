@@ -6,6 +6,8 @@ import { Flag, FrameType } from "./protocol.js";
 /** Blocks are encoded here first; shared by all connections of the process. */
 const USUAL_SCRATCH = Buffer.allocUnsafeSlow(16 * 1024);
 let scratch = USUAL_SCRATCH;
+/** Whose block lies in it. */
+let holder: HeaderWriter | undefined;
 
 export class HeaderWriter {
   /** A block was begun, and not ended. */
@@ -13,6 +15,7 @@ export class HeaderWriter {
   private readonly writer: FrameWriter;
   private readonly encoder = new HpackEncoder();
   private length = 0;
+  private halfField = false;
 
   constructor(writer: FrameWriter) {
     this.writer = writer;
@@ -23,8 +26,14 @@ export class HeaderWriter {
     this.encoder.setPeerTableSize(bytes);
   }
 
+  /** Of the open block, what was written is lost, or what the peer's table will hold is not known any more. */
+  get torn(): boolean {
+    return this.halfField || holder !== this;
+  }
+
   begin(): void {
     this.open = true;
+    holder = this;
     this.length = this.encoder.begin(scratch, 0);
   }
 
@@ -35,7 +44,12 @@ export class HeaderWriter {
       scratch.copy(larger, 0, 0, this.length);
       scratch = larger;
     }
-    this.length = this.encoder.field(scratch, this.length, name, value, sensitive);
+    try {
+      this.length = this.encoder.field(scratch, this.length, name, value, sensitive);
+    } catch (error) {
+      this.halfField = true;
+      throw error;
+    }
   }
 
   /** Writes HEADERS, and CONTINUATION for what one frame cannot hold. `ends`: with END_STREAM. */

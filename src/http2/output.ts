@@ -1,6 +1,7 @@
 // The way out of a connection: small writes gathered in pooled buffers, large data passed on as slices,
 // all of it written to the socket once per turn of the event loop.
 import type { Duplex } from "node:stream";
+import { contain } from "../core/barrier.js";
 import { FRAME_HEADER_BYTES } from "./protocol.js";
 
 /** Size of a pooled buffer: one DATA frame of the usual size, or the control frames and small messages of a turn. */
@@ -24,7 +25,14 @@ function flushAll(): void {
   scheduled = false;
   const outputs = dirty;
   dirty = [];
-  for (let i = 0; i < outputs.length; i++) outputs[i]?.flush();
+  for (let i = 0; i < outputs.length; i++) {
+    const output = outputs[i];
+    try {
+      output?.flush();
+    } catch (error) {
+      output?.threw(error);
+    }
+  }
 }
 
 export interface OutputOwner {
@@ -32,6 +40,8 @@ export interface OutputOwner {
   fill(): void;
   /** The peer does not read: far more waits for it than should. Called at most once per turn. */
   overflow(): void;
+  /** The output itself threw: the end of the connection. */
+  fault(error: unknown): void;
 }
 
 export class Output {
@@ -189,7 +199,20 @@ export class Output {
     socket.uncork();
   }
 
+  threw(error: unknown): void {
+    this.flushing = false;
+    contain(error, (fault) => this.owner.fault(fault));
+  }
+
   private readonly onWritten = (error: Error | null | undefined): void => {
+    try {
+      this.written(error);
+    } catch (fault) {
+      this.threw(fault);
+    }
+  };
+
+  private written(error: Error | null | undefined): void {
     const buffers = this.writes.shift();
     this.finishedWrites++;
     if (error) return; // the socket may still hold the memory: let it be collected
@@ -202,7 +225,7 @@ export class Output {
     if (!this.closed && !this.flushing) {
       this.owner.fill(); // what this appends asks for a flush
     }
-  };
+  }
 
   /** Drops what is gathered; nothing is written any more. Does nothing after `end`. */
   close(): void {

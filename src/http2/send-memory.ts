@@ -1,5 +1,7 @@
 // How many bytes of DATA wait for peers in the whole process, in one place, and what happens when they are too many.
 
+import { attempt } from "../core/faults.js";
+
 export interface Holder {
   readonly queuedBytes: number;
   readonly maxQueuedBytes: number;
@@ -11,6 +13,7 @@ export interface Holder {
 
 /** Shed to this share of the limit: looking for whom is dear, and must not be done for each further byte. */
 const SHED_TO = 7 / 8;
+const WHERE = "while what waits for slow peers was shed";
 
 export class SendMemory {
   /** For the whole process: the hub sets it by its config. */
@@ -49,12 +52,18 @@ export class SendMemory {
   private readonly shed = (): void => {
     this.scheduled = false;
     for (const holder of this.over) {
-      if (holder.queuedBytes > holder.maxQueuedBytes) holder.shed(holder.maxQueuedBytes * SHED_TO);
+      attempt(WHERE, () => {
+        if (holder.queuedBytes > holder.maxQueuedBytes) holder.shed(holder.maxQueuedBytes * SHED_TO);
+      });
     }
     this.over.clear();
     if (this.total <= this.maxBytes) return;
     const target = this.maxBytes * SHED_TO;
-    this.shedSlow(target);
+    attempt(WHERE, () => this.shedSlow(target));
+    attempt(WHERE, () => this.shedLargest(target));
+  };
+
+  private shedLargest(target: number): void {
     while (this.total > target) {
       let most: Holder | undefined;
       for (const holder of this.holders) {
@@ -63,7 +72,7 @@ export class SendMemory {
       if (most === undefined) return;
       most.shed(Math.max(most.queuedBytes / 2, most.queuedBytes - (this.total - target)));
     }
-  };
+  }
 
   /**
    * Those who drip first, on however many connections: else a thousand that each hold a little, for ever, would have

@@ -18,6 +18,8 @@ const DRIBBLE_BYTES = 64;
 export interface SenderOwner {
   /** Something threw outside any stream: the end of the connection. */
   fault(error: unknown): void;
+  /** The stream's header block went out as far as it had come, and no more of it will. */
+  brokenBlock(stream: Stream): void;
 }
 
 export class Sender {
@@ -35,6 +37,8 @@ export class Sender {
   private starved = false;
   /** From `ringAt`: streams with DATA to send and window to send it, in turn. */
   private readonly ring: Stream[] = [];
+  /** Whose header block was begun. */
+  private blockOf: Stream | undefined = undefined;
   private ringAt = 0;
 
   constructor(
@@ -55,14 +59,27 @@ export class Sender {
 
   // ---------------------------------------------------------------- for streams
 
-  /** A header block was begun, and not ended. */
-  get inHeaders(): boolean {
-    return this.headers.open;
+  beginHeaders(stream: Stream): void {
+    if (this.headers.open) {
+      this.mendBlock();
+      if (stream.dead) return;
+    }
+    this.blockOf = stream;
+    this.headers.begin();
   }
 
-  beginHeaders(): void {
-    if (this.headers.open) this.owner.fault(new Error("a header block was begun before another was ended"));
-    this.headers.begin();
+  /**
+   * A block was begun, and what was to fill it threw. It may have changed the table that both sides keep (RFC 7541
+   * §2.2), so it goes out as far as it has come, and its stream is reset: the connection's other streams go on.
+   */
+  mendBlock(): void {
+    const stream = this.blockOf;
+    if (!this.headers.open || stream === undefined) return;
+    if (this.headers.torn) this.owner.fault(new Error("a header field could not be encoded"));
+    else {
+      this.endHeaders(stream, false);
+      this.owner.brokenBlock(stream);
+    }
   }
 
   header(name: string, value: string, sensitive: boolean): void {
@@ -129,6 +146,7 @@ export class Sender {
   }
 
   sendReset(id: number, code: number): void {
+    if (this.headers.open) this.mendBlock();
     this.writer.reset(id, code);
   }
 

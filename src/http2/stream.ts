@@ -28,6 +28,11 @@ export interface StreamHandler {
   onReset(stream: Stream, reset: StreamReset): void;
   /** So many bytes of DATA have gone to the connection: the sender may bring as many again. */
   onSent(bytes: number): void;
+  /**
+   * One of these threw. Tells of it and ends the stream, so that its peer gets an answer. Left out, or where it throws
+   * as well: the connection tells of it, and resets the stream with INTERNAL_ERROR.
+   */
+  onFault?(error: unknown): void;
 }
 
 interface Segment {
@@ -130,8 +135,9 @@ export class Stream {
    */
   beginHeaders(): boolean {
     if (this.dead || this.localEnded) return false;
-    this.sender.beginHeaders();
-    return true;
+    this.sender.beginHeaders(this);
+    // It may have had a block that was never ended: then it is reset by now.
+    return !this.dead;
   }
 
   header(name: string, value: string, sensitive: boolean): void {
@@ -203,6 +209,7 @@ export class Stream {
       }
     } catch (error) {
       this.untold = 0;
+      this.telling = false;
       this.streams.threw(this, error);
     }
     this.telling = false;
@@ -221,7 +228,7 @@ export class Stream {
 
   private writeTrailers(fields: readonly Field[]): void {
     const { sender } = this;
-    sender.beginHeaders();
+    if (!this.beginHeaders()) return;
     for (let i = 0; i < fields.length; i++) {
       const f = fields[i];
       if (f !== undefined) sender.header(f.name, f.value, f.sensitive);

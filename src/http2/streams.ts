@@ -1,4 +1,5 @@
 // The streams of a connection: which there are, which there have been, and how each of them ends (RFC 9113 §5.1).
+import { contain } from "../core/barrier.js";
 import { Backlog } from "./backlog.js";
 import type { Connection } from "./connection.js";
 import { ConnectionError } from "./connection-error.js";
@@ -199,17 +200,27 @@ export class Streams {
 
   /** The stream's handler threw: our bug, and that stream's end. */
   threw(stream: Stream, error: unknown): void {
-    if (this.sender.inHeaders) {
-      // A block that is not sent may have changed the encoder's table: later ones would mean other fields.
-      this.owner.fault(error);
-      return;
-    }
-    reportFault(this.handler, error);
+    const { handler } = stream;
+    this.sender.mendBlock();
+    if (handler.onFault !== undefined) {
+      try {
+        handler.onFault(error);
+        return;
+      } catch (second) {
+        reportFault(this.handler, second);
+      }
+    } else reportFault(this.handler, error);
+    this.abort(stream, ErrorCode.INTERNAL_ERROR, "internal error");
+  }
+
+  /** A header block of ours on it was never finished. */
+  brokenBlock(stream: Stream): void {
     this.abort(stream, ErrorCode.INTERNAL_ERROR, "internal error");
   }
 
   /** The stream's owner resets it, and knows. */
   reset(stream: Stream, code: number): void {
+    this.sender.mendBlock();
     // RFC 9113 §6.4: none for a stream that the peer has never heard of.
     if (stream.headersMark !== Number.POSITIVE_INFINITY || !this.isClient) this.refuse(stream.id, code);
     this.forget(stream);
@@ -235,10 +246,14 @@ export class Streams {
   private tell(stream: Stream, reset: StreamReset): void {
     if (stream.closed) return;
     stream.die();
+    const { handler } = stream;
     try {
-      stream.handler.onReset(stream, reset);
+      handler.onReset(stream, reset);
     } catch (error) {
-      reportFault(this.handler, error);
+      contain(error, (fault) => {
+        if (handler.onFault === undefined) reportFault(this.handler, fault);
+        else handler.onFault(fault);
+      });
     }
   }
 }

@@ -1,5 +1,6 @@
 // What a connection owes to time: a slow beginning, slow headers, silence, idleness, age. One timer per connection
 // looks at counters every few seconds, so that nothing on the way of a call reads a clock or sets a timer.
+import { contain } from "../core/barrier.js";
 import type { Clock } from "../core/clock.js";
 import type { Backlog } from "./backlog.js";
 import type { FrameReader } from "./frame-reader.js";
@@ -20,6 +21,8 @@ export interface Watched {
   destroy(code: number, reason: string, limit: LimitName | undefined): void;
   ping(onPong: () => void): void;
   drain(): () => void;
+  /** A look threw: the end of the connection, which nothing would watch any more. */
+  fault(error: unknown): void;
 }
 
 /** A limit is noticed at the latest after half of the shortest one; of the defaults, 5 s late. */
@@ -126,9 +129,13 @@ export class Watch {
 
   private readonly onTimer = (): void => {
     this.timer = undefined;
-    const reason = this.look(this.clock.now());
-    if (reason !== undefined) this.owner.destroy(reason.code, reason.text, reason.limit);
-    else if (!this.stopped) this.start();
+    try {
+      const reason = this.look(this.clock.now());
+      if (reason !== undefined) this.owner.destroy(reason.code, reason.text, reason.limit);
+      else if (!this.stopped) this.start();
+    } catch (error) {
+      contain(error, (fault) => this.owner.fault(fault));
+    }
   };
 
   /** Why the connection must end, if it must. */

@@ -11,6 +11,8 @@ import {
   type SecureContextOptions,
   type TLSSocket,
 } from "node:tls";
+import { attempt, reportFault } from "../core/faults.js";
+import { guarded } from "../core/guarded.js";
 import type { Log } from "../core/log.js";
 import { errorCode, UserError } from "../core/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
@@ -74,21 +76,25 @@ export class ClientTls {
   dial({ host, port }: Target): TLSSocket {
     const { config } = this.options;
     const name = config.serverName ?? host;
-    const socket = connect({
-      host,
-      port,
-      secureContext: this.loaded.context,
-      ALPNProtocols: ["h2"],
-      // A name to ask for is never an address (RFC 6066 §3).
-      ...(isIP(name) === 0 ? { servername: name } : {}),
-      rejectUnauthorized: !config.dangerouslyTrustAnyServer,
-      checkServerIdentity: (_host, certificate) => nameProblem(name, certificate),
-    });
+    const socket = guarded(
+      connect({
+        host,
+        port,
+        secureContext: this.loaded.context,
+        ALPNProtocols: ["h2"],
+        // A name to ask for is never an address (RFC 6066 §3).
+        ...(isIP(name) === 0 ? { servername: name } : {}),
+        rejectUnauthorized: !config.dangerouslyTrustAnyServer,
+        checkServerIdentity: (_host, certificate) => nameProblemOf(name, certificate),
+      }),
+    );
     socket.setNoDelay(true);
-    // First of the listeners, so that who comes after reads what can be done about it.
-    socket.on("error", (error) => {
-      error.message = explain(error, name, config);
-    });
+    // Before other listeners, so that who comes after reads what can be done about it.
+    socket.on("error", (error) =>
+      attempt("while a failed TLS connection was explained", () => {
+        error.message = explain(error, name, config);
+      }),
+    );
     socket.once("secureConnect", () => {
       if (socket.alpnProtocol !== "h2") socket.destroy(new Error(NO_HTTP2));
     });
@@ -276,4 +282,14 @@ function plain(message: string): string {
 function namesIn(error: Error): string {
   const names = "cert" in error ? Reflect.get(Object(error.cert), "subjectaltname") : undefined;
   return typeof names === "string" && names.length <= 300 ? names : "it has others";
+}
+
+/** The certificate is the server's own making: one that cannot be read is none to trust. */
+function nameProblemOf(name: string, certificate: PeerCertificate): Error | undefined {
+  try {
+    return nameProblem(name, certificate);
+  } catch (error) {
+    const id = reportFault("while a service's certificate was looked at", error);
+    return new Error(`the server's certificate could not be looked at (fault ${id})`);
+  }
 }

@@ -3,6 +3,8 @@
 import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
+import { attempt, reportFault } from "../core/faults.js";
+import { guarded } from "../core/guarded.js";
 import type { Log } from "../core/log.js";
 import { UserError } from "../core/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
@@ -64,9 +66,23 @@ export class ServerTls {
         rejectUnauthorized: config.clientCa !== undefined && config.clientAuth === "require",
         handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
       },
-      options.onSecure,
+      (socket) => {
+        guarded(socket);
+        try {
+          options.onSecure(socket);
+        } catch (error) {
+          socket.destroy();
+          reportFault(`while ${options.name} took a TLS connection`, error);
+        }
+      },
     );
-    this.server.on("tlsClientError", (error, socket) => this.onFailure(error, socket));
+    this.server.on("tlsClientError", (error, socket) => {
+      guarded(socket);
+      attempt(`while a failed TLS handshake on ${options.name} was told`, () =>
+        this.onFailure(error, socket),
+      );
+      socket.destroy();
+    });
     this.watch = watchFiles(filesOf(config), () => this.reload());
     tellExpiry(this.certificates, options.log);
   }
@@ -88,7 +104,7 @@ export class ServerTls {
 
   /** Starts the handshake on a connection that nobody reads. */
   accept(socket: Socket): void {
-    this.server.emit("connection", socket);
+    this.server.emit("connection", guarded(socket));
   }
 
   /** Reads the files again; what cannot be used changes nothing. Connections that are open keep what they have. */
@@ -115,7 +131,6 @@ export class ServerTls {
   }
 
   private onFailure(error: Error & { code?: string }, socket: TLSSocket): void {
-    socket.destroy();
     const reason = socket.authorizationError?.toString() ?? error.code ?? error.message;
     this.options.onFailure?.(failureOf(reason));
     // Scanners and probes fail handshakes all day: each kind is told once.

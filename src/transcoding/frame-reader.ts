@@ -22,7 +22,11 @@ export class FrameReader implements RequestReader {
     this.#out = out;
     this.#request = request;
     this.#match = match;
-    this.#encoder = new MessageEncoder(match, (message) => this.#take(message));
+    this.#encoder = new MessageEncoder(
+      match,
+      (message) => this.#take(message),
+      (error) => out.fault(error),
+    );
   }
 
   get behind(): boolean {

@@ -1,4 +1,6 @@
 // Large messages, both ways: translated in a thread, by the code that translates the small ones here.
+import { barrier } from "../core/barrier.js";
+import { hubFault } from "../core/faults.js";
 import { refusal } from "../core/reasons.js";
 import { Code, Status } from "../core/status.js";
 import { retryInfo } from "../core/status-details.js";
@@ -21,7 +23,7 @@ const NOTHING: Cancel = () => {};
 
 /**
  * A message of a request. body: the whole body of a unary one, of this type; text: the JSON of one of a stream. `done`
- * is called once, maybe at once, unless it is cancelled before.
+ * is called once, maybe at once, unless it is cancelled before; what it throws when it is called later goes to `onFault`.
  */
 export function encodeLarge(
   match: MatchedRequest,
@@ -29,6 +31,7 @@ export function encodeLarge(
   bytes: Uint8Array,
   contentType: string | undefined,
   done: (message: Uint8Array | Status) => void,
+  onFault: (error: unknown) => void,
 ): Cancel {
   const bound = match.bound();
   if (bound instanceof Status) {
@@ -41,10 +44,11 @@ export function encodeLarge(
   const schema = threadSchema(codecs, plan.descriptor.parent.file);
   const overridden = match.overridden === true;
   const job = { kind, plan: planSource(plan), bytes, contentType, path, query, overridden, options };
-  const cancel = THREADS.run(schema, job, (outcome) => {
+  const onOutcome = (outcome: Outcome): void => {
     const result = resultOf(outcome, "request");
     done(result instanceof Status ? result : result.body);
-  });
+  };
+  const cancel = THREADS.run(schema, job, barrier(onOutcome, onFault));
   if (cancel !== undefined) return cancel;
   done(busy("request"));
   return NOTHING;
@@ -73,10 +77,12 @@ export function printLarge(
   codecs: Codecs,
   form: AnswerForm,
   done: (printed: PrintedBody | Status) => void,
+  onFault: (error: unknown) => void,
 ): Cancel {
   const schema = threadSchema(codecs, plan.descriptor.parent.file);
   const job = { kind: "answer" as const, plan: planSource(plan), bytes: message, form };
-  const cancel = THREADS.run(schema, job, (outcome) => done(resultOf(outcome, "answer")));
+  const onOutcome = (outcome: Outcome): void => done(resultOf(outcome, "answer"));
+  const cancel = THREADS.run(schema, job, barrier(onOutcome, onFault));
   if (cancel !== undefined) return cancel;
   done(busy("answer"));
   return NOTHING;
@@ -89,11 +95,11 @@ function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | S
   }
   if ("status" in outcome) return statusOf(outcome.status);
   if ("fault" in outcome) {
-    return refusal("HUB_FAULT", `the ${what} could not be translated`, { cause: new Error(outcome.fault) });
+    return hubFault(`the ${what} could not be translated`, "in a thread that translates", outcome.fault);
   }
   const cause = outcome.lost;
   if (!outcome.outOfMemory)
-    return refusal("HUB_FAULT", `the thread that translated the ${what} died`, { cause });
+    return hubFault(`the thread that translated the ${what} died`, "in a thread that translates", cause);
   return what === "request"
     ? refusal("MESSAGE_TOO_LARGE", "the body takes too much memory to be translated: send less at once", {
         cause,

@@ -7,10 +7,10 @@ import { type FieldsMask, maskMessage } from "./fields-mask.js";
 /** URIs that everybody takes (RFC 9110 §4.1); a longer one could make a head that no client reads. */
 const MAX_CHARACTERS = 8000;
 
-/** `/v1/{name}` with the answer's name in it; undefined where a field is not there, has no text of its own, or too long a one. */
+/** `/v1/{name}` with the answer's name in it; undefined where a field is not there or not as the schema has it, has no text of its own, or too long a one. */
 export function locationOf(template: string, output: DescMessage, bytes: Uint8Array): string | undefined {
-  // Of a large answer the rest would be made into objects for nothing.
-  const message = reflect(output, fromBinary(output, maskMessage(bytes, maskOf(template, output))));
+  const message = readMessage(template, output, bytes);
+  if (message === undefined) return undefined;
   let missing = false;
   const path = template.replace(/\{([^}]+)\}/g, (_, name: string) => {
     const text = textOf(message, name.split("."));
@@ -20,6 +20,18 @@ export function locationOf(template: string, output: DescMessage, bytes: Uint8Ar
   });
   // "//" at the beginning would be another site's address (RFC 3986 §4.2).
   return missing || path.startsWith("//") || path.length > MAX_CHARACTERS ? undefined : path;
+}
+
+/**
+ * The fields that the template names: of a large answer the rest would be made into objects for nothing. undefined: one
+ * has another wire type than in the schema, which JSON passes over and a Location cannot.
+ */
+function readMessage(template: string, output: DescMessage, bytes: Uint8Array): ReflectMessage | undefined {
+  try {
+    return reflect(output, fromBinary(output, maskMessage(bytes, maskOf(template, output))));
+  } catch {
+    return undefined;
+  }
 }
 
 type Building = Map<number, Building | "whole">;

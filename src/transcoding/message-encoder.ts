@@ -8,13 +8,22 @@ import { LARGE_BYTES } from "./work.js";
 export class MessageEncoder {
   readonly #match: MatchedRequest;
   readonly #take: (message: Uint8Array | Status) => void;
+  readonly #onFault: (error: unknown) => void;
   /** Made for the first large message. */
   #turns: Turns | undefined = undefined;
 
-  /** @param take gets each message, or why there is none */
-  constructor(match: MatchedRequest, take: (message: Uint8Array | Status) => void) {
+  /**
+   * @param take gets each message, or why there is none
+   * @param onFault gets what was thrown as that came from a thread
+   */
+  constructor(
+    match: MatchedRequest,
+    take: (message: Uint8Array | Status) => void,
+    onFault: (error: unknown) => void,
+  ) {
     this.#match = match;
     this.#take = take;
+    this.#onFault = onFault;
   }
 
   /** Some texts are not encoded yet. */
@@ -35,7 +44,7 @@ export class MessageEncoder {
       if (!large) this.#take(encodeText(this.#match, text));
       else {
         turns.await<Uint8Array | Status>(
-          (done) => encodeLarge(this.#match, "text", text, undefined, done),
+          (done) => encodeLarge(this.#match, "text", text, undefined, done, this.#onFault),
           this.#take,
         );
       }

@@ -31,7 +31,11 @@ export class StreamReader implements RequestReader {
     this.#out = out;
     this.#request = request;
     this.#match = match;
-    this.#encoder = new MessageEncoder(match, (message) => this.#take(message));
+    this.#encoder = new MessageEncoder(
+      match,
+      (message) => this.#take(message),
+      (error) => out.fault(error),
+    );
     const form = isNdjsonType(request.contentType) ? "lines" : "values";
     this.#splitter = new JsonStreamSplitter(form, maxTextBytes(request.maxMessageBytes), (text) => {
       if (!this.#stopped) this.#encoder.push(text);

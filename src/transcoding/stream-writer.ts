@@ -55,7 +55,7 @@ export class StreamWriter implements ResponseWriter {
     }
     this.#turns ??= new Turns();
     this.#turns.await<PrintedBody | Status>(
-      (done) => printLarge(this.#plan, message, this.#codecs, this.#form, done),
+      (done) => printLarge(this.#plan, message, this.#codecs, this.#form, done, (e) => this.#out.fault(e)),
       (printed) => this.#write(printed),
     );
   }
@@ -84,8 +84,8 @@ export class StreamWriter implements ResponseWriter {
     this.#out.write(Buffer.from(head + this.#framing.tail(undefined, head !== "")), true);
   }
 
-  fail(status: Status): void {
-    if (this.behind) this.#turns?.add(() => this.#fail(status));
+  fail(status: Status, now = false): void {
+    if (this.behind && !now) this.#turns?.add(() => this.#fail(status));
     else this.#fail(status);
   }
 

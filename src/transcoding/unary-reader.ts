@@ -59,8 +59,13 @@ export class UnaryReader implements RequestReader {
     const body = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#bytes);
     this.stop();
     const here = encodeHere(this.#match, body, contentType);
-    if (here !== undefined) this.#give(here);
-    else this.#cancel = encodeLarge(this.#match, "body", body, contentType, (message) => this.#give(message));
+    if (here !== undefined) {
+      this.#give(here);
+      return;
+    }
+    const onMessage = (message: Uint8Array | Status): void => this.#give(message);
+    const onFault = (error: unknown): void => this.#out.fault(error);
+    this.#cancel = encodeLarge(this.#match, "body", body, contentType, onMessage, onFault);
   }
 
   #give(message: Uint8Array | Status): void {

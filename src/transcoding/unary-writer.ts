@@ -56,12 +56,14 @@ export class UnaryWriter implements ResponseWriter {
     const here = printHere(this.#plan, message, this.#codecs, this.#form);
     if (here !== undefined) this.#take(here, message);
     else {
-      this.#cancel = printLarge(this.#plan, message, this.#codecs, this.#form, (printed) => {
+      const onPrinted = (printed: PrintedBody | Status): void => {
         this.#cancel = undefined;
         this.#take(printed, message);
         // By now the service has ended too.
         this.end();
-      });
+      };
+      const onFault = (error: unknown): void => this.#out.fault(error);
+      this.#cancel = printLarge(this.#plan, message, this.#codecs, this.#form, onPrinted, onFault);
     }
   }
 

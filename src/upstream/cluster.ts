@@ -38,6 +38,8 @@ export interface Waiter {
   onUnavailable(): void;
   /** Too many wait, and of those of its client it came last. */
   onDropped(): void;
+  /** One of these threw: the call ends. */
+  onFault(error: unknown): void;
 }
 
 /** `refused`: as many calls as may are waiting already. `unavailable`: there is nothing to wait for. */
@@ -113,7 +115,11 @@ export class Cluster implements EndpointOwner, ReserveOwner {
   /** Sends a call to one of the endpoints. */
   readonly handler: Handler = (call, response) => {
     const upstreamCall = new UpstreamCall(this, call, response);
-    upstreamCall.start();
+    try {
+      upstreamCall.start();
+    } catch (error) {
+      upstreamCall.onFault(error);
+    }
     return upstreamCall;
   };
 
@@ -163,7 +169,7 @@ export class Cluster implements EndpointOwner, ReserveOwner {
     const dropped = this.queue.add(waiter, this.limits.maxPending, this.clock.now());
     if (dropped !== undefined) this.refusals.add();
     if (dropped === waiter) return "refused";
-    dropped?.onDropped();
+    if (dropped !== undefined) tell(dropped, () => dropped.onDropped());
     this.reserve.watch();
     this.grow();
     if (this.mayWait()) return "waits";
@@ -216,7 +222,7 @@ export class Cluster implements EndpointOwner, ReserveOwner {
 
   private failUnlessMayWait(): void {
     if (this.mayWait()) return;
-    for (const waiter of this.queue.clear()) waiter.onUnavailable();
+    for (const waiter of this.queue.clear()) tell(waiter, () => waiter.onUnavailable());
   }
 
   // ---------------------------------------------------------------- EndpointOwner
@@ -242,7 +248,7 @@ export class Cluster implements EndpointOwner, ReserveOwner {
         return;
       }
       queue.take(waiter, this.clock.now());
-      waiter.onLink(link);
+      tell(waiter, () => waiter.onLink(link));
     }
   }
 
@@ -254,7 +260,7 @@ export class Cluster implements EndpointOwner, ReserveOwner {
         const link = reserve.linkFor(clientOf(waiter.call));
         if (link === undefined) continue;
         queue.take(waiter, this.clock.now());
-        waiter.onLink(link);
+        tell(waiter, () => waiter.onLink(link));
         served = true;
       }
     }
@@ -317,5 +323,14 @@ export class Cluster implements EndpointOwner, ReserveOwner {
 
   close(): void {
     this.end((endpoint) => endpoint.close("the hub is shutting down"));
+  }
+}
+
+/** What one call makes of it is no other's matter: the cluster goes on with those behind it. */
+function tell(waiter: Waiter, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    waiter.onFault(error);
   }
 }

@@ -1,6 +1,7 @@
 // One connection of an endpoint's pool, and what it may still be told: services end connections that bring many resets.
 import type { Call } from "../core/call.js";
 import type { Clock, Timer } from "../core/clock.js";
+import { guarded } from "../core/guarded.js";
 import { Connection } from "../http2/connection.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler } from "../http2/stream.js";
@@ -79,7 +80,7 @@ export class Link {
     this.secureAuthority = options.secureAuthority;
     this.clock = options.clock;
     this.owner = owner;
-    const socket = options.dial();
+    const socket = guarded(options.dial());
     this.secure = "encrypted" in socket;
     // Before the connection, which tells of its end when it hears of it.
     socket.once("error", (error: Error) => {

@@ -1,6 +1,7 @@
 // One call on its way to a service: picks an endpoint, carries both directions, and sends the call elsewhere
 // when it never left or was refused unprocessed (gRFC A6, transparent retries).
 import type { Call } from "../core/call.js";
+import { attempt, hubFault } from "../core/faults.js";
 import { isGrpcContentType } from "../core/grpc-content-type.js";
 import { field, Headers } from "../core/headers.js";
 import { refusal } from "../core/reasons.js";
@@ -384,6 +385,20 @@ export class UpstreamCall implements Sink, Source, StreamHandler, Waiter {
       "maybe",
       stream,
     );
+  }
+
+  /** The hub itself failed: this call ends, at the service too, and no other. */
+  onFault(error: unknown): void {
+    const where = `while a call to ${this.call.method.path} was on its way to upstream "${this.cluster.name}"`;
+    const status = hubFault("the hub failed while it called the service", where, error);
+    if (this.done) return;
+    this.done = true;
+    attempt(where, () => {
+      if (this.stream === undefined) this.cluster.stopWaiting(this);
+      else this.link?.reset(this.stream, this.call);
+    });
+    attempt(where, () => this.attemptEnds(status.code));
+    this.response.abort({ status, by: "hub", sent: "maybe" });
   }
 
   private fail(status: Status, sent: Abort["sent"], stream?: Stream): void {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Call } from "#src/core/call.js";
+import { listenToFaults } from "#src/core/faults.js";
 import { Headers } from "#src/core/headers.js";
 import type { Interceptor, Outcome, Step } from "#src/core/interceptor.js";
 import { type Plan, plan, run } from "#src/core/pipeline.js";
@@ -603,5 +604,96 @@ describe("whatever the order of events", () => {
       ),
       { numRuns: 400 },
     );
+  });
+});
+
+describe("what throws on the way of a call", () => {
+  /** The first call of this function throws; the object is as before then. */
+  function breaks<T extends object>(target: T, name: keyof T & string): void {
+    const whole: unknown = Reflect.get(target, name);
+    Reflect.set(target, name, () => {
+      Reflect.set(target, name, whole);
+      throw new Error("injected");
+    });
+  }
+
+  const PLACES: readonly (readonly [what: string, breakIt: (rig: Rig) => void])[] = [
+    ...(["open", "headers", "data", "trailers"] as const).map(
+      (name) => [`the client's ${name}`, (rig: Rig) => breaks(rig.response, name)] as const,
+    ),
+    ...(["open", "data"] as const).map(
+      (name) => [`the service's ${name}`, (rig: Rig) => breaks(rig.upstream, name)] as const,
+    ),
+    ["the client's credit", (rig) => breaks(rig.client, "consumed")],
+    [
+      "the handler",
+      (rig) => {
+        rig.onDispatch = () => assert.fail("injected");
+      },
+    ],
+  ];
+  for (const [what, breakIt] of PLACES) {
+    it(`${what}: the call is answered by HUB_FAULT, ends once, and its two sides never see it`, () => {
+      const lines: string[] = [];
+      const stop = listenToFaults((line) => line !== undefined && lines.push(line));
+      const rig = new Rig();
+      breakIt(rig);
+      const request = rig.run(rig.step("a"));
+      push(request, "question", true);
+      rig.upstream.source?.consumed(8);
+      rig.answerOk();
+      stop();
+      assert.equal(rig.response.aborted?.status.code, Code.INTERNAL);
+      const [id] =
+        /[0-9a-f]{8}/.exec(/\(fault .*\)$/.exec(rig.response.aborted?.status.message ?? "")?.[0] ?? "") ?? [];
+      assert.deepEqual(
+        lines.map((line) => line.startsWith(`fault ${id} of the hub, while a call to /test.v1.Test/Get was`)),
+        [true],
+      );
+      assert.match(lines[0] ?? "", /injected\n +at /);
+      assert.deepEqual(
+        rig.outcomes.map(({ code, by }) => [code, by]),
+        [[Code.INTERNAL, "hub"]],
+      );
+      assert.equal(rig.call.aborted, rig.outcomes[0]?.cause);
+      assert.equal(rig.timers.size, 0);
+    });
+  }
+
+  for (const [what, breakIt] of [
+    ["the client's", (rig: Rig) => breaks(rig.response, "abort")],
+    ["the service's", (rig: Rig) => breaks(rig.upstream, "abort")],
+  ] as const) {
+    it(`${what} abort: both sides are told of the end all the same`, () => {
+      const rig = new Rig();
+      breakIt(rig);
+      rig.call.deadline = 1010;
+      rig.run(rig.step("a"));
+      rig.clock.advance(50);
+      const code = what === "the client's" ? Code.INTERNAL : Code.DEADLINE_EXCEEDED;
+      assert.deepEqual(
+        rig.response.aborts.map(({ status }) => status.code),
+        [code],
+      );
+      assert.deepEqual(
+        rig.client.cancels.map(({ status }) => status.code),
+        [Code.DEADLINE_EXCEEDED],
+      );
+      assert.deepEqual(
+        rig.outcomes.map(({ code: outcome }) => outcome),
+        [Code.DEADLINE_EXCEEDED],
+      );
+    });
+  }
+
+  it("a sink that is stuck or throws for ever: the deadline ends the call", () => {
+    const rig = new Rig();
+    rig.response.headers = () => assert.fail("injected");
+    rig.response.abort = () => assert.fail("injected");
+    rig.call.deadline = 1010;
+    rig.run(rig.step("a"));
+    rig.answerOk();
+    assert.equal(rig.outcomes.length, 1);
+    assert.equal(rig.timers.size, 0);
   });
 });

@@ -39,6 +39,7 @@ import {
   UNREAD,
   underAttack,
 } from "./support/attacks.js";
+import { SOCKET_ATTACKS } from "./support/attacks-sockets.js";
 import { behaviorClient, callUnary } from "./support/grpc.js";
 
 const scope = { after };
@@ -95,6 +96,19 @@ describe("a flood is cut off, and nobody else notices:", () => {
       test(`${attack.name}, over ${target.name}`, () =>
         counted(attack, () => withstands([[attack, target]])));
     }
+  }
+});
+
+describe("a socket that is reset is its own end alone, and nobody else notices:", () => {
+  for (const target of rig.targets) {
+    test(`over ${target.name}`, async () => {
+      // One behind the other: a hundred handshakes at once would measure how fast the machine is.
+      const all = async (): Promise<string> => {
+        for (const attack of SOCKET_ATTACKS) await attack.run(target);
+        return "none ended more than itself";
+      };
+      await withstands([[{ name: "sockets that are reset", limits: [], run: all }, target]]);
+    });
   }
 });
 

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { connect as netConnect } from "node:net";
 import { describe, test } from "node:test";
 import { Connection } from "#src/http2/connection.js";
+import { HpackDecoder } from "#src/http2/hpack/decoder.js";
+import { HpackEncoder } from "#src/http2/hpack/encoder.js";
 import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
 import { data, goaway, headers, ping, REQUEST, rst, settings, windowUpdate } from "../support/frames.js";
 import { freePort } from "../support/free-address.js";
@@ -561,23 +563,48 @@ describe("a handler that breaks off", () => {
     }
   }
 
-  test("throws within a header block: the table is no longer the peer's, and the connection ends", async () => {
-    const { peer, owner } = await rawClient((stream) => {
+  test("throws within a header block: the block goes out as far as it has come, its stream is reset, and others go on", async () => {
+    const { peer, server, owner } = await rawClient((stream) => {
       stream.beginHeaders();
       stream.header(":status", "200", false);
+      stream.header("x-indexed", "one value", false);
+      stream.header("x-indexed", `another ${stream.id}`, false);
       if (stream.id === 3) throw new Error("a bug");
-      stream.endHeaders(false);
+      stream.endHeaders(true);
     });
     const faults: unknown[] = [];
     Object.assign(owner, { onFault: (error: unknown) => faults.push(error) });
+    peer.send(headers(1), headers(3), headers(5));
+    const reset = await peer.frame(FrameType.RST_STREAM, 3);
+    assert.equal(reset.payload.readUInt32BE(0), ErrorCode.INTERNAL_ERROR);
+    await peer.frame(FrameType.HEADERS, 5);
+    const decoder = new HpackDecoder({ maxListBytes: 10_000, maxFields: 10 });
+    const read = [1, 3, 5].map((id) => {
+      const { payload } = peer.find(FrameType.HEADERS, id) ?? assert.fail(`no HEADERS on ${id}`);
+      return decoder.decode(payload, 0, payload.length).fields.map((f) => f.value);
+    });
+    // The tables of both sides are the same still.
+    assert.deepEqual(
+      read,
+      [1, 3, 5].map((id) => ["200", "one value", `another ${id}`]),
+    );
+    assert.equal(faults.length, 1);
+    server.destroy();
+  });
+
+  test("has a field that cannot be encoded: the table is no longer the peer's, and the connection ends", async (t) => {
+    const { peer, owner } = await rawClient((stream) => {
+      if (stream.id === 3) {
+        t.mock.method(HpackEncoder.prototype, "field", () => {
+          throw new Error("a bug");
+        });
+      }
+      respond(stream, [[":status", "200"]], true);
+    });
+    Object.assign(owner, { onFault: () => {} });
     peer.send(headers(1), headers(3));
     assert.equal((await peer.frame(FrameType.GOAWAY)).payload.readUInt32BE(4), ErrorCode.INTERNAL_ERROR);
     await owner.closed;
-    assert.deepEqual(
-      owner.requests.map((r) => r.events),
-      [["reset"], ["reset"]],
-    );
-    assert.equal(faults.length, 1);
   });
 
   for (const act of ["reset", "destroy", "throw"]) {

@@ -74,6 +74,9 @@ function readingOf(transcoding: Transcoding, onMessage?: (reading: Reading) => v
     },
     end: () => close([...events, "end"]),
     refuse: (status) => close([...events, status]),
+    fault: (error) => {
+      throw error;
+    },
   });
   const reading: Reading = { reader, events, over };
   return reading;
@@ -309,6 +312,9 @@ function writingOf(transcoding: Transcoding): Writing {
       if (last) close(undefined);
     },
     failed: (status) => close(status),
+    fault: (error) => {
+      throw error;
+    },
   });
   return { writer, over, written: () => pieces.length };
 }

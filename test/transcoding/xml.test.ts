@@ -235,10 +235,11 @@ describe("a body in XML is refused with the place", () => {
 
 /** What `POST /v1/all` makes of a body of any length: large ones are read in a thread. */
 function outcomeOf(xml: string): Promise<Uint8Array | Status> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const transcoding = openBody(built.router.match("POST", "/v1/all"), { contentType: TYPE });
     if (transcoding instanceof Status) return resolve(transcoding);
-    const reader = transcoding.reader({ message: resolve, end: () => {}, refuse: resolve });
+    const fault = (error: unknown): void => reject(error);
+    const reader = transcoding.reader({ message: resolve, end: () => {}, refuse: resolve, fault });
     const body = Buffer.from(xml);
     reader.push(body, 0, body.length, true);
   });
@@ -246,10 +247,16 @@ function outcomeOf(xml: string): Promise<Uint8Array | Status> {
 
 /** An answer in XML, in a thread or not: the failure, if it is one. */
 function printedOf(message: Uint8Array): Promise<Status | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const transcoding = openBody(built.router.match("GET", "/v1/all"), { accept: TYPE });
     if (transcoding instanceof Status) return resolve(transcoding);
-    const writer = transcoding.writer({ head: () => {}, write: () => resolve(undefined), failed: resolve });
+    const fault = (error: unknown): void => reject(error);
+    const writer = transcoding.writer({
+      head: () => {},
+      write: () => resolve(undefined),
+      failed: resolve,
+      fault,
+    });
     writer.message(message);
     writer.end();
   });

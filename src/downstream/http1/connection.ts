@@ -3,7 +3,9 @@
 // for good, with every byte that was not answered yet.
 import type { Socket } from "node:net";
 import type { ClientLimits } from "../../config/listener-limits.js";
+import { barrier, contain } from "../../core/barrier.js";
 import type { Clock } from "../../core/clock.js";
+import { attempt, reportFault } from "../../core/faults.js";
 import type { Timed, TimerWheel } from "../../core/timer-wheel.js";
 import type { AnswerWatch } from "../answer-watch.js";
 import type { Client } from "../client.js";
@@ -31,6 +33,8 @@ export interface Http1ConnectionOwner {
   onHandOver(socket: Socket): void;
   /** The head of a request did not arrive in time. To be answered, and the socket closed. */
   onTimeout(socket: Socket): void;
+  /** The hub failed before there was a request (fault `id`). To be answered, and the socket closed. */
+  onBroken(socket: Socket, id: string): void;
   onClose(connection: Http1Connection): void;
 }
 
@@ -83,6 +87,7 @@ export class Http1Connection implements Timed {
   private out: Buffer[] = [];
   private outBytes = 0;
   private readonly keepAliveLines: string;
+  private readonly listeners: readonly (readonly [event: string, listener: (chunk: Buffer) => void])[];
 
   /** Takes a socket that is paused, and resumes it. */
   constructor(socket: Socket, owner: Http1ConnectionOwner, options: Http1ConnectionOptions) {
@@ -93,17 +98,20 @@ export class Http1Connection implements Timed {
     this.clock = options.timers.clock;
     this.reader = new HeadReader(options.limits);
     this.keepAliveLines = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(options.limits.http1IdleMs / 1000)}\r\n`;
-    socket.on("data", this.onData);
-    socket.on("end", this.onEnd);
-    socket.on("drain", this.onDrain);
-    socket.on("error", this.onError);
-    socket.on("close", this.onClose);
+    const onFault = (error: unknown): void => this.onFault(error);
+    this.listeners = [
+      ["data", barrier((chunk: Buffer) => this.onData(chunk), onFault)],
+      ["end", barrier(() => this.leave(), onFault)],
+      ["drain", barrier(() => this.onDrain(), onFault)],
+      ["close", barrier(() => this.onClose(), onFault)],
+    ];
+    for (const [event, listener] of this.listeners) socket.on(event, listener);
     socket.resume();
   }
 
   // ---------------------------------------------------------------- reading
 
-  private readonly onData = (chunk: Buffer): void => {
+  private onData(chunk: Buffer): void {
     const { input } = this;
     if (input === undefined) {
       this.input = chunk;
@@ -115,17 +123,44 @@ export class Http1Connection implements Timed {
       this.at = 0;
     }
     this.advance();
-  };
+  }
 
   /** Goes as far as the bytes at hand allow. */
   private advance(): void {
     if (this.advancing || this.over) return;
     this.advancing = true;
-    let more = true;
-    while (more) more = this.step();
-    this.advancing = false;
-    this.writeOut();
-    this.regulate();
+    try {
+      let more = true;
+      while (more) more = this.step();
+      this.advancing = false;
+      this.writeOut();
+      this.regulate();
+    } catch (error) {
+      this.onFault(error);
+    }
+  }
+
+  /** The connection's own code threw: its request is answered if it can be, and the connection ends. */
+  onFault(error: unknown): void {
+    const where = "on an HTTP/1.1 connection";
+    const { exchange, socket } = this;
+    if (this.over) {
+      reportFault(where, error);
+      socket.destroy();
+      return;
+    }
+    this.closeAfter = true;
+    this.advancing = true; // nothing more is read, though answering asks for it
+    if (exchange === undefined) {
+      const id = reportFault(where, error);
+      attempt(where, () => this.release());
+      attempt(where, () => this.owner.onBroken(socket, id));
+      return;
+    }
+    contain(error, (fault) => exchange.handler.onFault(fault));
+    attempt(where, () => this.writeOut());
+    attempt(where, () => this.leave());
+    socket.destroySoon();
   }
 
   private step(): boolean {
@@ -240,11 +275,7 @@ export class Http1Connection implements Timed {
     this.over = true;
     this.input = undefined;
     this.options.timers.cancel(this);
-    socket.removeListener("data", this.onData);
-    socket.removeListener("end", this.onEnd);
-    socket.removeListener("drain", this.onDrain);
-    socket.removeListener("error", this.onError);
-    socket.removeListener("close", this.onClose);
+    for (const [event, listener] of this.listeners) socket.removeListener(event, listener);
     this.owner.onClose(this);
   }
 
@@ -291,11 +322,11 @@ export class Http1Connection implements Timed {
     return !this.blocked;
   }
 
-  private readonly onDrain = (): void => {
+  private onDrain(): void {
     this.blocked = false;
     this.exchange?.drained();
     this.advance();
-  };
+  }
 
   /** The answer is complete, and handed to `send`. */
   answered(): void {
@@ -383,25 +414,16 @@ export class Http1Connection implements Timed {
     }
     const { socket } = this;
     this.release();
-    socket.on("error", () => socket.destroy());
     this.owner.onTimeout(socket);
   }
 
   // ---------------------------------------------------------------- the client leaves
 
-  private readonly onError = (): void => {
-    this.socket.destroy();
-  };
-
-  private readonly onEnd = (): void => {
-    this.leave();
-  };
-
-  private readonly onClose = (): void => {
+  private onClose(): void {
     this.options.timers.cancel(this);
     this.leave();
     this.owner.onClose(this);
-  };
+  }
 
   private leave(): void {
     this.over = true;

@@ -14,7 +14,13 @@ let gathering: OwnExchange[] = [];
 function flushAll(): void {
   const exchanges = gathering;
   gathering = [];
-  for (const exchange of exchanges) exchange.flush();
+  for (const exchange of exchanges) {
+    try {
+      exchange.flush();
+    } catch (error) {
+      exchange.fault(error);
+    }
+  }
 }
 
 export class OwnExchange implements Exchange {
@@ -45,9 +51,9 @@ export class OwnExchange implements Exchange {
 
   respond(status: number, fields: readonly Field[], end: boolean): void {
     if (this.done || this.headSent) return;
-    this.headSent = true;
     const isHead = this.head.method === "HEAD";
     const { text, framing } = answerHead(status, fields, end, isHead, this.connection.connectionLines());
+    this.headSent = true;
     this.text = text;
     this.framing = framing;
     if (end) this.finish("");
@@ -77,8 +83,17 @@ export class OwnExchange implements Exchange {
 
   private finish(tail: string): void {
     this.done = true;
-    this.send(tail);
-    this.connection.answered();
+    try {
+      this.send(tail);
+      this.connection.answered();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  /** Of what has gone, and in which order, nothing is known for sure any more. */
+  fault(error: unknown): void {
+    this.connection.onFault(error);
   }
 
   private gather(): void {

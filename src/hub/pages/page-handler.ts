@@ -1,7 +1,7 @@
 // What answers a call for a page: makes the page once the steps have admitted the call.
+import { hubFault } from "../../core/faults.js";
 import { Headers } from "../../core/headers.js";
 import { PREFIX_BYTES } from "../../core/messages.js";
-import { refusal } from "../../core/reasons.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "../../core/sink.js";
 import { Status } from "../../core/status.js";
 import type { OpenPages } from "./page-match.js";
@@ -29,7 +29,7 @@ class PageCall extends DiscardSink implements Source {
     super.data(chunk, start, end);
     if (!last) return;
     const number = end - start === PREFIX_BYTES + 4 ? chunk.readUInt32BE(start + PREFIX_BYTES) : 0;
-    void this.#answer(number);
+    this.#answer(number).catch((error: unknown) => this.#fail(fault(error)));
   }
 
   override abort(): void {
@@ -41,8 +41,7 @@ class PageCall extends DiscardSink implements Source {
     const content = await asked?.page.render(new URLSearchParams(asked.query)).catch(fault);
     if (this.#gone) return;
     if (asked === undefined || content === undefined || content instanceof Status) {
-      const status = content instanceof Status ? content : fault(new Error(`no request ${number}`));
-      this.#response.abort({ status, by: "hub", sent: "never" });
+      this.#fail(content instanceof Status ? content : fault(new Error(`no request ${number}`)));
       return;
     }
     asked.content = content;
@@ -52,6 +51,10 @@ class PageCall extends DiscardSink implements Source {
     this.#response.trailers(OK);
   }
 
+  #fail(status: Status): void {
+    this.#response.abort({ status, by: "hub", sent: "never" });
+  }
+
   consumed(): void {}
   cancel(_cause: Abort): void {
     this.#gone = true;
@@ -59,5 +62,5 @@ class PageCall extends DiscardSink implements Source {
 }
 
 function fault(cause: unknown): Status {
-  return refusal("HUB_FAULT", "the page could not be made", { cause });
+  return hubFault("the page could not be made", "while a page was made", cause);
 }

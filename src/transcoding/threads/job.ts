@@ -52,6 +52,7 @@ export interface JobMessage {
 export type JobResult =
   | { readonly bytes: Uint8Array; readonly contentType: string }
   | { readonly status: StatusParts }
+  /** Something threw there: its stack. */
   | { readonly fault: string };
 
 /** A Status, as far as the translation of messages makes use of it. */

@@ -2,6 +2,8 @@
 // large message comes, ended when none came for a while. An idle one keeps no process alive.
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { barrier } from "../../core/barrier.js";
+import { reportFault } from "../../core/faults.js";
 import type { Job, JobMessage, JobResult } from "./job.js";
 import type { ThreadSchema } from "./schema.js";
 
@@ -90,6 +92,7 @@ export class ThreadPool {
     const running: Running = { done };
     this.#queue.push({ schema, job, running });
     this.#waitingBytes += bytes;
+    // Not within this call: `done` comes later, also where no thread can be started.
     this.#dispatch();
     return () => {
       running.done = undefined;
@@ -102,11 +105,33 @@ export class ThreadPool {
 
   #dispatch(): void {
     while (this.#queue.length > 0) {
-      const thread = this.#free();
-      const next = thread === undefined ? undefined : this.#queue.shift();
-      if (thread === undefined || next === undefined) return;
+      let thread: CodecThread | undefined;
+      let lost: Error | undefined;
+      try {
+        thread = this.#free();
+      } catch (error) {
+        // No descriptor or no memory is left for another thread. Those there are come for what waits.
+        if (this.#threads.size > 0) return;
+        lost = asError(error);
+      }
+      if (thread === undefined && lost === undefined) return;
+      const next = this.#queue.shift();
+      if (next === undefined) return;
       this.#waitingBytes -= next.job.bytes.length;
+      if (thread !== undefined) lost = this.#tryGive(thread, next);
+      if (lost !== undefined) loseLater(next.running, lost);
+    }
+  }
+
+  /** Why it could not be given. */
+  #tryGive(thread: CodecThread, next: Waiting): Error | undefined {
+    try {
       this.#give(thread, next);
+      return undefined;
+    } catch (error) {
+      thread.current = undefined;
+      this.#end(thread);
+      return asError(error);
     }
   }
 
@@ -115,9 +140,25 @@ export class ThreadPool {
     if (this.#threads.size >= MAX_THREADS) return undefined;
     const thread = new CodecThread();
     this.#threads.add(thread);
-    thread.worker.on("message", (result: JobResult) => this.#done(thread, result));
-    thread.worker.on("error", (error) => this.#died(thread, error));
-    thread.worker.on("exit", () => this.#died(thread, new Error("the thread has ended")));
+    const onFault = (error: unknown): void => {
+      reportFault("while a thread's message was taken", error);
+      this.#died(thread, asError(error));
+      this.#end(thread);
+    };
+    thread.worker.on(
+      "message",
+      barrier((result: JobResult) => this.#done(thread, result), onFault),
+    );
+    thread.worker.on(
+      "error",
+      barrier((error: Error) => this.#died(thread, error), onFault),
+    );
+    // Its answer cannot be read: what it was asked would wait for ever.
+    thread.worker.on("messageerror", onFault);
+    thread.worker.on(
+      "exit",
+      barrier(() => this.#died(thread, new Error("the thread has ended")), onFault),
+    );
     return thread;
   }
 
@@ -168,6 +209,15 @@ export class ThreadPool {
     const outOfMemory = "code" in lost && lost.code === "ERR_WORKER_OUT_OF_MEMORY";
     thread.current?.done?.({ lost, outOfMemory });
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** In a turn of its own, as every outcome comes. */
+function loseLater(running: Running, lost: Error): void {
+  setImmediate(() => running.done?.({ lost, outOfMemory: false }));
 }
 
 export const THREADS = new ThreadPool();

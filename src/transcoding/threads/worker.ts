@@ -89,7 +89,7 @@ parentPort?.on("message", (message: JobMessage) => {
     result = work(message);
   } catch (e) {
     if (e instanceof TooMuch) result = { status: statusParts(tooMuch(message.job.kind)) };
-    else result = { fault: e instanceof Error ? e.message : String(e) };
+    else result = { fault: e instanceof Error ? (e.stack ?? e.message) : String(e) };
   }
   const buffer = "bytes" in result ? result.bytes.buffer : undefined;
   // A small one lies in a pool that others share.

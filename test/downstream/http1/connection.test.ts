@@ -68,8 +68,15 @@ class Rig implements Http1ConnectionOwner {
       onSent: (bytes) => {
         this.sent += bytes;
       },
+      onFault: (error) => {
+        throw error;
+      },
     };
     if (exchange.head.ended) this.onRequest(exchange, "", index);
+  }
+
+  onBroken(_socket: Socket, id: string): void {
+    throw new Error(`fault ${id}`);
   }
 
   onHandOver(socket: Socket): void {

@@ -22,6 +22,7 @@ import {
   windowUpdate,
 } from "../../support/frames.js";
 import { until } from "../../support/until.js";
+import { SOCKET_ATTACKS } from "./attacks-sockets.js";
 import { UPSTREAM_ATTACKS } from "./attacks-upstream.js";
 import { behaviorClient, callUnary } from "./grpc.js";
 import { http } from "./http.js";
@@ -705,7 +706,15 @@ async function main(): Promise<void> {
   const rows: string[][] = [
     ["attack", "over", "what the guard did", "memory", "slowest honest call", "honest calls"],
   ];
-  for (const attack of [...FLOOD_ATTACKS, ...SLOW, DRIPPED_WINDOWS, ...SLOW_READERS, ...UPSTREAM_ATTACKS]) {
+  const attacks = [
+    ...FLOOD_ATTACKS,
+    ...SOCKET_ATTACKS,
+    ...SLOW,
+    DRIPPED_WINDOWS,
+    ...SLOW_READERS,
+    ...UPSTREAM_ATTACKS,
+  ];
+  for (const attack of attacks) {
     for (const target of rig.targets) {
       const { guards, cost } = await underAttack(scope, rig, [[attack, target]]);
       costs.push(cost);

@@ -38,6 +38,9 @@ export function encodeBody(
     refuse: (status) => {
       result = status;
     },
+    fault: (error) => {
+      throw error;
+    },
   });
   const bytes = Buffer.from(body);
   reader.push(bytes, 0, bytes.length, true);
@@ -72,6 +75,9 @@ export function writeAnswer(
     write: (bytes) => pieces.push(bytes),
     failed: (status) => {
       failed = status;
+    },
+    fault: (error) => {
+      throw error;
     },
   });
   for (const message of messages) writer.message(message);
