@@ -17,13 +17,14 @@ import type { Log } from "../core/log.js";
 import { peek } from "../core/peek.js";
 import { cannotListen } from "../core/user-error.js";
 import { ServerTls } from "../tls/server-tls.js";
+import { AdminConnections } from "./admin-connections.js";
 
 /** What requests of both versions have. */
 export interface AdminRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
-  readonly socket: { readonly remoteAddress?: string | undefined };
+  readonly socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined };
 }
 
 export interface AdminResponse {
@@ -31,18 +32,20 @@ export interface AdminResponse {
   destroy(): unknown;
   writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
   end(body: Buffer): unknown;
+  /** The answer is out, or its connection is gone. */
+  once(event: "close", listener: () => void): unknown;
 }
 
 export type AdminHandler = (request: AdminRequest, response: AdminResponse) => void;
 
 // A page takes milliseconds: whoever is slower than this is stuck, or means harm (Slowloris).
+const HANDSHAKE_TIMEOUT_MS = 5_000;
 const FIRST_BYTES_TIMEOUT_MS = 5_000;
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
 const CHECK_INTERVAL_MS = 1_000;
 const MAX_HEADER_BYTES = 16_384;
-const MAX_CONNECTIONS = 256;
 /** Requests at once on one connection. */
 const MAX_STREAMS = 16;
 
@@ -55,11 +58,15 @@ export class AdminServer {
   private readonly http1;
   private readonly http2;
   private readonly tls: ServerTls | undefined;
-  private readonly sockets = new Set<Socket>();
+  private readonly connections = new AdminConnections();
 
   /** Throws a UserError where the files of its TLS cannot be used. */
   constructor(config: AdminConfig, log: Log, handler: AdminHandler) {
     this.config = config;
+    const counted: AdminHandler = (request, response) => {
+      response.once("close", this.connections.begin(request.socket));
+      handler(request, response);
+    };
     this.http1 = createHttp1Server(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
@@ -68,13 +75,13 @@ export class AdminServer {
         keepAliveTimeout: KEEP_ALIVE_MS,
         connectionsCheckingInterval: CHECK_INTERVAL_MS,
       },
-      handler,
+      counted,
     );
     // A server that never listens starts its timeout checks only on this event.
     this.http1.emit("listening");
     this.http2 = createHttp2Server(
       { settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES } },
-      handler,
+      counted,
     );
     this.http2.on("session", (session: ServerHttp2Session) =>
       session.setTimeout(REQUEST_TIMEOUT_MS, () => session.destroy()),
@@ -88,9 +95,9 @@ export class AdminServer {
             name: `admin listener ${formatAddress(config)}`,
             log,
             onSecure: (socket) => taken(socket, () => this.onClear(socket)),
+            handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
           });
     this.server = createServer((socket) => taken(socket, () => this.onSocket(socket)));
-    this.server.maxConnections = MAX_CONNECTIONS;
   }
 
   /** `http` or `https` */
@@ -126,15 +133,14 @@ export class AdminServer {
   /** Stops accepting, and ends what is open. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    for (const socket of this.sockets) socket.destroy();
+    this.connections.closeAll();
     this.http1.close();
     this.tls?.close();
     await closed;
   }
 
   private onSocket(socket: Socket): void {
-    this.sockets.add(socket);
-    socket.on("close", () => this.sockets.delete(socket));
+    this.connections.add(socket);
     if (this.tls === undefined) this.onClear(socket);
     else this.tls.accept(socket);
   }

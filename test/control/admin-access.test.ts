@@ -4,11 +4,14 @@ import { createHash } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
+import { connect, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import type { AdminConfig } from "#src/config/config.js";
 import { type AdminView, startAdmin } from "#src/control/admin.js";
+import { MAX_CONNECTIONS, MAX_PER_ADDRESS } from "#src/control/admin-connections.js";
 import type { CertificateState } from "#src/tls/certificate-state.js";
 import { Authority, folder, write } from "../support/authority.js";
+import { turns, until } from "../support/until.js";
 
 const TOKEN = "correct-horse-battery-staple";
 const DIGEST = createHash("sha256").update(TOKEN).digest("hex");
@@ -83,18 +86,34 @@ function ask2(base: string, { method = "GET", path = "/routes", headers = {} }: 
   });
 }
 
+/** Connections on which nothing is said. */
+async function held(t: TestContext, base: string, count: number): Promise<readonly Socket[]> {
+  const { hostname, port } = new URL(base);
+  const sockets: Socket[] = [];
+  for (let i = 0; i < count; i++) {
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.on("error", () => {});
+    socket.resume();
+    sockets.push(socket);
+    await until(() => !socket.connecting, "a connection");
+  }
+  t.after(() => sockets.map((socket) => socket.destroy()));
+  return sockets;
+}
+
 const bearer = (token: string): Ask => ({ headers: { authorization: `Bearer ${token}` } });
 
 async function start(
   t: TestContext,
   config: Partial<AdminConfig> & { readonly secure?: boolean },
+  hub = HUB,
 ): Promise<string> {
   const { secure = false, ...rest } = config;
   const { cert, key } = authority.server();
   const files = write(folder(t), { cert, key });
   const tls = { ...files, clientCa: undefined, clientAuth: "require" } as const;
   const own = { host: "127.0.0.1", port: 0, ...rest, ...(secure ? { tls } : {}) };
-  const admin = await startAdmin(own, HUB, LOG);
+  const admin = await startAdmin(own, hub, LOG);
   t.after(() => admin.close());
   return admin.address;
 }
@@ -156,6 +175,32 @@ for (const [version, ask] of [
         // Names of upstreams are for those who may see them.
         assert.deepEqual(JSON.parse((await ask(base, { path: "/readyz" })).body), { ready: true });
         assert.match((await ask(base, { ...bearer(TOKEN), path: "/readyz" })).body, /it refused/);
+      });
+
+      it("answers whoever asks, whatever others hold open, and ends no answer for them", async (t) => {
+        let release = (_told: string[]): void => {};
+        const slow: AdminView = {
+          ...HUB,
+          reload: () =>
+            new Promise((resolve) => {
+              release = resolve;
+            }),
+        };
+        const base = await start(t, { secure }, slow);
+        const running = ask(base, { method: "POST", path: "/reload", headers: { "x-linchpin-reload": "1" } });
+        await turns();
+        const idle = await held(t, base, MAX_CONNECTIONS + 50);
+        assert.equal((await ask(base, {})).status, 200);
+        await until(
+          () => idle.filter((socket) => !socket.closed).length <= MAX_PER_ADDRESS,
+          "the oldest are closed",
+        );
+        assert.ok(
+          idle.slice(-10).every((socket) => !socket.closed),
+          "the newest are not",
+        );
+        release([]);
+        assert.equal((await running).status, 200);
       });
 
       it("does not show the token's digest among the config", async (t) => {

@@ -1,5 +1,5 @@
-// Attacks that go through the hub to what its clients share: the room that a service has for calls. Each has a hub and a
-// service of its own, which allows few calls, and a bystander whose calls must be answered meanwhile.
+// Attacks on what clients and operators share: the room that a service has for calls, and the admin listener. Each has a
+// hub and a service of its own, which allows few calls, and a bystander who must be answered meanwhile.
 import { once } from "node:events";
 import { createServer } from "node:http2";
 import { type AddressInfo, connect } from "node:net";
@@ -23,6 +23,7 @@ const MAX_BATCHES = 100;
 /** Of the bystander: each of its calls has this deadline. */
 const DEADLINE_MS = 2000;
 const CALLS = 20;
+const IDLE_CONNECTIONS = 300;
 const ATTACKER = "10.66.6.6";
 const KEEP = "x-keep";
 
@@ -124,6 +125,21 @@ export async function assertRoomUnderStarvation(scope: Scope, hub: Hub): Promise
   return `${held} resets held back; a connection for those who had no room`;
 }
 
+/** More than it takes, on which nothing is said. Fails when it does not answer at once. */
+async function silenceAdmin(hub: Hub): Promise<string> {
+  const { hostname, port } = new URL(hub.adminUrl);
+  const idle = Array.from({ length: IDLE_CONNECTIONS }, () =>
+    connect({ host: hostname, port: Number(port) }),
+  );
+  for (const socket of idle) socket.on("error", () => {}).resume();
+  await Promise.all(idle.map((socket) => once(socket, "connect")));
+  const { status } = await fetch(`${hub.adminUrl}/readyz`, { signal: AbortSignal.timeout(DEADLINE_MS) });
+  const open = idle.filter((socket) => !socket.closed).length;
+  for (const socket of idle) socket.destroy();
+  if (status !== 200) throw new Error(`/readyz answered ${status}`);
+  return `the oldest were closed, ${open} of ${IDLE_CONNECTIONS} were left`;
+}
+
 /** Runs what needs a scope, and ends what it started. */
 async function scoped(run: (scope: Scope) => Promise<string>): Promise<string> {
   const endings: (() => Promise<void>)[] = [];
@@ -139,5 +155,10 @@ export const UPSTREAM_ATTACKS: readonly Attack[] = [
     name: "kept and cancelled calls that fill all connections to a service",
     limits: [],
     run: () => scoped(async (scope) => assertRoomUnderStarvation(scope, await startNarrowHub(scope))),
+  },
+  {
+    name: "idle connections to the admin listener",
+    limits: [],
+    run: () => scoped(async (scope) => silenceAdmin(await startNarrowHub(scope))),
   },
 ];
