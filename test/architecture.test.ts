@@ -193,6 +193,21 @@ test("text that strangers sent is cut at characters: by cut of core/text.ts", ()
   assert.deepEqual(found, []);
 });
 
+/** These read what comes with the package, or write. */
+const MAY_OPEN = [
+  "core/regular-file.ts",
+  "telemetry/line-target.ts",
+  "control/image.ts",
+  "cli/version.ts",
+  "hub/pages/docs-pages.ts",
+];
+
+test("files that a config names are read by core/regular-file.ts, which waits for no FIFO", () => {
+  const opens = /^import [^;]*\b(?:readFile|readFileSync|open|openSync|createReadStream)\b[^;]*"node:fs/m;
+  const found = [...sources].filter(([, source]) => opens.test(source)).map(([file]) => file);
+  assert.deepEqual(found.sort(), [...MAY_OPEN].sort());
+});
+
 test("the lock file names no registry host", () => {
   const lock = readFileSync(join(ROOT, "package-lock.json"), "utf8");
   assert.deepEqual(lock.match(/"resolved": "https?:.*/g) ?? [], []);

@@ -1,5 +1,6 @@
 // Whether the files that a config names are there.
 import { statSync } from "node:fs";
+import { otherKind } from "../core/regular-file.js";
 import { errorCode } from "../core/user-error.js";
 
 export type PathKind = "file" | "directory";
@@ -7,9 +8,10 @@ export type PathKind = "file" | "directory";
 /** Says what is wrong with a path, in a sentence that names it; undefined: nothing. */
 export function checkPath(path: string, kind: PathKind): string | undefined {
   try {
-    const isDirectory = statSync(path).isDirectory();
-    if (kind === "directory") return isDirectory ? undefined : `${path} is no directory`;
-    return isDirectory ? `${path} is a directory, not a file` : undefined;
+    const stats = statSync(path);
+    if (kind === "directory") return stats.isDirectory() ? undefined : `${path} is no directory`;
+    const other = otherKind(stats);
+    return other === undefined ? undefined : `${path} is ${other}, not a file`;
   } catch (error) {
     return `${path}: ${fileProblem(error)}`;
   }

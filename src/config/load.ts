@@ -1,7 +1,7 @@
 // From the bytes of linchpin.yaml to a Config, or to every error in it, each with its line and column.
-import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { UserError } from "../core/user-error.js";
+import { readRegularFile } from "../core/regular-file.js";
+import { errorCode, UserError } from "../core/user-error.js";
 import type { Config, SchemaSource } from "./config.js";
 import { checkPath, fileProblem, type PathKind } from "./files.js";
 import { defaultConfig } from "./from-args.js";
@@ -296,16 +296,9 @@ function freeze<T>(value: T): T {
 /** The bytes of a config file. Throws a UserError, in one sentence, when they cannot be had. */
 export function readConfigFile(file: string): Uint8Array {
   try {
-    const stat = statSync(file);
-    if (stat.isDirectory()) throw new UserError(`${file}: is a directory, not a config file`);
-    if (stat.size > MAX_FILE_BYTES) {
-      throw new UserError(
-        `${file}:1:1: the file has ${stat.size} bytes; a config file has at most ${MAX_FILE_BYTES}`,
-      );
-    }
-    return readFileSync(file);
+    return readRegularFile(file, MAX_FILE_BYTES);
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`${file}: ${fileProblem(error)}`, { cause: error });
+    const problem = errorCode(error) === "EISDIR" ? "is a directory, not a config file" : fileProblem(error);
+    throw new UserError(`${file}: ${problem}`, { cause: error });
   }
 }

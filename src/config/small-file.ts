@@ -1,5 +1,5 @@
 // Files of keys: read whole, and never larger than a person would write one.
-import { readFileSync, statSync } from "node:fs";
+import { readRegularFile } from "../core/regular-file.js";
 import { UserError } from "../core/user-error.js";
 import { fileProblem } from "./files.js";
 
@@ -8,13 +8,9 @@ const MAX_BYTES = 1024 ** 2;
 
 /** The file as text. Throws a UserError that names it. @param what e.g. `the API keys` */
 export function readSmallFile(path: string, what: string): string {
-  let problem: string;
   try {
-    const { size } = statSync(path);
-    if (size <= MAX_BYTES) return readFileSync(path, "utf8");
-    problem = `it has ${size} bytes, more than ${MAX_BYTES}`;
+    return readRegularFile(path, MAX_BYTES).toString("utf8");
   } catch (error) {
-    problem = fileProblem(error);
+    throw new UserError(`${what} cannot be read from ${path}: ${fileProblem(error)}`, { cause: error });
   }
-  throw new UserError(`${what} cannot be read from ${path}: ${problem}`);
 }

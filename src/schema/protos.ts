@@ -1,5 +1,5 @@
 // Learning a schema from folders of .proto files, with the parser that @grpc/proto-loader brings.
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
 import { create, createFileRegistry, type FileRegistry, toBinary } from "@bufbuild/protobuf";
@@ -8,6 +8,7 @@ import {
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
+import { readLargeFile } from "../core/regular-file.js";
 import { parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
 import { GOOGLE_API } from "./google-api.js";
 import { ParsedFiles } from "./parsed-files.js";
@@ -130,9 +131,7 @@ class Loader {
 
 async function read(path: string): Promise<string> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) throw new Error(`it has more than ${MAX_FILE_BYTES} bytes`);
-    return await readFile(path, "utf8");
+    return (await readLargeFile(path, MAX_FILE_BYTES)).toString("utf8");
   } catch (error) {
     throw new SchemaError(`${path} cannot be read: ${reasonOf(error)}`);
   }

@@ -1,5 +1,5 @@
 // Learning a schema from a FileDescriptorSet, as `buf build -o x.binpb` and `protoc --descriptor_set_out` write it.
-import { open } from "node:fs/promises";
+import { readLargeFile } from "../core/regular-file.js";
 import { splitFileDescriptorSet } from "./descriptor-index.js";
 import { reasonOf } from "./file-descriptor.js";
 import { type Schema, SchemaError, schemaFromFiles } from "./schema.js";
@@ -28,16 +28,7 @@ export async function loadProtoset(path: string): Promise<Schema> {
 
 async function readBounded(path: string): Promise<Uint8Array> {
   try {
-    const file = await open(path);
-    try {
-      const { size } = await file.stat();
-      if (size > MAX_PROTOSET_BYTES) {
-        throw new Error(`it has ${size} bytes, more than the limit of ${MAX_PROTOSET_BYTES}`);
-      }
-      return new Uint8Array(await file.readFile());
-    } finally {
-      await file.close();
-    }
+    return new Uint8Array(await readLargeFile(path, MAX_PROTOSET_BYTES));
   } catch (error) {
     throw new SchemaError(`descriptor set ${path} cannot be read: ${reasonOf(error)}`);
   }

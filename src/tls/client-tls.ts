@@ -1,6 +1,5 @@
 // The hub as a TLS client of a service: whom it trusts, what it shows, and why a connection did not come about.
 import { constants } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import {
   checkServerIdentity,
@@ -14,6 +13,7 @@ import {
 import { attempt, reportFault } from "../core/faults.js";
 import { guarded } from "../core/guarded.js";
 import type { Log } from "../core/log.js";
+import { readRegularFile } from "../core/regular-file.js";
 import { errorCode, UserError } from "../core/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
 import type { ClientTlsConfig } from "./config.js";
@@ -182,6 +182,9 @@ const SYSTEM_FILES = [
   "/etc/ssl/cert.pem",
 ];
 
+/** They have some 250 KB. */
+const MAX_AUTHORITIES_BYTES = 16 * 1024 * 1024;
+
 let systemPem: string[] | undefined;
 
 /** What this machine trusts; undefined: nothing of the kind was found, and Node's own list (Mozilla's) serves. */
@@ -202,7 +205,7 @@ function systemAuthorities(): string[] | undefined {
 function firstReadable(files: readonly string[]): string[] {
   for (const file of files) {
     try {
-      const text = readFileSync(file, "latin1");
+      const text = readRegularFile(file, MAX_AUTHORITIES_BYTES).toString("latin1");
       if (text.includes("-----BEGIN CERTIFICATE-----")) return [text];
     } catch {
       // The next one.

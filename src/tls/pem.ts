@@ -1,7 +1,7 @@
 // Keys and certificates in PEM files: read, and found right or said to be wrong in a sentence that tells what to do.
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { readRegularFile } from "../core/regular-file.js";
 import { errorCode } from "../core/user-error.js";
 
 /** A file of all CAs of the world has some 250 KB. */
@@ -114,9 +114,7 @@ interface Block {
 function readPem(file: string, what: string): Parsed<{ pem: Buffer; blocks: readonly Block[] }> {
   let pem: Buffer;
   try {
-    const size = statSync(file).size;
-    if (size > MAX_FILE_BYTES) return rejected(`${file} has ${size} bytes; that is no ${what}`);
-    pem = readFileSync(file);
+    pem = readRegularFile(file, MAX_FILE_BYTES);
   } catch (error) {
     return rejected(`${file}: ${readProblem(error)}`);
   }

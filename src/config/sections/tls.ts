@@ -1,9 +1,9 @@
 // The config's part about sockets: where the hub listens, with which certificates, and how it trusts upstreams.
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import * as z from "zod";
 import { type Parsed, parsed, rejected } from "../../core/parsed.js";
+import { readRegularFile } from "../../core/regular-file.js";
 import type { ClientTlsConfig, ServerTlsConfig } from "../../tls/config.js";
 import { readCertificates, readKeyPair } from "../../tls/pem.js";
 import { formatAddress, isHost, isLoopback, parseListenAddress, parseListener } from "../address.js";
@@ -280,12 +280,15 @@ function parseToken(text: string): Parsed<string> {
   return parsed(createHash("sha256").update(text).digest("hex"));
 }
 
+/** The token, and what an editor may have put about it. */
+const MAX_TOKEN_FILE_BYTES = 64 * 1024;
+
 function tokenIn(name: string, tools: FileTools): string | undefined {
   const path = ["admin", "tokenFile"];
   const full = tools.located(path, name, "file");
   if (!tools.readsFiles) return undefined;
   try {
-    const result = parseToken(readFileSync(full, "utf8").trim());
+    const result = parseToken(readRegularFile(full, MAX_TOKEN_FILE_BYTES).toString("utf8").trim());
     if (result.ok) return result.value;
     tools.wrong(path, `the token in it ${result.reason}`);
   } catch (error) {
