@@ -36,6 +36,7 @@ generate: install ## make generated/ anew from proto/
 
 lint: install ## check format and style
 	$(BIN)/biome check --error-on-warnings .
+	@node tools/check-expressions.mjs
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code proto
 

@@ -373,7 +373,7 @@ function sentence(error: YAMLError, text: string): string {
   const lineStart = text.lastIndexOf("\n", error.pos[0] - 1) + 1;
   const lineEnd = text.indexOf("\n", error.pos[0]);
   const line = text.slice(lineStart, lineEnd < 0 ? text.length : lineEnd);
-  if (/(^|[\s,[])\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]:\d/.test(line)) {
+  if (/(?:^|[\s,[])\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]:\d/.test(line)) {
     return 'an IPv6 address needs quotes, as in "[::1]:8080"';
   }
   switch (error.code) {

@@ -99,10 +99,20 @@ export function responseCoding(acceptEncoding: string | undefined): CodingChoice
   return { coding: best, must: identity === 0 };
 }
 
-/** Types that are text: the others are packed already, or do not shrink. */
-const COMPRESSIBLE =
-  /^(?:text\/|application\/(?:[a-z0-9.+_-]*\+)?(?:json|xml)|application\/(?:x-ndjson|javascript|x-protobuf|wasm)|image\/svg\+xml)/i;
+/** Types that are text, beside text/, +json and +xml: the others are packed already, or do not shrink. */
+const COMPRESSIBLE: ReadonlySet<string> = new Set([
+  "application/json",
+  "application/xml",
+  "application/x-ndjson",
+  "application/javascript",
+  "application/x-protobuf",
+  "application/wasm",
+]);
 
 export function isCompressible(contentType: string): boolean {
-  return COMPRESSIBLE.test(contentType);
+  const semicolon = contentType.indexOf(";");
+  const type = (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
+  return (
+    COMPRESSIBLE.has(type) || type.startsWith("text/") || type.endsWith("+json") || type.endsWith("+xml")
+  );
 }

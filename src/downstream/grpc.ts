@@ -230,7 +230,7 @@ export function statusTrailers(status: Status): Headers {
   if (status.message !== "") trailers.set("grpc-message", encodeGrpcMessage(status.message));
   if (status.details.length > 0) {
     const bytes = Buffer.from(encodeStatusProto(status));
-    trailers.set("grpc-status-details-bin", bytes.toString("base64").replace(/=+$/, ""));
+    trailers.set("grpc-status-details-bin", bytes.toString("base64").replace(/={1,2}$/, ""));
   }
   return trailers;
 }

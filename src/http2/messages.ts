@@ -115,15 +115,27 @@ function fieldProblem(f: Field): string | undefined {
  * none at its ends: there they are escaped now, which says the same (gRPC over HTTP/2, "Status-Message").
  */
 function mended(fields: readonly Field[]): readonly Field[] | string {
+  let own: Field[] | undefined;
   for (let i = 0; i < fields.length; i++) {
     const f = fields[i];
     const problem = f === undefined ? undefined : fieldProblem(f);
     if (f === undefined || problem === undefined) continue;
-    const escaped = f.value.replace(/^ +| +$/g, (spaces) => "%20".repeat(spaces.length));
-    if (f.name !== "grpc-message" || !validValue(escaped)) return problem;
-    return mended(fields.with(i, field(f.name, escaped)));
+    if (f.name !== "grpc-message") return problem;
+    const escaped = withoutOuterSpaces(f.value);
+    if (!validValue(escaped)) return problem;
+    own ??= [...fields];
+    own[i] = field(f.name, escaped);
   }
-  return fields;
+  return own ?? fields;
+}
+
+function withoutOuterSpaces(value: string): string {
+  const isSpace = (at: number): boolean => value.charCodeAt(at) === 0x20;
+  let from = 0;
+  let to = value.length;
+  while (from < to && isSpace(from)) from++;
+  while (to > from && isSpace(to - 1)) to--;
+  return "%20".repeat(from) + value.slice(from, to) + "%20".repeat(value.length - to);
 }
 
 /** RFC 9113 §8.1.1. */

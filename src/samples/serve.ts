@@ -85,7 +85,7 @@ export async function serve(
       });
     });
   return {
-    address: wanted.replace(/\d+$/, String(port)),
+    address: wanted.slice(0, wanted.lastIndexOf(":") + 1) + port,
     health,
     close: (graceMs = CLOSE_GRACE_MS) => {
       closed ??= close(graceMs);
@@ -96,7 +96,9 @@ export async function serve(
 
 /** grpc-js puts the reason in brackets, behind words that say nothing: `… errors: [listen EADDRINUSE: …]`. */
 function causeOf(message: string): string {
-  return /\[(?:listen )?(.+)\]$/.exec(message)?.[1] ?? message;
+  const bracket = message.indexOf("[");
+  if (bracket < 0 || !message.endsWith("]")) return message;
+  return message.slice(bracket + 1, -1).replace(/^listen /, "");
 }
 
 /** Puts `x-served-by` into the headers of each answer, or into the trailers where there is nothing else. */

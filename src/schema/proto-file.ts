@@ -61,9 +61,11 @@ export function parseProtoFile(pb: Protobufjs, name: string, source: string): Pr
   return file;
 }
 
+const PUBLIC_IMPORT = /^import\s+public\s+["']([^"']*)["']/;
+
 // protobufjs forgets which imports are public; clients of the hub's reflection need to know to link the file.
 function publicImports(source: string, dependency: readonly string[]): number[] {
-  const names = [...source.matchAll(/^\s*import\s+public\s+(["'])(.*?)\1/gm)].map((match) => match[2]);
+  const names = source.split("\n").map((line) => PUBLIC_IMPORT.exec(line.trim())?.[1]);
   return dependency.flatMap((file, index) => (names.includes(file) ? [index] : []));
 }
 

@@ -1,4 +1,5 @@
 // Where telemetry is sent: the config first, then OpenTelemetry's environment variables, then the local collector.
+import { trimEndOf } from "../core/trim.js";
 
 export type OtlpProtocol = "grpc" | "http/protobuf";
 export type Signal = "traces" | "metrics";
@@ -36,7 +37,7 @@ export function otlpTarget(options: OtlpOptions, signal: Signal, env: Environmen
   const whole =
     protocol === "grpc" ||
     (options.endpoint === undefined && endpoint === ofSignal && ofSignal !== undefined);
-  return { protocol, url: whole ? base : `${base.replace(/\/+$/, "")}/v1/${signal}` };
+  return { protocol, url: whole ? base : `${trimEndOf(base, "/")}/v1/${signal}` };
 }
 
 /** Whether the environment switches all of OpenTelemetry off. */

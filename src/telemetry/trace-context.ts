@@ -1,5 +1,6 @@
 // W3C Trace Context: traceparent and tracestate, read strictly and without an allocation on the common way.
 // https://www.w3.org/TR/trace-context/
+import { trimOf } from "../core/trim.js";
 
 /**
  *   traceparent = version "-" trace-id "-" parent-id "-" trace-flags
@@ -63,7 +64,7 @@ export function joinTracestate(values: readonly string[]): string | undefined {
   if (joined.length > MAX_TRACESTATE_LENGTH) return undefined;
   const seen = new Set<string>();
   for (const part of joined.split(",")) {
-    const member = part.replace(/^[ \t]+|[ \t]+$/g, "");
+    const member = trimOf(part, " \t");
     if (member === "") continue; // empty members are allowed
     const equals = member.indexOf("=");
     const key = member.slice(0, Math.max(0, equals));

@@ -8,8 +8,7 @@ import { errorCode } from "../core/user-error.js";
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 const MAX_CERTIFICATES = 2_000;
 
-// Up to the next dashes: an old key's header has single ones (Proc-Type).
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----)[\s\S])*-----END \1-----/g;
+const DASHES = "-----";
 
 /** Certificates as they stood in a file. */
 export interface Certificates {
@@ -118,12 +117,29 @@ function readPem(file: string, what: string): Parsed<{ pem: Buffer; blocks: read
   } catch (error) {
     return rejected(`${file}: ${readProblem(error)}`);
   }
-  const blocks = [...pem.toString("latin1").matchAll(BLOCK)].map(([text, label = ""]) => ({ label, text }));
+  const blocks = blocksIn(pem.toString("latin1"));
   if (blocks.length > 0) return parsed({ pem, blocks });
   // 0x30: an ASN.1 SEQUENCE, so DER.
   const hint =
     pem[0] === 0x30 ? "; it looks like DER: openssl x509 -inform der (or openssl pkey) makes PEM of it" : "";
   return rejected(`${file} is no PEM file with a ${what}${hint}`);
+}
+
+/** What stands between BEGIN and END of one label, without five dashes within (an old key's header has single ones). */
+function blocksIn(text: string): readonly Block[] {
+  const blocks: Block[] = [];
+  // What stands between one row of dashes and the next: a label, a body, a label, and what is between blocks.
+  const parts = text.split(DASHES);
+  for (let i = 1; i + 2 < parts.length; i++) {
+    const label = /^BEGIN ([A-Z0-9 ]+)$/.exec(parts[i] ?? "")?.[1];
+    if (label === undefined || parts[i + 2] !== `END ${label}`) continue;
+    blocks.push({
+      label,
+      text: [DASHES, ...parts.slice(i, i + 3).flatMap((part) => [part, DASHES])].join(""),
+    });
+    i += 2;
+  }
+  return blocks;
 }
 
 function readProblem(error: unknown): string {

@@ -6,13 +6,14 @@ import { type FieldsMask, maskMessage } from "./fields-mask.js";
 
 /** URIs that everybody takes (RFC 9110 §4.1); a longer one could make a head that no client reads. */
 const MAX_CHARACTERS = 8000;
+const FIELD = /\{([^{}]+)\}/g;
 
 /** `/v1/{name}` with the answer's name in it; undefined where a field is not there or not as the schema has it, has no text of its own, or too long a one. */
 export function locationOf(template: string, output: DescMessage, bytes: Uint8Array): string | undefined {
   const message = readMessage(template, output, bytes);
   if (message === undefined) return undefined;
   let missing = false;
-  const path = template.replace(/\{([^}]+)\}/g, (_, name: string) => {
+  const path = template.replace(FIELD, (_, name: string) => {
     const text = textOf(message, name.split("."));
     if (text === undefined || text === "") missing = true;
     // A name such as books/1 is several segments: its slashes stay.
@@ -39,7 +40,7 @@ type Building = Map<number, Building | "whole">;
 /** The fields that the template names. */
 function maskOf(template: string, output: DescMessage): FieldsMask {
   const whole: Building = new Map();
-  for (const [, name = ""] of template.matchAll(/\{([^}]+)\}/g)) {
+  for (const [, name = ""] of template.matchAll(FIELD)) {
     let mask = whole;
     let desc: DescMessage | undefined = output;
     for (const part of name.split(".")) {
@@ -61,7 +62,7 @@ function maskOf(template: string, output: DescMessage): FieldsMask {
 
 /** Why no answer can have this Location; undefined where it can. */
 export function locationProblem(template: string, output: DescMessage): string | undefined {
-  for (const [, name = ""] of template.matchAll(/\{([^}]+)\}/g)) {
+  for (const [, name = ""] of template.matchAll(FIELD)) {
     let desc: DescMessage | undefined = output;
     let isText = false;
     for (const part of name.split(".")) {

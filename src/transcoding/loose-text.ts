@@ -18,10 +18,8 @@ const UNITS: Readonly<Record<string, bigint>> = {
   h: 3_600_000_000_000n,
 };
 const NANOS = 1_000_000_000n;
-const UNIT = "ns|us|µs|μs|ms|s|m|h";
-/** As time.ParseDuration has it; parts of more digits than any duration has are none. */
-const GO_DURATION = new RegExp(`^[-+]?(?:\\d{1,19}(?:\\.\\d{0,19})?(?:${UNIT}))+$`);
-const GO_PART = new RegExp(`(\\d+)(?:\\.(\\d*))?(${UNIT})`, "g");
+/** A part of what time.ParseDuration reads; one of more digits than any duration has is none. */
+const GO_PART = /(\d{1,19})(?:\.(\d{0,19}))?(ns|us|µs|μs|ms|s|m|h)/y;
 
 /** The text of a field's value in ProtoJSON's form; as it is where nothing looser is known of it. */
 export function looseText(leaf: DescField, text: string): string {
@@ -46,9 +44,13 @@ function scalarOf(leaf: DescField, message: DescMessage | undefined): ScalarType
 
 /** `1m30s` is `90s`. */
 function duration(text: string): string {
-  if (!GO_DURATION.test(text)) return text;
+  const first = /^[-+]/.test(text) ? 1 : 0;
   let nanos = 0n;
-  for (const [, whole = "", fraction = "", unit = ""] of text.matchAll(GO_PART)) {
+  for (let at = first; at < text.length || at === first; at = GO_PART.lastIndex) {
+    GO_PART.lastIndex = at;
+    const part = GO_PART.exec(text);
+    if (part === null) return text;
+    const [, whole = "", fraction = "", unit = ""] = part;
     const size = UNITS[unit] ?? 0n;
     // Digits below a nanosecond are cut off, as Go does.
     nanos += BigInt(whole) * size + (BigInt(`0${fraction}`) * size) / 10n ** BigInt(fraction.length);

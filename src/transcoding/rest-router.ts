@@ -19,6 +19,7 @@ import {
   type ResponseWriter,
   type Transcoding,
 } from "../core/transcoding.js";
+import { trimOf } from "../core/trim.js";
 import { type BindingPlan, type BindingSource, givesHttpBody, planBinding } from "./binding.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
 import { errorBody } from "./error-body.js";
@@ -224,7 +225,7 @@ function successesOf(
 
 /** `/api/` and `api` mean `/api`. */
 function normalPrefix(prefix: string): string {
-  const bare = prefix.replace(/^\/+|\/+$/g, "");
+  const bare = trimOf(prefix, "/");
   return bare === "" ? "" : `/${bare}`;
 }
 

@@ -171,7 +171,7 @@ function idFrom(title: string): string {
     .replace(/\p{M}/gu, "")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^[^a-z]+|-+$/g, "")
+    .replace(/^[^a-z]+|-$/g, "")
     .slice(0, 63);
   return plain === "" ? "untitled" : plain;
 }

@@ -74,8 +74,7 @@ function commentsOf(file: FileDescriptorProto): ReadonlyMap<object, string> {
 
 /** Without the space after `//`, what AIP-192 marks as internal, and what is said to linters. */
 function clean(comment: string): string {
-  return comment
-    .replace(/\(--[\s\S]*?--\)/g, "")
+  return withoutInternal(comment)
     .split("\n")
     .map((line) => line.replace(/^ /, "").trimEnd())
     .filter((line) => !/^\s*(?:buf:lint:|protolint:|api-linter:)/.test(line))
@@ -83,9 +82,30 @@ function clean(comment: string): string {
     .trim();
 }
 
+function withoutInternal(comment: string): string {
+  let out = "";
+  let at = 0;
+  for (let open = comment.indexOf("(--"); open >= 0; open = comment.indexOf("(--", at)) {
+    const close = comment.indexOf("--)", open + 3);
+    if (close < 0) break;
+    out += comment.slice(at, open);
+    at = close + 3;
+  }
+  return out + comment.slice(at);
+}
+
+/** A text of several lines as one. */
+export function oneLine(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(" ");
+}
+
 /** The first sentence, without its full stop, and the whole where there is more than it. */
 export function summaryOf(comment: string): { readonly summary: string; readonly description: string } {
-  const paragraph = comment.split(/\n\s*\n/, 1)[0]?.replace(/\s*\n\s*/g, " ") ?? "";
+  const paragraph = oneLine(comment.split(/\n\s*\n/, 1)[0] ?? "");
   const sentence = /^.*?[.!?](?=\s|$)/.exec(paragraph)?.[0] ?? paragraph;
   const summary = sentence.replace(/\.$/, "");
   return { summary, description: sentence === comment ? "" : comment };

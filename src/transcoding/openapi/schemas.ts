@@ -18,7 +18,7 @@ import type { PrintOptions } from "../codec/codecs.js";
 import { maskTarget, printMaskPath } from "../codec/field-mask.js";
 import { unsetIsNull } from "../codec/plan.js";
 import { isWrapper } from "../fields.js";
-import { commentOf } from "./comments.js";
+import { commentOf, oneLine } from "./comments.js";
 import { refTo, SCHEMAS } from "./components.js";
 import { celNotes, constrain, isObject, list, size, type ValueForm } from "./constraints.js";
 import { fieldBehaviors } from "./field-behavior.js";
@@ -211,7 +211,7 @@ export class Schemas {
   #enumSchema(desc: DescEnum): JsonObject {
     const asNumbers = this.#print.enumsAsNumbers === true;
     const lines = desc.values.flatMap((value) => {
-      const comment = commentOf(value).replace(/\s*\n\s*/g, " ");
+      const comment = oneLine(commentOf(value));
       const name = asNumbers ? `\`${value.number}\`: ${value.name}` : `\`${value.name}\``;
       if (comment === "" && !asNumbers) return [];
       return [`- ${name}${comment === "" ? "" : `${asNumbers ? ". " : ": "}${comment}`}`];

@@ -192,7 +192,7 @@ function charOf(reference: string): string | undefined {
 
 /** Text that `scanXml` let pass, with what its references stand for. */
 export function unescapeXml(text: string): string {
-  return text.includes("&") ? text.replace(/&[^;]*;/g, (reference) => charOf(reference) ?? reference) : text;
+  return text.includes("&") ? text.replace(/&[^&;]*;/g, (reference) => charOf(reference) ?? reference) : text;
 }
 
 /** The first character that XML 1.0 cannot say, not even by its number; undefined: there is none. */
