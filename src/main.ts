@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The executable: hands the arguments to the CLI, and turns whatever comes back into an exit code.
 import { ProcessIo } from "./cli/io.js";
+import { takeEscape } from "./cli/last-resort.js";
 import { explain, runCli } from "./cli/run.js";
 
 /** How long what was printed may take to leave: the reader of a pipe may have stopped reading. */
@@ -19,7 +20,12 @@ function fail(error: unknown): void {
   exit(1);
 }
 
-process.on("uncaughtException", fail);
-process.on("unhandledRejection", fail);
+/** Of a hub that serves, its calls are to end well first. */
+function escaped(error: unknown): void {
+  if (!takeEscape(error)) fail(error);
+}
+
+process.on("uncaughtException", escaped);
+process.on("unhandledRejection", escaped);
 
 runCli(process.argv.slice(2), io).then(exit, fail);

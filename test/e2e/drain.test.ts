@@ -35,6 +35,14 @@ async function knock(hub: Hub): Promise<string> {
   return met.finally(() => socket.destroy());
 }
 
+/** The log tells of a drain a moment before the listeners close. */
+async function refuses(hub: Hub): Promise<void> {
+  const limit = performance.now() + 30_000;
+  let met = await knock(hub);
+  while (met !== "ECONNREFUSED" && performance.now() < limit) met = await knock(hub);
+  assert.equal(met, "ECONNREFUSED");
+}
+
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`${signal}: a hub without calls leaves with 0`, async (t) => {
     const hub = await hubFor(t);
@@ -56,7 +64,7 @@ test("a running stream goes on while new connections are refused, and its end is
   await answered();
   hub.program.kill("SIGTERM");
   await draining(hub);
-  assert.equal(await knock(hub), "ECONNREFUSED");
+  await refuses(hub);
   const ready = await fetch(`${hub.adminUrl}/readyz`);
   assert.equal(ready.status, 503);
   assert.match(await ready.text(), /draining/);
@@ -242,3 +250,33 @@ test("SIGHUP does not end the hub", async (t) => {
   await hub.program.stderr.waitFor(/SIGHUP/);
   assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, status.OK);
 });
+
+for (const [how, code] of [
+  ["is thrown", 'throw new Error("escaped")'],
+  ["is rejected", 'Promise.reject(new Error("escaped"))'],
+] as const) {
+  test(`what ${how} outside of every barrier: running calls end well, and the process leaves with 70`, async (t) => {
+    const escape = `data:text/javascript,process.on("SIGUSR2", () => { ${code}; });`;
+    const hub = await startHub(t, [`behavior=${service.address}`], { nodeOptions: [`--import=${escape}`] });
+    const call = behaviorClient(t, hub.address).bidiStream();
+    let next = (): void => {};
+    const outcome = streamed(call, () => next());
+    const answered = (): Promise<void> =>
+      new Promise((resolve) => {
+        next = resolve;
+        call.write(BidiStreamRequest.fromPartial({}));
+      });
+    await answered();
+    // Not only the first: what comes while it drains changes nothing.
+    hub.program.kill("SIGUSR2");
+    await draining(hub);
+    hub.program.kill("SIGUSR2");
+    await refuses(hub);
+    await answered();
+    call.end();
+    assert.equal((await outcome).code, status.OK);
+    assert.deepEqual(await hub.program.exited, { code: 70, signal: null });
+    const told = hub.program.stderr.matching(/fault [0-9a-f]{8} of the hub, outside of every call.*escaped/);
+    assert.equal(told.length, 1, hub.program.stderr.text);
+  });
+}
