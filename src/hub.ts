@@ -40,7 +40,8 @@ import { deadline } from "./interceptors/deadline.js";
 import { identityHeaders } from "./interceptors/identity-headers.js";
 import { quota } from "./interceptors/quota.js";
 import type { ServiceRoute } from "./routing/table.js";
-import { DescriptorIndex } from "./schema/descriptor-index.js";
+import { DescriptorIndex, type Descriptors } from "./schema/descriptor-index.js";
+import { layered, SchemaIndex } from "./schema/schema-index.js";
 import { Telemetry } from "./telemetry/telemetry.js";
 import type { CertificateState } from "./tls/certificate-state.js";
 import type { ServerTlsConfig } from "./tls/config.js";
@@ -191,7 +192,7 @@ class Hub implements RunningHub, Gateway {
   /** Full names of all that is behind the hub. */
   private services: readonly string[] = [];
   /** Made when somebody asks; most hubs are never asked. */
-  private index: DescriptorIndex | undefined = undefined;
+  private index: Descriptors | undefined = undefined;
   private state: "starting" | "serving" | "draining" = "starting";
   private readonly readiness: Readiness;
   /** Warnings that are in the log already, the oldest first. */
@@ -414,9 +415,11 @@ class Hub implements RunningHub, Gateway {
     });
   }
 
-  private descriptors(): DescriptorIndex {
-    this.index ??= new DescriptorIndex(
-      new Map([...filesOf(this.own.services), ...this.assembly.schema.files]),
+  private descriptors(): Descriptors {
+    // A file that both have is the upstream's.
+    this.index ??= layered(
+      new SchemaIndex(this.assembly.schema),
+      new DescriptorIndex(filesOf(this.own.services)),
     );
     return this.index;
   }

@@ -2,6 +2,7 @@
 import type { Config } from "../config/config.js";
 import { UserError } from "../core/user-error.js";
 import { inspect as inspectHub, type Log, type RouteRow } from "../hub.js";
+import { inOrder } from "../schema/schema-tables.js";
 import type { OpenApiInput } from "../transcoding/openapi/document.js";
 
 export interface Inspection {
@@ -36,7 +37,9 @@ export const inspect: Inspect = (config) => inspectHub(config);
 export const learn: Learn = async (config) => {
   const { schema, problems } = await inspectHub(config);
   if (schema.services.length === 0) throw new UserError(problems.join("\n"));
-  // In the registry each file stands after what it imports.
-  const files = [...schema.registry.files].flatMap((file) => schema.files.get(`${file.name}.proto`) ?? []);
+  const names = schema.registry.parts.flatMap(({ tables }) =>
+    inOrder(tables).map((file) => tables.fileNames[file] ?? ""),
+  );
+  const files = [...new Set(names)].flatMap((name) => schema.files.get(name) ?? []);
   return { files, services: schema.services.map((service) => service.typeName) };
 };

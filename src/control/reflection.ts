@@ -9,13 +9,13 @@ import {
 import { ServerReflectionService as AlphaService } from "#generated/grpc/reflection/v1alpha/reflection.js";
 import { barrier } from "../core/barrier.js";
 import { reportFault } from "../core/faults.js";
-import type { DescriptorIndex } from "../schema/descriptor-index.js";
+import type { Descriptors } from "../schema/descriptor-index.js";
 
 /** What there is to tell. Read at each request: it may change while the server runs. */
 export interface DescriptorSource {
   /** Full names of the services to list. */
   serviceNames(): readonly string[];
-  index(): DescriptorIndex;
+  index(): Descriptors;
 }
 
 type ReflectionCall = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>;
@@ -58,7 +58,7 @@ function serve(call: ReflectionCall, source: DescriptorSource): void {
 /** One call's questions and answers: a file that another imports goes out once. */
 class Session {
   readonly #source: DescriptorSource;
-  #index: DescriptorIndex | undefined = undefined;
+  #index: Descriptors | undefined = undefined;
   readonly #sent = new Set<string>();
 
   constructor(source: DescriptorSource) {
@@ -101,7 +101,7 @@ class Session {
   }
 
   /** The file goes out even if it did before: an answer without files would answer nothing. */
-  #files(index: DescriptorIndex, name: string | undefined, what: string): Answer {
+  #files(index: Descriptors, name: string | undefined, what: string): Answer {
     const wanted = name === undefined ? undefined : index.file(name);
     if (name === undefined || wanted === undefined) return notFound(what);
     const files = [Buffer.from(wanted.buffer, wanted.byteOffset, wanted.byteLength)];

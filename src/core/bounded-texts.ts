@@ -1,6 +1,8 @@
 // Sentences about what a service or a config has wrong: the first ones are kept, each cut, and the rest are counted. A
 // service chooses how many there are and how long they are, so neither may decide what the hub keeps or logs.
 
+import { cut } from "./text.js";
+
 /** Enough to see what is wrong; who mends these sees the next ones. */
 const MAX_TEXTS = 50;
 /** Characters of one of them. */
@@ -17,7 +19,7 @@ export class BoundedTexts {
   }
 
   push(text: string): void {
-    if (this.#texts.length < this.#max) this.#texts.push(shortened(text, MAX_TEXT_CHARS));
+    if (this.#texts.length < this.#max) this.#texts.push(cut(text, MAX_TEXT_CHARS, "…"));
     else this.#more++;
   }
 
@@ -30,12 +32,4 @@ export class BoundedTexts {
     if (this.#more === 0) return this.#texts;
     return [...this.#texts, `and ${this.#more} more ${what}`];
   }
-}
-
-/** At most so many characters, with `…` in the place of what is cut. Never half of a surrogate pair. */
-export function shortened(text: string, maxChars: number): string {
-  if (text.length <= maxChars) return text;
-  const last = text.charCodeAt(maxChars - 1);
-  const splits = last >= 0xd800 && last <= 0xdbff;
-  return `${text.slice(0, splits ? maxChars - 1 : maxChars)}…`;
 }

@@ -6,7 +6,8 @@ import type { Snapshot } from "../core/gateway.js";
 import type { Interceptor } from "../core/interceptor.js";
 import type { Handler } from "../core/sink.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
-import { mergeSchemas, methodsOf, type Schema } from "../schema/schema.js";
+import { mergeSchemas } from "../schema/merge-schemas.js";
+import { methodsOfService, type Schema } from "../schema/schema.js";
 import type { OpenApiInput } from "../transcoding/openapi/document.js";
 import { createRestRouter } from "../transcoding/rest-router.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
@@ -143,14 +144,16 @@ function forms(config: Config): (method: Method) => boolean {
 
 function routesOf({ cluster, config, schema }: Origin): ServiceRoute[] {
   if (schema === undefined) return [];
-  const methods = new Map<string, Method[]>(schema.services.map((service) => [service.typeName, []]));
-  for (const method of methodsOf(schema)) methods.get(method.service)?.push(method);
-  return [...methods].map(([service, of]) => ({
+  const route = (service: string, methods: readonly Method[]): ServiceRoute => ({
     service,
-    methods: of,
+    methods,
     upstream: config.name,
     handler: cluster.handler,
-  }));
+  });
+  return [
+    ...schema.services.map((service) => route(service.typeName, methodsOfService(service))),
+    ...schema.undescribed.map((service) => route(service, [])),
+  ];
 }
 
 /** Problems that an error names; the admin listener has them all. */

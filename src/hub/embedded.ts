@@ -3,7 +3,8 @@ import type { EmbeddedService } from "../control/hub-services.js";
 import type { Method } from "../core/call.js";
 import { UserError } from "../core/user-error.js";
 import { schemaOfDefinition, schemaOfDescriptors } from "../schema/definition.js";
-import { isRoutable, mergeSchemas, type Schema, SchemaError } from "../schema/schema.js";
+import { mergeSchemas } from "../schema/merge-schemas.js";
+import { isRoutable, type Schema, SchemaError } from "../schema/schema.js";
 
 /** What the program serves itself. */
 export interface Embedded {

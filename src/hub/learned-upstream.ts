@@ -8,7 +8,7 @@ import type { Meters } from "../core/meters.js";
 import { UserError } from "../core/user-error.js";
 import { loadProtos } from "../schema/protos.js";
 import { loadProtoset } from "../schema/protoset.js";
-import { learnByReflection } from "../schema/reflection.js";
+import { LastRead, learnByReflection } from "../schema/reflection.js";
 import { SchemaWatcher } from "../schema/relearn.js";
 import { type Schema, SchemaError } from "../schema/schema.js";
 import type { CertificateState } from "../tls/certificate-state.js";
@@ -60,10 +60,15 @@ export class LearnedUpstream {
       answer();
       return;
     }
+    const last = new LastRead();
     this.watcher = new SchemaWatcher({
       clock: systemClock,
-      learn: (signal) =>
-        learnByReflection((path) => openRawStream(this.cluster.handler, path, systemClock), { signal }),
+      learn: (signal, answered) =>
+        learnByReflection((path) => openRawStream(this.cluster.handler, path, systemClock), {
+          signal,
+          last,
+          answered,
+        }),
       onSchema: (schema) => {
         this.schema = schema;
         this.problem = undefined;

@@ -52,8 +52,22 @@ function* fieldsOf(bytes: Uint8Array, wanted: number): Generator<Uint8Array> {
   }
 }
 
-/** Immutable. Names are full names without a leading dot, as in `library.v1.Book.title`. */
-export class DescriptorIndex {
+/** Names are full names without a leading dot, as in `library.v1.Book.title`. */
+export interface Descriptors {
+  /** The serialized FileDescriptorProto, as it was given. */
+  file(name: string): Uint8Array | undefined;
+  /** Name of the file that declares a message, field, oneof, enum, enum value, extension, service or method. */
+  fileContaining(symbol: string): string | undefined;
+  /** Name of the file that declares the extension of `type` with this number. */
+  fileExtending(type: string, number: number): string | undefined;
+  /** The numbers of all known extensions of a message, in order; undefined: there is no such message. */
+  extensions(type: string): readonly number[] | undefined;
+  /** The names of the file, first, and of all that it imports, directly or not, as far as they are known. */
+  withDependencies(name: string): readonly string[];
+}
+
+/** Over files that are parsed at once: few ones. Immutable. schema-index.ts is the same over a whole schema. */
+export class DescriptorIndex implements Descriptors {
   readonly #files: ReadonlyMap<string, Uint8Array>;
   readonly #imports = new Map<string, readonly string[]>();
   /** Full name of whatever can be declared -> name of the file that does. */
@@ -88,29 +102,24 @@ export class DescriptorIndex {
     return this.#services;
   }
 
-  /** The serialized FileDescriptorProto, as it was given. */
   file(name: string): Uint8Array | undefined {
     return this.#files.get(name);
   }
 
-  /** Name of the file that declares a message, field, oneof, enum, enum value, extension, service or method. */
   fileContaining(symbol: string): string | undefined {
     return this.#symbols.get(symbol);
   }
 
-  /** Name of the file that declares the extension of `type` with this number. */
   fileExtending(type: string, number: number): string | undefined {
     return this.#extensions.get(type)?.get(number);
   }
 
-  /** The numbers of all known extensions of a message; undefined: there is no such message. */
   extensions(type: string): readonly number[] | undefined {
     const known = this.#extensions.get(type);
     if (known !== undefined) return [...known.keys()].sort((a, b) => a - b);
     return this.#messages.has(type) ? [] : undefined;
   }
 
-  /** The names of the file, first, and of all that it imports, directly or not, as far as they are known. */
   withDependencies(name: string): readonly string[] {
     const reached = new Set<string>();
     if (this.#files.has(name)) reached.add(name);

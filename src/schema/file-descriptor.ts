@@ -36,6 +36,10 @@ export interface Declaration {
   readonly kind: SymbolKind;
 }
 
+/** Of one file. */
+export type Declarations = Pick<FileDescriptorProto, "package"> &
+  Partial<Pick<FileDescriptorProto, "messageType" | "extension" | "service">>;
+
 /** A place in a file that names a type. */
 export interface Reference {
   /** For messages: `field library.v1.Book.author`. */
@@ -57,6 +61,12 @@ export function parseFile(name: string, bytes: Uint8Array): FileDescriptorProto 
   } catch (error) {
     throw new SchemaError(`"${name}" is not a file descriptor: ${reasonOf(error)}`);
   }
+  finishFile(name, proto);
+  return proto;
+}
+
+/** Fills in JSON names. Throws a SchemaError where the file calls itself otherwise, or a field has no type. */
+export function finishFile(name: string, proto: FileDescriptorProto): void {
   if (proto.name !== name) {
     throw new SchemaError(
       `the descriptor of "${name}" calls itself "${proto.name}"; the names must be the same`,
@@ -64,7 +74,6 @@ export function parseFile(name: string, bytes: Uint8Array): FileDescriptorProto 
   }
   for (const message of proto.messageType) finishMessage(message, proto.package);
   for (const field of proto.extension) checkType(field, proto.package);
-  return proto;
 }
 
 /** Only the name of a FileDescriptorProto, without reading the rest; undefined when the bytes are none or it has no name. */
@@ -91,7 +100,7 @@ export function contentOf(name: string, bytes: Uint8Array): Uint8Array {
 }
 
 /** Every message, enum, service, method and extension of the file. */
-export function* declarationsOf(file: FileDescriptorProto): Generator<Declaration> {
+export function* declarationsOf(file: Readonly<FileDescriptorProto>): Generator<Declaration> {
   const scope = file.package;
   for (const message of file.messageType) yield* messageDeclarations(message, scope);
   for (const { name } of file.enumType) yield { name: join(scope, name), kind: "enum" };
@@ -111,11 +120,11 @@ function* messageDeclarations(message: DescriptorProto, scope: string): Generato
   for (const { name } of message.extension) yield { name: join(full, name), kind: "extension" };
 }
 
-/** Every place of the file that names a type. */
-export function* referencesOf(file: FileDescriptorProto): Generator<Reference> {
-  for (const message of file.messageType) yield* messageReferences(message, file.package);
-  for (const field of file.extension) yield* fieldReferences(field, file.package, "extension");
-  for (const service of file.service) {
+/** Every place of the file, or of some of its declarations, that names a type. */
+export function* referencesOf(file: Declarations): Generator<Reference> {
+  for (const message of file.messageType ?? []) yield* messageReferences(message, file.package);
+  for (const field of file.extension ?? []) yield* fieldReferences(field, file.package, "extension");
+  for (const service of file.service ?? []) {
     const scope = join(file.package, service.name);
     for (const method of service.method) {
       const from = `method ${join(scope, method.name)}`;
@@ -190,7 +199,7 @@ function* fieldReferences(
 }
 
 /** Names that a reference may mean, innermost first (C++ scoping, as protoc resolves them). */
-export function* candidatesOf(reference: Reference): Generator<string> {
+export function* candidatesOf(reference: Pick<Reference, "name" | "scope">): Generator<string> {
   if (reference.name.startsWith(".")) {
     yield reference.name.slice(1);
     return;
@@ -212,6 +221,11 @@ export function hasHttpRule(file: FileDescriptorProto): boolean {
       method.options?.$unknown?.some((field) => field.no === HTTP_RULE_EXTENSION),
     ),
   );
+}
+
+/** protobufjs makes one file of each package, named after it, without imports; proto-loader has them from there. */
+export function isOfProtobufjs({ name, package: pkg, dependency }: FileDescriptorProto): boolean {
+  return dependency.length === 0 && pkg !== "" && name === `${pkg.replaceAll(".", "_")}.proto`;
 }
 
 const WELL_KNOWN = new Map(
@@ -249,7 +263,8 @@ export function wellKnownFileOfType(typeName: string): string | undefined {
   return undefined;
 }
 
-function finishMessage(message: DescriptorProto, outer: string): void {
+/** Fills in JSON names. Throws a SchemaError where a field has no type. */
+export function finishMessage(message: DescriptorProto, outer: string): void {
   const scope = join(outer, message.name);
   for (const field of message.field) {
     checkType(field, scope);

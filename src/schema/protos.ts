@@ -14,11 +14,17 @@ import { GOOGLE_API } from "./google-api.js";
 import { ParsedFiles } from "./parsed-files.js";
 import { type Protobufjs, type ProtoFile, parseProtoFile, type WrittenOption } from "./proto-file.js";
 import { applyOption, isCustom } from "./proto-options.js";
-import { type Schema, SchemaError, schemaFromFiles } from "./schema.js";
+import { type Schema, SchemaError, schemaOf } from "./schema.js";
+import { SchemaReader } from "./schema-reader.js";
+import { readProtosInThread } from "./schema-reading.js";
+import type { SchemaTables } from "./schema-tables.js";
+import { inSlices } from "./slices.js";
 
 /** More is no API but a wrong folder; googleapis has 6,000. */
 const MAX_FILES = 20_000;
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
+/** Of all files together, that are read without a thread: some 20 ms. */
+const IN_PLACE_BYTES = 64 * 1024;
 
 /**
  * Reads all .proto files in the folders and below them. Imports are relative to one of the folders; google/protobuf
@@ -27,15 +33,33 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024;
  * @throws SchemaError, one sentence: no such folder, no .proto files, a syntax error with file:line, a missing import.
  */
 export async function loadProtos(dirs: readonly string[]): Promise<Schema> {
+  const tables = (await isLarge(dirs)) ? await readProtosInThread(dirs) : await readProtos(dirs);
+  return inSlices(schemaOf(tables));
+}
+
+/** As loadProtos, here and now. */
+export async function readProtos(dirs: readonly string[]): Promise<SchemaTables> {
   const tools = findTools();
   const loader = new Loader(tools, dirs);
   for (const dir of dirs) await loader.addFolder(dir);
   if (loader.files.size === 0) throw new SchemaError(`no .proto files in ${dirs.join(", ")}`);
-  const schema = finish(loader);
-  if (schema.services.length === 0) {
+  const tables = finish(loader);
+  if (tables.services.length === 0) {
     throw new SchemaError(`the .proto files in ${dirs.join(", ")} have no services`);
   }
-  return schema;
+  return tables;
+}
+
+/** Whether reading them in place would hold calls up. A folder that cannot be read is not, and says so then. */
+async function isLarge(dirs: readonly string[]): Promise<boolean> {
+  let bytes = 0;
+  for (const dir of dirs) {
+    for (const name of await protoFilesIn(dir)) {
+      bytes += (await stat(join(dir, name)).catch(() => undefined))?.size ?? 0;
+      if (bytes > IN_PLACE_BYTES) return true;
+    }
+  }
+  return false;
 }
 
 interface Tools {
@@ -155,7 +179,7 @@ function isWeak({ proto }: ProtoFile, imported: string): boolean {
 }
 
 /** Makes the names of types full and puts the options in, which needs all files; then it is a schema like any other. */
-function finish(loader: Loader): Schema {
+function finish(loader: Loader): SchemaTables {
   const parsed = new ParsedFiles();
   for (const [name, { proto }] of loader.files) parsed.add(name, proto);
   for (let missing = parsed.missing(); missing.length > 0; missing = parsed.missing()) {
@@ -182,8 +206,9 @@ function finish(loader: Loader): Schema {
   );
   const custom = options.filter(isCustom);
   if (custom.length > 0) apply(custom, registryOf(file));
-  const files = new Map(file.map((proto) => [proto.name, toBinary(FileDescriptorProtoSchema, proto)]));
-  return schemaFromFiles(files, services, warnings);
+  const reader = new SchemaReader("whole");
+  for (const proto of file) reader.add(proto.name, toBinary(FileDescriptorProtoSchema, proto));
+  return reader.finish({ listed: services, warnings, problems: new Map() });
 }
 
 function registryOf(file: FileDescriptorProto[]): FileRegistry {

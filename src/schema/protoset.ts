@@ -2,10 +2,16 @@
 import { readLargeFile } from "../core/regular-file.js";
 import { splitFileDescriptorSet } from "./descriptor-index.js";
 import { reasonOf } from "./file-descriptor.js";
-import { type Schema, SchemaError, schemaFromFiles } from "./schema.js";
+import { type Schema, SchemaError, schemaOf } from "./schema.js";
+import { SchemaReader } from "./schema-reader.js";
+import { readProtosetInThread } from "./schema-reading.js";
+import type { SchemaTables } from "./schema-tables.js";
+import { inSlices } from "./slices.js";
 
 /** More is no descriptor set but a mistake: all of googleapis with comments is 60 MB. */
 const MAX_PROTOSET_BYTES = 256 * 1024 * 1024;
+/** Larger ones are read in a thread. */
+const IN_PLACE_BYTES = 96 * 1024;
 
 /**
  * Reads a FileDescriptorSet file.
@@ -15,7 +21,8 @@ export async function loadProtoset(path: string): Promise<Schema> {
   const bytes = await readBounded(path);
   let schema: Schema;
   try {
-    schema = schemaFromFiles(splitFiles(bytes));
+    const large = bytes.length > IN_PLACE_BYTES;
+    schema = await inSlices(schemaOf(large ? await readProtosetInThread(bytes) : readProtoset(bytes)));
   } catch (error) {
     if (error instanceof SchemaError) throw new SchemaError(`descriptor set ${path}: ${error.message}`);
     throw error;
@@ -26,9 +33,20 @@ export async function loadProtoset(path: string): Promise<Schema> {
   return schema;
 }
 
+/** The files of a serialized FileDescriptorSet, read here and now. Throws a SchemaError. */
+export function readProtoset(set: Uint8Array): SchemaTables {
+  const reader = new SchemaReader("whole");
+  for (const [name, bytes] of splitFiles(set)) reader.add(name, bytes);
+  return reader.finish({ listed: undefined, warnings: [], problems: new Map() });
+}
+
 async function readBounded(path: string): Promise<Uint8Array> {
   try {
-    return new Uint8Array(await readLargeFile(path, MAX_PROTOSET_BYTES));
+    const read = await readLargeFile(path, MAX_PROTOSET_BYTES);
+    // In memory that threads share: none needs a copy of its own.
+    const bytes = new Uint8Array(new SharedArrayBuffer(read.length));
+    bytes.set(read);
+    return bytes;
   } catch (error) {
     throw new SchemaError(`descriptor set ${path} cannot be read: ${reasonOf(error)}`);
   }

@@ -1,19 +1,22 @@
 // Learning a schema from a running server, by gRPC server reflection
 // (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is given: schema/ opens no connection.
 
-import type { FileDescriptorProto } from "@bufbuild/protobuf/wkt";
-import { BoundedTexts, shortened } from "../core/bounded-texts.js";
+import { createHash } from "node:crypto";
 import { RpcError } from "../core/rpc-error.js";
 import { Code, codeName } from "../core/status.js";
-import { fileNameOf, parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
-import { ParsedFiles } from "./parsed-files.js";
+import { cut } from "../core/text.js";
+import { reasonOf, wellKnownFile } from "./file-descriptor.js";
+import { type FileHead, fileHead } from "./file-head.js";
 import {
   decodeAnswer,
   encodeQuery,
   type ReflectionAnswer,
   type ReflectionQuery,
 } from "./reflection-messages.js";
-import { hasHttpRules, isRoutable, type Schema, SchemaError, schemaFromFiles } from "./schema.js";
+import { isRoutable, type Schema, SchemaError, schemaOf } from "./schema.js";
+import { SchemaReading } from "./schema-reading.js";
+import type { SchemaTables } from "./schema-tables.js";
+import { inSlices } from "./slices.js";
 
 /** One bidirectional gRPC stream to an endpoint; messages are without their gRPC prefix. */
 export interface ReflectionStream {
@@ -38,6 +41,10 @@ export interface ReflectionOptions {
   readonly maxBytes?: number;
   /** Default 10,000. */
   readonly maxServices?: number;
+  /** Of the same upstream, kept from one learning to the next. */
+  readonly last?: LastRead;
+  /** Called when all that was listed has been sent. */
+  readonly answered?: () => void;
 }
 
 const PATHS = [
@@ -49,6 +56,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_SERVICES = 10_000;
 /** Queries for each file and service that there may be: files ask for imports that the server turns out not to have. */
 const MAX_QUERIES_RATIO = 4;
+/** How often types are asked for that what was sent then turned out to need. */
+const MAX_ROUNDS = 100;
 /** Of an import or a type. */
 const MAX_NAME_CHARS = 1000;
 /** Of what the server says to an error. */
@@ -61,10 +70,16 @@ const RULES_DROPPED =
   "JSON clients reach the methods by POST /package.Service/Method alone. If the .proto files have rules, let the hub " +
   "read those: --proto DIR, schema: { protos: [DIR] } or { protoset: FILE }";
 
+/** What became of the files that one upstream sent last: the same bytes are not read again, good or bad. */
+export class LastRead {
+  key: string | undefined = undefined;
+  outcome: Schema | SchemaError | undefined = undefined;
+}
+
 /**
  * Learns all services of a server, v1 of the protocol first, else v1alpha. All queries go on one stream, for an
- * address may have servers of different builds behind it. Services that cannot be described are left out with a
- * warning.
+ * address may have servers of different builds behind it. Services that cannot be described are for gRPC clients only,
+ * with a warning.
  * @throws SchemaError when the server cannot be asked, does not offer reflection, or passes a limit.
  */
 export async function learnByReflection(
@@ -80,7 +95,9 @@ export async function learnByReflection(
       if (!(error instanceof RpcError)) throw new SchemaError(`reflection failed: ${reasonOf(error)}`);
       // Only as the very first answer does it mean that the version is not offered.
       if (error.code !== Code.UNIMPLEMENTED || learning.answers > 0) {
-        throw new SchemaError(`reflection failed: ${codeName(error.code)}: ${error.message}`);
+        throw new SchemaError(
+          `reflection failed: ${codeName(error.code)}: ${cut(error.message, MAX_ERROR_CHARS, "…")}`,
+        );
       }
     } finally {
       learning.close();
@@ -100,8 +117,10 @@ class Learning {
   readonly #options: ReflectionOptions;
   readonly #aborted: Promise<never>;
   #onAbort: () => void = () => {};
+  readonly #reading = new SchemaReading("parts");
   readonly #files = new Map<string, Uint8Array>();
-  readonly #parsed = new ParsedFiles();
+  /** Services that the files declare. */
+  readonly #declared = new Set<string>();
   #bytes = 0;
   /** What has been asked, or stands in the queue: nothing is asked twice. */
   readonly #asked = new Set<string>();
@@ -113,8 +132,11 @@ class Learning {
     this.#options = options;
     const { signal } = options;
     this.#aborted = new Promise((_, reject) => {
-      this.#onAbort = () =>
+      this.#onAbort = () => {
+        // Reading goes on in a thread, which would not hear of it.
+        this.#reading.close();
         reject(new SchemaError("reflection was given up: the server did not answer in time"));
+      };
       if (signal?.aborted) this.#onAbort();
       else signal?.addEventListener("abort", this.#onAbort, { once: true });
     });
@@ -125,6 +147,7 @@ class Learning {
 
   close(): void {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#reading.close();
     this.#stream.cancel();
   }
 
@@ -132,22 +155,33 @@ class Learning {
     const listed = await this.#listServices();
     for (const name of listed) this.#ask({ kind: "symbol", name });
     await this.#askAll();
-    // Types that no file declares, though no import is missing: some libraries drop the imports.
-    while (this.#askForTypes()) await this.#askAll();
-    this.#stream.end();
-
-    const warnings = new BoundedTexts();
-    this.#dropIncomplete();
-    const services = listed.filter((name) => {
-      if (this.#parsed.declares(name)) return true;
-      const why = this.#problems.get(name) ?? "the server sent no descriptor of it";
-      warnings.push(`service ${name} is left out: ${why}`);
-      return false;
-    });
-    const schema = schemaFromFiles(this.#files, services, warnings.list("services left out"));
-    if (hasHttpRules(schema) || !schema.services.some(({ file }) => isOfProtobufjs(file.proto)))
-      return schema;
-    return { ...schema, warnings: [...schema.warnings, RULES_DROPPED] };
+    const { last, answered } = this.#options;
+    answered?.();
+    const key = await inSlices(keyOf(listed, this.#files));
+    if (last?.outcome !== undefined && last.key === key) {
+      this.#stream.end();
+      if (last.outcome instanceof SchemaError) throw last.outcome;
+      return last.outcome;
+    }
+    const asked = this.#asked.size;
+    let outcome: Schema | SchemaError;
+    try {
+      // Types that no file declares: some libraries drop the imports, or name them otherwise.
+      for (let i = 0; i < MAX_ROUNDS && (await this.#askForTypes()); i++) await this.#askAll();
+      this.#stream.end();
+      const tables = await this.#reading.finish({ listed, warnings: [], problems: this.#problems });
+      outcome = await inSlices(schemaOf(withHint(tables)));
+    } catch (error) {
+      if (!(error instanceof SchemaError)) throw error;
+      outcome = error;
+    }
+    // What more was asked for may be answered otherwise the next time.
+    if (last !== undefined && asked === this.#asked.size && this.#options.signal?.aborted !== true) {
+      last.key = key;
+      last.outcome = outcome;
+    }
+    if (outcome instanceof SchemaError) throw outcome;
+    return outcome;
   }
 
   async #listServices(): Promise<string[]> {
@@ -174,8 +208,8 @@ class Learning {
         const query = this.#queue.shift();
         if (query === undefined) break;
         // An earlier answer may have brought it.
-        if (query.kind === "symbol" ? this.#parsed.declares(query.name) : this.#parsed.has(queryName(query)))
-          continue;
+        const has = query.kind === "symbol" ? this.#declared : this.#files;
+        if (has.has(queryName(query))) continue;
         this.#stream.send(encodeQuery(query));
         sent.push(query);
       }
@@ -195,16 +229,22 @@ class Learning {
       throw new SchemaError(`the server answers a query for "${name}" with a list of services`);
     }
     // Servers that lost the descriptors of google/protobuf are common; everybody has those.
-    if (query.kind === "file" && !this.#parsed.has(name)) {
+    if (query.kind === "file" && !this.#files.has(name)) {
       const bytes = wellKnownFile(name);
       if (bytes !== undefined) this.#addFile(bytes);
     }
   }
 
   #addFile(bytes: Uint8Array): void {
-    const name = fileNameOf(bytes);
-    // Without a name nobody can import it; what it should have declared will be missed.
-    if (name === undefined || this.#files.has(name)) return;
+    let head: FileHead;
+    try {
+      head = fileHead(bytes);
+    } catch {
+      // Without a name nobody can import it; what it should have declared will be missed.
+      return;
+    }
+    const { name } = head;
+    if (name === "" || this.#files.has(name)) return;
     this.#bytes += bytes.length;
     const { maxFiles = MAX_FILES, maxBytes = MAX_BYTES } = this.#options;
     if (this.#files.size >= maxFiles)
@@ -212,16 +252,11 @@ class Learning {
     if (this.#bytes > maxBytes) {
       throw new SchemaError(`the server's descriptors have more bytes than the limit of ${maxBytes}`);
     }
-    let proto: FileDescriptorProto;
-    try {
-      proto = parseFile(name, bytes);
-      this.#parsed.add(name, proto);
-    } catch (error) {
-      this.#problems.set(name, reasonOf(error));
-      return;
-    }
-    this.#files.set(name, bytes);
-    for (const file of proto.dependency) this.#ask({ kind: "file", name: file });
+    const kept = shared(bytes);
+    this.#files.set(name, kept);
+    this.#reading.add(name, kept);
+    for (const service of head.services) this.#declared.add(service);
+    for (const file of head.imports) this.#ask({ kind: "file", name: file });
   }
 
   #ask(query: ReflectionQuery): void {
@@ -234,7 +269,7 @@ class Learning {
     if (this.#asked.size >= max || name.length > MAX_NAME_CHARS) {
       throw new SchemaError(
         name.length > MAX_NAME_CHARS
-          ? `the server's descriptors name "${shortened(name, 60)}", which has more than ${MAX_NAME_CHARS} characters`
+          ? `the server's descriptors name "${cut(name, 60, "…")}", which has more than ${MAX_NAME_CHARS} characters`
           : `the server's descriptors import or use more than ${max} files and types that they do not have`,
       );
     }
@@ -243,33 +278,10 @@ class Learning {
   }
 
   /** True when there is something left to ask for. */
-  #askForTypes(): boolean {
-    for (const { file, type } of this.#parsed.missing()) {
-      const bytes = file === undefined ? undefined : wellKnownFile(file);
-      if (bytes !== undefined && type !== undefined) this.#addFile(bytes);
-      else if (type !== undefined) this.#ask({ kind: "symbol", name: type });
-    }
+  async #askForTypes(): Promise<boolean> {
+    for (const { type } of await this.#reading.missing())
+      if (type !== undefined) this.#ask({ kind: "symbol", name: type });
     return this.#queue.length > 0;
-  }
-
-  /** Takes out the files that lack something, and those that import them. */
-  #dropIncomplete(): void {
-    for (let missing = this.#parsed.missing(); missing.length > 0; missing = this.#parsed.missing()) {
-      const reasons = new Map<string, string>();
-      for (const { by, file, type, problem } of missing) {
-        const why = this.#problems.get(type ?? file ?? "");
-        reasons.set(by, why === undefined ? problem : `${problem} (${why})`);
-      }
-      const [first] = reasons.values();
-      const drop = this.#parsed.withImporters(reasons.keys());
-      for (const service of this.#parsed.services()) {
-        const file = this.#parsed.fileOf(service);
-        if (file !== undefined && drop.has(file))
-          this.#problems.set(service, reasons.get(file) ?? first ?? "");
-      }
-      this.#parsed.remove(drop);
-      for (const name of drop) this.#files.delete(name);
-    }
   }
 
   async #next(): Promise<ReflectionAnswer> {
@@ -290,10 +302,28 @@ function queryName(query: ReflectionQuery): string {
 }
 
 function told(error: { readonly code: number; readonly message: string }): string {
-  return `${codeName(error.code)}: ${shortened(error.message, MAX_ERROR_CHARS)}`;
+  return `${codeName(error.code)}: ${cut(error.message, MAX_ERROR_CHARS, "…")}`;
 }
 
-/** protobufjs makes one file of each package, named after it, without imports; proto-loader has them from there. */
-function isOfProtobufjs({ name, package: pkg, dependency }: FileDescriptorProto): boolean {
-  return dependency.length === 0 && pkg !== "" && name === `${pkg.replaceAll(".", "_")}.proto`;
+/** What the server sent and lists, whatever the order. */
+function* keyOf(listed: readonly string[], files: ReadonlyMap<string, Uint8Array>): Generator<void, string> {
+  const hash = createHash("sha256").update(listed.join("\n"));
+  for (const name of [...files.keys()].sort()) {
+    const bytes = files.get(name) ?? new Uint8Array();
+    hash.update(`\n${bytes.length} ${name}\n`).update(bytes);
+    yield;
+  }
+  return hash.digest("hex");
+}
+
+function withHint(tables: SchemaTables): SchemaTables {
+  if (tables.hasHttpRules || !tables.isOfProtobufjs) return tables;
+  return { ...tables, warnings: [...tables.warnings, RULES_DROPPED] };
+}
+
+/** A copy in memory that threads share: no thread needs one of its own. */
+function shared(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }

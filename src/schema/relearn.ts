@@ -4,8 +4,11 @@ import { reasonOf } from "./file-descriptor.js";
 import type { Schema } from "./schema.js";
 
 export interface SchemaWatcherOptions {
-  /** Learns once. Must give up when the signal fires. */
-  learn(signal: AbortSignal): Promise<Schema>;
+  /**
+   * Learns once. Must give up when the signal fires. It calls `answered` when the server has sent what it was asked:
+   * reading that may take longer than a server may be silent.
+   */
+  learn(signal: AbortSignal, answered: () => void): Promise<Schema>;
   /** A schema that differs from the last one. What it throws is told as a problem, and tried again. */
   onSchema(schema: Schema): void;
   /**
@@ -24,6 +27,8 @@ const MAX_RETRY_MS = 60_000;
 /** Many endpoints that come at once, or one that flaps, cost one learning per second. */
 const MIN_INTERVAL_MS = 1_000;
 const LEARN_TIMEOUT_MS = 10_000;
+/** Once all is there. Longer than the reading itself may take: other upstreams may be read first. */
+const READ_TIMEOUT_MS = 120_000;
 /** ±20 %, so that hubs that lost the same upstream do not come back in step. */
 const JITTER_RATIO = 0.2;
 /** Different problems between two times that things went well. */
@@ -106,14 +111,20 @@ export class SchemaWatcher {
 
   #withTimeout(abort: AbortController): Promise<Schema> {
     return new Promise((resolve, reject) => {
-      const timer = this.#options.clock.setTimeout(() => {
-        reject(new Error(`the schema could not be learned within ${LEARN_TIMEOUT_MS / 1000} s`));
-        abort.abort();
-      }, LEARN_TIMEOUT_MS);
+      const within = (ms: number): Timer =>
+        this.#options.clock.setTimeout(() => {
+          reject(new Error(`the schema could not be learned within ${ms / 1000} s`));
+          abort.abort();
+        }, ms);
+      let timer = within(LEARN_TIMEOUT_MS);
+      const answered = (): void => {
+        timer.cancel();
+        if (!abort.signal.aborted) timer = within(READ_TIMEOUT_MS);
+      };
       abort.signal.addEventListener("abort", () => reject(new Error("closed")), { once: true });
       // In a then, so that a learn() that throws at once is a failure like any other.
       Promise.resolve()
-        .then(() => this.#options.learn(abort.signal))
+        .then(() => this.#options.learn(abort.signal, answered))
         .then(resolve, reject)
         .finally(() => timer.cancel());
     });

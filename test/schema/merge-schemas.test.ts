@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { mergeSchemas, schemaFromFiles, type UpstreamSchema } from "#src/schema/schema.js";
+import { mergeSchemas, type UpstreamSchema } from "#src/schema/merge-schemas.js";
+import { schemaFromFiles } from "#src/schema/schema.js";
 import { echoFile, type FileInit, filesOf, messageField, stringField } from "./support/files.js";
 
 const of = (upstream: string, ...inits: FileInit[]): UpstreamSchema => ({

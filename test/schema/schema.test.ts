@@ -189,9 +189,9 @@ describe("descriptors that cannot be used", () => {
       "a symbol in two files",
       [
         { name: "a.proto", package: "p", messageType: [text] },
-        { name: "b.proto", package: "p", messageType: [text] },
+        { name: "b.proto", package: "p", messageType: [{ ...text, field: [stringField("f", 1)] }] },
       ],
-      /^p.Text is declared in "a.proto" and in "b.proto"$/,
+      /^p.Text is declared in "a.proto" and in "b.proto", and not alike$/,
     ],
     [
       "a symbol twice in a file",

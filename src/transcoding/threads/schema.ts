@@ -1,44 +1,56 @@
-// A schema in bytes, as threads get it.
-import { create, type DescFile, type FileRegistry, toBinary } from "@bufbuild/protobuf";
+// A schema as threads get it: the tables of which the event loop makes its own types, so that both see the same ones.
+import type { DescFile, FileRegistry } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { registryOf } from "../../schema/file-desc.js";
+import { isSchemaTypes } from "../../schema/registry.js";
+import type { SchemaTables } from "../../schema/schema-tables.js";
 import type { CodecOptions, Codecs } from "../codec/codecs.js";
 
 export interface ThreadSchema {
-  /** A google.protobuf.FileDescriptorSet: the service's file after what it imports. Other upstreams' may contradict it. */
-  readonly service: Uint8Array;
-  /** Another, for Any and extensions. */
-  readonly types: Uint8Array;
+  /** Of the service's upstream. Other upstreams' may contradict it. */
+  readonly service: ThreadTypes;
+  /** For Any and extensions: of each upstream, in the order in which they count. */
+  readonly types: readonly ThreadTypes[];
   readonly options: CodecOptions;
 }
 
-const known = new WeakMap<Codecs, Map<DescFile, ThreadSchema>>();
+/** Tables; or a google.protobuf.FileDescriptorSet, where the types were made otherwise. */
+export type ThreadTypes = SchemaTables | Uint8Array;
+
+const known = new WeakMap<Codecs, Map<ThreadTypes, ThreadSchema>>();
 
 /** The schema of the services in `file`: the same object each time, since a thread keeps what it was once given. */
 export function threadSchema(codecs: Codecs, file: DescFile): ThreadSchema {
-  let byFile = known.get(codecs);
-  if (byFile === undefined) {
-    byFile = new Map();
-    known.set(codecs, byFile);
+  let byTypes = known.get(codecs);
+  if (byTypes === undefined) {
+    byTypes = new Map();
+    known.set(codecs, byTypes);
   }
-  let schema = byFile.get(file);
+  const service = registryOf(file)?.tables ?? bytesOf(file, imported(file));
+  let schema = byTypes.get(service);
   if (schema === undefined) {
-    schema = { service: bytesOf(imported(file)), types: typesOf(codecs.registry), options: codecs.options };
-    byFile.set(file, schema);
+    schema = { service, types: typesOf(codecs.registry), options: codecs.options };
+    byTypes.set(service, schema);
   }
   return schema;
 }
 
-const types = new WeakMap<FileRegistry, Uint8Array>();
-
-function typesOf(registry: FileRegistry): Uint8Array {
-  const bytes = types.get(registry) ?? bytesOf(registry.files);
-  types.set(registry, bytes);
-  return bytes;
+function typesOf(registry: FileRegistry): readonly ThreadTypes[] {
+  if (isSchemaTypes(registry)) return registry.parts.map(({ tables }) => tables);
+  return [bytesOf(registry, registry.files)];
 }
 
-function bytesOf(files: Iterable<DescFile>): Uint8Array {
-  const file = Array.from(files, ({ proto }) => proto);
-  return toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file }));
+const serialized = new WeakMap<object, Uint8Array>();
+
+function bytesOf(owner: object, files: Iterable<DescFile>): Uint8Array {
+  let bytes = serialized.get(owner);
+  if (bytes === undefined) {
+    const file = Array.from(files, ({ proto }) => proto);
+    bytes = toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file }));
+    serialized.set(owner, bytes);
+  }
+  return bytes;
 }
 
 /** The file after all that it imports, directly or not. */

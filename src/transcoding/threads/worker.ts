@@ -4,6 +4,8 @@ import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/pro
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { refusal } from "../../core/reasons.js";
 import { Status } from "../../core/status.js";
+import { LayeredRegistry } from "../../schema/layered-registry.js";
+import { registryFrom } from "../../schema/registry.js";
 import { type BindingPlan, planBinding } from "../binding.js";
 import { Codecs, TooMuch } from "../codec/codecs.js";
 import { encodeText } from "../message-encoder.js";
@@ -13,7 +15,7 @@ import { encodeBody } from "../unary-reader.js";
 import { IN_THREAD } from "../work.js";
 import { type Job, type JobMessage, type JobResult, type PlanSource, statusParts } from "./job.js";
 import { MAX_SCHEMAS } from "./pool.js";
-import type { ThreadSchema } from "./schema.js";
+import type { ThreadSchema, ThreadTypes } from "./schema.js";
 
 interface Known {
   readonly registry: FileRegistry;
@@ -26,7 +28,7 @@ interface Known {
 const schemas = new Map<number, Known>();
 
 function learn(id: number, { service, types, options }: ThreadSchema): Known {
-  const codecs = new Codecs(registryOf(types), options);
+  const codecs = new Codecs(new LayeredRegistry(types.map(registryOf)), options);
   const known = { registry: registryOf(service), codecs, plans: new Map() };
   schemas.set(id, known);
   for (const oldest of schemas.keys()) {
@@ -36,8 +38,19 @@ function learn(id: number, { service, types, options }: ThreadSchema): Known {
   return known;
 }
 
-function registryOf(files: Uint8Array): FileRegistry {
-  return createFileRegistry(fromBinary(FileDescriptorSetSchema, files));
+/** Those of one upstream: made once, whoever's service asks for them. */
+const registries = new WeakMap<ThreadTypes, FileRegistry>();
+
+function registryOf(types: ThreadTypes): FileRegistry {
+  let registry = registries.get(types);
+  if (registry === undefined) {
+    registry =
+      types instanceof Uint8Array
+        ? createFileRegistry(fromBinary(FileDescriptorSetSchema, types))
+        : registryFrom(types);
+    registries.set(types, registry);
+  }
+  return registry;
 }
 
 function planOf({ registry, plans }: Known, source: PlanSource): BindingPlan {

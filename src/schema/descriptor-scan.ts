@@ -1,0 +1,175 @@
+// Looks over the bytes of a FileDescriptorProto before anybody makes objects of them: how deep it nests and how much is
+// in it, in one pass, and where its declarations lie. What a service sends decides none of the hub's memory and time.
+import { SchemaError } from "./schema-error.js";
+
+/** Messages within messages; protoc stops at 32. */
+const MAX_NESTING = 64;
+/** Groups within groups, in fields that nobody knows. */
+const MAX_GROUPS = 32;
+/** Fields of all kinds in one file: each becomes an object of some hundred bytes. Google's largest file has 110,000. */
+const MAX_RECORDS = 2_000_000;
+
+/** Where declarations at the top of a file begin and end; the same order as in the parsed file. */
+export interface Ranges {
+  readonly starts: number[];
+  readonly ends: number[];
+}
+
+export interface ScannedFile {
+  readonly messages: Ranges;
+  readonly enums: Ranges;
+  readonly services: Ranges;
+  readonly extensions: Ranges;
+  /** The bytes without source_code_info: comments are most of many files, and few ask for them. */
+  readonly withoutSource: Uint8Array;
+  /** How many fields it has, at every depth. */
+  readonly records: number;
+}
+
+type Shape = { readonly [field: number]: () => Shape };
+
+// google/protobuf/descriptor.proto: which fields hold messages that are read, by number.
+const LEAF: Shape = {};
+const INNER: Shape = { 2: () => LEAF };
+const OPTIONS: Shape = { 2: () => LEAF, 20: () => LEAF, 999: () => INNER };
+const FIELD: Shape = { 8: () => OPTIONS };
+const VALUE: Shape = { 3: () => OPTIONS };
+const ENUM: Shape = { 2: () => VALUE, 3: () => OPTIONS, 4: () => LEAF };
+const MESSAGE: Shape = {
+  2: () => FIELD,
+  3: () => MESSAGE,
+  4: () => ENUM,
+  5: () => VALUE,
+  6: () => FIELD,
+  7: () => OPTIONS,
+  8: () => INNER_OPTIONS,
+  9: () => LEAF,
+};
+const INNER_OPTIONS: Shape = { 2: () => OPTIONS };
+const METHOD: Shape = { 4: () => OPTIONS };
+const SERVICE: Shape = { 2: () => METHOD, 3: () => OPTIONS };
+const SOURCE: Shape = { 1: () => LEAF };
+const FILE: Shape = {
+  4: () => MESSAGE,
+  5: () => ENUM,
+  6: () => SERVICE,
+  7: () => FIELD,
+  8: () => OPTIONS,
+  9: () => SOURCE,
+};
+const SOURCE_CODE_INFO = 9;
+
+/** @throws SchemaError, what follows the file's name in a sentence: its bytes are none, or there is too much in it. */
+export function scanFile(bytes: Uint8Array): ScannedFile {
+  return new Scanner(bytes).scan();
+}
+
+class Scanner {
+  readonly #bytes: Uint8Array;
+  #pos = 0;
+  #records = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  scan(): ScannedFile {
+    const ranges = (): Ranges => ({ starts: [], ends: [] });
+    const found = { messages: ranges(), enums: ranges(), services: ranges(), extensions: ranges() };
+    const by: Record<number, Ranges> = {
+      4: found.messages,
+      5: found.enums,
+      6: found.services,
+      7: found.extensions,
+    };
+    const kept: Uint8Array[] = [];
+    let keptTo = 0;
+    const { length } = this.#bytes;
+    while (this.#pos < length) {
+      const before = this.#pos;
+      const tag = this.#varint(length);
+      const no = Math.floor(tag / 8);
+      const shape = tag % 8 === 2 ? FILE[no] : undefined;
+      this.#count();
+      if (tag % 8 !== 2) {
+        this.#skip(tag % 8, length, 0);
+        continue;
+      }
+      const end = this.#lengthEnd(length);
+      const list = by[no];
+      if (list !== undefined) {
+        list.starts.push(this.#pos);
+        list.ends.push(end);
+      }
+      if (no === SOURCE_CODE_INFO) {
+        kept.push(this.#bytes.subarray(keptTo, before));
+        keptTo = end;
+      }
+      if (shape !== undefined) this.#message(shape(), end, 1);
+      this.#pos = end;
+    }
+    kept.push(this.#bytes.subarray(keptTo));
+    const [only] = kept.filter((part) => part.length > 0);
+    const whole = kept.filter((part) => part.length > 0).length === 1 ? only : undefined;
+    return { ...found, withoutSource: whole ?? Buffer.concat(kept), records: this.#records };
+  }
+
+  #message(shape: Shape, end: number, depth: number): void {
+    if (depth > MAX_NESTING) throw new SchemaError(`nests deeper than the limit of ${MAX_NESTING} messages`);
+    while (this.#pos < end) {
+      const tag = this.#varint(end);
+      this.#count();
+      if (tag % 8 !== 2) {
+        this.#skip(tag % 8, end, 0);
+        continue;
+      }
+      const stop = this.#lengthEnd(end);
+      const inner = shape[Math.floor(tag / 8)];
+      if (inner !== undefined) this.#message(inner(), stop, depth + 1);
+      this.#pos = stop;
+    }
+  }
+
+  #count(): void {
+    if (++this.#records > MAX_RECORDS)
+      throw new SchemaError(`has more than the limit of ${MAX_RECORDS} fields, methods, values and options`);
+  }
+
+  #lengthEnd(end: number): number {
+    const stop = this.#varint(end) + this.#pos;
+    if (stop > end) throw new SchemaError("is not a file descriptor: it is cut short");
+    return stop;
+  }
+
+  #skip(wire: number, end: number, groups: number): void {
+    if (wire === 0) this.#varint(end);
+    else if (wire === 1) this.#pos += 8;
+    else if (wire === 5) this.#pos += 4;
+    else if (wire === 2) this.#pos = this.#lengthEnd(end);
+    else if (wire === 3 && groups < MAX_GROUPS) this.#group(end, groups + 1);
+    else throw new SchemaError("is not a file descriptor: it has a field that cannot be read");
+    if (this.#pos > end) throw new SchemaError("is not a file descriptor: it is cut short");
+  }
+
+  #group(end: number, groups: number): void {
+    while (this.#pos < end) {
+      const wire = this.#varint(end) % 8;
+      this.#count();
+      if (wire === 4) return;
+      this.#skip(wire, end, groups);
+    }
+  }
+
+  #varint(end: number): number {
+    let value = 0;
+    let factor = 1;
+    for (let i = 0; i < 10; i++) {
+      if (this.#pos >= end) break;
+      const byte = this.#bytes[this.#pos++] ?? 0;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+      factor *= 128;
+    }
+    throw new SchemaError("is not a file descriptor: it has a number that cannot be read");
+  }
+}

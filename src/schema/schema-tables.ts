@@ -1,0 +1,63 @@
+// What is known of a schema once it has been read: bytes and flat tables, so that a thread can hand it over without a
+// copy of every descriptor. registry.ts makes descriptors of it, each when it is first asked for.
+
+/** Of a symbol. A map's entries are messages that have no name of their own in a .proto file. */
+export const SymbolKind = { MESSAGE: 1, ENUM: 2, SERVICE: 3, EXTENSION: 4, MAP_ENTRY: 5 } as const;
+
+/** Can be sent to another thread. The bytes may lie in memory that threads share. */
+export interface SchemaTables {
+  /** Names of the files, as imports have them. */
+  readonly fileNames: readonly string[];
+  /** FileDescriptorProto bytes of each file, as they were learned. */
+  readonly fileBytes: readonly Uint8Array[];
+  /** Of each file: its package, and its edition (google.protobuf.Edition). */
+  readonly packages: readonly string[];
+  readonly editions: Uint16Array;
+  /** Names that each file imports. */
+  readonly imports: readonly (readonly string[])[];
+  /** Of each file: indexes of the files that declare what it uses. */
+  readonly needs: readonly Uint32Array[];
+  /** Full names of all symbols, joined by newlines: one text is sent sooner than many. In the order of the files. */
+  readonly symbols: string;
+  /** Of each symbol: its SymbolKind, the index of its file, and where the bytes of the declaration at the top of the file, in which it stands, begin and end. */
+  readonly kinds: Uint8Array;
+  readonly files: Uint32Array;
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  /** Of each extension: its index among the symbols, the full name of the message it extends, its number. */
+  readonly extensions: readonly (readonly [symbol: number, extendee: string, number: number])[];
+  /** Full names of the services to route, sorted. */
+  readonly services: readonly string[];
+  /** Services that the source lists and nothing usable describes. */
+  readonly undescribed: readonly string[];
+  /** A method of `services` carries a google.api.http rule. */
+  readonly hasHttpRules: boolean;
+  /** A file of `services` is one that protobufjs made: it drops rules, comments and imports. */
+  readonly isOfProtobufjs: boolean;
+  /** Hexadecimal; changes only when the content does, whatever the order of the files. */
+  readonly hash: string;
+  readonly warnings: readonly string[];
+}
+
+/** Indexes of all files, each after those that it needs, as far as they do not need each other. */
+export function inOrder({ needs, fileNames }: SchemaTables): number[] {
+  const order: number[] = [];
+  const seen = new Uint8Array(fileNames.length);
+  for (const root of fileNames.keys()) {
+    if (seen[root] === 1) continue;
+    // A stack of our own: a chain of imports may be longer than the call stack is deep.
+    const path = [{ file: root, next: 0 }];
+    seen[root] = 1;
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const needed = needs[top.file]?.[top.next++];
+      if (needed === undefined) {
+        order.push(top.file);
+        path.pop();
+      } else if (seen[needed] !== 1) {
+        seen[needed] = 1;
+        path.push({ file: needed, next: 0 });
+      }
+    }
+  }
+  return order;
+}
