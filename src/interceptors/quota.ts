@@ -21,8 +21,11 @@ export interface QuotaOptions {
   readonly forMethod: (method: Method) => "none" | { readonly cost: number } | undefined;
 }
 
-/** Probes must not fail because clients are many: health checks are counted only by rules that name them. */
-const UNCOUNTED = "grpc.health.v1.Health";
+/**
+ * Counted only by rules that name them: probes must not fail because clients are many, and the API page, with all that it
+ * loads, must not use up what a person may call from it.
+ */
+const UNCOUNTED: ReadonlySet<string> = new Set(["grpc.health.v1.Health", "linchpin.Pages"]);
 /** A shadow rule tells of itself so often. */
 const SHADOW_LOG_MS = 60_000;
 /** Longer keys are remembered as their hash: a header may be as long as 64 KiB. */
@@ -147,7 +150,7 @@ class Rule {
 
   isFor({ service, name }: Method): boolean {
     const { methods } = this.config;
-    if (methods.length === 0) return service !== UNCOUNTED;
+    if (methods.length === 0) return !UNCOUNTED.has(service);
     return selectorsOf(service, name).some((selector) => methods.includes(selector));
   }
 

@@ -242,12 +242,15 @@ describe("which calls count", () => {
   const planned = (rig: Rig, service: string, name = "M"): boolean =>
     rig.interceptor.plan({ ...callBy().method, service, name, path: `/${service}/${name}` }) !== undefined;
 
-  it("all, but health checks", () => {
+  it("all, but health checks and the hub's pages", () => {
     const rig = new Rig([{}]);
     assert.ok(planned(rig, "a.B"));
     assert.ok(planned(rig, "")); // services that nobody knows: scanning costs tokens too
     assert.ok(!planned(rig, "grpc.health.v1.Health"));
-    assert.ok(planned(new Rig([{ methods: ["grpc.health.v1.Health"] }]), "grpc.health.v1.Health"));
+    assert.ok(!planned(rig, "linchpin.Pages"));
+    for (const named of ["grpc.health.v1.Health", "linchpin.Pages"]) {
+      assert.ok(planned(new Rig([{ methods: [named] }]), named));
+    }
   });
 
   it("those of the rule's methods", () => {

@@ -155,7 +155,7 @@ export interface Loan {
 
 /** Request of GetBook. */
 export interface GetBookRequest {
-  /** `books/{book}`, or `shelves/{shelf}/books/{book}`. */
+  /** The book, as in `books/moby-dick` or `shelves/speculative/books/the-hobbit`. */
   name: string;
 }
 
@@ -211,7 +211,7 @@ export interface UpdateBookRequest {
 
 /** Request of DeleteBook. */
 export interface DeleteBookRequest {
-  /** `books/{book}`. */
+  /** The book, as in `books/dracula`. */
   name: string;
   /** Delete only if the book has this etag still. Empty: in any case. */
   etag: string;
@@ -219,7 +219,7 @@ export interface DeleteBookRequest {
 
 /** Request of SearchBooks. */
 export interface SearchBooksRequest {
-  /** Words to look for; a book must have all of them, in any case. */
+  /** Words to look for, as in `whale`; a book must have all of them, in any case. */
   query: string;
   /** At most so many results. 0: all. A negative number is an error. */
   maxResults: number;
@@ -284,9 +284,9 @@ export interface BorrowBooksRequest {
 
 /** Take a book home. */
 export interface BorrowBooksRequest_Borrow {
-  /** The book's resource name. */
+  /** The book's resource name, as in `books/the-hobbit`. */
   book: string;
-  /** Who borrows it. */
+  /** Who borrows it, as in `readers/ann`. */
   reader: string;
   /** For how long, at most the book's loan period. Not set: for the book's loan period. */
   period?: Duration | undefined;
@@ -294,9 +294,9 @@ export interface BorrowBooksRequest_Borrow {
 
 /** Bring a book back. */
 export interface BorrowBooksRequest_Return {
-  /** The book's resource name. */
+  /** The book's resource name, as in `books/the-hobbit`. */
   book: string;
-  /** Who brings it: whoever borrowed it. */
+  /** Who brings it: whoever borrowed it, as in `readers/ann`. */
   reader: string;
 }
 

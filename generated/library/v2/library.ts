@@ -65,7 +65,7 @@ export interface Author {
 
 /** Request of GetBook. */
 export interface GetBookRequest {
-  /** `books/{book}`. */
+  /** The book, as in `books/moby-dick`. */
   name: string;
 }
 

@@ -1,8 +1,9 @@
 // Bodies of requests and of answers: JSON, streams of it, XML, protobuf's binary form, forms, and raw bytes.
-import type { DescField, JsonObject } from "@bufbuild/protobuf";
+import type { DescField, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import { type BindingPlan, givesHttpBody, givesStream } from "../binding.js";
 import { PROTO_TYPE } from "../content-type.js";
+import { hasOwnJson } from "../fields.js";
 import type { StreamFormat } from "../framing.js";
 import { binaryBody } from "../request.js";
 import { type Success, successStatus } from "../success.js";
@@ -10,6 +11,7 @@ import { rootName } from "../xml/names.js";
 import { commentOf } from "./comments.js";
 import { binaryType, FAILED, headerRef, refTo, STATUS, XML } from "./components.js";
 import type { OpenApiHttp } from "./document.js";
+import { exampleOf, exampleOfField } from "./examples.js";
 import { formContent } from "./forms.js";
 import type { Schemas } from "./schemas.js";
 
@@ -17,7 +19,11 @@ const JSON_TYPE = "application/json";
 const NDJSON_TYPE = "application/x-ndjson";
 const SSE_TYPE = "text/event-stream";
 const XML_TYPE = "application/xml";
-const RAW: JsonObject = { "*/*": {} };
+/** As generators of clients know bytes, and the API page a file. */
+const BYTES: JsonObject = { schema: { type: "string", format: "binary" } };
+const RAW: JsonObject = { "*/*": BYTES };
+/** For those who must name one type. */
+const RAW_IN: JsonObject = { "application/octet-stream": BYTES, ...RAW };
 
 /** undefined: the operation takes no body. */
 export function requestBody(plan: BindingPlan, schemas: Schemas): JsonObject | undefined {
@@ -26,15 +32,16 @@ export function requestBody(plan: BindingPlan, schemas: Schemas): JsonObject | u
   const whole = body === "all";
   if (plan.httpBody !== undefined) {
     const description = (!whole && commentOf(body)) || "Raw bytes of any type.";
-    return { content: plan.source === "auto" ? { [JSON_TYPE]: {} } : RAW, description };
+    return { content: plan.source === "auto" ? { [JSON_TYPE]: { schema: {} } } : RAW_IN, description };
   }
   const schema = whole ? wholeBody(plan, schemas) : fieldBody(plan, body, schemas);
-  if (takesStream(plan)) return { content: streamIn(schema), required: true };
+  const example = bodyExample(plan, body, schemas);
+  if (takesStream(plan)) return { content: streamIn(schema, example), required: true };
   const required = hasRequired(schema) || (!whole && schemas.isRequired(body));
   const description = whole ? "" : commentOf(body);
   const binary = binaryBody(plan);
   const content: JsonObject = {
-    [JSON_TYPE]: { schema },
+    [JSON_TYPE]: { schema, ...named(example) },
     ...(plan.source === "auto"
       ? {}
       : { [XML_TYPE]: { schema: refTo(XML), example: `<${rootName(whole ? descriptor.input : body)}/>` } }),
@@ -50,6 +57,21 @@ export function requestBody(plan: BindingPlan, schemas: Schemas): JsonObject | u
 
 function takesStream({ descriptor: { methodKind } }: BindingPlan): boolean {
   return methodKind === "client_streaming" || methodKind === "bidi_streaming";
+}
+
+/** A body that the hub takes: what pages fill in, and readers look at first. */
+function named(value: JsonValue | undefined): JsonObject {
+  return value === undefined ? {} : { examples: { minimal: { value } } };
+}
+
+function bodyExample(plan: BindingPlan, body: "all" | DescField, schemas: Schemas): JsonValue | undefined {
+  const { descriptor, variables, httpMethod } = plan;
+  const keys = variables.map(({ target }) => target.key);
+  if (body === "all") return exampleOf(descriptor.input, schemas, { without: new Set(keys) });
+  if (body.fieldKind !== "message" || hasOwnJson(body.message)) return exampleOfField(body, schemas);
+  const prefix = `${body.name}.`;
+  const inside = keys.flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
+  return exampleOf(body.message, schemas, { without: new Set(inside), partial: httpMethod === "PATCH" });
 }
 
 function wholeBody(plan: BindingPlan, schemas: Schemas): JsonObject {
@@ -81,10 +103,14 @@ function hasRequired(schema: JsonObject): boolean {
   return Array.isArray(schema.required) && schema.required.length > 0;
 }
 
-function streamIn(item: JsonObject): JsonObject {
+function streamIn(item: JsonObject, example: JsonValue | undefined): JsonObject {
+  const line = example === undefined ? undefined : `${JSON.stringify(example)}\n`;
   return {
-    [JSON_TYPE]: { schema: { type: "array", items: item } },
-    [NDJSON_TYPE]: { schema: { ...item, description: "Each line is such a value." } },
+    [JSON_TYPE]: {
+      schema: { type: "array", items: item },
+      ...named(example === undefined ? undefined : [example]),
+    },
+    [NDJSON_TYPE]: { schema: { ...item, description: "Each line is such a value." }, ...named(line) },
   };
 }
 

@@ -103,6 +103,33 @@ export function oneLine(text: string): string {
     .join(" ");
 }
 
+/** `GetBook` and `get_book` as "Get book": what a method without a comment is called. */
+export function wordsOf(name: string): string {
+  let spaced = "";
+  for (let i = 0; i < name.length; i++) {
+    const char = name.charAt(i);
+    const after = name.charAt(i - 1);
+    // `ListURLs`: the last capital of several begins a word where a small letter follows.
+    const begins = isCapital(char) && after !== "" && (!isCapital(after) || isSmall(name.charAt(i + 1)));
+    spaced += char === "_" ? " " : begins ? ` ${char}` : char;
+  }
+  const words = spaced.split(" ").filter((word) => word !== "");
+  // Of an abbreviation all letters stay as they are.
+  const said = words.map((word) =>
+    word.length > 1 && word === word.toUpperCase() ? word : word.toLowerCase(),
+  );
+  const text = said.join(" ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function isCapital(char: string): boolean {
+  return char >= "A" && char <= "Z";
+}
+
+function isSmall(char: string): boolean {
+  return char >= "a" && char <= "z";
+}
+
 /** The first sentence, without its full stop, and the whole where there is more than it. */
 export function summaryOf(comment: string): { readonly summary: string; readonly description: string } {
   const paragraph = oneLine(comment.split(/\n\s*\n/, 1)[0] ?? "");

@@ -71,7 +71,6 @@ export const SCHEMAS: JsonObject = {
   },
   [XML]: {
     type: "string",
-    contentMediaType: "application/xml",
     description:
       "The message in XML, as `text/xml` too: an element for each field under its JSON name, again and again where it is repeated, `<entry><key/><value/></entry>` for each entry of a map. A stream is `<stream>` with an element for each message; a failure is `<Status>`, one that ends a stream `<error>`.",
   },

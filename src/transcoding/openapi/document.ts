@@ -9,7 +9,7 @@ import type { StreamFormat } from "../framing.js";
 import { ANY_METHOD } from "../matcher.js";
 import type { Success } from "../success.js";
 import { isTagged, NOT_MODIFIED, requestBody, successResponses, webSocketNote } from "./bodies.js";
-import { commentOf, summaryOf } from "./comments.js";
+import { commentOf, summaryOf, wordsOf } from "./comments.js";
 import { HEADERS, SCHEMAS } from "./components.js";
 import { type ErrorForm, failureResponses, failuresOf } from "./failures.js";
 import { pathParameters, queryParameters } from "./parameters.js";
@@ -253,6 +253,7 @@ class Document {
     const { auth, roles } = access(method);
     const secured = securitySchemes !== undefined && auth !== "none";
     const { summary, description } = summaryOf(commentOf(descriptor));
+    const title = summary === "" ? wordsOf(method.name) : summary;
     const notes = roles === undefined ? [] : [`The caller has one of the roles ${roles.join(", ")}.`];
     const said = joined(description, notes);
     const own = success(method);
@@ -267,7 +268,7 @@ class Document {
     return {
       operationId: this.#id(plan, httpMethod),
       tags: [this.#tagOf(plan)],
-      ...(summary === "" ? {} : { summary }),
+      summary: title,
       ...(said === "" ? {} : { description: said }),
       ...(descriptor.deprecated ? { deprecated: true } : {}),
       parameters,

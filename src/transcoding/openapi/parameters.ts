@@ -1,11 +1,12 @@
 // What of a request stands outside its body: parameters of the path, and the fields that a query can set.
-import type { DescField, DescMessage, JsonObject } from "@bufbuild/protobuf";
-import { printTemplate } from "../../core/path-template.js";
+import { type DescField, type DescMessage, type JsonObject, ScalarType } from "@bufbuild/protobuf";
+import { placeIn, printTemplate } from "../../core/path-template.js";
 import type { BindingPlan } from "../binding.js";
 import { isHttpBody, isJsonText, isScalarLike, oddNamesOf } from "../fields.js";
 import { findTarget } from "../query.js";
 import { systemParameterOf } from "../system-parameters.js";
 import { commentOf } from "./comments.js";
+import { exampleOfField, examplesInComment } from "./examples.js";
 import { fieldBehaviors } from "./field-behavior.js";
 import type { OpenApiPath, PathParameter } from "./paths.js";
 import { joined, type Schemas } from "./schemas.js";
@@ -21,7 +22,34 @@ export function pathParameters(plan: BindingPlan, path: OpenApiPath, schemas: Sc
     in: "path",
     required: true,
     ...pathParameter(plan, parameter, schemas),
+    ...pathExample(plan, parameter, schemas),
   }));
+}
+
+/** A segment that stands in an example of the field's comment, or is made of the parameter's name. */
+function pathExample(plan: BindingPlan, parameter: PathParameter, schemas: Schemas): JsonObject {
+  const { variable, place, deep, name } = parameter;
+  if (variable === undefined) return { example: deep ? "a/b" : "text" };
+  const { segments, deepAt } = plan.template;
+  const own = { segments: segments.slice(variable.from, variable.to), deepAt: deepAt - variable.from };
+  const leaf = variable.target.leaf;
+  const isText = leaf.scalar === ScalarType.STRING;
+  if (!isText) {
+    const value = exampleOfField(leaf, schemas);
+    return value === undefined ? {} : { example: value };
+  }
+  for (const said of examplesInComment(leaf)) {
+    const parts = said.split("/");
+    if (own.deepAt >= 0 ? parts.length < own.segments.length : parts.length !== own.segments.length) continue;
+    const fits = own.segments.every((segment, i) => {
+      return segment.kind !== "literal" || parts[placeIn(own, i, parts.length)] === segment.text;
+    });
+    if (!fits) continue;
+    const from = placeIn(own, place - variable.from, parts.length);
+    const to = deep ? placeIn(own, place - variable.from + 1, parts.length) : from + 1;
+    return { example: parts.slice(from, to).join("/") };
+  }
+  return { example: `${name.slice(name.lastIndexOf(".") + 1)}-1` };
 }
 
 function pathParameter(plan: BindingPlan, parameter: PathParameter, schemas: Schemas): JsonObject {
@@ -67,7 +95,16 @@ export function queryParameters(plan: BindingPlan, schemas: Schemas): JsonObject
     in: "query",
     ...(required ? { required } : {}),
     ...(field === plan.updateMask ? withNote(value, FILLED_MASK) : value),
+    ...(required ? queryExample(field, schemas) : {}),
   }));
+}
+
+/** Only of what must be there: a page would fill in, and send, what nobody asked for. */
+function queryExample(field: DescField, schemas: Schemas): JsonObject {
+  const example = exampleOfField(field, schemas);
+  return example === undefined || (field.message !== undefined && isJsonText(field.message))
+    ? {}
+    : { example };
 }
 
 const FILLED_MASK = "Left out, it has the fields that the body names, those that are null too.";

@@ -11,6 +11,8 @@ export interface PathParameter {
   readonly whole: boolean;
   /** Stands for a `**`. */
   readonly deep: boolean;
+  /** Of its segment in the template. */
+  readonly place: number;
 }
 
 export interface OpenApiPath {
@@ -45,7 +47,7 @@ export function openApiPath(plan: BindingPlan, spread: number): OpenApiPath {
     );
     for (let i = 0; i <= extra; i++) {
       const name = uniqueName(i < extra ? `${base}_${i + 1}` : base, parameters);
-      parameters.push({ name, variable, whole, deep: deep && i === extra });
+      parameters.push({ name, variable, whole, deep: deep && i === extra, place: at });
       written.push(undefined);
     }
   };

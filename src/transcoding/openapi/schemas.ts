@@ -64,6 +64,10 @@ export class Schemas {
     return this.#print.int64AsNumbers === true;
   }
 
+  get enumsAsNumbers(): boolean {
+    return this.#print.enumsAsNumbers === true;
+  }
+
   /** The name of a field in JSON. */
   nameOf(field: DescField): string {
     return this.#print.protoNames === true ? field.name : field.jsonName;

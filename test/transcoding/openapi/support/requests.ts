@@ -118,7 +118,7 @@ function bodyOf(document: JsonObject, contentType: string, media: JsonObject): f
   const { schema } = media;
   // A message without fields, in binary.
   if (media["x-protobuf-message"] !== undefined) return fc.constant({ contentType, body: Buffer.alloc(0) });
-  if (schema === undefined) {
+  if (schema === undefined || objectOf(schema).format === "binary") {
     const type = contentType === "*/*" ? "text/plain" : contentType;
     return fc.string().map((text) => ({ contentType: type, body: text }));
   }
