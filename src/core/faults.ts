@@ -1,8 +1,6 @@
 // Faults: what the hub, or a program's own code in it, threw where nothing should throw. Each is told in one line, with
 // its stack, under an id; a call that it ended carries the id in its answer, so that the two can be brought together.
 import { createHash } from "node:crypto";
-import { refusal } from "./reasons.js";
-import type { Status } from "./status.js";
 
 /** Called for each fault. undefined: its line was told a moment ago, so that this one is only to be counted. */
 export type FaultListener = (line: string | undefined) => void;
@@ -62,11 +60,6 @@ export function reportFault(where: string, error: unknown): string {
     // A value whose message cannot be read, say. There is nobody left to tell.
   }
   return id;
-}
-
-/** Tells of a fault, and returns the answer to the call that it ended. */
-export function hubFault(what: string, where: string, cause: unknown): Status {
-  return refusal("HUB_FAULT", `${what} (fault ${reportFault(where, cause)})`, { cause });
 }
 
 /** Runs what must not keep others from being run; a throw is told, and that is all. */

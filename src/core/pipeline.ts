@@ -1,7 +1,8 @@
 // The runner: takes a call through the steps of its plan to its handler, and ends every started step exactly once.
 import type { Call, Method } from "./call.js";
-import { attempt, hubFault, reportFault } from "./faults.js";
+import { attempt, reportFault } from "./faults.js";
 import type { Headers } from "./headers.js";
+import { hubFault } from "./hub-fault.js";
 import type { Interceptor, Outcome, Step } from "./interceptor.js";
 import { refusal } from "./reasons.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "./sink.js";

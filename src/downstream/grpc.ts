@@ -1,10 +1,11 @@
 // gRPC over HTTP/2 from clients: a stream becomes a Call and two Sinks; messages pass through unread.
 import type { ClientLimits } from "../config/listener-limits.js";
 import { Call } from "../core/call.js";
-import { hubFault, reportFault } from "../core/faults.js";
+import { reportFault } from "../core/faults.js";
 import { type Gateway, shownTo } from "../core/gateway.js";
 import { isGrpcContentType } from "../core/grpc-content-type.js";
 import { type Field, field, Headers } from "../core/headers.js";
+import { hubFault } from "../core/hub-fault.js";
 import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import { type Abort, refuse, type Sink, type Source } from "../core/sink.js";

@@ -1,6 +1,6 @@
 // Large messages, both ways: translated in a thread, by the code that translates the small ones here.
 import { barrier } from "../core/barrier.js";
-import { hubFault } from "../core/faults.js";
+import { hubFault } from "../core/hub-fault.js";
 import { refusal } from "../core/reasons.js";
 import { Code, Status } from "../core/status.js";
 import { retryInfo } from "../core/status-details.js";

@@ -1,9 +1,10 @@
 // One call on its way to a service: picks an endpoint, carries both directions, and sends the call elsewhere
 // when it never left or was refused unprocessed (gRFC A6, transparent retries).
 import type { Call } from "../core/call.js";
-import { attempt, hubFault } from "../core/faults.js";
+import { attempt } from "../core/faults.js";
 import { isGrpcContentType } from "../core/grpc-content-type.js";
 import { field, Headers } from "../core/headers.js";
+import { hubFault } from "../core/hub-fault.js";
 import { refusal } from "../core/reasons.js";
 import type { Abort, Sink, Source } from "../core/sink.js";
 import { Code, codeFromHttpStatus, parseGrpcStatus, type Status } from "../core/status.js";

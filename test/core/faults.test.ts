@@ -4,8 +4,9 @@ import { EventEmitter } from "node:events";
 import { describe, it } from "node:test";
 import { barrier } from "#src/core/barrier.js";
 import { systemClock } from "#src/core/clock.js";
-import { attempt, hubFault, listenToFaults, reportFault } from "#src/core/faults.js";
+import { attempt, listenToFaults, reportFault } from "#src/core/faults.js";
 import { guarded } from "#src/core/guarded.js";
+import { hubFault } from "#src/core/hub-fault.js";
 import { type Timed, TimerWheel } from "#src/core/timer-wheel.js";
 import { FakeClock } from "../support/fake-clock.js";
 

@@ -256,8 +256,8 @@ for (const [how, code] of [
   ["is rejected", 'Promise.reject(new Error("escaped"))'],
 ] as const) {
   test(`what ${how} outside of every barrier: running calls end well, and the process leaves with 70`, async (t) => {
-    const escape = `data:text/javascript,process.on("SIGUSR2", () => { ${code}; });`;
-    const hub = await startHub(t, [`behavior=${service.address}`], { nodeOptions: [`--import=${escape}`] });
+    const thrown = `data:text/javascript,process.on("SIGUSR2", () => { ${code}; });`;
+    const hub = await startHub(t, [`behavior=${service.address}`], { nodeOptions: [`--import=${thrown}`] });
     const call = behaviorClient(t, hub.address).bidiStream();
     let next = (): void => {};
     const outcome = streamed(call, () => next());

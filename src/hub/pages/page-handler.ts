@@ -1,6 +1,7 @@
 // What answers a call for a page: makes the page once the steps have admitted the call.
-import { hubFault } from "../../core/faults.js";
+
 import { Headers } from "../../core/headers.js";
+import { hubFault } from "../../core/hub-fault.js";
 import { PREFIX_BYTES } from "../../core/messages.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "../../core/sink.js";
 import { Status } from "../../core/status.js";
