@@ -19,6 +19,7 @@ import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener, waitingBytes } from "./downstream/listener.js";
 import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
+import { configFamilies, type ReloadState } from "./hub/config-families.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { methodConfig } from "./hub/method-config.js";
@@ -98,9 +99,10 @@ export interface RunningHub {
   readonly config: Config;
   /**
    * Reads the config anew and serves by it; all or nothing. Rejects with a UserError that says what is wrong;
-   * resolves with notes on what needs a restart.
+   * resolves with notes on what needs a restart. Both are in the log.
+   * @param by who asks, for the log, as in `SIGHUP`. Default: `reload`.
    */
-  reload(): Promise<readonly string[]>;
+  reload(by?: string): Promise<readonly string[]>;
   /**
    * Is not ready any more, still accepts for `drain.delay`, then stops accepting, tells clients to leave (GOAWAY), waits
    * for running calls until the grace time is over, and closes.
@@ -197,6 +199,8 @@ class Hub implements RunningHub, Gateway {
   private readonly readiness: Readiness;
   /** Warnings that are in the log already, the oldest first. */
   private readonly warned = new Set<string>();
+  /** The start counts as one. `at`: Unix time, milliseconds. */
+  private lastReload: ReloadState = { succeeded: true, at: Date.now() };
   private reloading: Promise<readonly string[]> | undefined = undefined;
   private stopListening: () => void = () => {};
 
@@ -208,6 +212,7 @@ class Hub implements RunningHub, Gateway {
       certificateFamily(this.certificates()),
       ...upstreamFamilies(this.generation.upstreams),
       ...logFamilies(log),
+      ...configFamilies(this.lastReload),
     ]);
     this.embedded = embed(options.services ?? []);
     this.own = hubServices({
@@ -311,7 +316,11 @@ class Hub implements RunningHub, Gateway {
     const { name, schema, tls } = config;
     const { upstream } = this.lives.keep("upstream", { name, schema, tls }, () => {
       const events: UpstreamEvents = {
-        onSchema: () => this.rebuild(),
+        onSchema: ({ schema, log }, before) => {
+          // What is learned at the start is in the summary of `serve`.
+          if (schema !== undefined && this.state !== "starting") log.schema(before, schema);
+          this.rebuild();
+        },
         onProblem: (_, message, first) => {
           if (first) this.log.warn(`upstream "${config.name}": ${message}`);
           this.rebuild();
@@ -429,13 +438,25 @@ class Hub implements RunningHub, Gateway {
    * the hub goes on as it was. Pools, buckets and caches whose config did not change go on as they are.
    * Resolves with what a person should know: changes that need a restart.
    */
-  reload(): Promise<readonly string[]> {
+  reload(by = "reload"): Promise<readonly string[]> {
     const reload = async (): Promise<readonly string[]> => {
       this.reloadCertificates();
-      const { readConfig } = this.options;
-      if (readConfig === undefined) throw new UserError("there is no config file to reload");
-      if (this.state !== "serving") throw new UserError(`the hub is ${this.state}`);
-      return this.change(await readConfig());
+      try {
+        const { readConfig } = this.options;
+        if (readConfig === undefined) throw new UserError("there is no config file to reload");
+        if (this.state !== "serving") throw new UserError(`the hub is ${this.state}`);
+        const notes = await this.change(await readConfig());
+        for (const note of notes) this.log.warn(note);
+        this.log.info(`${by}: the config was reloaded`);
+        this.lastReload = { succeeded: true, at: Date.now() };
+        return notes;
+      } catch (error) {
+        this.log.error(
+          `${by}: nothing was changed: ${error instanceof Error ? error.message : String(error)}`,
+        );
+        this.lastReload = { succeeded: false, at: Date.now() };
+        throw error;
+      }
     };
     // One after the other: each sees what the one before it made.
     const next = (this.reloading ?? Promise.resolve([])).then(reload, reload);

@@ -7,7 +7,7 @@ import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import { defaultConfigFile, isConfigFile, NO_CONFIG } from "./config-file.js";
 import type { Io } from "./io.js";
-import { logOf } from "./log.js";
+import { createLog, logOf } from "./log.js";
 import { serveUntilSignal, watchSignals } from "./signals.js";
 import { summary } from "./summary.js";
 
@@ -50,9 +50,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const { startHub } = await import("../hub.js");
   const signals = watchSignals(log);
   const hub = await startHub(config, log, { readConfig: file === undefined ? undefined : readConfig });
-  for (const line of summary(hub)) io.out(line);
-  if (hub.adminUrl !== undefined) io.out(`admin on ${hub.adminUrl}`);
-  for (const url of hub.urls) io.out(`listening on ${url}`);
+  const say = given.value("log-format") === "json" ? createLog("info", "json", io.out).info : io.out;
+  for (const line of summary(hub)) say(line);
+  if (hub.adminUrl !== undefined) say(`admin on ${hub.adminUrl}`);
+  for (const url of hub.urls) say(`listening on ${url}`);
   return serveUntilSignal(hub, signals, log);
 }
 

@@ -30,7 +30,8 @@ export function watchSignals(log: Log): {
   }
   process.on("SIGHUP", () => {
     if (running === undefined) log.warn("SIGHUP ignored: the hub is still starting");
-    else void reload(running, log);
+    // How it went is in the log.
+    else running.reload("SIGHUP").catch(() => undefined);
   });
   return {
     ending,
@@ -42,16 +43,6 @@ export function watchSignals(log: Log): {
       serving = false;
     },
   };
-}
-
-async function reload(hub: RunningHub, log: Log): Promise<void> {
-  try {
-    for (const note of await hub.reload()) log.warn(note);
-    log.info("SIGHUP: the config was reloaded");
-  } catch (error) {
-    const sentence = error instanceof Error ? error.message : String(error);
-    log.error(`SIGHUP: nothing was changed: ${sentence}`);
-  }
 }
 
 /** Beyond the grace of running calls: for what a drain waits for besides them. */

@@ -25,8 +25,8 @@ export interface AdminView {
   certificates?(): readonly CertificateState[];
   /** As Prometheus scrapes them. */
   metrics(): { readonly contentType: string; readonly text: string };
-  /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. */
-  reload(): Promise<readonly string[]>;
+  /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. `by`: who asks, for the log. */
+  reload(by?: string): Promise<readonly string[]>;
 }
 
 export interface AdminRoute {
@@ -338,7 +338,7 @@ function readyz(hub: AdminView, trusted: boolean): Answer {
 }
 
 async function reload(hub: AdminView): Promise<Answer> {
-  const notes = await hub.reload();
+  const notes = await hub.reload("POST /reload");
   return {
     status: 200,
     body: { reloaded: true, notes },

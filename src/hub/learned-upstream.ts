@@ -16,10 +16,11 @@ import { ClientTls } from "../tls/client-tls.js";
 import { Cluster } from "../upstream/cluster.js";
 import type { EndpointAddress } from "../upstream/endpoint.js";
 import { openRawStream } from "../upstream/raw-stream.js";
+import { UpstreamLog } from "./upstream-log.js";
 
 export interface UpstreamEvents {
-  /** `schema` is new. */
-  onSchema(upstream: LearnedUpstream): void;
+  /** `schema` is new. `before`: the one in its place until now. */
+  onSchema(upstream: LearnedUpstream, before: Schema | undefined): void;
   /** It could not be learned (again); an older schema stays in use. `first`: this reason is new since things went well. */
   onProblem(upstream: LearnedUpstream, message: string, first: boolean): void;
 }
@@ -37,9 +38,12 @@ export class LearnedUpstream {
   private readonly answered: Promise<void>;
   private started: Promise<void> | undefined = undefined;
 
+  readonly log: UpstreamLog;
+
   /** Throws a UserError where the certificates of its TLS cannot be used. */
   constructor(config: UpstreamConfig, events: UpstreamEvents, log: Log, meters: Meters) {
     this.config = config;
+    this.log = new UpstreamLog(config.name, log, systemClock);
     const tls = config.tls && new ClientTls({ config: config.tls, name: `upstream "${config.name}"`, log });
     this.tls = tls;
     this.cluster = new Cluster({
@@ -50,6 +54,7 @@ export class LearnedUpstream {
       onChange: (endpoint) => {
         // It may be another build than before.
         if (endpoint.state === "ready") this.watcher?.poke();
+        this.log.endpoint(endpoint);
       },
     });
     let answer = (): void => {};
@@ -70,9 +75,10 @@ export class LearnedUpstream {
           answered,
         }),
       onSchema: (schema) => {
+        const before = this.schema;
         this.schema = schema;
         this.problem = undefined;
-        events.onSchema(this);
+        events.onSchema(this, before);
         answer();
       },
       onProblem: (message, first) => {
@@ -122,7 +128,9 @@ export class LearnedUpstream {
     if (config === this.config) return;
     this.config = config;
     this.cluster.limits = config.pool;
-    this.cluster.setEndpoints(this.addresses(config));
+    const addresses = this.addresses(config);
+    this.cluster.setEndpoints(addresses);
+    this.log.retain(addresses.map(({ address }) => address));
   }
 
   /** What the hub shows to it, and by what it knows it; none in clear text. */
@@ -139,12 +147,14 @@ export class LearnedUpstream {
   drain(): void {
     this.tls?.close();
     this.watcher?.close();
+    this.log.close();
     this.cluster.drain();
   }
 
   close(): void {
     this.tls?.close();
     this.watcher?.close();
+    this.log.close();
     this.cluster.close();
   }
 }

@@ -8,6 +8,7 @@ import type { Family, MetricSource } from "./family.js";
 import type { ExportContext } from "./otlp-export.js";
 import { ProcessMetrics } from "./process-metrics.js";
 import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "./prometheus.js";
+import { standardProcessFamilies } from "./standard-process.js";
 
 export class Telemetry {
   readonly calls = new CallMetrics();
@@ -34,7 +35,10 @@ export class Telemetry {
 
   /** As a scrape gets them. */
   prometheus(): { readonly contentType: string; readonly text: string } {
-    return { contentType: PROMETHEUS_CONTENT_TYPE, text: prometheusText(this.families()) };
+    return {
+      contentType: PROMETHEUS_CONTENT_TYPE,
+      text: prometheusText([...this.families(), ...standardProcessFamilies()]),
+    };
   }
 
   exportContext(signal: "traces" | "metrics"): ExportContext {

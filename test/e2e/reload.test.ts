@@ -48,11 +48,19 @@ describe("reload", () => {
     const refused = await reload(hub.adminUrl);
     assert.equal(refused.status, 409);
     assert.match(refused.body, /linchpin\.yaml:\d+:\d+/);
+    await hub.program.stderr.waitFor(/POST \/reload: nothing was changed: .*linchpin\.yaml:\d+:\d+/);
+    const metrics = await (await fetch(`${hub.adminUrl}/metrics`)).text();
+    assert.match(metrics, /^linchpin_config_last_reload_successful 0$/m);
+    assert.match(metrics, /^linchpin_config_last_reload_time_seconds 1\d{9}(\.\d+)?$/m);
     assert.ok((await timeLeft()) > 400, "the old config serves on");
 
     await writeFile(file, configOf([two.address], "30s"));
     hub.program.kill("SIGHUP");
-    await hub.program.stderr.waitFor(/the config was reloaded/);
+    await hub.program.stderr.waitFor(/SIGHUP: the config was reloaded/);
+    assert.match(
+      await (await fetch(`${hub.adminUrl}/metrics`)).text(),
+      /^linchpin_config_last_reload_successful 1$/m,
+    );
     assert.ok((await timeLeft()) <= 30);
     const { messages } = await callUnary(client, {});
     assert.equal(messages[0]?.seen?.instance, "two");

@@ -161,6 +161,18 @@ describe("/metrics", () => {
     assert.ok(sampleValue(metrics, "linchpin_connections", { network_protocol_name: "http2" }) >= 1);
     assert.ok(sampleValue(metrics, "process_memory_usage_bytes") > 0);
     assert.ok(metrics.has("nodejs_eventloop_delay_p99_seconds"));
+    for (const name of [
+      "process_cpu_seconds_total",
+      "process_resident_memory_bytes",
+      "process_start_time_seconds",
+    ])
+      assert.ok(sampleValue(metrics, name) > 0, name);
+    if (process.platform === "linux") {
+      assert.ok(sampleValue(metrics, "process_open_fds") > 5);
+      assert.ok(sampleValue(metrics, "process_max_fds") > sampleValue(metrics, "process_open_fds"));
+    }
+    const build = { process_runtime_version: process.versions.node };
+    assert.equal(sampleValue(metrics, "linchpin_build_info", build), 1);
   });
 
   test("takes nothing back after a reload", async () => {

@@ -1,0 +1,115 @@
+// Lines of the log about one upstream: learned, changed, lost, back. What flaps is counted, not written each time.
+import type { Clock, Timer } from "../core/clock.js";
+import type { Log } from "../core/log.js";
+import type { Schema } from "../schema/schema.js";
+import { schemaChanges } from "./schema-changes.js";
+
+/** An endpoint that comes and goes gets a line for its loss so often at most; what came between is counted. */
+const MIN_INTERVAL_MS = 60_000;
+/** Endpoints that are followed; beyond them the upstream as a whole tells enough. */
+const MAX_ENDPOINTS = 1_000;
+
+interface Followed {
+  ready: boolean;
+  /** The last line about it says that it is lost. */
+  saidLost: boolean;
+  /** When that line was written, milliseconds of the clock. */
+  saidAt: number;
+  /** Losses since then that have no line. */
+  unsaid: number;
+  timer: Timer | undefined;
+}
+
+export interface EndpointView {
+  readonly address: string;
+  readonly state: string;
+  /** Why it cannot be reached, if it cannot. */
+  readonly problem: string;
+}
+
+export class UpstreamLog {
+  readonly #name: string;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #endpoints = new Map<string, Followed>();
+
+  constructor(name: string, log: Log, clock: Clock) {
+    this.#name = name;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** @param before undefined: it was not known until now */
+  schema(before: Schema | undefined, after: Schema): void {
+    if (before === undefined) {
+      const methods = after.services.reduce((sum, { methods }) => sum + methods.length, 0);
+      this.#info(`learned: ${counted(after.services.length, "service")}, ${counted(methods, "method")}`);
+      return;
+    }
+    this.#info(`its schema has changed: ${schemaChanges(before, after)}`);
+  }
+
+  /** An endpoint's state may have changed. */
+  endpoint({ address, state, problem }: EndpointView): void {
+    const followed = this.#endpoints.get(address);
+    if (followed === undefined) {
+      // The first connection is no news, and what fails from the first is told by the learning.
+      const saidAt = Number.NEGATIVE_INFINITY;
+      if (state === "ready" && this.#endpoints.size < MAX_ENDPOINTS)
+        this.#endpoints.set(address, { ready: true, saidLost: false, saidAt, unsaid: 0, timer: undefined });
+      return;
+    }
+    if (state === "ready" && !followed.ready) this.#back(address, followed);
+    // What is between two connections is not lost.
+    if (state === "backoff" && followed.ready) this.#lost(address, followed, problem);
+  }
+
+  /** Forgets endpoints that are not among these. */
+  retain(addresses: readonly string[]): void {
+    const kept = new Set(addresses);
+    for (const [address, { timer }] of this.#endpoints) {
+      if (kept.has(address)) continue;
+      timer?.cancel();
+      this.#endpoints.delete(address);
+    }
+  }
+
+  close(): void {
+    for (const { timer } of this.#endpoints.values()) timer?.cancel();
+    this.#endpoints.clear();
+  }
+
+  #back(address: string, followed: Followed): void {
+    followed.ready = true;
+    if (followed.saidLost) this.#info(`${address} is back`);
+    followed.saidLost = false;
+  }
+
+  #lost(address: string, followed: Followed, problem: string): void {
+    followed.ready = false;
+    const now = this.#clock.now();
+    const wait = followed.saidAt + MIN_INTERVAL_MS - now;
+    if (wait > 0) {
+      followed.unsaid++;
+      // Where it stays away, the log says so in the end.
+      followed.timer ??= this.#clock.setTimeout(() => {
+        followed.timer = undefined;
+        if (!followed.ready && !followed.saidLost) this.#lost(address, followed, problem);
+      }, wait);
+      return;
+    }
+    const times = followed.unsaid === 0 ? "" : `, ${followed.unsaid + 1} times since the last line of it`;
+    this.#log.warn(`upstream "${this.#name}": ${address} is lost${times}: ${problem}`);
+    followed.saidLost = true;
+    followed.saidAt = now;
+    followed.unsaid = 0;
+  }
+
+  #info(text: string): void {
+    this.#log.info(`upstream "${this.#name}": ${text}`);
+  }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
