@@ -24,6 +24,7 @@ import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { methodConfig } from "./hub/method-config.js";
 import { type PlacedInterceptor, placed } from "./hub/own-interceptors.js";
+import { loadOpenApi } from "./hub/pages/openapi-pages.js";
 import { Readiness } from "./hub/readiness.js";
 import {
   accessLogOf,
@@ -47,6 +48,7 @@ import { Telemetry } from "./telemetry/telemetry.js";
 import type { CertificateState } from "./tls/certificate-state.js";
 import type { ServerTlsConfig } from "./tls/config.js";
 import { ServerTls } from "./tls/server-tls.js";
+import { loadXmlParser } from "./transcoding/xml/document.js";
 import { Cluster } from "./upstream/cluster.js";
 import type { EndpointState } from "./upstream/endpoint.js";
 
@@ -269,7 +271,14 @@ class Hub implements RunningHub, Gateway {
       if (line !== undefined) this.log.error(line);
     });
     if (this.embedded.services.length > 0) await this.own.start();
-    await this.startUpstreams(this.generation);
+    const started = this.startUpstreams(this.generation);
+    try {
+      // While they are waited for.
+      loadXmlParser();
+    } catch {
+      // The call that needs it tries again, and is told.
+    }
+    await started;
     this.rebuild();
     const { listen, admin } = this.generation.config;
     this.urls = await Promise.all(
@@ -290,7 +299,9 @@ class Hub implements RunningHub, Gateway {
     this.readiness.start(this.config.readinessWaitMs);
     // Not before the first calls have been served: see control/hub-server.ts.
     systemClock.setTimeout(() => {
-      if (this.state === "serving") this.ownCluster.connect();
+      if (this.state !== "serving") return;
+      this.ownCluster.connect();
+      if (this.config.http.openapi !== false) loadOpenApi().catch(() => {});
     }, OWN_SERVICES_DELAY_MS);
   }
 

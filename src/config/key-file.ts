@@ -1,5 +1,6 @@
 // A file of API keys: a YAML or JSON list of { name, sha256, roles }. Checked by plain rules, so that the hub loads no schema for it.
 import { createRequire } from "node:module";
+import { lateLoad } from "../core/late-load.js";
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
 import { CALLER_NAME, KEY_SHA256, MAX_KEYS, MAX_ROLES, ROLE } from "./names.js";
 import type { ApiKeyConfig } from "./sections/auth.js";
@@ -35,7 +36,7 @@ function read(text: string): unknown {
     }
   }
   // Loaded where it is needed alone: it costs 30 ms of the hub's start.
-  const yaml: typeof import("yaml") = createRequire(import.meta.url)("yaml");
+  const yaml: typeof import("yaml") = lateLoad(() => createRequire(import.meta.url)("yaml"));
   return yaml.parse(text, { maxAliasCount: 0 });
 }
 

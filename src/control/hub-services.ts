@@ -4,8 +4,10 @@ import type { Duplex } from "node:stream";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { duplexPair } from "../core/duplex-pair.js";
 import { reportFault } from "../core/faults.js";
+import { lateLoad } from "../core/late-load.js";
 import type { Health } from "./health.js";
 import type { HubServer, HubServerOptions } from "./hub-server.js";
+import { imageIndex } from "./image.js";
 import { HEALTH_SERVICE, REFLECTION_SERVICES } from "./service-names.js";
 
 /** A gRPC service that the program serves itself, behind the hub. */
@@ -40,14 +42,20 @@ export function hubServices(options: HubServerOptions): HubServices {
   // What was said of a service's health before there was a server.
   const early = new Map<string, boolean>();
   const begin = async (): Promise<HubServer> => {
-    const { startHubServer } = await import("./hub-server.js");
+    const { startHubServer } = await lateLoad(() => import("./hub-server.js"));
+    // What reflection reads: later there may be no descriptor left for it.
+    if (options.reflection !== undefined) imageIndex();
     server = startHubServer(options);
     for (const [service, serving] of early) server.health.set(service, serving);
     if (closed) server.close();
     return server;
   };
   const load = (): Promise<HubServer> => {
-    loading ??= begin();
+    loading ??= begin().catch((error: unknown) => {
+      // Tried again when somebody calls.
+      loading = undefined;
+      throw error;
+    });
     return loading;
   };
   return {

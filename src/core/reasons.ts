@@ -126,7 +126,7 @@ const TABLE = {
   },
   TRANSLATION_OVERLOADED: {
     code: "UNAVAILABLE",
-    when: "Too many messages of 64 KiB and more wait to be translated from JSON or to it. Where it is the answer, the service has done its work: then the gRPC code is RESOURCE_EXHAUSTED.",
+    when: "Too many messages of 64 KiB and more wait to be translated from JSON or to it, or the process has no descriptor left to load what translates one. Where it is the answer, the service has done its work: then the gRPC code is RESOURCE_EXHAUSTED.",
     remedy: "Try again after `Retry-After`; send smaller messages, or fewer at once.",
   },
   REQUEST_TIMEOUT: {

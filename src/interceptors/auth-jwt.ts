@@ -49,6 +49,8 @@ export function jwtWay(
     const keys = lives.keep(`auth:jwks:${issuer}`, { issuer, jwks }, () => new IssuerKeys(entry, context));
     return { config: entry, keys };
   });
+  // Before the first token comes: that may find no descriptor left. Where there is none now, a later one is told.
+  loadJose().catch(() => {});
   return lives.keep("auth:jwt", config, () => new Tokens(issuers, wallClock));
 }
 
@@ -71,6 +73,9 @@ const EXPIRED = refuse("TOKEN_EXPIRED", "the token has expired");
 const NO_EXPIRY = refuse("INVALID_TOKEN", "the token has no time of expiry (exp), or it is no number");
 const NOT_YET = refuse("INVALID_TOKEN", "the token is not valid yet");
 const WRONG_AUDIENCE = refuse("WRONG_AUDIENCE", "the token was made for others: its aud is none of ours");
+const NOT_NOW = refusal("KEYS_UNAVAILABLE", "the hub cannot load what verifies tokens now: try again", {
+  details: [retryInfo(1000)],
+});
 const NO_SUBJECT = refuse("INVALID_TOKEN", "the token does not say whose it is (sub, client_id or azp)");
 
 class Tokens implements CredentialWay {
@@ -112,7 +117,8 @@ class Tokens implements CredentialWay {
   }
 
   private async verify(header: string, token: string): Promise<Answer> {
-    const jose = await loadJose();
+    const jose = await loadJose().catch(() => undefined);
+    if (jose === undefined) return NOT_NOW;
     let alg: string | undefined;
     let kid: unknown;
     let iss: string | undefined;

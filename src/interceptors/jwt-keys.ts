@@ -5,6 +5,7 @@ import type { JwtConfig } from "../config/sections/auth.js";
 import { readSmallFile } from "../config/small-file.js";
 import type { Clock, Timer } from "../core/clock.js";
 import type { InterceptorContext } from "../core/interceptor.js";
+import { lateLoad } from "../core/late-load.js";
 import type { Log } from "../core/log.js";
 import { UserError } from "../core/user-error.js";
 import { type FileWatch, watchFiles } from "../tls/watch-files.js";
@@ -21,8 +22,13 @@ const RETRY_MS = 10_000;
 const FETCH_TIMEOUT_MS = 5_000;
 const MAX_BYTES = 256 * 1024;
 
-/** Loaded by the first token or key set: it costs 60 ms of the hub's start. */
-export const loadJose = (): Promise<typeof import("jose")> => import("jose");
+let jose: Promise<typeof import("jose")> | undefined;
+
+/** Loaded when a config has issuers: it costs 50 ms of CPU. Rejects where it cannot be loaded now. */
+export async function loadJose(): Promise<typeof import("jose")> {
+  jose ??= lateLoad(() => import("jose"));
+  return jose;
+}
 
 export class IssuerKeys {
   readonly issuer: string;

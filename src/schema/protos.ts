@@ -8,6 +8,7 @@ import {
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
+import { lateLoad } from "../core/late-load.js";
 import { readLargeFile } from "../core/regular-file.js";
 import { parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
 import { GOOGLE_API } from "./google-api.js";
@@ -39,7 +40,7 @@ export async function loadProtos(dirs: readonly string[]): Promise<Schema> {
 
 /** As loadProtos, here and now. */
 export async function readProtos(dirs: readonly string[]): Promise<SchemaTables> {
-  const tools = findTools();
+  const tools = lateLoad(findTools);
   const loader = new Loader(tools, dirs);
   for (const dir of dirs) await loader.addFolder(dir);
   if (loader.files.size === 0) throw new SchemaError(`no .proto files in ${dirs.join(", ")}`);

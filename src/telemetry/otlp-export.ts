@@ -1,6 +1,7 @@
 // What is sent to a collector, as something that lives and closes: it loads the SDK a while after it was made, tells
 // once when the collector cannot be reached, and sends what is left when it is closed.
 import type { Clock, Timer } from "../core/clock.js";
+import { lateLoad } from "../core/late-load.js";
 import type { Closable } from "../core/lives.js";
 import type { Log } from "../core/log.js";
 import type { Counter } from "../core/meters.js";
@@ -12,6 +13,7 @@ import type { SpanRecord, SpanSink } from "./span-record.js";
 
 /** Calls that come right after the start are answered before the SDK takes the event loop. */
 export const LOAD_DELAY_MS = 1_000;
+const RELOAD_DELAY_MS = 10_000;
 /** How long the end of the hub, or a reload, waits for a collector. */
 export const FLUSH_LIMIT_MS = 3_000;
 
@@ -30,7 +32,7 @@ class LazyExport<Running extends RunningExport> implements Closable {
   private readonly target: OtlpTarget;
   private readonly context: ExportContext;
   private readonly load: (onExport: OnExport) => Promise<Running>;
-  private readonly timer: Timer;
+  private timer: Timer;
   private loading: Promise<Running | undefined> | undefined = undefined;
   private failing = false;
   private closed = false;
@@ -49,13 +51,23 @@ class LazyExport<Running extends RunningExport> implements Closable {
   }
 
   private start(): Promise<Running | undefined> {
-    this.loading ??= this.load((problem) => this.exported(problem)).catch((error: unknown) => {
+    try {
+      this.loading ??= lateLoad(() => this.loaded());
+    } catch {
+      // No descriptor is left: what waits, waits on.
+      if (!this.closed) this.timer = this.context.clock.setTimeout(() => void this.start(), RELOAD_DELAY_MS);
+      return Promise.resolve(undefined);
+    }
+    return this.loading;
+  }
+
+  private loaded(): Promise<Running | undefined> {
+    return this.load((problem) => this.exported(problem)).catch((error: unknown) => {
       this.context.log.error(
         `${this.what} cannot be exported: ${error instanceof Error ? error.message : error}`,
       );
       return undefined;
     });
-    return this.loading;
   }
 
   private exported(problem: string | undefined): void {

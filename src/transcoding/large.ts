@@ -3,9 +3,10 @@ import { barrier } from "../core/barrier.js";
 import { hubFault } from "../core/hub-fault.js";
 import { refusal } from "../core/reasons.js";
 import { Code, Status } from "../core/status.js";
-import { retryInfo } from "../core/status-details.js";
+import { errorCode } from "../core/user-error.js";
 import type { BindingPlan } from "./binding.js";
 import { type Codecs, TooMuch } from "./codec/codecs.js";
+import { notNow } from "./not-now.js";
 import type { MatchedRequest } from "./request.js";
 import { type AnswerForm, decodeResponse, isCopied, type PrintedBody } from "./response.js";
 import { planSource, statusOf } from "./threads/job.js";
@@ -14,9 +15,6 @@ import { threadSchema } from "./threads/schema.js";
 import { budgetHere, LARGE_BYTES } from "./work.js";
 
 export type { Cancel } from "./threads/pool.js";
-
-/** About what a full queue takes. */
-const RETRY_MS = 1000;
 
 /** Nothing runs that could be cancelled. */
 const NOTHING: Cancel = () => {};
@@ -98,6 +96,9 @@ function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | S
     return hubFault(`the ${what} could not be translated`, "in a thread that translates", outcome.fault);
   }
   const cause = outcome.lost;
+  // No call can do anything about that, and the next may find it over.
+  if (WITHOUT_DESCRIPTORS.has(errorCode(cause) ?? ""))
+    return what === "request" ? notNow("the hub cannot start a thread now: try again", cause) : busy(what);
   if (!outcome.outOfMemory)
     return hubFault(`the thread that translated the ${what} died`, "in a thread that translates", cause);
   return what === "request"
@@ -109,10 +110,13 @@ function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | S
       });
 }
 
+/** A thread, or what it loads, finds no descriptor left. */
+const WITHOUT_DESCRIPTORS: ReadonlySet<string> = new Set(["ERR_WORKER_INIT_FAILED", "EMFILE", "ENFILE"]);
+
 function busy(what: "request" | "answer"): Status {
   const message = `too many large messages wait to be translated${what === "request" ? ": try again" : ""}`;
   // The service has done its work: who tries again on UNAVAILABLE would have it done twice.
   return what === "request"
-    ? refusal("TRANSLATION_OVERLOADED", message, { details: [retryInfo(RETRY_MS)] })
+    ? notNow(message)
     : refusal("TRANSLATION_OVERLOADED", message, { code: Code.RESOURCE_EXHAUSTED, http: 503 });
 }

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, posix } from "node:path";
 import { field } from "../../core/headers.js";
+import { lateLoad } from "../../core/late-load.js";
 import { etagOf } from "./etag.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
 
@@ -112,7 +113,9 @@ const BYTES = new Map<string, Promise<Buffer>>();
 function packaged(name: string): Promise<Buffer> {
   let bytes = BYTES.get(name);
   if (bytes === undefined) {
-    const folder = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
+    const folder = dirname(
+      lateLoad(() => createRequire(import.meta.url).resolve("swagger-ui-dist/package.json")),
+    );
     bytes = readFile(join(folder, name));
     BYTES.set(name, bytes);
     bytes.catch(() => BYTES.delete(name));

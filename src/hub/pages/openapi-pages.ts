@@ -2,6 +2,7 @@
 // asked for, and kept as long as the routes are the same: they come anew with each snapshot.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { field } from "../../core/headers.js";
+import { lateLoad } from "../../core/late-load.js";
 import { refusal } from "../../core/reasons.js";
 import type { Status } from "../../core/status.js";
 import { badRequest } from "../../core/status-details.js";
@@ -25,14 +26,30 @@ const FORMATS: readonly Format[] = [
   {
     extension: "json",
     contentType: "application/json",
-    print: async (document) => (await import("../../transcoding/openapi/print.js")).printJson(document),
+    print: async (document) => (await loadOpenApi()).printJson(document),
   },
   {
     extension: "yaml",
     contentType: "application/yaml",
-    print: async (document) => (await import("../../transcoding/openapi/print.js")).printYaml(document),
+    print: async (document) => (await loadOpenApi()).printYaml(document),
   },
 ];
+
+async function importOpenApi() {
+  const [document, print] = await Promise.all([
+    import("../../transcoding/openapi/document.js"),
+    import("../../transcoding/openapi/print.js"),
+  ]);
+  return { ...document, ...print };
+}
+
+let loading: ReturnType<typeof importOpenApi> | undefined;
+
+/** Loaded a while after the start, or by the first request. Rejects where it cannot be loaded now. */
+export async function loadOpenApi(): ReturnType<typeof importOpenApi> {
+  loading ??= lateLoad(importOpenApi);
+  return loading;
+}
 
 /** @param base what stands before the dot, as in `/openapi` */
 export function openApiPages(base: string, input: OpenApiInput): Page[] {
@@ -61,7 +78,7 @@ class OpenApiPage implements Page {
       if (filter[known] !== undefined) return invalid(name, "given twice");
       filter[known] = value;
     }
-    const { filterProblem, openApiDocument } = await import("../../transcoding/openapi/document.js");
+    const { filterProblem, openApiDocument } = await loadOpenApi();
     const problem = filterProblem(this.#input.plans, filter);
     if (problem !== undefined) return refusal("NO_SUCH_SERVICE", problem);
     const key = JSON.stringify([filter.service, filter.version]);

@@ -1,5 +1,6 @@
 // The document as text.
 import type { JsonObject } from "@bufbuild/protobuf";
+import { lateLoad } from "../../core/late-load.js";
 
 export function printJson(document: JsonObject): string {
   return `${JSON.stringify(document, null, 2)}\n`;
@@ -7,6 +8,6 @@ export function printJson(document: JsonObject): string {
 
 /** The YAML library is loaded when somebody asks for YAML. */
 export async function printYaml(document: JsonObject): Promise<string> {
-  const { stringify } = await import("yaml");
+  const { stringify } = await lateLoad(() => import("yaml"));
   return stringify(document, { aliasDuplicateObjects: false, lineWidth: 0 });
 }

@@ -6,7 +6,8 @@ import type { Status } from "../../core/status.js";
 import { badRequest } from "../../core/status-details.js";
 import type { Codecs, Misfit } from "../codec/codecs.js";
 import { type Json, parseJson } from "../json.js";
-import { readXml } from "./document.js";
+import { notNow } from "../not-now.js";
+import { loadXmlParser, readXml } from "./document.js";
 import { XML_DECLARATION } from "./names.js";
 import { printStatusXml, printXml, XmlCharError } from "./print.js";
 import { xmlToJson } from "./to-json.js";
@@ -25,6 +26,11 @@ export function readXmlBody(
     const info = { limit: String(MAX_XML_BYTES) };
     const message = `a body in XML has at most ${MAX_XML_BYTES} bytes: send it as application/json`;
     return refusal("MESSAGE_TOO_LARGE", message, { info });
+  }
+  try {
+    loadXmlParser();
+  } catch (cause) {
+    return notNow("the hub cannot load what reads XML now: try again, or send JSON", cause);
   }
   if (!isUtf8(body)) return notXml("line 1, column 1: the text is not UTF-8");
   const root = readXml(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));

@@ -1,5 +1,6 @@
-// XML text → its elements, by fast-xml-parser. That is loaded with the first body in XML: few hubs ever see one.
+// XML text → its elements, by fast-xml-parser.
 import { createRequire } from "node:module";
+import { lateLoad } from "../../core/late-load.js";
 import { cut } from "../../core/text.js";
 import { MAX_XML_DEPTH, scanXml, unescapeXml, type XmlProblem } from "./scan.js";
 
@@ -14,11 +15,13 @@ export interface XmlElement {
 type Library = typeof import("fast-xml-parser");
 let library: Library | undefined;
 
-function load(): Library {
-  if (library !== undefined) return library;
-  const loaded: Library = createRequire(import.meta.url)("fast-xml-parser");
-  library = loaded;
-  return loaded;
+/**
+ * Loads the parser, which takes 8 ms of CPU: the hub does so while it waits for its upstreams, since the first body in
+ * XML may find no descriptor left. Throws where it cannot be loaded now.
+ */
+export function loadXmlParser(): Library {
+  library ??= lateLoad((): Library => createRequire(import.meta.url)("fast-xml-parser"));
+  return library;
 }
 
 /** Before each name, so that none is one of JavaScript's own or of the parser's: no name begins so. */
@@ -49,7 +52,7 @@ const OPTIONS = {
 export function readXml(text: string): XmlElement | XmlProblem {
   const problem = scanXml(text);
   if (problem !== undefined) return problem;
-  const { XMLParser, XMLValidator } = load();
+  const { XMLParser, XMLValidator } = loadXmlParser();
   const valid = XMLValidator.validate(text);
   if (valid !== true) {
     const { msg, line, col } = valid.err;

@@ -1,0 +1,11 @@
+// The refusal of a request for want of something that may be there soon: a thread, a module, a descriptor.
+import { refusal } from "../core/reasons.js";
+import type { Status } from "../core/status.js";
+import { retryInfo } from "../core/status-details.js";
+
+/** About what a full queue of large messages takes. */
+const RETRY_MS = 1000;
+
+export function notNow(message: string, cause?: unknown): Status {
+  return refusal("TRANSLATION_OVERLOADED", message, { details: [retryInfo(RETRY_MS)], cause });
+}
