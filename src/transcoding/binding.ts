@@ -2,10 +2,10 @@
 import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../core/call.js";
 import { parseTemplate, type Template } from "../core/path-template.js";
-import { fieldsOf, hasOwnJson, isHttpBody, isScalarLike, isWrapper } from "./fields.js";
+import { fieldsOfRules, hasOwnJson, isHttpBody, isScalarLike, isWrapper } from "./fields.js";
 import type { HttpRule } from "./http-rule.js";
 import { type PathField, planPathMessage } from "./path-message.js";
-import { type FieldTarget, resolveField } from "./set-field.js";
+import { type FieldTarget, resolveRuleField } from "./set-field.js";
 import { updateMaskOf } from "./update-mask.js";
 
 export type BindingSource = "option" | "config" | "auto";
@@ -78,7 +78,7 @@ export function planBinding(
   const variables: Variable[] = [];
   for (const variable of template.variables) {
     const fail = (problem: string) => `column ${variable.column} of '${rule.template}': ${problem}`;
-    const target = resolveField(descriptor.input, variable.field);
+    const target = resolveRuleField(descriptor.input, variable.field);
     if (typeof target === "string") return fail(target);
     const leaf = target.leaf;
     if (leaf.fieldKind === "list" || leaf.fieldKind === "map") {
@@ -108,7 +108,7 @@ export function planBinding(
   }
   let responseField: DescField | undefined;
   if (rule.responseBody !== "" && rule.responseBody !== "*") {
-    responseField = fieldsOf(descriptor.output).get(rule.responseBody);
+    responseField = fieldsOfRules(descriptor.output).get(rule.responseBody);
     if (responseField === undefined) {
       return `response_body: ${descriptor.output.typeName} has no field '${rule.responseBody}'`;
     }
@@ -171,7 +171,7 @@ function planBody(
 ): "all" | "none" | DescField | { readonly problem: string } {
   if (body === "") return "none";
   if (body === "*") return "all";
-  const field = fieldsOf(input).get(body);
+  const field = fieldsOfRules(input).get(body);
   if (field !== undefined) {
     if (!hasOwnJson(input) || isWrapper(input)) return field;
     return { problem: `body: ${input.typeName} has a JSON form of its own: its body is '*' or none` };

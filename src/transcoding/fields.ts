@@ -3,18 +3,34 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { nearest } from "../core/nearest.js";
 
-/** Fields by proto name and by JSON name, as ProtoJSON reads both. */
+/** Fields by proto name and by JSON name. */
 export type FieldsByName = ReadonlyMap<string, DescField>;
 
 // Keyed by descriptor, so that it lives as long as the schema does.
 const CACHE = new WeakMap<DescMessage, FieldsByName>();
+const PROTO_CACHE = new WeakMap<DescMessage, FieldsByName>();
 
+/** As ProtoJSON reads both: a JSON name that is another field's proto name is that JSON name's. */
 export function fieldsOf(message: DescMessage): FieldsByName {
   let fields = CACHE.get(message);
   if (fields === undefined) {
     const byName = new Map<string, DescField>();
-    for (const field of message.fields) byName.set(field.name, field).set(field.jsonName, field);
+    for (const field of message.fields) byName.set(field.name, field);
+    for (const field of message.fields) byName.set(field.jsonName, field);
     CACHE.set(message, byName);
+    fields = byName;
+  }
+  return fields;
+}
+
+/** As HTTP rules name them: by proto name; JSON names stand for what has no such name. */
+export function fieldsOfRules(message: DescMessage): FieldsByName {
+  let fields = PROTO_CACHE.get(message);
+  if (fields === undefined) {
+    const byName = new Map<string, DescField>();
+    for (const field of message.fields) byName.set(field.jsonName, field);
+    for (const field of message.fields) byName.set(field.name, field);
+    PROTO_CACHE.set(message, byName);
     fields = byName;
   }
   return fields;

@@ -89,7 +89,7 @@ export function httpRuleFromJson(json: unknown, depth = 0): HttpRule | string {
   let responseBody = "";
   const additionalBindings: HttpRule[] = [];
   for (const [key, value] of Object.entries(json)) {
-    const simple = METHOD_OF_KEY[key];
+    const simple = METHOD_OF_KEY.get(key);
     if (simple !== undefined || key === "custom") {
       if (httpMethod !== undefined)
         return `the rule has two patterns; put '${key}' under additional_bindings`;
@@ -122,13 +122,15 @@ export function httpRuleFromJson(json: unknown, depth = 0): HttpRule | string {
   return { httpMethod, template, body, responseBody, additionalBindings };
 }
 
-const METHOD_OF_KEY: Readonly<Record<string, string | undefined>> = {
-  get: "GET",
-  put: "PUT",
-  post: "POST",
-  delete: "DELETE",
-  patch: "PATCH",
-};
+const METHOD_OF_KEY: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    get: "GET",
+    put: "PUT",
+    post: "POST",
+    delete: "DELETE",
+    patch: "PATCH",
+  }),
+);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

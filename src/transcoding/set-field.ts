@@ -5,7 +5,9 @@ import { cut } from "../core/text.js";
 import type { Codecs, Misfit } from "./codec/codecs.js";
 import { notOneOf } from "./codec/misfit.js";
 import {
+  type FieldsByName,
   fieldsOf,
+  fieldsOfRules,
   hasOwnJson,
   isJsonText,
   isScalarLike,
@@ -46,7 +48,7 @@ export function resolveField(root: DescMessage, path: string, hint = true): Fiel
   let known = REMEMBERED.get(root);
   const found = known?.get(path);
   if (found !== undefined) return found;
-  const target = findField(root, path, hint);
+  const target = findField(root, path, hint, fieldsOf);
   if (typeof target === "string") return target;
   if (known === undefined) {
     known = new Map();
@@ -56,7 +58,17 @@ export function resolveField(root: DescMessage, path: string, hint = true): Fiel
   return target;
 }
 
-function findField(root: DescMessage, path: string, hint: boolean): FieldTarget | string {
+/** As `resolveField`, for a path in an HTTP rule: each step by proto name first. */
+export function resolveRuleField(root: DescMessage, path: string): FieldTarget | string {
+  return findField(root, path, true, fieldsOfRules);
+}
+
+function findField(
+  root: DescMessage,
+  path: string,
+  hint: boolean,
+  fieldsIn: (message: DescMessage) => FieldsByName,
+): FieldTarget | string {
   const steps = path.split(".");
   if (steps.length > MAX_PATH_DEPTH) return `the path has more than ${MAX_PATH_DEPTH} steps`;
   // A wrapper as request is one value, and its field's name is the only way to call it.
@@ -65,7 +77,7 @@ function findField(root: DescMessage, path: string, hint: boolean): FieldTarget 
   const names: string[] = [];
   let message = root;
   for (let i = 0; i < steps.length; ) {
-    const [field, taken] = nextField(message, steps, i);
+    const [field, taken] = nextField(fieldsIn(message), oddNamesOf(message).dots, steps, i);
     if (field === undefined) {
       const step = steps[i] ?? "";
       const guess = hint ? nearestName(step, fieldsOf(message).keys()) : undefined;
@@ -87,12 +99,12 @@ function findField(root: DescMessage, path: string, hint: boolean): FieldTarget 
 
 /** The field that the next steps name, and how many: of names that have dots in them the longest counts. */
 function nextField(
-  message: DescMessage,
+  fields: FieldsByName,
+  dots: number,
   steps: readonly string[],
   from: number,
 ): [field: DescField | undefined, taken: number] {
-  const fields = fieldsOf(message);
-  for (let taken = Math.min(oddNamesOf(message).dots + 1, steps.length - from); taken > 1; taken--) {
+  for (let taken = Math.min(dots + 1, steps.length - from); taken > 1; taken--) {
     const field = fields.get(steps.slice(from, from + taken).join("."));
     if (field !== undefined) return [field, taken];
   }
@@ -148,13 +160,17 @@ export function textToJson(
 /** The member that stands for the field, under whichever of its names; undefined where there is none. */
 export function memberOf(object: JsonObject, field: DescField): Json | undefined {
   if (Object.hasOwn(object, field.jsonName)) return object[field.jsonName];
-  return Object.hasOwn(object, field.name) ? object[field.name] : undefined;
+  return hasProtoName(object, field) ? object[field.name] : undefined;
+}
+
+/** The proto name of a field may be the JSON name of another, whose member it is then. */
+function hasProtoName(object: JsonObject, field: DescField): boolean {
+  return Object.hasOwn(object, field.name) && fieldsOf(field.parent).get(field.name) === field;
 }
 
 /** Sets the member that stands for the field. */
 export function setMember(object: JsonObject, field: DescField, json: Json): void {
-  const name =
-    field.jsonName !== field.name && Object.hasOwn(object, field.name) ? field.name : field.jsonName;
+  const name = field.jsonName !== field.name && hasProtoName(object, field) ? field.name : field.jsonName;
   setOwn(object, name, json);
 }
 

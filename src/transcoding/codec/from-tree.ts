@@ -157,7 +157,7 @@ export class TreeEncoder {
     }
     for (let i = 0; i < plan.required.length; i++) {
       const field = plan.required[i];
-      if (field !== undefined && !isGiven(field, object)) {
+      if (field !== undefined && !isGiven(plan, field, object)) {
         throw new Refusal(`the required field '${field.jsonName}' of ${plan.typeName} is missing`);
       }
     }
@@ -545,9 +545,10 @@ export function writeTime(time: Time, out: BytesOut): void {
   }
 }
 
-function isGiven(field: FieldPlan, object: JsonObject): boolean {
+function isGiven(plan: MessagePlan, field: FieldPlan, object: JsonObject): boolean {
   for (const name of [field.jsonName, field.name]) {
-    if (!Object.hasOwn(object, name)) continue;
+    // A proto name may be the JSON name of another field.
+    if (!Object.hasOwn(object, name) || plan.byName.get(name) !== field) continue;
     const value = object[name];
     if (value !== undefined && (value !== null || !field.nullUnsets)) return true;
   }

@@ -43,24 +43,27 @@ export const Form = {
   WRAPPER: 8,
 } as const;
 
-const FORMS: Readonly<Record<string, number>> = {
-  "google.protobuf.Any": Form.ANY,
-  "google.protobuf.Timestamp": Form.TIMESTAMP,
-  "google.protobuf.Duration": Form.DURATION,
-  "google.protobuf.FieldMask": Form.FIELD_MASK,
-  "google.protobuf.Struct": Form.STRUCT,
-  "google.protobuf.Value": Form.VALUE,
-  "google.protobuf.ListValue": Form.LIST_VALUE,
-  "google.protobuf.DoubleValue": Form.WRAPPER,
-  "google.protobuf.FloatValue": Form.WRAPPER,
-  "google.protobuf.Int64Value": Form.WRAPPER,
-  "google.protobuf.UInt64Value": Form.WRAPPER,
-  "google.protobuf.Int32Value": Form.WRAPPER,
-  "google.protobuf.UInt32Value": Form.WRAPPER,
-  "google.protobuf.BoolValue": Form.WRAPPER,
-  "google.protobuf.StringValue": Form.WRAPPER,
-  "google.protobuf.BytesValue": Form.WRAPPER,
-};
+// A Map: a message may be called `toString`.
+const FORMS: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    "google.protobuf.Any": Form.ANY,
+    "google.protobuf.Timestamp": Form.TIMESTAMP,
+    "google.protobuf.Duration": Form.DURATION,
+    "google.protobuf.FieldMask": Form.FIELD_MASK,
+    "google.protobuf.Struct": Form.STRUCT,
+    "google.protobuf.Value": Form.VALUE,
+    "google.protobuf.ListValue": Form.LIST_VALUE,
+    "google.protobuf.DoubleValue": Form.WRAPPER,
+    "google.protobuf.FloatValue": Form.WRAPPER,
+    "google.protobuf.Int64Value": Form.WRAPPER,
+    "google.protobuf.UInt64Value": Form.WRAPPER,
+    "google.protobuf.Int32Value": Form.WRAPPER,
+    "google.protobuf.UInt32Value": Form.WRAPPER,
+    "google.protobuf.BoolValue": Form.WRAPPER,
+    "google.protobuf.StringValue": Form.WRAPPER,
+    "google.protobuf.BytesValue": Form.WRAPPER,
+  }),
+);
 
 /** google.protobuf.FeatureSet.FieldPresence */
 const IMPLICIT = 2;
@@ -197,11 +200,10 @@ export class MessagePlan {
     const known = fields.filter((field) => field !== undefined);
     const byNumber = new Map(known.map((field) => [field.number, field]));
     const byName = new Map<string, FieldPlan>();
-    // In the order of the declaration: where two names clash, the later counts.
-    for (const { number } of desc.fields) {
-      const field = byNumber.get(number);
-      if (field !== undefined) byName.set(field.name, field).set(field.jsonName, field);
-    }
+    // A json_name that is another field's proto name is that json_name's, whichever comes first.
+    const declared = desc.fields.flatMap(({ number }) => byNumber.get(number) ?? []);
+    for (const field of declared) byName.set(field.name, field);
+    for (const field of declared) byName.set(field.jsonName, field);
     this.fields = fields;
     this.byName = byName;
     this.names = new NameTable(byName);
@@ -229,7 +231,7 @@ export class MessagePlan {
 }
 
 function formOf(desc: DescMessage): number {
-  const form = FORMS[desc.typeName] ?? Form.FIELDS;
+  const form = FORMS.get(desc.typeName) ?? Form.FIELDS;
   if (form !== Form.WRAPPER) return form;
   const value = desc.fields[0];
   // A service may have made its own of that name.

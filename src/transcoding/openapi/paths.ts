@@ -86,7 +86,7 @@ function singular(collection: string): string | undefined {
     people: "person",
     children: "child",
   };
-  const known = irregular[collection];
+  const known = Object.hasOwn(irregular, collection) ? irregular[collection] : undefined;
   if (known !== undefined) return known;
   if (/[^aeiou]ies$/.test(collection)) return collection.replace(/ies$/, "y");
   if (/(?:ss|x|ch|sh)es$/.test(collection)) return collection.replace(/es$/, "");

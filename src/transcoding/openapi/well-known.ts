@@ -82,7 +82,7 @@ const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
 
 /** The schema of a message whose JSON is not an object with its fields; undefined for all others. */
 export function wellKnownSchema(message: DescMessage, int64AsNumbers: boolean): JsonObject | undefined {
-  const known = WELL_KNOWN[message.typeName];
+  const known = Object.hasOwn(WELL_KNOWN, message.typeName) ? WELL_KNOWN[message.typeName] : undefined;
   if (known !== undefined || !isWrapper(message)) return known;
   return scalarSchema(message.fields[0]?.scalar ?? ScalarType.STRING, int64AsNumbers);
 }

@@ -180,7 +180,7 @@ const NAMED: Readonly<Record<string, string>> = {
 
 /** The character that a reference stands for; undefined where it is none that XML allows. */
 function charOf(reference: string): string | undefined {
-  const named = NAMED[reference];
+  const named = Object.hasOwn(NAMED, reference) ? NAMED[reference] : undefined;
   if (named !== undefined) return named;
   const number = reference.startsWith("&#x")
     ? Number.parseInt(reference.slice(3), 16)
