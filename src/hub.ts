@@ -372,6 +372,10 @@ class Hub implements RunningHub, Gateway {
     return this.generation.config.limits.maxMessageBytes;
   }
 
+  get maxUnpackRatio(): number {
+    return this.generation.config.limits.maxUnpackRatio;
+  }
+
   get edge(): Edge {
     return this.generation.edge;
   }

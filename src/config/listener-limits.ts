@@ -73,6 +73,26 @@ export const LISTENER_LIMITS = {
       "Requests that wait for the answers before them, on a connection that `node:http` reads; they are answered one at a time. Past it: the connection is closed.",
     source: "RFC 9112 §9.3.2",
   },
+  maxUnpackRatio: {
+    value: 200,
+    unit: "",
+    key: "maxUnpackRatio",
+    min: 10,
+    max: 2000,
+    reason:
+      "How many times its packed size (Content-Encoding) the body of a stream may come to, once it is larger than a message may be; JSON and logs shrink to a tenth, zeros to a thousandth. Past it: 413, and the call ends.",
+    source: "Compression bombs, CWE-409; Apache's DeflateInflateRatioLimit",
+  },
+  maxBlankBytes: {
+    value: 64 * 1024,
+    unit: "bytes",
+    key: undefined,
+    min: 1,
+    max: 64 * 1024,
+    reason:
+      "White space between two messages of a JSON stream, blank lines among it: a line a second as a sign of life for 18 hours. Past it: 400, and the call ends.",
+    source: "RFC 8259 §2 sets no bound; CWE-409",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Of each listener, in the unit that `LISTENER_LIMITS` names. */

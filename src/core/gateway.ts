@@ -49,5 +49,7 @@ export interface Gateway {
   readonly timers: TimerWheel;
   /** Bytes of one message where the hub has to hold it whole (REST). */
   readonly maxMessageBytes: number;
+  /** How many times its packed size a stream's body may come to (`limits.maxUnpackRatio`). */
+  readonly maxUnpackRatio: number;
   readonly edge: Edge;
 }

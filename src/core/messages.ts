@@ -1,5 +1,5 @@
 // Splits a gRPC body into its messages, and frames messages for one (gRPC over HTTP/2, "Length-Prefixed-Message").
-import { gunzipSync, inflateSync } from "node:zlib";
+import { gunzip, gunzipSync, inflate, inflateSync, type ZlibOptions } from "node:zlib";
 import { refusal } from "./reasons.js";
 import { Code, Status } from "./status.js";
 
@@ -15,6 +15,8 @@ export function frameMessage(message: Uint8Array): Buffer {
   return frame;
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** Takes what comes out of a `MessageSplitter`; a view of its input, mostly. */
 export interface MessageOwner {
   onMessage(message: Buffer): void;
@@ -25,13 +27,17 @@ export interface MessageOwner {
  * Memory is bounded by `maxBytes`, which holds before and after decompression.
  */
 export class MessageSplitter {
-  private readonly maxBytes: number;
+  readonly maxBytes: number;
   /** grpc-encoding of the direction; `identity` when absent */
-  private readonly encoding: string;
+  readonly encoding: string;
+  /** What `next` returned is compressed. */
+  packed = false;
+  private chunk: Buffer = NO_BYTES;
+  private at = 0;
+  private end = 0;
   /** Of a prefix that comes in pieces; most lie in one chunk and are read there. */
   private prefix: Buffer | undefined = undefined;
   private prefixLength = 0;
-  private compressed = false;
   private body: Buffer | undefined = undefined;
   private bodyLength = 0;
 
@@ -45,25 +51,45 @@ export class MessageSplitter {
     return this.prefixLength === 0;
   }
 
-  /** Adds bytes start..end, and gives the owner each message that is complete. A Status says what is wrong with them. */
+  /** Gives the owner each message that is complete with bytes start..end. A Status says what is wrong with them. */
   push(chunk: Buffer, start: number, end: number, owner: MessageOwner): Status | undefined {
-    let at = start;
-    while (at < end) {
+    this.give(chunk, start, end);
+    for (;;) {
+      const payload = this.next();
+      if (payload === undefined) return undefined;
+      if (payload instanceof Status) return payload;
+      const plain = this.packed ? unpack(payload, this.encoding, this.maxBytes) : payload;
+      if (plain instanceof Status) return plain;
+      owner.onMessage(plain);
+    }
+  }
+
+  /** Adds bytes start..end, to be read by `next`; those before have been. */
+  give(chunk: Buffer, start: number, end: number): void {
+    this.chunk = chunk;
+    this.at = start;
+    this.end = end;
+  }
+
+  /** The next message as it came, `packed` or not; undefined: the bytes are used up. */
+  next(): Buffer | Status | undefined {
+    const { chunk, end } = this;
+    while (this.at < end) {
       if (this.body === undefined) {
         let head = chunk;
-        let headAt = at;
-        if (this.prefixLength > 0 || end - at < PREFIX_BYTES) {
+        let headAt = this.at;
+        if (this.prefixLength > 0 || end - headAt < PREFIX_BYTES) {
           this.prefix ??= Buffer.allocUnsafe(PREFIX_BYTES);
-          const n = Math.min(PREFIX_BYTES - this.prefixLength, end - at);
-          chunk.copy(this.prefix, this.prefixLength, at, at + n);
+          const n = Math.min(PREFIX_BYTES - this.prefixLength, end - headAt);
+          chunk.copy(this.prefix, this.prefixLength, headAt, headAt + n);
           this.prefixLength += n;
-          at += n;
-          if (this.prefixLength < PREFIX_BYTES) return undefined;
+          this.at += n;
+          if (this.prefixLength < PREFIX_BYTES) break;
           head = this.prefix;
           headAt = 0;
         } else {
           this.prefixLength = PREFIX_BYTES;
-          at += PREFIX_BYTES;
+          this.at += PREFIX_BYTES;
         }
         const length = head.readUInt32BE(headAt + 1);
         if (length > this.maxBytes) return tooLarge(length, this.maxBytes);
@@ -75,60 +101,103 @@ export class MessageSplitter {
             { code: Code.INTERNAL },
           );
         }
-        this.compressed = flag === 1;
-        if (end - at >= length) {
+        this.packed = flag === 1;
+        if (end - this.at >= length) {
           // The usual case: the whole message lies in this chunk, and is passed on as a view of it.
-          const failure = this.deliver(chunk.subarray(at, at + length), owner);
-          at += length;
-          if (failure !== undefined) return failure;
-          continue;
+          const payload = chunk.subarray(this.at, this.at + length);
+          this.at += length;
+          this.prefixLength = 0;
+          return payload;
         }
         this.body = Buffer.allocUnsafe(length);
         this.bodyLength = 0;
       }
-      const n = Math.min(this.body.length - this.bodyLength, end - at);
-      chunk.copy(this.body, this.bodyLength, at, at + n);
+      const { body } = this;
+      const n = Math.min(body.length - this.bodyLength, end - this.at);
+      chunk.copy(body, this.bodyLength, this.at, this.at + n);
       this.bodyLength += n;
-      at += n;
-      if (this.bodyLength === this.body.length) {
-        const failure = this.deliver(this.body, owner);
-        if (failure !== undefined) return failure;
+      this.at += n;
+      if (this.bodyLength === body.length) {
+        this.prefixLength = 0;
+        this.body = undefined;
+        return body;
       }
     }
-    return undefined;
-  }
-
-  private deliver(payload: Buffer, owner: MessageOwner): Status | undefined {
-    this.prefixLength = 0;
-    this.body = undefined;
-    if (!this.compressed) {
-      owner.onMessage(payload);
-      return undefined;
-    }
-    const plain = decompress(payload, this.encoding, this.maxBytes);
-    if (plain instanceof Status) return plain;
-    owner.onMessage(plain);
+    this.chunk = NO_BYTES;
     return undefined;
   }
 }
 
-function decompress(payload: Buffer, encoding: string, maxOutputLength: number): Buffer | Status {
+/** The message of a payload; a Status where it is none, or a larger one. */
+export function unpack(payload: Buffer, encoding: string, maxBytes: number): Buffer | Status {
+  const known = decoderOf(encoding);
+  if (known instanceof Status) return known;
   try {
-    // Synchronous: messages are bounded by the size limit, and order must hold.
-    if (encoding === "gzip") return gunzipSync(payload, { maxOutputLength });
-    if (encoding === "deflate") return inflateSync(payload, { maxOutputLength });
+    return known.here(payload, { maxOutputLength: maxBytes });
   } catch (error) {
-    if (error instanceof RangeError) return tooLarge(undefined, maxOutputLength);
-    return refusal("UPSTREAM_PROTOCOL_ERROR", `a message is not valid ${encoding} data`, {
-      code: Code.INTERNAL,
-    });
+    return notUnpacked(error, encoding, maxBytes);
   }
+}
+
+/** What is unpacked at once takes less than half a millisecond; more is done in one of zlib's threads. */
+const UNPACKED_HERE_BYTES = 64 * 1024;
+
+/**
+ * The same without holding up the event loop, a message may be a thousand times as large as its payload: `done` is
+ * called later, and undefined returned, where it is large.
+ */
+export function unpackSoon(
+  payload: Buffer,
+  encoding: string,
+  maxBytes: number,
+  done: (message: Buffer | Status) => void,
+): Buffer | Status | undefined {
+  const known = decoderOf(encoding);
+  if (known instanceof Status) return known;
+  if (payload.length <= UNPACKED_HERE_BYTES) {
+    try {
+      return known.here(payload, { maxOutputLength: Math.min(maxBytes, UNPACKED_HERE_BYTES) });
+    } catch (error) {
+      if (!(error instanceof RangeError) || maxBytes <= UNPACKED_HERE_BYTES)
+        return notUnpacked(error, encoding, maxBytes);
+    }
+  }
+  known.later(payload, { maxOutputLength: maxBytes }, (error, message) =>
+    done(error === null ? message : notUnpacked(error, encoding, maxBytes)),
+  );
+  return undefined;
+}
+
+interface Decoder {
+  readonly here: typeof gunzipSync;
+  readonly later: (
+    payload: Buffer,
+    options: ZlibOptions,
+    done: (error: Error | null, message: Buffer) => void,
+  ) => void;
+}
+
+const DECODERS: Readonly<Record<string, Decoder>> = {
+  gzip: { here: gunzipSync, later: gunzip },
+  deflate: { here: inflateSync, later: inflate },
+};
+
+function decoderOf(encoding: string): Decoder | Status {
+  const known = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
+  if (known !== undefined) return known;
   const reason =
     encoding === "identity"
       ? "a message is marked compressed, but no grpc-encoding was announced"
       : `grpc-encoding "${encoding}" is not supported here: use identity, gzip or deflate`;
   return refusal("UPSTREAM_PROTOCOL_ERROR", reason, {
     code: encoding === "identity" ? Code.INTERNAL : Code.UNIMPLEMENTED,
+  });
+}
+
+function notUnpacked(error: unknown, encoding: string, maxBytes: number): Status {
+  if (error instanceof RangeError) return tooLarge(undefined, maxBytes);
+  return refusal("UPSTREAM_PROTOCOL_ERROR", `a message is not valid ${encoding} data`, {
+    code: Code.INTERNAL,
   });
 }
 

@@ -39,8 +39,15 @@ export interface Transcoding {
   writer(out: BodyTaker): ResponseWriter;
 }
 
+/**
+ * What a reader makes of what is pushed. collected: nothing before the last piece. stream: messages as they come,
+ * wherever a piece ends. pieces: a message of each, which is not to be cut.
+ */
+export type BodyForm = "collected" | "stream" | "pieces";
+
 /** The request's body → protobuf messages, with what path and query bind in each. */
 export interface RequestReader {
+  readonly form: BodyForm;
   /** Bytes start..end of chunk, which stays as it is and may be kept. */
   push(chunk: Buffer, start: number, end: number, last: boolean): void;
   /** It holds more than it wants to: looked at after each push and each message, and no credit is given meanwhile. */

@@ -9,7 +9,7 @@ import { attempt } from "../core/faults.js";
 import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
 import { type Field, field, Headers } from "../core/headers.js";
 import { hubFault } from "../core/hub-fault.js";
-import { frameMessage, type MessageOwner, MessageSplitter } from "../core/messages.js";
+import { frameMessage } from "../core/messages.js";
 import { type Plan, run } from "../core/pipeline.js";
 import { refusal } from "../core/reasons.js";
 import type { RestMiss } from "../core/rest.js";
@@ -22,16 +22,20 @@ import {
   type Sink,
   type Source,
 } from "../core/sink.js";
+import { MESSAGE_BYTES, SLICES } from "../core/slices.js";
 import { Code, Status, statusFromTrailers } from "../core/status.js";
 import { badRequest } from "../core/status-details.js";
-import type {
-  BodyRequest,
-  MessageTaker,
-  RequestReader,
-  ResponseWriter,
-  Transcoding,
+import {
+  type BodyRequest,
+  type MessageTaker,
+  maxTextBytes,
+  type RequestReader,
+  type ResponseWriter,
+  type Transcoding,
 } from "../core/transcoding.js";
+import { AnswerMessages, type AnswerMessagesOwner } from "./answer-messages.js";
 import { answerBare } from "./bare-answer.js";
+import { BodySlices, type BodySlicesOwner } from "./body-slices.js";
 import { type Coding, decoderOf } from "./content-coding.js";
 import { addCorsFields, preflightFields, preflightOf } from "./cors.js";
 import type { Exchange, ExchangeHandler } from "./exchange.js";
@@ -114,8 +118,21 @@ function notCoded(coding: string): Status {
   return refusal("INVALID_REQUEST", description, { details: [badRequest([{ field: "", description }])] });
 }
 
+function tooPacked(ratio: number): Status {
+  const description = `the body unpacks to more than ${ratio} times what was sent`;
+  return refusal("MESSAGE_TOO_LARGE", description, { info: { limit: String(ratio) } });
+}
+
 class RestExchange
-  implements ExchangeHandler, Sink, Source, BodyRequest, MessageTaker, MessageOwner, AnswerOwner
+  implements
+    ExchangeHandler,
+    Sink,
+    Source,
+    BodyRequest,
+    MessageTaker,
+    AnswerMessagesOwner,
+    AnswerOwner,
+    BodySlicesOwner
 {
   private readonly gateway: Gateway;
   private readonly snapshot: Snapshot;
@@ -144,16 +161,16 @@ class RestExchange
   private waiting = 0;
   /** Read from the client, and not given back because the service is slow. */
   private bodyOwed = 0;
+  private body: BodySlices | undefined = undefined;
   private decoder: Transform | undefined = undefined;
-  /** The decoder has got something. */
-  private packed = false;
+  /** What the decoder has got, and what it has made of it, in bytes. */
+  private packed = 0;
+  private unpacked = 0;
 
   private response: Source | undefined = undefined;
-  private splitter: MessageSplitter | undefined = undefined;
+  private messages: AnswerMessages | undefined = undefined;
   private givesOne = true;
   private message1: Buffer | undefined = undefined;
-  /** Read from the service, and not given back because the client is slow. */
-  private owed = 0;
 
   /** Nothing more is taken from the service: it has ended, or the call is given up. */
   private done = false;
@@ -235,6 +252,7 @@ class RestExchange
       return;
     }
     this.reader = this.transcoding?.reader(this);
+    if (this.reader !== undefined) this.body = new BodySlices(this, this.reader.form, SLICES);
     if (coding !== "identity" && !head.ended) this.decodeBody(coding);
     this.request = run(this.framed ? this.admitting(plan) : plan, call, this, timers);
     this.request.open(this);
@@ -295,9 +313,9 @@ class RestExchange
   private takeBody(chunk: Buffer, start: number, end: number, last: boolean): void {
     const { decoder } = this;
     // A body without a byte is none, however the client ends it: HTTP/1.1 says so in the head, HTTP/2 may say so later.
-    const empty = last && end === start && !this.packed;
+    const empty = last && end === start && this.packed === 0;
     if (decoder !== undefined && !empty && !this.over) {
-      if (end > start) this.packed = true;
+      this.packed += end - start;
       if (end > start) {
         const written = barrier(() => this.bodyTaken(end - start), this.faulty);
         decoder.write(chunk.subarray(start, end), written);
@@ -305,26 +323,40 @@ class RestExchange
       if (last) decoder.end();
       return;
     }
+    if (this.body === undefined || this.over) this.bodyTaken(end - start);
+    else this.body.push(chunk, start, end, last);
+  }
+
+  onSlice(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (!this.over) this.reader?.push(chunk, start, end, last);
-    this.bodyTaken(end - start);
+    if (this.decoder === undefined) this.bodyTaken(end - start);
+    else this.repayClient();
   }
 
   private bodyTaken(bytes: number): void {
-    if (this.holdsClient()) this.bodyOwed += bytes;
-    else this.exchange.consumed(bytes);
+    this.bodyOwed += bytes;
+    this.repayClient();
   }
 
-  /** Unpacks the body: no more of it at once than the reader takes, so that a small body cannot become a big one here. */
+  /**
+   * Unpacks the body: no more of it at once than the reader takes, so that a small body cannot become a big one here.
+   * What a message may have is free; a stream goes on only while it is no more than so many times what was sent.
+   */
   private decodeBody(coding: Coding): void {
     const decoder = decoderOf(coding);
     this.decoder = decoder;
+    const { maxUnpackRatio } = this.gateway;
     const onPlain = (plain: Buffer): void => {
-      if (!this.over) this.reader?.push(plain, 0, plain.length, false);
+      this.unpacked += plain.length;
+      const most = Math.max(maxTextBytes(this.maxMessageBytes), this.packed * maxUnpackRatio);
+      if (this.unpacked > most && !this.over && this.reader?.form !== "collected")
+        this.refuse(tooPacked(maxUnpackRatio));
+      if (!this.over) this.body?.push(plain, 0, plain.length, false);
       if (this.over) decoder.destroy();
-      else if (this.holdsClient()) decoder.pause();
+      else if (this.holdsClient || this.body?.behind === true) decoder.pause();
     };
     const onEnd = (): void => {
-      if (!this.over) this.reader?.push(NO_BYTES, 0, 0, true);
+      if (!this.over) this.body?.push(NO_BYTES, 0, 0, true);
     };
     const onError = (): void => {
       if (!this.over) this.refuse(notCoded(coding));
@@ -398,6 +430,7 @@ class RestExchange
       return;
     }
     this.sentMessages++;
+    SLICES.spend(MESSAGE_BYTES);
     this.waiting += frame.length;
     this.request?.data(frame, 0, frame.length, false);
     this.repayClient();
@@ -426,14 +459,16 @@ class RestExchange
     this.onFault(error);
   }
 
-  private holdsClient(): boolean {
+  get holdsClient(): boolean {
     return !this.over && (this.waiting > MAX_WAITING_BYTES || this.reader?.behind === true);
   }
 
   private repayClient(): void {
+    if (this.holdsClient) return;
+    this.body?.go();
+    if (this.holdsClient) return;
+    if (this.decoder?.isPaused() === true && this.body?.behind !== true) this.decoder.resume();
     const owed = this.bodyOwed;
-    if (this.holdsClient()) return;
-    if (this.decoder?.isPaused() === true) this.decoder.resume();
     if (owed === 0) return;
     this.bodyOwed = 0;
     this.exchange.consumed(owed);
@@ -443,7 +478,9 @@ class RestExchange
 
   consumed(bytes: number): void {
     this.waiting -= bytes;
-    this.repayClient();
+    // Whoever takes messages expects no further ones meanwhile.
+    if (this.body?.behind === true) this.body.soon();
+    else this.repayClient();
   }
 
   cancel(): void {}
@@ -458,21 +495,28 @@ class RestExchange
     if (this.over) return;
     this.answer.metadata = headers;
     if (end) this.finish(headers);
-    else this.splitter = new MessageSplitter(this.maxMessageBytes, headers.get("grpc-encoding"));
+    else {
+      const encoding = headers.get("grpc-encoding");
+      this.messages = new AnswerMessages(this, this.maxMessageBytes, encoding, SLICES);
+    }
   }
 
   data(chunk: Buffer, start: number, end: number): void {
     if (this.over) return;
     try {
-      const problem = this.splitter?.push(chunk, start, end, this);
-      if (problem !== undefined) this.fail(problem, "hub", "maybe");
+      this.messages?.push(chunk, start, end);
     } catch (error) {
       this.broken = true;
       throw error;
     }
-    if (this.over) return;
-    if (this.holdsService()) this.owed += end - start;
-    else this.response?.consumed(end - start);
+  }
+
+  onTaken(bytes: number): void {
+    this.response?.consumed(bytes);
+  }
+
+  onBroken(status: Status): void {
+    this.fail(status, "hub", "maybe");
   }
 
   onMessage(message: Buffer): void {
@@ -485,12 +529,29 @@ class RestExchange
   trailers(headers: Headers): void {
     if (this.over) return;
     this.answer.trailing = headers;
-    this.finish(headers);
+    if (this.messages === undefined) {
+      this.finish(headers);
+      return;
+    }
+    try {
+      this.messages.end();
+    } catch (error) {
+      this.broken = true;
+      throw error;
+    }
+    // Messages wait for their turn, or for the client.
+    this.watchDeadline();
+  }
+
+  onAllMessages(whole: boolean): void {
+    if (this.over) return;
+    if (this.answer.trailing !== undefined) this.finish(this.answer.trailing, whole);
   }
 
   abort({ status, by }: Abort): void {
     if (this.answer.ended || (this.done && !this.broken)) return;
     this.done = true;
+    this.messages?.stop();
     if (this.broken) {
       this.endWith(status);
       return;
@@ -503,11 +564,11 @@ class RestExchange
     }
   }
 
-  /** The service's answer is complete. */
-  private finish(trailers: Headers): void {
+  /** The service's answer is complete. `whole`: its last message was not cut short. */
+  private finish(trailers: Headers, whole = true): void {
     this.done = true;
     try {
-      this.complete(trailers);
+      this.complete(trailers, whole);
     } catch (error) {
       this.broken = true;
       throw error;
@@ -518,7 +579,7 @@ class RestExchange
   /** The runner's watch is over with the service's answer; a writer that needs longer has until the deadline, too. */
   private watchDeadline(): void {
     const deadline = this.call?.deadline;
-    if (this.answer.ended || deadline === undefined) return;
+    if (this.answer.ended || deadline === undefined || this.late !== undefined) return;
     const { clock } = this.gateway.timers;
     const onLate = (): void => {
       const message = "the deadline passed while the answer was written";
@@ -527,7 +588,7 @@ class RestExchange
     this.late = clock.setTimeout(barrier(onLate, this.faulty), Math.max(0, deadline - clock.now()));
   }
 
-  private complete(trailers: Headers): void {
+  private complete(trailers: Headers, whole: boolean): void {
     const { ownFields } = this;
     if (ownFields !== undefined) {
       addFields(ownFields, this.answer.metadata, this.snapshot.http.metadata.responsePrefix);
@@ -539,7 +600,7 @@ class RestExchange
       this.tell(status, this.transcoding);
       return;
     }
-    if (this.splitter?.atBoundary === false) {
+    if (!whole) {
       this.tell(broken("the service's last message was cut short"));
       return;
     }
@@ -556,7 +617,7 @@ class RestExchange
     if (info?.status === 0) info.status = this.answer.success;
   }
 
-  private holdsService(): boolean {
+  get holdsService(): boolean {
     return this.answer.full || this.writer?.behind === true;
   }
 
@@ -573,16 +634,16 @@ class RestExchange
   }
 
   onRoom(): void {
-    const owed = this.owed;
-    if (owed === 0 || this.holdsService()) return;
-    this.owed = 0;
-    this.response?.consumed(owed);
+    this.messages?.soon();
   }
 
   onAnswered(): void {
     this.late?.cancel();
     this.reader?.stop();
     this.writer?.stop();
+    this.messages?.stop();
+    const unread = this.body?.stop() ?? 0;
+    if (unread > 0 && this.decoder === undefined) this.exchange.consumed(unread);
     this.decoder?.destroy();
   }
 

@@ -7,6 +7,7 @@ import { encodeRequest, type MatchedRequest } from "./request.js";
 import { tooLarge } from "./unary-reader.js";
 
 export class FrameReader implements RequestReader {
+  readonly form = "pieces";
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
   readonly #match: MatchedRequest;

@@ -19,6 +19,7 @@ const MAX_PIECE_BYTES = 64 * 1024;
 
 /** An upload: its bytes become messages as they come, each with what path and query bind. The first has the content type. */
 export class HttpBodyReader implements RequestReader {
+  readonly form = "pieces";
   readonly behind = false;
   readonly #out: MessageTaker;
   readonly #contentType: string | undefined;

@@ -1,6 +1,8 @@
 // Cuts a body that carries many messages into the JSON text of each, as its bytes arrive: NDJSON, or an array.
 // Only the ends of the texts are found here; whether a text is JSON is for its parser to say.
 
+import { LISTENER_LIMITS } from "../config/listener-limits.js";
+
 /** lines: a message per line (NDJSON). values: an array of messages, or messages one after the other. */
 export type JsonStreamForm = "lines" | "values";
 
@@ -12,6 +14,7 @@ export interface JsonStreamProblem {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+const MAX_BLANK_BYTES = LISTENER_LIMITS.maxBlankBytes.value;
 /** A text that came in pieces is kept in no less. */
 const MIN_KEPT_BYTES = 256;
 
@@ -50,6 +53,8 @@ export class JsonStreamSplitter {
   #kept = NO_BYTES;
   #bytes = 0;
   #index = 0;
+  /** Of white space since the last text. */
+  #blanks = 0;
 
   #place: Place = "start";
   #array = false;
@@ -100,7 +105,10 @@ export class JsonStreamSplitter {
       if (this.#place !== "inside") {
         const begins = this.#between(byte);
         if (typeof begins === "string") return this.#problem(begins);
-        if (!begins) continue;
+        if (!begins) {
+          if (++this.#blanks > MAX_BLANK_BYTES) return this.#tooBlank();
+          continue;
+        }
         this.#place = "inside";
         from = at;
       }
@@ -197,10 +205,20 @@ export class JsonStreamSplitter {
       this.#kept = NO_BYTES;
       this.#bytes = 0;
     }
-    if (isBlank(text)) return undefined;
+    if (isBlank(text)) {
+      this.#blanks += text.length + 1;
+      return this.#blanks > MAX_BLANK_BYTES ? this.#tooBlank() : undefined;
+    }
+    this.#blanks = 0;
     this.#index++;
     this.#take(text);
     return undefined;
+  }
+
+  #tooBlank(): JsonStreamProblem {
+    return this.#problem(
+      `there are more than ${MAX_BLANK_BYTES} bytes of white space before the next message`,
+    );
   }
 
   #tooLarge(): JsonStreamProblem {

@@ -17,6 +17,7 @@ import { tooLarge } from "./unary-reader.js";
 export const STREAM_TYPES: readonly string[] = ["application/x-ndjson", "application/json"];
 
 export class StreamReader implements RequestReader {
+  readonly form = "stream";
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
   readonly #match: MatchedRequest;

@@ -26,6 +26,7 @@ export function tooLarge(what: "body" | "message", maxBytes: number): Status {
 }
 
 export class UnaryReader implements RequestReader {
+  readonly form = "collected";
   /** What it may hold is bounded, and it waits for nothing but the rest of the body. */
   readonly behind = false;
   readonly #out: MessageTaker;

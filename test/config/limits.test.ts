@@ -50,7 +50,7 @@ describe("the limits of clients", () => {
     assert.equal(new Set(SETTABLE.map(({ key }) => key)).size, SETTABLE.length);
     assert.deepEqual(
       TABLE.filter(([, { key }]) => key === undefined).map(([name]) => name),
-      ["http1Pipelined", "maxInterimResponses", "unreadMs"],
+      ["http1Pipelined", "maxBlankBytes", "maxInterimResponses", "unreadMs"],
     );
   });
 

@@ -252,6 +252,22 @@ for (const [version, ask] of [
         assert.equal(rig.calls.length, 0);
       });
 
+      it(`a stream of ${coding} may come to 200 times what was sent, once it is larger than a message`, async () => {
+        const rig = await started();
+        rig.onCall = (call) => {
+          call.request.onEvent = () => call.request.source?.consumed(1024);
+        };
+        const headers = { "content-encoding": coding };
+        const line = `${"a".repeat(1023)}\n`;
+        const bomb = { path: "/upload", headers, body: pack(Buffer.from(line.repeat(16 * 1024))) };
+        const answer = await ask(rig, bomb);
+        assert.equal(answer.status, 413, answer.body);
+        assert.match(answer.body, /unpacks to more than 200 times/);
+        const taken = rig.calls[0]?.request.chunks.length ?? 0;
+        const most = Math.max(2048, (bomb.body.length * 200) / 1024);
+        assert.ok(taken >= 1024 && taken <= most, `${taken} KiB of 16 MiB were taken`);
+      });
+
       it(`what is not ${coding}, or ends too soon, is 400`, async () => {
         const rig = await started();
         const headers = { "content-encoding": coding };

@@ -21,6 +21,29 @@ function cut(form: JsonStreamForm, body: Buffer, size: number, maxBytes = 1000):
   return { texts, problem: found === undefined ? undefined : `${found.index}: ${found.problem}` };
 }
 
+test("white space between messages is bounded, a sign of life now and then is not", () => {
+  const blank = 64 * 1024;
+  const rows: [form: JsonStreamForm, space: string, unit: number][] = [
+    ["lines", "\n", 1],
+    ["lines", " \r\n", 3],
+    ["values", "\n", 1],
+    ["values", " ", 1],
+  ];
+  for (const [form, space, unit] of rows) {
+    const fits = space.repeat(Math.floor((blank - 1) / unit));
+    const twice = `${fits}1\n${fits.slice(0, -unit)}2`;
+    for (const size of [1000, 65_536]) {
+      assert.deepEqual(cut(form, Buffer.from(twice), size), { texts: ["1", "2"], problem: undefined });
+      const { texts, problem } = cut(form, Buffer.from(`1\n${fits}${space.repeat(3)}2`), size);
+      assert.deepEqual(texts, ["1"]);
+      assert.match(
+        String(problem),
+        /^1: there are more than 65536 bytes of white space before the next message$/,
+      );
+    }
+  }
+});
+
 const CASES: readonly [form: JsonStreamForm, body: string, texts: readonly string[], problem?: RegExp][] = [
   ["lines", "", []],
   ["lines", '{"a":1}', ['{"a":1}']],

@@ -64,6 +64,7 @@ export class PageMatch implements RestMatch, Transcoding {
   reader(out: MessageTaker): RequestReader {
     const number = this.#open.add(this);
     return {
+      form: "collected",
       behind: false,
       push: (_chunk, _start, _end, last) => {
         if (!last) return;

@@ -141,6 +141,7 @@ export class Rig {
     const gateway: Gateway = {
       timers: new TimerWheel(this.clock),
       maxMessageBytes,
+      maxUnpackRatio: 200,
       edge: {
         trusts: matcherOf([]),
         hints: "auto",

@@ -112,6 +112,7 @@ function pacer(pace: Pace): (act: () => void) => void {
 }
 
 class TextReader implements RequestReader {
+  readonly form = "collected";
   readonly behind = false;
   readonly #request: BodyRequest;
   readonly #out: MessageTaker;
@@ -143,6 +144,7 @@ class TextReader implements RequestReader {
 }
 
 class LineReader implements RequestReader {
+  readonly form = "stream";
   readonly #out: MessageTaker;
   readonly #run: (act: () => void) => void;
   readonly #pace: Pace;
