@@ -77,7 +77,7 @@ conformance: compiled ## h2spec and gRPC's interop cases through the hub, with w
 bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy")
 	node build/bench/main.js $(ARGS)
 
-soak: compiled ## fuzz with a million inputs, some ten minutes (ARGS="--inputs 100000 --seed 7 --only HPACK")
+soak: compiled ## fuzz with a million inputs and a million requests, some forty minutes (ARGS="--inputs 100000 --seed 7 --only HPACK")
 	node build/test/fuzz/soak.js $(ARGS)
 
 attacks: compiled ## attack a hub in every way of docs/security.md, and print the bounds that held

@@ -39,7 +39,12 @@ const DEPENDS_ON_NODE = [
 ];
 
 /** Long, and seldom breaking: `make test-nightly` runs them. */
-const NIGHTLY = [];
+const NIGHTLY = [
+  // The commands of the documentation once more, with curl and grpcurl: docs.test runs each with programs of our own.
+  /^tools\/docs\./,
+  // Gigabytes through foreign servers: e2e/large-bodies has the same between our own.
+  /^tools\/large-bodies\./,
+];
 
 const matches = (patterns, path) => patterns.some((pattern) => pattern.test(path));
 

@@ -30,7 +30,7 @@ const { values: options, positionals: parts } = parseArgs({
     "retry-unsteady": { type: "boolean", default: false },
     // For the test of this tool: where the tests lie, and after how many seconds a process that hangs fails.
     from: { type: "string", default: join(ROOT, "build/test") },
-    timeout: { type: "string", default: "240" },
+    timeout: { type: "string", default: "600" },
   },
 });
 const folder = resolve(options.from);

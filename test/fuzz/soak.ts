@@ -1,7 +1,8 @@
-// Runs the fuzzer long: `make soak` (a million inputs), `make soak ARGS="--inputs 100000 --seed 7 --only listener"`.
+// Runs the fuzzer long: `make soak`, a million inputs and a million requests by their grammar;
+// `make soak ARGS="--inputs 100000 --seed 7 --only listener"`.
 // A failure names its target and seed; `--only TARGET --seed SEED --inputs 1` makes it again.
 import { parseArgs } from "node:util";
-import { fuzz } from "./target.js";
+import { fuzz, type Target } from "./target.js";
 import { targets } from "./targets.js";
 
 const { values } = parseArgs({
@@ -13,11 +14,12 @@ const { values } = parseArgs({
 });
 const { only } = values;
 const chosen = (await targets()).filter(({ name }) => only === undefined || name.includes(only));
-const shares = chosen.reduce((sum, { share }) => sum + share, 0);
+const shareOf = ({ share, soakShare = share }: Target): number => soakShare;
+const shares = only === undefined ? 100 : chosen.reduce((sum, target) => sum + shareOf(target), 0);
 let total = 0;
 const startedAt = performance.now();
 for (const target of chosen) {
-  const count = Math.max(1, Math.round((Number(values.inputs) * target.share) / shares));
+  const count = Math.max(1, Math.round((Number(values.inputs) * shareOf(target)) / shares));
   const { name, inputs, ms, growthBytes } = await fuzz(target, Number(values.seed), count);
   total += inputs;
   const growth = (growthBytes / 1024 / 1024).toFixed(1);

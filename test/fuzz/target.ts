@@ -5,8 +5,10 @@ export interface Target {
   readonly name: string;
   /** Inputs that may be on their way at once. */
   readonly parallel: number;
-  /** Its share of all inputs, in percent; the dearer the smaller. */
+  /** In percent of the inputs that are asked for: all but the grammar's make up 100; the dearer the smaller. */
   readonly share: number;
+  /** The same in `make soak`; default: `share`. */
+  readonly soakShare?: number;
   start(): Promise<Running>;
 }
 
