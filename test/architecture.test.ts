@@ -198,6 +198,7 @@ const MAY_OPEN = [
   "core/late-load.ts",
   "core/regular-file.ts",
   "core/version.ts",
+  "downstream/departed.ts",
   "telemetry/standard-process.ts",
   "telemetry/line-target.ts",
   "control/image.ts",

@@ -1,12 +1,14 @@
 // The patience with an HTTP/1.1 client that does not read what is written to it (`limits.stallTimeout`,
-// `limits.http1ReadRate`), whoever writes: our own reader, node:http, or a WebSocket. One for each connection, as long
-// as it lives; it looks every few seconds, so that an answer costs it nothing.
-import { Socket } from "node:net";
+// `limits.http1ReadRate`), whoever writes: our own reader, node:http, or a WebSocket. And with one that is held back:
+// nobody else would see it go. One for each connection, as long as it lives; it looks every few seconds, so that
+// requests and answers cost it nothing.
+import type { Socket } from "node:net";
 import type { ClientLimits } from "../config/listener-limits.js";
 import { barrier } from "../core/barrier.js";
 import { reportFault } from "../core/faults.js";
 import type { Timed, TimerWheel } from "../core/timer-wheel.js";
 import type { Holder, SendMemory } from "../http2/send-memory.js";
+import { below, Departed } from "./departed.js";
 
 /** How often is looked, at most: a client is let go at most two looks late. */
 const LOOK_MS = 5000;
@@ -16,6 +18,8 @@ const SLOW_LOOKS = 12;
 const LOOKS = 4;
 /** What waits is counted for the process from here on: less is what sockets hold anyway. */
 const COUNTED_BYTES = 64 * 1024;
+
+const departed = new Departed();
 
 export interface AnswerWatchOptions {
   readonly timers: TimerWheel;
@@ -56,7 +60,7 @@ export class AnswerWatch implements Timed, Holder {
     const onFault = (error: unknown): void => this.onFault(error);
     socket.on("drain", barrier(this.onDrain, onFault));
     socket.on("close", barrier(this.onClose, onFault));
-    if (stallMs < Number.POSITIVE_INFINITY) this.lookAgain();
+    this.lookAgain();
   }
 
   /** Something was written: what waits now is counted. */
@@ -105,7 +109,14 @@ export class AnswerWatch implements Timed, Holder {
     timers.add(this);
   }
 
+  /** It has closed its side, or is lost, while nothing was read of it. */
+  private readonly left = (): void => {
+    this.reason ??= "the client closed the connection";
+    this.socket.destroy();
+  };
+
   onExpired(): void {
+    if (this.socket.isPaused()) departed.ask(this.socket, this.left);
     const { stallMs, http1ReadRate } = this.options.limits;
     if (this.socket.writableLength === 0) this.looks = 0;
     else {
@@ -151,12 +162,6 @@ export class AnswerWatch implements Timed, Holder {
     this.socket.destroy();
     this.options.onPassed(limit, reason);
   }
-}
-
-/** The socket below TLS, where there is TLS: node names it so, and keeps it to itself. */
-function below(socket: Socket): Socket {
-  const parent: unknown = Reflect.get(socket, "_parent");
-  return parent instanceof Socket ? parent : socket;
 }
 
 /**

@@ -24,15 +24,23 @@ const MAX_BATCHES = 100;
 const DEADLINE_MS = 2000;
 const CALLS = 20;
 const IDLE_CONNECTIONS = 300;
+/** Clients that go, for each reader; together no more than the service takes. */
+const LEAVING = 10;
+/** The hub looks every 5 s. */
+const PATIENCE_MS = 30_000;
 const ATTACKER = "10.66.6.6";
 const KEEP = "x-keep";
 
-/** gRPC on node:http2, for a few calls at once: answers each call with one empty message, but keeps those that ask for it. */
+/**
+ * gRPC on node:http2, for a few calls at once: answers each call with one empty message, but keeps those that ask for
+ * it, and of client streams it does not even read a byte.
+ */
 export async function startNarrow(scope: Scope): Promise<string> {
   const server = createServer({ settings: { maxConcurrentStreams: STREAMS } });
   server.on("sessionError", () => {});
   server.on("stream", (stream, requested) => {
     stream.on("error", () => {});
+    if (requested[":path"]?.endsWith("/ClientStream") === true) return;
     stream.resume();
     if (requested[KEEP] !== undefined) return;
     stream.on("end", () => {
@@ -140,6 +148,40 @@ async function silenceAdmin(hub: Hub): Promise<string> {
   return `the oldest were closed, ${open} of ${IDLE_CONNECTIONS} were left`;
 }
 
+/** What no service takes, little enough for the client's system to be rid of it. */
+const UNTAKEN = Buffer.from(`${JSON.stringify({ payload: "A".repeat(16_000) })}\n`.repeat(25));
+
+/** Clients that go while their bodies are held back, for each of the readers of HTTP/1.1. Fails when their calls go on. */
+async function leaveHeldBack(hub: Hub): Promise<string> {
+  const [host = "", port = ""] = hub.address.split(":");
+  const sockets = ["", "te: trailers\r\n"].flatMap((more) =>
+    Array.from({ length: LEAVING }, () => {
+      const socket = connect({ host, port: Number(port) });
+      socket.on("error", () => {});
+      const head = `POST /test/v1/client-stream HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\n${more}`;
+      socket.write(`${head}content-length: ${2 * UNTAKEN.length}\r\n\r\n`);
+      socket.write(UNTAKEN);
+      return socket;
+    }),
+  );
+  await activeCalls(hub, (calls) => calls === sockets.length);
+  // What they have sent lies in the system's buffers now, and the hub reads no more of it.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (const socket of sockets) socket.destroy();
+  await activeCalls(hub, (calls) => calls === 0);
+  return `${sockets.length} calls ended`;
+}
+
+async function activeCalls(hub: Hub, fits: (calls: number) => boolean): Promise<void> {
+  const limit = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const calls = await metric(hub, "linchpin_calls_active");
+    if (fits(calls)) return;
+    if (performance.now() > limit) throw new Error(`${calls} calls run`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** Runs what needs a scope, and ends what it started. */
 async function scoped(run: (scope: Scope) => Promise<string>): Promise<string> {
   const endings: (() => Promise<void>)[] = [];
@@ -160,5 +202,10 @@ export const UPSTREAM_ATTACKS: readonly Attack[] = [
     name: "idle connections to the admin listener",
     limits: [],
     run: () => scoped(async (scope) => silenceAdmin(await startNarrowHub(scope))),
+  },
+  {
+    name: "clients that go while their bodies are held back (HTTP/1.1)",
+    limits: [],
+    run: () => scoped(async (scope) => leaveHeldBack(await startNarrowHub(scope))),
   },
 ];

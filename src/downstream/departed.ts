@@ -1,0 +1,97 @@
+// Whether a client has gone whose connection is not being read. What a client sends while its call holds it back stays
+// in the system's buffer, and so does the end of it: node tells of neither, and has no way to ask.
+import { readFile, readlink } from "node:fs/promises";
+import { Socket } from "node:net";
+
+/** TCP asks a client that is silent for so long whether it is there; one whose machine has forgotten it answers by a reset. */
+const KEEPALIVE_MS = 15_000;
+/** TCP's state once the other side has closed (RFC 9293 §3.3.2), as the kernel's tables write it. */
+const CLOSE_WAIT = " 08 ";
+/** Columns of the kernel's tables: `sl local remote st queues timer retransmits uid timeout inode`. */
+const STATE_COLUMN = 3;
+const INODE_COLUMN = 9;
+
+/** The socket below TLS, where there is TLS: node names it so, and keeps it to itself. */
+export function below(socket: Socket): Socket {
+  const parent: unknown = Reflect.get(socket, "_parent");
+  return parent instanceof Socket ? parent : socket;
+}
+
+/** Of node's handle below the socket: undefined for one that is closed. */
+function ofHandle(socket: Socket, name: string): unknown {
+  const handle: unknown = Reflect.get(below(socket), "_handle");
+  return typeof handle === "object" && handle !== null ? Reflect.get(handle, name) : undefined;
+}
+
+export class Departed {
+  private readonly asked = new Map<Socket, () => void>();
+  private looking = false;
+
+  /** Asks once. `gone` runs later, if the client is gone, and the socket is still not read. */
+  ask(socket: Socket, gone: () => void): void {
+    below(socket).setKeepAlive(true, KEEPALIVE_MS);
+    this.asked.set(socket, gone);
+    if (this.looking) return;
+    this.looking = true;
+    void this.look();
+  }
+
+  /** One look for all that are asked of meanwhile: it reads the tables of all connections. */
+  private async look(): Promise<void> {
+    while (this.asked.size > 0) {
+      const asked = [...this.asked];
+      this.asked.clear();
+      const closed = await closedByPeer(asked.map(([socket]) => ofHandle(socket, "fd")));
+      for (const [i, [socket, gone]] of asked.entries()) {
+        if (socket.destroyed || !socket.isPaused()) continue;
+        if (closed[i] === true || wasReset(socket)) gone();
+      }
+    }
+    this.looking = false;
+  }
+}
+
+/** A connection that was reset, or that keepalive has given up, has no peer any more. */
+function wasReset(socket: Socket): boolean {
+  const getpeername = ofHandle(socket, "getpeername");
+  if (typeof getpeername !== "function") return false;
+  const handle: unknown = Reflect.get(below(socket), "_handle");
+  return Reflect.apply(getpeername, handle, [{}]) !== 0;
+}
+
+/**
+ * Linux alone says which connections the other side has closed while they are not read. Elsewhere a client that went
+ * without a reset is noticed when keepalive finds it gone.
+ */
+async function closedByPeer(fds: readonly unknown[]): Promise<readonly boolean[]> {
+  try {
+    const inodes = await Promise.all(fds.map(inodeOf));
+    const tables = await Promise.all(
+      ["tcp", "tcp6"].map((name) => readFile(`/proc/self/net/${name}`, "latin1")),
+    );
+    const closed = new Set(tables.flatMap(closedIn));
+    return inodes.map((inode) => inode !== undefined && closed.has(inode));
+  } catch {
+    return [];
+  }
+}
+
+async function inodeOf(fd: unknown): Promise<string | undefined> {
+  if (typeof fd !== "number" || fd < 0) return undefined;
+  const link = await readlink(`/proc/self/fd/${fd}`).catch(() => "");
+  return /^socket:\[(\d+)\]$/.exec(link)?.[1];
+}
+
+/** Inodes of the connections in a table that the other side has closed. Of a large table only these lines are split. */
+function closedIn(table: string): string[] {
+  const inodes: string[] = [];
+  for (let at = table.indexOf(CLOSE_WAIT); at >= 0; ) {
+    const end = table.indexOf("\n", at);
+    const line = table.slice(table.lastIndexOf("\n", at) + 1, end < 0 ? undefined : end);
+    const columns = line.trim().split(/ +/);
+    const inode = columns[INODE_COLUMN];
+    if (columns[STATE_COLUMN] === CLOSE_WAIT.trim() && inode !== undefined) inodes.push(inode);
+    at = end < 0 ? -1 : table.indexOf(CLOSE_WAIT, end);
+  }
+  return inodes;
+}
