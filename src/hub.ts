@@ -14,7 +14,9 @@ import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
 import { matcherOf } from "./core/ip.js";
 import { Lives } from "./core/lives.js";
 import type { Log } from "./core/log.js";
-import { type Meters, NO_METERS } from "./core/meters.js";
+import { type Counter, type Meters, NO_METERS } from "./core/meters.js";
+import { refusal } from "./core/reasons.js";
+import { RunningCalls } from "./core/running-calls.js";
 import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener, waitingBytes } from "./downstream/listener.js";
@@ -161,6 +163,8 @@ export async function startHub(config: Config, log: Log, options: HubOptions = {
 
 /** The hub's own services are loaded so long after the start, or when they are first called. */
 const OWN_SERVICES_DELAY_MS = 1000;
+/** How long the answers of calls that a drain has cut may take to leave. */
+const LAST_WORDS_MS = 250;
 /** How long an upstream that a reload dropped takes calls that began before it: longer than any step should wait. */
 const RETIREMENT_MS = 10_000;
 
@@ -179,6 +183,7 @@ class Hub implements RunningHub, Gateway {
   urls: readonly string[] = [];
   adminUrl: string | undefined = undefined;
   readonly timers = new TimerWheel(systemClock);
+  readonly calls = new RunningCalls();
 
   private readonly log: Log;
   private readonly options: HubOptions;
@@ -199,6 +204,7 @@ class Hub implements RunningHub, Gateway {
   private index: Descriptors | undefined = undefined;
   private state: "starting" | "serving" | "draining" = "starting";
   private readonly readiness: Readiness;
+  private readonly cut: Counter;
   /** Warnings that are in the log already, the oldest first. */
   private readonly warned = new Set<string>();
   /** The start counts as one. `at`: Unix time, milliseconds. */
@@ -216,6 +222,10 @@ class Hub implements RunningHub, Gateway {
       ...logFamilies(log),
       ...configFamilies(this.lastReload),
     ]);
+    this.cut = this.telemetry.counters.counter(
+      "linchpin.calls.cut",
+      "Calls that still ran when the grace time of a drain was over.",
+    );
     this.embedded = embed(options.services ?? []);
     this.own = hubServices({
       health: () => [...this.services, ...this.embedded.undescribed.keys()],
@@ -545,12 +555,25 @@ class Hub implements RunningHub, Gateway {
     // Load balancers need a while to see that the hub is not ready: until then they go on sending to it.
     const delayMs = Math.min(this.config.drain.delayMs, graceMs);
     if (delayMs > 0) await new Promise<void>((resolve) => systemClock.setTimeout(resolve, delayMs));
-    await Promise.all(this.listeners.map((listener) => listener.drain(graceMs - delayMs)));
+    const leftMs = graceMs - delayMs;
+    const cut = systemClock.setTimeout(() => this.cutCalls(), leftMs);
+    await Promise.all(this.listeners.map((listener) => listener.drain(leftMs + LAST_WORDS_MS)));
+    cut.cancel();
     await this.close();
+  }
+
+  /** Ends every call that still runs with an answer that says why. */
+  private cutCalls(): void {
+    const status = refusal("HUB_LEAVING", "the hub is leaving, and the call did not end in time");
+    const count = this.calls.cut({ status, by: "hub", sent: "maybe" });
+    if (count === 0) return;
+    this.cut.add(count);
+    this.log.warn(`${count} ${count === 1 ? "call" : "calls"} cut: the grace time of the drain is over`);
   }
 
   async close(): Promise<void> {
     this.state = "draining";
+    this.cutCalls();
     const where = "while the hub was closed";
     for (const upstream of [...this.generation.upstreams, ...this.retired])
       attempt(where, () => upstream.close());

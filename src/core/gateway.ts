@@ -3,6 +3,7 @@ import type { Call, Identity, Peer } from "./call.js";
 import type { HttpPolicy } from "./http-policy.js";
 import type { Plan } from "./pipeline.js";
 import type { RestRouter } from "./rest.js";
+import type { RunningCalls } from "./running-calls.js";
 import type { Status } from "./status.js";
 import type { TimerWheel } from "./timer-wheel.js";
 
@@ -47,6 +48,8 @@ export interface Gateway {
   /** The newest snapshot; to be read anew for each call. */
   readonly snapshot: Snapshot;
   readonly timers: TimerWheel;
+  /** Those that run now. */
+  readonly calls: RunningCalls;
   /** Bytes of one message where the hub has to hold it whole (REST). */
   readonly maxMessageBytes: number;
   /** How many times its packed size a stream's body may come to (`limits.maxUnpackRatio`). */

@@ -5,6 +5,7 @@ import type { Headers } from "./headers.js";
 import { hubFault } from "./hub-fault.js";
 import type { Interceptor, Outcome, Step } from "./interceptor.js";
 import { refusal } from "./reasons.js";
+import type { RunningCall, RunningCalls } from "./running-calls.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "./sink.js";
 import { Code, parseGrpcStatus, type Status } from "./status.js";
 import type { Timed, TimerWheel } from "./timer-wheel.js";
@@ -36,9 +37,11 @@ export function plan(method: Method, interceptors: readonly Interceptor[], handl
  *
  * It is the barrier between the two sides of a call: neither `run` nor what it returns ever throws, and what the
  * handler is given as the response does not either. What throws behind them ends the call with HUB_FAULT.
+ *
+ * @param calls has the call in it until it ends
  */
-export function run(plan: Plan, call: Call, response: Sink, timers: TimerWheel): Sink {
-  const running = new Running(plan, call, response, timers);
+export function run(plan: Plan, call: Call, response: Sink, timers: TimerWheel, calls: RunningCalls): Sink {
+  const running = new Running(plan, call, response, timers, calls);
   try {
     running.begin();
   } catch (error) {
@@ -48,7 +51,9 @@ export function run(plan: Plan, call: Call, response: Sink, timers: TimerWheel):
 }
 
 /** The response's way: what the handler answers passes here, so that the end of the call is seen. */
-class Running implements Sink, Timed {
+class Running implements Sink, Timed, RunningCall {
+  runningNext: RunningCall | undefined = undefined;
+  runningPrevious: RunningCall | undefined = undefined;
   timerSlot = -1;
   timerNext: Timed | undefined = undefined;
   timerPrevious: Timed | undefined = undefined;
@@ -61,17 +66,20 @@ class Running implements Sink, Timed {
   private readonly plan: Plan;
   private readonly response: Sink;
   private readonly timers: TimerWheel;
+  private readonly calls: RunningCalls;
   private started = 0;
   private waiting = false;
   private responseBytes = 0;
   private outcome: Outcome | undefined = undefined;
 
-  constructor(plan: Plan, call: Call, response: Sink, timers: TimerWheel) {
+  constructor(plan: Plan, call: Call, response: Sink, timers: TimerWheel, calls: RunningCalls) {
     this.plan = plan;
     this.call = call;
     this.response = response;
     this.timers = timers;
+    this.calls = calls;
     this.request = new RequestSide(this);
+    calls.add(this);
   }
 
   begin(): void {
@@ -212,6 +220,7 @@ class Running implements Sink, Timed {
       };
     }
     this.timers.cancel(this);
+    this.calls.delete(this);
     this.runEnds();
   }
 
@@ -222,6 +231,10 @@ class Running implements Sink, Timed {
     // A sink that threw as it was told of the end has told the client nothing.
     if (this.done) this.tell(cause);
     else this.finish(cause, true);
+  }
+
+  cut(cause: Abort): void {
+    attempt(`while a call to ${this.plan.method.path} was cut`, () => this.finish(cause, true));
   }
 
   /** Tells the client; a sink that throws is asked once more, with that as the cause. */
@@ -250,6 +263,7 @@ class Running implements Sink, Timed {
       responseBytes: this.responseBytes,
     };
     this.timers.cancel(this);
+    this.calls.delete(this);
     this.request.disconnect(cause);
     if (tellClient) this.tell(cause);
     this.call.abort(cause);

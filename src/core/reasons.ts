@@ -228,6 +228,11 @@ const TABLE = {
     when: "The service's answer does not fit its schema, and cannot be printed as JSON.",
     remedy: "Look whether the schema that the hub knows is that of the service.",
   },
+  HUB_LEAVING: {
+    code: "UNAVAILABLE",
+    when: "The hub is leaving, and the call did not end within `drain.grace`.",
+    remedy: "Send it to another instance; the service may have seen it. For long calls, raise `drain.grace`.",
+  },
   HUB_FAULT: {
     code: "INTERNAL",
     when: "The hub, or an interceptor in it, failed.",

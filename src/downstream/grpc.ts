@@ -60,7 +60,7 @@ function begin(
   const peer = client.peer("grpc", head.fields);
   const call = new Call(plan.method, head.path, head.authority, peer, headers, gateway.timers.clock.now());
   exchange.call = call;
-  exchange.attach(run(plan, call, exchange, gateway.timers), end);
+  exchange.attach(run(plan, call, exchange, gateway.timers, gateway.calls), end);
 }
 
 /** Limits, the log and metrics are for it too. */

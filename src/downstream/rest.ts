@@ -239,7 +239,7 @@ class RestExchange
   ): void {
     const { head } = this.exchange;
     const { peer, metadata, problem, coding } = this.restHead;
-    const { timers } = this.gateway;
+    const { timers, calls } = this.gateway;
     const call = new Call(plan.method, path, head.authority, peer, new Headers(metadata), timers.clock.now());
     const { version, method, target } = head;
     call.http = { version, method, route, path: withoutQuery(target), status: 0 };
@@ -248,13 +248,13 @@ class RestExchange
     const refusing = statusOf ?? (problem === undefined ? undefined : () => problem);
     if (refusing !== undefined || this.ownFields !== undefined) {
       const handler = refusing === undefined ? ANSWERED : refuse(refusing);
-      this.request = run({ ...plan, handler }, call, this, timers);
+      this.request = run({ ...plan, handler }, call, this, timers, calls);
       return;
     }
     this.reader = this.transcoding?.reader(this);
     if (this.reader !== undefined) this.body = new BodySlices(this, this.reader.form, SLICES);
     if (coding !== "identity" && !head.ended) this.decodeBody(coding);
-    this.request = run(this.framed ? this.admitting(plan) : plan, call, this, timers);
+    this.request = run(this.framed ? this.admitting(plan) : plan, call, this, timers, calls);
     this.request.open(this);
     if (head.ended || (this.framed && this.transcoding?.bodyless === true)) this.onBody(NO_BYTES, 0, 0, true);
   }

@@ -6,6 +6,7 @@ import { listenToFaults } from "#src/core/faults.js";
 import { Headers } from "#src/core/headers.js";
 import type { Interceptor, Outcome, Step } from "#src/core/interceptor.js";
 import { type Plan, plan, run } from "#src/core/pipeline.js";
+import { RunningCalls } from "#src/core/running-calls.js";
 import { type Handler, refuse, type Sink } from "#src/core/sink.js";
 import { Code, Status } from "#src/core/status.js";
 import { TimerWheel } from "#src/core/timer-wheel.js";
@@ -44,6 +45,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 class Rig {
   readonly clock = new FakeClock(1000);
   readonly timers = new TimerWheel(this.clock);
+  readonly calls = new RunningCalls();
   readonly log: string[] = [];
   readonly outcomes: Outcome[] = [];
   readonly response = new RecordingSink();
@@ -84,7 +86,7 @@ class Rig {
 
   run(...steps: Step[]): Sink {
     const planned: Plan = { method: this.call.method, steps, handler: this.handler };
-    const request = run(planned, this.call, this.response, this.timers);
+    const request = run(planned, this.call, this.response, this.timers, this.calls);
     request.open(this.client);
     return request;
   }
@@ -155,7 +157,7 @@ describe("a call through its steps", () => {
     const rig = new Rig();
     const planned = plan(methodOf(), [wrapping("outer"), absent, wrapping("inner")], rig.handler);
     assert.equal(planned.steps.length, 2);
-    run(planned, rig.call, rig.response, rig.timers);
+    run(planned, rig.call, rig.response, rig.timers, rig.calls);
     assert.deepEqual(log, ["outer", "inner"]);
     assert.equal(rig.dispatched, 1);
   });
@@ -232,7 +234,7 @@ describe("a call through its steps", () => {
     const rig = new Rig();
     const status = new Status(Code.UNIMPLEMENTED, "no such service");
     const planned = { method: rig.call.method, steps: [rig.step("a")], handler: refuse(() => status) };
-    const request = run(planned, rig.call, rig.response, rig.timers);
+    const request = run(planned, rig.call, rig.response, rig.timers, rig.calls);
     request.open(rig.client);
     push(request, "question", true);
     assert.deepEqual(rig.response.events, ["abort:12"]);
@@ -490,6 +492,7 @@ describe("whatever the order of events", () => {
     "trailers",
     "abort",
     "consume",
+    "cut",
   );
   const shapes = fc.array(fc.constantFrom("sync", "wait", "none"), { maxLength: 4 });
 
@@ -566,6 +569,9 @@ describe("whatever the order of events", () => {
               case "abort":
                 answer?.abort(abortOf(Code.UNAVAILABLE, "upstream"));
                 break;
+              case "cut":
+                rig.calls.cut(abortOf(Code.UNAVAILABLE, "hub"));
+                break;
               case "consume": {
                 const got = rig.upstream.body.length;
                 if (got > taken) rig.upstream.source?.consumed(got - taken);
@@ -595,6 +601,7 @@ describe("whatever the order of events", () => {
           assert.ok(aborts <= 1);
           assert.ok(rig.client.credit <= sent, "more credit than bytes");
           assert.equal(rig.timers.size, 0);
+          assert.equal(rig.calls.cut(abortOf(Code.UNAVAILABLE, "hub")), 0, "it is in the list no more");
           const starts = rig.log.filter((l) => l.startsWith("start")).map((l) => l.slice(6));
           const ends = rig.log.filter((l) => l.startsWith("end")).map((l) => l.slice(4, 6));
           assert.deepEqual(ends, starts.reverse());

@@ -233,6 +233,43 @@ describe("a delay of the drain", () => {
   });
 });
 
+test("what does not end within the grace is told so, in the way of its protocol", async (t) => {
+  const hub = await startHubWithConfig(
+    t,
+    `{ upstreams: { behavior: { endpoints: ["${service.address}"] } }, drain: { grace: 400ms } }`,
+  );
+  const body = JSON.stringify({ behavior: { responseCount: 2, interval: "3600s" } });
+  const STREAMS = [
+    ["application/json", /,\{"error":\{"code":14,"message":"the hub is leaving[^\n]*\}\]$/],
+    ["application/x-ndjson", /\n\{"error":\{"code":14,"message":"the hub is leaving[^\n]*\}\n$/],
+    ["text/event-stream", /\nevent: failed\ndata: \{"code":14,"message":"the hub is leaving[^\n]*\}\n\n$/],
+  ] as const;
+  const streams = await Promise.all(
+    VERSIONS.flatMap((version) =>
+      STREAMS.map(async ([accept, expected]) => {
+        const { answer } = openHttp(version, hub.address, "/test/v1/server-stream", {
+          body,
+          headers: { accept },
+        });
+        const { status: code, body: events } = await answer;
+        assert.equal(code, 200);
+        return { what: `${accept} over ${version}`, expected, text: events.toArray() };
+      }),
+    ),
+  );
+  const call = behaviorClient(t, hub.address).bidiStream();
+  const outcome = streamed(call, () => hub.program.kill("SIGTERM"));
+  call.write(BidiStreamRequest.fromPartial({}));
+  assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
+  assert.match(hub.program.stderr.text, /warn +7 calls cut: the grace time of the drain is over/);
+  const { code, details } = await outcome;
+  assert.deepEqual(
+    [code, details],
+    [status.UNAVAILABLE, "the hub is leaving, and the call did not end in time"],
+  );
+  for (const { what, expected, text } of streams) assert.match((await text).join(""), expected, what);
+});
+
 test("a second signal ends the hub at once", async (t) => {
   const hub = await hubFor(t);
   const call = behaviorClient(t, hub.address).bidiStream();

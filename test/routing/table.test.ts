@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { Interceptor } from "#src/core/interceptor.js";
 import { run } from "#src/core/pipeline.js";
+import { RunningCalls } from "#src/core/running-calls.js";
 import { type Handler, refuse } from "#src/core/sink.js";
 import { Code, Status } from "#src/core/status.js";
 import { TimerWheel } from "#src/core/timer-wheel.js";
@@ -24,7 +25,7 @@ function table(routes: ServiceRoute[], problem?: string, interceptors: Intercept
 function answer(routes: RouteTable, path: string): Status {
   const response = new RecordingSink();
   const call = callOf({ path });
-  run(routes.find(path), call, response, new TimerWheel(new FakeClock()));
+  run(routes.find(path), call, response, new TimerWheel(new FakeClock()), new RunningCalls());
   return response.aborted?.status ?? assert.fail("not answered");
 }
 

@@ -10,6 +10,7 @@ import type { Step } from "#src/core/interceptor.js";
 import { matcherOf } from "#src/core/ip.js";
 import { frameMessage } from "#src/core/messages.js";
 import type { RestRouter } from "#src/core/rest.js";
+import { RunningCalls } from "#src/core/running-calls.js";
 import type { Sink } from "#src/core/sink.js";
 import { Code, Status } from "#src/core/status.js";
 import { TimerWheel } from "#src/core/timer-wheel.js";
@@ -140,6 +141,7 @@ export class Rig {
     };
     const gateway: Gateway = {
       timers: new TimerWheel(this.clock),
+      calls: new RunningCalls(),
       maxMessageBytes,
       maxUnpackRatio: 200,
       edge: {
