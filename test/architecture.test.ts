@@ -193,7 +193,7 @@ test("text that strangers sent is cut at characters: by cut of core/text.ts", ()
   assert.deepEqual(found, []);
 });
 
-/** These read what comes with the package or from /proc, or write. */
+/** These read what comes with the package or from /proc, write, or look whether a descriptor is left. */
 const MAY_OPEN = [
   "core/late-load.ts",
   "core/regular-file.ts",

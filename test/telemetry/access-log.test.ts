@@ -149,7 +149,7 @@ test("a file that cannot be written is told in one sentence", async () => {
   await assert.rejects(hubWith('accessLog: { destination: "/none-such/access.log" }'), (error) => {
     assert.match(
       String(error),
-      /the access log cannot be written: ENOENT: no such file or directory, open '\/none-such\/access\.log'/,
+      /linchpin\.yaml:4:\d+: interceptors\.accessLog\.destination: \/none-such: no such file or directory/,
     );
     return true;
   });
