@@ -156,7 +156,7 @@ http: { cors: { origins: ["https://app.example"] } }
       assert.equal(sampleValue(metrics, "linchpin_calls_active"), 0);
     });
 
-    test("costs quota: nobody gets round one by asking for what is not there; preflights cost none", async () => {
+    test("costs quota: nobody gets round one by asking for what is not there; preflights and pages cost none", async () => {
       const hub = await startHubWithConfig(
         scope,
         `${UPSTREAMS}
@@ -170,6 +170,9 @@ http: { cors: { origins: "*" } }
       const answers = [
         await ask("/nowhere"),
         await ask("/elsewhere"),
+        await ask("/docs"),
+        await ask("/docs/start.css"),
+        await ask("/openapi.json"),
         await ask("/v1/books", preflight),
         await ask("/v1/books", { method: "DELETE" }),
         await ask("/v1/books", { method: "OPTIONS" }),
@@ -177,7 +180,7 @@ http: { cors: { origins: "*" } }
         await ask("/nowhere"),
         await ask("/v1/books", preflight),
       ];
-      assert.deepEqual(answers, [404, 404, 204, 405, 204, 429, 429, 204]);
+      assert.deepEqual(answers, [404, 404, 200, 200, 200, 204, 405, 204, 429, 429, 204]);
     });
 
     test("takes from what one address may, a preflight as well", async () => {

@@ -59,3 +59,62 @@ test("the API page shows every operation, calls one, and loads nothing from else
       tab.requested.some((one) => one.startsWith(`${url}/v1/books`)),
   );
 });
+
+/** More than what an operation has of its own, with its answer's example; 7,000 with what all operations share. */
+const MAX_HEIGHT_PX = 2500;
+/** The request was good: what it is about is not there any more, or is there already. */
+const GOOD_REASONS = /^(?:404|409) /;
+
+test("each operation takes what the page fills in, and is short", async (t) => {
+  const demo = startNode(t, LINCHPIN, ["demo", "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
+  const [, url = ""] = await demo.stdout.waitFor(/^listening on (\S+)$/);
+  const { paths } = JSON.parse(await (await fetch(`${url}/openapi.json`)).text());
+  const operations = Object.values<object>(paths).flatMap((item) => Object.keys(item)).length;
+  const tab = await openTab(t);
+  await tab.open(`${url}/docs`);
+  await tab.until(`document.querySelectorAll(".opblock").length >= ${operations}`);
+  const answers: Record<string, string> = {};
+  const tall: string[] = [];
+  for (let i = 0; i < operations; i++) {
+    const block = `document.querySelectorAll(".opblock")[${i}]`;
+    const name = String(
+      await tab.until(
+        `${block}.querySelector(".opblock-summary-method").innerText + " " + ${block}.querySelector("[data-path]").dataset.path`,
+      ),
+    );
+    await tab.until(`${block}.querySelector(".opblock-summary-control").click() ?? true`);
+    // Its parameters are there once its references have been looked up, folded too; and then what they are filled with.
+    await tab.until(`${block}.querySelector("tr[data-param-name=X-Request-Timeout]") !== null`);
+    await tab.until(
+      `[...${block}.querySelectorAll("tr[data-param-in=path] input, .body-param__text")].every(({ value }) => value !== "")`,
+    );
+    assert.equal(
+      await tab.until(
+        `${block}.querySelector("tr[data-param-name=X-Request-Timeout]").offsetParent === null`,
+      ),
+      true,
+      "what all operations take is folded",
+    );
+    const height = Number(await tab.until(`${block}.getBoundingClientRect().height`));
+    if (height > MAX_HEIGHT_PX) tall.push(`${name}: ${height}`);
+    await tab.until(`${block}.querySelector(".execute").click() ?? true`);
+    const status = await tab.until(
+      `${block}.querySelector(".live-responses-table tbody .response-col_status")?.textContent.trim().slice(0, 3)`,
+    );
+    const text = String(await tab.until(`${block}.querySelector(".live-responses-table").innerText`));
+    answers[name] = `${status} ${/"message": "([^"]*)"/.exec(text)?.[1] ?? ""}`.trim();
+    await tab.until(`${block}.querySelector(".opblock-summary-control").click() ?? true`);
+  }
+  const said = JSON.stringify(answers, null, 2);
+  assert.equal(Object.keys(answers).length, operations, said);
+  const failed = Object.values(answers).filter((one) => !one.startsWith("2"));
+  assert.deepEqual(
+    failed.filter((one) => !GOOD_REASONS.test(one)),
+    [],
+    said,
+  );
+  assert.ok(failed.length <= operations / 4, said);
+  assert.deepEqual(tall, []);
+  const complaints = tab.complaints.filter((one) => !one.includes("responded with a status of 4"));
+  assert.deepEqual(complaints, []);
+});

@@ -37,10 +37,39 @@ const FILES: Readonly<
   "swagger-ui-bundle.js": { contentType: SCRIPT, content: () => packaged("swagger-ui-bundle.js") },
   "favicon-32x32.png": { contentType: "image/png", content: () => packaged("favicon-32x32.png") },
   "start.js": { contentType: SCRIPT, content: () => Promise.resolve(Buffer.from(START)) },
+  "start.css": { contentType: STYLE, content: () => Promise.resolve(Buffer.from(START_STYLE)) },
 };
 
-// Tokens and keys that are typed in are kept nowhere. The validator badge would be loaded from elsewhere.
-const START = `const { url } = document.getElementById("swagger-ui").dataset;
+// What all operations share (system parameters, headers of the hub's, failures) is folded: unfolded it is several
+// thousand pixels of each. Tokens and keys that are typed in are kept nowhere. The validator badge would be loaded from
+// elsewhere.
+const START = `const foldable = (React, what, isOpen, toggle) =>
+  React.createElement("button", { className: "btn fold", onClick: () => toggle(!isOpen) }, (isOpen ? "Hide " : "Show ") + what);
+const folds = () => ({
+  wrapComponents: {
+    parameters: (Original, { React }) => (props) => {
+      const [isOpen, toggle] = React.useState(false);
+      const shared = props.parameters
+        .filter((one) => one.get("in") === "header" || String(one.get("name")).startsWith("$"))
+        .map((one) => one.get("name"));
+      const all = React.createElement(Original, props);
+      if (shared.size === 0) return all;
+      const what = "what all operations take: " + shared.join(", ");
+      return React.createElement("div", { className: isOpen ? "" : "folded" }, all, foldable(React, what, isOpen, toggle));
+    },
+    responses: (Original, { React }) => (props) => {
+      const [isOpen, toggle] = React.useState(false);
+      const good = props.responses.filter((_, code) => code.startsWith("2"));
+      const failures = props.responses.keySeq().filter((code) => !code.startsWith("2"));
+      const shown = isOpen ? props.responses : good;
+      const all = React.createElement(Original, { ...props, responses: shown });
+      if (good.size === 0 || failures.size === 0) return all;
+      const what = "other answers: " + failures.join(", ");
+      return React.createElement("div", null, all, foldable(React, what, isOpen, toggle));
+    },
+  },
+});
+const { url } = document.getElementById("swagger-ui").dataset;
 SwaggerUIBundle({
   url,
   dom_id: "#swagger-ui",
@@ -50,7 +79,12 @@ SwaggerUIBundle({
   persistAuthorization: false,
   validatorUrl: null,
   presets: [SwaggerUIBundle.presets.apis],
+  plugins: [folds],
 });
+`;
+
+const START_STYLE = `.folded tr[data-param-in="header"], .folded tr[data-param-name^="$"] { display: none; }
+.swagger-ui .btn.fold { border: none; box-shadow: none; font-size: 12px; font-weight: 400; padding: 4px 20px 12px; text-align: left; }
 `;
 
 /** @param openApi path of the document in JSON */
@@ -84,6 +118,7 @@ function html(path: string, openApi: string): string {
 <title>API</title>
 <link rel="icon" type="image/png" href="${base}/favicon-32x32.png">
 <link rel="stylesheet" href="${base}/swagger-ui.css">
+<link rel="stylesheet" href="${base}/start.css">
 </head>
 <body>
 <div id="swagger-ui" data-url="${document}"></div>

@@ -7,6 +7,7 @@ import {
   type JsonValue,
   ScalarType,
 } from "@bufbuild/protobuf";
+import { maskTarget } from "../codec/field-mask.js";
 import { hasOwnJson } from "../fields.js";
 import { commentOf, oneLine } from "./comments.js";
 import { isObject } from "./constraints.js";
@@ -92,7 +93,9 @@ function messageExample(
   const oneofs = new Set<string>();
   for (const field of message.fields) {
     const behaviors = fieldBehaviors(field);
-    if (without.has(field.name) || behaviors.has("OUTPUT_ONLY") || behaviors.has("IDENTIFIER")) continue;
+    if (without.has(field.name) || behaviors.has("OUTPUT_ONLY")) continue;
+    // Whoever makes a resource does not name it so; of an update it says which.
+    if (behaviors.has("IDENTIFIER") && !updates(above.at(-1), message)) continue;
     if (field.oneof !== undefined && oneofs.has(field.oneof.name)) continue;
     const required = schemas.isRequired(field);
     if (partial) {
@@ -112,6 +115,11 @@ function messageExample(
     if (field.oneof !== undefined) oneofs.add(field.oneof.name);
   }
   return example;
+}
+
+/** The request changes a resource of this type that is there. */
+function updates(request: DescMessage | undefined, resource: DescMessage): boolean {
+  return request?.fields.some((field) => maskTarget(field)?.message === resource) === true;
 }
 
 function below(names: ReadonlySet<string>, field: string): ReadonlySet<string> {
