@@ -8,8 +8,9 @@ import { type EmbeddedService, type HubServices, hubServices } from "./control/h
 import { filesOf } from "./control/image.js";
 import type { Method } from "./core/call.js";
 import { systemClock } from "./core/clock.js";
-import { attempt, listenToFaults } from "./core/faults.js";
+import { attempt, listenToFaults, reportFault } from "./core/faults.js";
 import type { Edge, Gateway, Snapshot } from "./core/gateway.js";
+import { completed, inSlices } from "./core/in-slices.js";
 import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
 import { matcherOf } from "./core/ip.js";
 import { Lives } from "./core/lives.js";
@@ -20,7 +21,7 @@ import { RunningCalls } from "./core/running-calls.js";
 import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener, waitingBytes } from "./downstream/listener.js";
-import { type Assembly, assemble, type RouteRow } from "./hub/assembly.js";
+import { type Assembly, assemble, assembling, type RouteRow } from "./hub/assembly.js";
 import { configFamilies, type ReloadState } from "./hub/config-families.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
@@ -209,6 +210,11 @@ class Hub implements RunningHub, Gateway {
   private readonly warned = new Set<string>();
   /** The start counts as one. `at`: Unix time, milliseconds. */
   private lastReload: ReloadState = { succeeded: true, at: Date.now() };
+  private rebuilding: Promise<void> | undefined = undefined;
+  /** How many were asked for. */
+  private rebuilds = 0;
+  /** Something was learned since the running rebuild began. */
+  private stale = false;
   private reloading: Promise<readonly string[]> | undefined = undefined;
   private stopListening: () => void = () => {};
 
@@ -258,7 +264,8 @@ class Hub implements RunningHub, Gateway {
       throw error;
     }
     this.lives.commit();
-    this.assembly = this.assemble(this.generation);
+    // Nothing is learned yet.
+    this.assembly = completed(this.assembling(this.generation));
     this.listeners = config.listen.map(
       ({ address, tls }) =>
         new Listener(this, {
@@ -289,7 +296,7 @@ class Hub implements RunningHub, Gateway {
       // The call that needs it tries again, and is told.
     }
     await started;
-    this.rebuild();
+    await this.rebuild();
     const { listen, admin } = this.generation.config;
     this.urls = await Promise.all(
       this.listeners.map((listener, i) =>
@@ -340,11 +347,11 @@ class Hub implements RunningHub, Gateway {
         onSchema: ({ schema, log }, before) => {
           // What is learned at the start is in the summary of `serve`.
           if (schema !== undefined && this.state !== "starting") log.schema(before, schema);
-          this.rebuild();
+          this.rebuildLater();
         },
         onProblem: (_, message, first) => {
           if (first) this.log.warn(`upstream "${config.name}": ${message}`);
-          this.rebuild();
+          this.rebuildLater();
         },
       };
       const upstream = new LearnedUpstream(config, events, this.log, this.telemetry.counters);
@@ -407,8 +414,32 @@ class Hub implements RunningHub, Gateway {
   }
 
   /** Takes in all that is known by now. Running calls keep the snapshot that they began with. */
-  private rebuild(): void {
-    this.take(this.assemble(this.generation));
+  private rebuild(): Promise<void> {
+    this.rebuilds++;
+    if (this.rebuilding !== undefined) {
+      // What came meanwhile is in the next one.
+      this.stale = true;
+      return this.rebuilding;
+    }
+    const rebuilt = async (): Promise<void> => {
+      do {
+        this.stale = false;
+        const { generation } = this;
+        const assembly = await inSlices(this.assembling(generation));
+        // A reload has its own.
+        if (generation === this.generation) this.take(assembly);
+        else this.stale = true;
+      } while (this.stale);
+    };
+    this.rebuilding = rebuilt().finally(() => {
+      this.rebuilding = undefined;
+    });
+    return this.rebuilding;
+  }
+
+  /** For those who do not wait for it. */
+  private rebuildLater(): void {
+    this.rebuild().catch((error) => reportFault("while the routes of what was learned were planned", error));
   }
 
   private take(assembly: Assembly): void {
@@ -429,7 +460,7 @@ class Hub implements RunningHub, Gateway {
     }
   }
 
-  private assemble({ config, upstreams, interceptors }: Generation): Assembly {
+  private assembling({ config, upstreams, interceptors }: Generation): Generator<void, Assembly> {
     const cluster = this.ownCluster;
     const route = (service: string, methods: readonly Method[]): ServiceRoute => ({
       service,
@@ -443,7 +474,7 @@ class Hub implements RunningHub, Gateway {
       ...[...undescribed].map(([service, methods]) => route(service, methods)),
     ];
     const program = { config: { name: HUB }, cluster, schema, problem: undefined };
-    return assemble(config, [program, ...upstreams], interceptors, own, {
+    return assembling(config, [program, ...upstreams], interceptors, own, {
       notServing: () => this.readiness.reasons,
       services: () => [...this.services, ...undescribed.keys()],
     });
@@ -495,9 +526,12 @@ class Hub implements RunningHub, Gateway {
     try {
       const next = this.generate(config);
       await this.startUpstreams(next);
-      const assembly = this.assemble(next);
+      const { rebuilds } = this;
+      const assembly = await inSlices(this.assembling(next));
       this.generation = next;
       this.take(assembly);
+      // Something was learned meanwhile.
+      if (rebuilds !== this.rebuilds) this.rebuildLater();
     } catch (error) {
       this.lives.rollback();
       throw error;

@@ -3,13 +3,14 @@ import type { Config } from "../config/config.js";
 import { BoundedTexts } from "../core/bounded-texts.js";
 import type { Method } from "../core/call.js";
 import type { Snapshot } from "../core/gateway.js";
+import { completed } from "../core/in-slices.js";
 import type { Interceptor } from "../core/interceptor.js";
 import type { Handler } from "../core/sink.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
-import { mergeSchemas } from "../schema/merge-schemas.js";
+import { mergingSchemas } from "../schema/merge-schemas.js";
 import { methodsOfService, type Schema } from "../schema/schema.js";
 import type { OpenApiInput } from "../transcoding/openapi/document.js";
-import { createRestRouter } from "../transcoding/rest-router.js";
+import { creatingRestRouter } from "../transcoding/rest-router.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 import { methodConfig } from "./method-config.js";
 import { openApiInput } from "./openapi-input.js";
@@ -55,15 +56,21 @@ export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
  * @param ownRoutes the hub's own services; they come before those of upstreams.
  * @param health what the health page tells
  */
-export function assemble(
+export function assemble(...all: Parameters<typeof assembling>): Assembly {
+  return completed(assembling(...all));
+}
+
+/** As assemble; yields now and then, so that calls go on while thousands of methods are planned. */
+export function* assembling(
   config: Config,
   upstreams: readonly Origin[],
   interceptors: readonly Interceptor[],
   ownRoutes: readonly ServiceRoute[],
   health: HealthState = { notServing: () => ["starting"], services: () => [] },
-): Assembly {
-  const routes = upstreams.flatMap(routesOf);
-  const schema = mergeSchemas(
+): Generator<void, Assembly> {
+  const routes: ServiceRoute[] = [];
+  for (const upstream of upstreams) yield* addRoutesOf(upstream, routes);
+  const schema = yield* mergingSchemas(
     upstreams.flatMap((u) => (u.schema === undefined ? [] : [{ upstream: u.config.name, schema: u.schema }])),
   );
   const problems = upstreams.flatMap((u) =>
@@ -76,7 +83,7 @@ export function assemble(
   warnings.pushAll(schema.warnings);
   const unlearned = problems.length === 0 ? undefined : firstOf(problems);
   const taken = new Map<string, string>();
-  const table = new RouteTable(
+  const table = yield* RouteTable.making(
     [...ownRoutes, ...routes],
     interceptors,
     { problem: unlearned },
@@ -90,7 +97,7 @@ export function assemble(
     if (!taken.has(service)) taken.set(service, upstream);
     return taken.get(service) === upstream;
   });
-  const rest = createRestRouter({
+  const rest = yield* creatingRestRouter({
     methods: visible.flatMap((route) => route.methods),
     registry: schema.registry,
     rules: config.http.rules,
@@ -101,6 +108,7 @@ export function assemble(
     success: methodConfig(config.methods)((method) => method?.http),
   });
   warnings.pushAll(rest.problems);
+  yield;
   const restRows = rest.bindings.map(({ verb, path, method }) => {
     const upstream = taken.get(method.slice(0, method.indexOf("/"))) ?? "";
     return { verb, path, method, upstream };
@@ -108,6 +116,7 @@ export function assemble(
   const grpcRows = visible.flatMap(({ methods, upstream }) =>
     methods.map(({ path }) => ({ verb: "gRPC", path, method: path.slice(1), upstream })),
   );
+  yield;
   // What is not learned yet may have them.
   if (problems.length === 0) {
     const methods = [...ownRoutes, ...routes].flatMap((route) => route.methods);
@@ -118,6 +127,7 @@ export function assemble(
       ),
     );
   }
+  yield;
   const openApi = openApiInput(config, rest);
   const { pages, warnings: hidden } = pagesOf(config.http, openApi, health);
   warnings.pushAll(hidden);
@@ -142,18 +152,19 @@ function forms(config: Config): (method: Method) => boolean {
   return (method) => own(method) ?? false;
 }
 
-function routesOf({ cluster, config, schema }: Origin): ServiceRoute[] {
-  if (schema === undefined) return [];
+function* addRoutesOf({ cluster, config, schema }: Origin, routes: ServiceRoute[]): Generator<void> {
+  if (schema === undefined) return;
   const route = (service: string, methods: readonly Method[]): ServiceRoute => ({
     service,
     methods,
     upstream: config.name,
     handler: cluster.handler,
   });
-  return [
-    ...schema.services.map((service) => route(service.typeName, methodsOfService(service))),
-    ...schema.undescribed.map((service) => route(service, [])),
-  ];
+  for (const service of schema.services) {
+    routes.push(route(service.typeName, methodsOfService(service)));
+    yield;
+  }
+  for (const service of schema.undescribed) routes.push(route(service, []));
 }
 
 /** Problems that an error names; the admin listener has them all. */

@@ -11,6 +11,7 @@ export function unknownSelectors(
   config: Pick<Config, "methods" | "quota">,
   paths: readonly string[],
 ): string[] {
+  if (config.methods.length === 0 && config.quota.length === 0) return [];
   const methods = paths.map((path) => path.slice(1));
   const known = new Set(
     methods.flatMap((path) => {

@@ -1,5 +1,6 @@
 // From a gRPC path to its plan: by method, else by service, else the refusal that says what is known.
 import type { Method } from "../core/call.js";
+import { completed } from "../core/in-slices.js";
 import type { Interceptor } from "../core/interceptor.js";
 import { notLearned } from "../core/not-learned.js";
 import { type Plan, plan } from "../core/pipeline.js";
@@ -42,6 +43,33 @@ export class RouteTable {
     unknown: Unknown,
     shadowed: (route: ServiceRoute, winner: string) => void,
   ) {
+    completed(this.fill(routes, interceptors, shadowed));
+    const refusing = refuse((call) => unknownService(call.path, unknown));
+    this.unknown = plan(other(""), interceptors, refusing);
+    this.preflight = plan(
+      other(""),
+      interceptors.filter(({ preflights }) => preflights === true),
+      refusing,
+    );
+  }
+
+  /** The same; yields now and then, so that who has other things to do can do them. */
+  static *making(
+    routes: readonly ServiceRoute[],
+    interceptors: readonly Interceptor[],
+    unknown: Unknown,
+    shadowed: (route: ServiceRoute, winner: string) => void,
+  ): Generator<void, RouteTable> {
+    const table = new RouteTable([], interceptors, unknown, shadowed);
+    yield* table.fill(routes, interceptors, shadowed);
+    return table;
+  }
+
+  private *fill(
+    routes: readonly ServiceRoute[],
+    interceptors: readonly Interceptor[],
+    shadowed: (route: ServiceRoute, winner: string) => void,
+  ): Generator<void> {
     const owners = new Map<string, string>();
     for (const route of routes) {
       const owner = owners.get(route.service);
@@ -50,18 +78,13 @@ export class RouteTable {
         continue;
       }
       owners.set(route.service, route.upstream);
-      for (const method of route.methods)
+      for (const method of route.methods) {
         this.methods.set(method.path, plan(method, interceptors, route.handler));
+        yield;
+      }
       // A method that the schema does not have can still be on a newer instance of the service: it passes through.
       this.services.set(route.service, plan(other(route.service), interceptors, route.handler));
     }
-    const refusing = refuse((call) => unknownService(call.path, unknown));
-    this.unknown = plan(other(""), interceptors, refusing);
-    this.preflight = plan(
-      other(""),
-      interceptors.filter(({ preflights }) => preflights === true),
-      refusing,
-    );
   }
 
   /** The plan for `/package.Service/Method`. */

@@ -1,10 +1,11 @@
 // One schema of several upstreams', for what the hub shows as a whole: reflection, Any, extensions.
 import { BoundedTexts } from "../core/bounded-texts.js";
+import { completed } from "../core/in-slices.js";
 import { contentOf } from "./file-descriptor.js";
 import { LayeredRegistry } from "./layered-registry.js";
 import { missingOf } from "./read-file.js";
 import type { SchemaRegistry, SchemaTypes } from "./registry.js";
-import { completed, type Schema } from "./schema.js";
+import type { Schema } from "./schema.js";
 import { inOrder } from "./schema-tables.js";
 
 export interface UpstreamSchema {

@@ -8,6 +8,7 @@ import {
   FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
+import { inSlices } from "../core/in-slices.js";
 import { lateLoad } from "../core/late-load.js";
 import { readLargeFile } from "../core/regular-file.js";
 import { parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
@@ -19,7 +20,6 @@ import { type Schema, SchemaError, schemaOf } from "./schema.js";
 import { SchemaReader } from "./schema-reader.js";
 import { readProtosInThread } from "./schema-reading.js";
 import type { SchemaTables } from "./schema-tables.js";
-import { inSlices } from "./slices.js";
 
 /** More is no API but a wrong folder; googleapis has 6,000. */
 const MAX_FILES = 20_000;

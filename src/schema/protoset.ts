@@ -1,4 +1,6 @@
 // Learning a schema from a FileDescriptorSet, as `buf build -o x.binpb` and `protoc --descriptor_set_out` write it.
+
+import { inSlices } from "../core/in-slices.js";
 import { readLargeFile } from "../core/regular-file.js";
 import { splitFileDescriptorSet } from "./descriptor-index.js";
 import { reasonOf } from "./file-descriptor.js";
@@ -6,7 +8,6 @@ import { type Schema, SchemaError, schemaOf } from "./schema.js";
 import { SchemaReader } from "./schema-reader.js";
 import { readProtosetInThread } from "./schema-reading.js";
 import type { SchemaTables } from "./schema-tables.js";
-import { inSlices } from "./slices.js";
 
 /** More is no descriptor set but a mistake: all of googleapis with comments is 60 MB. */
 const MAX_PROTOSET_BYTES = 256 * 1024 * 1024;

@@ -2,6 +2,7 @@
 // (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is given: schema/ opens no connection.
 
 import { createHash } from "node:crypto";
+import { inSlices } from "../core/in-slices.js";
 import { RpcError } from "../core/rpc-error.js";
 import { Code, codeName } from "../core/status.js";
 import { cut } from "../core/text.js";
@@ -16,7 +17,6 @@ import {
 import { isRoutable, type Schema, SchemaError, schemaOf } from "./schema.js";
 import { SchemaReading } from "./schema-reading.js";
 import type { SchemaTables } from "./schema-tables.js";
-import { inSlices } from "./slices.js";
 
 /** One bidirectional gRPC stream to an endpoint; messages are without their gRPC prefix. */
 export interface ReflectionStream {

@@ -2,6 +2,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { Method } from "../core/call.js";
+import { completed } from "../core/in-slices.js";
 import { SchemaRegistry, type SchemaTypes } from "./registry.js";
 import { SchemaReader } from "./schema-reader.js";
 import type { SchemaTables } from "./schema-tables.js";
@@ -40,14 +41,6 @@ export function schemaFromFiles(
   const reader = new SchemaReader("whole");
   for (const [name, bytes] of files) reader.add(name, bytes);
   return completed(schemaOf(reader.finish({ listed: services, warnings, problems: new Map() })));
-}
-
-/** The result of work that yields now and then, done in one go. */
-export function completed<T>(work: Generator<void, T>): T {
-  for (;;) {
-    const step = work.next();
-    if (step.done === true) return step.value;
-  }
 }
 
 /** Makes a schema of its tables. Yields now and then, so that who has other things to do can do them. */

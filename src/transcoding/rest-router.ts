@@ -3,6 +3,7 @@ import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import type { HttpRuleConfig } from "../config/sections/http.js";
 import { BoundedTexts } from "../core/bounded-texts.js";
 import type { Method } from "../core/call.js";
+import { completed } from "../core/in-slices.js";
 import { notLearned } from "../core/not-learned.js";
 import { decodePercent } from "../core/percent.js";
 import { refusal } from "../core/reasons.js";
@@ -126,12 +127,18 @@ export interface BuiltRestRouter {
 }
 
 export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
+  return completed(creatingRestRouter(input));
+}
+
+/** As createRestRouter; yields now and then, so that who has other things to do can do them. */
+export function* creatingRestRouter(input: RestRouterInput): Generator<void, BuiltRestRouter> {
   const routes = new Routes(normalPrefix(input.prefix));
   const problems = new BoundedTexts();
   const configured = readConfigRules(input, problems);
   for (const method of input.methods) {
     const descriptor = method.descriptor;
     if (descriptor === undefined) continue;
+    yield;
     const fromConfig = configured.get(fullName(method));
     const rule = fromConfig ?? readOption(method, descriptor, problems);
     if (rule === undefined) continue;
@@ -145,6 +152,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
   }
   for (const method of input.methods) {
     if (method.descriptor !== undefined && isAutoMapped(method)) routes.addAuto(method, method.descriptor);
+    yield;
   }
 
   const options = input.options ?? {};

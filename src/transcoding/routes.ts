@@ -1,7 +1,8 @@
 // The table of all routes, and how a request finds its one.
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../core/call.js";
-import { type BindingPlan, planBinding } from "./binding.js";
+import { AutoPlan } from "./auto-plan.js";
+import type { BindingPlan } from "./binding.js";
 import { ANY_METHOD, Matcher } from "./matcher.js";
 import { type RequestPath, splitPath } from "./path.js";
 
@@ -29,14 +30,8 @@ export class Routes {
   }
 
   addAuto(method: Method, descriptor: DescMethod): void {
-    const plan = planBinding(
-      method,
-      descriptor,
-      { httpMethod: "POST", template: method.path, body: "*", responseBody: "", additionalBindings: [] },
-      "auto",
-    );
-    // Names of services and methods are always valid literals.
-    if (typeof plan === "string" || this.auto.has(method.path)) return;
+    const plan = this.auto.has(method.path) ? undefined : AutoPlan.of(method, descriptor);
+    if (plan === undefined) return;
     this.auto.set(method.path, plan);
     this.plans.push(plan);
   }
