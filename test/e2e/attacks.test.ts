@@ -39,6 +39,7 @@ import {
   UNREAD,
   underAttack,
 } from "./support/attacks.js";
+import { SCHEMA_ATTACKS } from "./support/attacks-schemas.js";
 import { SOCKET_ATTACKS } from "./support/attacks-sockets.js";
 import { behaviorClient, callUnary } from "./support/grpc.js";
 
@@ -353,3 +354,11 @@ const ended1 = (peer: RawPeer): string | undefined => {
   const end = peer.find(FrameType.RST_STREAM, 1) ?? peer.find(FrameType.GOAWAY);
   return end && describeFrame(end);
 };
+
+describe("services whose schemas are attacks", () => {
+  for (const attack of SCHEMA_ATTACKS) {
+    test(attack.name, async () => {
+      assert.ok(await attack.run(rig.targets[0]));
+    });
+  }
+});

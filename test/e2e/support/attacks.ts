@@ -22,6 +22,7 @@ import {
   windowUpdate,
 } from "../../support/frames.js";
 import { until } from "../../support/until.js";
+import { SCHEMA_ATTACKS } from "./attacks-schemas.js";
 import { SOCKET_ATTACKS } from "./attacks-sockets.js";
 import { UPSTREAM_ATTACKS } from "./attacks-upstream.js";
 import { behaviorClient, callUnary } from "./grpc.js";
@@ -713,6 +714,7 @@ async function main(): Promise<void> {
     DRIPPED_WINDOWS,
     ...SLOW_READERS,
     ...UPSTREAM_ATTACKS,
+    ...SCHEMA_ATTACKS,
   ];
   for (const attack of attacks) {
     for (const target of rig.targets) {
