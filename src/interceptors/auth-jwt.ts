@@ -83,7 +83,10 @@ class Tokens implements CredentialWay {
   readonly invitation = "a token in authorization: Bearer";
   private readonly issuers: ReadonlyMap<string, Issuer>;
   private readonly wallClock: () => number;
-  /** By the whole header: what is sliced out of it would have to be hashed for each call. */
+  /**
+   * By the whole header, in its one canonical spelling: what is sliced out of it would have to be hashed for each call.
+   * Other spellings (`bearer  TOKEN`) cost that, and no memory.
+   */
   private readonly remembered = new Remembered<Verified>(MAX_REMEMBERED);
   /** A new token mostly comes with many calls at once. */
   private readonly verifying = new Map<string, Promise<Answer>>();
@@ -97,21 +100,32 @@ class Tokens implements CredentialWay {
     const header = single(call.headers, "authorization");
     if (header === undefined) return undefined;
     if (header === SEVERAL) return ONE_HEADER;
+    return this.knownOf(header) ?? this.readHeader(header);
+  }
+
+  private knownOf(header: string): Identity | undefined {
+    if (header.length > MAX_TOKEN_BYTES) return undefined;
     const known = this.remembered.get(header);
-    if (known !== undefined) {
-      if (known.generation === known.keys.generation && this.wallClock() < known.until) return known.identity;
-      this.remembered.delete(header);
-    }
+    if (known === undefined) return undefined;
+    if (known.generation === known.keys.generation && this.wallClock() < known.until) return known.identity;
+    this.remembered.delete(header);
+    return undefined;
+  }
+
+  private readHeader(header: string): Answer | Promise<Answer> {
     const token = /^bearer(?: +(.*))?$/is.exec(header);
     // Another scheme is not for us: the service may know it.
     if (token === null) return undefined;
     if (header.length > MAX_TOKEN_BYTES) return OVERSIZED;
     const text = token[1]?.trim() ?? "";
     if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)) return MALFORMED;
-    let verifying = this.verifying.get(header);
+    const canonical = `Bearer ${text}`;
+    const known = header === canonical ? undefined : this.knownOf(canonical);
+    if (known !== undefined) return known;
+    let verifying = this.verifying.get(canonical);
     if (verifying === undefined) {
-      verifying = this.verify(header, text).finally(() => this.verifying.delete(header));
-      this.verifying.set(header, verifying);
+      verifying = this.verify(canonical, text).finally(() => this.verifying.delete(canonical));
+      this.verifying.set(canonical, verifying);
     }
     return verifying;
   }
@@ -144,7 +158,8 @@ class Tokens implements CredentialWay {
       const identity = identityOf(config, payload);
       if (identity === undefined) return NO_SUBJECT;
       const until = ((payload.exp ?? 0) + SKEW_S) * 1000;
-      this.remembered.set(header, { identity, until, keys, generation });
+      // Name and roles are parts of the token.
+      this.remembered.set(header, { identity, until, keys, generation }, token.length);
       return identity;
     } catch (error) {
       return refusalFor(error) ?? this.wrongAlgorithm(config, error);

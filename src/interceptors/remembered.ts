@@ -1,48 +1,88 @@
 // A bounded memory of what was found out about a text (a credential), for lookups on every call.
+import { hash } from "node:crypto";
+
+/** Of all texts and what is kept of them: some 10,000 tokens of usual size. */
+const MAX_BYTES = 8 * 1024 * 1024;
+/** Characters of a text that is its own key. To hash a longer one costs some microseconds for each call. */
+const MAX_KEY_CHARACTERS = 1024;
+/** Of an entry beside its text. */
+const ENTRY_BYTES = 256;
+
+interface Entry<T> {
+  readonly value: T;
+  readonly bytes: number;
+}
 
 /**
- * Two generations instead of a list in order of use: a lookup is one `Map.get`, and what was not asked for
- * during `capacity / 2` insertions is forgotten. Never holds more than `capacity` entries.
+ * Two generations instead of a list in order of use: a lookup is one `Map.get`, and what was not asked for while half
+ * of what fits came new is forgotten. Never holds more than `capacity` entries, nor more than `maxBytes`.
  */
 export class Remembered<T> {
   private readonly half: number;
-  private young = new Map<string, T>();
-  private old = new Map<string, T>();
+  private readonly halfBytes: number;
+  private young = new Map<string, Entry<T>>();
+  private youngBytes = 0;
+  private old = new Map<string, Entry<T>>();
 
-  constructor(capacity: number) {
+  constructor(capacity: number, maxBytes = MAX_BYTES) {
     this.half = Math.max(1, capacity >> 1);
+    this.halfBytes = maxBytes / 2;
   }
 
   get size(): number {
     return this.young.size + this.old.size;
   }
 
-  get(key: string): T | undefined {
-    const value = this.young.get(key);
-    if (value !== undefined) return value;
+  get(text: string): T | undefined {
+    const key = keyOf(text);
+    const entry = this.young.get(key);
+    if (entry !== undefined) return entry.value;
     const kept = this.old.get(key);
     if (kept === undefined) return undefined;
     this.old.delete(key);
-    this.set(key, kept);
-    return kept;
+    this.put(key, kept);
+    return kept.value;
   }
 
-  set(key: string, value: T): void {
-    if (this.young.size >= this.half) {
-      this.old = this.young;
-      this.young = new Map();
-    }
+  /** @param bytes of the value beside the text, where it is more than a few words. Default: 0. */
+  set(text: string, value: T, bytes = 0): void {
+    // A copy: the text may be a part of a larger one, which it would keep.
+    const key = text.length > MAX_KEY_CHARACTERS ? keyOf(text) : Buffer.from(text).toString();
     this.old.delete(key);
-    this.young.set(key, value);
+    this.forget(key);
+    this.put(key, { value, bytes: ENTRY_BYTES + key.length + bytes });
   }
 
-  delete(key: string): void {
-    this.young.delete(key);
+  delete(text: string): void {
+    const key = keyOf(text);
+    this.forget(key);
     this.old.delete(key);
   }
 
   clear(): void {
     this.young.clear();
+    this.youngBytes = 0;
     this.old.clear();
   }
+
+  private put(key: string, entry: Entry<T>): void {
+    if (entry.bytes > this.halfBytes) return;
+    if (this.young.size >= this.half || this.youngBytes + entry.bytes > this.halfBytes) {
+      this.old = this.young;
+      this.young = new Map();
+      this.youngBytes = 0;
+    }
+    this.young.set(key, entry);
+    this.youngBytes += entry.bytes;
+  }
+
+  private forget(key: string): void {
+    this.youngBytes -= this.young.get(key)?.bytes ?? 0;
+    this.young.delete(key);
+  }
+}
+
+/** No header field has a NUL: what is presented is never the key of another text. */
+function keyOf(text: string): string {
+  return text.length > MAX_KEY_CHARACTERS ? `\0${hash("sha256", text, "base64url")}` : text;
 }

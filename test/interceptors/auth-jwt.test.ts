@@ -8,9 +8,14 @@ import { join } from "node:path";
 import { afterEach, describe, test } from "node:test";
 import { exportSPKI } from "jose";
 import { type AuthConfig, JWT_ALGORITHMS, type JwtConfig } from "#src/config/sections/auth.js";
+import { Headers } from "#src/core/headers.js";
 import { UserError } from "#src/core/user-error.js";
 import { auth } from "#src/interceptors/auth.js";
+import { jwtWay } from "#src/interceptors/auth-jwt.js";
+import type { CredentialWay } from "#src/interceptors/credential.js";
+import { collectGarbage } from "../support/collect-garbage.js";
 import { type Claims, Issuer, type SigningKey, signingKey, tokenOf } from "../support/issuer.js";
+import { callOf } from "../support/sinks.js";
 import { until } from "../support/until.js";
 import { Front, got, NO_PREFIX, PROTOCOLS, type Seen } from "./support/front.js";
 
@@ -100,6 +105,34 @@ async function world(
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 describe("a right token", () => {
+  test("in 12,800 spellings takes the memory of one", async () => {
+    const { front, config, claims, now } = await world();
+    const ways: CredentialWay[] = [];
+    front.use((context) => {
+      ways.push(jwtWay(config.jwt, context, () => now() * 1000));
+      return [];
+    });
+    const text = await tokenOf(KEY, claims({ filling: "f".repeat(5000) }));
+    const ask = (header: string) =>
+      ways[0]?.check(callOf({ headers: Headers.of(["authorization", header]) }));
+    const identity = await ask(`Bearer ${text}`);
+    assert.ok(identity !== undefined && "roles" in identity);
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 64; i++) {
+      // Every letter of the scheme in both cases, and up to 200 spaces.
+      const scheme = [..."bearer"].map((c, at) => ((i >> at) & 1 ? c.toUpperCase() : c)).join("");
+      for (let spaces = 1; spaces <= 200; spaces++) {
+        // Flat, as headers come.
+        const header = Buffer.from(`${scheme}${" ".repeat(spaces)}${text}`).toString("latin1");
+        assert.equal(ask(header), identity, "no promise: it is known");
+      }
+    }
+    collectGarbage();
+    const grown = process.memoryUsage().heapUsed - before;
+    assert.ok(grown < 8 * 1024 * 1024, `${grown} bytes`);
+  });
+
   for (const alg of JWT_ALGORITHMS)
     test(`signed with ${alg}`, async () => {
       const key = await signingKey("k", alg);

@@ -1,5 +1,6 @@
 // Files of keys, key sets and credentials hold anything: each is read or refused, never thrown over, never repeated.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { parseKeyFile } from "#src/config/key-file.js";
@@ -187,4 +188,42 @@ test("what is remembered is bounded, and what is used stays", () => {
   assert.equal(remembered.get("used"), undefined);
   remembered.clear();
   assert.equal(remembered.size, 0);
+});
+
+test("what is remembered is bounded in bytes too, long texts and what is kept of them included", () => {
+  const key = (i: number): string => `${i}-${"k".repeat(1000)}`;
+  const remembered = new Remembered<number>(1000, 100_000);
+  remembered.set("used", 1);
+  for (let i = 0; i < 1000; i++) {
+    remembered.set(key(i), i);
+    assert.equal(remembered.get(key(i)), i);
+    assert.equal(remembered.get("used"), 1);
+    assert.ok(remembered.size <= 100, "of 1,256 bytes each");
+  }
+  const heavy = new Remembered<number>(1000, 100_000);
+  for (let i = 0; i < 100; i++) {
+    heavy.set(`h${i}`, i, 20_000);
+    assert.equal(heavy.get(`h${i}`), i);
+    assert.ok(heavy.size <= 5);
+  }
+  heavy.set("too heavy", 1, 60_000);
+  assert.equal(heavy.get("too heavy"), undefined);
+  // The same text again takes its place once.
+  const again = new Remembered<number>(1000, 100_000);
+  again.set("first", 0);
+  for (let i = 0; i < 1000; i++) again.set("a", i);
+  assert.deepEqual([again.get("first"), again.get("a"), again.size], [0, 999, 2]);
+});
+
+test("a long text is found by its digest, which is no key itself", () => {
+  const remembered = new Remembered<number>(100);
+  const long = "t".repeat(5000);
+  remembered.set(long, 1);
+  assert.equal(remembered.get(long), 1);
+  assert.equal(remembered.get(`${long}t`), undefined);
+  const digest = createHash("sha256").update(long).digest("base64url");
+  assert.equal(remembered.get(digest), undefined);
+  assert.equal(remembered.get(`\0${digest}`.slice(1)), undefined);
+  remembered.delete(long);
+  assert.equal(remembered.get(long), undefined);
 });
