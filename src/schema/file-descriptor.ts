@@ -214,15 +214,6 @@ export function* candidatesOf(reference: Pick<Reference, "name" | "scope">): Gen
   yield reference.name;
 }
 
-/** True when a method of the file carries a google.api.http rule. */
-export function hasHttpRule(file: FileDescriptorProto): boolean {
-  return file.service.some((service) =>
-    service.method.some((method) =>
-      method.options?.$unknown?.some((field) => field.no === HTTP_RULE_EXTENSION),
-    ),
-  );
-}
-
 /** protobufjs makes one file of each package, named after it, without imports; proto-loader has them from there. */
 export function isOfProtobufjs({ name, package: pkg, dependency }: FileDescriptorProto): boolean {
   return dependency.length === 0 && pkg !== "" && name === `${pkg.replaceAll(".", "_")}.proto`;
