@@ -1,6 +1,6 @@
 // What of a request stands outside its body: parameters of the path, and the fields that a query can set.
 import { type DescField, type DescMessage, type JsonObject, ScalarType } from "@bufbuild/protobuf";
-import { placeIn, printTemplate } from "../../core/path-template.js";
+import { placeIn } from "../../core/path-template.js";
 import type { BindingPlan } from "../binding.js";
 import { isHttpBody, isJsonText, isScalarLike, oddNamesOf } from "../fields.js";
 import { findTarget } from "../query.js";
@@ -21,7 +21,7 @@ export function pathParameters(plan: BindingPlan, path: OpenApiPath, schemas: Sc
     name: parameter.name,
     in: "path",
     required: true,
-    ...pathParameter(plan, parameter, schemas),
+    ...pathParameter(plan, parameter, path, schemas),
     ...pathExample(plan, parameter, schemas),
   }));
 }
@@ -52,7 +52,12 @@ function pathExample(plan: BindingPlan, parameter: PathParameter, schemas: Schem
   return { example: `${name.slice(name.lastIndexOf(".") + 1)}-1` };
 }
 
-function pathParameter(plan: BindingPlan, parameter: PathParameter, schemas: Schemas): JsonObject {
+function pathParameter(
+  plan: BindingPlan,
+  parameter: PathParameter,
+  path: OpenApiPath,
+  schemas: Schemas,
+): JsonObject {
   const { variable, whole, deep } = parameter;
   const slashes = "May be several segments: the slashes between them are sent as they are, not escaped.";
   if (variable === undefined) {
@@ -70,11 +75,14 @@ function pathParameter(plan: BindingPlan, parameter: PathParameter, schemas: Sch
     return { schema: { ...nonEmpty, ...schema }, ...(description === "" ? {} : { description }) };
   }
   const { segments } = plan.template;
-  const template = printTemplate({
-    segments: segments.slice(variable.from, variable.to),
-    variables: [],
-    verb: undefined,
-  }).slice(1);
+  // With names, as the path has it: the end of a comment, which a template with a `*` before a slash has in it, breaks
+  // the code that openapi-generator makes.
+  const parts = segments.slice(variable.from, variable.to).map((segment, i) => {
+    if (segment.kind === "literal") return encodeURIComponent(segment.text);
+    const own = path.parameters.filter(({ place }) => place === variable.from + i);
+    return own.map(({ name }) => `{${name}}`).join("/");
+  });
+  const template = parts.join("/");
   const notes = [
     `A part of \`${variable.target.key}\`, which is \`${template}\`.`,
     ...(deep ? [slashes] : []),

@@ -204,7 +204,8 @@ export class Schemas {
   }
 
   enumeration(desc: DescEnum): JsonObject {
-    if (desc.typeName === "google.protobuf.NullValue") return { type: "null" };
+    // Not `type: "null"`: openapi-generator's Python knows no property of that type, and gives up the document.
+    if (desc.typeName === "google.protobuf.NullValue") return { enum: [null] };
     const known = this.#names.get(desc);
     if (known !== undefined) return refTo(known);
     const [name, isNew] = this.#nameFor(desc);

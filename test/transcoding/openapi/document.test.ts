@@ -213,7 +213,7 @@ const PROPERTIES: readonly [name: string, schema: JsonValue][] = [
   ["object", { type: "object", additionalProperties: true }],
   ["value", { description: "Any JSON value." }],
   ["list", { type: "array", items: {} }],
-  ["nothing", { type: "null" }],
+  ["nothing", { enum: [null] }],
   ["empty", { type: "object", additionalProperties: false }],
   ["wInt64", { type: ["string", "null"], pattern: "^-?[0-9]+$", format: "int64" }],
   ["wBool", { type: ["boolean", "null"] }],
@@ -565,6 +565,14 @@ test("64-bit integers are numbers where they print as such, but for the names in
     minimum: 7,
   });
   assert.equal(at(component(document, "torture.old.Old"), "properties", "big", "default"), 9);
+});
+
+test("no word of the hub's own ends the comment that a generator writes it into", () => {
+  for (const { method, path, operation: own } of operationsOf(kinds)) {
+    for (const { name, description = "" } of objectsOf(own.parameters)) {
+      assert.ok(!String(description).includes("*/"), `${method} ${path}, ${name}: ${description}`);
+    }
+  }
 });
 
 test("the mask of a partial update says what holds without it", () => {
