@@ -41,6 +41,7 @@ import {
 } from "./support/attacks.js";
 import { SCHEMA_ATTACKS } from "./support/attacks-schemas.js";
 import { SOCKET_ATTACKS } from "./support/attacks-sockets.js";
+import { WORK_ATTACKS } from "./support/attacks-work.js";
 import { behaviorClient, callUnary } from "./support/grpc.js";
 
 const scope = { after };
@@ -354,6 +355,12 @@ const ended1 = (peer: RawPeer): string | undefined => {
   const end = peer.find(FrameType.RST_STREAM, 1) ?? peer.find(FrameType.GOAWAY);
   return end && describeFrame(end);
 };
+
+describe("what is slow to read", () => {
+  for (const attack of WORK_ATTACKS)
+    for (const target of attack.name.includes("service") ? [rig.targets[0]] : rig.targets)
+      test(`${attack.name} (${target.name})`, () => withstands([[attack, target]]));
+});
 
 describe("services whose schemas are attacks", () => {
   for (const attack of SCHEMA_ATTACKS) {

@@ -25,6 +25,7 @@ import { until } from "../../support/until.js";
 import { SCHEMA_ATTACKS } from "./attacks-schemas.js";
 import { SOCKET_ATTACKS } from "./attacks-sockets.js";
 import { UPSTREAM_ATTACKS } from "./attacks-upstream.js";
+import { WORK_ATTACKS } from "./attacks-work.js";
 import { behaviorClient, callUnary } from "./grpc.js";
 import { http } from "./http.js";
 import { fileOf, learned } from "./hub.js";
@@ -715,6 +716,7 @@ async function main(): Promise<void> {
     ...SLOW_READERS,
     ...UPSTREAM_ATTACKS,
     ...SCHEMA_ATTACKS,
+    ...WORK_ATTACKS,
   ];
   for (const attack of attacks) {
     for (const target of rig.targets) {
