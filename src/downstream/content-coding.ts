@@ -15,6 +15,8 @@ import {
   gzip,
 } from "node:zlib";
 
+import { packedForm } from "../core/packed-forms.js";
+
 export type Coding = "gzip" | "deflate" | "br";
 
 /** In the order of preference: what packs best for its time. */
@@ -49,8 +51,18 @@ export function encoderOf(coding: Coding): Transform {
   return coding === "gzip" ? createGzip(options) : createDeflate(options);
 }
 
-/** Packs a whole body, off the event loop; `done` comes in a later turn, with undefined where zlib failed. */
+/**
+ * Packs a whole body, off the event loop, once for a body that is kept; `done` comes in a later turn, with undefined where
+ * zlib failed, and does not throw.
+ */
 export function encodeWhole(body: Buffer, coding: Coding, done: (packed: Buffer | undefined) => void): void {
+  const pack = () => new Promise<Buffer | undefined>((resolve) => packWhole(body, coding, resolve));
+  const kept = packedForm(body, coding, pack);
+  if (kept === undefined) packWhole(body, coding, done);
+  else void kept.then(done);
+}
+
+function packWhole(body: Buffer, coding: Coding, done: (packed: Buffer | undefined) => void): void {
   const end = (error: Error | null, packed: Buffer): void => done(error === null ? packed : undefined);
   if (coding === "br") {
     const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = constants;

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join, posix } from "node:path";
 import { field } from "../../core/headers.js";
 import { lateLoad } from "../../core/late-load.js";
+import { keepPackedForms } from "../../core/packed-forms.js";
 import { etagOf } from "./etag.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
 
@@ -133,7 +134,10 @@ function html(path: string, openApi: string): string {
 function kept(read: () => Promise<Buffer>, contentType: string): () => Promise<Content> {
   let content: Promise<Content> | undefined;
   return () => {
-    content ??= read().then((body) => ({ contentType, body, etag: etagOf(body), fields: FIELDS }));
+    content ??= read().then((body) => {
+      keepPackedForms(body);
+      return { contentType, body, etag: etagOf(body), fields: FIELDS };
+    });
     // What failed is tried again.
     content.catch(() => {
       content = undefined;

@@ -3,6 +3,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { field } from "../../core/headers.js";
 import { lateLoad } from "../../core/late-load.js";
+import { keepPackedForms } from "../../core/packed-forms.js";
 import { refusal } from "../../core/reasons.js";
 import type { Status } from "../../core/status.js";
 import { badRequest } from "../../core/status-details.js";
@@ -85,6 +86,7 @@ class OpenApiPage implements Page {
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
     const body = Buffer.from(await this.#format.print(openApiDocument(this.#input, filter)));
+    keepPackedForms(body);
     const { contentType } = this.#format;
     const content = { contentType, body, etag: etagOf(body), fields: [field("cache-control", "no-cache")] };
     if (this.#kept.size < MAX_KEPT) this.#kept.set(key, content);
