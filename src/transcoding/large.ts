@@ -12,7 +12,7 @@ import { type AnswerForm, decodeResponse, isCopied, type PrintedBody } from "./r
 import { planSource, statusOf } from "./threads/job.js";
 import { type Cancel, type Outcome, THREADS } from "./threads/pool.js";
 import { threadSchema } from "./threads/schema.js";
-import { budgetHere, LARGE_BYTES } from "./work.js";
+import { budgetHere, LARGE_ANSWER_BYTES } from "./work.js";
 
 export type { Cancel } from "./threads/pool.js";
 
@@ -59,7 +59,7 @@ export function printHere(
   codecs: Codecs,
   form: AnswerForm,
 ): PrintedBody | Status | undefined {
-  if (message.length >= LARGE_BYTES && !isCopied(plan, form)) return undefined;
+  if (message.length >= LARGE_ANSWER_BYTES && !isCopied(plan, form)) return undefined;
   try {
     return decodeResponse(plan, message, codecs, form, budgetHere(form));
   } catch (e) {

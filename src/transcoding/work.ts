@@ -8,17 +8,19 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /**
- * From this many bytes on a message goes to a thread: JSON and forms of a request, protobuf of an answer. Usual ones
- * take 10 to 60 ns a byte; the worst (numbers that only the exact parser reads, many parts of a form, field masks, empty
- * Any) 250 to 400. To hand it over costs some 100 µs.
+ * From this many bytes on a body goes to a thread, JSON or a form. Usual ones take 10 to 60 ns a byte; the worst
+ * (numbers that only the exact parser reads, many parts of a form, field masks) 250 to 400. To hand it over costs some
+ * 100 µs.
  */
 export const LARGE_BYTES = 64 * KIB;
+/** From this many bytes on an answer is printed in a thread: 10 to 80 ns a byte. What takes longer runs out of steps. */
+export const LARGE_ANSWER_BYTES = 128 * KIB;
 /** XML takes up to 900 ns a byte to read. */
 export const LARGE_XML_BYTES = 16 * KIB;
 /** A body in protobuf's binary form becomes JSON first, which may be many times as long: `HERE` bounds that too. */
 export const LARGE_BINARY_BYTES = 16 * KIB;
 
-/** Steps of the printer take 3 to 5 ns. */
+/** Steps of the printer take 3 to 5 ns, so all of them some 10 ms. */
 const HERE_STEPS = 2_000_000;
 /** Up to 60 ns a byte, where each byte of the message prints several. */
 const HERE: Budget = { textBytes: 256 * KIB, steps: HERE_STEPS };

@@ -375,7 +375,7 @@ describe("what takes much work goes to a thread, be it short", () => {
     ["as JSON, by defaults", Buffer.alloc(60, Buffer.from([0x1a, 0])), undefined, ""],
     [
       "as JSON, by its length",
-      Buffer.concat([Buffer.from([0x0a, 0x80, 0x80, 0x04]), Buffer.alloc(65_536, 1)]),
+      Buffer.concat([Buffer.from([0x0a, 0x80, 0x80, 0x08]), Buffer.alloc(131_072, 1)]),
       undefined,
       "",
     ],

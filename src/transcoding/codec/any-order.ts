@@ -32,6 +32,10 @@ import { writeDuration, writeTimestamp } from "./times.js";
 import { MAX_DEPTH, MAX_VARINT_BYTES, TWO_32, truncated } from "./wire.js";
 
 const EMPTY = Buffer.alloc(0);
+/** In steps of a budget: what some things cost beside the bytes that they are and print. */
+const ANY_STEPS = 100;
+const PATH_STEPS = 50;
+const ENTRY_STEPS = 50;
 const TYPE = Buffer.from('{"@type":');
 const VALUE = Buffer.from(',"value":');
 
@@ -380,6 +384,7 @@ export class AnyOrderPrinter {
         this.#skip(tag & 7, tag >>> 3, this.#buf.length);
         continue;
       }
+      out.spend(ENTRY_STEPS);
       const length = this.#length(this.#buf.length);
       const end = this.#pos + length;
       out.byte(COMMA);
@@ -413,6 +418,7 @@ export class AnyOrderPrinter {
         this.#skip(tag & 7, tag >>> 3, this.#buf.length);
         continue;
       }
+      out.spend(ENTRY_STEPS);
       const length = this.#length(this.#buf.length);
       const start = this.#pos;
       out.pos = open;
@@ -630,6 +636,7 @@ export class AnyOrderPrinter {
     while (this.#pos < end) {
       const tag = this.#tag(end);
       if (tag === 0x0a) {
+        this.#out.spend(PATH_STEPS);
         const length = this.#length(end);
         const bytes = this.#buf.subarray(this.#pos, this.#pos + length);
         if (!isUtf8(bytes)) throw new DecodeError("a path of a FieldMask is not UTF-8");
@@ -648,6 +655,7 @@ export class AnyOrderPrinter {
   }
 
   #any(start: number, end: number): void {
+    this.#out.spend(ANY_STEPS);
     let urlStart = 0;
     let urlEnd = 0;
     let valueStart = end;

@@ -79,6 +79,24 @@ describe("the codec", () => {
       assert.throws(() => codec().decode(mixed, undefined, { textBytes: 1e6, steps: 15_000 }), TooMuch);
     });
 
+    it("counts what costs more than its bytes", () => {
+      const entry = (any: boolean): Buffer => field(9, any ? field(2, field(5, EMPTY)) : EMPTY);
+      const mask = Buffer.concat([
+        Buffer.from([0x82, 0x01]),
+        field(1, Buffer.alloc(3000, field(1, EMPTY))).subarray(1),
+      ]);
+      const rows: [what: string, bytes: Buffer, steps: number][] = [
+        ["empty entries of a map", Buffer.alloc(2000, entry(false)), 40_000],
+        ["empty Any", entry(true), 90],
+        ["paths of a mask", mask, 40_000],
+      ];
+      for (const [what, bytes, steps] of rows) {
+        const budget = { textBytes: 1e6, steps };
+        assert.throws(() => codec().decode(bytes, undefined, budget), TooMuch, what);
+        assert.ok(codec().decode(bytes, undefined, { ...budget, steps: 10 * steps }).length > 0, what);
+      }
+    });
+
     it("is enough for maps within each other in which keys come twice: the work does not double with each", () => {
       let bytes: Uint8Array = EMPTY;
       let json: unknown = {};
