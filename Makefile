@@ -80,8 +80,8 @@ bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md
 soak: compiled ## fuzz with a million inputs and a million requests, some forty minutes (ARGS="--inputs 100000 --seed 7 --only HPACK")
 	node build/test/fuzz/soak.js $(ARGS)
 
-attacks: compiled ## attack a hub in every way of docs/security.md, and print the bounds that held
-	node build/test/e2e/support/attacks.js
+attacks: compiled ## attack a hub in every way of docs/security.md, and print the bounds that held (ARGS="PART-OF-A-NAME")
+	node build/test/e2e/support/attacks.js $(ARGS)
 
 clean: ## remove what was compiled
 	rm -rf dist build

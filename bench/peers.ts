@@ -27,6 +27,8 @@ export interface RunningPeer {
   readonly name: string;
   readonly wires: readonly Wire[];
   readonly port: number;
+  /** Of the hub: where its metrics are. */
+  readonly adminPort: number;
   readonly proc: Proc;
 }
 
@@ -248,7 +250,13 @@ export async function startPeer(peer: Peer, program: string, backendPort: number
     await proc.stop();
     throw error;
   }
-  return { name: peer.name, wires: peer.wires, port: place.port, proc } satisfies RunningPeer;
+  return {
+    name: peer.name,
+    wires: peer.wires,
+    port: place.port,
+    adminPort: place.adminPort,
+    proc,
+  } satisfies RunningPeer;
 }
 
 function output(program: string, flag: string): string {

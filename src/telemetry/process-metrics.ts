@@ -6,6 +6,7 @@ import {
   PerformanceObserver,
 } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
+import { BlockWatch } from "./block-watch.js";
 import type { Family, GaugeFamily, HistogramValue, Point } from "./family.js";
 
 /** Wakes the process 20 times a second: fine enough to see lag that callers feel, cheap enough to leave on. */
@@ -22,6 +23,7 @@ const GC_KINDS: Readonly<Record<number, string>> = {
 
 export class ProcessMetrics {
   private readonly delay: IntervalHistogram;
+  private readonly blocks = new BlockWatch();
   private readonly gc = new Map<string, { buckets: number[]; sum: number; count: number }>();
   private readonly observer: PerformanceObserver;
 
@@ -36,6 +38,7 @@ export class ProcessMetrics {
 
   close(): void {
     this.delay.disable();
+    this.blocks.close();
     this.observer.disconnect();
   }
 
@@ -64,6 +67,16 @@ export class ProcessMetrics {
     return [
       lag("mean", "mean", this.delay.mean),
       lag("max", "greatest", this.delay.max),
+      {
+        type: "gauge",
+        name: "linchpin.eventloop.block.max",
+        unit: "s",
+        help: "The longest time that the event loop was held by one piece of work: of the last minute, and since the start.",
+        points: [
+          { labels: { "linchpin.window": "minute" }, value: this.blocks.recent },
+          { labels: { "linchpin.window": "process" }, value: this.blocks.ever },
+        ],
+      },
       lag("p50", "median", this.delay.percentile(50)),
       lag("p99", "99th percentile", this.delay.percentile(99)),
       {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { BlockWatch } from "#src/telemetry/block-watch.js";
 import { Counters } from "#src/telemetry/counters.js";
 import type { Family } from "#src/telemetry/family.js";
 import { ProcessMetrics } from "#src/telemetry/process-metrics.js";
@@ -87,4 +88,22 @@ test("the process tells of itself", (t) => {
   assert.ok(sampleValue(read, "process_cpu_time_seconds_total") > 0);
   assert.ok(sampleValue(read, "process_memory_usage_bytes") > 1e6);
   assert.ok(sampleValue(read, "nodejs_eventloop_delay_p99_seconds") >= 0);
+  assert.ok(sampleValue(read, "linchpin_eventloop_block_max_seconds", { linchpin_window: "process" }) >= 0);
+});
+
+test("the longest block of the event loop is told for a while, and for good", async (t) => {
+  const watch = new BlockWatch();
+  t.after(() => watch.close());
+  /** Whole, however late the timers are: a block between two ticks. */
+  const ticks = () => new Promise((resolve) => setTimeout(resolve, 50));
+  await ticks();
+  for (const from = performance.now(); performance.now() - from < 120; );
+  await ticks();
+  const { recent, ever } = watch;
+  assert.ok(recent >= 0.12, `${recent} s`);
+  assert.equal(ever, recent);
+  watch.turn();
+  assert.ok(watch.recent >= recent, "the window before counts too");
+  watch.turn();
+  assert.ok(watch.ever >= recent);
 });
