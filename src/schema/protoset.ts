@@ -12,7 +12,7 @@ import type { SchemaTables } from "./schema-tables.js";
 /** More is no descriptor set but a mistake: all of googleapis with comments is 60 MB. */
 const MAX_PROTOSET_BYTES = 256 * 1024 * 1024;
 /** Larger ones are read in a thread. */
-const IN_PLACE_BYTES = 96 * 1024;
+const IN_PLACE_BYTES = 256 * 1024;
 
 /**
  * Reads a FileDescriptorSet file.

@@ -74,15 +74,23 @@ export interface ReadFile {
   readonly isOfProtobufjs: boolean;
 }
 
-/** @throws SchemaError where the bytes are no file, another one, or more than the hub takes. */
-export function readFile(name: string, bytes: Uint8Array): ReadFile {
+/** It is too much for here and now: a thread may do it. */
+export class TooMuchWork extends Error {}
+
+/**
+ * @param maxRecords fields that the file may have, at every depth; more is a TooMuchWork
+ * @throws SchemaError where the bytes are no file, another one, or more than the hub takes.
+ */
+export function readFile(name: string, bytes: Uint8Array, maxRecords = Number.POSITIVE_INFINITY): ReadFile {
   let scanned: ScannedFile;
   let proto: FileDescriptorProto;
   try {
     scanned = scanFile(bytes);
+    if (scanned.records > maxRecords) throw new TooMuchWork();
     proto = fromBinary(FileDescriptorProtoSchema, scanned.withoutSource);
   } catch (error) {
     const what = `"${cut(name, 200, "…")}"`;
+    if (error instanceof TooMuchWork) throw error;
     if (error instanceof SchemaError) throw new SchemaError(`${what} ${error.message}`);
     throw new SchemaError(`${what} is not a file descriptor: ${reasonOf(error)}`);
   }

@@ -13,6 +13,7 @@ import {
   type ReadSymbol,
   readFile,
   sameDeclaration,
+  TooMuchWork,
   type Use,
 } from "./read-file.js";
 import { isRoutable } from "./routable.js";
@@ -56,14 +57,19 @@ interface Declared {
   readonly file: ReadFile;
 }
 
-/** Relative names are too many for here and now. */
-export class TooMuchWork extends Error {}
-
 /**
  * "whole": what does not fit throws. "parts": files that do not fit are left out with a warning, and services that
  * nothing describes then are named; imports count for nothing as long as all types are there.
  */
 export type ReadMode = "whole" | "parts";
+
+/** What may be done in one turn of the event loop. */
+export interface Work {
+  /** Characters of names that are tried for relative ones. */
+  readonly lookupChars: number;
+  /** Fields in one file, at every depth; undefined: any number. */
+  readonly records: number | undefined;
+}
 
 export class SchemaReader {
   readonly #files = new Map<string, ReadFile>();
@@ -73,21 +79,21 @@ export class SchemaReader {
   /** Of enums that defaults name. */
   readonly #enumValues = new Map<string, ReadonlySet<string>>();
   readonly #mode: ReadMode;
-  readonly #maxLookupChars: number;
+  readonly #work: Work;
   #symbols = 0;
   #lookupChars = 0;
 
-  /** @param maxLookupChars beyond it a TooMuchWork is thrown; default: a SchemaError, beyond what no schema needs. */
-  constructor(mode: ReadMode, maxLookupChars = Number.POSITIVE_INFINITY) {
+  /** @param work beyond it a TooMuchWork is thrown; default: a SchemaError, beyond what no schema needs. */
+  constructor(mode: ReadMode, work: Work = { lookupChars: Number.POSITIVE_INFINITY, records: undefined }) {
     this.#mode = mode;
-    this.#maxLookupChars = maxLookupChars;
+    this.#work = work;
   }
 
   /** "whole": throws a SchemaError where the file does not fit. "parts": then it is left out. A file is read once. */
   add(name: string, bytes: Uint8Array): void {
     if (this.#files.has(name)) return;
     try {
-      this.#add(readFile(name, bytes));
+      this.#add(readFile(name, bytes, this.#work.records));
       this.#left.delete(name);
     } catch (error) {
       if (!(error instanceof SchemaError) || this.#mode === "whole") throw error;
@@ -189,7 +195,7 @@ export class SchemaReader {
     this.#lookupChars += chars;
     if (this.#lookupChars > MAX_LOOKUP_CHARS)
       throw new SchemaError("its names of types are relative, and too many and too long to be looked up");
-    if (this.#lookupChars > this.#maxLookupChars) throw new TooMuchWork();
+    if (this.#lookupChars > this.#work.lookupChars) throw new TooMuchWork();
   }
 
   /** @throws SchemaError in the mode "whole", where the files are no schema. */

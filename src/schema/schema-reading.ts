@@ -1,14 +1,15 @@
 // Where the files of a schema are read: small ones here and now, large ones in a thread, so that calls go on meanwhile.
 import { Worker } from "node:worker_threads";
+import { TooMuchWork } from "./read-file.js";
 import { SchemaError } from "./schema-error.js";
-import { type Finish, type Missing, type ReadMode, SchemaReader, TooMuchWork } from "./schema-reader.js";
+import { type Finish, type Missing, type ReadMode, SchemaReader, type Work } from "./schema-reader.js";
 import type { SchemaTables } from "./schema-tables.js";
 import { type Turn, takeTurn } from "./turns.js";
 
-/** Bytes of all files that are read in place: some milliseconds. */
-const IN_PLACE_BYTES = 96 * 1024;
-/** Characters of relative names that are looked up in place: as much. */
-const IN_PLACE_LOOKUP_CHARS = 2_000_000;
+/** Bytes of all files that are read in place, some milliseconds: a thread would cost as much to start. */
+const IN_PLACE_BYTES = 256 * 1024;
+/** Of bytes that come to more than others of their number. */
+const IN_PLACE: Work = { lookupChars: 2_000_000, records: 20_000 };
 /** All of googleapis takes four seconds of one core. */
 const MAX_READ_MS = 60_000;
 /**
@@ -77,7 +78,7 @@ export class SchemaReading {
   async #do(inPlace: (reader: SchemaReader) => ReadAnswer, request: ReadRequest): Promise<ReadAnswer> {
     if (this.#thread === undefined && this.#bytes <= IN_PLACE_BYTES) {
       try {
-        this.#reader ??= new SchemaReader(this.#mode, IN_PLACE_LOOKUP_CHARS);
+        this.#reader ??= new SchemaReader(this.#mode, IN_PLACE);
         for (const [name, bytes] of this.#pending) this.#reader.add(name, bytes);
         this.#pending = [];
         return inPlace(this.#reader);
