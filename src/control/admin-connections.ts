@@ -1,6 +1,8 @@
 // The connections of the admin listener: few, and a new one always gets in, since the one that does least goes for it.
 // An operator who looks why the hub is in trouble must not wait until whoever makes the trouble lets go.
 import type { Socket } from "node:net";
+import { barrier } from "../core/barrier.js";
+import { reportFault } from "../core/faults.js";
 import { clientNetwork, plainIp } from "../core/ip.js";
 
 /** Of all clients: operators, probes and scrapers need a few dozen. */
@@ -34,9 +36,10 @@ export class AdminConnections {
     const name = nameOf(socket);
     const guest = { socket, network, requests: 0 };
     this.guests.set(name, guest);
-    socket.on("close", () => {
+    const onClose = (): void => {
       if (this.guests.get(name) === guest) this.guests.delete(name);
-    });
+    };
+    socket.on("close", barrier(onClose, miscounted));
   }
 
   private of(network: string): readonly Guest[] {
@@ -68,15 +71,20 @@ export class AdminConnections {
       this.guests.set(name, guest);
     };
     moved();
-    return () => {
+    const ended = (): void => {
       guest.requests--;
       moved();
     };
+    return barrier(ended, miscounted);
   }
 
   closeAll(): void {
     for (const { socket } of this.guests.values()) socket.destroy();
   }
+}
+
+function miscounted(error: unknown): void {
+  reportFault("while the admin listener counted its connections", error);
 }
 
 function nameOf({ remoteAddress, remotePort }: Remote): string {

@@ -10,7 +10,6 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { TLSSocket } from "node:tls";
 import { formatAddress } from "../config/address.js";
 import type { AdminConfig } from "../config/config.js";
-import { barrier } from "../core/barrier.js";
 import { reportFault } from "../core/faults.js";
 import { guarded } from "../core/guarded.js";
 import type { Log } from "../core/log.js";
@@ -64,8 +63,13 @@ export class AdminServer {
   constructor(config: AdminConfig, log: Log, handler: AdminHandler) {
     this.config = config;
     const counted: AdminHandler = (request, response) => {
-      response.once("close", this.connections.begin(request.socket));
-      handler(request, response);
+      try {
+        response.once("close", this.connections.begin(request.socket));
+        handler(request, response);
+      } catch (error) {
+        response.destroy();
+        reportFault("while the admin listener took a request", error);
+      }
     };
     this.http1 = createHttp1Server(
       {
@@ -171,9 +175,11 @@ export class AdminServer {
 
 /** A fault while a socket is taken over ends that socket. */
 function taken(socket: Socket, take: () => void): void {
-  guarded(socket);
-  barrier(take, (error) => {
+  try {
+    guarded(socket);
+    take();
+  } catch (error) {
     socket.destroy();
     reportFault("while the admin listener took a connection", error);
-  })();
+  }
 }

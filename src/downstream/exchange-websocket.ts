@@ -243,8 +243,14 @@ export class WebSocketExchange implements Exchange {
       socket.destroy();
       return;
     }
-    webSocket.resume();
-    webSocket.close(code, cut(reason, MAX_REASON_BYTES));
+    try {
+      webSocket.resume();
+      webSocket.close(code, cut(reason, MAX_REASON_BYTES));
+    } catch (error) {
+      // It counts as finished: nobody else would end it.
+      socket.destroy();
+      throw error;
+    }
     const timer = setInterval(() => {
       // Behind what a slow client has yet to read, for which the watch has its own patience.
       if (socket.writableLength === 0) webSocket.terminate();

@@ -3,7 +3,6 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ClientLimits } from "../config/listener-limits.js";
 import { isAuthority } from "../core/authority.js";
-import { barrier } from "../core/barrier.js";
 import { reportFault } from "../core/faults.js";
 import type { Gateway } from "../core/gateway.js";
 import { guarded } from "../core/guarded.js";
@@ -104,11 +103,13 @@ export function onSocketEvent<T, Rest extends readonly unknown[]>(
   take: (first: T, socket: Duplex, ...rest: Rest) => void,
 ): void {
   server.on(event, (first: T, socket: Duplex, ...rest: Rest) => {
-    guarded(socket);
-    barrier(take, (error) => {
+    try {
+      guarded(socket);
+      take(first, socket, ...rest);
+    } catch (error) {
       socket.destroy();
       reportFault(`while node:http told of '${event}'; the connection was closed`, error);
-    })(first, socket, ...rest);
+    }
   });
 }
 

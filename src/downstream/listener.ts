@@ -220,8 +220,8 @@ export class Listener implements Http1ConnectionOwner {
 
   /** Whoever speaks there: a throw while a socket, or a request on it, is taken over ends that socket alone. */
   private take(socket: Socket, step: () => void): void {
-    guarded(socket);
     try {
+      guarded(socket);
       step();
     } catch (error) {
       socket.destroy();
@@ -242,14 +242,15 @@ export class Listener implements Http1ConnectionOwner {
         return;
       }
       this.perAddress.add(network);
-      socket.once("close", () => this.perAddress.remove(network));
+      socket.once("close", () => this.take(socket, () => this.perAddress.remove(network)));
     }
     this.sockets.add(socket);
     this.silent.add(socket);
-    socket.on("close", () => {
+    const onClose = (): void => {
       this.sockets.delete(socket);
       this.silent.delete(socket);
-    });
+    };
+    socket.on("close", () => this.take(socket, onClose));
     const { tls } = this;
     peek(socket, {
       timeoutMs: this.limits.firstBytesMs,

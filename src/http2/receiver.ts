@@ -150,6 +150,14 @@ export class Receiver implements FrameSink {
   private onRequest(id: number, block: HeaderBlock, ends: boolean): void {
     const stream = this.streams.accept(id);
     if (stream === undefined) return;
+    try {
+      this.beginRequest(stream, block, ends);
+    } catch (error) {
+      this.streams.threw(stream, error);
+    }
+  }
+
+  private beginRequest(stream: Stream, block: HeaderBlock, ends: boolean): void {
     if (block.tooLarge) {
       const reason = "more header fields, or larger ones, than allowed";
       this.handler.onLimit?.("maxHeaderListBytes", "stream", reason);
@@ -163,11 +171,7 @@ export class Receiver implements FrameSink {
       stream.announcedBytes = head.contentLength;
     }
     if (ends) stream.remoteEnded = true;
-    try {
-      this.handler.onStream(stream, block, ends);
-    } catch (error) {
-      this.streams.threw(stream, error);
-    }
+    this.handler.onStream(stream, block, ends);
   }
 
   private onResponse(stream: Stream, block: HeaderBlock, ends: boolean): void {

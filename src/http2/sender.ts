@@ -86,8 +86,18 @@ export class Sender {
     this.headers.field(name, value, sensitive);
   }
 
+  /** A frame that was begun and not ended leaves the peer with bytes that mean nothing: that is the connection's end. */
+  private torn(error: unknown): never {
+    this.owner.fault(error);
+    throw error;
+  }
+
   endHeaders(stream: Stream, end: boolean): void {
-    this.headers.end(stream.id, end);
+    try {
+      this.headers.end(stream.id, end);
+    } catch (error) {
+      this.torn(error);
+    }
     this.guards.sentFrames++;
     // The first block is what counts: a request whose trailers did not leave was sent all the same.
     if (stream.headersMark === Number.POSITIVE_INFINITY) {
@@ -106,6 +116,14 @@ export class Sender {
    * An empty range with `last` always goes.
    */
   sendData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): number {
+    try {
+      return this.writeData(stream, chunk, start, end, last);
+    } catch (error) {
+      return this.torn(error);
+    }
+  }
+
+  private writeData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): number {
     const { out, writer } = this;
     if (start === end) {
       if (last) writer.frame(FrameType.DATA, Flag.END_STREAM, stream.id, chunk, 0, 0);
@@ -142,12 +160,20 @@ export class Sender {
 
   /** Gives the peer credit for a stream. */
   sendWindowUpdate(id: number, increment: number): void {
-    this.writer.windowUpdate(id, increment);
+    try {
+      this.writer.windowUpdate(id, increment);
+    } catch (error) {
+      this.torn(error);
+    }
   }
 
   sendReset(id: number, code: number): void {
     if (this.headers.open) this.mendBlock();
-    this.writer.reset(id, code);
+    try {
+      this.writer.reset(id, code);
+    } catch (error) {
+      this.torn(error);
+    }
   }
 
   // ---------------------------------------------------------------- for the connection

@@ -6,10 +6,12 @@ import type { ClientLimits } from "../../config/listener-limits.js";
 import { barrier, contain } from "../../core/barrier.js";
 import type { Clock } from "../../core/clock.js";
 import { attempt, reportFault } from "../../core/faults.js";
+import { hubFault } from "../../core/hub-fault.js";
 import type { Timed, TimerWheel } from "../../core/timer-wheel.js";
 import type { AnswerWatch } from "../answer-watch.js";
+import { answerBare } from "../bare-answer.js";
 import type { Client } from "../client.js";
-import type { Exchange, ExchangeHead } from "../exchange.js";
+import { type Exchange, type ExchangeHead, NOBODY } from "../exchange.js";
 import { OwnExchange } from "./exchange.js";
 import { HeadReader } from "./head-reader.js";
 
@@ -157,7 +159,10 @@ export class Http1Connection implements Timed {
       attempt(where, () => this.owner.onBroken(socket, id));
       return;
     }
-    contain(error, (fault) => exchange.handler.onFault(fault));
+    if (exchange.handler === NOBODY) {
+      const status = hubFault("the hub failed while it read the request", where, error);
+      attempt(where, () => answerBare(exchange, status));
+    } else contain(error, (fault) => exchange.handler.onFault(fault));
     attempt(where, () => this.writeOut());
     attempt(where, () => this.leave());
     socket.destroySoon();

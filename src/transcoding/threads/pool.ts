@@ -110,8 +110,8 @@ export class ThreadPool {
       try {
         thread = this.#free();
       } catch (error) {
-        // No descriptor or no memory is left for another thread. Those there are come for what waits.
-        if (this.#threads.size > 0) return;
+        // No descriptor or no memory is left for another thread. One that is at work comes for what waits.
+        for (const { current } of this.#threads) if (current !== undefined) return;
         lost = asError(error);
       }
       if (thread === undefined && lost === undefined) return;
