@@ -19,6 +19,8 @@ export const MAX_SCHEMAS = 8;
  * (Node 20: CppHeap::DetachIsolate collects garbage once more).
  */
 const MAX_HEAP_MIB = 4096;
+/** For what is young in it, in MiB. V8's own 48 would keep the bytes of some hundred messages that nobody uses any more. */
+const MAX_YOUNG_MIB = 4;
 /**
  * Bytes that may wait for a thread: 32 messages of the default limit, about a second of work. Answers may be twice that,
  * so that a burst of uploads, which can be sent again, does not cost calls that the services have done already.
@@ -56,7 +58,10 @@ class CodecThread {
 
   constructor() {
     // Flags of the program that embeds the hub, such as --input-type, may not fit.
-    const options = { execArgv: [], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB } };
+    const options = {
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB, maxYoungGenerationSizeMb: MAX_YOUNG_MIB },
+    };
     this.worker = new Worker(new URL("./worker.js", import.meta.url), options);
   }
 }

@@ -148,6 +148,8 @@ limits: ${LIMITS}
   const adminUrl = await bound(/^admin on (\S+)$/);
   hub.mustLive();
   await learned(hub, adminUrl);
+  // The thread of large messages is there before growth is measured: it costs what it costs once, attacked or not.
+  for (let i = 0; i < WARM_UP_CALLS; i++) await http("1.1", clear, LARGE_WHOLE);
   const plain = (address: string): Socket => {
     const socket = netConnect({ port: Number(address.split(":")[1]), host: "127.0.0.1", noDelay: true });
     socket.on("error", () => {});
@@ -392,6 +394,7 @@ const textFrame = (text: string): string => `${String.fromCharCode(0x81, 0x80 | 
 /** Asked for 40 times: 21 MB. */
 const LARGE_WHOLE = "/test/v1/unary?behavior.response_bytes=400000";
 const WHOLES = 40;
+const WARM_UP_CALLS = 20;
 export const get = (path: string, more = ""): string => `GET ${path} HTTP/1.1\r\nhost: test\r\n${more}\r\n`;
 /** It makes a request that the hub reads itself one that node:http reads. */
 const BY_NODE = "te: trailers\r\n";
