@@ -153,6 +153,8 @@ export class Receiver implements FrameSink {
     try {
       this.beginRequest(stream, block, ends);
     } catch (error) {
+      // What ends the connection, such as a budget that is used up, is no fault of the stream.
+      if (error instanceof ConnectionError) throw error;
       this.streams.threw(stream, error);
     }
   }
