@@ -40,6 +40,8 @@ const DEPENDS_ON_NODE = [
 
 /** Long, and seldom breaking: `make test-nightly` runs them. */
 const NIGHTLY = [
+  // Thousands of injected throws: e2e/injection has each place once.
+  /^e2e\/injection-all\./,
   // The commands of the documentation once more, with curl and grpcurl: docs.test runs each with programs of our own.
   /^tools\/docs\./,
   // Gigabytes through foreign servers: e2e/large-bodies has the same between our own.

@@ -1,5 +1,6 @@
 // Two Duplex streams that are each other's other end: a connection inside the process, without a socket.
 import { Duplex } from "node:stream";
+import { attempt, reportFault } from "./faults.js";
 import { guarded } from "./guarded.js";
 
 /** What one side may be ahead of the other; Node's own default differs between its lines. */
@@ -14,12 +15,31 @@ class Half extends Duplex {
     super({ allowHalfOpen: true, autoDestroy: true, highWaterMark: HELD_BYTES });
   }
 
+  // Node calls these, and would pass a throw on to whoever reads or writes: it is the end of the pair.
+
   // Reading is pushed by the other side.
   override _read(): void {
-    this.other?.goOn();
+    try {
+      this.other?.goOn();
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    try {
+      this.pass(chunk, done);
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  private fault(error: unknown): void {
+    reportFault("on a connection within the process", error);
+    this.destroy();
+  }
+
+  private pass(chunk: Buffer, done: () => void): void {
     const other = this.other;
     if (other === undefined || other.destroyed) {
       done();
@@ -31,14 +51,18 @@ class Half extends Duplex {
   }
 
   override _final(done: () => void): void {
-    this.other?.push(null);
-    done();
+    try {
+      this.other?.push(null);
+      done();
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const other = this.other;
     this.other = undefined;
-    this.goOn();
+    attempt("on a connection within the process", () => this.goOn());
     // A side that is done both ways just goes: what it wrote can still be read, as with a socket.
     const complete = this.readableEnded && this.writableFinished;
     if (other !== undefined && !complete) process.nextTick(() => other.destroy());

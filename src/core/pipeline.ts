@@ -219,9 +219,18 @@ class Running implements Sink, Timed, RunningCall {
         responseBytes: this.responseBytes,
       };
     }
-    this.timers.cancel(this);
-    this.calls.delete(this);
+    this.letGo();
     this.runEnds();
+  }
+
+  /** Of what knows the call from outside. Whatever that makes of it, both sides are still to be told. */
+  private letGo(): void {
+    try {
+      this.calls.delete(this);
+      this.timers.cancel(this);
+    } catch (error) {
+      reportFault("while the deadline of a call was taken back", error);
+    }
   }
 
   /** Something on the way of the call threw: the call ends, and its client is answered whatever became of it. */
@@ -262,8 +271,7 @@ class Running implements Sink, Timed, RunningCall {
       requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
     };
-    this.timers.cancel(this);
-    this.calls.delete(this);
+    this.letGo();
     this.request.disconnect(cause);
     if (tellClient) this.tell(cause);
     this.call.abort(cause);

@@ -2,6 +2,8 @@
 // a hundred calls at once, each with a message to translate. What does not fit in a turn goes on in the next, behind
 // what came meanwhile.
 
+import { reportFault } from "./faults.js";
+
 /**
  * What a turn has room for, in bytes of JSON or protobuf that are read or printed: 1 to 5 ms as a rule, and some 20
  * where each byte takes as long as it can.
@@ -9,6 +11,8 @@
 export const TURN_BYTES = 256 * 1024;
 /** What a message costs beside its bytes: about 5 µs. */
 export const MESSAGE_BYTES = 512;
+
+const WHERE = "in work that was put off to another turn";
 
 export class Slices {
   #left = TURN_BYTES;
@@ -41,6 +45,18 @@ export class Slices {
   }
 
   readonly #next = (): void => {
+    try {
+      this.#turn();
+    } catch (error) {
+      reportFault(WHERE, error);
+      // All messages of all calls come by here: whatever threw, there are further turns.
+      this.#scheduled = false;
+      this.#left = TURN_BYTES;
+      if (this.#waiting.length > 0) this.#schedule();
+    }
+  };
+
+  #turn(): void {
     this.#scheduled = false;
     this.#left = TURN_BYTES;
     this.turns++;
@@ -48,14 +64,17 @@ export class Slices {
     if (steps.length === 0) return;
     this.#waiting = [];
     let done = 0;
-    try {
-      while (done < steps.length && this.room) steps[done++]?.();
-    } finally {
-      // Those that had no room stand before those that were put back: each gets its turn.
-      if (done < steps.length) this.#waiting = [...steps.slice(done), ...this.#waiting];
-      if (this.#waiting.length > 0) this.#schedule();
+    for (; done < steps.length && this.room; done++) {
+      try {
+        steps[done]?.();
+      } catch (error) {
+        reportFault(WHERE, error);
+      }
     }
-  };
+    // Those that had no room stand before those that were put back: each gets its turn.
+    if (done < steps.length) this.#waiting = [...steps.slice(done), ...this.#waiting];
+    if (this.#waiting.length > 0) this.#schedule();
+  }
 }
 
 /** There is one event loop. */

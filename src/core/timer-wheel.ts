@@ -76,6 +76,18 @@ export class TimerWheel {
   }
 
   private readonly onTimer = (): void => {
+    try {
+      this.turn();
+    } catch (error) {
+      reportFault("while times that were over were looked for", error);
+      // A wheel that stood still would be the end of every deadline.
+      this.timer = undefined;
+      this.wakeSlot = Number.POSITIVE_INFINITY;
+      if (this.count > 0) this.arm(this.doneSlot + 1);
+    }
+  };
+
+  private turn(): void {
     this.timer = undefined;
     this.wakeSlot = Number.POSITIVE_INFINITY;
     const now = this.clock.now();
@@ -84,7 +96,7 @@ export class TimerWheel {
     this.doneSlot = Math.max(this.doneSlot, last);
     for (let slot = first; slot <= last; slot++) this.fire(slot % SLOTS, now);
     if (this.count > 0) this.arm(this.nextFilled());
-  };
+  }
 
   /** Fires what is due in one slot; entries of a later turn of the wheel stay. */
   private fire(slot: number, now: number): void {

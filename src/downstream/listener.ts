@@ -33,6 +33,7 @@ import { errorName, PREFACE } from "../http2/protocol.js";
 import type { Stream } from "../http2/stream.js";
 import type { ServerTls } from "../tls/server-tls.js";
 import { AnswerWatch } from "./answer-watch.js";
+import { answerBare } from "./bare-answer.js";
 import { beginsHttp1 } from "./begins-http1.js";
 import { BodyWatch } from "./body-watch.js";
 import { Client } from "./client.js";
@@ -481,8 +482,13 @@ export class Listener implements Http1ConnectionOwner {
       exchange.head.fields.length > maxHeaderFields
         ? tooManyFields(maxHeaderFields)
         : (headProblem(request) ?? problem);
-    if (refused !== undefined) refuseRest(this.gateway, exchange, refused);
-    else openRest(this.gateway, exchange);
+    try {
+      if (refused !== undefined) refuseRest(this.gateway, exchange, refused);
+      else openRest(this.gateway, exchange);
+    } catch (error) {
+      const where = "while a request of HTTP/1.1 was taken over";
+      answerBare(exchange, hubFault("the hub failed while it read the request", where, error));
+    }
     exchange.start();
     // Refused before its body is asked for, or asked for it.
     if (asks && !response.headersSent) response.writeContinue();

@@ -34,7 +34,9 @@ export class HeaderWriter {
   begin(): void {
     this.open = true;
     holder = this;
+    this.halfField = true;
     this.length = this.encoder.begin(scratch, 0);
+    this.halfField = false;
   }
 
   field(name: string, value: string, sensitive: boolean): void {

@@ -6,6 +6,7 @@ import {
   PerformanceObserver,
 } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
+import { attempt } from "../core/faults.js";
 import { BlockWatch } from "./block-watch.js";
 import type { Family, GaugeFamily, HistogramValue, Point } from "./family.js";
 
@@ -31,7 +32,9 @@ export class ProcessMetrics {
     this.delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.delay.enable();
     this.observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) this.onCollection(kindOf(entry), entry.duration / 1000);
+      attempt("while garbage collections were counted", () => {
+        for (const entry of list.getEntries()) this.onCollection(kindOf(entry), entry.duration / 1000);
+      });
     });
     this.observer.observe({ entryTypes: ["gc"] });
   }
