@@ -11,6 +11,12 @@ import { Silence } from "./silence.js";
 import { UpstreamCall } from "./upstream-call.js";
 
 /**
+ * A service may put what its caller sent into a status, several times as long there. Up to here such a block fails its
+ * call alone, for its list is too large; only beyond does it end the connection, and with it the calls of others.
+ */
+const LIMITS = { maxHeaderBlockBytes: 1024 ** 2, maxContinuations: 64 };
+
+/**
  * Servers count the resets of a connection, and end it when there are too many (rapid reset, CVE-2023-44487): Netty
  * after 200 in 30 s, nghttp2 and with it Node after 1000 and 33 per second, whoever of its clients they come from.
  * Stay below the strictest: one client's cancelled calls must not cost another client its running ones.
@@ -88,7 +94,7 @@ export class Link {
     });
     this.connection = new Connection(
       socket,
-      { role: "client", clock: options.clock },
+      { role: "client", clock: options.clock, limits: LIMITS },
       {
         onStream: () => {},
         onReady: () => owner.onReady(this),

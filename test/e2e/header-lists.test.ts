@@ -42,7 +42,12 @@ function answer(stream: ServerHttp2Stream, head: IncomingHttpHeaders): void {
   stream.end(EMPTY);
 }
 
-const server = createServer({ settings: { maxHeaderListSize: LIMIT } });
+const server = createServer({
+  settings: { maxHeaderListSize: LIMIT },
+  maxSendHeaderBlockLength: 2 * 1024 ** 2,
+});
+let connections = 0;
+server.on("session", () => connections++);
 server.on("stream", answer);
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const { port } = server.address() as AddressInfo;
@@ -124,6 +129,26 @@ describe("a service takes header lists of 2 KiB", () => {
     const { code } = await call(client, { "x-large": "z".repeat(LIMIT / 2) });
     assert.equal(code, Code.OK);
   });
+});
+
+describe("a service sends more metadata than the hub takes", () => {
+  const client = session();
+  for (const where of ["x-leading", "x-trailing", "x-message"])
+    test(`200 KB in ${where} fail that call alone: others on its connection go on`, async () => {
+      assert.equal((await call(client)).code, Code.OK);
+      const before = connections;
+      const [large, ...small] = await Promise.all([
+        call(client, { [where]: "200000" }),
+        ...[1, 2, 3].map(() => call(client)),
+      ]);
+      assert.notEqual(large.code, Code.OK);
+      assert.deepEqual(
+        small.map(({ code }) => code),
+        [Code.OK, Code.OK, Code.OK],
+      );
+      assert.equal((await call(client)).code, Code.OK);
+      assert.equal(connections, before, "the connection to the service is kept");
+    });
 });
 
 describe("a client takes header lists of 2 KiB", () => {
