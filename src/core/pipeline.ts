@@ -92,7 +92,7 @@ class Running implements Sink, Timed, RunningCall {
       try {
         verdict = step.start(this.call);
       } catch (error) {
-        verdict = brokenStep(step, error);
+        verdict = this.brokenStep(step, error);
       }
       if (verdict instanceof Promise) {
         this.watchDeadline();
@@ -120,8 +120,13 @@ class Running implements Sink, Timed, RunningCall {
       else this.begin();
     };
     verdict
-      .then(settle, (error: unknown) => settle(brokenStep(step, error)))
+      .then(settle, (error: unknown) => settle(this.brokenStep(step, error)))
       .catch((error: unknown) => this.onFault(error));
+  }
+
+  private brokenStep({ name }: Step, error: unknown): Status {
+    const where = `as interceptor "${name}" failed on ${this.plan.method.path}`;
+    return hubFault(`the hub's interceptor "${name}" failed`, where, error);
   }
 
   private dispatch(): void {
@@ -411,10 +416,6 @@ interface Chunk {
 
 function refused(status: Status): Abort {
   return { status, by: "hub", sent: "never" };
-}
-
-function brokenStep(step: Step, error: unknown): Status {
-  return hubFault(`the hub's interceptor "${step.name}" failed`, `in interceptor "${step.name}"`, error);
 }
 
 function deadlineExceeded(call: Call): Status {

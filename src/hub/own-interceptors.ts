@@ -113,17 +113,9 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
             if (verdict instanceof Status) return verdict;
             throw new TypeError(`start answers nothing or a Status, not ${typeof verdict}`);
           };
-          const fail = (error: unknown): never => {
-            failed(`on ${call.path}`, error);
-            throw error;
-          };
-          try {
-            const verdict: unknown = start(call);
-            // The runner knows a promise by its class.
-            return isThenable(verdict) ? Promise.resolve(verdict).then(settle).catch(fail) : settle(verdict);
-          } catch (error) {
-            return fail(error);
-          }
+          // What throws is the runner's to tell of. It knows a promise by its class.
+          const verdict: unknown = start(call);
+          return isThenable(verdict) ? Promise.resolve(verdict).then(settle) : settle(verdict);
         };
       }
       if (end !== undefined) {
