@@ -474,14 +474,14 @@ export class Listener implements Http1ConnectionOwner {
     };
     const { socket } = request;
     response.once("close", () => this.take(socket, onClose));
-    if (this.draining) response.setHeader("connection", "close");
+    const malformed = headProblem(request);
+    // Who sends such a head may mean another request by what follows (RFC 9112 §11.2).
+    if (this.draining || malformed !== undefined) response.setHeader("connection", "close");
     const { client, watch } = peer;
     const exchange = new Http1Exchange(request, response, client, this.bodyWatch(), watch);
     const { maxHeaderFields } = this.limits;
     const refused =
-      exchange.head.fields.length > maxHeaderFields
-        ? tooManyFields(maxHeaderFields)
-        : (headProblem(request) ?? problem);
+      exchange.head.fields.length > maxHeaderFields ? tooManyFields(maxHeaderFields) : (malformed ?? problem);
     try {
       if (refused !== undefined) refuseRest(this.gateway, exchange, refused);
       else openRest(this.gateway, exchange);
