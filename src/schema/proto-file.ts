@@ -65,8 +65,8 @@ const PUBLIC_IMPORT = /^import\s+public\s+["']([^"']*)["']/;
 
 // protobufjs forgets which imports are public; clients of the hub's reflection need to know to link the file.
 function publicImports(source: string, dependency: readonly string[]): number[] {
-  const names = source.split("\n").map((line) => PUBLIC_IMPORT.exec(line.trim())?.[1]);
-  return dependency.flatMap((file, index) => (names.includes(file) ? [index] : []));
+  const names = new Set(source.split("\n").map((line) => PUBLIC_IMPORT.exec(line.trim())?.[1]));
+  return dependency.flatMap((file, index) => (names.has(file) ? [index] : []));
 }
 
 const SCALARS = new Map<string, FieldDescriptorProto_Type>([
