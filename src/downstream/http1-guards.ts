@@ -9,6 +9,7 @@ import { guarded } from "../core/guarded.js";
 import { type Reason, refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { splitTarget } from "./exchange-http1.js";
+import { shortReads } from "./short-reads.js";
 
 /** As on HTTP/2 (docs/security.md). */
 type HeadLimits = Pick<ClientLimits, "maxHeaderListBytes">;
@@ -76,6 +77,7 @@ export function guardHttp1(
 ): void {
   // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
   server.maxHeadersCount = 0;
+  shortReads(server);
   onSocketEvent(server, "clientError", (error: NodeJS.ErrnoException, socket) => {
     const code = error.code ?? "";
     const [reason, message] = reasonOf(code, maxHeaderListBytes);

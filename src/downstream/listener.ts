@@ -450,8 +450,11 @@ export class Listener implements Http1ConnectionOwner {
 
   private onRequest(pipelined: Pipelined): void {
     const { socket } = pipelined.request;
-    // node:http reads all that one read brought, be the connection closed meanwhile.
-    if (socket.destroyed) return;
+    // node:http reads on in what it was given, be the connection closed meanwhile.
+    if (socket.destroyed) {
+      socket.pause();
+      return;
+    }
     const peer = this.peerOf(socket);
     if (peer.current === undefined) {
       this.serveNext(peer, pipelined);

@@ -14,6 +14,7 @@ import type { Client } from "./client.js";
 import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";
 import { headProblem, onSocketEvent } from "./http1-guards.js";
 import { openRest, refuseRest } from "./rest.js";
+import { unread, wholeReads } from "./short-reads.js";
 
 /** Of the handshake; a server that does not know the client's says its own (RFC 6455 §4.2.2). */
 const VERSION = "13";
@@ -46,6 +47,7 @@ export function takeUpgrades(
       replay(server, request, socket, early);
       return;
     }
+    wholeReads(socket);
     const { client, watch } = peer;
     const exchange = new WebSocketExchange(webSockets, request, socket, early, client, watch);
     const problem = headProblem(request) ?? problemOf(request, gateway);
@@ -105,7 +107,7 @@ function replay(server: Server, request: IncomingMessage, socket: Socket, early:
     .map((option) => option.trim())
     .filter((option) => option !== "" && !/^(?:upgrade|http2-settings)$/i.test(option));
   if (kept.length > 0) lines.push(`Connection: ${kept.join(", ")}`);
-  socket.unshift(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), early]));
+  unread(socket, Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), early]));
   server.emit("connection", socket);
   socket.resume();
 }

@@ -12,6 +12,7 @@ import type { AnswerWatch } from "../answer-watch.js";
 import { answerBare } from "../bare-answer.js";
 import type { Client } from "../client.js";
 import { type Exchange, type ExchangeHead, NOBODY } from "../exchange.js";
+import { unread } from "../short-reads.js";
 import { OwnExchange } from "./exchange.js";
 import { HeadReader } from "./head-reader.js";
 
@@ -270,7 +271,7 @@ export class Http1Connection implements Timed {
     this.writeOut();
     this.release();
     socket.pause();
-    socket.unshift(rest);
+    unread(socket, rest);
     this.owner.onHandOver(socket);
   }
 
