@@ -230,7 +230,7 @@ class Hub implements RunningHub, Gateway {
     ]);
     this.cut = this.telemetry.counters.counter(
       "linchpin.calls.cut",
-      "Calls that still ran when the grace time of a drain was over.",
+      "Calls that still ran when the grace time of a drain was over, or the hub was closed.",
     );
     this.embedded = embed(options.services ?? []);
     this.own = hubServices({
@@ -590,24 +590,25 @@ class Hub implements RunningHub, Gateway {
     const delayMs = Math.min(this.config.drain.delayMs, graceMs);
     if (delayMs > 0) await new Promise<void>((resolve) => systemClock.setTimeout(resolve, delayMs));
     const leftMs = graceMs - delayMs;
-    const cut = systemClock.setTimeout(() => this.cutCalls(), leftMs);
+    const cut = systemClock.setTimeout(() => this.cutCalls("the grace time of the drain is over"), leftMs);
     await Promise.all(this.listeners.map((listener) => listener.drain(leftMs + LAST_WORDS_MS)));
     cut.cancel();
     await this.close();
   }
 
   /** Ends every call that still runs with an answer that says why. */
-  private cutCalls(): void {
+  private cutCalls(why: string): void {
     const status = refusal("HUB_LEAVING", "the hub is leaving, and the call did not end in time");
     const count = this.calls.cut({ status, by: "hub", sent: "maybe" });
     if (count === 0) return;
     this.cut.add(count);
-    this.log.warn(`${count} ${count === 1 ? "call" : "calls"} cut: the grace time of the drain is over`);
+    this.log.warn(`${count} ${count === 1 ? "call" : "calls"} cut: ${why}`);
   }
 
   async close(): Promise<void> {
     this.state = "draining";
-    this.cutCalls();
+    this.readiness.drain();
+    this.cutCalls("the hub was closed");
     const where = "while the hub was closed";
     for (const upstream of [...this.generation.upstreams, ...this.retired])
       attempt(where, () => upstream.close());

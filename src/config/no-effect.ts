@@ -1,7 +1,7 @@
 // Keys of a valid config that have no effect, each with the reason: `linchpin check` and the start warn of them.
 import { formatAddress } from "./address.js";
-import { DEFAULT_POOL } from "./defaults.js";
 import { formatDuration } from "./duration.js";
+import { presetOf } from "./http-presets.js";
 import type { ParsedConfig } from "./schema.js";
 import type { Path } from "./yaml.js";
 
@@ -44,8 +44,7 @@ function upstreams(file: ParsedConfig, needs: Needs, warn: Warn): void {
     }
     const path = ["upstreams", name, "connections"];
     needs([...path, "idle"], connections.max > 1, "connections.max is 1, and the first one is kept");
-    if (connections.max !== DEFAULT_POOL.maxPerEndpoint)
-      needs([...path, "max"], connections.max <= connections.total, "connections.total is less");
+    needs([...path, "max"], connections.max <= connections.total, "connections.total is less");
   }
 }
 
@@ -86,8 +85,10 @@ function methods({ methods: configured, interceptors }: ParsedConfig, warn: Warn
 
 function http({ http: section }: ParsedConfig, needs: Needs, warn: Warn): void {
   needs(["http", "docs"], section.docs === false || section.openapi !== false, "http.openapi is false");
-  needs(["http", "ignoredQuery"], section.unknownQuery !== "ignore", "http.unknownQuery is ignore");
-  const { emitDefaults = section.preset === "grpc-gateway" } = section.print;
+  const preset = presetOf(section.preset);
+  const { unknownQuery = preset.unknownQuery, print } = section;
+  needs(["http", "ignoredQuery"], unknownQuery !== "ignore", "http.unknownQuery is ignore");
+  const { emitDefaults = preset.emitDefaults } = print;
   needs(["http", "print", "emitNulls"], emitDefaults, "print.emitDefaults is false");
   const origins: [Path, readonly string[]][] = [];
   if (section.webSocket !== false)

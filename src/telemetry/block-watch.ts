@@ -1,5 +1,6 @@
 // How long the event loop was held at most: no call goes on meanwhile, whoever's work it is.
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
+import { attempt } from "../core/faults.js";
 
 /** A timer of libuv's, without JavaScript: some 0.1 % of a core. It looks so often, and so much later than a block ends. */
 const RESOLUTION_MS = 10;
@@ -16,7 +17,8 @@ export class BlockWatch {
 
   constructor() {
     this.#delay.enable();
-    this.#timer = setInterval(() => this.turn(), WINDOW_MS).unref();
+    const turn = () => attempt("while the blocks of the event loop were looked at", () => this.turn());
+    this.#timer = setInterval(turn, WINDOW_MS).unref();
   }
 
   /** Seconds, of the last 30 to 60; at most 0.01 more than the block was, never less. */

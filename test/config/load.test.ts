@@ -939,6 +939,7 @@ const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly strin
     "upstreams: { a: { endpoints: [h:1], connections: { max: 9, total: 5 } } }\n",
     ["1:52: upstreams.a.connections.max: has no effect: connections.total is less"],
   ],
+  ["upstreams: { a: { endpoints: [h:1], connections: { total: 2 } } }\n", []],
   [
     `${UP}interceptors: { tracing: { endpoint: "http://h:1", protocol: grpc } }\n`,
     [
@@ -975,6 +976,14 @@ const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly strin
     ],
   ],
   [`${UP}http: { preset: grpc-gateway, print: { emitNulls: true } }\n`, []],
+  [
+    `${UP}http: { preset: envoy, ignoredQuery: [a], print: { emitNulls: true } }\n`,
+    ["2:52: http.print.emitNulls: has no effect: print.emitDefaults is false"],
+  ],
+  [
+    `${UP}http: { preset: grpc-gateway, ignoredQuery: [a] }\n`,
+    ["2:31: http.ignoredQuery: has no effect: http.unknownQuery is ignore"],
+  ],
   [
     `${UP}http: { webSocket: { origins: ["*", "https://a.example", "https://a.example:443"] }, cors: { origins: ["https://A.example", "http://a.example:80", "null", "app://x"] } }\n`,
     [
