@@ -311,6 +311,8 @@ class MethodDesc implements DescMethod {
   readonly idempotency: MethodOptions_IdempotencyLevel;
   readonly proto: MethodDescriptorProto;
   readonly #resolver: Resolver;
+  #input: DescMessage | undefined;
+  #output: DescMessage | undefined;
 
   constructor(proto: MethodDescriptorProto, parent: DescService, resolver: Resolver) {
     this.proto = proto;
@@ -332,11 +334,13 @@ class MethodDesc implements DescMethod {
   }
 
   get input(): DescMessage {
-    return this.#resolver.message(this.proto.inputType);
+    this.#input ??= this.#resolver.message(this.proto.inputType);
+    return this.#input;
   }
 
   get output(): DescMessage {
-    return this.#resolver.message(this.proto.outputType);
+    this.#output ??= this.#resolver.message(this.proto.outputType);
+    return this.#output;
   }
 
   get deprecated(): boolean {
