@@ -31,6 +31,7 @@ generate: install ## make generated/ anew from proto/
 	$(BIN)/buf lint
 	$(BIN)/buf generate
 	$(BIN)/buf build --as-file-descriptor-set $(foreach d,$(wildcard proto/*),--path $(d)) \
+	  --path node_modules/google-proto-files/google/rpc/code.proto \
 	  --path node_modules/google-proto-files/google/rpc/error_details.proto \
 	  --path node_modules/grpc-health-check/proto/health -o generated/image.binpb
 

@@ -5,7 +5,7 @@ import type { Config, UpstreamConfig } from "./config/config.js";
 import { CLIENT_LIMITS } from "./config/listener-limits.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
 import { type EmbeddedService, type HubServices, hubServices } from "./control/hub-services.js";
-import { filesOf } from "./control/image.js";
+import { filesOf, STATUS_TYPES } from "./control/image.js";
 import type { Method } from "./core/call.js";
 import { systemClock } from "./core/clock.js";
 import { attempt, listenToFaults, reportFault } from "./core/faults.js";
@@ -481,10 +481,10 @@ class Hub implements RunningHub, Gateway {
   }
 
   private descriptors(): Descriptors {
-    // A file that both have is the upstream's.
+    // A file that both have is the upstream's, unless it is an older version of the hub's.
     this.index ??= layered(
       new SchemaIndex(this.assembly.schema),
-      new DescriptorIndex(filesOf(this.own.services)),
+      new DescriptorIndex(filesOf([...this.own.services, ...STATUS_TYPES])),
     );
     return this.index;
   }

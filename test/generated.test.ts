@@ -14,6 +14,7 @@ after(() => rmSync(CACHE, { recursive: true, force: true }));
 /** Beside what our protos import: what services tell in status details, and the health protocol that they all have. */
 const IMAGE_PATHS = [
   ...readdirSync(join(ROOT, "proto")).map((folder) => `proto/${folder}`),
+  "node_modules/google-proto-files/google/rpc/code.proto",
   "node_modules/google-proto-files/google/rpc/error_details.proto",
   "node_modules/grpc-health-check/proto/health",
 ];

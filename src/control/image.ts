@@ -10,12 +10,15 @@ export function imageIndex(): DescriptorIndex {
   return index;
 }
 
-/** The files of these services and all they import, by name. */
-export function filesOf(services: readonly string[]): Map<string, Uint8Array> {
+/** What gRPC statuses are made of: no service's descriptors need have it, and clients that print details ask for it. */
+export const STATUS_TYPES = ["google.rpc.Status", "google.rpc.Code", "google.rpc.ErrorInfo"];
+
+/** The files that declare these symbols and all they import, by name. */
+export function filesOf(symbols: readonly string[]): Map<string, Uint8Array> {
   const image = imageIndex();
   const files = new Map<string, Uint8Array>();
-  for (const service of services) {
-    const file = image.fileContaining(service);
+  for (const symbol of symbols) {
+    const file = image.fileContaining(symbol);
     if (file === undefined) continue;
     for (const name of [file, ...image.withDependencies(file)]) {
       const bytes = image.file(name);

@@ -110,6 +110,11 @@ export class DescriptorIndex implements Descriptors {
     return this.#symbols.get(symbol);
   }
 
+  /** All that a file declares. */
+  symbolsOf(file: string): readonly string[] {
+    return [...this.#symbols].flatMap(([symbol, name]) => (name === file ? [symbol] : []));
+  }
+
   fileExtending(type: string, number: number): string | undefined {
     return this.#extensions.get(type)?.get(number);
   }

@@ -92,13 +92,6 @@ export function fileNameOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The file without what servers of some languages leave out: comments, and with all JSON names. For comparing. */
-export function contentOf(name: string, bytes: Uint8Array): Uint8Array {
-  const proto = parseFile(name, bytes);
-  delete proto.sourceCodeInfo;
-  return toBinary(FileDescriptorProtoSchema, proto);
-}
-
 /** Every message, enum, service, method and extension of the file. */
 export function* declarationsOf(file: Readonly<FileDescriptorProto>): Generator<Declaration> {
   const scope = file.package;

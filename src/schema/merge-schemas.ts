@@ -1,12 +1,12 @@
 // One schema of several upstreams', for what the hub shows as a whole: reflection, Any, extensions.
 import { BoundedTexts } from "../core/bounded-texts.js";
 import { completed } from "../core/in-slices.js";
-import { contentOf } from "./file-descriptor.js";
 import { LayeredRegistry } from "./layered-registry.js";
 import { missingOf } from "./read-file.js";
 import type { SchemaRegistry, SchemaTypes } from "./registry.js";
+import { type Declaration, isCopied, sameDeclaration, sameFile } from "./same-declarations.js";
 import type { Schema } from "./schema.js";
-import { inOrder } from "./schema-tables.js";
+import { inOrder, SymbolKind } from "./schema-tables.js";
 
 export interface UpstreamSchema {
   /** The upstream's name in the config. */
@@ -94,24 +94,58 @@ class Merge {
     symbols: readonly string[],
     left: ReadonlySet<number>,
   ): string | undefined {
-    const { fileNames, fileBytes, needs } = own.tables;
+    const { fileNames, fileBytes, needs, packages } = own.tables;
     const name = fileNames[file] ?? "";
     const bytes = fileBytes[file] ?? new Uint8Array();
     const known = this.files.get(name);
     if (known !== undefined) {
-      // Each language carries its own build of these, with other options.
-      if (name.startsWith("google/protobuf/") || sameContent(name, known, bytes)) return "";
-      return `upstream "${this.#owners.get(name)}" has a file of that name with other content`;
+      if (!sameFile(known, bytes))
+        return `upstream "${this.#owners.get(name)}" has a file of that name with other content`;
+      // Of two versions the one that has more: the other upstream's files may need it.
+      if (!isCopied(packages[file] ?? "") || !this.#hasMore(name, symbols)) return "";
     }
-    for (const symbol of symbols) {
-      const other = this.#fileOf(symbol);
-      if (other !== undefined)
-        return `"${other}" of upstream "${this.#owners.get(other)}" already declares ${symbol}`;
-    }
+    const other = this.#conflict(own, name, symbols);
+    if (other !== undefined) return other;
     // Types of a file that was left out may be in another upstream's file of that name, or not.
     if (!(needs[file] ?? []).some((needed) => left.has(needed))) return undefined;
     const declared = (symbol: string): boolean => this.symbols.has(symbol) || symbols.includes(symbol);
     return missingOf(name, bytes, declared);
+  }
+
+  /** Whether these are all symbols of the file that is there, and others. */
+  #hasMore(name: string, symbols: readonly string[]): boolean {
+    const those = new Set(symbols);
+    if (symbols.every((symbol) => this.#fileOf(symbol) === name)) return false;
+    return this.#symbolsOf(name).every((symbol) => those.has(symbol));
+  }
+
+  #symbolsOf(name: string): string[] {
+    return [...this.symbols.keys()].filter((symbol) => this.#fileOf(symbol) === name);
+  }
+
+  /** What is in a file of another name too, and not alike. */
+  #conflict(own: SchemaRegistry, name: string, symbols: readonly string[]): string | undefined {
+    // A service is one upstream's, however alike the declarations are.
+    const isServed = symbols.some(
+      (symbol) => own.kindOf(symbol) === SymbolKind.SERVICE && this.symbols.has(symbol),
+    );
+    // What stands within a declaration is compared with it, once.
+    const alike = new Set<string>();
+    for (const symbol of symbols) {
+      const part = this.#partOf(symbol);
+      const file = part?.fileNameOf(symbol);
+      if (file === undefined || file === name) continue;
+      const [one, other] = [part?.declarationOf(symbol), own.declarationOf(symbol)];
+      if (
+        isServed ||
+        one === undefined ||
+        other === undefined ||
+        !(alike.has(other.name) || sameDeclaration(one, other))
+      )
+        return `"${file}" of upstream "${this.#owners.get(file)}" already declares ${symbol}`;
+      if (one.name === other.name) alike.add(other.name);
+    }
+    return undefined;
   }
 
   #take(upstream: string, own: SchemaRegistry, file: number, symbols: readonly string[], part: number): void {
@@ -122,8 +156,12 @@ class Merge {
   }
 
   #fileOf(symbol: string): string | undefined {
+    return this.#partOf(symbol)?.fileNameOf(symbol);
+  }
+
+  #partOf(symbol: string): SchemaTypes | undefined {
     const part = this.symbols.get(symbol);
-    return part === undefined ? undefined : this.parts[part]?.fileNameOf(symbol);
+    return part === undefined ? undefined : this.parts[part];
   }
 
   servedBy(service: string, registry: SchemaTypes): boolean {
@@ -143,13 +181,6 @@ function symbolsByFile({ tables: { files }, names }: SchemaRegistry): (file: num
     while (files[end] === file) end++;
     return names.slice(first, end);
   };
-}
-
-// Comments and json_name depend on the server's language, not on what the file says.
-function sameContent(name: string, one: Uint8Array, other: Uint8Array): boolean {
-  return (
-    Buffer.compare(one, other) === 0 || Buffer.compare(contentOf(name, one), contentOf(name, other)) === 0
-  );
 }
 
 /** The types of all upstreams; what reflection shows of them is what fits together. */
@@ -185,6 +216,10 @@ class MergedRegistry extends LayeredRegistry<SchemaTypes> implements SchemaTypes
 
   kindOf(symbol: string): number | undefined {
     return this.#layerOf(symbol)?.kindOf(symbol);
+  }
+
+  declarationOf(symbol: string): Declaration | undefined {
+    return this.#layerOf(symbol)?.declarationOf(symbol);
   }
 
   extensionsOf(typeName: string): ReadonlyMap<number, string> {

@@ -1,18 +1,14 @@
 // One FileDescriptorProto, read for what schema-reader.ts needs of it: what it declares and where, what it uses.
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { parseTextFormatScalarValue } from "@bufbuild/protobuf/wire";
 import {
   type DescriptorProto,
-  DescriptorProtoSchema,
-  EnumDescriptorProtoSchema,
   type EnumValueDescriptorProto,
   type FieldDescriptorProto,
   FieldDescriptorProto_Label,
   FieldDescriptorProto_Type,
-  FieldDescriptorProtoSchema,
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
-  ServiceDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
 import { cut } from "../core/text.js";
 import { type Ranges, type ScannedFile, scanFile } from "./descriptor-scan.js";
@@ -20,7 +16,6 @@ import { editionOf } from "./features.js";
 import {
   candidatesOf,
   finishFile,
-  finishMessage,
   HTTP_RULE_EXTENSION,
   isOfProtobufjs,
   join,
@@ -299,37 +294,4 @@ export function enumWithin(
     if (found.length > 0) return found;
   }
   return [];
-}
-
-/** Packages that everybody has a copy of, of one version or another: the first counts. */
-const COPIED = /^google\.(?:protobuf|api|rpc|type|longrunning)\./;
-
-/** Whether two declarations at the top of files are one: but for what a server's language leaves out. */
-export function sameDeclaration(
-  file: ReadFile,
-  symbol: ReadSymbol,
-  otherFile: ReadFile,
-  other: ReadSymbol,
-): boolean {
-  if (symbol.kind !== other.kind) return false;
-  if (COPIED.test(symbol.name)) return true;
-  const [a, b] = [contentOf(file, symbol), contentOf(otherFile, other)];
-  return file.edition === otherFile.edition && Buffer.compare(a, b) === 0;
-}
-
-function contentOf({ bytes, package: pkg }: ReadFile, { kind, start, end }: ReadSymbol): Uint8Array {
-  const own = bytes.subarray(start, end);
-  switch (kind) {
-    case SymbolKind.ENUM:
-      return toBinary(EnumDescriptorProtoSchema, fromBinary(EnumDescriptorProtoSchema, own));
-    case SymbolKind.SERVICE:
-      return toBinary(ServiceDescriptorProtoSchema, fromBinary(ServiceDescriptorProtoSchema, own));
-    case SymbolKind.EXTENSION:
-      return toBinary(FieldDescriptorProtoSchema, fromBinary(FieldDescriptorProtoSchema, own));
-    default: {
-      const message = fromBinary(DescriptorProtoSchema, own);
-      finishMessage(message, pkg);
-      return toBinary(DescriptorProtoSchema, message);
-    }
-  }
 }

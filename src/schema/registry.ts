@@ -20,6 +20,7 @@ import { FileDesc } from "./file-desc.js";
 import { candidatesOf, finishMessage, type Reference, referencesOf } from "./file-descriptor.js";
 import { EnumDesc, MessageDesc, ServiceDesc } from "./message-desc.js";
 import type { Resolver } from "./resolver.js";
+import type { Declaration } from "./same-declarations.js";
 import { SchemaError } from "./schema-error.js";
 import { type SchemaTables, SymbolKind } from "./schema-tables.js";
 
@@ -38,6 +39,8 @@ export interface SchemaTypes extends FileRegistry {
   importsOf(fileName: string): readonly string[];
   /** Of SymbolKind. */
   kindOf(symbol: string): number | undefined;
+  /** The declaration at the top of a file in which a symbol stands. */
+  declarationOf(symbol: string): Declaration | undefined;
   /** The extensions of a message, full names by numbers. */
   extensionsOf(typeName: string): ReadonlyMap<number, string>;
 }
@@ -173,6 +176,19 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
     return index === undefined ? undefined : this.tables.kinds[index];
   }
 
+  declarationOf(symbol: string): Declaration | undefined {
+    const index = this.#symbols.get(symbol);
+    if (index === undefined) return undefined;
+    const { kinds, files, editions } = this.tables;
+    const top = this.#topOf(index);
+    return {
+      name: this.#names[top] ?? "",
+      kind: kinds[top] ?? SymbolKind.MESSAGE,
+      edition: editions[files[top] ?? 0] ?? 0,
+      bytes: this.#bytes(top),
+    };
+  }
+
   extensionsOf(typeName: string): ReadonlyMap<number, string> {
     const found = new Map<number, string>();
     for (const [number, index] of this.#extensions.get(typeName) ?? []) {
@@ -218,7 +234,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
     const { tables } = this;
     const file = this.#file(tables.files[index] ?? 0);
     const bytes = this.#bytes(index);
-    switch (this.#topKind(index)) {
+    switch (tables.kinds[this.#topOf(index)]) {
       case SymbolKind.ENUM:
         this.#types.set(
           typeName,
@@ -250,11 +266,11 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
   }
 
   /** What stands within a declaration follows it in the tables, and has its bytes. */
-  #topKind(index: number): number {
-    const { files, starts, kinds } = this.tables;
+  #topOf(index: number): number {
+    const { files, starts } = this.tables;
     let top = index;
     while (top > 0 && files[top - 1] === files[index] && starts[top - 1] === starts[index]) top--;
-    return kinds[top] ?? SymbolKind.MESSAGE;
+    return top;
   }
 
   /** `index`: of a symbol that has the same bytes. */

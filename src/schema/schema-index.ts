@@ -1,6 +1,6 @@
 // What server reflection answers from, over a schema: which file declares what. Nothing is parsed for it until somebody
 // asks for a field, a method or a value.
-import type { Descriptors } from "./descriptor-index.js";
+import type { DescriptorIndex, Descriptors } from "./descriptor-index.js";
 import type { SchemaTypes } from "./registry.js";
 import type { Schema } from "./schema.js";
 import { SymbolKind } from "./schema-tables.js";
@@ -77,10 +77,20 @@ export class SchemaIndex implements Descriptors {
   }
 }
 
-/** Two as one: what the first has counts. */
-export function layered(first: Descriptors, second: Descriptors): Descriptors {
+/**
+ * Two as one: what the first has counts. But where its file lacks something that the second's file of the same name
+ * declares, it is an older version: then the second's counts.
+ */
+export function layered(first: Descriptors, second: DescriptorIndex): Descriptors {
+  const newer = new Set(
+    [...second.fileNames].filter(
+      (name) =>
+        first.file(name) !== undefined &&
+        second.symbolsOf(name).some((symbol) => first.fileContaining(symbol) === undefined),
+    ),
+  );
   return {
-    file: (name) => first.file(name) ?? second.file(name),
+    file: (name) => (newer.has(name) ? second.file(name) : (first.file(name) ?? second.file(name))),
     fileContaining: (symbol) => first.fileContaining(symbol) ?? second.fileContaining(symbol),
     fileExtending: (type, number) => first.fileExtending(type, number) ?? second.fileExtending(type, number),
     extensions: (type) => {

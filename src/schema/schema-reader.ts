@@ -12,11 +12,11 @@ import {
   type ReadFile,
   type ReadSymbol,
   readFile,
-  sameDeclaration,
   TooMuchWork,
   type Use,
 } from "./read-file.js";
 import { isRoutable } from "./routable.js";
+import { type Declaration, sameDeclaration } from "./same-declarations.js";
 import { SchemaError } from "./schema-error.js";
 import { type SchemaTables, SymbolKind } from "./schema-tables.js";
 
@@ -111,7 +111,7 @@ export class SchemaReader {
       const other = this.#declared.get(symbol.name);
       if (own.has(symbol.name)) throw new SchemaError(`${symbol.name} is declared twice in "${file.name}"`);
       if (other !== undefined) {
-        if (symbol.top && other.symbol.top && sameDeclaration(file, symbol, other.file, other.symbol))
+        if (symbol.top && other.symbol.top && sameDeclaration(declared({ file, symbol }), declared(other)))
           equalTop = symbol;
         if (equalTop === undefined)
           throw new SchemaError(
@@ -362,6 +362,10 @@ export class SchemaReader {
     needs.delete(index.get(file.name) ?? -1);
     return Uint32Array.from(needs);
   }
+}
+
+function declared({ file: { edition, bytes }, symbol: { name, kind, start, end } }: Declared): Declaration {
+  return { name, kind, edition, bytes: bytes.subarray(start, end) };
 }
 
 function lastPart(name: string): string {

@@ -83,6 +83,20 @@ for (const [version, Client] of Object.entries(CLIENTS)) {
       );
     });
 
+    // Of the statuses that the hub itself makes, and of services whose descriptors lack them.
+    for (const symbol of [
+      "Status",
+      "Code",
+      "ErrorInfo",
+      "BadRequest.FieldViolation",
+      "RetryInfo",
+      "NOT_FOUND",
+    ])
+      test(`describes google.rpc.${symbol}`, async () => {
+        const answer = await ask({ $case: "fileContainingSymbol", value: `google.rpc.${symbol}` });
+        assert.ok(answer?.$case === "fileDescriptorResponse", JSON.stringify(answer));
+      });
+
     test("does not know what nobody has", async () => {
       const answer = await ask({ $case: "fileContainingSymbol", value: "no.such.Service" });
       assert.ok(answer?.$case === "errorResponse");

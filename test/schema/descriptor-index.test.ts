@@ -7,6 +7,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { DescriptorError, DescriptorIndex, splitFileDescriptorSet } from "#src/schema/descriptor-index.js";
+import { layered } from "#src/schema/schema-index.js";
 
 const SET = readFileSync(new URL("../../../generated/image.binpb", import.meta.url));
 
@@ -187,4 +188,32 @@ describe("DescriptorIndex", () => {
       { numRuns: 2000 },
     );
   });
+});
+
+describe("an upstream's descriptors before the hub's own", () => {
+  const message = (...names: string[]) => ({
+    name: "google/rpc/error_details.proto",
+    package: "google.rpc",
+    messageType: names.map((name) => ({ name })),
+  });
+  const own = DescriptorIndex.fromSet(setOf(message("ErrorInfo", "Help")));
+  const cases: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+    ["the upstream's file has all", ["Help", "ErrorInfo"], ["Help", "ErrorInfo"]],
+    ["the upstream's file has more", ["ErrorInfo", "Help", "New"], ["ErrorInfo", "Help", "New"]],
+    ["the upstream's file is older", ["Help"], ["ErrorInfo", "Help"]],
+  ];
+  for (const [name, upstream, expected] of cases)
+    test(name, () => {
+      const both = layered(DescriptorIndex.fromSet(setOf(message(...upstream))), own);
+      const bytes = both.file("google/rpc/error_details.proto");
+      assert.ok(bytes);
+      const file = fromBinary(FileDescriptorProtoSchema, bytes);
+      assert.deepEqual(
+        file.messageType.map((type) => type.name),
+        expected,
+      );
+      // Whatever is known is in the file that is named for it.
+      for (const type of [...upstream, "ErrorInfo"])
+        assert.equal(both.fileContaining(`google.rpc.${type}`), file.name);
+    });
 });

@@ -1,5 +1,8 @@
 // grpcurl through the hub without any file: it lists, describes and calls by the hub's own reflection.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { SERVERS, startHub } from "./support/peers.js";
 import { type Ended, program, run, type Server } from "./support/programs.js";
@@ -95,6 +98,25 @@ test("a refusal shows its code and message", async () => {
   ]);
   assert.equal(code, 64 + 5, stderr);
   assert.match(stderr, /NotFound[\s\S]*no such book/);
+});
+
+test("a refusal of the hub's own shows its details, which no service's descriptors have", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "grpcurl-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const config = join(dir, "linchpin.yaml");
+  writeFileSync(
+    config,
+    `upstreams: { behavior: { endpoints: ["${running[0]?.address}"] } }
+interceptors: { auth: { required: false, apiKeys: { keys: [{ name: web, sha256: "${"0".repeat(64)}" }] } } }
+methods: { test.v1.BehaviorService/Unary: { auth: required } }
+`,
+  );
+  const guarded = await startHub([], [`--config=${config}`]);
+  t.after(() => guarded.stop());
+  const args = ["-plaintext", guarded.address, "test.v1.BehaviorService/Unary"];
+  const { stderr } = await run(program("grpcurl"), args, "");
+  assert.match(stderr, /Unauthenticated/);
+  assert.match(stderr, /"@type": "type.googleapis.com\/google.rpc.ErrorInfo",[\s\S]*"reason": "[A-Z_]+"/);
 });
 
 test("health", async () => {
