@@ -17,6 +17,8 @@ import type { Running, Target } from "./target.js";
 const SERVICES: readonly Kind[] = ["library", "behavior", "kinds", "files"];
 /** No call takes as long, but it would end then. */
 const DEADLINE = "60s";
+/** Services send back what they were sent, in headers and in trailers: more than node's client takes by default. */
+const MAX_ANSWER_HEADER_BYTES = 256 * 1024;
 
 interface Answer {
   readonly status: number;
@@ -89,7 +91,15 @@ function ask1(agent: Agent, address: string, { method, path, headers, body }: As
   const [host = "", port = ""] = address.split(":");
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { "content-length": String(body.length) };
-    const request = request1({ host, port, agent, method, path, headers: { ...headers, ...length } });
+    const request = request1({
+      host,
+      port,
+      agent,
+      method,
+      path,
+      headers: { ...headers, ...length },
+      maxHeaderSize: MAX_ANSWER_HEADER_BYTES,
+    });
     request.on("error", reject);
     request.on("response", (response) => {
       const chunks: Buffer[] = [];
