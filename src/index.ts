@@ -2,6 +2,7 @@
 import { withOverrides } from "./config/from-args.js";
 import type { ConfigInput } from "./config/schema.js";
 import type { Interceptor } from "./core/interceptor.js";
+import { kindOf } from "./core/kind-of.js";
 import type { Log } from "./core/log.js";
 import { printableLine } from "./core/text.js";
 import { UserError } from "./core/user-error.js";
@@ -101,7 +102,15 @@ export interface Hub
  * await hub.drain();
  */
 export async function createHub(options: HubOptions | HubFileOptions): Promise<Hub> {
+  const given: unknown = options;
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new UserError(
+      `createHub takes an object, as in { configFile: "linchpin.yaml" }, not ${kindOf(given)}`,
+    );
+  }
   const { use, services, log, ...rest } = options;
+  for (const [key, list] of Object.entries({ use, services }))
+    if (!Array.isArray(list ?? [])) throw new UserError(`${key} is a list, not ${kindOf(list)}`);
   const { loadConfig, configOf } = await import("./config/load.js");
   const hubLog = logOf(log);
   const load = {
@@ -137,7 +146,18 @@ function defined(options: object): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
+const LOG_FUNCTIONS = ["info", "warn", "error"];
+
 function logOf(log: Log | false | undefined): Log {
+  const given: unknown = log ?? false;
+  if (
+    given !== false &&
+    LOG_FUNCTIONS.some((name) => typeof Reflect.get(Object(given), name) !== "function")
+  ) {
+    throw new UserError(
+      `log must be an object with the functions ${LOG_FUNCTIONS.join(", ")}, or false, not ${kindOf(given)}`,
+    );
+  }
   if (log === false) return { info() {}, warn() {}, error() {} };
   return (
     log ?? {

@@ -353,17 +353,43 @@ test("an interceptor that waits too long is cut by the deadline, which names it"
 const BROKEN: readonly (readonly [string, NonNullable<Step["start"]>, RegExp])[] = [
   ["throws", () => assert.fail("secret of the program"), /secret of the program/],
   ["rejects", () => Promise.reject(new Error("secret of the program")), /secret of the program/],
-  ["answers true", () => JSON.parse("true"), /nothing or a Status, not boolean/],
-  ["resolves with text", async () => JSON.parse('"no"'), /nothing or a Status, not string/],
+  ["answers true", () => JSON.parse("true"), /nothing or a Status, not a boolean/],
+  ["resolves with text", async () => JSON.parse('"no"'), /nothing or a Status, not a string/],
+  ["refuses with an object", () => JSON.parse('{"code":7}'), /nothing or a Status, not an object/],
+  [
+    "refuses with OK",
+    () => new Status(Code.OK, "fine"),
+    /Status of code OK: to admit a call, return nothing/,
+  ],
+  [
+    "refuses with OK and no message",
+    () => Reflect.construct(Status, [Code.OK]),
+    /takes a number of Code and a text for the client, not the message undefined; what admits a call/,
+  ],
+  [
+    "refuses by the code's name",
+    () => Reflect.construct(Status, ["NOT_FOUND", "no"]),
+    /takes a number of Code and a text for the client, not the code a string/,
+  ],
+  [
+    "refuses with a number that is no code",
+    () => new Status(404, "no"),
+    /Status of code 404: codes are 1 to 16/,
+  ],
+  [
+    "refuses with a status that HTTP does not have",
+    () => new Status(Code.NOT_FOUND, "no", { http: 101 }),
+    /Status of http 101: an answer has 200 to 599/,
+  ],
 ];
-for (const [what, broken, logged] of BROKEN) {
+for (const [i, [what, broken, logged]] of BROKEN.entries()) {
   test(`an interceptor that ${what} fails the call alone: INTERNAL, the reason in the log only`, async (t) => {
     const said = new Said();
     let calls = 0;
     const hub = await withInterceptors(
       t,
       [
-        everywhere("bad", {
+        everywhere(`bad-${i}`, {
           start: (call) => (calls++ === 0 ? broken(call) : undefined),
         }),
       ],
@@ -372,14 +398,36 @@ for (const [what, broken, logged] of BROKEN) {
     const client = behaviorClient(t, hub.address);
     const first = await callUnary(client, {});
     assert.equal(first.code, Code.INTERNAL);
-    assert.match(first.details, /"bad"/);
+    assert.match(first.details, /"bad-\d"/);
     assert.doesNotMatch(first.details, /secret/);
     assert.equal(said.lines.length, 1);
     assert.match(said.lines[0] ?? "", logged);
-    assert.match(said.lines[0] ?? "", /interceptor "bad" failed on \/test\.v1\.BehaviorService\/Unary/);
+    assert.match(said.lines[0] ?? "", /interceptor "bad-\d" failed on \/test\.v1\.BehaviorService\/Unary/);
     assert.equal((await callUnary(client, {})).code, 0);
   });
 }
+
+test("a handler that aborts with OK fails the call: a client that was told OK would go on with nothing", async (t) => {
+  const said = new Said();
+  const hub = await withInterceptors(
+    t,
+    [
+      everywhere("bad", {
+        around: () => (_, response) => {
+          const status = new Status(Code.OK, "");
+          response.abort({ status, by: "hub", sent: "never" });
+          return { open() {}, headers() {}, data() {}, trailers() {}, abort() {} };
+        },
+      }),
+    ],
+    { log: said },
+  );
+  const client = behaviorClient(t, hub.address);
+  assert.equal((await callUnary(client, {})).code, Code.INTERNAL);
+  assert.equal((await callServerStream(client, {})).code, Code.INTERNAL);
+  assert.equal((await http("1.1", hub.address, "/test/v1/unary", { body: "{}" })).status, 500);
+  assert.match(said.lines[0] ?? "", /needs a Status of another code than OK/);
+});
 
 test("a header that no message can carry is such a mistake", async (t) => {
   const said = new Said();
@@ -469,6 +517,9 @@ test("the order is shown: after auth by default, else where it is asked for", as
 
 // A place may be misspelt where no compiler looks.
 const nowhere: Place = JSON.parse('"qouta"');
+/** Options of a program in JavaScript: whatever these are. */
+const unchecked = (options: object): HubOptions => Object.assign(use(), options);
+const step = (made: unknown) => unchecked({ use: [{ name: "x", plan: () => made }] });
 const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, RegExp])[] = [
   ["nothing to serve", () => ({ listen: "127.0.0.1:0" }), /^upstreams: is missing/],
   ["no address", () => JSON.parse('{"upstreams":{"a":{"endpoints":["127.0.0.1:1"]}}}'), /^listen is missing/],
@@ -523,6 +574,103 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
     () => use({ interceptor: everywhere("one", {}), before: "quota", after: "auth" }),
     /either before or after/,
   ],
+  ["a use that is no list", () => unchecked({ use: { name: "x" } }), /^use is a list, not an object$/],
+  [
+    "no interceptor",
+    () => unchecked({ use: [undefined] }),
+    /^use\[0\] is an object with a name .*, not undefined$/,
+  ],
+  ["a function", () => unchecked({ use: [() => {}] }), /^use\[0\] is an object .*, not a function$/],
+  [
+    "an interceptor without plan",
+    () => unchecked({ use: [{ name: "x" }] }),
+    /^interceptor "x": plan\(method\) must be a function .*; it is undefined$/,
+  ],
+  [
+    "an interceptor whose name is missing",
+    () => unchecked({ use: [{ plan() {} }] }),
+    /^interceptor use\[0\]: a name/,
+  ],
+  [
+    "no interceptor at a place",
+    () => unchecked({ use: [{ interceptor: undefined, before: "auth" }] }),
+    /^use\[0\]\.interceptor is an object .*, not undefined$/,
+  ],
+  [
+    "a place under a wrong key",
+    () => unchecked({ use: [{ interceptor: everywhere("x", {}), befor: "auth" }] }),
+    /^use\[0\]\.befor: unknown key \(did you mean before\?\)$/,
+  ],
+  [
+    "a place in the interceptor itself",
+    () => unchecked({ use: [{ ...everywhere("x", {}), before: "auth" }] }),
+    /^interceptor "x": before stands beside it, as in \{ interceptor, before \}$/,
+  ],
+  [
+    "a plan that throws",
+    () => use({ name: "x", plan: () => assert.fail("no such tenant") }),
+    /^interceptor "x" failed to plan .*: no such tenant$/,
+  ],
+  [
+    "a plan that is a promise",
+    () => step(Promise.resolve()),
+    /plan returns a step at once, or nothing, not a promise$/,
+  ],
+  [
+    "a step that is a function",
+    () => step(() => {}),
+    /plan returns a step at once, or nothing, not a function$/,
+  ],
+  [
+    "a step whose start is no function",
+    () => step({ start: true }),
+    /start of a step must be a function, not a boolean$/,
+  ],
+  [
+    "a step with a misspelt function",
+    () => step({ name: "x", strat() {} }),
+    /^interceptor "x": a step has start, around or end, and this one has none \(did you mean start\?\)/,
+  ],
+  [
+    "an around without a handler",
+    () => step({ around() {} }),
+    /around must return a Handler, not undefined$/,
+  ],
+  [
+    "services that are no list",
+    () => unchecked({ services: BEHAVIOR }),
+    /^services is a list, not an object$/,
+  ],
+  [
+    "no service",
+    () => unchecked({ services: [null] }),
+    /^services\[0\] is an object with a definition .*, not null$/,
+  ],
+  [
+    "a service without a definition",
+    () => unchecked({ services: [{ implementation: {} }] }),
+    /^services\[0\]\.definition must be what ts-proto .*, not undefined$/,
+  ],
+  [
+    "a service's client in place of its definition",
+    () => unchecked({ services: [{ definition: { getBook: () => {} }, implementation: {} }] }),
+    /^services\[0\]\.definition\.getBook has no path/,
+  ],
+  [
+    "a service without an implementation",
+    () => unchecked({ services: [{ definition: BehaviorServiceService }] }),
+    /^services\[0\]\.implementation must be an object .*, not undefined$/,
+  ],
+  [
+    "descriptors by the name of their file",
+    () => unchecked({ services: [{ ...BEHAVIOR, descriptors: "image.binpb" }] }),
+    /^services\[0\]\.descriptors must be the bytes .*, not a string$/,
+  ],
+  [
+    "a log by its level",
+    () => unchecked({ log: "info" }),
+    /^log must be an object with the functions info, warn, error, or false, not a string$/,
+  ],
 ];
 
 function use(...interceptors: NonNullable<HubOptions["use"]>): HubOptions {
@@ -536,6 +684,23 @@ for (const [what, options, message] of MISTAKES) {
     assert.match(error.message, message);
   });
 }
+
+for (const options of ["null", '"linchpin.yaml"', "[]"]) {
+  test(`createHub says what it takes, given ${options}`, async () => {
+    const error: unknown = await createHub(JSON.parse(options)).catch((error: unknown) => error);
+    assert.ok(error instanceof UserError, String(error));
+    assert.match(error.message, /^createHub takes an object, .*configFile.*, not (?:null|a string|a list)$/);
+  });
+}
+
+test("a function of an implementation that no call reaches is warned of", async (t) => {
+  const said = new Said();
+  const implementation = Object.assign(behavior("embedded"), { unari: () => {} });
+  await start(t, { services: [{ ...BEHAVIOR, implementation }], log: said });
+  assert.deepEqual(said.lines, [
+    "warn service test.v1.BehaviorService has no method unari (did you mean unary?): that function is never called",
+  ]);
+});
 
 test("what stands under a key for secrets is not repeated in an error", async () => {
   const options: HubOptions = JSON.parse('{"listen":"127.0.0.1:0","apiToken":"hunter2","services":[]}');

@@ -264,9 +264,10 @@ class Running implements Sink, Timed, RunningCall {
   }
 
   /** Ends the call early. `tellClient` is false when it was the client that left. */
-  finish(cause: Abort, tellClient: boolean): void {
+  finish(given: Abort, tellClient: boolean): void {
     if (this.done) return;
     this.done = true;
+    const cause = given.status.code === Code.OK ? this.noFailure(given) : given;
     this.outcome = {
       code: cause.status.code,
       by: cause.by,
@@ -281,6 +282,13 @@ class Running implements Sink, Timed, RunningCall {
     if (tellClient) this.tell(cause);
     this.call.abort(cause);
     if (!this.waiting) this.runEnds();
+  }
+
+  /** A call that nobody answered has not succeeded: a client that was told so would go on with nothing. */
+  private noFailure({ by, sent }: Abort): Abort {
+    const where = `while a call to ${this.plan.method.path} was ended`;
+    const error = new TypeError("a call that ends early needs a Status of another code than OK");
+    return { status: hubFault("the hub ended the call without a reason", where, error), by, sent };
   }
 
   private runEnds(): void {

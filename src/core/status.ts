@@ -1,6 +1,7 @@
 // The one class for failure, and the one table from gRPC codes to HTTP and Connect.
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Headers } from "./headers.js";
+import { kindOf } from "./kind-of.js";
 import { wellFormed } from "./text.js";
 
 /** gRPC status codes (google/rpc/code.proto). */
@@ -126,7 +127,14 @@ export class Status {
   readonly cause: unknown;
   readonly #http: number | undefined;
 
+  /** Throws a TypeError where it is given no message, or no number as the code. */
   constructor(code: number, message: string, init: StatusInit = {}) {
+    if (typeof code !== "number" || typeof message !== "string") {
+      const given = typeof code === "number" ? `message ${kindOf(message)}` : `code ${kindOf(code)}`;
+      throw new TypeError(
+        `new Status(code, message) takes a number of Code and a text for the client, not the ${given}; what admits a call returns nothing`,
+      );
+    }
     this.code = code;
     // Half a character cannot be told: every form of an answer would have it otherwise, or fail.
     this.message = wellFormed(message);

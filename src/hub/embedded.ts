@@ -1,6 +1,8 @@
 // Services of the program that the hub runs in: checked, and with what is known of their messages.
 import type { EmbeddedService } from "../control/hub-services.js";
 import type { Method } from "../core/call.js";
+import { kindOf } from "../core/kind-of.js";
+import { didYouMean } from "../core/nearest.js";
 import { UserError } from "../core/user-error.js";
 import { schemaOfDefinition, schemaOfDescriptors } from "../schema/definition.js";
 import { mergeSchemas } from "../schema/merge-schemas.js";
@@ -23,10 +25,12 @@ export function embed(services: readonly EmbeddedService[]): Embedded {
   const schemas: { upstream: string; schema: Schema }[] = [];
   const undescribed = new Map<string, readonly Method[]>();
   const warnings: string[] = [];
-  for (const service of services) {
+  for (const [i, service] of services.entries()) {
+    checkService(service, `services[${i}]`);
     const name = nameOf(service);
     if (names.has(name)) throw new UserError(`service ${name} is given twice`);
     names.add(name);
+    warnings.push(...notServed(name, service));
     const schema = schemaOf(name, service);
     if (schema !== undefined) {
       schemas.push({ upstream: name, schema });
@@ -39,6 +43,50 @@ export function embed(services: readonly EmbeddedService[]): Embedded {
   }
   const schema = mergeSchemas(schemas);
   return { services, schema, undescribed, warnings };
+}
+
+/** For programs that no compiler has looked at. */
+function checkService(service: unknown, where: string): void {
+  const form = "an object with a definition and an implementation";
+  if (typeof service !== "object" || service === null)
+    throw new UserError(`${where} is ${form}, not ${kindOf(service)}`);
+  const {
+    definition,
+    implementation,
+    descriptors,
+  }: { definition?: unknown; implementation?: unknown; descriptors?: unknown } = service;
+  if (typeof definition !== "object" || definition === null)
+    throw new UserError(
+      `${where}.definition must be what ts-proto generates as XService, or X.service of @grpc/proto-loader, not ${kindOf(definition)}`,
+    );
+  for (const [name, method] of Object.entries(definition)) {
+    const path: unknown = Object(method).path;
+    if (typeof path !== "string")
+      throw new UserError(
+        `${where}.definition.${name} has no path: it is no method of a service's definition`,
+      );
+  }
+  if (typeof implementation !== "object" || implementation === null)
+    throw new UserError(
+      `${where}.implementation must be an object with the service's methods, not ${kindOf(implementation)}`,
+    );
+  if (descriptors !== undefined && !(descriptors instanceof Uint8Array))
+    throw new UserError(
+      `${where}.descriptors must be the bytes of a serialized FileDescriptorSet, not ${kindOf(descriptors)}`,
+    );
+}
+
+/** Functions that look like methods and that no call will ever reach. */
+function notServed(name: string, { definition, implementation }: EmbeddedService): string[] {
+  const known = Object.entries(definition).flatMap(([key, { path, originalName }]) => [
+    key,
+    originalName ?? path.slice(path.lastIndexOf("/") + 1),
+  ]);
+  return Object.entries(implementation).flatMap(([key, value]) =>
+    typeof value !== "function" || known.includes(key)
+      ? []
+      : [`service ${name} has no method ${key}${didYouMean(key, known)}: that function is never called`],
+  );
 }
 
 /** The full name, which a definition has only in its paths. */

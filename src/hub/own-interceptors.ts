@@ -1,8 +1,11 @@
 // Interceptors of the program that the hub runs in: where they stand among the hub's, and what the hub holds them to.
+import type { Method } from "../core/call.js";
 import type { Interceptor, Step } from "../core/interceptor.js";
+import { kindOf } from "../core/kind-of.js";
 import type { Log } from "../core/log.js";
 import { Status } from "../core/status.js";
 import { UserError } from "../core/user-error.js";
+import { checkInterceptor, checkStep, verdictProblem } from "./check-interceptor.js";
 
 /** A group of the hub's own interceptors. It is a place even where the config switches the group off. */
 export type Place =
@@ -37,12 +40,9 @@ const PLACES = Object.keys(GROUPS);
 const NAMES = Object.values(GROUPS);
 const DEFAULT_PLACE: Place = "auth";
 
-/** Names of interceptors stand in messages and lists. */
-const NAME = /^[a-z][a-z0-9-]{0,62}$/;
-
 /**
  * Puts interceptors of one's own among the hub's; several at one place keep their order.
- * Throws a UserError where a name or a place cannot be.
+ * Throws a UserError where one is no interceptor, or a name or a place cannot be.
  */
 export function placed(
   hubs: readonly Interceptor[],
@@ -56,15 +56,9 @@ export function placed(
     return { interceptor, at: group };
   });
   const names = new Set(NAMES.flat());
-  for (const one of own) {
-    const { interceptor, before, after }: PlacedInterceptor =
-      "interceptor" in one ? one : { interceptor: one };
+  for (const [i, one] of own.entries()) {
+    const { interceptor, before, after } = checkInterceptor(one, i);
     const { name } = interceptor;
-    if (!NAME.test(name)) {
-      throw new UserError(
-        `interceptor ${JSON.stringify(name)}: a name has 1 to 63 characters of a-z, 0-9 and -, and begins with a letter`,
-      );
-    }
     if (names.has(name)) throw new UserError(`interceptor "${name}": another interceptor has that name`);
     names.add(name);
     if (before !== undefined && after !== undefined) {
@@ -89,7 +83,8 @@ type Verdict = undefined | Status;
 
 /**
  * Holds an interceptor to what the hub's own do by construction, so that a mistake in it is one failed call with a line
- * in the log: what it throws, answers that are none, promises of other libraries.
+ * in the log: what it throws, answers that are none, promises of other libraries. A step that cannot be one is an error
+ * of the start or the reload.
  */
 function guarded(interceptor: Interceptor, log: Log): Interceptor {
   const { name } = interceptor;
@@ -101,17 +96,26 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
     name,
     preflights: interceptor.preflights === true,
     plan(method) {
-      const step = interceptor.plan(method);
+      const step = checkStep(name, planned(interceptor, method));
       if (step === undefined) return undefined;
       const start = step.start?.bind(step);
+      const around = step.around?.bind(step);
       const end = step.end?.bind(step);
-      const guard: Step = { name, ...(step.around === undefined ? {} : { around: step.around.bind(step) }) };
+      const guard: Step = { name };
+      if (around !== undefined) {
+        guard.around = (next) => {
+          const handler = around(next);
+          if (typeof handler === "function") return handler;
+          throw new UserError(`interceptor "${name}": around must return a Handler, not ${kindOf(handler)}`);
+        };
+      }
       if (start !== undefined) {
         guard.start = (call) => {
           const settle = (verdict: unknown): Verdict => {
             if (verdict === undefined || verdict === null) return undefined;
-            if (verdict instanceof Status) return verdict;
-            throw new TypeError(`start answers nothing or a Status, not ${typeof verdict}`);
+            const problem = verdictProblem(verdict);
+            if (problem === undefined && verdict instanceof Status) return verdict;
+            throw withoutStack(new TypeError(problem));
           };
           // What throws is the runner's to tell of. It knows a promise by its class.
           const verdict: unknown = start(call);
@@ -130,6 +134,25 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
       return guard;
     },
   };
+}
+
+function planned(interceptor: Interceptor, method: Method): Step | undefined {
+  try {
+    return interceptor.plan(method);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    const what = method.service === "" ? "calls to unknown services" : method.path;
+    throw new UserError(`interceptor "${interceptor.name}" failed to plan ${what}: ${message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The way to here says nothing of the mistake, and is the same for each interceptor: they would be one fault. */
+function withoutStack(error: Error): Error {
+  error.stack = String(error);
+  return error;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,0 +1,92 @@
+// What a program gives as an interceptor, looked at when it is given and when it plans: no compiler looks at programs in
+// JavaScript, and a policy whose function has another name would let every call pass.
+import type { Interceptor, Step } from "../core/interceptor.js";
+import { kindOf } from "../core/kind-of.js";
+import { didYouMean } from "../core/nearest.js";
+import { Code, Status } from "../core/status.js";
+import { UserError } from "../core/user-error.js";
+import type { PlacedInterceptor } from "./own-interceptors.js";
+
+/** Names of interceptors stand in messages and lists. */
+const NAME = /^[a-z][a-z0-9-]{0,62}$/;
+const PLACED_KEYS = ["interceptor", "before", "after"];
+const STEP_FUNCTIONS = ["start", "around", "end"] as const;
+
+/**
+ * One of `use`, in the form that has a place. Throws a UserError that says what is missing.
+ * @param at its index
+ */
+export function checkInterceptor(one: Interceptor | PlacedInterceptor, at: number): PlacedInterceptor {
+  const where = `use[${at}]`;
+  checkObject(one, where);
+  if (!("interceptor" in one)) {
+    checkName(one, where);
+    // A place that stands within would be none.
+    for (const key of ["before", "after"])
+      if (key in one)
+        throw new UserError(
+          `interceptor "${one.name}": ${key} stands beside it, as in { interceptor, ${key} }`,
+        );
+    return { interceptor: one };
+  }
+  for (const key of Object.keys(one)) {
+    if (PLACED_KEYS.includes(key)) continue;
+    throw new UserError(`${where}.${key}: unknown key${didYouMean(key, PLACED_KEYS)}`);
+  }
+  checkObject(one.interceptor, `${where}.interceptor`);
+  checkName(one.interceptor, `${where}.interceptor`);
+  return one;
+}
+
+function checkObject(one: unknown, where: string): void {
+  if (typeof one === "object" && one !== null) return;
+  throw new UserError(`${where} is an object with a name and plan(method), not ${kindOf(one)}`);
+}
+
+function checkName(one: Interceptor, where: string): void {
+  const { name, plan }: { readonly name: unknown; readonly plan: unknown } = one;
+  if (typeof name !== "string" || !NAME.test(name)) {
+    throw new UserError(
+      `interceptor ${typeof name === "string" ? JSON.stringify(name) : where}: a name has 1 to 63 characters of a-z, 0-9 and -, and begins with a letter`,
+    );
+  }
+  if (typeof plan !== "function") {
+    throw new UserError(
+      `interceptor "${name}": plan(method) must be a function that returns the step of a method, as in { name, start }; it is ${kindOf(plan)}`,
+    );
+  }
+}
+
+/** What `plan` returned, or a UserError that says what it should be. */
+export function checkStep(name: string, step: Step | undefined | null): Step | undefined {
+  if (step === undefined || step === null) return undefined;
+  const wrong = (what: string): UserError => new UserError(`interceptor "${name}": ${what}`);
+  if (typeof step !== "object" || "then" in step) {
+    throw wrong(`plan returns a step at once, or nothing, not ${kindOf(step)}`);
+  }
+  for (const key of STEP_FUNCTIONS) {
+    const value: unknown = step[key];
+    if (value !== undefined && typeof value !== "function")
+      throw wrong(`${key} of a step must be a function, not ${kindOf(value)}`);
+  }
+  if (STEP_FUNCTIONS.every((key) => step[key] === undefined)) {
+    const [key] = Object.keys(step).filter((key) => key !== "name");
+    const hint = key === undefined ? "" : didYouMean(key, STEP_FUNCTIONS);
+    throw wrong(
+      `a step has start, around or end, and this one has none${hint}: return nothing from plan where it has nothing to do`,
+    );
+  }
+  return step;
+}
+
+/** What is wrong with what `start` answered, beside nothing and a Status that refuses; undefined: nothing is. */
+export function verdictProblem(verdict: unknown): string | undefined {
+  if (!(verdict instanceof Status)) return `start answers nothing or a Status, not ${kindOf(verdict)}`;
+  const { code, http } = verdict;
+  if (code === Code.OK) return "start refused with a Status of code OK: to admit a call, return nothing";
+  if (!Number.isInteger(code) || code < 0 || code > Code.UNAUTHENTICATED)
+    return `start refused with a Status of code ${String(code)}: codes are 1 to 16`;
+  if (!Number.isInteger(http) || http < 200 || http > 599)
+    return `start refused with a Status of http ${String(http)}: an answer has 200 to 599`;
+  return undefined;
+}
