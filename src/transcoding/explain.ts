@@ -17,6 +17,8 @@ const MAX_SEGMENTS = 32;
 const MAX_LITERAL = 64;
 /** Of a value that is shown. */
 const MAX_VALUE = 200;
+/** Less than any other difference. */
+const SLASHES_OFF = 0.125;
 /** How many segments may be altogether different. */
 const MAX_DISTANCE = 1.5;
 /** Pairs of letters compared for one path, a millisecond or two: whoever sends unknown paths must not keep the hub busy. */
@@ -29,22 +31,44 @@ export function nearestRoutes(routes: Routes, httpMethod: string, target: string
 
 function nearestPlans(routes: Routes, httpMethod: string, target: string): BindingPlan[] {
   const full = target.split("?")[0] ?? "";
-  const path = routes.pathOf(target) ?? full;
-  const [head = "", verb] = splitVerb(path);
-  const segments = head.slice(1).split("/");
-  if (segments.length > MAX_SEGMENTS) return [];
+  const readings = readingsOf(routes.pathOf(target) ?? full);
   const words = new Words();
   const near: { readonly plan: BindingPlan; readonly distance: number; readonly literals: number }[] = [];
   for (const plan of routes.plans) {
-    const verbOff = verb === plan.template.verb ? 0 : 0.5;
     const methodOff = plan.httpMethod === httpMethod || plan.httpMethod === ANY_METHOD ? 0 : 0.25;
-    const distance = pathDistance(plan.template, segments, words, verbOff + methodOff);
-    if (distance > MAX_DISTANCE) continue;
-    near.push({ plan, distance, literals: literalsMet(plan.template, segments) });
+    let best = Number.POSITIVE_INFINITY;
+    let literals = 0;
+    for (const { segments, verb, off } of readings) {
+      const verbOff = verb === plan.template.verb ? 0 : 0.5;
+      const distance = pathDistance(plan.template, segments, words, verbOff + methodOff + off);
+      if (distance >= best) continue;
+      best = distance;
+      literals = literalsMet(plan.template, segments);
+    }
+    if (best <= MAX_DISTANCE) near.push({ plan, distance: best, literals });
   }
   // Where as much differs, the route that says more of the same words is the one that was meant.
   near.sort((a, b) => a.distance - b.distance || b.literals - a.literals);
   return near.slice(0, MAX_NEAREST).map(({ plan }) => plan);
+}
+
+/** A path as somebody may have meant it. */
+interface Reading {
+  readonly segments: readonly string[];
+  readonly verb: string | undefined;
+  /** How far that is from what was sent. */
+  readonly off: number;
+}
+
+/** The path as it is, and without slashes too many: one at the end, or two in a row. */
+function readingsOf(path: string): Reading[] {
+  const single = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
+  const texts = single === path ? [path] : [path, single];
+  return texts.flatMap((text, i) => {
+    const [head = "", verb] = splitVerb(text);
+    const segments = head.slice(1).split("/");
+    return segments.length > MAX_SEGMENTS ? [] : [{ segments, verb, off: i * SLASHES_OFF }];
+  });
 }
 
 /**

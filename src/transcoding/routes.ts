@@ -23,7 +23,7 @@ export class Routes {
   add(plan: BindingPlan): string | undefined {
     const existing = this.matcher.add(plan.httpMethod, plan.template, plan);
     if (existing !== undefined) {
-      return `${plan.httpMethod} ${plan.text} is the same route as ${existing.httpMethod} ${existing.text} of ${fullName(existing.method)}`;
+      return `${plan.httpMethod} ${plan.text} is the same route as ${existing.httpMethod} ${existing.text} of ${fullName(existing.method)}, which answers`;
     }
     this.plans.push(plan);
     return undefined;

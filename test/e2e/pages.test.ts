@@ -101,7 +101,8 @@ describe("the pages as they are by default", async () => {
     const post = await http("1.1", address, "/docs", { method: "POST", body: "{}" });
     assert.equal(post.status, 405);
     assert.equal(post.headers.allow, "GET, HEAD");
-    assert.match((await http("1.1", address, "/")).text, /the nearest are: GET \/docs/);
+    for (const path of ["/", "/docs/"])
+      assert.match((await http("1.1", address, path)).text, /the nearest are: GET \/docs/, path);
     assert.equal((await http("1.1", address, "/docs/package.json")).status, 404);
   });
 

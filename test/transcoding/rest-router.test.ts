@@ -95,7 +95,7 @@ describe("HTTP rules", () => {
     [{ custom: { kind: "GE T", path: "/x" } }, /no HTTP method/],
     [
       { get: "/v1/things/{page}" },
-      /GET \/v1\/things\/\{page\} is the same route as GET \/v1\/things\/\{name\} of test.v1.Test.GetAny/,
+      /GET \/v1\/things\/\{page\} is the same route as GET \/v1\/things\/\{name\} of test.v1.Test.GetAny, which answers/,
     ],
     [
       { get: "/x", additional_bindings: [{ get: "/y", additional_bindings: [{ get: "/z" }] }] },
@@ -253,6 +253,22 @@ describe("routes", () => {
     assert.ok(miss(built, "GET", `/${"a/".repeat(5000)}`).hints().length === 0);
     assert.doesNotMatch(miss(built, "GET", "/v1/pgae").status.message, /v1/);
   });
+
+  for (const [method, path, nearest] of [
+    ["GET", "/v1/page/", "GET /v1/page"],
+    ["GET", "/v1/page//", "GET /v1/page"],
+    ["GET", "/v1//page", "GET /v1/page"],
+    ["GET", "//v1/page", "GET /v1/page"],
+    ["GET", "/v1/pgae/", "GET /v1/page"],
+    ["GET", "/v1/page/?text=1", "GET /v1/page"],
+    ["GET", "/v1/things/a/", "GET /v1/things/{name}"],
+    ["GET", "/v1/things/a:read/", "GET /v1/things/{name}:read"],
+    ["GET", "/v1/things/", "GET /v1/things/{name}"],
+  ] as const) {
+    it(`hint at ${nearest} for ${path}: slashes are the least of what may be wrong`, () => {
+      assert.equal(miss(built, method, path).hints()[0], nearest);
+    });
+  }
 
   it("look for the nearest ones among a thousand, but not for long", () => {
     const word = (i: number): string => `resource${i}`.padEnd(60, "abcdefgh");

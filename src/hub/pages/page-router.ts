@@ -39,7 +39,8 @@ export class PageRouter implements RestRouter {
     const match = this.#routes.match(httpMethod, target, override);
     if (match.kind === "match") return match;
     if (page !== undefined) return new OtherMethod(httpMethod, match);
-    return path === "/" ? this.#withDocs(match) : match;
+    const near = this.#nearest(path);
+    return near === undefined ? match : withHint(match, near);
   }
 
   /** Lines for a person who asks what answers a request; undefined: no page does. */
@@ -61,17 +62,16 @@ export class PageRouter implements RestRouter {
     return this.#routes.renderError(status, accept, target);
   }
 
-  /** Who opens the hub in a browser learns where to look. */
-  #withDocs(miss: RestMiss): RestMiss {
-    const docs = [...this.#pages.values()].find(({ method }) => method.name === "Docs");
-    if (docs === undefined) return miss;
-    return {
-      kind: "miss",
-      allow: miss.allow,
-      status: miss.status,
-      hints: () => [`GET ${docs.path}`, ...miss.hints()],
-    };
+  /** The page that was meant by a path with a slash too many; who opens the hub in a browser learns where to look. */
+  #nearest(path: string): Page | undefined {
+    if (path !== "/") return path.endsWith("/") ? this.#pages.get(path.slice(0, -1)) : undefined;
+    return [...this.#pages.values()].find(({ method }) => method.name === "Docs");
   }
+}
+
+function withHint(miss: RestMiss, page: Page): RestMiss {
+  const { allow, status } = miss;
+  return { kind: "miss", allow, status, hints: () => [`GET ${page.path}`, ...miss.hints()] };
 }
 
 class OtherMethod implements RestMiss {
