@@ -81,8 +81,10 @@ export function guardHttp1(
   onSocketEvent(server, "clientError", (error: NodeJS.ErrnoException, socket) => {
     const code = error.code ?? "";
     const [reason, message] = reasonOf(code, maxHeaderListBytes);
-    // Other codes are the socket's own: a client that left.
-    if (/^(?:HPE|ERR_HTTP)_/.test(code)) refused(socket, reason, message);
+    // Other codes are the socket's own: a client that left. So did one whose bytes end in the body of a request that
+    // was read, as those do that are answered before they have sent all of it.
+    const left = code === "HPE_INVALID_EOF_STATE" && owes(socket);
+    if (/^(?:HPE|ERR_HTTP)_/.test(code) && !left) refused(socket, reason, message);
     if (!socket.writable || code === "ECONNRESET" || busy(socket)) socket.destroy();
     else sayAndClose(socket, gateway, refusal(reason, message));
   });

@@ -127,4 +127,29 @@ describe("what cannot be read as a request", () => {
     assert.deepEqual(counted("linchpin.requests.malformed"), {});
     assert.deepEqual(steps, [405, 404, 417]);
   });
+
+  // curl -T does so where the path has no route: it has its answer, and closes.
+  for (const http1 of ["own", "node"] as const) {
+    for (const [what, framing, path] of [
+      ["before its answer", "content-length: 50\r\n\r\nbegun", "/upload"],
+      ["after its answer", "content-length: 50\r\n\r\nbegun", "/none"],
+      ["within a chunk, after its answer", "transfer-encoding: chunked\r\n\r\n32\r\nbegun", "/none"],
+      ["that was not asked for", "expect: 100-continue\r\ncontent-length: 50\r\n\r\n", "/none"],
+    ] as const) {
+      it(`nor is a client that leaves within the body, ${what} (first read by ${http1})`, async (t) => {
+        const { rig, log, counted } = await started(t, { http1 });
+        const ended: (number | undefined)[] = [];
+        rig.steps.push({ name: "log", end: ({ http }) => ended.push(http?.status) });
+        const socket = rig.socket().resume();
+        const closed = new Promise((resolve) => socket.once("close", resolve));
+        if (path === "/none") socket.once("data", () => socket.end());
+        else rig.onCall = () => socket.end();
+        socket.write(`POST ${path} HTTP/1.1\r\nhost: a\r\n${framing}`);
+        await closed;
+        await until(() => ended.length === 1, "the end of the call");
+        assert.deepEqual(counted("linchpin.requests.malformed"), {});
+        assert.deepEqual(log.all, []);
+      });
+    }
+  }
 });
