@@ -39,6 +39,7 @@ import {
   tracingOf,
   upstreamFamilies,
 } from "./hub/telemetry.js";
+import { type UpstreamRow, upstreamRow } from "./hub/upstream-row.js";
 import { addressLimit } from "./interceptors/address-limit.js";
 import { auth } from "./interceptors/auth.js";
 import { deadline } from "./interceptors/deadline.js";
@@ -53,35 +54,12 @@ import type { ServerTlsConfig } from "./tls/config.js";
 import { ServerTls } from "./tls/server-tls.js";
 import { loadXmlParser } from "./transcoding/xml/document.js";
 import { Cluster } from "./upstream/cluster.js";
-import type { EndpointState } from "./upstream/endpoint.js";
 
 export type { EmbeddedService } from "./control/hub-services.js";
 export type { Log } from "./core/log.js";
 export type { RouteRow } from "./hub/assembly.js";
 export type { Place, PlacedInterceptor } from "./hub/own-interceptors.js";
-
-export interface EndpointRow {
-  readonly address: string;
-  readonly state: EndpointState;
-  /** Connections that take calls. */
-  readonly connections: number;
-  readonly connecting: number;
-  /** Connections that take no more calls, until theirs have ended. */
-  readonly draining: number;
-  /** Calls that are open on all of them. */
-  readonly calls: number;
-}
-
-export interface UpstreamRow {
-  readonly name: string;
-  readonly endpoints: readonly EndpointRow[];
-  /** Calls that wait for a connection. */
-  readonly pending: number;
-  /** Full names of the services known from it. */
-  readonly services: readonly string[];
-  /** Why its schema is not known, if it is not. */
-  readonly problem: string | undefined;
-}
+export type { EndpointRow, UpstreamRow } from "./hub/upstream-row.js";
 
 export interface RunningHub {
   /** The first bound address, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */
@@ -199,8 +177,10 @@ class Hub implements RunningHub, Gateway {
   private readonly listeners: readonly Listener[];
   private admin: RunningAdmin | undefined = undefined;
   private assembly: Assembly;
-  /** Full names of all that is behind the hub. */
+  /** Full names of all that is behind the hub and described. */
   private services: readonly string[] = [];
+  /** Of what gRPC clients alone can call. */
+  private undescribed: readonly string[] = [];
   /** Made when somebody asks; most hubs are never asked. */
   private index: Descriptors | undefined = undefined;
   private state: "starting" | "serving" | "draining" = "starting";
@@ -234,9 +214,10 @@ class Hub implements RunningHub, Gateway {
     );
     this.embedded = embed(options.services ?? []);
     this.own = hubServices({
-      health: () => [...this.services, ...this.embedded.undescribed.keys()],
+      health: () => this.healthServices(),
       reflection: config.reflection
         ? {
+            // Those that nothing describes are left out: tools that describe what is listed would fail for all of it.
             serviceNames: () => [...this.services, ...this.own.services],
             index: () => this.descriptors(),
           }
@@ -445,6 +426,7 @@ class Hub implements RunningHub, Gateway {
   private take(assembly: Assembly): void {
     this.assembly = assembly;
     this.services = assembly.schema.services.map((service) => service.typeName);
+    this.undescribed = assembly.schema.undescribed;
     this.index = undefined;
     this.own.health.refresh();
     this.readiness.check();
@@ -458,6 +440,10 @@ class Hub implements RunningHub, Gateway {
       this.warned.add(warning);
       this.log.warn(warning);
     }
+  }
+
+  private healthServices(): readonly string[] {
+    return [...this.services, ...this.undescribed, ...this.embedded.undescribed.keys()];
   }
 
   private assembling({ config, upstreams, interceptors }: Generation): Generator<void, Assembly> {
@@ -476,7 +462,7 @@ class Hub implements RunningHub, Gateway {
     const program = { config: { name: HUB }, cluster, schema, problem: undefined };
     return assembling(config, [program, ...upstreams], interceptors, own, {
       notServing: () => this.readiness.reasons,
-      services: () => [...this.services, ...undescribed.keys()],
+      services: () => this.healthServices(),
     });
   }
 
@@ -565,18 +551,7 @@ class Hub implements RunningHub, Gateway {
   }
 
   upstreams(): readonly UpstreamRow[] {
-    return this.generation.upstreams.map(({ config, cluster, schema, problem }) => ({
-      name: config.name,
-      endpoints: cluster.endpoints.map(({ address, state, counts: { open, ...others } }) => ({
-        address,
-        state,
-        connections: open,
-        ...others,
-      })),
-      pending: cluster.pending,
-      services: schema?.services.map((service) => service.typeName) ?? [],
-      problem,
-    }));
+    return this.generation.upstreams.map(upstreamRow);
   }
 
   metrics(): { readonly contentType: string; readonly text: string } {

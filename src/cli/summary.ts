@@ -16,14 +16,23 @@ function upstreamLines(upstream: UpstreamRow, routes: readonly RouteRow[]): stri
     // Why is in the log already.
     return [`${upstream.name} (${endpoints}): no services known yet`, "  the hub keeps asking it"];
   }
+  if (upstream.schema === "none") {
+    const what = upstream.takesOthers
+      ? "all services that no other upstream has"
+      : plural(upstream.services.length, "service");
+    return [`${upstream.name} (${endpoints}): ${what}, for gRPC alone`, ...namesOf(upstream)];
+  }
   const own = routes.filter((route) => route.upstream === upstream.name);
   const rest = own.filter((route) => route.verb !== "gRPC").length;
-  const methods = new Set(own.map((route) => route.method)).size;
+  const methods = new Set(own.flatMap(({ method }) => (method.endsWith("/*") ? [] : [method]))).size;
   const counts = `${plural(upstream.services.length, "service")}, ${plural(methods, "method")}, ${plural(rest, "REST route")}`;
-  const names = upstream.services.slice(0, MAX_NAMES).map((name) => `  ${name}`);
-  const more = upstream.services.length - names.length;
-  if (more > 0) names.push(`  and ${more} more`);
-  return [`${upstream.name} (${endpoints}): ${counts}`, ...names];
+  return [`${upstream.name} (${endpoints}): ${counts}`, ...namesOf(upstream)];
+}
+
+function namesOf({ services }: UpstreamRow): string[] {
+  const names = services.slice(0, MAX_NAMES).map((name) => `  ${name}`);
+  const more = services.length - names.length;
+  return more > 0 ? [...names, `  and ${more} more`] : names;
 }
 
 function plural(count: number, noun: string): string {

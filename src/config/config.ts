@@ -38,7 +38,9 @@ export interface AdminConfig extends ListenAddress {
 export type SchemaSource =
   | { readonly kind: "reflection" }
   | { readonly kind: "protoset"; readonly file: string }
-  | { readonly kind: "protos"; readonly dirs: readonly string[] };
+  | { readonly kind: "protos"; readonly dirs: readonly string[] }
+  /** Nothing describes it: gRPC alone. `services`: full names; undefined: all that no other upstream has. */
+  | { readonly kind: "none"; readonly services: readonly string[] | undefined };
 
 /** What an upstream's connections may grow to, and how long calls wait for them. */
 export interface PoolLimits {

@@ -19,6 +19,7 @@ import { quotaRules } from "./sections/quota.js";
 import { accessLogOf, metricsOf, tracingOf } from "./sections/telemetry.js";
 import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tls.js";
 import { poolOf } from "./sections/upstream.js";
+import { checkServices } from "./services.js";
 import { checkUnmet } from "./unmet.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
 
@@ -150,6 +151,7 @@ function checkConfig(yaml: YamlFile, options: ParseOptions): ConfigResult {
       checkUnmet(file, { wrong, listensAtSeveral, ownInterceptors: options.ownInterceptors ?? false });
       checkListeners(file, wrong);
     }
+    if (!left.some(([key]) => key === "upstreams")) checkServices(file, wrong);
     const config = toConfig(file, options, yaml, wrong);
     keysWithoutEffect(
       file,
@@ -227,7 +229,9 @@ function toConfig(
     upstreams: Object.entries(file.upstreams).map(([name, upstream]) => {
       const path = ["upstreams", name, "schema"];
       let schema: SchemaSource = { kind: "reflection" };
-      if (upstream.schema !== "reflection") {
+      if (upstream.schema === "none") {
+        schema = { kind: "none", services: upstream.services };
+      } else if (upstream.schema !== "reflection") {
         const { protoset, protos } = upstream.schema;
         if (protoset !== undefined) {
           schema = { kind: "protoset", file: located([...path, "protoset"], protoset, "file") };

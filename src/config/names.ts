@@ -1,7 +1,10 @@
 // The forms of the names in a config: upstreams, services and methods.
 
 const IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*";
+const FULL_NAME = new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER})*$`);
 const METHOD_SELECTOR = new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER})*(?:/${IDENTIFIER}|\\.\\*)?$`);
+/** Characters of a method's, service's or package's name. */
+const MAX_SELECTOR_CHARS = 512;
 
 /** What an upstream's name must be. It stands in metrics, logs and URLs of the admin listener. */
 export const UPSTREAM_NAME =
@@ -12,13 +15,21 @@ export function isUpstreamName(name: string): boolean {
   return name !== "hub" && /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
 }
 
+/** What an upstream's `services` must be. */
+export const SERVICE_NAME = "must be the full name of a service, as in library.v1.LibraryService";
+
+/** `pkg.Service` or `Service`. */
+export function isServiceName(name: string): boolean {
+  return name.length <= MAX_SELECTOR_CHARS && FULL_NAME.test(name);
+}
+
 /** What a key of `methods` must be. */
 export const METHOD_SELECTOR_EXPECTED =
   "must be pkg.Service/Method, pkg.Service for all its methods, or pkg.* for all services below pkg";
 
 /** `pkg.Service/Method`, `pkg.Service` or `pkg.*`. */
 export function isMethodSelector(selector: string): boolean {
-  return selector.length <= 512 && METHOD_SELECTOR.test(selector);
+  return selector.length <= MAX_SELECTOR_CHARS && METHOD_SELECTOR.test(selector);
 }
 
 /** The selector of google.api.HttpRule: a method's full name, dots only. */

@@ -20,6 +20,7 @@ export function keysWithoutEffect(
   upstreams(file, needs, warn);
   telemetry(file, needs);
   methods(file, warn);
+  methodsOfGrpcAlone(file, warn);
   http(file, needs, warn);
   needs(["limits", "maxAgeGrace"], Number.isFinite(file.limits.maxAge), "limits.maxAge is none");
   needs(
@@ -80,6 +81,20 @@ function methods({ methods: configured, interceptors }: ParsedConfig, warn: Warn
       const message = `has no effect: deadline.max caps it at ${formatDuration(max)}`;
       warn(["methods", selector, "deadline"], message);
     }
+  }
+}
+
+/** What is for JSON alone, of services that have none. */
+function methodsOfGrpcAlone({ methods: configured, upstreams: all }: ParsedConfig, warn: Warn): void {
+  const owners = new Map<string, string>();
+  for (const [name, { schema, services = [] }] of Object.entries(all))
+    if (schema === "none") for (const service of services) owners.set(service, name);
+  for (const [selector, method] of Object.entries(configured)) {
+    const owner = owners.get(selector.split("/")[0] ?? "");
+    if (owner === undefined) continue;
+    const message = `has no effect: the upstream ${owner} has schema: none, which is for gRPC alone`;
+    if (method.http !== undefined) warn(["methods", selector, "http"], message);
+    if (method.forms !== undefined) warn(["methods", selector, "forms"], message);
   }
 }
 

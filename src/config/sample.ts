@@ -51,7 +51,10 @@ function liveUpstreams(upstreams: Readonly<Record<string, object>>, entry: Schem
   for (const [i, [name, given]] of Object.entries(upstreams).entries()) {
     const live = stringify({ [name]: given }, { flowCollectionPadding: false }).trimEnd();
     lines.push(...live.split("\n").map((line) => `  ${line}`));
-    const rest = Object.entries(entry?.properties ?? {}).filter(([key]) => !Object.hasOwn(given, key));
+    // A key that has no value to show goes with another one alone, which says so.
+    const rest = Object.entries(entry?.properties ?? {}).filter(
+      ([key, node]) => !Object.hasOwn(given, key) && hasValue(node),
+    );
     if (i === 0) lines.push(...rest.flatMap(([key, node]) => described(key, node, "    ")));
   }
   return lines;

@@ -1,9 +1,17 @@
 // The one place for the keys of linchpin.yaml: what each is for, allows, and is when left out. Validation, the
 // JSON Schema and the documentation are made from it. Values come out as the program wants them (ms, bytes).
 import * as z from "zod";
+import { isRoutable } from "../core/routable.js";
 import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
-import { isMethodSelector, isUpstreamName, METHOD_SELECTOR_EXPECTED, UPSTREAM_NAME } from "./names.js";
+import {
+  isMethodSelector,
+  isServiceName,
+  isUpstreamName,
+  METHOD_SELECTOR_EXPECTED,
+  SERVICE_NAME,
+  UPSTREAM_NAME,
+} from "./names.js";
 import { authSection, METHOD_AUTH, roles } from "./sections/auth.js";
 import { addressLimit, errorsSection, trustedProxies } from "./sections/edge.js";
 import { httpSection } from "./sections/http.js";
@@ -19,6 +27,7 @@ import { duration, durationOrNone, isMapping, text } from "./values.js";
 const MAX_UPSTREAMS = 1_000;
 const MAX_ENDPOINTS = 1_000;
 const MAX_METHODS = 10_000;
+const MAX_SERVICES = 10_000;
 
 const path = z.string({ error: "must be a path" }).min(1, { error: "must be a path" });
 
@@ -44,12 +53,26 @@ const schemaFiles = z
   });
 
 const schemaSource = z
-  .union([z.literal("reflection"), schemaFiles], {
-    error: "must be reflection, { protoset: FILE } or { protos: [DIR] }",
+  .union([z.literal("reflection"), z.literal("none"), schemaFiles], {
+    error: "must be reflection, none, { protoset: FILE } or { protos: [DIR] }",
   })
   .prefault("reflection")
   .describe(
-    "Where the hub learns the upstream's services: reflection, { protoset: FILE } or { protos: [DIR] }.",
+    "Where the hub learns the upstream's services: reflection, { protoset: FILE } or { protos: [DIR] }; none: nowhere, gRPC clients alone can call those that services names.",
+  );
+
+const services = z
+  .array(
+    z
+      .string()
+      .refine(isServiceName, { error: SERVICE_NAME })
+      .refine(isRoutable, { error: "is a service of the hub: it answers it itself" }),
+  )
+  .min(1, { error: "must name at least one service" })
+  .max(MAX_SERVICES)
+  .optional()
+  .describe(
+    "With schema: none, the full names of its services, as in [legacy.v1.Orders]. Left out: all services that no other upstream has.",
   );
 
 const upstream = z.strictObject({
@@ -61,6 +84,7 @@ const upstream = z.strictObject({
     .max(MAX_ENDPOINTS)
     .describe("HOST:PORT of each instance; calls are spread over them."),
   schema: schemaSource,
+  services,
   tls: upstreamTlsSection,
   connections: connectionsSection,
   pending: pendingSection,

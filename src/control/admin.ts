@@ -50,7 +50,11 @@ export interface AdminUpstream {
   readonly endpoints: readonly AdminEndpoint[];
   /** Calls that wait for a connection. */
   readonly pending: number;
+  /** Where its services are learned, e.g. `reflection`; left out: not known. */
+  readonly schema?: string;
   readonly services: readonly string[];
+  /** It gets the calls to all services that no other upstream has. Default: false. */
+  readonly takesOthers?: boolean;
   readonly problem: string | undefined;
 }
 
@@ -377,10 +381,15 @@ function upstreams(hub: AdminView): Answer {
           row.problem === undefined ? row.name : `${row.name}: ${row.problem}`,
           ...textTable(row.endpoints.map(endpointCells)),
           ...(row.pending === 0 ? [] : [`  ${row.pending} calls wait for a connection`]),
-          ...row.services.map((service) => `  ${service}`),
+          ...row.services.map((service) => `  ${service}${grpcOnly(row)}`),
+          ...(row.takesOthers === true ? [`  all services that no other upstream has${grpcOnly(row)}`] : []),
         ])
         .join("\n"),
   };
+}
+
+function grpcOnly({ schema }: AdminUpstream): string {
+  return schema === "none" ? " (gRPC alone: schema is none)" : "";
 }
 
 function endpointCells({

@@ -1,5 +1,5 @@
 // Everything that is known at one moment, put together: the snapshot that calls run on, and what there is to tell about it.
-import type { Config } from "../config/config.js";
+import type { Config, SchemaSource } from "../config/config.js";
 import { BoundedTexts } from "../core/bounded-texts.js";
 import type { Method } from "../core/call.js";
 import type { Snapshot } from "../core/gateway.js";
@@ -8,11 +8,12 @@ import type { Interceptor } from "../core/interceptor.js";
 import type { Handler } from "../core/sink.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
 import { mergingSchemas } from "../schema/merge-schemas.js";
-import { methodsOfService, type Schema } from "../schema/schema.js";
+import { isRoutable, methodsOfService, type Schema } from "../schema/schema.js";
 import type { OpenApiInput } from "../transcoding/openapi/document.js";
 import { creatingRestRouter } from "../transcoding/rest-router.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 import { methodConfig } from "./method-config.js";
+import { type Named, namedOf } from "./named-methods.js";
 import { openApiInput } from "./openapi-input.js";
 import type { HealthState } from "./pages/health-page.js";
 import { PageRouter } from "./pages/page-router.js";
@@ -26,9 +27,9 @@ const MAX_WARNINGS = 200;
 export interface RouteRow {
   /** HTTP method, or `gRPC` */
   readonly verb: string;
-  /** Path template, or `/pkg.Service/Method` */
+  /** Path template, or `/pkg.Service/Method`; `/pkg.Service/*` of a service that nothing describes, `/*` of all others */
   readonly path: string;
-  /** `pkg.Service/Method` */
+  /** `pkg.Service/Method`, or as in `path` */
   readonly method: string;
   readonly upstream: string;
 }
@@ -48,7 +49,7 @@ export interface Assembly {
 
 /** What serves services: an upstream of the config, or the program that the hub runs in. */
 export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
-  readonly config: { readonly name: string };
+  readonly config: { readonly name: string; readonly schema?: SchemaSource };
   readonly cluster: { readonly handler: Handler };
 };
 
@@ -68,8 +69,9 @@ export function* assembling(
   ownRoutes: readonly ServiceRoute[],
   health: HealthState = { notServing: () => ["starting"], services: () => [] },
 ): Generator<void, Assembly> {
-  const routes: ServiceRoute[] = [];
-  for (const upstream of upstreams) yield* addRoutesOf(upstream, routes);
+  const named = namedOf(config);
+  const routes: ServiceRoute[] = ownRoutes.map((route) => withNamed(route, named));
+  for (const upstream of upstreams) yield* addRoutesOf(upstream, named, routes);
   const schema = yield* mergingSchemas(
     upstreams.flatMap((u) => (u.schema === undefined ? [] : [{ upstream: u.config.name, schema: u.schema }])),
   );
@@ -82,18 +84,23 @@ export function* assembling(
     for (const warning of schema?.warnings ?? []) warnings.push(`upstream "${config.name}": ${warning}`);
   warnings.pushAll(schema.warnings);
   const unlearned = problems.length === 0 ? undefined : firstOf(problems);
+  const taker = upstreams.find(takesOthers);
+  if (taker !== undefined) routes.push(...routesToTaker(taker, named, routes));
   const taken = new Map<string, string>();
   const table = yield* RouteTable.making(
-    [...ownRoutes, ...routes],
+    routes,
     interceptors,
-    { problem: unlearned },
+    {
+      problem: unlearned,
+      taker: taker && { handler: taker.cluster.handler, packages: named.packages },
+    },
     ({ service, upstream }, winner) => {
       warnings.push(
         `service ${service} of upstream "${upstream}" is hidden: upstream "${winner}" has it too`,
       );
     },
   );
-  const visible = [...ownRoutes, ...routes].filter(({ service, upstream }) => {
+  const visible = routes.filter(({ service, upstream }) => {
     if (!taken.has(service)) taken.set(service, upstream);
     return taken.get(service) === upstream;
   });
@@ -113,19 +120,21 @@ export function* assembling(
     const upstream = taken.get(method.slice(0, method.indexOf("/"))) ?? "";
     return { verb, path, method, upstream };
   });
-  const grpcRows = visible.flatMap(({ methods, upstream }) =>
-    methods.map(({ path }) => ({ verb: "gRPC", path, method: path.slice(1), upstream })),
+  const unknown = new Set(schema.undescribed);
+  const undescribed = new Set(
+    visible.flatMap(({ service, methods }) =>
+      methods.length === 0 && unknown.has(service) ? [service] : [],
+    ),
   );
+  const grpcRows = visible.flatMap((route) => grpcRowsOf(route, undescribed.has(route.service)));
+  if (taker !== undefined)
+    grpcRows.push({ verb: "gRPC", path: "/*", method: "*", upstream: taker.config.name });
   yield;
-  // What is not learned yet may have them.
-  if (problems.length === 0) {
-    const methods = [...ownRoutes, ...routes].flatMap((route) => route.methods);
-    warnings.pushAll(
-      unknownSelectors(
-        config,
-        methods.map(({ path }) => path),
-      ),
-    );
+  // What is not learned yet may have them, and so may what takes all others.
+  if (problems.length === 0 && taker === undefined) {
+    const methods = routes.flatMap((route) => route.methods);
+    const paths = methods.map(({ path }) => path);
+    warnings.pushAll(unknownSelectors(config, paths, undescribed));
   }
   yield;
   const openApi = openApiInput(config, rest);
@@ -143,8 +152,17 @@ export function* assembling(
     openApi,
     schema,
     warnings: warnings.list("warnings about schemas and routes"),
-    explain: (httpMethod, target) => router.explain(httpMethod, target) ?? rest.explain(httpMethod, target),
+    explain: (httpMethod, target) =>
+      router.explain(httpMethod, target) ?? [
+        ...rest.explain(httpMethod, target),
+        ...grpcAlone(target, undescribed, taken),
+      ],
   };
+}
+
+/** Whether an upstream has all services that no other has. */
+export function takesOthers({ config: { schema } }: Pick<Origin, "config">): boolean {
+  return schema?.kind === "none" && schema.services === undefined;
 }
 
 function forms(config: Config): (method: Method) => boolean {
@@ -152,19 +170,62 @@ function forms(config: Config): (method: Method) => boolean {
   return (method) => own(method) ?? false;
 }
 
-function* addRoutesOf({ cluster, config, schema }: Origin, routes: ServiceRoute[]): Generator<void> {
+function* addRoutesOf(
+  { cluster, config, schema }: Origin,
+  named: Named,
+  routes: ServiceRoute[],
+): Generator<void> {
   if (schema === undefined) return;
-  const route = (service: string, methods: readonly Method[]): ServiceRoute => ({
-    service,
-    methods,
-    upstream: config.name,
-    handler: cluster.handler,
-  });
+  const add = (service: string, methods: readonly Method[]): void => {
+    routes.push(withNamed({ service, methods, upstream: config.name, handler: cluster.handler }, named));
+  };
   for (const service of schema.services) {
-    routes.push(route(service.typeName, methodsOfService(service)));
+    add(service.typeName, methodsOfService(service));
     yield;
   }
-  for (const service of schema.undescribed) routes.push(route(service, []));
+  for (const service of schema.undescribed) add(service, []);
+}
+
+function withNamed(route: ServiceRoute, named: Named): ServiceRoute {
+  return { ...route, named: named.methodsOf(route.service, route.methods) };
+}
+
+/** Services that the config names and no upstream has: what is configured for them must hold where one takes all others. */
+function routesToTaker(
+  { config, cluster }: Origin,
+  named: Named,
+  routes: readonly ServiceRoute[],
+): ServiceRoute[] {
+  const known = new Set(routes.map(({ service }) => service));
+  return named.services
+    .filter((service) => !known.has(service) && isRoutable(service))
+    .map((service) =>
+      withNamed({ service, methods: [], upstream: config.name, handler: cluster.handler }, named),
+    );
+}
+
+function grpcRowsOf(
+  { service, methods, named = [], upstream }: ServiceRoute,
+  undescribed: boolean,
+): RouteRow[] {
+  const row = (method: string): RouteRow => ({ verb: "gRPC", path: `/${method}`, method, upstream });
+  const rows = methods.map(({ path }) => row(path.slice(1)));
+  if (!undescribed) return rows;
+  // A method that the config names may be there or not: nothing else tells of the service's methods.
+  return [...named.map(({ path }) => row(path.slice(1))), row(`${service}/*`)];
+}
+
+/** Why a path that has the form of a gRPC method is none for HTTP. */
+function grpcAlone(
+  target: string,
+  undescribed: ReadonlySet<string>,
+  owners: ReadonlyMap<string, string>,
+): string[] {
+  const service = /^\/([^/?]+)\/[^/?]+$/.exec(target)?.[1] ?? "";
+  if (!undescribed.has(service)) return [];
+  return [
+    `service ${service} is for gRPC clients alone: nothing describes its messages to the hub (upstream "${owners.get(service)}")`,
+  ];
 }
 
 /** Problems that an error names; the admin listener has them all. */

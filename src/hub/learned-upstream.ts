@@ -10,7 +10,7 @@ import { loadProtos } from "../schema/protos.js";
 import { loadProtoset } from "../schema/protoset.js";
 import { LastRead, learnByReflection } from "../schema/reflection.js";
 import { SchemaWatcher } from "../schema/relearn.js";
-import { type Schema, SchemaError } from "../schema/schema.js";
+import { type Schema, SchemaError, undescribedSchema } from "../schema/schema.js";
 import type { CertificateState } from "../tls/certificate-state.js";
 import { ClientTls } from "../tls/client-tls.js";
 import { Cluster } from "../upstream/cluster.js";
@@ -104,6 +104,7 @@ export class LearnedUpstream {
     try {
       if (schema.kind === "protoset") this.schema = await loadProtoset(schema.file);
       if (schema.kind === "protos") this.schema = await loadProtos(schema.dirs);
+      if (schema.kind === "none") this.schema = undescribedSchema(schema.services ?? []);
     } catch (error) {
       if (!(error instanceof SchemaError)) throw error;
       throw new UserError(`upstream "${name}": ${error.message}`, { cause: error });

@@ -6,10 +6,14 @@ import { nearest } from "../core/nearest.js";
 /** So many are told: beyond that something else is wrong, and looking for the nearest name costs time. */
 const MAX_TOLD = 10;
 
-/** @param paths gRPC paths, `/pkg.Service/Method`, of all that is known */
+/**
+ * @param paths gRPC paths, `/pkg.Service/Method`, of all that is known
+ * @param undescribed services whose methods nobody knows
+ */
 export function unknownSelectors(
   config: Pick<Config, "methods" | "quota">,
   paths: readonly string[],
+  undescribed: ReadonlySet<string> = new Set(),
 ): string[] {
   if (config.methods.length === 0 && config.quota.length === 0) return [];
   const methods = paths.map((path) => path.slice(1));
@@ -19,6 +23,8 @@ export function unknownSelectors(
       return selectorsOf(service, method);
     }),
   );
+  for (const service of undescribed) for (const selector of selectorsOf(service)) known.add(selector);
+  const serviceOf = (selector: string): string => selector.split("/")[0] ?? "";
   const named = [
     ...config.methods.map(({ selector }) => ["methods", selector] as const),
     ...config.quota.flatMap(({ name, methods }) =>
@@ -27,7 +33,8 @@ export function unknownSelectors(
   ];
   // The hub's own services, and pages, come and go with other keys.
   const unknown = named.filter(
-    ([, selector]) => !known.has(selector) && !/^(?:grpc|linchpin)\./.test(selector),
+    ([, selector]) =>
+      !known.has(selector) && !undescribed.has(serviceOf(selector)) && !/^(?:grpc|linchpin)\./.test(selector),
   );
   const told = unknown.slice(0, MAX_TOLD).map(([where, selector]) => {
     const isPackage = (other: string): boolean => other.endsWith(".*");

@@ -8,12 +8,15 @@ import { refusal } from "../core/reasons.js";
 import { type Handler, refuse } from "../core/sink.js";
 import type { Status } from "../core/status.js";
 import { cut } from "../core/text.js";
+import { CatchAll, type TakesOthers } from "./catch-all.js";
 
 /** A service of an upstream, and where its calls go. */
 export interface ServiceRoute {
   /** Full name, e.g. `library.v1.LibraryService` */
   readonly service: string;
   readonly methods: readonly Method[];
+  /** Methods that the config names and no schema has: they have plans of their own. */
+  readonly named?: readonly Method[];
   /** Name of the upstream */
   readonly upstream: string;
   readonly handler: Handler;
@@ -23,6 +26,8 @@ export interface ServiceRoute {
 export interface Unknown {
   /** e.g. `upstream "x" has not been learned yet: connection refused`; then the answer is UNAVAILABLE. */
   readonly problem: string | undefined;
+  /** What takes them, where something does. Without a problem only: what is not learned yet may have the service. */
+  readonly taker?: TakesOthers | undefined;
 }
 
 const OTHER = "_OTHER";
@@ -35,6 +40,7 @@ export class RouteTable {
   private readonly methods = new Map<string, Plan>();
   private readonly services = new Map<string, Plan>();
   private readonly unknown: Plan;
+  private others: CatchAll | undefined = undefined;
 
   /** Two routes for one service: the first wins; `shadowed` is told of the second. */
   constructor(
@@ -43,7 +49,7 @@ export class RouteTable {
     unknown: Unknown,
     shadowed: (route: ServiceRoute, winner: string) => void,
   ) {
-    completed(this.fill(routes, interceptors, shadowed));
+    completed(this.fill(routes, interceptors, unknown, shadowed));
     const refusing = refuse((call) => unknownService(call.path, unknown));
     this.unknown = plan(other(""), interceptors, refusing);
     this.preflight = plan(
@@ -60,14 +66,16 @@ export class RouteTable {
     unknown: Unknown,
     shadowed: (route: ServiceRoute, winner: string) => void,
   ): Generator<void, RouteTable> {
-    const table = new RouteTable([], interceptors, unknown, shadowed);
-    yield* table.fill(routes, interceptors, shadowed);
+    // The taker is planned once all routes are known.
+    const table = new RouteTable([], interceptors, { problem: unknown.problem }, shadowed);
+    yield* table.fill(routes, interceptors, unknown, shadowed);
     return table;
   }
 
   private *fill(
     routes: readonly ServiceRoute[],
     interceptors: readonly Interceptor[],
+    unknown: Unknown,
     shadowed: (route: ServiceRoute, winner: string) => void,
   ): Generator<void> {
     const owners = new Map<string, string>();
@@ -78,13 +86,16 @@ export class RouteTable {
         continue;
       }
       owners.set(route.service, route.upstream);
-      for (const method of route.methods) {
+      for (const method of [...route.methods, ...(route.named ?? [])]) {
         this.methods.set(method.path, plan(method, interceptors, route.handler));
         yield;
       }
       // A method that the schema does not have can still be on a newer instance of the service: it passes through.
       this.services.set(route.service, plan(other(route.service), interceptors, route.handler));
     }
+    const { taker, problem } = unknown;
+    if (taker !== undefined && problem === undefined)
+      this.others = new CatchAll(taker, interceptors, this.services.keys(), other);
   }
 
   /** The plan for `/package.Service/Method`. */
@@ -93,10 +104,11 @@ export class RouteTable {
   }
 
   private findService(path: string): Plan {
-    const end = path.indexOf("/", 1);
-    const plan = end > 0 ? this.services.get(path.slice(1, end)) : undefined;
     // A path that only resembles a method's must not get round what is configured for that method.
-    return plan !== undefined && GRPC_PATH.test(path) ? plan : this.unknown;
+    const end = GRPC_PATH.test(path) ? path.indexOf("/", 1) : -1;
+    if (end < 0) return this.unknown;
+    const service = path.slice(1, end);
+    return this.services.get(service) ?? this.others?.find(service) ?? this.unknown;
   }
 }
 

@@ -105,7 +105,7 @@ export async function learnByReflection(
   }
   throw new SchemaError(
     "the server does not offer reflection (neither grpc.reflection.v1 nor v1alpha): switch it on, or give " +
-      "schema: { protoset: FILE } or { protos: [DIR] }",
+      "schema: { protoset: FILE } or { protos: [DIR] }; schema: none passes gRPC through without",
   );
 }
 

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { DescriptorProtoSchema, EnumDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { BoundedTexts } from "../core/bounded-texts.js";
+import { isRoutable } from "../core/routable.js";
 import { cut } from "../core/text.js";
 import { candidatesOf, join, wellKnownFile, wellKnownFileOfType } from "./file-descriptor.js";
 import {
@@ -15,7 +16,6 @@ import {
   TooMuchWork,
   type Use,
 } from "./read-file.js";
-import { isRoutable } from "./routable.js";
 import { type Declaration, sameDeclaration } from "./same-declarations.js";
 import { SchemaError } from "./schema-error.js";
 import { type SchemaTables, SymbolKind } from "./schema-tables.js";

@@ -7,7 +7,7 @@ import { SchemaRegistry, type SchemaTypes } from "./registry.js";
 import { SchemaReader } from "./schema-reader.js";
 import type { SchemaTables } from "./schema-tables.js";
 
-export { isRoutable } from "./routable.js";
+export { isRoutable } from "../core/routable.js";
 export { SchemaError } from "./schema-error.js";
 
 /** What one upstream offers, or all of them together. Never changes: a new one takes its place. */
@@ -41,6 +41,13 @@ export function schemaFromFiles(
   const reader = new SchemaReader("whole");
   for (const [name, bytes] of files) reader.add(name, bytes);
   return completed(schemaOf(reader.finish({ listed: services, warnings, problems: new Map() })));
+}
+
+/** The schema of an upstream that nothing describes. */
+export function undescribedSchema(services: readonly string[]): Schema {
+  const tables = new SchemaReader("parts").finish({ listed: services, warnings: [], problems: new Map() });
+  // That it has no descriptors is what was asked for.
+  return { ...completed(schemaOf(tables)), warnings: [] };
 }
 
 /** Makes a schema of its tables. Yields now and then, so that who has other things to do can do them. */

@@ -61,6 +61,8 @@ upstreams:
   third:
     endpoints: [h:1]
     schema: { protos: [proto, /abs] }
+  fourth: { endpoints: [h:2], schema: none, services: [a.B] }
+  fifth: { endpoints: [h:3], schema: none }
 interceptors:
   metrics: { enabled: false, exporter: otlp, interval: 10s }
   tracing: { exporter: otlp, endpoint: "http://127.0.0.1:4318", sample: 1, trustedPeers: [10.0.0.0/8] }
@@ -150,6 +152,18 @@ drain: { delay: 5s, grace: 20s }
           name: "third",
           endpoints: [{ host: "h", port: 1 }],
           schema: { kind: "protos", dirs: ["/etc/hub/proto", "/abs"] },
+          pool: DEFAULT_POOL,
+        },
+        {
+          name: "fourth",
+          endpoints: [{ host: "h", port: 2 }],
+          schema: { kind: "none", services: ["a.B"] },
+          pool: DEFAULT_POOL,
+        },
+        {
+          name: "fifth",
+          endpoints: [{ host: "h", port: 3 }],
+          schema: { kind: "none", services: undefined },
           pool: DEFAULT_POOL,
         },
       ],
@@ -389,6 +403,40 @@ describe("environment variables", () => {
 
 /** Text of a file, and every error it has; `^` of the place is in the expectation. */
 const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, errors: readonly string[]])[] = [
+  [
+    "services of an upstream that has a schema",
+    "upstreams: { a: { endpoints: [h:1], services: [b.C] } }\n",
+    ["1:47: upstreams.a.services: needs schema: none; else the schema says which services there are"],
+  ],
+  [
+    "names that no service has, and services of the hub",
+    "upstreams:\n  a:\n    endpoints: [h:1]\n    schema: none\n    services: [b.C/D, b.*, '', grpc.health.v1.Health, linchpin.Pages, a.B]\n",
+    [
+      "5:16: upstreams.a.services[0]: must be the full name of a service, as in library.v1.LibraryService, not b.C/D",
+      "5:23: upstreams.a.services[1]: must be the full name of a service, as in library.v1.LibraryService, not b.*",
+      "5:28: upstreams.a.services[2]: must be the full name of a service, as in library.v1.LibraryService, not ''",
+      "5:32: upstreams.a.services[3]: is a service of the hub: it answers it itself, not grpc.health.v1.Health",
+      "5:55: upstreams.a.services[4]: is a service of the hub: it answers it itself, not linchpin.Pages",
+    ],
+  ],
+  [
+    "no services, in a list",
+    "upstreams: { a: { endpoints: [h:1], schema: none, services: [] } }\n",
+    ["1:61: upstreams.a.services: must name at least one service"],
+  ],
+  [
+    "a service that stands twice, and one of another upstream",
+    "upstreams:\n  a: { endpoints: [h:1], schema: none, services: [b.C, b.C] }\n  b: { endpoints: [h:2], schema: none, services: [b.D, b.C] }\n",
+    [
+      "2:56: upstreams.a.services[1]: stands twice",
+      "3:56: upstreams.b.services[1]: is a service of the upstream a already",
+    ],
+  ],
+  [
+    "two upstreams that take all others",
+    "upstreams:\n  a: { endpoints: [h:1], schema: none }\n  b: { endpoints: [h:2], schema: none, services: [b.D] }\n  c: { endpoints: [h:3], schema: none }\n",
+    ["4:34: upstreams.c.schema: none needs services here: a takes all others already"],
+  ],
   ["an empty file", "", ["1:1: the file is empty: a config needs at least upstreams"]],
   ["only a comment", "# nothing\n", ["1:1: the file is empty: a config needs at least upstreams"]],
   ["a list", "- a\n", ["1:1: must be a mapping, not a list"]],
@@ -597,7 +645,9 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "a schema of neither kind",
     "upstreams:\n  a: { endpoints: [h:1], schema: reflect }\n",
-    ["2:34: upstreams.a.schema: must be reflection, { protoset: FILE } or { protos: [DIR] }, not reflect"],
+    [
+      "2:34: upstreams.a.schema: must be reflection, none, { protoset: FILE } or { protos: [DIR] }, not reflect",
+    ],
   ],
   [
     "a schema of both kinds",
@@ -927,6 +977,13 @@ limits: { maxMessage: -1 }
 
 /** Text of a file that is fine, and the warnings of it. */
 const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly string[]])[] = [
+  [
+    "upstreams: { a: { endpoints: [h:1], schema: none, services: [b.C] } }\nmethods: { b.C: { forms: true }, b.C/D: { deadline: 5s, http: { success: 201 } } }\n",
+    [
+      '2:19: methods["b.C"].forms: has no effect: the upstream a has schema: none, which is for gRPC alone',
+      '2:57: methods["b.C/D"].http: has no effect: the upstream a has schema: none, which is for gRPC alone',
+    ],
+  ],
   [UP, []],
   [
     "upstreams: { a: { endpoints: [h:1, i:1, H:1], connections: { max: 1, idle: 1m } } }\n",

@@ -35,6 +35,20 @@ for (const [selector, told] of CASES) {
   });
 }
 
+test("methods of a service that nothing describes are not unknown, whatever their names", () => {
+  const undescribed = new Set(["old.v1.Orders"]);
+  for (const [selector, count] of [
+    ["old.v1.Orders", 0],
+    ["old.v1.Orders/Anything", 0],
+    ["old.v1.*", 0],
+    ["old.v1.Order", 1],
+    ["old.v2.*", 1],
+  ] as const) {
+    const config = { ...defaultConfig(), methods: [{ ...NOTHING, selector }] };
+    assert.equal(unknownSelectors(config, PATHS, undescribed).length, count, selector);
+  }
+});
+
 test("of many unknown ones the first are named, the rest counted", () => {
   const methods = Array.from({ length: 10_000 }, (_, i) => ({ ...NOTHING, selector: `a.B/M${i}` }));
   const told = unknownSelectors({ ...defaultConfig(), methods }, PATHS);

@@ -13,7 +13,7 @@ import { callOf, methodOf, RecordingSink } from "../support/sinks.js";
 
 function route(service: string, upstream: string, ...methods: string[]): ServiceRoute {
   // Each handler answers with the name of its upstream.
-  const handler: Handler = refuse(() => new Status(Code.OK, upstream));
+  const handler: Handler = refuse(() => new Status(Code.ABORTED, upstream));
   return { service, upstream, handler, methods: methods.map((m) => methodOf(`/${service}/${m}`)) };
 }
 
@@ -128,6 +128,76 @@ describe("the route of a gRPC path", () => {
     answer(watched, "/a.B/E");
     answer(watched, "/x.Y/Z");
     assert.equal(planned.length, 4);
+  });
+
+  describe("where an upstream takes what no other has", () => {
+    const others = (problem?: string) =>
+      new RouteTable(
+        [
+          { ...route("a.B", "own", "C"), named: [methodOf("/a.B/Named")] },
+          { ...route("x.Y", "others"), named: [methodOf("/x.Y/Z")] },
+        ],
+        [],
+        {
+          problem,
+          taker: { handler: refuse(() => new Status(Code.ABORTED, "others")), packages: ["a", "a.b", "X.v1"] },
+        },
+        () => {},
+      );
+    const taking = others();
+    for (const [path, upstream, plan] of [
+      ["/a.B/C", "own", "/a.B/C"],
+      ["/a.B/Named", "own", "/a.B/Named"],
+      ["/a.B/D", "own", "/a.B/_OTHER"],
+      ["/x.Y/Z", "others", "/x.Y/Z"],
+      ["/x.Y/W", "others", "/x.Y/_OTHER"],
+      ["/q.R/S", "others", "/*/_OTHER"],
+      ["/Q/S", "others", "/*/_OTHER"],
+      ["/a.C/D", "others", "/a.*/_OTHER"],
+      ["/a.b.c.D/E", "others", "/a.b.*/_OTHER"],
+      ["/A.b.c.D/E", "others", "/a.b.*/_OTHER"],
+      ["/ab.C/D", "others", "/*/_OTHER"],
+      ["/x.v1.C/D", "others", "/X.v1.*/_OTHER"],
+    ] as const)
+      it(`${path} goes to ${upstream} by the plan of ${plan}`, () => {
+        assert.equal(answer(taking, path).message, upstream);
+        assert.equal(taking.find(path).method.path, plan);
+      });
+
+    for (const path of [
+      "/A.B/C",
+      "/a.b/c",
+      "/X.Y/Z",
+      "/grpc.health.v1.Health/Check",
+      "/GRPC.reflection.v1.ServerReflection/ServerReflectionInfo",
+      "/grpc.channelz.v1.Channelz/GetServers",
+      "/linchpin.Pages/Docs",
+      "/q.R",
+      "/q.R/",
+      "/q.R/S/T",
+      "/q.R/S?x",
+      "/q.R/%53",
+      "//S",
+      "",
+    ])
+      it(`${JSON.stringify(path)} is taken by nobody`, () => {
+        assert.equal(answer(taking, path).code, Code.UNIMPLEMENTED);
+      });
+
+    it("but not while an upstream that may have it is not known", () => {
+      const waiting = others('upstream "late": it is down');
+      assert.equal(answer(waiting, "/q.R/S").code, Code.UNAVAILABLE);
+      assert.equal(answer(waiting, "/x.Y/Z").message, "others");
+    });
+
+    it("costs no more than its length, whatever the name", () => {
+      for (const name of ["a.".repeat(500_000), `${"a".repeat(500_000)}.B`, ".".repeat(500_000)]) {
+        const before = process.cpuUsage();
+        taking.find(`/${name}/B`);
+        const { user, system } = process.cpuUsage(before);
+        assert.ok(user + system < 1_000_000, `${user + system} µs`);
+      }
+    });
   });
 
   it("exists for every string", () => {

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SERVERS, startHub } from "./support/peers.js";
-import { type Ended, program, run, type Server } from "./support/programs.js";
+import { fileOf } from "../e2e/support/hub.js";
+import { SERVERS, startHub, startWithoutReflection } from "./support/peers.js";
+import { type Ended, program, ROOT, run, type Server } from "./support/programs.js";
 
 const running: Server[] = [];
 let hub = "";
@@ -122,4 +123,43 @@ methods: { test.v1.BehaviorService/Unary: { auth: required } }
 test("health", async () => {
   const { stdout, stderr } = await grpcurl(["grpc.health.v1.Health/Check"]);
   assert.match(stdout, /"status": "SERVING"/, stderr);
+});
+
+test("a service without reflection, by the caller's own .proto files", async (t) => {
+  const server = await startWithoutReflection();
+  running.push(server);
+  const config = await fileOf(
+    t,
+    "linchpin.yaml",
+    `upstreams: { legacy: { endpoints: ["${server.address}"], schema: none, services: [test.v1.BehaviorService] } }`,
+  );
+  const started = await startHub([], [`--config=${config}`]);
+  running.push(started);
+  const files = [
+    `-import-path=${ROOT}proto`,
+    `-import-path=${ROOT}node_modules/google-proto-files`,
+    "-proto=test/v1/behavior.proto",
+  ];
+  const call = (method: string, input: string): Promise<Ended> =>
+    run(
+      program("grpcurl"),
+      ["-plaintext", ...files, "-d=@", started.address, `test.v1.BehaviorService/${method}`],
+      input,
+    );
+  for (const [method, input, expected] of [
+    ["Unary", '{"payload":"aGk="}', /"payload": "aGk="[\s\S]*"instance": "grpcio"/],
+    ["ServerStream", '{"behavior":{"responseCount":3}}', /"index": 2/],
+    ["ClientStream", '{"payload":"aGk="}{"payload":"aGk="}{}', /"requestCount": "3"/],
+    ["BidiStream", '{"payload":"aGk="}{"payload":"aG8="}', /"payload": "aGk="[\s\S]*"payload": "aG8="/],
+  ] as const) {
+    const { code, stdout, stderr } = await call(method, input);
+    assert.equal(code, 0, `${method}: ${stderr}`);
+    assert.match(stdout, expected, method);
+  }
+  const refused = await call("Unary", '{"behavior":{"refuse":{"code":5,"message":"no such book"}}}');
+  assert.equal(refused.code, 64 + 5, refused.stderr);
+  assert.match(refused.stderr, /no such book/);
+  const listed = await run(program("grpcurl"), ["-plaintext", started.address, "describe"]);
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.ok(!listed.stdout.includes("BehaviorService"));
 });

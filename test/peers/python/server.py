@@ -1,6 +1,6 @@
 """The grpcio server of the end-to-end tests: test.v1.BehaviorService, health and reflection on a free port.
 
-server.py [NAME]   prints "listening on HOST:PORT" and serves until it is ended
+server.py [NAME [--no-reflection]]   prints "listening on HOST:PORT" and serves until it is ended
 """
 import base64
 import concurrent.futures
@@ -17,6 +17,7 @@ from behavior import METHODS, OPTIONS, POOL, SERVICE
 # Each running call holds a thread: more than any test opens streams at once.
 THREADS = 120
 INSTANCE = sys.argv[1] if len(sys.argv) > 1 else "grpcio"
+REFLECTION = "--no-reflection" not in sys.argv
 
 
 def seconds(duration) -> float:
@@ -147,7 +148,9 @@ def main() -> None:
     states = health.HealthServicer()
     states.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
-    reflection.enable_server_reflection([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME], server, pool=POOL)
+    if REFLECTION:
+        names = [SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, server, pool=POOL)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(f"listening on 127.0.0.1:{port}", flush=True)

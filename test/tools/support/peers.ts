@@ -17,6 +17,11 @@ export const CLIENTS: Readonly<Record<string, () => readonly [string, ...string[
   grpcio: () => [python(), join(PYTHON_PEER, "client.py")],
 };
 
+/** A grpcio server of test.v1.BehaviorService without reflection. */
+export function startWithoutReflection(): Promise<Server> {
+  return startServer(python(), [join(PYTHON_PEER, "server.py"), "grpcio", "--no-reflection"]);
+}
+
 /** The Python that has grpcio. */
 export function python(): string {
   program("envoy"); // It lies in the same venv: without it, a python of the PATH has no grpcio.

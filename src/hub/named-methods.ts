@@ -1,0 +1,55 @@
+// What the config names that no schema has to have: methods, services and packages get plans of their own by it.
+import type { Config } from "../config/config.js";
+import type { Method } from "../core/call.js";
+
+export interface Named {
+  /** The methods that it names of a service, but for those known. */
+  methodsOf(service: string, known: readonly Method[]): readonly Method[];
+  /** Services that it names, and those of the methods that it names. */
+  readonly services: readonly string[];
+  /** Names of packages, without `.*`. */
+  readonly packages: readonly string[];
+}
+
+export function namedOf({ methods, quota }: Pick<Config, "methods" | "quota">): Named {
+  const services = new Map<string, Set<string>>();
+  const packages = new Set<string>();
+  for (const selector of [
+    ...methods.map(({ selector }) => selector),
+    ...quota.flatMap((rule) => rule.methods),
+  ]) {
+    if (selector.endsWith(".*")) {
+      packages.add(selector.slice(0, -2));
+      continue;
+    }
+    const [service = "", method] = selector.split("/");
+    let names = services.get(service);
+    if (names === undefined) {
+      names = new Set();
+      services.set(service, names);
+    }
+    if (method !== undefined) names.add(method);
+  }
+  return {
+    methodsOf: (service, known) => {
+      const names = services.get(service);
+      if (names === undefined || names.size === 0) return [];
+      const others = new Set(known.map(({ name }) => name));
+      return [...names].filter((name) => !others.has(name)).map((name) => methodNamed(service, name));
+    },
+    services: [...services.keys()],
+    packages: [...packages],
+  };
+}
+
+/** How it streams is not known. */
+function methodNamed(service: string, name: string): Method {
+  return {
+    service,
+    name,
+    path: `/${service}/${name}`,
+    kind: "unknown",
+    idempotent: false,
+    descriptor: undefined,
+  };
+}

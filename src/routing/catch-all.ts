@@ -1,0 +1,60 @@
+// Calls to services that no route has, where an upstream takes those: their plans, and which of them nobody takes.
+import type { Method } from "../core/call.js";
+import type { Interceptor } from "../core/interceptor.js";
+import { type Plan, plan } from "../core/pipeline.js";
+import { isRoutable } from "../core/routable.js";
+import type { Handler } from "../core/sink.js";
+
+/** Characters of a package's name, as a config may have it: what is longer is no package that the config names. */
+const MAX_PACKAGE_CHARS = 512;
+
+/** What takes the services that no route has. */
+export interface TakesOthers {
+  readonly handler: Handler;
+  /** Packages that the config names: what is configured for them holds for services that nobody knows, too. */
+  readonly packages: readonly string[];
+}
+
+export class CatchAll {
+  readonly #plan: Plan;
+  /** By the package's name, folded. */
+  readonly #packages = new Map<string, Plan>();
+  /** Names of services that have a route, folded. */
+  readonly #known = new Set<string>();
+
+  /**
+   * @param known names of the services that have routes
+   * @param methodOf the method that stands for all of a service; `pkg.*` is for those below a package, `*` for all
+   */
+  constructor(
+    { handler, packages }: TakesOthers,
+    interceptors: readonly Interceptor[],
+    known: Iterable<string>,
+    methodOf: (service: string) => Method,
+  ) {
+    this.#plan = plan(methodOf("*"), interceptors, handler);
+    for (const name of packages)
+      this.#packages.set(name.toLowerCase(), plan(methodOf(`${name}.*`), interceptors, handler));
+    for (const service of known) this.#known.add(service.toLowerCase());
+  }
+
+  /**
+   * The plan of a call to a service that has no route. undefined: nobody takes it, for it is a service of the hub, or
+   * another spelling of one that has a route: some servers do not tell upper case from lower case, and what is
+   * configured for a service must hold for it however its name is written.
+   */
+  find(service: string): Plan | undefined {
+    const folded = service.toLowerCase();
+    if (!isRoutable(folded) || this.#known.has(folded)) return undefined;
+    if (this.#packages.size > 0)
+      for (
+        let dot = folded.lastIndexOf(".", MAX_PACKAGE_CHARS);
+        dot > 0;
+        dot = folded.lastIndexOf(".", dot - 1)
+      ) {
+        const found = this.#packages.get(folded.slice(0, dot));
+        if (found !== undefined) return found;
+      }
+    return this.#plan;
+  }
+}
