@@ -140,7 +140,10 @@ describe("the route of a gRPC path", () => {
         [],
         {
           problem,
-          taker: { handler: refuse(() => new Status(Code.ABORTED, "others")), packages: ["a", "a.b", "X.v1"] },
+          taker: {
+            handler: refuse(() => new Status(Code.ABORTED, "others")),
+            packages: ["a", "a.b", "X.v1"],
+          },
         },
         () => {},
       );
