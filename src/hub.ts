@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { formatAddress } from "./config/address.js";
 import type { Config, UpstreamConfig } from "./config/config.js";
 import { CLIENT_LIMITS } from "./config/listener-limits.js";
+import { writtenOf } from "./config/written.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
 import { type EmbeddedService, type HubServices, hubServices } from "./control/hub-services.js";
 import { filesOf, STATUS_TYPES } from "./control/image.js";
@@ -380,6 +381,11 @@ class Hub implements RunningHub, Gateway {
 
   get config(): Config {
     return this.generation.config;
+  }
+
+  /** The config as its user wrote it. */
+  get written(): object {
+    return writtenOf(this.config);
   }
 
   get url(): string {

@@ -28,6 +28,7 @@ import { presetAnswers, presetOf } from "./http-presets.js";
 import { DEFAULT_LISTENER_LIMITS } from "./listener-limits.js";
 import { isUpstreamName, UPSTREAM_NAME } from "./names.js";
 import { parseSize } from "./size.js";
+import { overWritten } from "./written.js";
 
 /** What the command line says; left out: not said. */
 export interface Overrides {
@@ -122,12 +123,14 @@ export function defaultConfig(): Config {
  */
 export function withOverrides(base: Config, overrides: Overrides): Config {
   const { listen, admin } = overrides;
-  return {
+  const config = {
     ...base,
     listen: listen === undefined ? base.listen : listeners(base.listen, listen),
     admin: admin === undefined ? base.admin : adminConfig(base.admin, admin),
     upstreams: mergeUpstreams(base.upstreams, overrides),
   };
+  overWritten(base, config, { listen: listen !== undefined, admin: admin !== undefined });
+  return config;
 }
 
 /** The address alone is replaced: a flag must not take TLS away. */

@@ -21,6 +21,7 @@ import { adminOf, clientTlsOf, type FileTools, listenersOf } from "./sections/tl
 import { poolOf } from "./sections/upstream.js";
 import { checkServices } from "./services.js";
 import { checkUnmet } from "./unmet.js";
+import { keepWritten } from "./written.js";
 import { type Environment, MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "./yaml.js";
 
 /** One thing that is wrong, or has no effect, and where. Line and column count from 1; the column counts UTF-16 units. */
@@ -158,6 +159,7 @@ function checkConfig(yaml: YamlFile, options: ParseOptions): ConfigResult {
       (path) => yaml.has(path),
       (path, message) => add(warnings, yaml.keyOffset(path), pathText(path), message),
     );
+    keepWritten(config, yaml.written);
     if (errors.length === 0) return { ok: true, config, warnings: inOrder(warnings) };
   }
   return { ok: false, errors: inOrder(errors) };

@@ -1,4 +1,5 @@
 // A config that a program has as an object, in the form that the checks of a file take: it has paths, but no places.
+import { maskedText } from "../core/masked-text.js";
 import { cut } from "../core/text.js";
 import type { Path, YamlFile } from "./yaml.js";
 
@@ -16,6 +17,7 @@ export function plainFile(value: unknown): YamlFile {
   return {
     wellFormed: true,
     value,
+    written: value,
     errors: [],
     lineAndColumn: () => ({ line: 1, column: 1 }),
     valueOffset: () => 0,
@@ -36,6 +38,6 @@ function quoted(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a mapping";
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "string" ? JSON.stringify(maskedText(value)) : String(value);
   return cut(text, MAX_QUOTED, "…");
 }

@@ -17,6 +17,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from "yaml";
+import { maskedText } from "../core/masked-text.js";
 import { cut } from "../core/text.js";
 
 export type Path = readonly (string | number)[];
@@ -44,6 +45,8 @@ export interface YamlFile {
   /** False: the text is no YAML, and `value` stands for nothing. */
   readonly wellFormed: boolean;
   readonly value: unknown;
+  /** The same as it stands in the file: environment variables by name. */
+  readonly written: unknown;
   readonly errors: readonly YamlProblem[];
   lineAndColumn(offset: number): { line: number; column: number };
   /** Where the value stands; for one that is missing, where the mapping it misses in is named. */
@@ -79,7 +82,10 @@ export function readYaml(bytes: Uint8Array, env: Environment): YamlFile {
 class Reader implements YamlFile {
   wellFormed = false;
   value: unknown = undefined;
+  written: unknown = undefined;
   readonly errors: YamlProblem[] = [];
+  /** Values with environment variables in them, by path. */
+  readonly #variables = new Map<string, string>();
   readonly #env: Environment;
   readonly #lines = new LineCounter();
   readonly #places = new Map<string, Place>();
@@ -130,6 +136,7 @@ class Reader implements YamlFile {
     if (this.errors.length > 0) return;
     this.value = this.#convert(document.contents, [], 0, 0);
     this.wellFormed = this.#values <= MAX_VALUES;
+    if (this.wellFormed) this.written = this.#named(this.value, []);
   }
 
   #compose(): Document.Parsed[] | undefined {
@@ -273,8 +280,18 @@ class Reader implements YamlFile {
       );
       return "";
     });
+    if (replaced) this.#variables.set(id(path), scalar.value);
     // As in YAML itself: quotes make it text, without them it is what it looks like.
     return replaced && scalar.type === Scalar.PLAIN ? plainValue(text) : text;
+  }
+
+  /** The value with the names of variables in place of what they stand for. */
+  #named(value: unknown, path: Path): unknown {
+    if (Array.isArray(value)) return value.map((inner, i) => this.#named(inner, [...path, i]));
+    if (typeof value !== "object" || value === null) return this.#variables.get(id(path)) ?? value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, this.#named(inner, [...path, key])]),
+    );
   }
 
   #describe(node: unknown): string {
@@ -283,7 +300,7 @@ class Reader implements YamlFile {
     if (!isScalar(node) || node.value === null) return "nothing";
     const range = node.range;
     const source = range ? this.#text.slice(range[0], range[1]).trimEnd() : String(node.value);
-    const [line = "", more] = source.split(/\r?\n/, 2);
+    const [line = "", more] = maskedText(source).split(/\r?\n/, 2);
     return more === undefined ? cut(line, MAX_QUOTED, "…") : `${cut(line, MAX_QUOTED)}…`;
   }
 

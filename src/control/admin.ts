@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { formatAddress, isLoopback } from "../config/address.js";
 import type { AdminConfig } from "../config/config.js";
+import { masked } from "../config/mask.js";
 import { attempt, reportFault } from "../core/faults.js";
 import type { Log } from "../core/log.js";
 import { printable } from "../core/text.js";
@@ -17,8 +18,8 @@ export interface AdminView {
   readonly ready: boolean;
   /** What the hub is not ready for, a few words each, e.g. `draining`; left out: nothing more is known. */
   readonly notReady?: readonly string[];
-  /** What is in force; secrets are masked before it is shown. */
-  readonly config: object;
+  /** What is in force, as its user wrote it; secrets are masked before it is shown. */
+  readonly written: object;
   routes(): readonly AdminRoute[];
   upstreams(): readonly AdminUpstream[];
   /** The certificates in use; left out: none. */
@@ -133,9 +134,9 @@ const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
   [
     "/config",
     {
-      about: "the config in force, secrets masked",
+      about: "the config in force, in the keys of the file, secrets masked",
       remote: false,
-      answer: (hub) => ({ status: 200, body: masked(hub.config) }),
+      answer: (hub) => ({ status: 200, body: masked(hub.written) }),
     },
   ],
   [
@@ -348,17 +349,6 @@ async function reload(hub: AdminView): Promise<Answer> {
     body: { reloaded: true, notes },
     text: () => ["reloaded", ...notes].join("\n"),
   };
-}
-
-/** Keys whose values are nobody's to read. Digests are masked too: a weak key can be guessed from one. */
-const SECRET_KEY = /token|secret|password|sha256|credential/i;
-
-function masked(config: object): unknown {
-  return JSON.parse(
-    JSON.stringify(config, (key, value: unknown) =>
-      SECRET_KEY.test(key) && (typeof value === "string" || typeof value === "number") ? "***" : value,
-    ),
-  );
 }
 
 function routes(hub: AdminView): Answer {

@@ -1,4 +1,5 @@
 // A failure that the person who started the hub can mend: the CLI prints its sentence, never a stack trace.
+import { maskedText } from "./masked-text.js";
 import type { Parsed } from "./parsed.js";
 
 /** One clear sentence for a person (several lines where there are several errors). The CLI exits with 1. */
@@ -9,7 +10,7 @@ export class UserError extends Error {
 /** The value, or a UserError that says what the text was for: `--listen must be HOST:PORT, not "x"`. */
 export function parsedOrThrow<T>(parsed: Parsed<T>, what: string, text: string): T {
   if (parsed.ok) return parsed.value;
-  throw new UserError(`${what} ${parsed.reason}, not ${JSON.stringify(text)}`);
+  throw new UserError(`${what} ${parsed.reason}, not ${JSON.stringify(maskedText(text))}`);
 }
 
 /**

@@ -21,7 +21,7 @@ const LOG = { info() {}, warn() {}, error() {} };
 let reloads = 0;
 const HUB: AdminView = {
   ready: true,
-  config: { admin: { tokenSha256: DIGEST } },
+  written: { admin: { tokenSha256: DIGEST } },
   routes: () => [],
   upstreams: () => [{ name: "down", endpoints: [], pending: 0, services: [], problem: "it refused" }],
   reload: async () => {

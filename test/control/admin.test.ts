@@ -13,7 +13,7 @@ const LOG = { info() {}, warn() {}, error() {} };
 const HUB: AdminView = {
   metrics: () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", text: "a 1\n" }),
   ready: true,
-  config: {
+  written: {
     listen: { host: "127.0.0.1", port: 8080 },
     keys: [{ name: "web", sha256: "ab12" }],
     adminToken: "s3cret",
