@@ -47,14 +47,23 @@ export const grammar: Target = {
     const ended = hub.program.exited.then(({ code, signal }) => {
       throw new Error(`the hub ended with ${code ?? signal}: ${hub.program.stderr.text.slice(-2000)}`);
     });
-    ended.catch(() => {});
+    const waiting = new Set<(error: Error) => void>();
+    ended.catch((error: Error) => {
+      for (const fail of waiting) fail(error);
+    });
+    /** Fails when the hub ends. Not by Promise.race: `ended` would keep a million answers. */
+    const unlessEnded = <T>(answer: Promise<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        waiting.add(reject);
+        void answer.then(resolve, reject).finally(() => waiting.delete(reject));
+      });
     return {
       async one(seed) {
         const asked = requestOf(new Random(seed));
         const about = `${asked.over} ${asked.method} ${asked.path} ${JSON.stringify(asked.headers)} ${asked.body?.toString("latin1")}`;
         try {
           const answer = asked.over === "HTTP/1.1" ? ask1(agent, hub.address, asked) : sessions.ask(asked);
-          judge(asked, await Promise.race([answer, ended]));
+          judge(asked, await unlessEnded(answer));
         } catch (error) {
           if (closedEarly(asked, error)) return;
           throw new Error(`${error instanceof Error ? error.message : error}\n${about.slice(0, 4000)}`);
