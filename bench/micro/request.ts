@@ -2,7 +2,6 @@
 import { strict as assert } from "node:assert";
 import { createFileRegistry, fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { planBinding } from "#src/transcoding/binding.js";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
 import { splitPath } from "#src/transcoding/path.js";
 import {
@@ -11,6 +10,7 @@ import {
   type MessageBody,
   type RequestOptions,
 } from "#src/transcoding/request.js";
+import { planBinding } from "#src/transcoding/rule-plan.js";
 
 const ROUNDS = 7;
 const REQUESTS_PER_ROUND = 100_000;

@@ -9,6 +9,7 @@ export type ForMethod = <T>(
 ) => (method: Method) => T | undefined;
 
 export function methodConfig(configured: readonly MethodConfig[]): ForMethod {
+  if (configured.length === 0) return () => () => undefined;
   const methods = new Map(configured.map((method) => [method.selector, method]));
   return (pick) =>
     ({ service, name }) => {

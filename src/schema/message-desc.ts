@@ -25,6 +25,7 @@ import {
 import { type Features, withFeatures } from "./features.js";
 import { extensionDesc, fieldDesc } from "./field-desc.js";
 import { join } from "./file-descriptor.js";
+import type { Outline, OutlinedMethod } from "./outline.js";
 import type { OwnFile, OwnMessage, Resolver } from "./resolver.js";
 import { SchemaError } from "./schema-error.js";
 
@@ -303,7 +304,7 @@ export class ServiceDesc implements DescService {
   }
 }
 
-class MethodDesc implements DescMethod {
+class MethodDesc implements OutlinedMethod {
   readonly kind = "rpc";
   readonly name: string;
   readonly parent: DescService;
@@ -336,6 +337,18 @@ class MethodDesc implements DescMethod {
   get input(): DescMessage {
     this.#input ??= this.#resolver.message(this.proto.inputType);
     return this.#input;
+  }
+
+  get inputName(): string {
+    return this.proto.inputType.slice(1);
+  }
+
+  get outputName(): string {
+    return this.proto.outputType.slice(1);
+  }
+
+  outline(typeName: string): Outline | undefined {
+    return this.#resolver.outline(typeName);
   }
 
   get output(): DescMessage {

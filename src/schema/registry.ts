@@ -19,6 +19,7 @@ import { extensionDesc } from "./field-desc.js";
 import { FileDesc } from "./file-desc.js";
 import { candidatesOf, finishMessage, type Reference, referencesOf } from "./file-descriptor.js";
 import { EnumDesc, MessageDesc, ServiceDesc } from "./message-desc.js";
+import { type Outline, outlineOf } from "./outline.js";
 import type { Resolver } from "./resolver.js";
 import type { Declaration } from "./same-declarations.js";
 import { SchemaError } from "./schema-error.js";
@@ -211,6 +212,18 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
     const found = this.getEnum(full);
     if (found === undefined) throw new SchemaError(`no file declares the enum ${full}`);
     return found;
+  }
+
+  outline(typeName: string): Outline | undefined {
+    const index = this.#symbols.get(typeName);
+    // What stands within another declaration has that one's bytes.
+    if (
+      index === undefined ||
+      this.tables.kinds[index] !== SymbolKind.MESSAGE ||
+      this.#topOf(index) !== index
+    )
+      return undefined;
+    return outlineOf(this.#bytes(index));
   }
 
   // ---------------------------------------------------------------- making

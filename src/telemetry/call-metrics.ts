@@ -73,8 +73,7 @@ export class CallMetrics {
     const label = methodLabel(method);
     const known = this.methods.get(label);
     if (known !== undefined) return known;
-    const row = this.server.row(rpcLabels(label));
-    const made = new MethodMetrics(label, row, this.server, this.client, this.http, this.upstreams);
+    const made = new MethodMetrics(label, this.server, this.client, this.http, this.upstreams);
     this.methods.set(label, made);
     return made;
   }
@@ -129,7 +128,8 @@ export class MethodMetrics {
   readonly label: string;
   active = 0;
   everUsed = false;
-  private readonly row: number;
+  /** Of calls; -1: none has ended. Rows are bounded, and methods that nobody calls have none. */
+  private row = -1;
   private readonly server: Durations;
   private readonly client: Durations;
   private readonly http: Durations;
@@ -150,14 +150,12 @@ export class MethodMetrics {
 
   constructor(
     label: string,
-    row: number,
     server: Durations,
     client: Durations,
     http: Durations,
     upstreams: Map<string, UpstreamCounts>,
   ) {
     this.label = label;
-    this.row = row;
     this.server = server;
     this.client = client;
     this.http = http;
@@ -173,8 +171,10 @@ export class MethodMetrics {
     this.active--;
     const { http } = call;
     // A request without a route calls nothing, be it a preflight or a scanner's: it would spoil the rates of calls.
-    if (http === undefined || http.route !== undefined)
+    if (http === undefined || http.route !== undefined) {
+      if (this.row < 0) this.row = this.server.row(rpcLabels(this.label));
       this.server.record(this.row, column(outcome.code), outcome.durationMs);
+    }
     if (http !== undefined) {
       // 499: the client left before it was answered, as in the table of Status.
       const status = http.status === 0 ? 499 : http.status;

@@ -42,7 +42,7 @@ export class Durations {
     this.columns = init.columns.length;
   }
 
-  /** The row with these labels, made if there is none: for plan time. */
+  /** The row with these labels, made if there is none. */
   row(labels: Labels): number {
     const key = JSON.stringify(labels);
     const known = this.rows.get(key);

@@ -21,7 +21,7 @@ import {
   type Transcoding,
 } from "../core/transcoding.js";
 import { trimOf } from "../core/trim.js";
-import { type BindingPlan, type BindingSource, givesHttpBody, planBinding } from "./binding.js";
+import { type BindingPlan, type BindingSource, givesHttpBody } from "./binding.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
 import { errorBody } from "./error-body.js";
 import { explainRoute, nearestRoutes } from "./explain.js";
@@ -49,6 +49,7 @@ import {
 } from "./request.js";
 import { PLAIN } from "./response.js";
 import { fullName, Routes } from "./routes.js";
+import { planBinding } from "./rule-plan.js";
 import { renderStatus } from "./status-json.js";
 import { StreamReader, streamTypeProblem } from "./stream-reader.js";
 import { StreamWriter } from "./stream-writer.js";

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Status } from "#src/core/status.js";
-import { planBinding } from "#src/transcoding/binding.js";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
 import type { FieldsMask } from "#src/transcoding/fields-mask.js";
 import { splitPath } from "#src/transcoding/path.js";
 import { bindRequest, encodeRequest, type RequestOptions } from "#src/transcoding/request.js";
+import { planBinding } from "#src/transcoding/rule-plan.js";
 import { NO_SYSTEM_PARAMETERS, type SystemParameters } from "#src/transcoding/system-parameters.js";
 import { methodsOf } from "./support/schema.js";
 import { shapes } from "./support/shapes.js";
