@@ -53,7 +53,7 @@ test: compiled lint ## lint, and run the tests that need npm packages only
 tools: install ## install the real servers and clients that test-all and bench use (Debian, Python, Go)
 	tools/install.sh
 
-test-all: compiled lint ## lint, and run the tests beside real foreign servers and clients, and on each Node
+test-all: compiled lint ## lint, and run the long tests, those beside real foreign servers and clients, and on each Node
 	FUZZ_INPUTS=20000 FUZZ_RUNS=1000 node tools/test.mjs --all $(TEST_FLAGS)
 	$(MAKE) test-nodes
 
@@ -62,7 +62,7 @@ test-nodes: compiled ## run on Node 22 and 24, from make tools, what depends on 
 
 test-nightly: compiled lint ## before a release: test-all, the long tests too, and all of them on each Node
 	FUZZ_INPUTS=60000 FUZZ_RUNS=5000 node tools/test.mjs --nightly $(TEST_FLAGS)
-	$(call on-each-node,)
+	$(call on-each-node,--long)
 
 # $(call on-each-node,ARGUMENTS of tools/test.mjs)
 define on-each-node

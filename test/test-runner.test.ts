@@ -198,6 +198,14 @@ test("--node-only leaves out what does not depend on the version of Node", async
   assert.match(text, /ℹ tests 1\n/);
 });
 
+test("long tests wait for --long or --all, and run when named", async (t) => {
+  const folder = await folderOf(t, { linear: FAILS, other: PASSES });
+  for (const [passes, ...args] of [[true], [false, "--long"], [false, "--all"], [false, "linear"]] as const) {
+    const { code, text } = await runTests(folder, args);
+    assert.equal(code === 0, passes, text);
+  }
+});
+
 test("says when nothing matches", async (t) => {
   const { code, text } = await runTests(await folderOf(t, { other: PASSES }), ["no-such-file"]);
   assert.equal(code, 1);

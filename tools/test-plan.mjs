@@ -38,6 +38,9 @@ const DEPENDS_ON_NODE = [
   /^(?:index|package|test-runner)\./,
 ];
 
+/** With npm packages only, but long: `make test` leaves them to `make test-all`. */
+const LONG = [/^e2e\/(?:attacks|injection)\./, /^fuzz\/fuzz\./, /^linear\./];
+
 /** Long, and seldom breaking: `make test-nightly` runs them. */
 const NIGHTLY = [
   // Thousands of injected throws: e2e/injection has each place once.
@@ -52,14 +55,17 @@ const matches = (patterns, path) => patterns.some((pattern) => pattern.test(path
 
 /**
  * Returns the files of each process, in the order to run them; empty when nothing matches. By default those that need
- * npm packages only; with `all` also those beside foreign programs, with `nightly` the long ones too; with `nodeOnly`
- * what depends on the version of Node. `parts` of their paths choose among all of them.
+ * npm packages only and are not long; with `long` those too, with `all` also those beside foreign programs, with `nightly`
+ * the longest; with `nodeOnly` what depends on the version of Node. `parts` of their paths choose among all of them.
  */
-export function planTests(folder, { all, nightly, nodeOnly, parts }) {
+export function planTests(folder, { all, long, nightly, nodeOnly, parts }) {
   const wanted = (path) => {
     if (nodeOnly && !matches(DEPENDS_ON_NODE, path)) return false;
     if (parts.length > 0) return parts.some((part) => path.includes(part));
-    return nightly || (!matches(NIGHTLY, path) && (all || !path.startsWith("tools/")));
+    if (nightly) return true;
+    if (matches(NIGHTLY, path)) return false;
+    if (all) return true;
+    return !path.startsWith("tools/") && (long || nodeOnly || !matches(LONG, path));
   };
   const paths = (existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [])
     .filter((path) => path.endsWith(".test.js") && wanted(path))

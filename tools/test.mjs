@@ -1,7 +1,8 @@
 // Runs the compiled tests, the same way on Node 20, 22 and 24.
-//   node tools/test.mjs [--all | --nightly] [--node-only] [--retry-unsteady] [--passed FILE] [PART-OF-A-PATH …]
-// Tests under test/tools/ need foreign programs (`make tools`) and run with --all, or when named. With --nightly the long
-// ones run, too; with --node-only what depends on the version of Node (test-plan.mjs has both lists).
+//   node tools/test.mjs [--long | --all | --nightly] [--node-only] [--retry-unsteady] [--passed FILE] [PART-OF-A-PATH …]
+// Tests under test/tools/ need foreign programs (`make tools`) and run with --all, or when named; long ones with --all or
+// --long. With --nightly the longest run, too; with --node-only what depends on the version of Node (test-plan.mjs has
+// the lists).
 // With --retry-unsteady, for CI, a file that fails runs once more, alone, after the others; when it passes then, the run
 // goes on, and the last lines name it. With --passed, for CI too, FILE keeps what passed; a file that did, on the same
 // Node and with the same FUZZ_… in the environment, is not run again: whoever asks for it begins without FILE.
@@ -24,6 +25,7 @@ const { values: options, positionals: parts } = parseArgs({
   allowPositionals: true,
   options: {
     all: { type: "boolean", default: false },
+    long: { type: "boolean", default: false },
     nightly: { type: "boolean", default: false },
     "node-only": { type: "boolean", default: false },
     passed: { type: "string" },
@@ -34,8 +36,8 @@ const { values: options, positionals: parts } = parseArgs({
   },
 });
 const folder = resolve(options.from);
-const { all, nightly } = options;
-const planned = planTests(folder, { all, nightly, nodeOnly: options["node-only"], parts });
+const { all, long, nightly } = options;
+const planned = planTests(folder, { all, long, nightly, nodeOnly: options["node-only"], parts });
 if (planned.length === 0) {
   console.error(`No test matches ${parts.join(" ") || `${folder}/**/*.test.js`}: compile first (make test).`);
   process.exit(1);
