@@ -4,15 +4,17 @@ import { execFile } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -64,6 +66,46 @@ test("every export of the package is a file in it, with types where it is code",
   );
   assert.ok(targets.length >= 8, targets.join(", "));
   for (const target of targets) readFileSync(join(installed, String(target)));
+});
+
+test("it has what its users need, and nothing of the tests", () => {
+  const files = readdirSync(installed, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(installed, join(entry.parentPath, entry.name)));
+  for (const name of [
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/security.md",
+  ])
+    assert.ok(files.includes(name), name);
+  const strays =
+    /^(?:src|test|bench\/.*\.[jt]s|build|tools|proto\/(?:test|bench)|dist\/(?:generated\/(?:test|bench)|samples\/echo))\b|\.map$|tsbuildinfo/;
+  assert.deepEqual(
+    files.filter((name) => strays.test(name)),
+    [],
+  );
+});
+
+test("links of its documents lead to files that are in it", () => {
+  const documents = readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".md"),
+  );
+  const links = documents.flatMap((document) =>
+    [...readFileSync(join(installed, document), "utf8").matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(
+      ([, link = ""]) => ({
+        document,
+        link,
+      }),
+    ),
+  );
+  assert.ok(links.length > 50, String(links.length));
+  assert.deepEqual(
+    links.filter(({ document, link }) => !existsSync(join(installed, dirname(document), link))),
+    [],
+  );
 });
 
 test("a program in strict TypeScript compiles against the packed types, and runs", async () => {

@@ -142,8 +142,16 @@ export function startNode(
   args: readonly string[],
   options: ProgramOptions = {},
 ): Program {
-  const command = [process.execPath, ...(options.nodeOptions ?? []), script, ...args];
-  // The shell becomes Node: signals reach it.
+  return startProgram(scope, [process.execPath, ...(options.nodeOptions ?? []), script, ...args], options);
+}
+
+/** Starts any program; it ends with the scope. */
+export function startProgram(
+  scope: Scope,
+  command: readonly string[],
+  options: ProgramOptions = {},
+): Program {
+  // The shell becomes the program: signals reach it.
   const limited = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', String(options.descriptors), ...command];
   const [program = "", ...rest] = options.descriptors === undefined ? command : limited;
   const files = [options.stdout, options.stderr].map((path) =>
@@ -164,7 +172,7 @@ export function startNode(
         ? `ended with ${child.exitCode ?? child.signalCode}`
         : "still runs";
     const printed = `--- stdout\n${stdout.text}\n--- stderr\n${stderr.text}`;
-    return `node ${[script, ...args].join(" ")}\n${failed || state}\n${printed}`;
+    return `${command.join(" ")}\n${failed || state}\n${printed}`;
   };
   const stdout = new Lines(describe);
   const stderr = new Lines(describe);
