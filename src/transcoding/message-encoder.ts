@@ -1,7 +1,8 @@
 // The messages of a stream, each from its JSON text: in order, though the large ones are translated in threads.
-import { Status } from "../core/status.js";
+import type { Status } from "../core/status.js";
+import { encodeText } from "./encode-body.js";
 import { encodeLarge } from "./large.js";
-import { encodeRequest, type MatchedRequest } from "./request.js";
+import type { MatchedRequest } from "./request.js";
 import { Turns } from "./threads/turns.js";
 import { LARGE_BYTES } from "./work.js";
 
@@ -61,11 +62,4 @@ export class MessageEncoder {
   stop(): void {
     this.#turns?.stop();
   }
-}
-
-/** One message of a stream, from its JSON text. */
-export function encodeText(match: MatchedRequest, text: Buffer): Uint8Array | Status {
-  const bound = match.bound();
-  if (bound instanceof Status) return bound;
-  return encodeRequest(bound, text.length === 0 ? undefined : { kind: "text", text }, match.options);
 }
