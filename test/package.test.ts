@@ -43,7 +43,7 @@ function link(name: string): void {
 
 before(async () => {
   mkdirSync(installed, { recursive: true });
-  // What `prepare` would do has been done: these tests are compiled as well.
+  // What `prepack` would do has been done: these tests are compiled as well.
   const { stdout } = await execute(
     "npm",
     ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder],

@@ -47,6 +47,8 @@ const NIGHTLY = [
   /^e2e\/injection-all\./,
   // The commands of the documentation once more, with curl and grpcurl: docs.test runs each with programs of our own.
   /^tools\/docs\./,
+  // The package from the registry, three times: package.test looks at what is in it, without one.
+  /^tools\/install\./,
   // Gigabytes through foreign servers: e2e/large-bodies has the same between our own.
   /^tools\/large-bodies\./,
 ];
