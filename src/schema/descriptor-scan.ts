@@ -1,5 +1,10 @@
 // Looks over the bytes of a FileDescriptorProto before anybody makes objects of them: how deep it nests and how much is
 // in it, in one pass, and where its declarations lie. What a service sends decides none of the hub's memory and time.
+// Fields of another wire type than theirs are refused: most readers of protobuf pass them over, but @bufbuild/protobuf
+// reads on as if they had their own, and whoever else looks at these bytes would see another schema than it does.
+import { type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { SchemaError } from "./schema-error.js";
 
 /** Messages within messages; protoc stops at 32. */
@@ -26,37 +31,43 @@ export interface ScannedFile {
   readonly records: number;
 }
 
-type Shape = { readonly [field: number]: () => Shape };
+/** What each field of a message of descriptor.proto is, by its number; others are unknown, and of any type. */
+type Shape = readonly (ShapeField | undefined)[];
 
-// google/protobuf/descriptor.proto: which fields hold messages that are read, by number.
-const LEAF: Shape = {};
-const INNER: Shape = { 2: () => LEAF };
-const OPTIONS: Shape = { 2: () => LEAF, 20: () => LEAF, 999: () => INNER };
-const FIELD: Shape = { 8: () => OPTIONS };
-const VALUE: Shape = { 3: () => OPTIONS };
-const ENUM: Shape = { 2: () => VALUE, 3: () => OPTIONS, 4: () => LEAF };
-const MESSAGE: Shape = {
-  2: () => FIELD,
-  3: () => MESSAGE,
-  4: () => ENUM,
-  5: () => VALUE,
-  6: () => FIELD,
-  7: () => OPTIONS,
-  8: () => INNER_OPTIONS,
-  9: () => LEAF,
-};
-const INNER_OPTIONS: Shape = { 2: () => OPTIONS };
-const METHOD: Shape = { 4: () => OPTIONS };
-const SERVICE: Shape = { 2: () => METHOD, 3: () => OPTIONS };
-const SOURCE: Shape = { 1: () => LEAF };
-const FILE: Shape = {
-  4: () => MESSAGE,
-  5: () => ENUM,
-  6: () => SERVICE,
-  7: () => FIELD,
-  8: () => OPTIONS,
-  9: () => SOURCE,
-};
+interface ShapeField {
+  /** The one wire type, where there is one. */
+  readonly wire: WireType;
+  /** Numbers that may be packed, too. */
+  readonly packable: boolean;
+  /** Of the message that it holds. */
+  readonly inner: Shape | undefined;
+}
+
+const shapes = new Map<DescMessage, Shape>();
+
+function shapeOf(message: DescMessage): Shape {
+  const known = shapes.get(message);
+  if (known !== undefined) return known;
+  const shape: (ShapeField | undefined)[] = [];
+  // Before its fields, for it may hold itself.
+  shapes.set(message, shape);
+  for (const field of message.fields) {
+    const isText = field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES;
+    const isLong = field.message !== undefined || isText;
+    shape[field.number] = {
+      wire: isLong
+        ? WireType.LengthDelimited
+        : field.scalar === ScalarType.DOUBLE
+          ? WireType.Bit64
+          : WireType.Varint,
+      packable: field.fieldKind === "list" && !isLong,
+      inner: field.message === undefined ? undefined : shapeOf(field.message),
+    };
+  }
+  return shape;
+}
+
+const FILE = shapeOf(FileDescriptorProtoSchema);
 const SOURCE_CODE_INFO = 9;
 
 /** @throws SchemaError, what follows the file's name in a sentence: its bytes are none, or there is too much in it. */
@@ -89,7 +100,7 @@ class Scanner {
       const before = this.#pos;
       const tag = this.#varint(length);
       const no = Math.floor(tag / 8);
-      const shape = tag % 8 === 2 ? FILE[no] : undefined;
+      const inner = this.#inner(FILE, tag);
       this.#count();
       if (tag % 8 !== 2) {
         this.#skip(tag % 8, length, 0);
@@ -105,7 +116,7 @@ class Scanner {
         kept.push(this.#bytes.subarray(keptTo, before));
         keptTo = end;
       }
-      if (shape !== undefined) this.#message(shape(), end, 1);
+      if (inner !== undefined) this.#message(inner, end, 1);
       this.#pos = end;
     }
     kept.push(this.#bytes.subarray(keptTo));
@@ -118,16 +129,26 @@ class Scanner {
     if (depth > MAX_NESTING) throw new SchemaError(`nests deeper than the limit of ${MAX_NESTING} messages`);
     while (this.#pos < end) {
       const tag = this.#varint(end);
+      const inner = this.#inner(shape, tag);
       this.#count();
       if (tag % 8 !== 2) {
         this.#skip(tag % 8, end, 0);
         continue;
       }
       const stop = this.#lengthEnd(end);
-      const inner = shape[Math.floor(tag / 8)];
-      if (inner !== undefined) this.#message(inner(), stop, depth + 1);
+      if (inner !== undefined) this.#message(inner, stop, depth + 1);
       this.#pos = stop;
     }
+  }
+
+  /** What the field holds, where that is a message that is read. */
+  #inner(shape: Shape, tag: number): Shape | undefined {
+    const field = shape[Math.floor(tag / 8)];
+    if (field === undefined) return undefined;
+    const wire = tag % 8;
+    if (wire !== field.wire && !(field.packable && wire === WireType.LengthDelimited))
+      throw new SchemaError(`is not a file descriptor: it has a field of another wire type than its own`);
+    return field.inner;
   }
 
   #count(): void {

@@ -25,7 +25,7 @@ import {
 import { type Features, withFeatures } from "./features.js";
 import { extensionDesc, fieldDesc } from "./field-desc.js";
 import { join } from "./file-descriptor.js";
-import type { Outline, OutlinedMethod } from "./outline.js";
+import type { OutlinedMethod, Outlines } from "./outline.js";
 import type { OwnFile, OwnMessage, Resolver } from "./resolver.js";
 import { SchemaError } from "./schema-error.js";
 
@@ -347,8 +347,8 @@ class MethodDesc implements OutlinedMethod {
     return this.proto.outputType.slice(1);
   }
 
-  outline(typeName: string): Outline | undefined {
-    return this.#resolver.outline(typeName);
+  get outlines(): Outlines {
+    return this.#resolver;
   }
 
   get output(): DescMessage {

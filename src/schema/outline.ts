@@ -17,12 +17,32 @@ export interface OutlinedMethod extends DescMethod {
   /** Full names. */
   readonly inputName: string;
   readonly outputName: string;
-  /** undefined: not known, or not without a closer look. */
+  readonly outlines: Outlines;
+}
+
+/** The types of one schema. */
+export interface Outlines {
+  /** Read anew each time. undefined: not known, or not without a closer look. */
   outline(typeName: string): Outline | undefined;
 }
 
+/** Reads each outline once. Many rules look at one message, and outlines of all are too much to keep for good. */
+export class KnownOutlines {
+  readonly #bySchema = new Map<Outlines, Map<string, Outline | undefined>>();
+
+  of(schema: Outlines, typeName: string): Outline | undefined {
+    let known = this.#bySchema.get(schema);
+    if (known === undefined) {
+      known = new Map();
+      this.#bySchema.set(schema, known);
+    }
+    if (!known.has(typeName)) known.set(typeName, schema.outline(typeName));
+    return known.get(typeName);
+  }
+}
+
 export function isOutlined(method: DescMethod): method is OutlinedMethod {
-  return "outline" in method;
+  return "outlines" in method;
 }
 
 // google/protobuf/descriptor.proto
@@ -31,8 +51,12 @@ const FIELD = { name: 1, label: 4, type: 5, typeName: 6, jsonName: 10 } as const
 const LABEL_REPEATED = 3;
 const TYPE_GROUP = 10;
 const TYPE_MESSAGE = 11;
+const TYPE_MAX = 18;
 
-/** @param bytes of a DescriptorProto; undefined: it has a field that takes a closer look, as an odd `json_name` does */
+/**
+ * @param bytes of a DescriptorProto in which every field has its own wire type (descriptor-scan.ts)
+ * @returns undefined: it has a field that takes a closer look, as an odd name or `json_name` does
+ */
 export function outlineOf(bytes: Uint8Array): Outline | undefined {
   const reader = new BinaryReader(bytes);
   const outline = new Map<string, FieldOutline>();
@@ -60,10 +84,14 @@ function addField(outline: Map<string, FieldOutline>, reader: BinaryReader): boo
     else if (no === FIELD.typeName && wire === WireType.LengthDelimited) typeName = reader.string();
     else if (no === FIELD.jsonName && wire === WireType.LengthDelimited) jsonName = reader.string();
     else reader.skip(wire, no);
+    // Of a number that is none of the enum's, readers keep the one before it.
+    if (label > LABEL_REPEATED || label < 0 || type > TYPE_MAX || type < 0) return false;
   }
+  if (type === 0) return false;
   const isMessage = type === TYPE_MESSAGE || type === TYPE_GROUP;
   // The kind of what is named, or what a relative name means, is looked up when a descriptor is made.
-  if (type === 0 || (isMessage && !typeName.startsWith(".")) || !/^\w*$/.test(jsonName)) return false;
+  if (isMessage && !typeName.startsWith(".")) return false;
+  if (!/^\w+$/.test(name) || !/^\w*$/.test(jsonName)) return false;
   outline.set(name, {
     repeated: label === LABEL_REPEATED,
     message: isMessage ? typeName.slice(1) : undefined,

@@ -1,13 +1,11 @@
 // What descriptors are made over: types that are looked up by name, and the file and message that they stand in.
 import type { DescEnum, DescFile, DescMessage } from "@bufbuild/protobuf";
-import type { Outline } from "./outline.js";
+import type { Outlines } from "./outline.js";
 
 /** Full names, with or without a leading dot. Throws a SchemaError where there is none of that kind. */
-export interface Resolver {
+export interface Resolver extends Outlines {
   message(name: string): DescMessage;
   enum(name: string): DescEnum;
-  /** The fields of a message without making it: outline.ts. */
-  outline(typeName: string): Outline | undefined;
 }
 
 export interface OwnFile extends DescFile {

@@ -21,6 +21,7 @@ import {
   type Transcoding,
 } from "../core/transcoding.js";
 import { trimOf } from "../core/trim.js";
+import { KnownOutlines } from "../schema/outline.js";
 import { type BindingPlan, type BindingSource, givesHttpBody } from "./binding.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
 import { errorBody } from "./error-body.js";
@@ -136,6 +137,7 @@ export function* creatingRestRouter(input: RestRouterInput): Generator<void, Bui
   const routes = new Routes(normalPrefix(input.prefix));
   const problems = new BoundedTexts();
   const configured = readConfigRules(input, problems);
+  const known = new KnownOutlines();
   for (const method of input.methods) {
     const descriptor = method.descriptor;
     if (descriptor === undefined) continue;
@@ -146,9 +148,11 @@ export function* creatingRestRouter(input: RestRouterInput): Generator<void, Bui
     const source = fromConfig === undefined ? "option" : "config";
     const name = fromConfig === undefined ? fullName(method) : `http.rules, ${fullName(method)}`;
     for (const [place, one] of bindingsOf(rule, name, problems)) {
-      const plan = planBinding(method, descriptor, one, source, input.forms?.(method));
+      const plan = planBinding(method, descriptor, one, source, input.forms?.(method), known);
       const problem = typeof plan === "string" ? plan : routes.add(plan);
       if (problem !== undefined) problems.push(`${place}: ${problem}`);
+      // One that does not fit may have to look at a hundred thousand fields.
+      yield;
     }
   }
   for (const method of input.methods) {

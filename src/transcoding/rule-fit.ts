@@ -2,24 +2,30 @@
 // cost. Only a yes is certain; all else is looked at more closely (rule-plan.ts).
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Template } from "../core/path-template.js";
-import { isOutlined, type Outline, type OutlinedMethod } from "../schema/outline.js";
+import { isOutlined, type KnownOutlines, type Outline, type Outlines } from "../schema/outline.js";
 import type { HttpRule } from "./http-rule.js";
 
-export function fitsSurely(method: DescMethod, rule: HttpRule, template: Template): boolean {
+export function fitsSurely(
+  method: DescMethod,
+  rule: HttpRule,
+  template: Template,
+  known: KnownOutlines,
+): boolean {
   if (!isOutlined(method) || hasSpecialJson(method.inputName)) return false;
-  const input = method.outline(method.inputName);
+  const { outlines } = method;
+  const input = known.of(outlines, method.inputName);
   if (input === undefined || !bodyFits(input, rule.body)) return false;
   const bound = new Set<string>();
   for (const { field } of template.variables) {
-    if (bound.has(field) || field === rule.body || !bindsScalar(method, input, field.split(".")))
-      return false;
+    if (bound.has(field) || field === rule.body) return false;
+    if (!bindsScalar(input, field.split("."), known, outlines)) return false;
     bound.add(field);
   }
   const { responseBody } = rule;
   return (
     responseBody === "" ||
     responseBody === "*" ||
-    method.outline(method.outputName)?.has(responseBody) === true
+    known.of(outlines, method.outputName)?.has(responseBody) === true
   );
 }
 
@@ -33,7 +39,12 @@ function bodyFits(input: Outline, body: string): boolean {
 const MAX_STEPS = 8;
 
 /** The steps lead through singular messages to a singular scalar or enum. */
-function bindsScalar(method: OutlinedMethod, input: Outline, steps: readonly string[]): boolean {
+function bindsScalar(
+  input: Outline,
+  steps: readonly string[],
+  known: KnownOutlines,
+  outlines: Outlines,
+): boolean {
   if (steps.length > MAX_STEPS) return false;
   let message: Outline | undefined = input;
   for (const [i, step] of steps.entries()) {
@@ -41,7 +52,7 @@ function bindsScalar(method: OutlinedMethod, input: Outline, steps: readonly str
     if (field === undefined || field.repeated) return false;
     if (i === steps.length - 1) return field.message === undefined;
     if (field.message === undefined || hasSpecialJson(field.message)) return false;
-    message = method.outline(field.message);
+    message = known.of(outlines, field.message);
   }
   return false;
 }

@@ -3,6 +3,7 @@
 import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../core/call.js";
 import { parseTemplate, type Template } from "../core/path-template.js";
+import { KnownOutlines } from "../schema/outline.js";
 import type { BindingPlan, BindingSource, HttpBodyPlace, Variable } from "./binding.js";
 import { fieldsOfRules, hasOwnJson, isHttpBody, isScalarLike, isWrapper } from "./fields.js";
 import type { HttpRule } from "./http-rule.js";
@@ -17,13 +18,17 @@ type Bound = Pick<
   "variables" | "pathMessage" | "body" | "httpBody" | "updateMask" | "wrapped" | "ownJson" | "responseField"
 >;
 
-/** Checks one rule, without its additional bindings; a string says what is wrong, and where. */
+/**
+ * Checks one rule, without its additional bindings; a string says what is wrong, and where.
+ * @param known of whoever plans more than one
+ */
 export function planBinding(
   method: Method,
   descriptor: DescMethod,
   rule: HttpRule,
   source: BindingSource,
   forms = false,
+  known = new KnownOutlines(),
 ): BindingPlan | string {
   const { httpMethod } = rule;
   if (httpMethod === undefined)
@@ -33,7 +38,7 @@ export function planBinding(
   const template = parseTemplate(rule.template);
   if ("error" in template) return `column ${template.column} of '${rule.template}': ${template.error}`;
   const plan = new RulePlan({ method, descriptor, httpMethod, template, source, forms }, rule);
-  return fitsSurely(descriptor, rule, template) ? plan : (plan.problem ?? plan);
+  return fitsSurely(descriptor, rule, template, known) ? plan : (plan.problem ?? plan);
 }
 
 class RulePlan implements BindingPlan {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Edition, MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { hasHttpRules, methodsOf, SchemaError, schemaFromFiles } from "#src/schema/schema.js";
 import {
@@ -255,5 +256,33 @@ describe("descriptors that cannot be used", () => {
     const load = (bytes: Uint8Array) => () => schemaFromFiles(new Map([["a.proto", bytes]]));
     assert.throws(load(Uint8Array.of(0x0a, 0x7f)), /"a.proto" is not a file descriptor/);
     assert.throws(load(fileBytes({ name: "b.proto" })), /calls itself "b.proto"/);
+  });
+
+  // @bufbuild/protobuf would read the bytes behind such a field as something else than others do.
+  it("says so: a field of another wire type than its own, at any depth", () => {
+    const field = (no: number, wire: number, ...bytes: number[]) => [
+      ...new BinaryWriter().uint32(no * 8 + wire).finish(),
+      ...bytes,
+    ];
+    const within = (no: number, bytes: number[]) => field(no, 2, bytes.length, ...bytes);
+    const odd = {
+      file: field(2, 0, 1),
+      message: within(4, field(1, 0, 1)),
+      "a field's label": within(4, within(2, field(4, 2, 0))),
+      "a field's options": within(4, within(2, within(8, field(1, 2, 0)))),
+      features: within(8, within(50, field(1, 5, 0, 0, 0, 0))),
+      "a double": within(8, within(999, field(6, 0, 1))),
+    };
+    for (const [what, bytes] of Object.entries(odd)) {
+      const whole = Buffer.concat([fileBytes({ name: "a.proto" }), Buffer.from(bytes)]);
+      const load = () => schemaFromFiles(new Map([["a.proto", whole]]));
+      assert.throws(load, /"a.proto" is not a file descriptor: it has a field of another wire type/, what);
+    }
+    for (const packed of [field(10, 0, 0), field(10, 2, 1, 0), field(900, 0, 1)])
+      schemaFromFiles(
+        new Map([
+          ["a.proto", Buffer.concat([fileBytes(echoFile("a", { name: "a.proto" })), Buffer.from(packed)])],
+        ]),
+      );
   });
 });

@@ -2,15 +2,23 @@
 // fits, why not, and what it binds are the same.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type DescMethod, type FileRegistry, toBinary } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { type DescMethod, type FileRegistry, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  type DescriptorProtoSchema,
+  FieldDescriptorProto_Label,
+  FileDescriptorProtoSchema,
+} from "@bufbuild/protobuf/wkt";
 import { parseTemplate } from "#src/core/path-template.js";
+import { isOutlined, KnownOutlines } from "#src/schema/outline.js";
 import { schemaFromFiles } from "#src/schema/schema.js";
 import type { BindingPlan } from "#src/transcoding/binding.js";
 import type { HttpRule } from "#src/transcoding/http-rule.js";
 import { fitsSurely } from "#src/transcoding/rule-fit.js";
 import { planBinding } from "#src/transcoding/rule-plan.js";
+import { filesOf, messageField, method, stringField } from "../schema/support/files.js";
 import { compileProtos, methodsOf } from "./support/schema.js";
+
+type MessageInit = MessageInitShape<typeof DescriptorProtoSchema>;
 
 const full = compileProtos({
   "rules.proto": `syntax = "proto2"; package rules;
@@ -111,7 +119,7 @@ describe("a rule over outlines says what it says over descriptors", () => {
         assert.ok(descriptor !== undefined && lazy !== undefined);
         assert.deepEqual(told(lazy, rule), told(descriptor, rule), JSON.stringify(rule));
         const template = parseTemplate(rule.template);
-        if (!("error" in template) && fitsSurely(lazy, rule, template)) sure++;
+        if (!("error" in template) && fitsSurely(lazy, rule, template, new KnownOutlines())) sure++;
       }
       assert.equal(sure, SURE[name]);
     });
@@ -119,3 +127,65 @@ describe("a rule over outlines says what it says over descriptors", () => {
 
 /** How many of the rules need no descriptor. */
 const SURE: Readonly<Record<string, number>> = { OfAll: 95, OfOdd: 0, OfWithin: 0, OfBody: 0, OfTime: 0 };
+
+describe("what a compiler would not write", () => {
+  const LABEL = 4;
+  const TYPE = 5;
+  const INNER = { name: "Inner", field: [stringField("b", 1)] };
+  const varint = (no: number, value: number) => ({ no, wireType: 0, data: Uint8Array.of(value) });
+
+  /** A rule that binds `variable` of a message with these fields. */
+  function planned(variable: string, ...field: NonNullable<MessageInit["field"]>): unknown {
+    const files = filesOf({
+      name: "odd.proto",
+      package: "odd",
+      messageType: [{ name: "Msg", field }, INNER],
+      service: [{ name: "Echo", method: [method("Say", ".odd.Msg")] }],
+    });
+    const [{ descriptor } = {}] = methodsOf(schemaFromFiles(files).registry);
+    const rule = { httpMethod: "GET", additionalBindings: [], body: "", responseBody: "" };
+    return told(descriptor ?? assert.fail(), { ...rule, template: `/v1/{${variable}}` });
+  }
+
+  it("a label that is none, behind one that is", () => {
+    const $unknown = [varint(LABEL, 7)];
+    const twice = { ...stringField("a", 1), label: FieldDescriptorProto_Label.REPEATED, $unknown };
+    assert.match(String(planned("a", twice)), /'a' is repeated/);
+  });
+
+  it("a type that is none, behind one that is", () => {
+    const twice = { ...messageField("a", 1, ".odd.Inner"), $unknown: [varint(TYPE, 99)] };
+    assert.match(String(planned("a", twice)), /'a' is a message/);
+  });
+
+  it("a name with a dot in it", () => {
+    const dotted = { ...stringField("a.b", 2), label: FieldDescriptorProto_Label.REPEATED };
+    assert.match(String(planned("a.b", messageField("a", 1, ".odd.Inner"), dotted)), /'a.b' is repeated/);
+  });
+});
+
+it("a message is outlined once, however many rules look at it", () => {
+  const descriptor = methodsOf(outlined).find(({ name }) => name === "OfAll")?.descriptor;
+  if (descriptor === undefined || !isOutlined(descriptor)) assert.fail();
+  const asked: string[] = [];
+  const { outlines } = descriptor;
+  const counting = {
+    outline(typeName: string) {
+      asked.push(typeName);
+      return outlines.outline(typeName);
+    },
+  };
+  const counted: typeof descriptor = Object.create(descriptor, { outlines: { value: counting } });
+  const known = new KnownOutlines();
+  for (const rule of rules()) {
+    const template = parseTemplate(rule.template);
+    if (!("error" in template)) fitsSurely(counted, rule, template, known);
+  }
+  assert.deepEqual(asked.sort(), [
+    "rules.All",
+    "rules.All.Group",
+    "rules.Inner",
+    "rules.Odd",
+    "rules.Outer.Within",
+  ]);
+});
