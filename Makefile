@@ -75,7 +75,7 @@ endef
 conformance: compiled ## h2spec and gRPC's interop cases through the hub, with what make tools brings
 	node build/test/conformance/main.js
 
-bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy")
+bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy", ARGS=--schemas)
 	node build/bench/main.js $(ARGS)
 
 soak: compiled ## fuzz with a million inputs and a million requests, some forty minutes (ARGS="--inputs 100000 --seed 7 --only HPACK")

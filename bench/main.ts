@@ -3,6 +3,7 @@
 import { availableParallelism, cpus, release } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { largeSchemas } from "./large-schemas.js";
 import { LOADS, type Load, probe } from "./loads.js";
 import { PEERS, type RunningPeer, startPeer } from "./peers.js";
 import { findProgram, freePort, start, stopAll, stopAtExit } from "./proc.js";
@@ -16,20 +17,30 @@ const WARM_UP_SECONDS = 2;
 const USAGE = `node build/bench/main.js [--rounds N] [--seconds S] [--only WORD]…
   --rounds N    how often each peer is measured under each load, 1 to 50; default 5
   --seconds S   how long each measurement takes, 1 to 60; default 4
-  --only WORD   only peers and loads with the word in their name; may be repeated (--only linchpin --only ghz)`;
+  --only WORD   only peers and loads with the word in their name; may be repeated (--only linchpin --only ghz)
+  --schemas     only the part about large schemas`;
 
 function usage(problem: string): never {
   console.error(`${problem}\n${USAGE}`);
   process.exit(2);
 }
 
-function options(): { rounds: number; seconds: number; only: readonly string[] } {
+interface Options {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly only: readonly string[];
+  /** The part about large schemas alone. */
+  readonly schemas: boolean;
+}
+
+function options(): Options {
   try {
     const { values } = parseArgs({
       options: {
         rounds: { type: "string", default: "5" },
         seconds: { type: "string", default: "4" },
         only: { type: "string", multiple: true, default: [] },
+        schemas: { type: "boolean", default: false },
       },
     });
     const within = (name: string, text: string, max: number): number => {
@@ -42,6 +53,7 @@ function options(): { rounds: number; seconds: number; only: readonly string[] }
       rounds: within("rounds", values.rounds, 50),
       seconds: within("seconds", values.seconds, 60),
       only: values.only.map((word) => word.toLowerCase()),
+      schemas: values.schemas,
     };
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));
@@ -89,13 +101,17 @@ async function longestBlock(peers: readonly RunningPeer[]): Promise<string | und
 }
 
 async function main(): Promise<number> {
-  const { rounds, seconds, only } = options();
+  const { rounds, seconds, only, schemas } = options();
   for (const word of only)
     if (![...PEERS, ...LOADS].some(({ name }) => name.toLowerCase().includes(word)))
       usage(
         `no peer and no load has "${word}" in its name: ${[...PEERS, ...LOADS].map((p) => p.name).join("; ")}`,
       );
   stopAtExit();
+  if (schemas) {
+    console.log(await largeSchemas(PROXY_CORE));
+    return 0;
+  }
   const problems: string[] = [];
 
   console.log(`${cpus()[0]?.model ?? "?"}, ${availableParallelism()} cores, Linux ${release()}`);
@@ -165,6 +181,7 @@ async function main(): Promise<number> {
 
   console.log(`\n${tables(samples)}`);
   if (block !== undefined) console.log(`\nThe hub's longest block of its event loop: ${block}`);
+  if (only.length === 0) console.log(`\n${await largeSchemas(PROXY_CORE)}`);
   if (problems.length > 0) console.log(`\nNot measured:\n  ${problems.join("\n  ")}`);
   // The peers are there to compare with; without the hub itself it is no benchmark of it.
   return problems.some((problem) => problem.startsWith("linchpin")) ? 1 : 0;

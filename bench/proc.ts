@@ -82,6 +82,11 @@ export class Proc {
     return (lines.findLast((line) => /error|cannot|fail/i.test(line)) ?? lines.at(-1) ?? "").trim();
   }
 
+  /** What it has printed of late that matches a global pattern. */
+  printed(pattern: RegExp): RegExpExecArray[] {
+    return [...this.#output.matchAll(pattern)];
+  }
+
   /** CPU seconds used so far, user and system, by it and all that descends from it. */
   cpuSeconds(): number {
     let ticks = 0;

@@ -65,7 +65,7 @@ function micros(value: number): string {
 }
 
 /** The first column to the left, numbers to the right. */
-function grid(rows: readonly (readonly string[])[]): string {
+export function grid(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows)
     row.forEach((cell, i) => {

@@ -28,7 +28,6 @@ import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { methodConfig } from "./hub/method-config.js";
 import { type PlacedInterceptor, placed } from "./hub/own-interceptors.js";
-import { loadOpenApi } from "./hub/pages/openapi-pages.js";
 import { Readiness } from "./hub/readiness.js";
 import {
   accessLogOf,
@@ -298,9 +297,7 @@ class Hub implements RunningHub, Gateway {
     this.readiness.start(this.config.readinessWaitMs);
     // Not before the first calls have been served: see control/hub-server.ts.
     systemClock.setTimeout(() => {
-      if (this.state !== "serving") return;
-      this.ownCluster.connect();
-      if (this.config.http.openapi !== false) loadOpenApi().catch(() => {});
+      if (this.state === "serving") this.ownCluster.connect();
     }, OWN_SERVICES_DELAY_MS);
   }
 

@@ -17,9 +17,10 @@ export async function run(args: readonly string[], io: Io, inspect: Inspect): Pr
   const { openApi, problems } = await inspect(config, createLog("warn", "pretty", io.err));
   for (const problem of problems) io.err(problem);
   if (openApi.plans.length === 0) return 1;
-  const { filterProblem, openApiDocument } = await import("../transcoding/openapi/document.js");
-  const problem = filterProblem(openApi.plans, filter);
+  const { filterProblem, partsOf } = await import("../transcoding/openapi/filter.js");
+  const problem = filterProblem(partsOf(openApi.plans), filter);
   if (problem !== undefined) throw new UserError(problem);
+  const { openApiDocument } = await import("../transcoding/openapi/document.js");
   const { printJson, printYaml } = await import("../transcoding/openapi/print.js");
   const print = /\.ya?ml$/i.test(output) ? printYaml : printJson;
   const text = await print(openApiDocument(openApi, filter));

@@ -6,10 +6,10 @@ import type { AdminConfig } from "../config/config.js";
 import { masked } from "../config/mask.js";
 import { attempt, reportFault } from "../core/faults.js";
 import type { Log } from "../core/log.js";
-import { printable } from "../core/text.js";
 import { textTable } from "../core/text-table.js";
 import { UserError } from "../core/user-error.js";
 import type { CertificateState } from "../tls/certificate-state.js";
+import { type AdminRoute, type Answer, bytesOf, respond } from "./admin-answer.js";
 import { type AdminRequest, type AdminResponse, AdminServer } from "./admin-server.js";
 
 /** What the admin listener shows of the hub. */
@@ -28,13 +28,6 @@ export interface AdminView {
   metrics(): { readonly contentType: string; readonly text: string };
   /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. `by`: who asks, for the log. */
   reload(by?: string): Promise<readonly string[]>;
-}
-
-export interface AdminRoute {
-  readonly verb: string;
-  readonly path: string;
-  readonly method: string;
-  readonly upstream: string;
 }
 
 export interface AdminEndpoint {
@@ -68,16 +61,6 @@ export interface RunningAdmin {
   reloadCertificates(): void;
   /** Stops accepting, and ends what is open. */
   close(): Promise<void>;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  /** The same for a person, where it is asked for; left out: JSON in any case. */
-  readonly text?: () => string;
-  /** In place of both, whatever is asked for. */
-  readonly raw?: { readonly contentType: string; readonly text: string };
-  readonly headers?: Readonly<Record<string, string>>;
 }
 
 interface Page {
@@ -183,13 +166,14 @@ async function serve(
   hub: AdminView,
 ): Promise<void> {
   try {
-    respond(request, response, await answerOrProblem(request, door, hub));
+    const answer = await answerOrProblem(request, door, hub);
+    respond(request, response, answer, await bytesOf(request, answer));
   } catch (error) {
     const problem = faultAnswer(error);
     // What has begun cannot be answered otherwise.
     attempt("while the admin listener answered a fault", () => {
       if (response.headersSent) response.destroy();
-      else respond(request, response, problem);
+      else respond(request, response, problem, Buffer.from(JSON.stringify(problem.body)));
     });
   }
 }
@@ -288,31 +272,6 @@ function isOwnHost(name: string, boundHost: string): boolean {
   return name !== "" && (isIP(name) !== 0 || name === "localhost" || name === boundHost.toLowerCase());
 }
 
-function respond(request: AdminRequest, response: AdminResponse, answer: Answer): void {
-  const { raw, text } = answer;
-  const asText = text !== undefined && prefersText(request.headers.accept);
-  const type = asText ? "text/plain; charset=utf-8" : "application/json";
-  const body = `${asText ? text() : JSON.stringify(answer.body, null, 2)}\n`;
-  const bytes = Buffer.from(raw?.text ?? printable(body));
-  response.writeHead(answer.status, {
-    "content-type": raw?.contentType ?? type,
-    "content-length": String(bytes.length),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'",
-    vary: "accept",
-    ...answer.headers,
-  });
-  response.end(request.method === "HEAD" ? Buffer.alloc(0) : bytes);
-}
-
-/** Text only for who names it: scripts send no Accept, or any, and read JSON. */
-function prefersText(accept: string | undefined): boolean {
-  if (accept === undefined) return false;
-  const types = accept.split(",").map((part) => part.split(";", 1)[0]?.trim().toLowerCase());
-  return types.includes("text/plain") && !types.includes("application/json");
-}
-
 function index(): { pages: Record<string, string> } {
   return { pages: Object.fromEntries([...PAGES].map(([path, page]) => [path, page.about])) };
 }
@@ -352,12 +311,7 @@ async function reload(hub: AdminView): Promise<Answer> {
 }
 
 function routes(hub: AdminView): Answer {
-  const rows = hub.routes();
-  return {
-    status: 200,
-    body: { routes: rows },
-    text: () => textTable(rows.map((row) => [row.verb, row.path, row.method, row.upstream])).join("\n"),
-  };
+  return { status: 200, body: undefined, routes: hub.routes() };
 }
 
 function upstreams(hub: AdminView): Answer {

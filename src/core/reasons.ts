@@ -121,12 +121,12 @@ const TABLE = {
   RESPONSE_TOO_LARGE: {
     code: "RESOURCE_EXHAUSTED",
     http: 502,
-    when: "The service's message is larger than `limits.maxMessage`, and would have to be held whole to be printed as JSON; or its text would be larger than 512 MiB.",
-    remedy: "Ask for less (a page), call by gRPC, or raise the limit.",
+    when: "The service's message is larger than `limits.maxMessage`, and would have to be held whole to be printed as JSON; or its text would be larger than 512 MiB. Or the OpenAPI document of all routes would be too large.",
+    remedy: "Ask for less (a page; the document of one service), call by gRPC, or raise the limit.",
   },
   TRANSLATION_OVERLOADED: {
     code: "UNAVAILABLE",
-    when: "Too many messages of 64 KiB and more wait to be translated from JSON or to it, or the process has no descriptor left to load what translates one. Where it is the answer, the service has done its work: then the gRPC code is RESOURCE_EXHAUSTED.",
+    when: "Too many messages of 64 KiB and more wait to be translated from JSON or to it, too many OpenAPI documents wait to be made, or the process has no descriptor left to load what does either. Where it is the answer, the service has done its work: then the gRPC code is RESOURCE_EXHAUSTED.",
     remedy: "Try again after `Retry-After`; send smaller messages, or fewer at once.",
   },
   REQUEST_TIMEOUT: {

@@ -3,6 +3,7 @@
 import type { Transform } from "node:stream";
 import { barrier } from "../core/barrier.js";
 import type { Call } from "../core/call.js";
+import { etagOf } from "../core/etag.js";
 import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
 import { type Field, field, type Headers } from "../core/headers.js";
 import type { CorsPolicy } from "../core/http-policy.js";
@@ -11,7 +12,7 @@ import { retrySeconds } from "../core/status-details.js";
 import type { BodyTaker, Transcoding } from "../core/transcoding.js";
 import { type Coding, encoderOf, encodeWhole, isCompressible, responseCoding } from "./content-coding.js";
 import { addCorsFields } from "./cors.js";
-import { codedTag, etagOf, matchesTag } from "./etag.js";
+import { codedTag, matchesTag } from "./etag.js";
 import type { Exchange } from "./exchange.js";
 import { Heartbeat } from "./heartbeat.js";
 import type { RestHead } from "./rest-head.js";

@@ -138,7 +138,7 @@ export function* assembling(
   }
   yield;
   const openApi = openApiInput(config, rest);
-  const { pages, warnings: hidden } = pagesOf(config.http, openApi, health);
+  const { pages, warnings: hidden } = pagesOf(config.http, openApi, rest.literal, health);
   warnings.pushAll(hidden);
   const router = new PageRouter(rest.router, pages, interceptors);
   return {

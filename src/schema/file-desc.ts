@@ -18,7 +18,7 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import { defaultFeatures, type Features, withFeatures } from "./features.js";
 import type { OwnFile } from "./resolver.js";
-import type { SchemaTables } from "./schema-tables.js";
+import { importsOf, type SchemaTables } from "./schema-tables.js";
 
 /** Field number of `options` in google.protobuf.FileDescriptorProto. */
 const OPTIONS = 8;
@@ -70,7 +70,7 @@ export class FileDesc implements OwnFile {
   }
 
   get dependencies(): DescFile[] {
-    const names = this.registry.tables.imports[this.#index] ?? [];
+    const names = importsOf(this.registry.tables, this.#index);
     return names.flatMap((name) => this.registry.getFile(name) ?? []);
   }
 

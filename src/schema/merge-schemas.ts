@@ -6,7 +6,7 @@ import { missingOf } from "./read-file.js";
 import type { SchemaRegistry, SchemaTypes } from "./registry.js";
 import { type Declaration, isCopied, sameDeclaration, sameFile } from "./same-declarations.js";
 import type { Schema } from "./schema.js";
-import { inOrder, SymbolKind } from "./schema-tables.js";
+import { inOrder, needsOf, SymbolKind } from "./schema-tables.js";
 
 export interface UpstreamSchema {
   /** The upstream's name in the config. */
@@ -94,7 +94,7 @@ class Merge {
     symbols: readonly string[],
     left: ReadonlySet<number>,
   ): string | undefined {
-    const { fileNames, fileBytes, needs, packages } = own.tables;
+    const { fileNames, fileBytes, packages } = own.tables;
     const name = fileNames[file] ?? "";
     const bytes = fileBytes[file] ?? new Uint8Array();
     const known = this.files.get(name);
@@ -107,7 +107,7 @@ class Merge {
     const other = this.#conflict(own, name, symbols);
     if (other !== undefined) return other;
     // Types of a file that was left out may be in another upstream's file of that name, or not.
-    if (!(needs[file] ?? []).some((needed) => left.has(needed))) return undefined;
+    if (!needsOf(own.tables, file).some((needed) => left.has(needed))) return undefined;
     const declared = (symbol: string): boolean => this.symbols.has(symbol) || symbols.includes(symbol);
     return missingOf(name, bytes, declared);
   }

@@ -23,7 +23,7 @@ import { type Outline, outlineOf } from "./outline.js";
 import type { Resolver } from "./resolver.js";
 import type { Declaration } from "./same-declarations.js";
 import { SchemaError } from "./schema-error.js";
-import { type SchemaTables, SymbolKind } from "./schema-tables.js";
+import { importsOf, type SchemaTables, SymbolKind } from "./schema-tables.js";
 
 type Type = DescMessage | DescEnum | DescExtension | DescService;
 
@@ -169,7 +169,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
 
   importsOf(fileName: string): readonly string[] {
     const index = this.#fileIndexes.get(fileName);
-    return (index === undefined ? undefined : this.tables.imports[index]) ?? [];
+    return index === undefined ? [] : importsOf(this.tables, index);
   }
 
   kindOf(symbol: string): number | undefined {

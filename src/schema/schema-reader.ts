@@ -241,8 +241,9 @@ export class SchemaReader {
       fileBytes: files.map((file) => file.bytes),
       packages: files.map((file) => file.package),
       editions: Uint16Array.from(files, (file) => file.edition),
-      imports: files.map((file) => file.imports),
-      needs,
+      imports: files.map((file) => file.imports.join("\n")),
+      needs: Uint32Array.from(needs.flatMap((one) => [...one])),
+      needsEnds: endsOf(needs),
       symbols: all.map(({ name }) => name).join("\n"),
       kinds: Uint8Array.from(all, ({ kind }) => kind),
       files: Uint32Array.from(flat),
@@ -366,6 +367,15 @@ export class SchemaReader {
 
 function declared({ file: { edition, bytes }, symbol: { name, kind, start, end } }: Declared): Declaration {
   return { name, kind, edition, bytes: bytes.subarray(start, end) };
+}
+
+/** Where each of the lists ends, when one comes after the other. */
+function endsOf(lists: readonly { readonly length: number }[]): Uint32Array {
+  let end = 0;
+  return Uint32Array.from(lists, ({ length }) => {
+    end += length;
+    return end;
+  });
 }
 
 function lastPart(name: string): string {

@@ -13,10 +13,11 @@ export interface SchemaTables {
   /** Of each file: its package, and its edition (google.protobuf.Edition). */
   readonly packages: readonly string[];
   readonly editions: Uint16Array;
-  /** Names that each file imports. */
-  readonly imports: readonly (readonly string[])[];
-  /** Of each file: indexes of the files that declare what it uses. */
-  readonly needs: readonly Uint32Array[];
+  /** Names that each file imports, joined by newlines: thousands of lists take a thread's start longer than all else. */
+  readonly imports: readonly string[];
+  /** Indexes of the files that declare what each file uses: one list after the other, and where each ends (`needsOf`). */
+  readonly needs: Uint32Array;
+  readonly needsEnds: Uint32Array;
   /** Full names of all symbols, joined by newlines: one text is sent sooner than many. In the order of the files. */
   readonly symbols: string;
   /** Of each symbol: its SymbolKind, the index of its file, and where the bytes of the declaration at the top of the file, in which it stands, begin and end. */
@@ -39,8 +40,20 @@ export interface SchemaTables {
   readonly warnings: readonly string[];
 }
 
+/** Indexes of the files that declare what a file uses. */
+export function needsOf({ needs, needsEnds }: SchemaTables, file: number): Uint32Array {
+  return needs.subarray(needsEnds[file - 1] ?? 0, needsEnds[file] ?? 0);
+}
+
+/** Names that a file imports. */
+export function importsOf({ imports }: SchemaTables, file: number): readonly string[] {
+  const names = imports[file] ?? "";
+  return names === "" ? [] : names.split("\n");
+}
+
 /** Indexes of all files, each after those that it needs, as far as they do not need each other. */
-export function inOrder({ needs, fileNames }: SchemaTables): number[] {
+export function inOrder(tables: SchemaTables): number[] {
+  const { fileNames } = tables;
   const order: number[] = [];
   const seen = new Uint8Array(fileNames.length);
   for (const root of fileNames.keys()) {
@@ -49,7 +62,7 @@ export function inOrder({ needs, fileNames }: SchemaTables): number[] {
     const path = [{ file: root, next: 0 }];
     seen[root] = 1;
     for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-      const needed = needs[top.file]?.[top.next++];
+      const needed = needsOf(tables, top.file)[top.next++];
       if (needed === undefined) {
         order.push(top.file);
         path.pop();

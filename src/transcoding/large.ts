@@ -3,18 +3,18 @@ import { barrier } from "../core/barrier.js";
 import { hubFault } from "../core/hub-fault.js";
 import { refusal } from "../core/reasons.js";
 import { Code, Status } from "../core/status.js";
-import { errorCode } from "../core/user-error.js";
 import type { BindingPlan } from "./binding.js";
 import { type Codecs, TooMuch } from "./codec/codecs.js";
-import { notNow } from "./not-now.js";
+import { isWithoutDescriptors, notNow } from "./not-now.js";
 import type { MatchedRequest } from "./request.js";
 import { type AnswerForm, decodeResponse, isCopied, type PrintedBody } from "./response.js";
 import { planSource, statusOf } from "./threads/job.js";
-import { type Cancel, type Outcome, THREADS } from "./threads/pool.js";
+import { type Outcome, THREADS } from "./threads/pool.js";
 import { threadSchema } from "./threads/schema.js";
+import type { Cancel } from "./threads/threads.js";
 import { budgetHere, LARGE_ANSWER_BYTES } from "./work.js";
 
-export type { Cancel } from "./threads/pool.js";
+export type { Cancel } from "./threads/threads.js";
 
 /** Nothing runs that could be cancelled. */
 const NOTHING: Cancel = () => {};
@@ -97,7 +97,7 @@ function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | S
   }
   const cause = outcome.lost;
   // No call can do anything about that, and the next may find it over.
-  if (WITHOUT_DESCRIPTORS.has(errorCode(cause) ?? ""))
+  if (isWithoutDescriptors(cause))
     return what === "request" ? notNow("the hub cannot start a thread now: try again", cause) : busy(what);
   if (!outcome.outOfMemory)
     return hubFault(`the thread that translated the ${what} died`, "in a thread that translates", cause);
@@ -109,9 +109,6 @@ function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | S
         cause,
       });
 }
-
-/** A thread, or what it loads, finds no descriptor left. */
-const WITHOUT_DESCRIPTORS: ReadonlySet<string> = new Set(["ERR_WORKER_INIT_FAILED", "EMFILE", "ENFILE"]);
 
 function busy(what: "request" | "answer"): Status {
   const message = `too many large messages wait to be translated${what === "request" ? ": try again" : ""}`;

@@ -2,6 +2,7 @@
 import { refusal } from "../core/reasons.js";
 import type { Status } from "../core/status.js";
 import { retryInfo } from "../core/status-details.js";
+import { errorCode } from "../core/user-error.js";
 
 /** About what a full queue of large messages takes. */
 const RETRY_MS = 1000;
@@ -9,3 +10,10 @@ const RETRY_MS = 1000;
 export function notNow(message: string, cause?: unknown): Status {
   return refusal("TRANSLATION_OVERLOADED", message, { details: [retryInfo(RETRY_MS)], cause });
 }
+
+/** A thread, or what it loads, finds no descriptor left: no call can do anything about that, and the next may find it over. */
+export function isWithoutDescriptors(error: Error): boolean {
+  return WITHOUT_DESCRIPTORS.has(errorCode(error) ?? "");
+}
+
+const WITHOUT_DESCRIPTORS: ReadonlySet<string> = new Set(["ERR_WORKER_INIT_FAILED", "EMFILE", "ENFILE"]);

@@ -1,6 +1,7 @@
 // Which pages a hub has, by its config; a route of a service that has the same path takes a page's place.
 import type { HttpConfig } from "../../config/sections/http.js";
 import type { OpenApiInput } from "../../transcoding/openapi/document.js";
+import type { BuiltRestRouter } from "../../transcoding/rest-router.js";
 import { docsPages } from "./docs-pages.js";
 import { type HealthState, healthPage } from "./health-page.js";
 import { openApiPages } from "./openapi-pages.js";
@@ -15,6 +16,7 @@ export interface Pages {
 export function pagesOf(
   { openapi, docs, health }: Pick<HttpConfig, "openapi" | "docs" | "health">,
   input: OpenApiInput,
+  literal: BuiltRestRouter["literal"],
   state: HealthState,
 ): Pages {
   const all = [
@@ -23,20 +25,12 @@ export function pagesOf(
     ...(health === false ? [] : [healthPage(health, state)]),
   ];
   const warnings: string[] = [];
-  const taken = new Map<string, string>();
-  for (const { httpMethod, template, method } of input.plans) {
-    const isLiteral = template.segments.every(({ kind }) => kind === "literal");
-    if (!isLiteral || !["GET", "HEAD", "*"].includes(httpMethod)) continue;
-    const path = template.segments
-      .map((segment) => (segment.kind === "literal" ? segment.text : ""))
-      .join("/");
-    const verb = template.verb === undefined ? "" : `:${template.verb}`;
-    taken.set(`${input.prefix}/${path}${verb}`, `${method.service}/${method.name}`);
-  }
   const pages = all.filter(({ path, about }) => {
-    const owner = taken.get(path);
-    if (owner !== undefined) warnings.push(`${path} is a route of ${owner}: it hides ${about}`);
-    return owner === undefined;
+    const owner = literal("GET", path) ?? literal("HEAD", path);
+    if (owner === undefined) return true;
+    const { service, name } = owner.method;
+    warnings.push(`${path} is a route of ${service}/${name}: it hides ${about}`);
+    return false;
   });
   return { pages, warnings };
 }

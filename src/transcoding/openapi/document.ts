@@ -2,7 +2,6 @@
 // a call's way.
 import type { DescService, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Method } from "../../core/call.js";
-import { cut } from "../../core/text.js";
 import type { BindingPlan } from "../binding.js";
 import type { PrintOptions } from "../codec/codecs.js";
 import type { StreamFormat } from "../framing.js";
@@ -12,6 +11,7 @@ import { isTagged, NOT_MODIFIED, requestBody, successResponses, webSocketNote } 
 import { commentOf, summaryOf, wordsOf } from "./comments.js";
 import { HEADERS, SCHEMAS } from "./components.js";
 import { type ErrorForm, failureResponses, failuresOf } from "./failures.js";
+import { isOf, type OpenApiFilter, partsOf } from "./filter.js";
 import { pathParameters, queryParameters } from "./parameters.js";
 import { type OpenApiPath, openApiPath, printPath, shapeOf } from "./paths.js";
 import { referenced } from "./referenced.js";
@@ -54,14 +54,6 @@ export interface OpenApiInput {
   readonly access: (method: Method) => Access;
 }
 
-/** Only a part of what there is. */
-export interface OpenApiFilter {
-  /** Full name, e.g. `library.v1.LibraryService`. */
-  readonly service?: string | undefined;
-  /** The last part of the package's name, e.g. `v1`. */
-  readonly version?: string | undefined;
-}
-
 /** Methods that a path item of OpenAPI 3.1 has a place for. */
 const PLACES = new Set(["get", "put", "post", "delete", "options", "head", "patch", "trace"]);
 /** Where a route that takes any method stands. */
@@ -71,44 +63,11 @@ const OTHER_METHODS = "x-additional-operations";
 /** How many segments a `**` is spread over, to be told apart. */
 const MAX_SPREAD = 4;
 
-/** Services and versions that a filter can name. */
-export function partsOf(plans: readonly BindingPlan[]): {
-  readonly services: string[];
-  readonly versions: string[];
-} {
-  const services = [...new Set(plans.map(({ method }) => method.service))].sort();
-  return { services, versions: [...new Set(services.map(versionOf).filter((v) => v !== ""))].sort() };
-}
-
-/** Of `library.v1.LibraryService`: `v1`. "" where the package's name does not end so. */
-export function versionOf(service: string): string {
-  const last = service.split(".").at(-2) ?? "";
-  return /^v[0-9]+(?:(?:alpha|beta|p|test)[0-9A-Za-z]*)?$/.test(last) ? last : "";
-}
-
-/** Why a filter selects nothing, with what there is; undefined: it selects something. */
-export function filterProblem(
-  plans: readonly BindingPlan[],
-  { service, version }: OpenApiFilter,
-): string | undefined {
-  const { services, versions } = partsOf(plans);
-  if (service !== undefined && !services.includes(service)) return unknownPart("service", service, services);
-  if (version !== undefined && !versions.includes(version)) return unknownPart("version", version, versions);
-  if (service === undefined || version === undefined || versionOf(service) === version) return undefined;
-  return `service ${service} is not of version '${version}'`;
-}
-
-function unknownPart(what: string, given: string, known: readonly string[]): string {
-  const there = known.length === 0 ? "there is none" : `there is ${known.join(", ")}`;
-  return `no ${what} '${cut(given, 100)}': ${there}`;
-}
-
 export function openApiDocument(input: OpenApiInput, filter: OpenApiFilter = {}): JsonObject {
-  const plans = input.plans.filter(({ method: { service } }) => {
-    if (filter.service !== undefined && service !== filter.service) return false;
-    return filter.version === undefined || versionOf(service) === filter.version;
-  });
-  return new Document(input, plans).json();
+  return new Document(
+    input,
+    input.plans.filter((plan) => isOf(plan, filter)),
+  ).json();
 }
 
 interface PathItem {

@@ -5,7 +5,6 @@ import type { BindingPlan, BindingSource } from "../binding.js";
 import type { RequestPath } from "../path.js";
 import type { RequestOptions } from "../request.js";
 import type { AnswerForm } from "../response.js";
-import type { ThreadSchema } from "./schema.js";
 
 /** The rule that a BindingPlan was made of. */
 export interface PlanSource {
@@ -40,13 +39,6 @@ export interface PrintJob {
 }
 
 export type Job = EncodeJob | PrintJob;
-
-/** To a thread. `schema` only where it does not have that number yet. */
-export interface JobMessage {
-  readonly job: Job;
-  readonly schemaId: number;
-  readonly schema: ThreadSchema | undefined;
-}
 
 /** From a thread: one for each job, in their order. */
 export type JobResult =

@@ -27,13 +27,18 @@ export function threadSchema(codecs: Codecs, file: DescFile): ThreadSchema {
     byTypes = new Map();
     known.set(codecs, byTypes);
   }
-  const service = registryOf(file)?.tables ?? bytesOf(file, imported(file));
+  const service = typesOfFile(file);
   let schema = byTypes.get(service);
   if (schema === undefined) {
     schema = { service, types: typesOf(codecs.registry), options: codecs.options };
     byTypes.set(service, schema);
   }
   return schema;
+}
+
+/** What the services of a file are made of: the same object each time. */
+export function typesOfFile(file: DescFile): ThreadTypes {
+  return registryOf(file)?.tables ?? bytesOf(file, imported(file));
 }
 
 function typesOf(registry: FileRegistry): readonly ThreadTypes[] {

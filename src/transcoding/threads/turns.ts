@@ -1,6 +1,6 @@
 // Keeps the messages of a stream in order where some of them are translated in a thread: what comes after one of those
 // waits for it.
-import type { Cancel } from "./pool.js";
+import type { Cancel } from "./threads.js";
 
 export class Turns {
   readonly #waiting: (() => void)[] = [];

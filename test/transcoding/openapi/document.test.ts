@@ -11,14 +11,8 @@ import {
   type JsonValue,
 } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import {
-  type OpenApiFilter,
-  type OpenApiHttp,
-  type OpenApiInput,
-  openApiDocument,
-  partsOf,
-  versionOf,
-} from "#src/transcoding/openapi/document.js";
+import { type OpenApiHttp, type OpenApiInput, openApiDocument } from "#src/transcoding/openapi/document.js";
+import { type OpenApiFilter, partsOf, versionOf } from "#src/transcoding/openapi/filter.js";
 import { compileProtos, routerFor } from "../support/schema.js";
 import { assertValid, at, compile, component, objectOf, operation, operationsOf } from "./support/check.js";
 import { inputFor } from "./support/input.js";

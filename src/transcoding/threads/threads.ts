@@ -1,0 +1,241 @@
+// Threads for long work, so that no call stalls the others: a few, started when the first work comes, ended when none came
+// for a while. An idle one keeps no process alive.
+import { Worker } from "node:worker_threads";
+import { barrier } from "../../core/barrier.js";
+import { reportFault } from "../../core/faults.js";
+
+const IDLE_MS = 10_000;
+/** Schemas that a thread keeps: each service's file is one, and reloads bring new ones. */
+export const MAX_SCHEMAS = 8;
+
+/** What a thread is given beside the schema. */
+export interface Work {
+  /** The part of it that may be large. They must stay as they are. */
+  readonly bytes: Uint8Array;
+}
+
+export interface ThreadsOptions<J> {
+  /** What the threads run: it answers each JobMessage with one message, in their order. */
+  readonly script: URL;
+  readonly maxThreads: number;
+  /** Of one thread. */
+  readonly maxHeapMib: number;
+  /** For what is young in it. */
+  readonly maxYoungMib: number;
+  /** Bytes of all work that may wait when this one comes. One may always wait, be it as large as it may. */
+  readonly maxWaitingBytes: (job: J) => number;
+  /** How long one may take, milliseconds; left out: for ever. The thread of one that takes longer is ended. */
+  readonly maxMs?: number;
+}
+
+/** To a thread. `schema` only where it does not have that number yet. */
+export interface JobMessage<S, J> {
+  readonly job: J;
+  readonly schemaId: number;
+  readonly schema: S | undefined;
+}
+
+/** A job's thread died, or could not be started. */
+export interface Lost {
+  readonly lost: Error;
+  readonly outOfMemory: boolean;
+  readonly tookTooLong: boolean;
+}
+
+/** The outcome is not wanted any more: `done` will not be called. */
+export type Cancel = () => void;
+
+interface Waiting<S, J, R> {
+  readonly schema: S;
+  readonly job: J;
+  readonly running: Running<R>;
+}
+
+interface Running<R> {
+  /** undefined: nobody wants to know any more. */
+  done: ((outcome: R | Lost) => void) | undefined;
+}
+
+class Thread<R> {
+  readonly worker: Worker;
+  /** Numbers of the schemas that it has, the oldest first; it forgets in the same order. */
+  readonly schemas: number[] = [];
+  current: Running<R> | undefined;
+  /** Until it is ended: for it has nothing to do, or too much. */
+  limit: NodeJS.Timeout | undefined;
+
+  constructor({ script, maxHeapMib, maxYoungMib }: ThreadsOptions<never>) {
+    // Flags of the program that embeds the hub, such as --input-type, may not fit.
+    const resourceLimits = { maxOldGenerationSizeMb: maxHeapMib, maxYoungGenerationSizeMb: maxYoungMib };
+    this.worker = new Worker(script, { execArgv: [], resourceLimits });
+  }
+}
+
+/** `S` is the schema that work is about, `J` what is to be done, `R` what comes of it. */
+export class Threads<S extends object, J extends Work, R extends object> {
+  readonly #options: ThreadsOptions<J>;
+  readonly #threads = new Set<Thread<R>>();
+  readonly #queue: Waiting<S, J, R>[] = [];
+  #waitingBytes = 0;
+  readonly #ids = new WeakMap<S, number>();
+  #lastId = 0;
+
+  constructor(options: ThreadsOptions<J>) {
+    this.#options = options;
+  }
+
+  /** How many threads there are now. */
+  get size(): number {
+    return this.#threads.size;
+  }
+
+  /** Jobs that wait for a thread. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Calls `done` once, later. undefined: too much waits already, and nothing is done. `bytes` must stay as they are. */
+  run(schema: S, job: J, done: (outcome: R | Lost) => void): Cancel | undefined {
+    const bytes = job.bytes.length;
+    const max = this.#options.maxWaitingBytes(job);
+    if (this.#queue.length > 0 && this.#waitingBytes + bytes > max) return undefined;
+    const running: Running<R> = { done };
+    this.#queue.push({ schema, job, running });
+    this.#waitingBytes += bytes;
+    // Not within this call: `done` comes later, also where no thread can be started.
+    this.#dispatch();
+    return () => {
+      running.done = undefined;
+      const at = this.#queue.findIndex((waiting) => waiting.running === running);
+      if (at === -1) return;
+      this.#queue.splice(at, 1);
+      this.#waitingBytes -= bytes;
+    };
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      let thread: Thread<R> | undefined;
+      let lost: Error | undefined;
+      try {
+        thread = this.#free();
+      } catch (error) {
+        // No descriptor or no memory is left for another thread. One that is at work comes for what waits.
+        for (const { current } of this.#threads) if (current !== undefined) return;
+        lost = asError(error);
+      }
+      if (thread === undefined && lost === undefined) return;
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#waitingBytes -= next.job.bytes.length;
+      if (thread !== undefined) lost = this.#tryGive(thread, next);
+      if (lost !== undefined) loseLater(next.running, lost);
+    }
+  }
+
+  /** Why it could not be given. */
+  #tryGive(thread: Thread<R>, next: Waiting<S, J, R>): Error | undefined {
+    try {
+      this.#give(thread, next);
+      return undefined;
+    } catch (error) {
+      thread.current = undefined;
+      this.#end(thread);
+      return asError(error);
+    }
+  }
+
+  #free(): Thread<R> | undefined {
+    for (const thread of this.#threads) if (thread.current === undefined) return thread;
+    if (this.#threads.size >= this.#options.maxThreads) return undefined;
+    const thread = new Thread<R>(this.#options);
+    this.#threads.add(thread);
+    const onFault = (error: unknown): void => {
+      reportFault("while a thread's message was taken", error);
+      this.#died(thread, asError(error));
+      this.#end(thread);
+    };
+    thread.worker.on(
+      "message",
+      barrier((result: R) => this.#done(thread, result), onFault),
+    );
+    thread.worker.on(
+      "error",
+      barrier((error: Error) => this.#died(thread, error), onFault),
+    );
+    // Its answer cannot be read: what it was asked would wait for ever.
+    thread.worker.on("messageerror", onFault);
+    thread.worker.on(
+      "exit",
+      barrier(() => this.#died(thread, new Error("the thread has ended")), onFault),
+    );
+    return thread;
+  }
+
+  #give(thread: Thread<R>, { schema, job, running }: Waiting<S, J, R>): void {
+    clearTimeout(thread.limit);
+    thread.current = running;
+    thread.worker.ref();
+    const schemaId = this.#idOf(schema);
+    const known = thread.schemas.includes(schemaId);
+    if (!known && thread.schemas.push(schemaId) > MAX_SCHEMAS) thread.schemas.shift();
+    const { bytes } = job;
+    // What is sent is the whole buffer that the bytes lie in.
+    const alone = bytes.length * 2 > bytes.buffer.byteLength ? bytes : Uint8Array.prototype.slice.call(bytes);
+    const message: JobMessage<S, J> = {
+      job: { ...job, bytes: alone },
+      schemaId,
+      schema: known ? undefined : schema,
+    };
+    thread.worker.postMessage(message);
+    const { maxMs } = this.#options;
+    if (maxMs === undefined) return;
+    const end = (): void => {
+      this.#died(thread, new TookTooLong(`it took more than ${maxMs / 1000} s`));
+      this.#end(thread);
+    };
+    thread.limit = setTimeout(end, maxMs).unref();
+  }
+
+  #idOf(schema: S): number {
+    const id = this.#ids.get(schema) ?? ++this.#lastId;
+    this.#ids.set(schema, id);
+    return id;
+  }
+
+  #done(thread: Thread<R>, result: R): void {
+    const { current } = thread;
+    thread.current = undefined;
+    thread.worker.unref();
+    clearTimeout(thread.limit);
+    thread.limit = setTimeout(() => this.#end(thread), IDLE_MS).unref();
+    // The thread works on while its last result is looked at.
+    this.#dispatch();
+    current?.done?.(result);
+  }
+
+  #end(thread: Thread<R>): void {
+    this.#threads.delete(thread);
+    thread.worker.removeAllListeners();
+    void thread.worker.terminate();
+  }
+
+  #died(thread: Thread<R>, lost: Error): void {
+    if (!this.#threads.delete(thread)) return;
+    clearTimeout(thread.limit);
+    this.#dispatch();
+    const outOfMemory = "code" in lost && lost.code === "ERR_WORKER_OUT_OF_MEMORY";
+    thread.current?.done?.({ lost, outOfMemory, tookTooLong: lost instanceof TookTooLong });
+  }
+}
+
+class TookTooLong extends Error {}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** In a turn of its own, as every outcome comes. */
+function loseLater<R>(running: Running<R>, lost: Error): void {
+  setImmediate(() => running.done?.({ lost, outOfMemory: false, tookTooLong: false }));
+}
