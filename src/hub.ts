@@ -2,6 +2,7 @@
 import type { TLSSocket } from "node:tls";
 import { formatAddress } from "./config/address.js";
 import type { Config, UpstreamConfig } from "./config/config.js";
+import { checkPath } from "./config/files.js";
 import { CLIENT_LIMITS } from "./config/listener-limits.js";
 import { writtenOf } from "./config/written.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
@@ -16,13 +17,13 @@ import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
 import { matcherOf } from "./core/ip.js";
 import { Lives } from "./core/lives.js";
 import type { Log } from "./core/log.js";
-import { type Counter, type Meters, NO_METERS } from "./core/meters.js";
+import type { Counter, Meters } from "./core/meters.js";
 import { refusal } from "./core/reasons.js";
 import { RunningCalls } from "./core/running-calls.js";
 import { TimerWheel } from "./core/timer-wheel.js";
 import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener, waitingBytes } from "./downstream/listener.js";
-import { type Assembly, assemble, assembling, type RouteRow } from "./hub/assembly.js";
+import { type Assembly, assembling, type RouteRow } from "./hub/assembly.js";
 import { configFamilies, type ReloadState } from "./hub/config-families.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
@@ -47,6 +48,7 @@ import { identityHeaders } from "./interceptors/identity-headers.js";
 import { quota } from "./interceptors/quota.js";
 import type { ServiceRoute } from "./routing/table.js";
 import { DescriptorIndex, type Descriptors } from "./schema/descriptor-index.js";
+import { SchemaCache } from "./schema/schema-cache.js";
 import { layered, SchemaIndex } from "./schema/schema-index.js";
 import { Telemetry } from "./telemetry/telemetry.js";
 import type { CertificateState } from "./tls/certificate-state.js";
@@ -156,6 +158,7 @@ interface Generation {
   readonly edge: Edge;
   readonly interceptors: readonly Interceptor[];
   readonly upstreams: readonly LearnedUpstream[];
+  readonly schemaCache: SchemaCache | undefined;
 }
 
 class Hub implements RunningHub, Gateway {
@@ -305,8 +308,10 @@ class Hub implements RunningHub, Gateway {
   private generate(config: Config): Generation {
     const { log, lives, telemetry } = this;
     const context: InterceptorContext = { clock: systemClock, log, lives, meters: telemetry.counters };
+    const schemaCache = this.keepSchemaCache(config.schemaCache);
     return {
       config,
+      schemaCache,
       edge: {
         trusts: matcherOf(config.trustedProxies),
         hints: config.hints,
@@ -314,18 +319,30 @@ class Hub implements RunningHub, Gateway {
         webSocketOrigins: config.http.webSocketOrigins,
       },
       interceptors: placed(interceptorsOf(config, context, telemetry), this.options.use ?? [], log),
-      upstreams: config.upstreams.map((upstream) => this.keepUpstream(upstream)),
+      upstreams: config.upstreams.map((upstream) => this.keepUpstream(upstream, schemaCache)),
     };
   }
 
-  private keepUpstream(config: UpstreamConfig): LearnedUpstream {
+  /** Where schemas are remembered. A folder that cannot be used is no reason not to serve. */
+  private keepSchemaCache(folder: string | undefined): SchemaCache | undefined {
+    if (folder === undefined) return undefined;
+    return this.lives.keep("schema cache", folder, () => {
+      const problem = checkPath(folder, "writable directory");
+      if (problem !== undefined) this.log.warn(`schemaCache: ${problem}; schemas are not remembered`);
+      return new SchemaCache(folder, (message) => this.log.warn(message));
+    });
+  }
+
+  private keepUpstream(config: UpstreamConfig, cache: SchemaCache | undefined): LearnedUpstream {
     // With other endpoints or limits it is the same one: `update` gives it them once the config is in force.
     const { name, schema, tls } = config;
     const { upstream } = this.lives.keep("upstream", { name, schema, tls }, () => {
       const events: UpstreamEvents = {
-        onSchema: ({ schema, log }, before) => {
-          // What is learned at the start is in the summary of `serve`.
-          if (schema !== undefined && this.state !== "starting") log.schema(before, schema);
+        onSchema: ({ schema, remembered, log }, before) => {
+          // What is known at the start is in the summary of `serve`; what has changed since it was remembered is not.
+          const changed = before !== undefined && before.schema.hash !== schema?.hash;
+          if (schema !== undefined && (this.state !== "starting" || changed))
+            log.schema(before, { schema, remembered });
           this.rebuildLater();
         },
         onProblem: (_, message, first) => {
@@ -333,7 +350,7 @@ class Hub implements RunningHub, Gateway {
           this.rebuildLater();
         },
       };
-      const upstream = new LearnedUpstream(config, events, this.log, this.telemetry.counters);
+      const upstream = new LearnedUpstream(config, events, this.log, this.telemetry.counters, cache);
       return { upstream, close: () => this.retire(upstream) };
     });
     return upstream;
@@ -528,7 +545,7 @@ class Hub implements RunningHub, Gateway {
     this.lives.commit();
     for (const [i, upstream] of this.generation.upstreams.entries()) {
       const own = config.upstreams[i];
-      if (own !== undefined) upstream.update(own);
+      if (own !== undefined) upstream.update(own, this.generation.schemaCache);
     }
     return needsRestart(before.config, config);
   }
@@ -630,37 +647,4 @@ function needsRestart(before: Config, after: Config): string[] {
 
 function restartNote(key: string): string {
   return `${key} has changed: that takes effect when the hub is started again`;
-}
-
-/** What a config's upstreams offer, learned once, for the commands that only look. */
-export interface Inspection extends Pick<Assembly, "routes" | "explain" | "schema" | "openApi"> {
-  /** Whether an HTTP request has a route. */
-  answers(httpMethod: string, target: string): boolean;
-  /** Upstreams that could not be learned, a sentence each; they are among the problems. */
-  readonly unlearned: readonly string[];
-  /** What could not be learned, or does not fit, a sentence each. */
-  readonly problems: readonly string[];
-}
-
-/** A command that only looks has answers of its own. */
-const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
-
-/** Learns every upstream of a config and plans its routes; listens nowhere. */
-export async function inspect(config: Config): Promise<Inspection> {
-  const upstreams = config.upstreams.map(
-    (upstream) =>
-      new LearnedUpstream(upstream, { onSchema: () => {}, onProblem: () => {} }, SILENT, NO_METERS),
-  );
-  try {
-    await Promise.all(upstreams.map((upstream) => upstream.start()));
-    const { snapshot, routes, explain, schema, openApi, warnings } = assemble(config, upstreams, [], []);
-    const unlearned = upstreams.flatMap(({ config: { name }, problem }) =>
-      problem === undefined ? [] : [`upstream "${name}": ${problem}`],
-    );
-    const answers = (httpMethod: string, target: string): boolean =>
-      snapshot.rest.match(httpMethod, target).kind === "match";
-    return { routes, answers, explain, schema, openApi, unlearned, problems: [...unlearned, ...warnings] };
-  } finally {
-    for (const upstream of upstreams) upstream.close();
-  }
 }

@@ -28,7 +28,8 @@ export async function run(args: readonly string[], io: Io, inspect: () => Promis
   const named = given.positionals[0] ?? defaultConfigFile(io);
   if (named === undefined) throw new UsageError(NO_CONFIG);
   const file = named === "-" ? STDIN : named;
-  const result = checkFile(named === "-" ? await standardInput() : readConfigFile(named), file, io.env);
+  const bytes = named === "-" ? await standardInput() : readConfigFile(named);
+  const result = checkFile(bytes, file, io.env, { checksSchemaCache: true });
 
   const found: Finding[] = result.ok
     ? result.warnings.map((warning) => ({ severity: "warning", ...warning }))

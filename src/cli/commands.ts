@@ -34,6 +34,10 @@ export const COMMANDS = {
     options: {
       config: { value: "FILE", help: "the config file (default: LINCHPIN_CONFIG, or ./linchpin.yaml)" },
       ...LEARNING,
+      "schema-cache": {
+        value: "DIR",
+        help: "remember in this folder what was learned, to start while services are down",
+      },
       ...LISTENING,
       workers: { value: "N", help: "processes that share the port (so far: 1)" },
       ...LOGGING,

@@ -39,6 +39,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       targets,
       protoset: given.value("protoset"),
       protoDirs: given.values("proto"),
+      schemaCache: given.value("schema-cache"),
       listen: given.value("listen"),
       admin: given.value("admin"),
     });

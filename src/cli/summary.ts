@@ -12,7 +12,8 @@ export function summary(hub: Pick<RunningHub, "routes" | "upstreams">): string[]
 
 function upstreamLines(upstream: UpstreamRow, routes: readonly RouteRow[]): string[] {
   const endpoints = upstream.endpoints.map((endpoint) => endpoint.address).join(", ");
-  if (upstream.problem !== undefined) {
+  const { remembered } = upstream;
+  if (upstream.problem !== undefined && remembered === undefined) {
     // Why is in the log already.
     return [`${upstream.name} (${endpoints}): no services known yet`, "  the hub keeps asking it"];
   }
@@ -26,7 +27,8 @@ function upstreamLines(upstream: UpstreamRow, routes: readonly RouteRow[]): stri
   const rest = own.filter((route) => route.verb !== "gRPC").length;
   const methods = new Set(own.flatMap(({ method }) => (method.endsWith("/*") ? [] : [method]))).size;
   const counts = `${plural(upstream.services.length, "service")}, ${plural(methods, "method")}, ${plural(rest, "REST route")}`;
-  return [`${upstream.name} (${endpoints}): ${counts}`, ...namesOf(upstream)];
+  const since = remembered === undefined ? [] : [`  remembered, from ${remembered}; the hub keeps asking it`];
+  return [`${upstream.name} (${endpoints}): ${counts}`, ...namesOf(upstream), ...since];
 }
 
 function namesOf({ services }: UpstreamRow): string[] {

@@ -116,6 +116,8 @@ export interface Config {
   readonly trustedProxies: readonly AddressRange[];
   readonly hints: Hints;
   readonly reflection: boolean;
+  /** Folder in which the schemas of upstreams are remembered; undefined: nowhere. */
+  readonly schemaCache: string | undefined;
   /** How long the hub is not ready for want of upstreams that were never learned, milliseconds; undefined: until they are. */
   readonly readinessWaitMs: number | undefined;
   readonly drain: DrainConfig;

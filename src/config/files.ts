@@ -1,15 +1,19 @@
 // Whether the files that a config names are there.
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { otherKind } from "../core/regular-file.js";
 import { errorCode } from "../core/user-error.js";
 
-export type PathKind = "file" | "directory";
+export type PathKind = "file" | "directory" | "writable directory";
 
 /** Says what is wrong with a path, in a sentence that names it; undefined: nothing. */
 export function checkPath(path: string, kind: PathKind): string | undefined {
   try {
     const stats = statSync(path);
-    if (kind === "directory") return stats.isDirectory() ? undefined : `${path} is no directory`;
+    if (kind !== "file") {
+      if (!stats.isDirectory()) return `${path} is no directory`;
+      if (kind === "writable directory") accessSync(path, constants.W_OK | constants.X_OK);
+      return undefined;
+    }
     const other = otherKind(stats);
     return other === undefined ? undefined : `${path} is ${other}, not a file`;
   } catch (error) {
@@ -25,6 +29,8 @@ export function fileProblem(error: unknown): string {
       return "no such file or directory";
     case "EACCES":
       return "no permission";
+    case "EROFS":
+      return "the file system is read-only";
     case "EEXIST":
       return "exists already";
     case "EISDIR":

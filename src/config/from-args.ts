@@ -1,4 +1,5 @@
 // A Config out of targets on the command line, alone or over one from a file. Loads no schema and no YAML parser.
+import { resolve } from "node:path";
 import { LOOPBACK } from "../core/ip.js";
 import { type Parsed, parsed, rejected } from "../core/parsed.js";
 import { cut } from "../core/text.js";
@@ -37,6 +38,8 @@ export interface Overrides {
   /** Where the targets' services are learned, if not by reflection; relative to the working directory. */
   readonly protoset?: string | undefined;
   readonly protoDirs?: readonly string[];
+  /** A folder, relative to the working directory. */
+  readonly schemaCache?: string | undefined;
   /** HOST:PORT or unix:/PATH. */
   readonly listen?: string | undefined;
   /** HOST:PORT or off. */
@@ -109,6 +112,7 @@ export function defaultConfig(): Config {
     trustedProxies: [],
     hints: DEFAULTS.hints,
     reflection: DEFAULTS.reflection,
+    schemaCache: undefined,
     readinessWaitMs: builtIn(parseDuration(DEFAULTS.readinessWait)),
     drain: {
       delayMs: builtIn(parseDuration(DEFAULTS.drainDelay)),
@@ -122,9 +126,10 @@ export function defaultConfig(): Config {
  * if one is given), or joins. Throws a UserError for what cannot be read.
  */
 export function withOverrides(base: Config, overrides: Overrides): Config {
-  const { listen, admin } = overrides;
+  const { listen, admin, schemaCache } = overrides;
   const config = {
     ...base,
+    schemaCache: schemaCache === undefined ? base.schemaCache : resolve(schemaCache),
     listen: listen === undefined ? base.listen : listeners(base.listen, listen),
     admin: admin === undefined ? base.admin : adminConfig(base.admin, admin),
     upstreams: mergeUpstreams(base.upstreams, overrides),

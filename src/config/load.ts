@@ -58,10 +58,12 @@ export interface ParseOptions {
   readonly upstreamsOptional?: boolean | undefined;
   /** True: the program has interceptors of its own, which may say who calls. Default: false. */
   readonly ownInterceptors?: boolean | undefined;
+  /** True: a folder for schemas that cannot be used is an error. Default: false, since a hub goes on without. */
+  readonly checksSchemaCache?: boolean | undefined;
 }
 
-/** What a program that embeds the hub adds. */
-type ProgramOptions = Pick<ParseOptions, "upstreamsOptional" | "ownInterceptors">;
+/** What a program that embeds the hub adds, and `linchpin check`. */
+type ProgramOptions = Pick<ParseOptions, "upstreamsOptional" | "ownInterceptors" | "checksSchemaCache">;
 
 /** Beyond this many errors a person starts anew; the last line says how many more there are. */
 const MAX_ERRORS = 100;
@@ -225,6 +227,12 @@ function toConfig(
     return full;
   };
   const listensAtSeveral = yaml.has(["listen", 0]);
+  const schemaCache =
+    file.schemaCache === undefined ? undefined : resolve(options.directory, file.schemaCache);
+  if (schemaCache !== undefined && options.checksSchemaCache === true) {
+    const problem = options.checkPath(schemaCache, "writable directory");
+    if (problem !== undefined) wrong(["schemaCache"], problem);
+  }
   return freeze({
     listen: listenersOf(file.listen, listensAtSeveral, tools),
     admin: adminOf(file.admin, tools),
@@ -271,6 +279,7 @@ function toConfig(
     trustedProxies: file.trustedProxies,
     hints: file.errors.hints,
     reflection: file.reflection,
+    schemaCache,
     readinessWaitMs: file.readiness.wait === "none" ? undefined : file.readiness.wait,
     drain: { delayMs: file.drain.delay, graceMs: file.drain.grace },
   });

@@ -23,11 +23,9 @@ export function keysWithoutEffect(
   methodsOfGrpcAlone(file, warn);
   http(file, needs, warn);
   needs(["limits", "maxAgeGrace"], Number.isFinite(file.limits.maxAge), "limits.maxAge is none");
-  needs(
-    ["readiness", "wait"],
-    Object.values(file.upstreams).some(({ schema }) => schema === "reflection"),
-    "no upstream is learned by reflection",
-  );
+  const reflects = Object.values(file.upstreams).some(({ schema }) => schema === "reflection");
+  for (const path of [["readiness", "wait"], ["schemaCache"]])
+    needs(path, reflects, "no upstream is learned by reflection");
 }
 
 type Needs = (path: Path, met: boolean, why: string) => void;

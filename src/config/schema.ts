@@ -234,6 +234,12 @@ export const configSchema = z
       .boolean()
       .prefault(DEFAULTS.reflection)
       .describe("Whether the hub serves gRPC server reflection for everything behind it."),
+    schemaCache: path
+      .optional()
+      .describe(
+        "Folder in which the hub remembers what it learned by reflection, so that it can start while its services are down; relative to this file. It must exist. Left out: nothing is remembered.",
+      )
+      .meta({ examples: ["/var/cache/linchpin"] }),
     limits: limitsSection,
     errors: errorsSection,
     readiness,

@@ -40,6 +40,7 @@ export function overWritten(base: Config, config: Config, flags: { listen: boole
     ...tree,
     ...(flags.listen ? { listen: placed(tree.listen, formatted(listen[0])) } : {}),
     ...(flags.admin ? { admin: admin === undefined ? "off" : placed(tree.admin, formatAddress(admin)) } : {}),
+    ...(config.schemaCache === base.schemaCache ? {} : { schemaCache: config.schemaCache }),
     ...(config.upstreams === base.upstreams ? {} : { upstreams }),
   });
 }
@@ -61,7 +62,9 @@ function asWritten({ endpoints, schema, tls }: UpstreamConfig): Mapping {
 function schemaAsWritten(schema: SchemaSource): unknown {
   switch (schema.kind) {
     case "reflection":
-      return "reflection";
+    case "none":
+      // Its services stand beside it, and are no flag's to replace.
+      return schema.kind;
     case "protoset":
       return { protoset: schema.file };
     case "protos":

@@ -49,6 +49,8 @@ export interface AdminUpstream {
   readonly services: readonly string[];
   /** It gets the calls to all services that no other upstream has. Default: false. */
   readonly takesOthers?: boolean;
+  /** When the schema was learned, if it is one that is remembered and could not be learned yet. */
+  readonly remembered?: string | undefined;
   readonly problem: string | undefined;
 }
 
@@ -325,6 +327,7 @@ function upstreams(hub: AdminView): Answer {
           row.problem === undefined ? row.name : `${row.name}: ${row.problem}`,
           ...textTable(row.endpoints.map(endpointCells)),
           ...(row.pending === 0 ? [] : [`  ${row.pending} calls wait for a connection`]),
+          ...(row.remembered === undefined ? [] : [`  its schema is remembered, from ${row.remembered}`]),
           ...row.services.map((service) => `  ${service}${grpcOnly(row)}`),
           ...(row.takesOthers === true ? [`  all services that no other upstream has${grpcOnly(row)}`] : []),
         ])

@@ -51,6 +51,8 @@ export interface Assembly {
 export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
   readonly config: { readonly name: string; readonly schema?: SchemaSource };
   readonly cluster: { readonly handler: Handler };
+  /** Its schema is remembered, not learned yet. */
+  readonly remembered?: number | undefined;
 };
 
 /**
@@ -64,11 +66,16 @@ export function assemble(...all: Parameters<typeof assembling>): Assembly {
 /** As assemble; yields now and then, so that calls go on while thousands of methods are planned. */
 export function* assembling(
   config: Config,
-  upstreams: readonly Origin[],
+  origins: readonly Origin[],
   interceptors: readonly Interceptor[],
   ownRoutes: readonly ServiceRoute[],
   health: HealthState = { notServing: () => ["starting"], services: () => [] },
 ): Generator<void, Assembly> {
+  // A service that has moved while the hub was down is where it was learned, not where it is remembered to be.
+  const upstreams = [
+    ...origins.filter(({ remembered }) => remembered === undefined),
+    ...origins.filter(({ remembered }) => remembered !== undefined),
+  ];
   const named = namedOf(config);
   const routes: ServiceRoute[] = ownRoutes.map((route) => withNamed(route, named));
   for (const upstream of upstreams) yield* addRoutesOf(upstream, named, routes);

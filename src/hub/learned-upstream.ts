@@ -2,7 +2,7 @@
 import { connect } from "node:net";
 import { formatAddress } from "../config/address.js";
 import type { UpstreamConfig } from "../config/config.js";
-import { systemClock } from "../core/clock.js";
+import { systemClock, type Timer } from "../core/clock.js";
 import type { Log } from "../core/log.js";
 import type { Meters } from "../core/meters.js";
 import { UserError } from "../core/user-error.js";
@@ -11,38 +11,63 @@ import { loadProtoset } from "../schema/protoset.js";
 import { LastRead, learnByReflection } from "../schema/reflection.js";
 import { SchemaWatcher } from "../schema/relearn.js";
 import { type Schema, SchemaError, undescribedSchema } from "../schema/schema.js";
+import type { Owner, SchemaCache } from "../schema/schema-cache.js";
 import type { CertificateState } from "../tls/certificate-state.js";
 import { ClientTls } from "../tls/client-tls.js";
 import { Cluster } from "../upstream/cluster.js";
 import type { EndpointAddress } from "../upstream/endpoint.js";
 import { openRawStream } from "../upstream/raw-stream.js";
-import { UpstreamLog } from "./upstream-log.js";
+import { SchemaMemory } from "./schema-memory.js";
+import { type KnownSchema, UpstreamLog } from "./upstream-log.js";
 
 export interface UpstreamEvents {
   /** `schema` is new. `before`: the one in its place until now. */
-  onSchema(upstream: LearnedUpstream, before: Schema | undefined): void;
+  onSchema(upstream: LearnedUpstream, before: KnownSchema | undefined): void;
   /** It could not be learned (again); an older schema stays in use. `first`: this reason is new since things went well. */
   onProblem(upstream: LearnedUpstream, message: string, first: boolean): void;
 }
+
+/** Learning waits so long for what is remembered, which it is compared with; a folder may hang. */
+const REMEMBERING_MS = 10_000;
 
 export class LearnedUpstream {
   /** As it is in force; endpoints and limits change with a reload, the rest with another upstream. */
   config: UpstreamConfig;
   readonly cluster: Cluster;
   schema: Schema | undefined = undefined;
+  /** When `schema` was learned, if it is the one that is remembered, and was not learned yet: Unix time, milliseconds. */
+  remembered: number | undefined = undefined;
   /** Why there is no schema; undefined once there is one. */
   problem: string | undefined = "it has not been learned yet";
+  /** Why it could not be learned, where the schema is the one that is remembered. */
+  unlearned: string | undefined = undefined;
   private readonly tls: ClientTls | undefined;
   private readonly watcher: SchemaWatcher | undefined;
+  private readonly memory: SchemaMemory;
+  /** What is remembered has been read. */
+  private learning = false;
   /** Resolves with the first answer to what it serves, be it a problem. */
   private readonly answered: Promise<void>;
   private started: Promise<void> | undefined = undefined;
 
   readonly log: UpstreamLog;
 
-  /** Throws a UserError where the certificates of its TLS cannot be used. */
-  constructor(config: UpstreamConfig, events: UpstreamEvents, log: Log, meters: Meters) {
+  private readonly events: UpstreamEvents;
+
+  /**
+   * Throws a UserError where the certificates of its TLS cannot be used.
+   * @param cache where its schema is remembered; undefined: nowhere
+   */
+  constructor(
+    config: UpstreamConfig,
+    events: UpstreamEvents,
+    log: Log,
+    meters: Meters,
+    cache: SchemaCache | undefined,
+  ) {
     this.config = config;
+    this.events = events;
+    this.memory = new SchemaMemory(() => this.owner, cache);
     this.log = new UpstreamLog(config.name, log, systemClock);
     const tls = config.tls && new ClientTls({ config: config.tls, name: `upstream "${config.name}"`, log });
     this.tls = tls;
@@ -53,7 +78,7 @@ export class LearnedUpstream {
       meters,
       onChange: (endpoint) => {
         // It may be another build than before.
-        if (endpoint.state === "ready") this.watcher?.poke();
+        if (endpoint.state === "ready" && this.learning) this.watcher?.poke();
         this.log.endpoint(endpoint);
       },
     });
@@ -68,21 +93,19 @@ export class LearnedUpstream {
     const last = new LastRead();
     this.watcher = new SchemaWatcher({
       clock: systemClock,
-      learn: (signal, answered) =>
-        learnByReflection((path) => openRawStream(this.cluster.handler, path, systemClock), {
-          signal,
-          last,
-          answered,
-        }),
+      learn: async (signal, answered) => {
+        const open = (path: string) => openRawStream(this.cluster.handler, path, systemClock);
+        const schema = await learnByReflection(open, { signal, last, answered });
+        this.memory.keep(schema);
+        return schema;
+      },
       onSchema: (schema) => {
-        const before = this.schema;
-        this.schema = schema;
-        this.problem = undefined;
-        events.onSchema(this, before);
+        this.take({ schema, remembered: undefined });
         answer();
       },
       onProblem: (message, first) => {
         if (this.schema === undefined) this.problem = message;
+        if (this.remembered !== undefined) this.unlearned = message;
         events.onProblem(this, message, first);
         answer();
       },
@@ -111,8 +134,39 @@ export class LearnedUpstream {
     }
     if (this.schema !== undefined) this.problem = undefined;
     this.cluster.connect();
+    if (this.watcher !== undefined) await this.remember();
+    this.learning = true;
     this.watcher?.start();
     await this.answered;
+  }
+
+  /** What was learned by an earlier hub serves until it is learned anew. */
+  private async remember(): Promise<void> {
+    const read = this.memory.read().then((found) => {
+      // It may have been learned meanwhile.
+      if (found === undefined || this.schema !== undefined) return;
+      this.take({ schema: found.schema, remembered: found.learnedAt });
+    });
+    let timer: Timer | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = systemClock.setTimeout(resolve, REMEMBERING_MS);
+    });
+    await Promise.race([read, patience]);
+    timer?.cancel();
+  }
+
+  private take({ schema, remembered }: KnownSchema): void {
+    const before = this.schema && { schema: this.schema, remembered: this.remembered };
+    this.schema = schema;
+    this.remembered = remembered;
+    this.unlearned = remembered === undefined ? undefined : (this.problem ?? this.unlearned);
+    this.problem = undefined;
+    this.events.onSchema(this, before);
+  }
+
+  private get owner(): Owner {
+    const { name, endpoints } = this.config;
+    return { name, endpoints: endpoints.map(formatAddress) };
   }
 
   private addresses({ endpoints }: UpstreamConfig): EndpointAddress[] {
@@ -124,9 +178,10 @@ export class LearnedUpstream {
     }));
   }
 
-  /** Takes over other endpoints and limits; connections to endpoints that stay go on. */
-  update(config: UpstreamConfig): void {
+  /** Takes over other endpoints and limits, and another folder; connections to endpoints that stay go on. */
+  update(config: UpstreamConfig, cache: SchemaCache | undefined): void {
     if (config === this.config) return;
+    this.memory.moved(cache);
     this.config = config;
     this.cluster.limits = config.pool;
     const addresses = this.addresses(config);
@@ -148,6 +203,7 @@ export class LearnedUpstream {
   drain(): void {
     this.tls?.close();
     this.watcher?.close();
+    this.memory.close();
     this.log.close();
     this.cluster.drain();
   }
@@ -155,6 +211,7 @@ export class LearnedUpstream {
   close(): void {
     this.tls?.close();
     this.watcher?.close();
+    this.memory.close();
     this.log.close();
     this.cluster.close();
   }

@@ -20,6 +20,13 @@ interface Followed {
   timer: Timer | undefined;
 }
 
+/** A schema, and where it comes from. */
+export interface KnownSchema {
+  readonly schema: Schema;
+  /** When it was learned, if it was read from where schemas are remembered: Unix time, milliseconds. */
+  readonly remembered: number | undefined;
+}
+
 export interface EndpointView {
   readonly address: string;
   readonly state: string;
@@ -40,13 +47,18 @@ export class UpstreamLog {
   }
 
   /** @param before undefined: it was not known until now */
-  schema(before: Schema | undefined, after: Schema): void {
-    if (before === undefined) {
-      const methods = after.services.reduce((sum, { methods }) => sum + methods.length, 0);
-      this.#info(`learned: ${counted(after.services.length, "service")}, ${counted(methods, "method")}`);
-      return;
+  schema(before: KnownSchema | undefined, { schema, remembered }: KnownSchema): void {
+    const methods = schema.services.reduce((sum, { methods }) => sum + methods.length, 0);
+    const counts = `${counted(schema.services.length, "service")}, ${counted(methods, "method")}`;
+    if (remembered !== undefined)
+      this.#info(`not learned yet, its schema is remembered, from ${timeOf(remembered)}: ${counts}`);
+    else if (before === undefined) this.#info(`learned: ${counts}`);
+    else if (before.schema.hash === schema.hash) this.#info(`learned: ${counts}, as it was remembered`);
+    else {
+      const since =
+        before.remembered === undefined ? "" : ` since it was remembered, on ${timeOf(before.remembered)}`;
+      this.#info(`its schema has changed${since}: ${schemaChanges(before.schema, schema)}`);
     }
-    this.#info(`its schema has changed: ${schemaChanges(before, after)}`);
   }
 
   /** An endpoint's state may have changed. */
@@ -108,6 +120,11 @@ export class UpstreamLog {
   #info(text: string): void {
     this.#log.info(`upstream "${this.#name}": ${text}`);
   }
+}
+
+/** As logs and pages show when a schema was learned. */
+export function timeOf(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
 }
 
 function counted(count: number, noun: string): string {

@@ -3,6 +3,7 @@ import type { SchemaSource } from "../config/config.js";
 import type { EndpointState } from "../upstream/endpoint.js";
 import { takesOthers } from "./assembly.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
+import { timeOf } from "./upstream-log.js";
 
 export interface EndpointRow {
   readonly address: string;
@@ -27,12 +28,14 @@ export interface UpstreamRow {
   readonly services: readonly string[];
   /** It gets the calls to all services that no other upstream has. */
   readonly takesOthers: boolean;
-  /** Why its schema is not known, if it is not. */
+  /** When the schema was learned, if it is one that is remembered and could not be learned yet (RFC 3339, UTC). */
+  readonly remembered: string | undefined;
+  /** Why its schema is not known, or only remembered. */
   readonly problem: string | undefined;
 }
 
 export function upstreamRow(upstream: LearnedUpstream): UpstreamRow {
-  const { config, cluster, schema, problem } = upstream;
+  const { config, cluster, schema, remembered, problem, unlearned } = upstream;
   return {
     name: config.name,
     endpoints: cluster.endpoints.map(({ address, state, counts: { open, ...others } }) => ({
@@ -45,6 +48,7 @@ export function upstreamRow(upstream: LearnedUpstream): UpstreamRow {
     schema: config.schema.kind,
     services: [...(schema?.services.map(({ typeName }) => typeName) ?? []), ...(schema?.undescribed ?? [])],
     takesOthers: takesOthers(upstream),
-    problem,
+    remembered: remembered === undefined ? undefined : timeOf(remembered),
+    problem: problem ?? unlearned,
   };
 }

@@ -99,6 +99,7 @@ test("every key that may be left out has a default, or does nothing", () => {
       "http.cors",
       "http.cors.origins",
       "http.cors.headers",
+      "schemaCache",
     ],
   );
 });

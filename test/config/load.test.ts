@@ -113,6 +113,7 @@ http:
   streamFormat: ndjson
   wrongMethodStatus: 404
 reflection: false
+schemaCache: schemas
 limits: { maxMessage: 8MiB, maxConcurrentStreams: 7, connectionsPerAddress: 9 }
 trustedProxies: [10.0.0.0/8, 192.0.2.1, "fd00::/8"]
 errors: { hints: never }
@@ -333,6 +334,7 @@ drain: { delay: 5s, grace: 20s }
       ],
       hints: "never",
       reflection: false,
+      schemaCache: "/etc/hub/schemas",
       readinessWaitMs: undefined,
       drain: { delayMs: 5_000, graceMs: 20_000 },
     });
@@ -448,14 +450,14 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an unknown key",
     `${UP}lissen: a:1\n`,
     [
-      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, readiness, drain",
+      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
     ],
   ],
   [
     "an unknown key without a value",
     `${UP}redis:\n`,
     [
-      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, readiness, drain",
+      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
     ],
   ],
   [
@@ -883,7 +885,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
       "tls (it belongs under listen or admin or upstreams.NAME)",
     ].map((text, i) => {
       const [key = "", ...hint] = text.split(" ");
-      return `${i + 2}:1: ${key}: unknown key here ${hint.join(" ")}; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, limits, errors, readiness, drain`;
+      return `${i + 2}:1: ${key}: unknown key here ${hint.join(" ")}; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, schemaCache, limits, errors, readiness, drain`;
     }),
   ],
   [
@@ -1052,8 +1054,11 @@ const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly strin
   [`${UP}limits: { maxAgeGrace: 5s }\n`, ["2:11: limits.maxAgeGrace: has no effect: limits.maxAge is none"]],
   [`${UP}limits: { maxAge: 5m, maxAgeGrace: 5s }\n`, []],
   [
-    "upstreams: { a: { endpoints: [h:1], schema: { protoset: x } } }\nreadiness: { wait: 1s }\n",
-    ["2:14: readiness.wait: has no effect: no upstream is learned by reflection"],
+    "upstreams: { a: { endpoints: [h:1], schema: { protoset: x } } }\nreadiness: { wait: 1s }\nschemaCache: /x\n",
+    [
+      "2:14: readiness.wait: has no effect: no upstream is learned by reflection",
+      "3:1: schemaCache: has no effect: no upstream is learned by reflection",
+    ],
   ],
 ];
 

@@ -65,12 +65,20 @@ test("without a file it is what the command line says, and where the hub listens
   const config = withOverrides(defaultConfig(), {
     targets: ["a=127.0.0.1:1", "a=127.0.0.1:2"],
     admin: "off",
+    schemaCache: "/var/cache/hub",
   });
   assert.deepEqual(writtenOf(config), {
     listen: "127.0.0.1:8080",
     admin: "off",
+    schemaCache: "/var/cache/hub",
     upstreams: { a: { endpoints: ["127.0.0.1:1", "127.0.0.1:2"] } },
   });
+});
+
+test("an upstream without a schema keeps its services where a target replaces its endpoints", () => {
+  const file = `upstreams: { a: { endpoints: ["a:1"], schema: none, services: [b.C] } }`;
+  const { upstreams } = writtenOf(withOverrides(read(file, {}), { targets: ["a=a:2"] }));
+  assert.deepEqual(upstreams, { a: { endpoints: ["a:2"], schema: "none", services: ["b.C"] } });
 });
 
 test("of a program it is the object that it gave", () => {

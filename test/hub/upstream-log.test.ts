@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { schemaChanges } from "#src/hub/schema-changes.js";
-import { UpstreamLog } from "#src/hub/upstream-log.js";
-import { schemaFromFiles } from "#src/schema/schema.js";
+import { type KnownSchema, UpstreamLog } from "#src/hub/upstream-log.js";
+import { type Schema, schemaFromFiles } from "#src/schema/schema.js";
 import { echoFile, filesOf, method } from "../schema/support/files.js";
 import { FakeClock } from "../support/fake-clock.js";
 
@@ -13,6 +13,12 @@ const service = (pkg: string, ...methods: string[]) =>
   echoFile(pkg, {
     service: [{ name: "Echo", method: methods.map((name) => method(name, `.${pkg}.Text`)) }],
   });
+
+const MORE = schemaOf(echoFile("a.v1"), echoFile("a.v2", { name: "b.proto" }));
+
+function known(schema: Schema, remembered?: number): KnownSchema {
+  return { schema, remembered };
+}
 
 function rig() {
   const lines: string[] = [];
@@ -26,10 +32,23 @@ function rig() {
 describe("schemas", () => {
   test("learned, and then changed", () => {
     const { lines, log } = rig();
-    log.schema(undefined, ECHO);
-    log.schema(ECHO, schemaOf(echoFile("a.v1"), echoFile("a.v2", { name: "b.proto" })));
+    log.schema(undefined, known(ECHO));
+    log.schema(known(ECHO), known(MORE));
     assert.match(lines[0] ?? "", /^upstream "x": learned: 1 service, \d+ methods?$/);
     assert.equal(lines[1], 'upstream "x": its schema has changed: added service a.v2.Echo');
+  });
+
+  test("remembered, and then learned or changed", () => {
+    const at = Date.UTC(2026, 0, 2, 3, 4, 5);
+    const { lines, log } = rig();
+    log.schema(undefined, known(ECHO, at));
+    log.schema(known(ECHO, at), known(ECHO));
+    log.schema(known(ECHO, at), known(MORE));
+    assert.deepEqual(lines, [
+      'upstream "x": not learned yet, its schema is remembered, from 2026-01-02T03:04:05.000Z: 1 service, 1 method',
+      'upstream "x": learned: 1 service, 1 method, as it was remembered',
+      'upstream "x": its schema has changed since it was remembered, on 2026-01-02T03:04:05.000Z: added service a.v2.Echo',
+    ]);
   });
 
   const names = (count: number, prefix = "M") => Array.from({ length: count }, (_, i) => `${prefix}${i}`);

@@ -1,0 +1,59 @@
+// What a config's upstreams offer, without serving: for the commands that only look.
+import type { Config } from "../config/config.js";
+import type { Log } from "../core/log.js";
+import { NO_METERS } from "../core/meters.js";
+import { SchemaCache } from "../schema/schema-cache.js";
+import { type Assembly, assemble } from "./assembly.js";
+import { LearnedUpstream, type UpstreamEvents } from "./learned-upstream.js";
+import { upstreamRow } from "./upstream-row.js";
+
+/** What a config's upstreams offer, learned once, for the commands that only look. */
+export interface Inspection extends Pick<Assembly, "routes" | "explain" | "schema" | "openApi"> {
+  /** Whether an HTTP request has a route. */
+  answers(httpMethod: string, target: string): boolean;
+  /** Upstreams that could not be learned, a sentence each; they are among the problems. */
+  readonly unlearned: readonly string[];
+  /** What could not be learned, or does not fit, a sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** A command that only looks has answers of its own. */
+const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** Learns every upstream of a config and plans its routes; listens nowhere. */
+export async function inspect(config: Config): Promise<Inspection> {
+  const told: string[] = [];
+  const cache =
+    config.schemaCache === undefined
+      ? undefined
+      : new SchemaCache(config.schemaCache, (message) => told.push(message));
+  // What only looks changes nothing.
+  cache?.close();
+  const events: UpstreamEvents = { onSchema: () => {}, onProblem: () => {} };
+  const upstreams = config.upstreams.map(
+    (upstream) => new LearnedUpstream(upstream, events, SILENT, NO_METERS, cache),
+  );
+  try {
+    await Promise.all(upstreams.map((upstream) => upstream.start()));
+    const { snapshot, routes, explain, schema, openApi, warnings } = assemble(config, upstreams, [], []);
+    const unlearned = upstreams.flatMap((upstream) => {
+      const { name, problem, remembered } = upstreamRow(upstream);
+      if (problem === undefined) return [];
+      const known = remembered === undefined ? "" : `; its schema is remembered, from ${remembered}`;
+      return [`upstream "${name}": ${problem}${known}`];
+    });
+    const answers = (httpMethod: string, target: string): boolean =>
+      snapshot.rest.match(httpMethod, target).kind === "match";
+    return {
+      routes,
+      answers,
+      explain,
+      schema,
+      openApi,
+      unlearned,
+      problems: [...unlearned, ...told, ...warnings],
+    };
+  } finally {
+    for (const upstream of upstreams) upstream.close();
+  }
+}
