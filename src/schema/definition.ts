@@ -1,6 +1,5 @@
 // The schema of a service that a program serves itself: from descriptors that it gives, else from its definition where
 // that carries them. Definitions of @grpc/proto-loader do; those that ts-proto generates have none.
-import { createRequire } from "node:module";
 import { create, type FileRegistry, toBinary } from "@bufbuild/protobuf";
 import {
   type FileDescriptorProto,
@@ -8,6 +7,11 @@ import {
   type MethodDescriptorProto,
   MethodOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
+import { OptionSetter } from "./compiler/apply-options.js";
+import { compileFiles } from "./compiler/compile-files.js";
+import { FileLinker } from "./compiler/link-files.js";
+import { parseProtoFile } from "./compiler/parse-file.js";
+import type { OptionValue } from "./compiler/parsed-file.js";
 import { splitFileDescriptorSet } from "./descriptor-index.js";
 import {
   candidatesOf,
@@ -19,8 +23,6 @@ import {
   type SymbolKind,
 } from "./file-descriptor.js";
 import { GOOGLE_API } from "./google-api.js";
-import { type Protobufjs, parseProtoFile } from "./proto-file.js";
-import { applyOption } from "./proto-options.js";
 import { type Schema, SchemaError, schemaFromFiles } from "./schema.js";
 
 /** What a method of a definition may carry besides its path. */
@@ -111,24 +113,58 @@ function putOptions(
   methods: readonly CarriedMethod[],
 ): string[] {
   const lost: string[] = [];
+  const setter = new OptionSetter();
   let registry: FileRegistry | undefined;
   for (const { path, options } of methods) {
     const target = methodIn(files, service, path.slice(path.lastIndexOf("/") + 1));
     if (target === undefined) continue;
-    for (const name of ["idempotency_level", "(google.api.http)"]) {
-      const value = get(options, name);
+    for (const name of ["idempotency_level", "google.api.http"]) {
+      const isExtension = name.includes(".");
+      const value = get(options, isExtension ? `(${name})` : name);
       if (value === undefined) continue;
       target.options ??= create(MethodOptionsSchema);
       registry ??= googleApi();
-      const scope = join(service, target.name);
-      const problem = applyOption(
-        { target: target.options, schema: MethodOptionsSchema, name, value, scope },
-        registry,
-      );
+      const http = registry.getExtension(name);
+      const option = {
+        holder: target,
+        target: target.options,
+        schema: MethodOptionsSchema,
+        name: [{ name, isExtension }],
+        value: optionValueOf(value, isExtension),
+        scope: join(service, target.name),
+        at: 0,
+      };
+      const problem = setter.apply(option, () => http);
       if (problem !== undefined) lost.push(problem);
     }
   }
+  setter.finish();
   return lost;
+}
+
+/** As if it had been written. @param isText words are strings; else names of enum values */
+function optionValueOf(value: unknown, isText: boolean): OptionValue {
+  switch (typeof value) {
+    case "string":
+      return isText
+        ? { kind: "string", value: { text: value, bytes: Buffer.from(value) } }
+        : { kind: "identifier", text: value, isNegative: false };
+    case "number":
+      return Number.isInteger(value) ? { kind: "integer", value: BigInt(value) } : { kind: "float", value };
+    case "object":
+      if (Array.isArray(value))
+        return { kind: "list", items: value.map((item: unknown) => optionValueOf(item, isText)) };
+      return {
+        kind: "message",
+        fields: Object.entries(value ?? {}).map(([name, item]) => ({
+          name,
+          kind: "field",
+          value: optionValueOf(item, isText),
+        })),
+      };
+    default:
+      return { kind: "identifier", text: String(value), isNegative: false };
+  }
 }
 
 function methodIn(
@@ -145,14 +181,12 @@ function methodIn(
 
 /** Knows google.api.http. */
 function googleApi(): FileRegistry {
-  const require = createRequire(import.meta.url);
-  // proto-loader's own protobufjs, wherever npm has put it.
-  const pb: Protobufjs = createRequire(require.resolve("@grpc/proto-loader"))("protobufjs");
-  const files = [...GOOGLE_API].map(
-    ([name, source]) =>
-      [name, toBinary(FileDescriptorProtoSchema, parseProtoFile(pb, name, source).proto)] as const,
-  );
-  return schemaFromFiles(new Map(files)).registry;
+  const parsed = new Map([...GOOGLE_API].map(([name, source]) => [name, parseProtoFile(name, source)]));
+  const linker = new FileLinker();
+  for (const [name, file] of parsed) linker.add(name, name, file);
+  const { files } = compileFiles(linker, parsed);
+  return schemaFromFiles(new Map(files.map((file) => [file.name, toBinary(FileDescriptorProtoSchema, file)])))
+    .registry;
 }
 
 function get(value: unknown, key: string): unknown {

@@ -1,21 +1,18 @@
-// Learning a schema from folders of .proto files, with the parser that @grpc/proto-loader brings.
+// Learning a schema from folders of .proto files: finds the files, and has them compiled (compiler/).
 import { readdir, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
-import { create, createFileRegistry, type FileRegistry, toBinary } from "@bufbuild/protobuf";
-import {
-  type FileDescriptorProto,
-  FileDescriptorProtoSchema,
-  FileDescriptorSetSchema,
-} from "@bufbuild/protobuf/wkt";
+import { toBinary } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { inSlices } from "../core/in-slices.js";
-import { lateLoad } from "../core/late-load.js";
 import { readLargeFile } from "../core/regular-file.js";
-import { parseFile, reasonOf, wellKnownFile } from "./file-descriptor.js";
+import { compileFiles } from "./compiler/compile-files.js";
+import { FileLinker } from "./compiler/link-files.js";
+import { parseProtoFile } from "./compiler/parse-file.js";
+import type { ParsedFile } from "./compiler/parsed-file.js";
+import { SourceError } from "./compiler/source-error.js";
+import { reasonOf, wellKnownFile } from "./file-descriptor.js";
 import { GOOGLE_API } from "./google-api.js";
-import { ParsedFiles } from "./parsed-files.js";
-import { type Protobufjs, type ProtoFile, parseProtoFile, type WrittenOption } from "./proto-file.js";
-import { applyOption, isCustom } from "./proto-options.js";
 import { type Schema, SchemaError, schemaOf } from "./schema.js";
 import { SchemaReader } from "./schema-reader.js";
 import { readProtosInThread } from "./schema-reading.js";
@@ -31,7 +28,8 @@ const IN_PLACE_BYTES = 64 * 1024;
  * Reads all .proto files in the folders and below them. Imports are relative to one of the folders; google/protobuf
  * and google/api/{annotations,http}.proto are always there, the rest of google/ when the npm package
  * google-proto-files is installed.
- * @throws SchemaError, one sentence: no such folder, no .proto files, a syntax error with file:line, a missing import.
+ * @throws SchemaError, one sentence: no such folder, no .proto files, what is wrong in a file with file:line:column and what
+ * is expected there, a missing import.
  */
 export async function loadProtos(dirs: readonly string[]): Promise<Schema> {
   const tables = (await isLarge(dirs)) ? await readProtosInThread(dirs) : await readProtos(dirs);
@@ -40,10 +38,9 @@ export async function loadProtos(dirs: readonly string[]): Promise<Schema> {
 
 /** As loadProtos, here and now. */
 export async function readProtos(dirs: readonly string[]): Promise<SchemaTables> {
-  const tools = lateLoad(findTools);
-  const loader = new Loader(tools, dirs);
+  const loader = new Loader(dirs);
   for (const dir of dirs) await loader.addFolder(dir);
-  if (loader.files.size === 0) throw new SchemaError(`no .proto files in ${dirs.join(", ")}`);
+  if (loader.own.size === 0) throw new SchemaError(`no .proto files in ${dirs.join(", ")}`);
   const tables = finish(loader);
   if (tables.services.length === 0) {
     throw new SchemaError(`the .proto files in ${dirs.join(", ")} have no services`);
@@ -63,35 +60,26 @@ async function isLarge(dirs: readonly string[]): Promise<boolean> {
   return false;
 }
 
-interface Tools {
-  readonly pb: Protobufjs;
-  /** Folders of npm packages that have google/…, where they are installed. */
-  readonly includes: readonly string[];
-}
-
-function findTools(): Tools {
-  const require = createRequire(import.meta.url);
-  // proto-loader's own protobufjs, wherever npm has put it.
-  const ofLoader = createRequire(require.resolve("@grpc/proto-loader"));
-  const pb: Protobufjs = ofLoader("protobufjs");
+/** Folders of npm packages that have google/…, where they are installed. */
+function includedFolders(): string[] {
   try {
-    return { pb, includes: [dirname(require.resolve("google-proto-files/package.json"))] };
+    return [dirname(createRequire(import.meta.url).resolve("google-proto-files/package.json"))];
   } catch {
-    return { pb, includes: [] };
+    return [];
   }
 }
 
 class Loader {
   /** By name, as an import names it. */
-  readonly files = new Map<string, ProtoFile>();
+  readonly files = new Map<string, ParsedFile>();
+  readonly linker = new FileLinker();
   /** Names of the files in the folders, without what they import from elsewhere. */
   readonly own = new Set<string>();
   readonly warnings: string[] = [];
-  readonly #tools: Tools;
   readonly #dirs: readonly string[];
+  readonly #includes = includedFolders();
 
-  constructor(tools: Tools, dirs: readonly string[]) {
-    this.#tools = tools;
+  constructor(dirs: readonly string[]) {
     this.#dirs = dirs;
   }
 
@@ -116,23 +104,24 @@ class Loader {
         throw new SchemaError(`there are more than ${MAX_FILES} .proto files`);
       const file = await this.#parse(next.name, next.path);
       this.files.set(next.name, file);
-      for (const imported of file.proto.dependency) {
+      this.linker.add(next.name, next.path ?? next.name, file);
+      for (const { name: imported, kind, at } of file.imports) {
         if (this.files.has(imported) || wellKnownFile(imported) !== undefined) continue;
         const found = await this.#find(imported);
         if (found !== undefined || GOOGLE_API.has(imported)) queue.push({ name: imported, path: found });
-        else if (!isWeak(file, imported))
-          throw new SchemaError(this.#missing(next.path ?? next.name, imported));
+        else if (kind !== "weak")
+          throw new SchemaError(`${this.linker.placeIn(next.name, at)}: ${this.#missing(imported)}`);
       }
     }
   }
 
-  #missing(importer: string, imported: string): string {
+  #missing(imported: string): string {
     const hint = imported.startsWith("google/") ? "; the npm package google-proto-files has Google's" : "";
-    return `${importer} imports "${imported}", which is in none of the folders ${this.#dirs.join(", ")}${hint}`;
+    return `imports "${imported}", which is in none of the folders ${this.#dirs.join(", ")}${hint}`;
   }
 
   async #find(name: string): Promise<string | undefined> {
-    for (const dir of [...this.#dirs, ...this.#tools.includes]) {
+    for (const dir of [...this.#dirs, ...this.#includes]) {
       const path = join(dir, name);
       const found = await stat(path).catch(() => undefined);
       if (found?.isFile() === true) return path;
@@ -141,15 +130,14 @@ class Loader {
   }
 
   /** @param path undefined: one of GOOGLE_API */
-  async #parse(name: string, path: string | undefined): Promise<ProtoFile> {
+  async #parse(name: string, path: string | undefined): Promise<ParsedFile> {
     const source = path === undefined ? (GOOGLE_API.get(name) ?? "") : await read(path);
     try {
-      return parseProtoFile(this.#tools.pb, name, source);
+      return parseProtoFile(name, source);
     } catch (error) {
-      const reason = reasonOf(error);
-      const line = /^(.*) \(line (\d+)\)$/s.exec(reason);
-      const where = path ?? name;
-      throw new SchemaError(line === null ? `${where}: ${reason}` : `${where}:${line[2]}: ${line[1]}`);
+      if (!(error instanceof SourceError)) throw error;
+      const { line, column } = error.position;
+      throw new SchemaError(`${path ?? name}:${line}:${column}: ${error.message}`);
     }
   }
 }
@@ -175,47 +163,25 @@ async function protoFilesIn(dir: string): Promise<string[]> {
   }
 }
 
-function isWeak({ proto }: ProtoFile, imported: string): boolean {
-  return proto.weakDependency.includes(proto.dependency.indexOf(imported));
-}
-
-/** Makes the names of types full and puts the options in, which needs all files; then it is a schema like any other. */
-function finish(loader: Loader): SchemaTables {
-  const parsed = new ParsedFiles();
-  for (const [name, { proto }] of loader.files) parsed.add(name, proto);
-  for (let missing = parsed.missing(); missing.length > 0; missing = parsed.missing()) {
-    for (const { file, problem } of missing) {
-      const bytes = file === undefined ? undefined : wellKnownFile(file);
-      if (file === undefined || bytes === undefined) throw new SchemaError(problem);
-      if (!parsed.has(file)) parsed.add(file, parseFile(file, bytes));
-    }
-  }
-  const services = parsed.services().filter((service) => loader.own.has(parsed.fileOf(service) ?? ""));
-  const file = parsed.inOrder();
-  const warnings = [...loader.warnings];
-  const options = [...loader.files.values()].flatMap((loaded) => loaded.options);
-  const apply = (some: readonly WrittenOption[], registry: FileRegistry | undefined): void => {
-    for (const option of some) {
-      const lost = applyOption(option, registry);
-      if (lost !== undefined) warnings.push(lost);
-    }
-  };
-  // First those of descriptor.proto: how a custom option is encoded hangs on the features and options of its field.
-  apply(
-    options.filter((option) => !isCustom(option)),
-    undefined,
+function finish({ linker, files, own, warnings }: Loader): SchemaTables {
+  const compiled = compileFiles(linker, files);
+  const services = [...own].flatMap((name) =>
+    (files.get(name)?.declared ?? []).flatMap((symbol) => (symbol.kind === "service" ? [symbol.name] : [])),
   );
-  const custom = options.filter(isCustom);
-  if (custom.length > 0) apply(custom, registryOf(file));
   const reader = new SchemaReader("whole");
-  for (const proto of file) reader.add(proto.name, toBinary(FileDescriptorProtoSchema, proto));
-  return reader.finish({ listed: services, warnings, problems: new Map() });
-}
-
-function registryOf(file: FileDescriptorProto[]): FileRegistry {
-  try {
-    return createFileRegistry(create(FileDescriptorSetSchema, { file }));
-  } catch (error) {
-    throw new SchemaError(`the .proto files contradict themselves: ${reasonOf(error)}`);
+  for (const proto of compiled.files) {
+    try {
+      reader.add(proto.name, toBinary(FileDescriptorProtoSchema, proto));
+    } catch (error) {
+      if (!(error instanceof SchemaError)) throw error;
+      // It begins with the name of what is wrong, where that can be known.
+      const symbol = error.message.slice(0, error.message.indexOf(" "));
+      throw new SchemaError(`${linker.placeOf(proto.name, symbol)}: ${error.message}`);
+    }
   }
+  return reader.finish({
+    listed: services,
+    warnings: [...warnings, ...compiled.warnings],
+    problems: new Map(),
+  });
 }

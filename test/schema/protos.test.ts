@@ -244,6 +244,32 @@ describe("a folder of .proto files", () => {
     );
   });
 
+  it("counts equal declarations in two files as one", async () => {
+    const vendored = await folder({
+      "shelf/v1/book.proto": BOOK,
+      "third_party/shelf/v1/book.proto": `// A copy.\n${BOOK}`,
+      "use.proto": `syntax = "proto3"; package use; import "shelf/v1/book.proto";
+        service S { rpc Do(shelf.v1.Book) returns (shelf.v1.Book); }`,
+    });
+    const schema = await loadProtos([vendored]);
+    assert.equal(schema.services[0]?.methods[0]?.input.fields.length, 1);
+    assert.deepEqual(schema.warnings, []);
+  });
+
+  it("takes a type of a file that is not imported, and warns with the place", async () => {
+    const dir = await folder({
+      "shelf/v1/book.proto": BOOK,
+      "use.proto": `syntax = "proto3"; package use;
+        service S { rpc Do(shelf.v1.Book) returns (shelf.v1.Book); }`,
+    });
+    const schema = await loadProtos([dir]);
+    assert.equal(schema.services.length, 1);
+    assert.match(
+      schema.warnings[0] ?? "",
+      /use.proto:2:28: method use.S.Do has the type "shelf.v1.Book" of "shelf\/v1\/book.proto", which is not imported$/,
+    );
+  });
+
   it("sees types through public imports, and keeps those public", async () => {
     const dir = await folder({
       "shelf/v1/book.proto": BOOK,
@@ -277,13 +303,13 @@ describe("a folder of .proto files", () => {
     [
       "a syntax error",
       { "a/b.proto": 'syntax = "proto3";\n\nmessage M {\n  string = 1;\n}\n' },
-      /a\/b\.proto:4: illegal name '='$/,
+      /a\/b\.proto:4:10: expected a field's name, found "="$/,
     ],
     ["an unfinished file", { "a.proto": "message M {" }, /a\.proto/],
     [
       "a missing import",
       { "a.proto": 'import "b.proto";' },
-      /a\.proto imports "b.proto", which is in none of the folders/,
+      /a\.proto:1:8: imports "b.proto", which is in none of the folders/,
     ],
     [
       "an unknown type",
@@ -292,8 +318,8 @@ describe("a folder of .proto files", () => {
     ],
     [
       "a message in two files",
-      { "a.proto": "message M {}", "b.proto": "message M {}" },
-      /^M is declared in "a.proto" and in "b.proto"$/,
+      { "a.proto": "message M {}", "b.proto": "message M { reserved 1; optional int32 a = 2; }" },
+      /b\.proto:1:9: M is declared in "a.proto" and in "b.proto", and not alike$/,
     ],
   ];
   for (const [name, files, message] of bad) {
