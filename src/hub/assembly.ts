@@ -92,7 +92,8 @@ export function* assembling(
   warnings.pushAll(schema.warnings);
   const unlearned = problems.length === 0 ? undefined : firstOf(problems);
   const taker = upstreams.find(takesOthers);
-  if (taker !== undefined) routes.push(...routesToTaker(taker, named, routes));
+  // What is not learned yet may have the services that the config names.
+  if (taker !== undefined && unlearned === undefined) routes.push(...routesToTaker(taker, named, routes));
   const taken = new Map<string, string>();
   const table = yield* RouteTable.making(
     routes,
@@ -137,8 +138,8 @@ export function* assembling(
   if (taker !== undefined)
     grpcRows.push({ verb: "gRPC", path: "/*", method: "*", upstream: taker.config.name });
   yield;
-  // What is not learned yet may have them, and so may what takes all others.
-  if (problems.length === 0 && taker === undefined) {
+  // What is not learned yet, or has changed since it was remembered, may have them, and so may what takes all others.
+  if (taker === undefined && upstreams.every((u) => u.problem === undefined && u.remembered === undefined)) {
     const methods = routes.flatMap((route) => route.methods);
     const paths = methods.map(({ path }) => path);
     warnings.pushAll(unknownSelectors(config, paths, undescribed));

@@ -311,7 +311,10 @@ upstreams:
     const rest = await startPlain(t, `/${SERVICE}/Unary`, "/a.b.C/D");
     const hub = await startHubWithConfig(
       t,
-      `upstreams: { late: { endpoints: ["${address}"] }, rest: { endpoints: ["${rest}"], schema: none } }`,
+      `
+upstreams: { late: { endpoints: ["${address}"] }, rest: { endpoints: ["${rest}"], schema: none } }
+methods: { ${SERVICE}: { deadline: 60s }, ${SERVICE}/Unary: { deadline: 60s } }
+`,
     );
     const call = caller(t, hub.address);
     for (const path of [`/${SERVICE}/Unary`, "/a.b.C/D"]) {

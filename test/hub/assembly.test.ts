@@ -37,6 +37,7 @@ test("selectors of methods are not called unknown while an upstream is not known
   assert.deepEqual(assemble(config, [{ ...shop, problem: "it is down" }], [], []).warnings, []);
   const empty = { ...shop, schema: schemaFromFiles(new Map()), problem: undefined };
   assert.deepEqual(assemble(config, [empty], [], []).warnings, ["methods: no upstream has shop.v1.Shop"]);
+  assert.deepEqual(assemble(config, [{ ...empty, remembered: 1 }], [], []).warnings, []);
 });
 
 /** MethodOptions whose google.api.http has so many additional bindings, each with this template. */
