@@ -38,6 +38,8 @@ export class RouteTable {
   /** For CORS preflights: their answer is the adapter's. */
   readonly preflight: Plan;
   private readonly methods = new Map<string, Plan>();
+  /** By path, the method's name folded; of two that fold alike the first. */
+  private readonly folded = new Map<string, Plan>();
   private readonly services = new Map<string, Plan>();
   private readonly unknown: Plan;
   private others: CatchAll | undefined = undefined;
@@ -87,7 +89,10 @@ export class RouteTable {
       }
       owners.set(route.service, route.upstream);
       for (const method of [...route.methods, ...(route.named ?? [])]) {
-        this.methods.set(method.path, plan(method, interceptors, route.handler));
+        const planned = plan(method, interceptors, route.handler);
+        this.methods.set(method.path, planned);
+        const folded = foldName(method.path);
+        if (!this.folded.has(folded)) this.folded.set(folded, planned);
         yield;
       }
       // A method that the schema does not have can still be on a newer instance of the service: it passes through.
@@ -108,8 +113,16 @@ export class RouteTable {
     const end = GRPC_PATH.test(path) ? path.indexOf("/", 1) : -1;
     if (end < 0) return this.unknown;
     const service = path.slice(1, end);
+    // Some servers do not tell upper case from lower case: what is configured for a method holds however it is written.
+    const spelled = this.folded.get(foldName(path));
+    if (spelled !== undefined) return spelled;
     return this.services.get(service) ?? this.others?.find(service) ?? this.unknown;
   }
+}
+
+function foldName(path: string): string {
+  const name = path.lastIndexOf("/") + 1;
+  return path.slice(0, name) + path.slice(name).toLowerCase();
 }
 
 function other(service: string): Method {

@@ -33,7 +33,7 @@ describe("the route of a gRPC path", () => {
   const routes = table([
     route("library.v1.LibraryService", "library", "GetBook", "ListBooks"),
     route("library.v2.LibraryService", "library-v2", "GetBook"),
-    route("NoPackage", "plain", "Call"),
+    route("NoPackage", "plain", "Call", "call"),
   ]);
 
   const known: [path: string, upstream: string, method: string][] = [
@@ -44,6 +44,12 @@ describe("the route of a gRPC path", () => {
     // A newer instance may have methods that the schema does not.
     ["/library.v1.LibraryService/BrandNew", "library", "_OTHER"],
     ["/library.v2.LibraryService/_x9", "library-v2", "_OTHER"],
+    // Servers on ASP.NET Core take every spelling: quotas, deadlines and roles of the method are to hold.
+    ["/library.v1.LibraryService/getbook", "library", "GetBook"],
+    ["/library.v1.LibraryService/GETBOOK", "library", "GetBook"],
+    // Of two that differ in case alone, each has its own, and what is neither has the first one's.
+    ["/NoPackage/call", "plain", "call"],
+    ["/NoPackage/CALL", "plain", "Call"],
   ];
   for (const [path, upstream, method] of known) {
     it(`${path} goes to ${upstream} by the plan of ${method}`, () => {
@@ -151,6 +157,7 @@ describe("the route of a gRPC path", () => {
     for (const [path, upstream, plan] of [
       ["/a.B/C", "own", "/a.B/C"],
       ["/a.B/Named", "own", "/a.B/Named"],
+      ["/a.B/named", "own", "/a.B/Named"],
       ["/a.B/D", "own", "/a.B/_OTHER"],
       ["/x.Y/Z", "others", "/x.Y/Z"],
       ["/x.Y/W", "others", "/x.Y/_OTHER"],
