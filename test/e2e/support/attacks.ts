@@ -22,6 +22,7 @@ import {
   windowUpdate,
 } from "../../support/frames.js";
 import { until } from "../../support/until.js";
+import { ANSWER_ATTACKS } from "./attacks-answers.js";
 import { BLOCK_ATTACKS } from "./attacks-blocks.js";
 import { SCHEMA_ATTACKS } from "./attacks-schemas.js";
 import { SOCKET_ATTACKS } from "./attacks-sockets.js";
@@ -751,6 +752,7 @@ async function main(): Promise<void> {
     ...SLOW_READERS,
     ...UPSTREAM_ATTACKS,
     ...SCHEMA_ATTACKS,
+    ...ANSWER_ATTACKS,
     ...WORK_ATTACKS,
     ...BLOCK_ATTACKS,
   ].filter(({ name }) => name.includes(only));
