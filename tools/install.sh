@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-DEBIAN=(chromium nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl util-linux python3 python3-venv)
+DEBIAN=(buildah chromium mmdebstrap nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl systemd util-linux python3 python3-venv)
 GO_TOOLS=(
   github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
   github.com/bojand/ghz/cmd/ghz@v0.93.0

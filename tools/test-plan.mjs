@@ -49,6 +49,8 @@ const NIGHTLY = [
   /^tools\/docs\./,
   // The package from the registry, three times: package.test looks at what is in it, without one.
   /^tools\/install\./,
+  // A Debian and an image are made.
+  /^tools\/image\./,
   // Gigabytes through foreign servers: e2e/large-bodies has the same between our own.
   /^tools\/large-bodies\./,
 ];

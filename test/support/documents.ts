@@ -38,6 +38,21 @@ export const ELSEWHERE: ReadonlyMap<string, string> = new Map([
 /** Commands that no test runs, and why. */
 export const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ["make run", "`linchpin demo`, which is what it runs, is started before the first block of each document"],
+  ...[
+    "docker build --build-arg NODE_VERSION=24 --tag linchpin:0.1.0 .",
+    "docker run --read-only --volume ./linchpin.yaml:/etc/linchpin/linchpin.yaml:ro --publish 8080:8080 linchpin:0.1.0",
+  ].map((command): [string, string] => [
+    command,
+    "tools/image.test builds the image with buildah, and runs it",
+  ]),
+  ...[
+    "cp deploy/linchpin.service /etc/systemd/system/",
+    "systemctl enable --now linchpin",
+    "systemctl reload linchpin",
+  ].map((command): [string, string] => [
+    command,
+    "it takes a machine that systemd runs; tools/unit.test has it look at the unit",
+  ]),
   ['alias linchpin="node $PWD/dist/main.js"', "the tests' PATH has a linchpin that is the same"],
   [
     "npm install @grpc/grpc-js @bufbuild/protobuf",

@@ -1,5 +1,6 @@
 // What /metrics says of calls, over gRPC and JSON, refused ones included, and that a reload takes nothing back.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -8,6 +9,7 @@ import { UnaryRequest } from "#generated/test/v1/behavior.js";
 import { behaviorClient, callServerStream, callUnary, single } from "../e2e/support/grpc.js";
 import { http } from "../e2e/support/http.js";
 import { startHub, temporaryFolder } from "../e2e/support/hub.js";
+import { ROOT } from "../e2e/support/program.js";
 import { startService } from "../e2e/support/service.js";
 import { until } from "../support/until.js";
 import { startGrpcCollector } from "./support/otlp-receiver.js";
@@ -173,6 +175,18 @@ describe("/metrics", () => {
     }
     const build = { process_runtime_version: process.versions.node };
     assert.equal(sampleValue(metrics, "linchpin_build_info", build), 1);
+  });
+
+  test("has all that docs/operations.md alerts on", async () => {
+    const [, section = ""] = readFileSync(join(ROOT, "docs/operations.md"), "utf8").split(
+      "## What to alert on",
+    );
+    const [table = ""] = section.split("\n## ");
+    const names = [...table.matchAll(/\b(?:linchpin|process|rpc)_[a-z_]+/g)].map(([name]) => name);
+    assert.ok(names.length >= 10, names.join(", "));
+    const { text } = await http("1.1", hub.adminUrl.replace("http://", ""), "/metrics");
+    const missing = names.filter((name) => !new RegExp(`^(?:# TYPE )?${name}\\b`, "m").test(text));
+    assert.deepEqual(missing, []);
   });
 
   test("takes nothing back after a reload", async () => {
