@@ -8,6 +8,7 @@ import {
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
+import { completed } from "../core/in-slices.js";
 
 /** Bytes that are no descriptors. */
 export class DescriptorError extends Error {
@@ -23,11 +24,17 @@ export class DescriptorError extends Error {
  * Of two files of one name the first counts. Throws DescriptorError.
  */
 export function splitFileDescriptorSet(bytes: Uint8Array): Map<string, Uint8Array> {
+  return completed(splittingFileDescriptorSet(bytes));
+}
+
+/** The same; yields after each file, so that who has other things to do can do them. */
+export function* splittingFileDescriptorSet(bytes: Uint8Array): Generator<void, Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   try {
     for (const file of fieldsOf(bytes, 1)) {
       const name = fileNameOf(file);
       if (!files.has(name)) files.set(name, file);
+      yield;
     }
   } catch (cause) {
     throw new DescriptorError("the bytes are no serialized google.protobuf.FileDescriptorSet", cause);

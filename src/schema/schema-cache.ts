@@ -18,6 +18,8 @@ const MAX_BYTES = 96 * 1024 * 1024;
 const LEFT_OVER_MS = 600_000;
 /** Entries of the folder that are looked at for what is left over. */
 const MAX_ENTRIES = 10_000;
+/** Bytes that are copied in one step. */
+const COPY_BYTES = 1024 * 1024;
 /** Warnings that are remembered, so that none comes twice. */
 const MAX_TOLD = 1_000;
 /** Characters of an upstream's name in the name of its file, and bytes of its digest. */
@@ -110,10 +112,7 @@ export class SchemaCache {
 
   async #bytesOf(path: string): Promise<Uint8Array> {
     const read = await readLargeFile(path, MAX_BYTES);
-    // In memory that threads share: none needs a copy of its own.
-    const bytes = new Uint8Array(new SharedArrayBuffer(read.length));
-    bytes.set(read);
-    return bytes;
+    return inSlices(shared(read));
   }
 
   /** Files that hubs which were killed left behind: their names are never used again. */
@@ -174,6 +173,16 @@ async function writeWhole(path: string, file: SchemaFile): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** A copy in memory that threads share: none needs one of its own. */
+function* shared(read: Uint8Array): Generator<void, Uint8Array> {
+  const bytes = new Uint8Array(new SharedArrayBuffer(read.length));
+  for (let at = 0; at < read.length; at += COPY_BYTES) {
+    bytes.set(read.subarray(at, at + COPY_BYTES), at);
+    yield;
+  }
+  return bytes;
 }
 
 /** Read as it was read when it was learned. */

@@ -2,7 +2,7 @@
 // was learned, with two fields more, by which it says whose it is and whether it is whole. Other tools pass over those.
 import { createHash } from "node:crypto";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { splitFileDescriptorSet } from "./descriptor-index.js";
+import { splittingFileDescriptorSet } from "./descriptor-index.js";
 
 /** What a schema was learned from, and when. */
 export interface SchemaFile {
@@ -88,7 +88,8 @@ export function* readSchemaFile(bytes: Uint8Array): Generator<void, SchemaFile> 
     throw new SchemaFileError("it is damaged: its bytes are not those that a hub wrote");
   try {
     const content = bytes.subarray(0, end);
-    return { ...aboutOf(content), files: splitFileDescriptorSet(content) };
+    const about = aboutOf(content);
+    return { ...about, files: yield* splittingFileDescriptorSet(content) };
   } catch (error) {
     if (error instanceof SchemaFileError) throw error;
     throw new SchemaFileError("it is no schema that a hub wrote");
