@@ -2,7 +2,6 @@
 // times a length, of every shape that makes one look at the same place again. CPU time of this process, least of several.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createFileRegistry, type DescMessage, fromBinary } from "@bufbuild/protobuf";
@@ -32,7 +31,7 @@ import { HeadReader } from "#src/downstream/http1/head-reader.js";
 import { readMetadata } from "#src/downstream/rest-headers.js";
 import { HeaderBlock, HpackDecoder } from "#src/http2/hpack/decoder.js";
 import { checkRequest, checkResponse, checkTrailers } from "#src/http2/messages.js";
-import { type Protobufjs, parseProtoFile } from "#src/schema/proto-file.js";
+import { parseProtoFile } from "#src/schema/compiler/parse-file.js";
 import { decodeAnswer } from "#src/schema/reflection-messages.js";
 import { joinTracestate, traceFlags } from "#src/telemetry/trace-context.js";
 import { alternativeNames } from "#src/tls/peer-certificate.js";
@@ -57,7 +56,6 @@ const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, IMAGE));
 const messageOf = (name: string): DescMessage => registry.getMessage(name) ?? assert.fail(name);
 const KINDS = messageOf("test.v1.Kinds");
 const SPAN = KINDS.fields.find((f) => f.name === "span") ?? assert.fail();
-const PB: Protobufjs = createRequire(import.meta.url)("protobufjs");
 const codecs = new Codecs(registry, { unknownFields: "ignore" });
 const strict = new Codecs(registry);
 const kinds = codecs.of(KINDS);
@@ -385,8 +383,8 @@ const READERS: Readonly<Record<string, readonly ((text: string) => unknown)[]>> 
     (s) => [cut(s, 100), printable(s), printableLine(s), trimOf(s, " \t"), trimEndOf(s, "/"), summaryOf(s)],
   ],
   ".proto files": [
-    (s) => parsed(() => parseProtoFile(PB, "a.proto", s)),
-    (s) => parsed(() => parseProtoFile(PB, "a.proto", `syntax = "proto3"; message A { ${s} }`)),
+    (s) => parsed(() => parseProtoFile("a.proto", s)),
+    (s) => parsed(() => parseProtoFile("a.proto", `syntax = "proto3"; message A { ${s} }`)),
   ],
   configs: [
     (s) => parseConfig(utf8(s), configOptions),
@@ -471,7 +469,7 @@ const fromForm = (s: string): unknown => readForm(latin1(s), RULES, codecs);
 const fromParts = (s: string): unknown =>
   readMultipart(latin1(s), "multipart/form-data; boundary=a", RULES, codecs);
 const part = (name: string): string => `--a\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n1\r\n`;
-const proto = (s: string): void => parsed(() => parseProtoFile(PB, "a.proto", s));
+const proto = (s: string): void => parsed(() => parseProtoFile("a.proto", s));
 const yaml = (s: string): unknown => parseConfig(utf8(s), configOptions);
 
 /** Right ones, with many of one thing. */

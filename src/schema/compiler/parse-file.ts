@@ -116,7 +116,8 @@ function parseImport(reader: SourceReader): void {
         : "plain";
   const at = lexer.start;
   const name = reader.utf8("a file's name in quotes");
-  if (reader.imports.some((other) => other.name === name)) lexer.fail(`"${name}" is imported already`, at);
+  if (reader.imported.has(name)) lexer.fail(`"${name}" is imported already`, at);
+  reader.imported.add(name);
   reader.imports.push({ name, kind, at });
   if (kind === "option") {
     proto.optionDependency.push(name);

@@ -26,6 +26,8 @@ export class SourceReader {
   readonly proto: FileDescriptorProto;
   edition = Edition.EDITION_PROTO2;
   readonly imports: Import[] = [];
+  /** Their names: each is looked up. */
+  readonly imported = new Set<string>();
   readonly references: Reference[] = [];
   readonly options: WrittenOption[] = [];
   readonly #declared: Declared[] = [];
