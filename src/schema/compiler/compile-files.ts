@@ -1,5 +1,5 @@
 // Parsed files to descriptors: names of types made full, options put in. Then they are a schema like any other.
-import { create, createFileRegistry, type FileRegistry } from "@bufbuild/protobuf";
+import { create, createFileRegistry, type DescExtension, type FileRegistry } from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { reasonOf } from "../file-descriptor.js";
 import { SchemaError } from "../schema-error.js";
@@ -20,34 +20,77 @@ export interface Compiled {
  */
 export function compileFiles(linker: FileLinker, parsed: ReadonlyMap<string, ParsedFile>): Compiled {
   linker.resolve();
-  const files = linker.inOrder();
   const warnings = linker.warnings.list("warnings about imports").slice();
-  const setter = new OptionSetter();
-  const custom: (readonly [file: string, option: WrittenOption])[] = [];
-  const warn = (file: string, { at }: WrittenOption, problem: string | undefined): void => {
-    if (problem !== undefined) warnings.push(`${linker.placeIn(file, at)}: ${problem}`);
+  const apply = (
+    setter: OptionSetter,
+    file: string,
+    wanted: (option: WrittenOption) => boolean,
+    find?: Find,
+  ): void => {
+    for (const option of parsed.get(file)?.options ?? []) {
+      if (!wanted(option)) continue;
+      const problem = setter.apply(
+        option,
+        (name) => find?.extension(file, name, option.scope),
+        find?.registry,
+      );
+      if (problem !== undefined) warnings.push(`${linker.placeIn(file, option.at)}: ${problem}`);
+    }
   };
-  // First those of descriptor.proto: how a custom option is encoded hangs on the features and options of its field.
-  for (const [name, { options }] of parsed)
-    for (const option of options) {
-      if (isCustom(option)) custom.push([name, option]);
-      else warn(name, option, setter.apply(option));
-    }
-  // The files of the custom ones are made types of next.
-  let holders = setter.finish();
-  if (custom.length > 0) {
-    const registry = registryOf(linker, custom);
-    for (const [file, option] of custom) {
-      const find = (name: string) => {
-        const full = linker.extensionNamed(file, name, option.scope);
-        return full === undefined ? undefined : registry.getExtension(full);
-      };
-      warn(file, option, setter.apply(option, find, registry));
-    }
-    holders = setter.finish();
+  const withPlain = (file: string): OptionSetter => {
+    const setter = new OptionSetter();
+    apply(setter, file, (option) => !isCustom(option));
+    return setter;
+  };
+  // How a custom option is encoded hangs on the features and options of its field: those of descriptor.proto come first.
+  const types = linker.filesFor(namedIn(linker, parsed));
+  const setters = new Map(types.map(({ name }) => [name, withPlain(name)]));
+  for (const setter of setters.values()) setter.finish();
+  const registry = registryOf(types);
+  const find: Find = {
+    registry,
+    extension: (file, name, scope) => registry.getExtension(linker.extensionNamed(file, name, scope) ?? ""),
+  };
+  const files = linker.inOrder();
+  // File by file: what is gathered for thousands of them would cost more than they do.
+  for (const { name } of files) {
+    const setter = setters.get(name) ?? withPlain(name);
+    apply(setter, name, isCustom, find);
+    dropEmpty(setter.finish());
   }
-  dropEmpty(holders);
   return { files, warnings };
+}
+
+interface Find {
+  readonly registry: FileRegistry;
+  extension(file: string, name: string, scope: string): DescExtension | undefined;
+}
+
+/** Full names of the extensions and types that options name. */
+function namedIn(linker: FileLinker, parsed: ReadonlyMap<string, ParsedFile>): ReadonlySet<string> {
+  const symbols = new Set<string>();
+  for (const [file, { options }] of parsed)
+    for (const { name, value, scope } of options) {
+      const add = (extension: string): void => {
+        const full = linker.extensionNamed(file, extension, scope);
+        if (full !== undefined) symbols.add(full);
+      };
+      for (const part of name) if (part.isExtension) add(part.name);
+      for (const named of namesIn(value)) {
+        if (named.kind === "extension") add(named.name);
+        else symbols.add(named.name);
+      }
+    }
+  return symbols;
+}
+
+/** Of the files alone that declare what the options name: few of many. */
+function registryOf(file: FileDescriptorProto[]): FileRegistry {
+  try {
+    return createFileRegistry(create(FileDescriptorSetSchema, { file }));
+  } catch (error) {
+    throw new SchemaError(`the .proto files contradict themselves: ${reasonOf(error)}`);
+  }
 }
 
 /** As protoc does; options that were written without anything in them stay. */
@@ -64,30 +107,6 @@ function dropEmpty(holders: readonly OptionHolder[]): void {
 
 function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
-}
-
-/** Of the files alone that declare what the options name: few of many. */
-function registryOf(
-  linker: FileLinker,
-  custom: readonly (readonly [file: string, option: WrittenOption])[],
-): FileRegistry {
-  const symbols = new Set<string>();
-  for (const [file, { name, value, scope }] of custom) {
-    const add = (extension: string): void => {
-      const full = linker.extensionNamed(file, extension, scope);
-      if (full !== undefined) symbols.add(full);
-    };
-    for (const part of name) if (part.isExtension) add(part.name);
-    for (const named of namesIn(value)) {
-      if (named.kind === "extension") add(named.name);
-      else symbols.add(named.name);
-    }
-  }
-  try {
-    return createFileRegistry(create(FileDescriptorSetSchema, { file: linker.filesFor(symbols) }));
-  } catch (error) {
-    throw new SchemaError(`the .proto files contradict themselves: ${reasonOf(error)}`);
-  }
 }
 
 /** The extensions and types that a value names in brackets. */
