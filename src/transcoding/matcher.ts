@@ -10,7 +10,20 @@ export const ANY_METHOD = "*";
 /** What ends at a node: verb ("" for none) → HTTP method → route. */
 type Ends<T> = Map<string, Map<string, T>>;
 
+/** What `add` says of a route with which one request could have too many nodes to look at. */
+export const CROWDED = Symbol("crowded");
+
+/**
+ * Nodes that one request may have to look at: some milliseconds. Where rules have fixed texts and `*` at the same
+ * places in every combination, that doubles with each segment; with all of Google's APIs together it is 27.
+ */
+const MAX_WALK = 10_000;
+
 interface Node<T> {
+  /** Nodes at which a walk from here may look, this one included: at one of the literals, and at all else. */
+  walk: number;
+  /** The longest of those from its literals. */
+  widest: number;
   readonly literals: Map<string, Node<T>>;
   star: Node<T> | undefined;
   /** Routes whose last segment is this node. */
@@ -37,28 +50,52 @@ export class Matcher<T> {
   readonly #root: Node<T> = newNode();
 
   /** Adds a route; returns the one that already has this shape and method, and then adds nothing. */
-  add(httpMethod: string, template: Template, route: T): T | undefined {
+  add(httpMethod: string, template: Template, route: T): T | typeof CROWDED | undefined {
     const existing = this.get(httpMethod, template);
     if (existing !== undefined) return existing;
     let node = this.#root;
     let deep = false;
     const { segments } = template;
+    const way = [node];
+    /** Takes out what is new. */
+    let undo: (() => void) | undefined;
     for (const [i, segment] of segments.entries()) {
+      const parent = node;
       if (segment.kind === "**") {
         const length = segments.length - i - 1;
-        if (length === 0) deep = true;
-        else node = tailOf(node, length) ?? addTail(node, length);
+        if (length === 0) {
+          deep = true;
+          continue;
+        }
+        const known = tailOf(parent, length);
+        const root = known ?? addTail(parent, length);
+        if (known === undefined)
+          undo ??= () => {
+            parent.tails = parent.tails?.filter((tail) => tail.root !== root);
+          };
+        node = root;
       } else if (segment.kind === "*") {
-        node.star ??= newNode();
-        node = node.star;
+        if (parent.star === undefined)
+          undo ??= () => {
+            parent.star = undefined;
+          };
+        parent.star ??= newNode();
+        node = parent.star;
       } else {
-        let next = node.literals.get(segment.text);
+        const { text } = segment;
+        let next = parent.literals.get(text);
         if (next === undefined) {
           next = newNode();
-          node.literals.set(segment.text, next);
+          parent.literals.set(text, next);
+          undo ??= () => parent.literals.delete(text);
         }
         node = next;
       }
+      way.push(node);
+    }
+    if (undo !== undefined && !grow(way)) {
+      undo();
+      return CROWDED;
     }
     let ends = deep ? node.deep : node.ends;
     if (ends === undefined) {
@@ -113,7 +150,34 @@ export class Matcher<T> {
 }
 
 function newNode<T>(): Node<T> {
-  return { literals: new Map(), star: undefined, ends: undefined, deep: undefined, tails: undefined };
+  return {
+    walk: 1,
+    widest: 0,
+    literals: new Map(),
+    star: undefined,
+    ends: undefined,
+    deep: undefined,
+    tails: undefined,
+  };
+}
+
+/** Counts the walks anew on the way to a node that is new. Returns false, with all as before, where they are too long. */
+function grow<T>(way: readonly Node<T>[]): boolean {
+  const before = way.map(({ walk, widest }) => ({ walk, widest }));
+  for (let i = way.length - 1; i >= 0; i--) {
+    const node = way[i];
+    const child = way[i + 1];
+    if (node === undefined) continue;
+    const { star, tails } = node;
+    const isOther = child === undefined || child === star || tails?.some(({ root }) => root === child);
+    if (!isOther) node.widest = Math.max(node.widest, child.walk);
+    let walk = 1 + node.widest + (star?.walk ?? 0);
+    for (const { root } of tails ?? []) walk += root.walk;
+    node.walk = walk;
+  }
+  if ((way[0]?.walk ?? 0) <= MAX_WALK) return true;
+  for (const [i, node] of way.entries()) Object.assign(node, before[i]);
+  return false;
 }
 
 function tailOf<T>({ tails }: Node<T>, length: number): Node<T> | undefined {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { parseTemplate, shapeOf, type Template } from "#src/core/path-template.js";
-import { Matcher } from "#src/transcoding/matcher.js";
+import { CROWDED, Matcher } from "#src/transcoding/matcher.js";
 import { type RequestPath, splitPath } from "#src/transcoding/path.js";
 import { path as anyPath, template as anyTemplate } from "./support/templates.js";
 
@@ -218,6 +218,44 @@ describe("the matcher", () => {
       for (const path of ["/a".repeat(20_000), `${"/a".repeat(20_000)}:y`, "/".repeat(20_000)]) {
         assert.ok(steps(matcher, `GET ${path}`) <= 32, path.slice(0, 40));
       }
+    });
+
+    it("whatever rules a service has: those with which it would take more are not added", () => {
+      for (const [one, other] of [
+        ["a", "*"],
+        ["*", "a"],
+      ] as const) {
+        const matcher = matcherOf("GET /b/*", "GET /**/z");
+        let crowded = 0;
+        for (let bits = 0; bits < 2 ** 14; bits++) {
+          const parts = Array.from({ length: 14 }, (_, i) => (((bits >> i) & 1) === 0 ? one : other));
+          const text = `/${parts.join("/")}/x`;
+          const added = matcher.add("GET", read(text), text);
+          if (added === CROWDED) crowded++;
+          assert.equal(matcher.get("GET", read(text)), added === CROWDED ? undefined : text);
+        }
+        assert.ok(crowded > 0);
+        assert.ok(steps(matcher, `GET ${"/a".repeat(14)}/y`) <= 10_000);
+        assert.equal(matcher.find("GET", split("/b/1")), "GET /b/*");
+        assert.equal(matcher.find("GET", split("/q/z")), "GET /**/z");
+        // What stands beside them is no matter of theirs.
+        assert.equal(matcher.add("GET", read("/b/c/d"), "later"), undefined);
+        assert.equal(matcher.add("PUT", read("/**/z"), "another method"), undefined);
+        assert.equal(matcher.find("GET", split("/b/c/d")), "later");
+      }
+    });
+
+    it("also where rules go on behind a `**`", () => {
+      const matcher = new Matcher<string>();
+      let crowded = 0;
+      for (let before = 0; before < 60; before++)
+        for (let behind = 1; behind + before < 60; behind++) {
+          const text = `${"/a".repeat(before)}/**${"/a".repeat(behind)}/${before}`;
+          if (matcher.add("GET", read(text), text) === CROWDED) crowded++;
+          else assert.equal(matcher.get("GET", read(text)), text);
+        }
+      assert.ok(crowded > 0);
+      assert.ok(steps(matcher, `GET ${"/a".repeat(150)}`) <= 10_000);
     });
   });
 
