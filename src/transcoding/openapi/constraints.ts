@@ -29,8 +29,7 @@ export function constrain(schema: JsonObject, rules: JsonObject | undefined, for
   writer.all(rules);
   if (Object.keys(writer.keywords).length === 0 && !writer.finite) return { schema, notes: writer.notes };
   if (ignore === IF_ZERO_VALUE && form.zero !== undefined) {
-    const either = { anyOf: [{ const: form.zero }, writer.keywords] };
-    return { schema: { ...schema, ...either }, notes: writer.notes };
+    return { schema: { ...schema, ...either({ const: form.zero }, writer.keywords) }, notes: writer.notes };
   }
   // A finite number has no other form than a number.
   const base = writer.finite && Array.isArray(schema.anyOf) ? onlyNumber(schema) : schema;
@@ -41,15 +40,21 @@ function onlyNumber({ anyOf: _, ...rest }: JsonObject): JsonObject {
   return { ...rest, type: "number" };
 }
 
+/** Not `anyOf`, beside which openapi-generator's Go takes any value for one of a type that it does not have. */
+function either(one: JsonObject, other: JsonObject): JsonObject {
+  return { if: one, else: other };
+}
+
+const IP = either({ format: "ipv4" }, { format: "ipv6" });
 const FORMATS: Readonly<Record<string, JsonObject>> = {
   email: { format: "email" },
   hostname: { format: "hostname" },
-  ip: { anyOf: [{ format: "ipv4" }, { format: "ipv6" }] },
+  ip: IP,
   ipv4: { format: "ipv4" },
   ipv6: { format: "ipv6" },
   uri: { format: "uri" },
   uri_ref: { format: "uri-reference" },
-  address: { anyOf: [{ format: "hostname" }, { format: "ipv4" }, { format: "ipv6" }] },
+  address: either({ format: "hostname" }, IP),
   uuid: { format: "uuid" },
   tuuid: { pattern: "^[0-9a-fA-F]{32}$" },
   ulid: { pattern: "^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$" },
@@ -116,7 +121,7 @@ class Writer {
     const upper = rules.lt === undefined ? { maximum: rules.lte ?? 0 } : { exclusiveMaximum: rules.lt };
     // "If gt is larger than lt, the range is reversed, and the value must be outside of it."
     if (typeof low === "number" && typeof high === "number" && low > high)
-      this.#allOf.push({ anyOf: [lower, upper] });
+      this.#allOf.push(either(lower, upper));
     else Object.assign(this.keywords, low === undefined ? {} : lower, high === undefined ? {} : upper);
   }
 
@@ -143,8 +148,7 @@ class Writer {
       this.#allOf.push({ not: { pattern: escaped(rules.not_contains) } });
     for (const [name, format] of Object.entries(FORMATS)) {
       if (rules[name] !== true) continue;
-      if ("anyOf" in format || ("pattern" in format && keywords.pattern !== undefined))
-        this.#allOf.push(format);
+      if ("if" in format || ("pattern" in format && keywords.pattern !== undefined)) this.#allOf.push(format);
       else Object.assign(keywords, format);
     }
     for (const [name, note] of Object.entries(TOLD_FORMATS)) if (rules[name] === true) this.notes.push(note);

@@ -212,7 +212,7 @@ function plainExample(field: DescField, schema: JsonObject): JsonValue | undefin
       ? numberExample({ ...schema, ...number })
       : undefined;
   }
-  if (type !== "string") return undefined;
+  if (type !== "string" || schema.if !== undefined) return undefined;
   if (typeof format === "string") return Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
   if (schema.contentEncoding === "base64") return bounded("AQ==", schema);
   const said = examplesInComment(field).find((text) => fits(text, schema));

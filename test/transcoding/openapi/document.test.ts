@@ -226,13 +226,13 @@ const RULES: readonly [name: string, schema: JsonValue][] = [
     {
       type: "integer",
       format: "int32",
-      allOf: [{ anyOf: [{ exclusiveMinimum: 10 }, { exclusiveMaximum: 5 }] }],
+      allOf: [{ if: { exclusiveMinimum: 10 }, else: { exclusiveMaximum: 5 } }],
     },
   ],
   ["long", { type: "string", pattern: "^-?[0-9]+$", format: "int64", description: "Must be at least 7." }],
   ["ratio", { type: "number", minimum: 0, exclusiveMaximum: 1 }],
   ["id", { type: "string", minLength: 2, maxLength: 8, pattern: "^[a-z]+$" }],
-  ["email", { type: "string", anyOf: [{ const: "" }, { format: "email" }] }],
+  ["email", { type: "string", if: { const: "" }, else: { format: "email" } }],
   ["host", { type: "string", description: "Must be a host and a port." }],
   ["flags", { type: "string", description: "Must match `(?i)^x` (RE2)." }],
   [
@@ -261,7 +261,7 @@ const RULES: readonly [name: string, schema: JsonValue][] = [
     "ip",
     {
       type: "string",
-      allOf: [{ anyOf: [{ format: "ipv4" }, { format: "ipv6" }] }],
+      allOf: [{ if: { format: "ipv4" }, else: { format: "ipv6" } }],
       description: "Rule: `this != 'x'`",
     },
   ],
