@@ -14,6 +14,8 @@ import { shortReads } from "./short-reads.js";
 /** As on HTTP/2 (docs/security.md). */
 type HeadLimits = Pick<ClientLimits, "maxHeaderListBytes">;
 
+/** How long what a refused client still sends is read, and thrown away. */
+const LINGER_MS = 1000;
 const TIMEOUT = ["REQUEST_TIMEOUT", "the request did not arrive in time"] as const;
 /** Refusals of node's parser and timers by error code; every other one is a request that is none. */
 const REASONS: Readonly<Record<string, readonly [reason: Reason, message: string]>> = {
@@ -78,7 +80,11 @@ export function guardHttp1(
   // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
   server.maxHeadersCount = 0;
   shortReads(server);
+  const failed = new WeakSet<Duplex>();
   onSocketEvent(server, "clientError", (error: NodeJS.ErrnoException, socket) => {
+    // node:http reads on in what it could not read, and tells of it again while the answer is on its way.
+    if (failed.has(socket)) return;
+    failed.add(socket);
     const code = error.code ?? "";
     const [reason, message] = reasonOf(code, maxHeaderListBytes);
     // Other codes are the socket's own: a client that left. So did one whose bytes end in the body of a request that
@@ -144,7 +150,13 @@ function sayAndClose(socket: Duplex, gateway: Gateway, status: Status): void {
     "x-content-type-options: nosniff",
     "connection: close",
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  // What is not read when a connection closes resets it, and the answer may be lost on the way (RFC 9112, 9.6).
+  socket.removeAllListeners("data");
+  socket.resume();
+  const patience = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once("end", () => socket.destroy());
+  socket.once("close", () => clearTimeout(patience));
 }
 
 const NAMES: Readonly<Record<number, string>> = {

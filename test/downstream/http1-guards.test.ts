@@ -28,6 +28,7 @@ for (const http1 of ["own", "node"] as const) {
     describe("a request is refused in JSON, and its connection closed", () => {
       const cases: Refused[] = [
         ["with a head larger than 64 KiB", head([`x: ${"y".repeat(66_000)}`]), 431, /65536 bytes/],
+        ["with a head of many reads", head([`x: ${"y".repeat(2_000_000)}`]), 431, /65536 bytes/],
         ["with more than 128 fields", head(many(127)), 431, /more than 128 header fields/],
         ["that is none", "GET /unary HTTP/1.1 extra\r\n\r\n", 400, /no valid HTTP\/1\.1 request/],
         ["with a method that nobody knows", head([], "FROB /unary HTTP/1.1"), 400, /over HTTP\/2 a method/],

@@ -80,6 +80,7 @@ describe("what cannot be read as a request", () => {
   const cases: [what: string, bytes: string | Buffer, reason: string][] = [
     ["a line that is none", "GET /unary HTTP/1.1 extra\r\n\r\n", "1.1 BAD_HTTP"],
     ["a head that is too large", `${head}x: ${"y".repeat(66_000)}\r\n\r\n`, "1.1 HEADERS_TOO_LARGE"],
+    ["a head of many reads", `${head}x: ${"y".repeat(300_000)}\r\n\r\n`, "1.1 HEADERS_TOO_LARGE"],
     ["a head that does not go on", head, "1.1 REQUEST_TIMEOUT"],
     ["CONNECT", "CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n", "1.1 METHOD_NOT_ALLOWED"],
     // An empty header block: a request without :method.
