@@ -34,6 +34,8 @@ export const grammar: Target = {
   soakShare: 100,
   async start(): Promise<Running> {
     const endings: (() => Promise<void>)[] = [];
+    // The services would tell of each header that grpc-js does not take, and what programs say is kept.
+    process.env.GRPC_VERBOSITY = "NONE";
     const scope = { after: (ending: () => Promise<void>) => void endings.push(ending) };
     const services = await Promise.all(SERVICES.map((kind) => startService(scope, kind)));
     const upstreams = SERVICES.map((kind, at) => `  ${kind}: { endpoints: ["${services[at]?.address}"] }\n`);
