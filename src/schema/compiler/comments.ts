@@ -18,8 +18,9 @@ const CLOSING = new Set(["}", "]", ")", ""]);
  */
 export function commentsBetween(source: string, from: number, to: number, next: string): Comments {
   // The usual case: nothing stands between.
-  const slash = source.indexOf("/", from);
-  if (slash < 0 || slash >= to) return NONE;
+  let at = from;
+  while (at < to && source[at] !== "/") at++;
+  if (at === to) return NONE;
   const reading = new Reading(source, from, to);
   // What stands on the token's own line is of it, unless the next token does, too.
   if (from > 0) {

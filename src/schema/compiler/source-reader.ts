@@ -177,33 +177,51 @@ export class SourceReader {
 
 export type Location = SourceCodeInfo_Location;
 
+interface Position {
+  readonly offset: number;
+  readonly line: number;
+  readonly column: number;
+}
+
+const TOP: Position = { offset: 0, line: 0, column: 0 };
+
 /** Lines and columns as protoc counts them: from 0, in bytes, a tab up to the next multiple of 8. Asked in the order of the text. */
 class Lines {
-  #line = 0;
-  #start = 0;
+  #last = TOP;
+  /** Where the last span begins: a group is a field and a message, and both begin there. */
+  #start = TOP;
 
   span(source: string, start: number, end: number): number[] {
-    return this.until(source, this.#at(source, start), end);
+    if (start !== this.#start.offset) this.#start = this.#at(source, start);
+    const { line, column } = this.#start;
+    return this.until(source, [line, column], end);
   }
 
   /** A span that begins like another. */
   until(source: string, [line = 0, column = 0]: readonly number[], end: number): number[] {
-    const [lastLine, lastColumn] = this.#at(source, end);
-    return lastLine === line ? [line, column, lastColumn] : [line, column, lastLine, lastColumn];
+    const last = this.#at(source, end);
+    return last.line === line ? [line, column, last.column] : [line, column, last.line, last.column];
   }
 
-  #at(source: string, offset: number): [line: number, column: number] {
-    for (
-      let at = source.indexOf("\n", this.#start);
-      at >= 0 && at < offset;
-      at = source.indexOf("\n", this.#start)
-    ) {
-      this.#line++;
-      this.#start = at + 1;
+  #at(source: string, offset: number): Position {
+    let { offset: at, line, column } = offset < this.#last.offset ? TOP : this.#last;
+    while (at < offset) {
+      const character = source.codePointAt(at) ?? 0;
+      if (character === 0x0a) {
+        line++;
+        column = 0;
+      } else if (character === 0x09) column += 8 - (column % 8);
+      else column += bytesOf(character);
+      at += character > 0xffff ? 2 : 1;
     }
-    let column = 0;
-    for (const character of source.slice(this.#start, offset))
-      column += character === "\t" ? 8 - (column % 8) : Buffer.byteLength(character);
-    return [this.#line, column];
+    this.#last = { offset, line, column };
+    return this.#last;
   }
+}
+
+/** In UTF-8 (RFC 3629, 3). */
+function bytesOf(character: number): number {
+  if (character < 0x80) return 1;
+  if (character < 0x800) return 2;
+  return character < 0x10000 ? 3 : 4;
 }
