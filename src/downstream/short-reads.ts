@@ -2,6 +2,7 @@
 // request: a read of 64 KiB holds a thousand requests. Here it gets reads of a few KiB, and none once the socket is gone.
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
+import { reportFault } from "../core/faults.js";
 
 const READ_BYTES = 4 * 1024;
 
@@ -34,11 +35,17 @@ function shorten(socket: Socket): void {
   short.add(socket);
   const push = socket.push.bind(socket);
   socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
-    if (!(chunk instanceof Uint8Array)) return push(chunk, encoding);
-    let more = true;
-    for (let at = 0; at < chunk.length && !socket.destroyed; at += READ_BYTES)
-      more = push(chunk.subarray(at, at + READ_BYTES));
-    return more;
+    try {
+      if (!(chunk instanceof Uint8Array)) return push(chunk, encoding);
+      let more = true;
+      for (let at = 0; at < chunk.length && !socket.destroyed; at += READ_BYTES)
+        more = push(chunk.subarray(at, at + READ_BYTES));
+      return more;
+    } catch (error) {
+      socket.destroy();
+      reportFault("while node:http read a connection; it was closed", error);
+      return false;
+    }
   };
 }
 
