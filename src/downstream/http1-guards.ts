@@ -150,13 +150,20 @@ function sayAndClose(socket: Duplex, gateway: Gateway, status: Status): void {
     "x-content-type-options: nosniff",
     "connection: close",
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
-  // What is not read when a connection closes resets it, and the answer may be lost on the way (RFC 9112, 9.6).
+  endAndLinger(socket, `${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+/**
+ * Sends the last text of a connection, and reads on for a while what nobody takes any more: bytes that are not read when
+ * a connection closes reset it, and the answer may be lost on the way (RFC 9112, 9.6).
+ */
+export function endAndLinger(socket: Duplex, text: string): void {
+  socket.end(text);
   socket.removeAllListeners("data");
   socket.resume();
-  const patience = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-  socket.once("end", () => socket.destroy());
-  socket.once("close", () => clearTimeout(patience));
+  // One whose sides have both ended destroys itself, once the answer has gone out.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once("close", () => clearTimeout(timer));
 }
 
 const NAMES: Readonly<Record<number, string>> = {

@@ -43,6 +43,7 @@ import { Http2Exchange } from "./exchange-http2.js";
 import { isGrpc, openGrpc, refuseHeaders, refuseStream } from "./grpc.js";
 import { Http1Connection, type Http1ConnectionOwner } from "./http1/connection.js";
 import {
+  endAndLinger,
   guardHttp1,
   headProblem,
   sayBroken,
@@ -566,18 +567,13 @@ const NEEDS_TLS = JSON.stringify({
   details: [],
 });
 
-/** How long what the client still sends is read, so that it gets to read the answer. */
-const LINGER_MS = 1000;
-
 /** An answer for people, and for HTTP/1.1 clients; gRPC clients show it as what it is, no HTTP/2. */
 function refuseClearText(socket: Socket): void {
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.on("close", () => clearTimeout(timer));
-  socket.end(
+  endAndLinger(
+    socket,
     `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${NEEDS_TLS.length}\r\n` +
       `connection: close\r\n\r\n${NEEDS_TLS}`,
   );
-  socket.resume();
 }
 
 /** DATA that waits for slow peers, in the whole process: clients and services alike. */
