@@ -1,5 +1,10 @@
 // The composition root: builds a hub out of a Config, and starts it. The order of the interceptors stands here.
 import type { TLSSocket } from "node:tls";
+import type { Method } from "./call/call.js";
+import type { Edge, Gateway, Snapshot } from "./call/gateway.js";
+import type { Interceptor, InterceptorContext } from "./call/interceptor.js";
+import { RunningCalls } from "./call/running-calls.js";
+import { refusal } from "./call/status/reasons.js";
 import { formatAddress } from "./config/address.js";
 import type { Config, UpstreamConfig } from "./config/config.js";
 import { checkPath } from "./config/files.js";
@@ -8,20 +13,6 @@ import { writtenOf } from "./config/written.js";
 import { type RunningAdmin, startAdmin } from "./control/admin.js";
 import { type EmbeddedService, type HubServices, hubServices } from "./control/hub-services.js";
 import { filesOf, STATUS_TYPES } from "./control/image.js";
-import type { Method } from "./core/call.js";
-import { systemClock } from "./core/clock.js";
-import { attempt, listenToFaults, reportFault } from "./core/faults.js";
-import type { Edge, Gateway, Snapshot } from "./core/gateway.js";
-import { completed, inSlices } from "./core/in-slices.js";
-import type { Interceptor, InterceptorContext } from "./core/interceptor.js";
-import { matcherOf } from "./core/ip.js";
-import { Lives } from "./core/lives.js";
-import type { Log } from "./core/log.js";
-import type { Counter, Meters } from "./core/meters.js";
-import { refusal } from "./core/reasons.js";
-import { RunningCalls } from "./core/running-calls.js";
-import { TimerWheel } from "./core/timer-wheel.js";
-import { cannotListen, UserError } from "./core/user-error.js";
 import { Listener, waitingBytes } from "./downstream/listener.js";
 import { type Assembly, assembling, type RouteRow } from "./hub/assembly.js";
 import { configFamilies, type ReloadState } from "./hub/config-families.js";
@@ -46,6 +37,15 @@ import { auth } from "./interceptors/auth.js";
 import { deadline } from "./interceptors/deadline.js";
 import { identityHeaders } from "./interceptors/identity-headers.js";
 import { quota } from "./interceptors/quota.js";
+import { systemClock } from "./kit/clock.js";
+import { attempt, listenToFaults, reportFault } from "./kit/faults.js";
+import { completed, inSlices } from "./kit/in-slices.js";
+import { Lives } from "./kit/lives.js";
+import type { Log } from "./kit/log.js";
+import type { Counter, Meters } from "./kit/meters.js";
+import { matcherOf } from "./kit/net/ip.js";
+import { cannotListen, UserError } from "./kit/text/user-error.js";
+import { TimerWheel } from "./kit/timer-wheel.js";
 import type { ServiceRoute } from "./routing/table.js";
 import { DescriptorIndex, type Descriptors } from "./schema/descriptor-index.js";
 import { SchemaCache } from "./schema/schema-cache.js";
@@ -58,10 +58,10 @@ import { loadXmlParser } from "./transcoding/xml/document.js";
 import { Cluster } from "./upstream/cluster.js";
 
 export type { EmbeddedService } from "./control/hub-services.js";
-export type { Log } from "./core/log.js";
 export type { RouteRow } from "./hub/assembly.js";
 export type { Place, PlacedInterceptor } from "./hub/own-interceptors.js";
 export type { EndpointRow, UpstreamRow } from "./hub/upstream-row.js";
+export type { Log } from "./kit/log.js";
 
 export interface RunningHub {
   /** The first bound address, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */

@@ -1,19 +1,18 @@
 // The library: a hub in a program. What is exported here keeps its meaning within a major version, and nothing else does.
+
+import type { Interceptor } from "./call/interceptor.js";
 import { withOverrides } from "./config/from-args.js";
 import type { ConfigInput } from "./config/schema.js";
-import type { Interceptor } from "./core/interceptor.js";
-import { kindOf } from "./core/kind-of.js";
-import type { Log } from "./core/log.js";
-import { printableLine } from "./core/text.js";
-import { UserError } from "./core/user-error.js";
 import { type EmbeddedService, type PlacedInterceptor, type RunningHub, startHub } from "./hub.js";
+import type { Log } from "./kit/log.js";
+import { kindOf } from "./kit/text/kind-of.js";
+import { printableLine } from "./kit/text/text.js";
+import { UserError } from "./kit/text/user-error.js";
 
-export type { Call, Identity, Method, MethodKind, Peer, PeerCertificate } from "./core/call.js";
-export { type Field, Headers } from "./core/headers.js";
-export type { Interceptor, Outcome, Step } from "./core/interceptor.js";
-export type { Log } from "./core/log.js";
-export type { Abort, Handler, Sink, Source } from "./core/sink.js";
-export { Code, codeName, Status, type StatusDetail, type StatusInit } from "./core/status.js";
+export type { Call, Identity, Method, MethodKind, Peer, PeerCertificate } from "./call/call.js";
+export type { Interceptor, Outcome, Step } from "./call/interceptor.js";
+export type { Abort, Handler, Sink, Source } from "./call/sink.js";
+export { Code, codeName, Status, type StatusDetail, type StatusInit } from "./call/status/status.js";
 export {
   badRequest,
   errorInfo,
@@ -21,9 +20,11 @@ export {
   type QuotaViolation,
   quotaFailure,
   retryInfo,
-} from "./core/status-details.js";
-export { UserError } from "./core/user-error.js";
+} from "./call/status/status-details.js";
 export type { EmbeddedService, Place, PlacedInterceptor, RouteRow, UpstreamRow } from "./hub.js";
+export { type Field, Headers } from "./kit/headers.js";
+export type { Log } from "./kit/log.js";
+export { UserError } from "./kit/text/user-error.js";
 export type { ConfigInput };
 
 /** What a program adds to a config. */

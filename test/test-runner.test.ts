@@ -125,11 +125,11 @@ const CASES: readonly Case[] = [
   },
   {
     says: "of files that share a process, the one that failed is run again, and named",
-    files: { "core/first": PASSES, "core/second": PASSES_SECOND, "core/third": PASSES },
+    files: { "call/first": PASSES, "call/second": PASSES_SECOND, "call/third": PASSES },
     flags: RETRY,
     passes: true,
     prints: [
-      /alone, since they failed:\n {2}\S*core\/second\.test\.js\n\n/,
+      /alone, since they failed:\n {2}\S*call\/second\.test\.js\n\n/,
       /ℹ pass 4\n/,
       /in 2 processes/,
       UNSTEADY,
@@ -137,30 +137,30 @@ const CASES: readonly Case[] = [
   },
   {
     says: "a file that does not load fails, and those that share its process pass",
-    files: { "core/broken": "throw new Error('not a module');", "core/third": PASSES },
+    files: { "call/broken": "throw new Error('not a module');", "call/third": PASSES },
     passes: false,
     prints: [/in 1 processes/, /ℹ pass 1\n/, /Failed:\n {2}\S*broken\.test\.js: 1 of 1 failed\n$/],
   },
   {
     says: "of files that share a process, one without a test fails",
-    files: { "core/empty": "export {};", "core/third": PASSES },
+    files: { "call/empty": "export {};", "call/third": PASSES },
     passes: false,
     prints: [/in 1 processes/, /ℹ pass 1\n/, /Failed:\n {2}\S*empty\.test\.js: it ran no test\n$/],
   },
   {
     says: "when a shared process ends, each file that was not done is run again",
     files: {
-      "core/done": PASSES,
+      "call/done": PASSES,
       // Some turns of the event loop later: from Node 22 on, what a test did reaches the reporter in another turn.
-      "core/ends": `${PASSES} test("ends", async () => {
+      "call/ends": `${PASSES} test("ends", async () => {
         for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
         (0, process)["exit"](3);
       });`,
-      "core/third": PASSES,
+      "call/third": PASSES,
     },
     flags: RETRY,
     passes: false,
-    prints: [/since they failed:\n.*core\/ends.*\n.*core\/third.*\n\n/, /Failed:\n.*core\/ends.*code 3\n$/],
+    prints: [/since they failed:\n.*call\/ends.*\n.*call\/third.*\n\n/, /Failed:\n.*call\/ends.*code 3\n$/],
   },
   {
     says: "the slowest files are named",

@@ -25,7 +25,7 @@ const EXCEPTIONS = [];
 /** Constructors whose text is not in the source. */
 const NOT_LITERAL = [
   {
-    file: "transcoding/openapi/constraints.ts",
+    file: "openapi/schemas/constraints.ts",
     code: 'new RegExp(pattern, "u")',
     reason: "compiled to see whether ECMA-262 has its syntax, and matched with nothing",
   },

@@ -6,7 +6,8 @@ import { join } from "node:path";
 const FIRST = /^(?:fuzz|cli|e2e|telemetry|tools)\/|^[^/]*$|\/(?:fuzz|differential)\./;
 
 /** Files of units: those of one of these folders share processes, since starting one costs more than most of them. */
-const UNITS = /^(?:config|control|core|hub|interceptors|routing|schema|transcoding|http2\/hpack)\//;
+const UNITS =
+  /^(?:call|config|control|hub|interceptors|kit|openapi|routing|schema|transcoding|http2\/hpack)\//;
 /** Unless they speak of the whole process: hooks of all its tests, what it exits on, its memory, time, clock or threads. */
 const OWN_PROCESS =
   /^(?:before|after|beforeEach|afterEach)\(|\bprocess\.(?:on|once|env|exit|chdir|memoryUsage|cpuUsage)\b|\bmock\.|\/(?:collect-garbage|cpu)\.js"|\/threads\//m;
@@ -28,9 +29,9 @@ const DEPENDS_ON_NODE = [
   /^e2e\/(?:attacks|auth-mtls|cancellation|concurrency|deadline|frames|grpc|header-lists|json|streams|upstream|websocket)\./,
   // zlib, threads, buffers, numbers, text and its parsers.
   /^e2e\/(?:compression|large-bodies|large-messages|xml)\./,
-  /^transcoding\/(?:threads\/|codec\/|bodies|json|large|xml)/,
+  /^transcoding\/(?:bodies|codec|threads|xml)\/|^transcoding\/messages\/json/,
   /^http2\/hpack\/(?:huffman|nghttp2)\./,
-  /^core\/(?:messages|text)/,
+  /^call\/messages|^kit\/text\//,
   // WebCrypto and fetch; OpenTelemetry's own gRPC.
   /^interceptors\/auth-jwt\./,
   /^telemetry\/trace\./,

@@ -1,6 +1,6 @@
-// Writes docs/errors.md from the catalogue in src/core/reasons.ts: `node tools/write-errors.mjs`, after `make build`.
+// Writes docs/errors.md from the catalogue in src/call/status/reasons.ts: `node tools/write-errors.mjs`, after `make build`.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { errorsPage } from "../dist/core/reasons-page.js";
+import { errorsPage } from "../dist/call/status/reasons-page.js";
 
 writeFileSync(fileURLToPath(new URL("../docs/errors.md", import.meta.url)), errorsPage());

@@ -1,8 +1,8 @@
 // What a line of the access log costs the caller's thread: microseconds. Run: node build/bench/micro/access-log.js
-import { Call, type Method } from "#src/core/call.js";
-import { field, Headers } from "#src/core/headers.js";
-import type { Outcome } from "#src/core/interceptor.js";
+import { Call, type Method } from "#src/call/call.js";
+import type { Outcome } from "#src/call/interceptor.js";
 import { accessLog } from "#src/interceptors/access-log.js";
+import { field, Headers } from "#src/kit/headers.js";
 import { AccessLogDestination } from "#src/telemetry/access-log.js";
 
 const CALLS = 20_000;

@@ -1,8 +1,8 @@
 // Does a match cost more when there are more routes? `node build/bench/micro/matcher.js`
 
-import { parseTemplate } from "#src/core/path-template.js";
-import { Matcher } from "#src/transcoding/matcher.js";
-import { splitPath } from "#src/transcoding/path.js";
+import { parseTemplate } from "#src/kit/text/path-template.js";
+import { Matcher } from "#src/transcoding/routes/matcher.js";
+import { splitPath } from "#src/transcoding/routes/path.js";
 
 const ROUNDS = 7;
 const MATCHES_PER_ROUND = 500_000;

@@ -1,11 +1,11 @@
 // What metrics and tracing add to a call: nanoseconds. Run: node build/bench/micro/metrics.js
-import { Call, type Method } from "#src/core/call.js";
-import { systemClock } from "#src/core/clock.js";
-import { field, Headers } from "#src/core/headers.js";
-import type { Interceptor, Outcome } from "#src/core/interceptor.js";
-import { LOOPBACK } from "#src/core/ip.js";
+import { Call, type Method } from "#src/call/call.js";
+import type { Interceptor, Outcome } from "#src/call/interceptor.js";
 import { metrics } from "#src/interceptors/metrics.js";
 import { tracing } from "#src/interceptors/tracing.js";
+import { systemClock } from "#src/kit/clock.js";
+import { field, Headers } from "#src/kit/headers.js";
+import { LOOPBACK } from "#src/kit/net/ip.js";
 import { CallMetrics } from "#src/telemetry/call-metrics.js";
 import { prometheusText } from "#src/telemetry/prometheus.js";
 

@@ -1,14 +1,14 @@
 // What a quota costs a call, admitted and refused: `node build/bench/micro/quota.js`
 
+import { Call, type Identity, type Method } from "#src/call/call.js";
+import type { Step } from "#src/call/interceptor.js";
 import type { QuotaConfig } from "#src/config/sections/quota.js";
-import { Call, type Identity, type Method } from "#src/core/call.js";
-import { systemClock } from "#src/core/clock.js";
-import { Headers } from "#src/core/headers.js";
-import type { Step } from "#src/core/interceptor.js";
-import { Lives } from "#src/core/lives.js";
-import { NO_METERS } from "#src/core/meters.js";
 import { quota } from "#src/interceptors/quota.js";
 import { TokenBuckets } from "#src/interceptors/token-bucket.js";
+import { systemClock } from "#src/kit/clock.js";
+import { Headers } from "#src/kit/headers.js";
+import { Lives } from "#src/kit/lives.js";
+import { NO_METERS } from "#src/kit/meters.js";
 
 const ROUNDS = 7;
 const CALLS = 200_000;

@@ -3,14 +3,14 @@ import { strict as assert } from "node:assert";
 import { createFileRegistry, fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
-import { splitPath } from "#src/transcoding/path.js";
+import { splitPath } from "#src/transcoding/routes/path.js";
+import { planBinding } from "#src/transcoding/routes/rule-plan.js";
 import {
   bindRequest,
   encodeRequest,
   type MessageBody,
   type RequestOptions,
-} from "#src/transcoding/request.js";
-import { planBinding } from "#src/transcoding/rule-plan.js";
+} from "#src/transcoding/translate/request.js";
 
 const ROUNDS = 7;
 const REQUESTS_PER_ROUND = 100_000;

@@ -1,6 +1,6 @@
 // Reads a command's arguments by its specification; what it does not know ends with the usage line and exit code 2.
 import { parseArgs } from "node:util";
-import { didYouMean } from "../core/nearest.js";
+import { didYouMean } from "../kit/text/nearest.js";
 
 export interface OptionSpec {
   readonly help: string;

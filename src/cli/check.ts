@@ -1,7 +1,7 @@
 // `linchpin check`: every error of a config file and every key that has no effect, or one line that it is fine.
 import { checkFile, formatError, formatErrors, readConfigFile } from "../config/load.js";
 import { MAX_FILE_BYTES } from "../config/yaml.js";
-import { UserError } from "../core/user-error.js";
+import { UserError } from "../kit/text/user-error.js";
 import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import { defaultConfigFile, NO_CONFIG } from "./config-file.js";

@@ -1,6 +1,6 @@
 // `linchpin help`: all commands, or one of them with its options.
-import { didYouMean } from "../core/nearest.js";
-import { textTable } from "../core/text-table.js";
+import { didYouMean } from "../kit/text/nearest.js";
+import { textTable } from "../kit/text-table.js";
 import { type CommandSpec, readArguments, UsageError, usageLine } from "./args.js";
 import { COMMANDS, isCommand } from "./commands.js";
 import type { Io } from "./io.js";

@@ -6,7 +6,7 @@ import { fileProblem } from "../config/files.js";
 import { defaultConfig, withOverrides } from "../config/from-args.js";
 import { configJsonSchema } from "../config/json-schema.js";
 import { SCHEMA_FILE, sampleConfig } from "../config/sample.js";
-import { UserError } from "../core/user-error.js";
+import { UserError } from "../kit/text/user-error.js";
 import { readArguments } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import { DEFAULT_FILE } from "./config-file.js";

@@ -1,6 +1,6 @@
 // What a command sees of the process: where it prints, and its environment.
-import { printable } from "../core/text.js";
-import { errorCode, UserError } from "../core/user-error.js";
+import { printable } from "../kit/text/text.js";
+import { errorCode, UserError } from "../kit/text/user-error.js";
 import { StandardOutput } from "./standard-output.js";
 
 export interface Io {

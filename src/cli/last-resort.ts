@@ -1,6 +1,6 @@
 // What escapes every barrier of a serving hub: it is told, and the hub drains as on SIGTERM and ends with a code of its
 // own, so that whoever runs it starts another. A program that embeds a hub decides about such things itself.
-import { reportFault } from "../core/faults.js";
+import { reportFault } from "../kit/faults.js";
 
 /** EX_SOFTWARE of sysexits.h: an internal error was detected. */
 export const FAULT_EXIT_CODE = 70;

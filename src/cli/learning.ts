@@ -1,10 +1,10 @@
 // What `routes`, `openapi` and `descriptors` ask of the hub without serving; run.ts hands it to them.
 import type { Config } from "../config/config.js";
-import { UserError } from "../core/user-error.js";
 import { inspect as inspectHub } from "../hub/inspect.js";
 import type { Log, RouteRow } from "../hub.js";
+import { UserError } from "../kit/text/user-error.js";
+import type { OpenApiInput } from "../openapi/document.js";
 import { inOrder } from "../schema/schema-tables.js";
-import type { OpenApiInput } from "../transcoding/openapi/document.js";
 
 export interface Inspection {
   readonly routes: readonly RouteRow[];

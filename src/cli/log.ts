@@ -1,8 +1,8 @@
 // The hub's log on standard error: levels, as lines for a person or as JSON lines for a machine.
 
-import { didYouMean } from "../core/nearest.js";
-import { cut, printableLine } from "../core/text.js";
 import type { Log } from "../hub.js";
+import { didYouMean } from "../kit/text/nearest.js";
+import { cut, printableLine } from "../kit/text/text.js";
 import { UsageError } from "./args.js";
 import type { Io } from "./io.js";
 

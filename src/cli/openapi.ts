@@ -1,5 +1,5 @@
 // `linchpin openapi`: the OpenAPI document of a config or a server, for build pipelines.
-import { UserError } from "../core/user-error.js";
+import { UserError } from "../kit/text/user-error.js";
 import { readArguments } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import type { Io } from "./io.js";
@@ -17,11 +17,11 @@ export async function run(args: readonly string[], io: Io, inspect: Inspect): Pr
   const { openApi, problems } = await inspect(config, createLog("warn", "pretty", io.err));
   for (const problem of problems) io.err(problem);
   if (openApi.plans.length === 0) return 1;
-  const { filterProblem, partsOf } = await import("../transcoding/openapi/filter.js");
+  const { filterProblem, partsOf } = await import("../openapi/filter.js");
   const problem = filterProblem(partsOf(openApi.plans), filter);
   if (problem !== undefined) throw new UserError(problem);
-  const { openApiDocument } = await import("../transcoding/openapi/document.js");
-  const { printJson, printYaml } = await import("../transcoding/openapi/print.js");
+  const { openApiDocument } = await import("../openapi/document.js");
+  const { printJson, printYaml } = await import("../openapi/print.js");
   const print = /\.ya?ml$/i.test(output) ? printYaml : printJson;
   const text = await print(openApiDocument(openApi, filter));
   await writeOutput(io, output, text);

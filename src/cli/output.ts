@@ -1,7 +1,7 @@
 // Where `-o FILE` of a command goes: the file, or standard output for `-`.
 import { writeFileSync } from "node:fs";
 import { fileProblem } from "../config/files.js";
-import { UserError } from "../core/user-error.js";
+import { UserError } from "../kit/text/user-error.js";
 import type { Io } from "./io.js";
 
 /** Resolves when all of it has been taken. Rejects with a UserError where the file cannot be written. */

@@ -1,6 +1,7 @@
 // `linchpin routes`: the HTTP and gRPC routes of a config or a server, or which of them answers a request.
-import { textTable } from "../core/text-table.js";
+
 import type { RouteRow } from "../hub.js";
+import { textTable } from "../kit/text-table.js";
 import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import type { Io } from "./io.js";

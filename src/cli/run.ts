@@ -1,6 +1,6 @@
 // Finds the command and loads it alone; usage errors become a line, the usage and exit code 2.
-import { didYouMean } from "../core/nearest.js";
-import { UserError } from "../core/user-error.js";
+import { didYouMean } from "../kit/text/nearest.js";
+import { UserError } from "../kit/text/user-error.js";
 import { UsageError, usageLine } from "./args.js";
 import { COMMANDS, type CommandName, isCommand } from "./commands.js";
 import type { Io } from "./io.js";

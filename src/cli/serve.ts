@@ -2,7 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import type { Config } from "../config/config.js";
 import { defaultConfig, withOverrides } from "../config/from-args.js";
-import type { Log } from "../core/log.js";
+import type { Log } from "../kit/log.js";
 import { readArguments, UsageError } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import { defaultConfigFile, isConfigFile, NO_CONFIG } from "./config-file.js";

@@ -2,7 +2,7 @@
 // counted, and nothing waits, throws or grows because of it.
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { printable } from "../core/text.js";
+import { printable } from "../kit/text/text.js";
 
 /** Bytes that wait for a slow reader of a pipe; what comes beyond them is lost. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;

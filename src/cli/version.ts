@@ -1,5 +1,5 @@
 // `linchpin --version`: the version of the installed package.
-import { version } from "../core/version.js";
+import { version } from "../kit/version.js";
 import { readArguments } from "./args.js";
 import { COMMANDS } from "./commands.js";
 import type { Io } from "./io.js";

@@ -1,6 +1,6 @@
 // HOST:PORT, as it stands in config and on the command line.
 import { isIP, isIPv4, isIPv6 } from "node:net";
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 import type { ListenAddress, UnixAddress } from "./config.js";
 
 /** RFC 1035 §2.3.4. */

@@ -1,7 +1,7 @@
 // The hub's configuration once it has been read: validated, immutable, with every default filled in.
 
-import type { Hints } from "../core/gateway.js";
-import type { AddressRange } from "../core/ip.js";
+import type { Hints } from "../call/gateway.js";
+import type { AddressRange } from "../kit/net/ip.js";
 import type { ClientTlsConfig, ServerTlsConfig } from "../tls/config.js";
 import type { ClientLimits } from "./listener-limits.js";
 import type { AuthConfig, MethodAuth } from "./sections/auth.js";

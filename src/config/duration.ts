@@ -1,5 +1,5 @@
 // Durations as people write them in config and flags: 250ms, 15s, 1.5m, 2h.
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 
 /** 24 days, in milliseconds: timers of the platform count to 2^31 - 1 ms and wrap to 1 ms beyond. */
 export const MAX_DURATION_MS = 24 * 24 * 3_600_000;

@@ -1,7 +1,7 @@
 // Whether the files that a config names are there.
 import { accessSync, constants, statSync } from "node:fs";
-import { otherKind } from "../core/regular-file.js";
-import { errorCode } from "../core/user-error.js";
+import { otherKind } from "../kit/regular-file.js";
+import { errorCode } from "../kit/text/user-error.js";
 
 export type PathKind = "file" | "directory" | "writable directory";
 

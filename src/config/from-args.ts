@@ -1,10 +1,10 @@
 // A Config out of targets on the command line, alone or over one from a file. Loads no schema and no YAML parser.
 import { resolve } from "node:path";
-import { LOOPBACK } from "../core/ip.js";
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
-import { cut } from "../core/text.js";
-import { parsedOrThrow, UserError } from "../core/user-error.js";
 import { DEFAULT_LIMITS } from "../http2/limits.js";
+import { LOOPBACK } from "../kit/net/ip.js";
+import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
+import { cut } from "../kit/text/text.js";
+import { parsedOrThrow, UserError } from "../kit/text/user-error.js";
 import type { ClientTlsConfig } from "../tls/config.js";
 import {
   formatAddress,

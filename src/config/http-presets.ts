@@ -1,7 +1,7 @@
 // What the keys of `http` are when they are left out: the hub's own choice, and what those who come from a peer are used
 // to. Sources: Envoy's GrpcJsonTranscoder (envoy.extensions.filters.http.grpc_json_transcoder.v3) and grpc-gateway's
 // runtime.NewServeMux, each with its defaults. docs/coming-from.md has the table; a test holds it to this.
-import type { CompressionPolicy, CorsPolicy, ErrorForm, MetadataNames } from "../core/http-policy.js";
+import type { CompressionPolicy, CorsPolicy, ErrorForm, MetadataNames } from "../call/http-policy.js";
 
 /**
  * What a stream looks like to clients that do not say: an array, NDJSON, the same under the name of application/json (as

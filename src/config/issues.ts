@@ -1,6 +1,6 @@
 // What zod finds wrong with a config, in the words and at the places that a person needs.
 import type * as z from "zod";
-import { didYouMean } from "../core/nearest.js";
+import { didYouMean } from "../kit/text/nearest.js";
 import { placesOfKey } from "./key-places.js";
 import { type Path, pathText, type YamlFile } from "./yaml.js";
 

@@ -1,6 +1,6 @@
 // A JSON Web Key Set (RFC 7517), from a file or from an issuer: which keys of it can verify signatures.
 import type { JSONWebKeySet, JWK } from "jose";
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 
 const MAX_KEYS = 100;
 

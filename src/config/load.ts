@@ -1,7 +1,7 @@
 // From the bytes of linchpin.yaml to a Config, or to every error in it, each with its line and column.
 import { dirname, resolve } from "node:path";
-import { readRegularFile } from "../core/regular-file.js";
-import { errorCode, UserError } from "../core/user-error.js";
+import { readRegularFile } from "../kit/regular-file.js";
+import { errorCode, UserError } from "../kit/text/user-error.js";
 import type { Config, SchemaSource } from "./config.js";
 import { checkPath, fileProblem, type PathKind } from "./files.js";
 import { defaultConfig } from "./from-args.js";

@@ -1,5 +1,5 @@
 // Takes the secrets out of a config before somebody reads it.
-import { MASK, maskedText } from "../core/masked-text.js";
+import { MASK, maskedText } from "../kit/text/masked-text.js";
 
 /** Keys whose values are nobody's to read. Digests are masked too: a weak key can be guessed from one. */
 const SECRET_KEY =

@@ -1,6 +1,6 @@
 // A config that a program has as an object, in the form that the checks of a file take: it has paths, but no places.
-import { maskedText } from "../core/masked-text.js";
-import { cut } from "../core/text.js";
+import { maskedText } from "../kit/text/masked-text.js";
+import { cut } from "../kit/text/text.js";
 import type { Path, YamlFile } from "./yaml.js";
 
 /** Characters of a wrong value that an error message repeats. */

@@ -1,5 +1,5 @@
 // Rates as people write them in the config: 100/s, 60000/min, 5/h.
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 
 export interface Rate {
   readonly count: number;

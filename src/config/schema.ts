@@ -1,7 +1,7 @@
 // The one place for the keys of linchpin.yaml: what each is for, allows, and is when left out. Validation, the
 // JSON Schema and the documentation are made from it. Values come out as the program wants them (ms, bytes).
 import * as z from "zod";
-import { isRoutable } from "../core/routable.js";
+import { isRoutable } from "../call/routable.js";
 import { parseEndpoint } from "./address.js";
 import { DEFAULTS } from "./defaults.js";
 import {

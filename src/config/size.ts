@@ -1,5 +1,5 @@
 // Sizes in bytes as people write them: 512KiB, 4MiB, 65536.
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 
 const UNITS_BYTES: Readonly<Record<string, number>> = {
   "": 1,

@@ -1,6 +1,6 @@
 // Files of keys: read whole, and never larger than a person would write one.
-import { readRegularFile } from "../core/regular-file.js";
-import { UserError } from "../core/user-error.js";
+import { readRegularFile } from "../kit/regular-file.js";
+import { UserError } from "../kit/text/user-error.js";
 import { fileProblem } from "./files.js";
 
 /** 1 MiB. */

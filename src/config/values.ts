@@ -1,6 +1,6 @@
 // Values with a grammar of their own, as zod schemas: shared by the sections of the config.
 import * as z from "zod";
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
+import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 import { parseDuration } from "./duration.js";
 
 /** Text with a grammar of its own. `expected` is for a value that is no text at all. */

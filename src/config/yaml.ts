@@ -17,8 +17,8 @@ import {
   type YAMLError,
   type YAMLMap,
 } from "yaml";
-import { maskedText } from "../core/masked-text.js";
-import { cut } from "../core/text.js";
+import { maskedText } from "../kit/text/masked-text.js";
+import { cut } from "../kit/text/text.js";
 
 export type Path = readonly (string | number)[];
 export type Environment = Readonly<Record<string, string | undefined>>;

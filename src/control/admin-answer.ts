@@ -1,7 +1,7 @@
 // An answer of the admin listener: in JSON for programs, in text for people.
-import { inSlices } from "../core/in-slices.js";
-import { printable } from "../core/text.js";
-import { makingTextTable } from "../core/text-table.js";
+import { inSlices } from "../kit/in-slices.js";
+import { printable } from "../kit/text/text.js";
+import { makingTextTable } from "../kit/text-table.js";
 import type { AdminRequest, AdminResponse } from "./admin-server.js";
 
 export interface AdminRoute {

@@ -1,9 +1,9 @@
 // The connections of the admin listener: few, and a new one always gets in, since the one that does least goes for it.
 // An operator who looks why the hub is in trouble must not wait until whoever makes the trouble lets go.
 import type { Socket } from "node:net";
-import { barrier } from "../core/barrier.js";
-import { reportFault } from "../core/faults.js";
-import { clientNetwork, plainIp } from "../core/ip.js";
+import { barrier } from "../kit/barrier.js";
+import { reportFault } from "../kit/faults.js";
+import { clientNetwork, plainIp } from "../kit/net/ip.js";
 
 /** Of all clients: operators, probes and scrapers need a few dozen. */
 export const MAX_CONNECTIONS = 256;

@@ -10,11 +10,11 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { TLSSocket } from "node:tls";
 import { formatAddress } from "../config/address.js";
 import type { AdminConfig } from "../config/config.js";
-import { reportFault } from "../core/faults.js";
-import { guarded } from "../core/guarded.js";
-import type { Log } from "../core/log.js";
-import { peek } from "../core/peek.js";
-import { cannotListen } from "../core/user-error.js";
+import { reportFault } from "../kit/faults.js";
+import type { Log } from "../kit/log.js";
+import { guarded } from "../kit/net/guarded.js";
+import { peek } from "../kit/net/peek.js";
+import { cannotListen } from "../kit/text/user-error.js";
 import { ServerTls } from "../tls/server-tls.js";
 import { AdminConnections } from "./admin-connections.js";
 

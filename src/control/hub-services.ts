@@ -2,9 +2,9 @@
 // the router sees it as one more cluster, reached through an in-memory connection.
 import type { Duplex } from "node:stream";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import { duplexPair } from "../core/duplex-pair.js";
-import { reportFault } from "../core/faults.js";
-import { lateLoad } from "../core/late-load.js";
+import { reportFault } from "../kit/faults.js";
+import { lateLoad } from "../kit/late-load.js";
+import { duplexPair } from "../kit/net/duplex-pair.js";
 import type { Health } from "./health.js";
 import type { HubServer, HubServerOptions } from "./hub-server.js";
 import { imageIndex } from "./image.js";

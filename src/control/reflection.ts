@@ -7,8 +7,8 @@ import {
   ServerReflectionService,
 } from "#generated/grpc/reflection/v1/reflection.js";
 import { ServerReflectionService as AlphaService } from "#generated/grpc/reflection/v1alpha/reflection.js";
-import { barrier } from "../core/barrier.js";
-import { reportFault } from "../core/faults.js";
+import { barrier } from "../kit/barrier.js";
+import { reportFault } from "../kit/faults.js";
 import type { Descriptors } from "../schema/descriptor-index.js";
 
 /** What there is to tell. Read at each request: it may change while the server runs. */

@@ -3,10 +3,10 @@
 // them was taken, so neither a thousand small messages in one read nor a few that unpack to gigabytes are more than the
 // client has asked for.
 
-import { barrier } from "../core/barrier.js";
-import { MessageSplitter, unpackSoon } from "../core/messages.js";
-import { MESSAGE_BYTES, type Slices } from "../core/slices.js";
-import { Status } from "../core/status.js";
+import { MessageSplitter, unpackSoon } from "../call/messages.js";
+import { Status } from "../call/status/status.js";
+import { barrier } from "../kit/barrier.js";
+import { MESSAGE_BYTES, type Slices } from "../kit/slices.js";
 
 export interface AnswerMessagesOwner {
   /** Something threw, in a turn of its own. */

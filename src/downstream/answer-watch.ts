@@ -4,10 +4,10 @@
 // requests and answers cost it nothing.
 import type { Socket } from "node:net";
 import type { ClientLimits } from "../config/listener-limits.js";
-import { barrier } from "../core/barrier.js";
-import { reportFault } from "../core/faults.js";
-import type { Timed, TimerWheel } from "../core/timer-wheel.js";
 import type { Holder, SendMemory } from "../http2/send-memory.js";
+import { barrier } from "../kit/barrier.js";
+import { reportFault } from "../kit/faults.js";
+import type { Timed, TimerWheel } from "../kit/timer-wheel.js";
 import { below, Departed } from "./departed.js";
 
 /** How often is looked, at most: a client is let go at most two looks late. */

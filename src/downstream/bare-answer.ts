@@ -1,6 +1,7 @@
 // The last way to answer a plain HTTP request: for a fault of the hub itself, so it needs nothing of what may have thrown.
-import { field } from "../core/headers.js";
-import type { Status } from "../core/status.js";
+
+import type { Status } from "../call/status/status.js";
+import { field } from "../kit/headers.js";
 import type { Exchange } from "./exchange.js";
 
 /** Answers with the status in JSON, without details; where even that fails, the exchange is broken off. */

@@ -1,9 +1,10 @@
 // A request's body on its way to its reader: no more of it in one turn of the event loop than that has room for, and
 // none while the reader or the service is behind. A read of 64 KiB may be twenty thousand messages of a stream, and the
 // last bytes of a hundred bodies may lie in one.
-import { barrier } from "../core/barrier.js";
-import type { Slices } from "../core/slices.js";
-import type { BodyForm } from "../core/transcoding.js";
+
+import type { BodyForm } from "../call/transcoding.js";
+import { barrier } from "../kit/barrier.js";
+import type { Slices } from "../kit/slices.js";
 
 /** Bytes of a stream's body that are read in one piece: some thousand messages at most. */
 const PIECE_BYTES = 4 * 1024;

@@ -1,6 +1,6 @@
 // The patience with a request's body: an exchange tells it of bytes that came and were taken, and is told when the
 // client has let it stand still for too long (`limits.bodyTimeout`, docs/security.md).
-import type { Timed, TimerWheel } from "../core/timer-wheel.js";
+import type { Timed, TimerWheel } from "../kit/timer-wheel.js";
 
 export class BodyWatch implements Timed {
   timerSlot = -1;

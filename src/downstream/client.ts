@@ -1,12 +1,12 @@
 // The client of a connection as the hub takes it: its address, whether it speaks for others, and what services are
 // told of it (x-forwarded-for, -proto, -host, forwarded). What a stranger says of these is dropped; a trusted proxy is believed.
 import { isIP, type Socket } from "node:net";
-import type { Peer, PeerCertificate } from "../core/call.js";
-import type { Gateway } from "../core/gateway.js";
-import { type Field, field } from "../core/headers.js";
-import type { MetadataNames } from "../core/http-policy.js";
-import { ipOf, isLoopbackIp, plainIp } from "../core/ip.js";
-import { isForwarding, isHubs } from "../core/upstream-names.js";
+import type { Peer, PeerCertificate } from "../call/call.js";
+import type { Gateway } from "../call/gateway.js";
+import type { MetadataNames } from "../call/http-policy.js";
+import { isForwarding, isHubs } from "../call/upstream-names.js";
+import { type Field, field } from "../kit/headers.js";
+import { ipOf, isLoopbackIp, plainIp } from "../kit/net/ip.js";
 import { peerCertificate } from "../tls/peer-certificate.js";
 import { peerAddress } from "./peer.js";
 import type { RestHead } from "./rest-head.js";

@@ -1,6 +1,7 @@
 // What pages of other sites are told they may do (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol).
-import { type Field, field } from "../core/headers.js";
-import type { CorsPolicy } from "../core/http-policy.js";
+
+import type { CorsPolicy } from "../call/http-policy.js";
+import { type Field, field } from "../kit/headers.js";
 
 const ALLOW_ORIGIN = "access-control-allow-origin";
 const VARY_ORIGIN = field("vary", "origin");

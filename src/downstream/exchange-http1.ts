@@ -1,8 +1,8 @@
 // An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { TLSSocket } from "node:tls";
-import { barrier } from "../core/barrier.js";
-import { type Field, field } from "../core/headers.js";
+import { barrier } from "../kit/barrier.js";
+import { type Field, field } from "../kit/headers.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { BodyWatch } from "./body-watch.js";
 import type { Client } from "./client.js";

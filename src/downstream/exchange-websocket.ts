@@ -3,11 +3,11 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import { barrier } from "../core/barrier.js";
-import { guarded } from "../core/guarded.js";
-import { type Field, field } from "../core/headers.js";
-import { Code, decodeGrpcMessage } from "../core/status.js";
-import type { TimerWheel } from "../core/timer-wheel.js";
+import { Code, decodeGrpcMessage } from "../call/status/status.js";
+import { barrier } from "../kit/barrier.js";
+import { type Field, field } from "../kit/headers.js";
+import { guarded } from "../kit/net/guarded.js";
+import type { TimerWheel } from "../kit/timer-wheel.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
 import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";

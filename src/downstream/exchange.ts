@@ -1,7 +1,7 @@
 // An HTTP request being answered, whatever version of HTTP carried it: what the REST adapter works on.
-import type { HttpVersion } from "../core/call.js";
-import { reportFault } from "../core/faults.js";
-import type { Field } from "../core/headers.js";
+import type { HttpVersion } from "../call/call.js";
+import { reportFault } from "../kit/faults.js";
+import type { Field } from "../kit/headers.js";
 import type { Client } from "./client.js";
 
 export interface ExchangeHead {

@@ -1,19 +1,20 @@
 // gRPC over HTTP/2 from clients: a stream becomes a Call and two Sinks; messages pass through unread.
+
+import { Call } from "../call/call.js";
+import { type Gateway, shownTo } from "../call/gateway.js";
+import { isGrpcContentType } from "../call/grpc-content-type.js";
+import { hubFault } from "../call/hub-fault.js";
+import { type Plan, run } from "../call/pipeline.js";
+import { type Abort, refuse, type Sink, type Source } from "../call/sink.js";
+import { refusal } from "../call/status/reasons.js";
+import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../call/status/status.js";
 import type { ClientLimits } from "../config/listener-limits.js";
-import { Call } from "../core/call.js";
-import { reportFault } from "../core/faults.js";
-import { type Gateway, shownTo } from "../core/gateway.js";
-import { isGrpcContentType } from "../core/grpc-content-type.js";
-import { type Field, field, Headers } from "../core/headers.js";
-import { hubFault } from "../core/hub-fault.js";
-import { type Plan, run } from "../core/pipeline.js";
-import { refusal } from "../core/reasons.js";
-import { type Abort, refuse, type Sink, type Source } from "../core/sink.js";
-import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
-import { cut } from "../core/text.js";
 import type { RequestHead } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
+import { reportFault } from "../kit/faults.js";
+import { type Field, field, Headers } from "../kit/headers.js";
+import { cut } from "../kit/text/text.js";
 import type { Client } from "./client.js";
 import { fits, fitting } from "./fitting.js";
 

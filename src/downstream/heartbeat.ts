@@ -1,5 +1,5 @@
 // Something to do again and again while a stream is open: a comment that keeps an idle one alive, a ping.
-import type { Timed, TimerWheel } from "../core/timer-wheel.js";
+import type { Timed, TimerWheel } from "../kit/timer-wheel.js";
 
 export class Heartbeat implements Timed {
   timerSlot = -1;

@@ -1,13 +1,13 @@
 // What HTTP/1.1 clients get that node:http would answer with bare bytes: the same JSON errors as everybody else.
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Gateway } from "../call/gateway.js";
+import { type Reason, refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
 import type { ClientLimits } from "../config/listener-limits.js";
-import { isAuthority } from "../core/authority.js";
-import { reportFault } from "../core/faults.js";
-import type { Gateway } from "../core/gateway.js";
-import { guarded } from "../core/guarded.js";
-import { type Reason, refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
+import { reportFault } from "../kit/faults.js";
+import { isAuthority } from "../kit/net/authority.js";
+import { guarded } from "../kit/net/guarded.js";
 import { splitTarget } from "./exchange-http1.js";
 import { shortReads } from "./short-reads.js";
 

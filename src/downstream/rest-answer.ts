@@ -1,15 +1,15 @@
 // The answer to a plain HTTP request, as its client gets it: head and fields, packing, ETag and 304, trailers, keep-alive
 // comments, and a failure in whatever way is still open. The Transcoding writes the body to it (`BodyTaker`).
 import type { Transform } from "node:stream";
-import { barrier } from "../core/barrier.js";
-import type { Call } from "../core/call.js";
-import { etagOf } from "../core/etag.js";
-import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
-import { type Field, field, type Headers } from "../core/headers.js";
-import type { CorsPolicy } from "../core/http-policy.js";
-import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../core/status.js";
-import { retrySeconds } from "../core/status-details.js";
-import type { BodyTaker, Transcoding } from "../core/transcoding.js";
+import type { Call } from "../call/call.js";
+import { type Gateway, type Snapshot, shownTo } from "../call/gateway.js";
+import type { CorsPolicy } from "../call/http-policy.js";
+import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../call/status/status.js";
+import { retrySeconds } from "../call/status/status-details.js";
+import type { BodyTaker, Transcoding } from "../call/transcoding.js";
+import { barrier } from "../kit/barrier.js";
+import { type Field, field, type Headers } from "../kit/headers.js";
+import { etagOf } from "../kit/text/etag.js";
 import { type Coding, encoderOf, encodeWhole, isCompressible, responseCoding } from "./content-coding.js";
 import { addCorsFields } from "./cors.js";
 import { codedTag, matchesTag } from "./etag.js";

@@ -1,11 +1,11 @@
 // What the REST adapter takes from a request's fields. A connection tends to bring the very same block again and again
 // (the memories of HPACK and of http1/head-reader.ts give the same array), so the last one's result is kept.
-import type { Peer } from "../core/call.js";
-import { type Field, Headers } from "../core/headers.js";
-import type { MetadataNames } from "../core/http-policy.js";
-import { refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
-import { cut } from "../core/text.js";
+import type { Peer } from "../call/call.js";
+import type { MetadataNames } from "../call/http-policy.js";
+import { refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { type Field, Headers } from "../kit/headers.js";
+import { cut } from "../kit/text/text.js";
 import { CODINGS_TEXT, type Coding, requestCoding } from "./content-coding.js";
 import type { ExchangeHead } from "./exchange.js";
 import { readMetadata } from "./rest-headers.js";

@@ -1,11 +1,12 @@
 // Which HTTP fields become metadata and which metadata become fields.
-import { type Field, field, type Headers } from "../core/headers.js";
-import type { MetadataNames } from "../core/http-policy.js";
-import { refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
-import { badRequest } from "../core/status-details.js";
-import { cut } from "../core/text.js";
-import { isHubs, standardName } from "../core/upstream-names.js";
+
+import type { MetadataNames } from "../call/http-policy.js";
+import { refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { badRequest } from "../call/status/status-details.js";
+import { isHubs, standardName } from "../call/upstream-names.js";
+import { type Field, field, type Headers } from "../kit/headers.js";
+import { cut } from "../kit/text/text.js";
 
 /** Fields that speak of this hop or those before, of the body's HTTP form, or that gRPC keeps for itself. */
 const NOT_METADATA = new Set([

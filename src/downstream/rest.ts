@@ -1,18 +1,13 @@
 // Plain HTTP from clients, over HTTP/1.1 and HTTP/2: an exchange becomes a Call. Here are the call, its request and the
 // credit of both directions; the answer is rest-answer.ts. The bodies are read and written by the Transcoding that the
-// route gives (core/transcoding.ts).
+// route gives (call/transcoding.ts).
 import type { Transform } from "node:stream";
-import { barrier } from "../core/barrier.js";
-import { Call } from "../core/call.js";
-import type { Timer } from "../core/clock.js";
-import { attempt } from "../core/faults.js";
-import { type Gateway, type Snapshot, shownTo } from "../core/gateway.js";
-import { type Field, field, Headers } from "../core/headers.js";
-import { hubFault } from "../core/hub-fault.js";
-import { frameMessage } from "../core/messages.js";
-import { type Plan, run } from "../core/pipeline.js";
-import { refusal } from "../core/reasons.js";
-import type { RestMiss } from "../core/rest.js";
+import { Call } from "../call/call.js";
+import { type Gateway, type Snapshot, shownTo } from "../call/gateway.js";
+import { hubFault } from "../call/hub-fault.js";
+import { frameMessage } from "../call/messages.js";
+import { type Plan, run } from "../call/pipeline.js";
+import type { RestMiss } from "../call/rest.js";
 import {
   type Abort,
   DiscardSink,
@@ -21,10 +16,10 @@ import {
   refuse,
   type Sink,
   type Source,
-} from "../core/sink.js";
-import { MESSAGE_BYTES, SLICES } from "../core/slices.js";
-import { Code, Status, statusFromTrailers } from "../core/status.js";
-import { badRequest } from "../core/status-details.js";
+} from "../call/sink.js";
+import { refusal } from "../call/status/reasons.js";
+import { Code, Status, statusFromTrailers } from "../call/status/status.js";
+import { badRequest } from "../call/status/status-details.js";
 import {
   type BodyRequest,
   type MessageTaker,
@@ -32,7 +27,12 @@ import {
   type RequestReader,
   type ResponseWriter,
   type Transcoding,
-} from "../core/transcoding.js";
+} from "../call/transcoding.js";
+import { barrier } from "../kit/barrier.js";
+import type { Timer } from "../kit/clock.js";
+import { attempt } from "../kit/faults.js";
+import { type Field, field, Headers } from "../kit/headers.js";
+import { MESSAGE_BYTES, SLICES } from "../kit/slices.js";
 import { AnswerMessages, type AnswerMessagesOwner } from "./answer-messages.js";
 import { answerBare } from "./bare-answer.js";
 import { BodySlices, type BodySlicesOwner } from "./body-slices.js";

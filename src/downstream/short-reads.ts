@@ -2,7 +2,7 @@
 // request: a read of 64 KiB holds a thousand requests. Here it gets reads of a few KiB, and none once the socket is gone.
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { reportFault } from "../core/faults.js";
+import { reportFault } from "../kit/faults.js";
 
 const READ_BYTES = 4 * 1024;
 

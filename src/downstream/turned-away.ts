@@ -1,10 +1,11 @@
 // What never became a request: connections that were let go, and bytes that nobody can read as HTTP. There is no call
 // that could stand in the access log, so they are counted by why, and told in the hub's log once an hour for each client.
-import { clientNetwork } from "../core/ip.js";
-import type { Log } from "../core/log.js";
-import type { Counter, Meters } from "../core/meters.js";
-import { cut } from "../core/text.js";
-import type { Told } from "../core/told.js";
+
+import type { Log } from "../kit/log.js";
+import type { Counter, Meters } from "../kit/meters.js";
+import { clientNetwork } from "../kit/net/ip.js";
+import { cut } from "../kit/text/text.js";
+import type { Told } from "../kit/told.js";
 
 const CONNECTION_REASONS = [
   /** The address has as many connections as it may (`limits.connectionsPerAddress`). */

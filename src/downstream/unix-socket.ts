@@ -1,7 +1,7 @@
 // Listening on a socket of the file system: a file that a dead hub left is replaced, one that is in use is not.
 import { lstatSync, unlinkSync } from "node:fs";
 import { connect, type Server } from "node:net";
-import { errorCode, UserError } from "../core/user-error.js";
+import { errorCode, UserError } from "../kit/text/user-error.js";
 
 /** The socket is for its owner and group: rw-rw----. */
 const SOCKET_UMASK = 0o117;

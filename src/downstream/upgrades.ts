@@ -2,13 +2,13 @@
 // request is answered as if it had not been (RFC 9110 §7.8: a server may ignore Upgrade).
 import type { IncomingMessage, Server } from "node:http";
 import { Socket } from "node:net";
+import type { Gateway } from "../call/gateway.js";
+import { refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { maxTextBytes } from "../call/transcoding.js";
 import type { ClientLimits } from "../config/listener-limits.js";
-import type { Gateway } from "../core/gateway.js";
-import { field, Headers } from "../core/headers.js";
-import { refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
-import { cut } from "../core/text.js";
-import { maxTextBytes } from "../core/transcoding.js";
+import { field, Headers } from "../kit/headers.js";
+import { cut } from "../kit/text/text.js";
 import type { AnswerWatch } from "./answer-watch.js";
 import type { Client } from "./client.js";
 import { WebSocketExchange, WebSockets } from "./exchange-websocket.js";

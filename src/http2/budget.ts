@@ -1,5 +1,5 @@
 // How much of something a peer may do that costs us work and is no call: a burst, a rate, and what its calls earn.
-import type { Clock } from "../core/clock.js";
+import type { Clock } from "../kit/clock.js";
 
 /**
  * A token bucket that costs a subtraction per use: time and earnings are looked at only when it has run empty.

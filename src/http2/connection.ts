@@ -2,8 +2,8 @@
 // may ask of it. Knows nothing of gRPC or of the hub. docs/architecture.md, "The wire", shows a frame's way.
 // Hot path: no part makes an object, closure, promise or event per frame.
 import type { Duplex } from "node:stream";
-import { barrier, contain } from "../core/barrier.js";
-import { type Clock, systemClock } from "../core/clock.js";
+import { barrier, contain } from "../kit/barrier.js";
+import { type Clock, systemClock } from "../kit/clock.js";
 import { ConnectionError } from "./connection-error.js";
 import { type ConnectionHandler, reportFault } from "./connection-handler.js";
 import { foreignPeer } from "./foreign-peer.js";

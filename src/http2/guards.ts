@@ -1,5 +1,5 @@
 // What a peer makes us do beside its calls, and what it earns by them: a budget for each kind of work (limits.ts).
-import type { Clock } from "../core/clock.js";
+import type { Clock } from "../kit/clock.js";
 import { Budget } from "./budget.js";
 import { calm } from "./connection-error.js";
 import type { Limits } from "./limits.js";

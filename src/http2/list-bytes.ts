@@ -1,5 +1,5 @@
 // How large a header list is, as SETTINGS_MAX_HEADER_LIST_SIZE counts it.
-import type { Field } from "../core/headers.js";
+import type { Field } from "../kit/headers.js";
 
 /** RFC 9113 §6.5.2: beside name and value, for each field. */
 const FIELD_BYTES = 32;

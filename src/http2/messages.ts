@@ -1,6 +1,7 @@
 // What makes a header block a valid request, response or trailer section (RFC 9113 §8), checked once per block.
-import { isAuthority } from "../core/authority.js";
-import { type Field, field } from "../core/headers.js";
+
+import { type Field, field } from "../kit/headers.js";
+import { isAuthority } from "../kit/net/authority.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
 
 /** A valid request's head. Shared by all streams whose block is the same: not to be changed. */

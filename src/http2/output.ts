@@ -1,7 +1,7 @@
 // The way out of a connection: small writes gathered in pooled buffers, large data passed on as slices,
 // all of it written to the socket once per turn of the event loop.
 import type { Duplex } from "node:stream";
-import { contain } from "../core/barrier.js";
+import { contain } from "../kit/barrier.js";
 import { FRAME_HEADER_BYTES } from "./protocol.js";
 
 /** Size of a pooled buffer: one DATA frame of the usual size, or the control frames and small messages of a turn. */

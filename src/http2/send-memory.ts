@@ -1,6 +1,6 @@
 // How many bytes of DATA wait for peers in the whole process, in one place, and what happens when they are too many.
 
-import { attempt } from "../core/faults.js";
+import { attempt } from "../kit/faults.js";
 
 export interface Holder {
   readonly queuedBytes: number;

@@ -1,5 +1,5 @@
 // One HTTP/2 stream, either role: its state, its flow-control windows, and the DATA that waits for room.
-import type { Field } from "../core/headers.js";
+import type { Field } from "../kit/headers.js";
 import type { Connection } from "./connection.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
 import { ErrorCode } from "./protocol.js";

@@ -1,5 +1,5 @@
 // The streams of a connection: which there are, which there have been, and how each of them ends (RFC 9113 §5.1).
-import { contain } from "../core/barrier.js";
+import { contain } from "../kit/barrier.js";
 import { Backlog } from "./backlog.js";
 import type { Connection } from "./connection.js";
 import { ConnectionError } from "./connection-error.js";

@@ -1,7 +1,7 @@
 // What a connection owes to time: a slow beginning, slow headers, silence, idleness, age. One timer per connection
 // looks at counters every few seconds, so that nothing on the way of a call reads a clock or sets a timer.
-import { contain } from "../core/barrier.js";
-import type { Clock } from "../core/clock.js";
+import { contain } from "../kit/barrier.js";
+import type { Clock } from "../kit/clock.js";
 import type { Backlog } from "./backlog.js";
 import type { FrameReader } from "./frame-reader.js";
 import type { LimitName, Limits } from "./limits.js";

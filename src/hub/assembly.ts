@@ -1,15 +1,16 @@
 // Everything that is known at one moment, put together: the snapshot that calls run on, and what there is to tell about it.
+
+import type { Method } from "../call/call.js";
+import type { Snapshot } from "../call/gateway.js";
+import type { Interceptor } from "../call/interceptor.js";
+import type { Handler } from "../call/sink.js";
 import type { Config, SchemaSource } from "../config/config.js";
-import { BoundedTexts } from "../core/bounded-texts.js";
-import type { Method } from "../core/call.js";
-import type { Snapshot } from "../core/gateway.js";
-import { completed } from "../core/in-slices.js";
-import type { Interceptor } from "../core/interceptor.js";
-import type { Handler } from "../core/sink.js";
+import { completed } from "../kit/in-slices.js";
+import { BoundedTexts } from "../kit/text/bounded-texts.js";
+import type { OpenApiInput } from "../openapi/document.js";
 import { RouteTable, type ServiceRoute } from "../routing/table.js";
 import { mergingSchemas } from "../schema/merge-schemas.js";
 import { isRoutable, methodsOfService, type Schema } from "../schema/schema.js";
-import type { OpenApiInput } from "../transcoding/openapi/document.js";
 import { creatingRestRouter } from "../transcoding/rest-router.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 import { methodConfig } from "./method-config.js";

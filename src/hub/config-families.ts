@@ -1,5 +1,5 @@
 // Metrics of what runs, and by which config: alerts on a reload that was refused need the last one's outcome.
-import { version } from "../core/version.js";
+import { version } from "../kit/version.js";
 import type { Family } from "../telemetry/family.js";
 
 export interface ReloadState {

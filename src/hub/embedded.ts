@@ -1,9 +1,10 @@
 // Services of the program that the hub runs in: checked, and with what is known of their messages.
+
+import type { Method } from "../call/call.js";
 import type { EmbeddedService } from "../control/hub-services.js";
-import type { Method } from "../core/call.js";
-import { kindOf } from "../core/kind-of.js";
-import { didYouMean } from "../core/nearest.js";
-import { UserError } from "../core/user-error.js";
+import { kindOf } from "../kit/text/kind-of.js";
+import { didYouMean } from "../kit/text/nearest.js";
+import { UserError } from "../kit/text/user-error.js";
 import { schemaOfDefinition, schemaOfDescriptors } from "../schema/definition.js";
 import { mergeSchemas } from "../schema/merge-schemas.js";
 import { isRoutable, type Schema, SchemaError } from "../schema/schema.js";

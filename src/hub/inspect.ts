@@ -1,7 +1,7 @@
 // What a config's upstreams offer, without serving: for the commands that only look.
 import type { Config } from "../config/config.js";
-import type { Log } from "../core/log.js";
-import { NO_METERS } from "../core/meters.js";
+import type { Log } from "../kit/log.js";
+import { NO_METERS } from "../kit/meters.js";
 import { SchemaCache } from "../schema/schema-cache.js";
 import { type Assembly, assemble } from "./assembly.js";
 import { LearnedUpstream, type UpstreamEvents } from "./learned-upstream.js";

@@ -2,10 +2,10 @@
 import { connect } from "node:net";
 import { formatAddress } from "../config/address.js";
 import type { UpstreamConfig } from "../config/config.js";
-import { systemClock, type Timer } from "../core/clock.js";
-import type { Log } from "../core/log.js";
-import type { Meters } from "../core/meters.js";
-import { UserError } from "../core/user-error.js";
+import { systemClock, type Timer } from "../kit/clock.js";
+import type { Log } from "../kit/log.js";
+import type { Meters } from "../kit/meters.js";
+import { UserError } from "../kit/text/user-error.js";
 import { loadProtos } from "../schema/protos.js";
 import { loadProtoset } from "../schema/protoset.js";
 import { LastRead, learnByReflection } from "../schema/reflection.js";

@@ -1,7 +1,8 @@
 // What is configured for single methods and services, looked up while plans are made.
+
+import type { Method } from "../call/call.js";
 import type { MethodConfig } from "../config/config.js";
 import { selectorsOf } from "../config/selectors.js";
-import type { Method } from "../core/call.js";
 
 /** Makes the lookup of one setting: what is configured for a method, else for its service, else for its package. */
 export type ForMethod = <T>(

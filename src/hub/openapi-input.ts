@@ -3,7 +3,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Config } from "../config/config.js";
 import type { AuthConfig } from "../config/sections/auth.js";
 import { AccessRules } from "../interceptors/access-rules.js";
-import type { OpenApiInput } from "../transcoding/openapi/document.js";
+import type { OpenApiInput } from "../openapi/document.js";
 import type { BuiltRestRouter } from "../transcoding/rest-router.js";
 import { methodConfig } from "./method-config.js";
 

@@ -1,10 +1,10 @@
 // Interceptors of the program that the hub runs in: where they stand among the hub's, and what the hub holds them to.
-import type { Method } from "../core/call.js";
-import type { Interceptor, Step } from "../core/interceptor.js";
-import { kindOf } from "../core/kind-of.js";
-import type { Log } from "../core/log.js";
-import { Status } from "../core/status.js";
-import { UserError } from "../core/user-error.js";
+import type { Method } from "../call/call.js";
+import type { Interceptor, Step } from "../call/interceptor.js";
+import { Status } from "../call/status/status.js";
+import type { Log } from "../kit/log.js";
+import { kindOf } from "../kit/text/kind-of.js";
+import { UserError } from "../kit/text/user-error.js";
 import { checkInterceptor, checkStep, verdictProblem } from "./check-interceptor.js";
 
 /** A group of the hub's own interceptors. It is a place even where the config switches the group off. */

@@ -1,6 +1,6 @@
 // When the hub is ready: once it listens and every upstream has been learned once, or that took too long, until it drains.
-import type { Clock, Timer } from "../core/clock.js";
-import type { Log } from "../core/log.js";
+import type { Clock, Timer } from "../kit/clock.js";
+import type { Log } from "../kit/log.js";
 
 export interface ReadinessOptions {
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 // What is kept on disk of one upstream's schema: read when the hub starts, written when it was learned.
-import { reportFault } from "../core/faults.js";
+import { reportFault } from "../kit/faults.js";
 import type { Schema } from "../schema/schema.js";
 import type { Owner, RememberedSchema, SchemaCache } from "../schema/schema-cache.js";
 

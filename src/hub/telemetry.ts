@@ -1,11 +1,12 @@
 // Telemetry as the config asks for it: the three interceptors, what they write to, and what the hub shows of itself.
+
+import type { Interceptor, InterceptorContext } from "../call/interceptor.js";
 import type { Config } from "../config/config.js";
-import type { Interceptor, InterceptorContext } from "../core/interceptor.js";
-import type { Log } from "../core/log.js";
-import type { Meters } from "../core/meters.js";
 import { accessLog } from "../interceptors/access-log.js";
 import { metrics } from "../interceptors/metrics.js";
 import { tracing } from "../interceptors/tracing.js";
+import type { Log } from "../kit/log.js";
+import type { Meters } from "../kit/meters.js";
 import { AccessLogDestination } from "../telemetry/access-log.js";
 import type { Family } from "../telemetry/family.js";
 import { MetricExport, SpanExport } from "../telemetry/otlp-export.js";

@@ -1,6 +1,6 @@
 // Lines of the log about one upstream: learned, changed, lost, back. What flaps is counted, not written each time.
-import type { Clock, Timer } from "../core/clock.js";
-import type { Log } from "../core/log.js";
+import type { Clock, Timer } from "../kit/clock.js";
+import type { Log } from "../kit/log.js";
 import type { Schema } from "../schema/schema.js";
 import { schemaChanges } from "./schema-changes.js";
 

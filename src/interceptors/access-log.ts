@@ -1,11 +1,11 @@
 // One line for each call once it has ended. It says who called what, how it ended and where it went; never a credential,
 // a message or a query string.
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import type { Call } from "../core/call.js";
-import type { Interceptor, Outcome } from "../core/interceptor.js";
-import { ipOf } from "../core/ip.js";
-import { Code, codeName, type Status } from "../core/status.js";
-import { cut } from "../core/text.js";
+import type { Call } from "../call/call.js";
+import type { Interceptor, Outcome } from "../call/interceptor.js";
+import { Code, codeName, type Status } from "../call/status/status.js";
+import { ipOf } from "../kit/net/ip.js";
+import { cut } from "../kit/text/text.js";
 import type { AccessLevel, AccessRecord } from "../telemetry/access-log.js";
 import { methodLabel } from "../telemetry/call-metrics.js";
 import { traceFlags, traceIdOf } from "../telemetry/trace-context.js";

@@ -1,8 +1,9 @@
 // What the config's `methods` say of access, resolved for one method: whether a credential is needed, and which roles.
+
+import type { Call, Method } from "../call/call.js";
 import type { MethodConfig } from "../config/config.js";
 import type { MethodAuth } from "../config/sections/auth.js";
 import { selectorsOf } from "../config/selectors.js";
-import type { Call, Method } from "../core/call.js";
 
 export interface AccessRule {
   readonly auth: MethodAuth;

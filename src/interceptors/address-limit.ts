@@ -1,16 +1,16 @@
 // What one address may take, before anybody asks who it is: calls per time, and calls that run at once.
 
+import type { Call } from "../call/call.js";
+import type { Interceptor, InterceptorContext, Step } from "../call/interceptor.js";
+import { refuser } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { retryInfo } from "../call/status/status-details.js";
 import { formatRate } from "../config/rate.js";
 import type { AddressLimitConfig } from "../config/sections/edge.js";
-import { AddressCounts } from "../core/address-counts.js";
-import type { Call } from "../core/call.js";
-import { Headers } from "../core/headers.js";
-import type { Interceptor, InterceptorContext, Step } from "../core/interceptor.js";
-import { clientNetwork, ipOf } from "../core/ip.js";
-import type { Counter } from "../core/meters.js";
-import { refuser } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
-import { retryInfo } from "../core/status-details.js";
+import { Headers } from "../kit/headers.js";
+import type { Counter } from "../kit/meters.js";
+import { AddressCounts } from "../kit/net/address-counts.js";
+import { clientNetwork, ipOf } from "../kit/net/ip.js";
 import { TokenBuckets } from "./token-bucket.js";
 
 /** For too many calls at once nobody knows how long they run; a second is a start. */

@@ -1,13 +1,13 @@
 // Callers with an API key: looked up by its SHA-256, in the config's list and in a file that is read again when it changes.
 import { createHash } from "node:crypto";
+import type { Call, Identity } from "../call/call.js";
+import type { InterceptorContext } from "../call/interceptor.js";
+import type { Status } from "../call/status/status.js";
 import { parseKeyFile } from "../config/key-file.js";
 import type { ApiKeyConfig, ApiKeysConfig } from "../config/sections/auth.js";
 import { readSmallFile } from "../config/small-file.js";
-import type { Call, Identity } from "../core/call.js";
-import type { InterceptorContext } from "../core/interceptor.js";
-import type { Log } from "../core/log.js";
-import type { Status } from "../core/status.js";
-import { UserError } from "../core/user-error.js";
+import type { Log } from "../kit/log.js";
+import { UserError } from "../kit/text/user-error.js";
 import { type FileWatch, watchFiles } from "../tls/watch-files.js";
 import { type Answer, type CredentialWay, SEVERAL, single } from "./credential.js";
 import { REALM, unauthenticated } from "./refusals.js";

@@ -1,12 +1,12 @@
 // Callers with a JSON Web Token (RFC 7519): verified once, remembered until it expires or its issuer's keys change.
 import type { JWTPayload, JWTVerifyOptions, JWTVerifyResult } from "jose";
+import type { Call, Identity } from "../call/call.js";
+import type { InterceptorContext } from "../call/interceptor.js";
+import { type Reason, refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { retryInfo } from "../call/status/status-details.js";
 import type { JwtConfig } from "../config/sections/auth.js";
-import type { Call, Identity } from "../core/call.js";
-import { Headers } from "../core/headers.js";
-import type { InterceptorContext } from "../core/interceptor.js";
-import { type Reason, refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
-import { retryInfo } from "../core/status-details.js";
+import { Headers } from "../kit/headers.js";
 import { type Answer, type CredentialWay, SEVERAL, single } from "./credential.js";
 import { IssuerKeys, loadJose, MIN_ASK_MS } from "./jwt-keys.js";
 import { REALM, unauthenticated } from "./refusals.js";

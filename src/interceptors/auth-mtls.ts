@@ -1,6 +1,7 @@
 // Callers with a client certificate: the listener has verified it, here it gets a name and roles.
+
+import type { Call, Identity } from "../call/call.js";
 import type { AuthConfig } from "../config/sections/auth.js";
-import type { Call, Identity } from "../core/call.js";
 import type { Answer, CredentialWay } from "./credential.js";
 import { REALM } from "./refusals.js";
 import { Remembered } from "./remembered.js";

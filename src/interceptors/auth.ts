@@ -1,11 +1,12 @@
 // Who calls? Tries the configured kinds of credential in order, and gives the call its identity.
+
+import type { Call, Identity } from "../call/call.js";
+import type { MetadataNames } from "../call/http-policy.js";
+import type { Interceptor, InterceptorContext } from "../call/interceptor.js";
+import { Status } from "../call/status/status.js";
+import { upstreamNames } from "../call/upstream-names.js";
 import type { MethodConfig } from "../config/config.js";
 import type { AuthConfig } from "../config/sections/auth.js";
-import type { Call, Identity } from "../core/call.js";
-import type { MetadataNames } from "../core/http-policy.js";
-import type { Interceptor, InterceptorContext } from "../core/interceptor.js";
-import { Status } from "../core/status.js";
-import { upstreamNames } from "../core/upstream-names.js";
 import { AccessRules } from "./access-rules.js";
 import { apiKeyWay } from "./auth-api-key.js";
 import { jwtWay } from "./auth-jwt.js";

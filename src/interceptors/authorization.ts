@@ -1,9 +1,9 @@
 // May this caller call this method? By roles; comes after auth has found out who calls.
-import type { Call } from "../core/call.js";
-import type { Interceptor } from "../core/interceptor.js";
-import { refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
-import { cut } from "../core/text.js";
+import type { Call } from "../call/call.js";
+import type { Interceptor } from "../call/interceptor.js";
+import { refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { cut } from "../kit/text/text.js";
 import type { AccessRule, AccessRules } from "./access-rules.js";
 
 /** @param missing the refusal of a caller who has not said who it is */

@@ -1,7 +1,7 @@
 // What the ways to say who one is have in common.
-import type { Call, Identity } from "../core/call.js";
-import type { Headers } from "../core/headers.js";
-import type { Status } from "../core/status.js";
+import type { Call, Identity } from "../call/call.js";
+import type { Status } from "../call/status/status.js";
+import type { Headers } from "../kit/headers.js";
 
 /** One kind of credential. */
 export interface CredentialWay {

@@ -1,11 +1,11 @@
 // Deadlines: what the caller asks for, the method's default, the cap. The runner enforces, upstream/ passes on what is left.
-import type { Call, Method } from "../core/call.js";
-import type { Interceptor, Step } from "../core/interceptor.js";
-import { refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
-import { badRequest } from "../core/status-details.js";
-import { cut } from "../core/text.js";
-import { parseTimeout } from "../core/timeout.js";
+import type { Call, Method } from "../call/call.js";
+import type { Interceptor, Step } from "../call/interceptor.js";
+import { refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { badRequest } from "../call/status/status-details.js";
+import { parseTimeout } from "../call/timeout.js";
+import { cut } from "../kit/text/text.js";
 
 export interface DeadlineOptions {
   /** Milliseconds; for unary methods whose caller asks for none. undefined: none. */

@@ -1,9 +1,10 @@
 // The headers that tell services who calls: taken out of every call that a client sends, put in by the hub alone.
+
+import type { Call, Identity } from "../call/call.js";
+import type { Interceptor } from "../call/interceptor.js";
+import { folded, lengthsOf } from "../call/upstream-names.js";
 import { DEFAULTS } from "../config/defaults.js";
 import type { AuthConfig } from "../config/sections/auth.js";
-import type { Call, Identity } from "../core/call.js";
-import type { Interceptor } from "../core/interceptor.js";
-import { folded, lengthsOf } from "../core/upstream-names.js";
 
 /**
  * Takes out what only the hub may say, on every method, with or without auth: the default names too, as a service

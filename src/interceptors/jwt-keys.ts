@@ -1,13 +1,13 @@
 // The public keys of one token issuer: from a file, a URL, or found by OIDC discovery; kept fresh while the hub runs.
 import type { JSONWebKeySet, LocalJWKSet } from "jose";
+import type { InterceptorContext } from "../call/interceptor.js";
 import { fieldsOf, json, parseKeySet } from "../config/key-set.js";
 import type { JwtConfig } from "../config/sections/auth.js";
 import { readSmallFile } from "../config/small-file.js";
-import type { Clock, Timer } from "../core/clock.js";
-import type { InterceptorContext } from "../core/interceptor.js";
-import { lateLoad } from "../core/late-load.js";
-import type { Log } from "../core/log.js";
-import { UserError } from "../core/user-error.js";
+import type { Clock, Timer } from "../kit/clock.js";
+import { lateLoad } from "../kit/late-load.js";
+import type { Log } from "../kit/log.js";
+import { UserError } from "../kit/text/user-error.js";
 import { type FileWatch, watchFiles } from "../tls/watch-files.js";
 
 /** Calls make the hub ask for keys at most so often, however many unknown key ids they name. */

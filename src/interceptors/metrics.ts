@@ -1,7 +1,7 @@
 // Rate, errors and duration of every call and of every attempt. Outermost, so that refused calls are seen as well.
-import type { AttemptObserver, Call } from "../core/call.js";
-import type { Clock } from "../core/clock.js";
-import type { Interceptor, Step } from "../core/interceptor.js";
+import type { AttemptObserver, Call } from "../call/call.js";
+import type { Interceptor, Step } from "../call/interceptor.js";
+import type { Clock } from "../kit/clock.js";
 import type { CallMetrics, MethodMetrics } from "../telemetry/call-metrics.js";
 
 /** Records into `calls`, which lives as long as the hub. */

@@ -1,18 +1,18 @@
 // Quotas: token buckets by identity, key, ip, method or header. A call must be admitted by every rule that is for it.
 import { createHash } from "node:crypto";
+import type { Call, Method } from "../call/call.js";
+import type { Interceptor, InterceptorContext, Step } from "../call/interceptor.js";
+import { refuser } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { quotaFailure, retryInfo } from "../call/status/status-details.js";
 import { formatRate } from "../config/rate.js";
 import type { QuotaConfig, QuotaKey } from "../config/sections/quota.js";
 import { selectorsOf } from "../config/selectors.js";
-import type { Call, Method } from "../core/call.js";
-import type { Clock } from "../core/clock.js";
-import { Headers } from "../core/headers.js";
-import type { Interceptor, InterceptorContext, Step } from "../core/interceptor.js";
-import { ipOf } from "../core/ip.js";
-import type { Log } from "../core/log.js";
-import type { Counter } from "../core/meters.js";
-import { refuser } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
-import { quotaFailure, retryInfo } from "../core/status-details.js";
+import type { Clock } from "../kit/clock.js";
+import { Headers } from "../kit/headers.js";
+import type { Log } from "../kit/log.js";
+import type { Counter } from "../kit/meters.js";
+import { ipOf } from "../kit/net/ip.js";
 import { TokenBuckets } from "./token-bucket.js";
 
 export interface QuotaOptions {

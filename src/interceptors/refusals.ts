@@ -1,7 +1,8 @@
 // The refusal of a caller whose credential is missing or wrong, with the challenge that says what would be right.
-import { Headers } from "../core/headers.js";
-import { type Reason, refusal } from "../core/reasons.js";
-import type { Status } from "../core/status.js";
+
+import { type Reason, refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { Headers } from "../kit/headers.js";
 
 /** The protection space that challenges name (RFC 9110 §11.5): the hub as a whole. */
 export const REALM = "linchpin";

@@ -1,11 +1,11 @@
 // Traces: W3C context in and out, and for sampled calls a server span and a client span for each attempt.
 // Calls that are not sampled pass their header on, and cost no more than looking for it.
-import type { AttemptObserver, Call, CallSpan, Method, Peer } from "../core/call.js";
-import type { Clock } from "../core/clock.js";
-import type { Interceptor, Outcome } from "../core/interceptor.js";
-import { type AddressRange, ipOf, matcherOf } from "../core/ip.js";
-import { Code, codeName } from "../core/status.js";
-import { cut } from "../core/text.js";
+import type { AttemptObserver, Call, CallSpan, Method, Peer } from "../call/call.js";
+import type { Interceptor, Outcome } from "../call/interceptor.js";
+import { Code, codeName } from "../call/status/status.js";
+import type { Clock } from "../kit/clock.js";
+import { type AddressRange, ipOf, matcherOf } from "../kit/net/ip.js";
+import { cut } from "../kit/text/text.js";
 import { knownVerb, methodLabel, SERVER_ERRORS } from "../telemetry/call-metrics.js";
 import { type AttributeValue, randomHex, type SpanRecord, type SpanSink } from "../telemetry/span-record.js";
 import {

@@ -1,9 +1,9 @@
 // Calls to services that no route has, where an upstream takes those: their plans, and which of them nobody takes.
-import type { Method } from "../core/call.js";
-import type { Interceptor } from "../core/interceptor.js";
-import { type Plan, plan } from "../core/pipeline.js";
-import { isRoutable } from "../core/routable.js";
-import type { Handler } from "../core/sink.js";
+import type { Method } from "../call/call.js";
+import type { Interceptor } from "../call/interceptor.js";
+import { type Plan, plan } from "../call/pipeline.js";
+import { isRoutable } from "../call/routable.js";
+import type { Handler } from "../call/sink.js";
 
 /** Characters of a package's name, as a config may have it: what is longer is no package that the config names. */
 const MAX_PACKAGE_CHARS = 512;

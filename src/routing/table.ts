@@ -1,13 +1,13 @@
 // From a gRPC path to its plan: by method, else by service, else the refusal that says what is known.
-import type { Method } from "../core/call.js";
-import { completed } from "../core/in-slices.js";
-import type { Interceptor } from "../core/interceptor.js";
-import { notLearned } from "../core/not-learned.js";
-import { type Plan, plan } from "../core/pipeline.js";
-import { refusal } from "../core/reasons.js";
-import { type Handler, refuse } from "../core/sink.js";
-import type { Status } from "../core/status.js";
-import { cut } from "../core/text.js";
+import type { Method } from "../call/call.js";
+import type { Interceptor } from "../call/interceptor.js";
+import { type Plan, plan } from "../call/pipeline.js";
+import { type Handler, refuse } from "../call/sink.js";
+import { notLearned } from "../call/status/not-learned.js";
+import { refusal } from "../call/status/reasons.js";
+import type { Status } from "../call/status/status.js";
+import { completed } from "../kit/in-slices.js";
+import { cut } from "../kit/text/text.js";
 import { CatchAll, type TakesOthers } from "./catch-all.js";
 
 /** A service of an upstream, and where its calls go. */

@@ -8,7 +8,7 @@ import {
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
-import { completed } from "../core/in-slices.js";
+import { completed } from "../kit/in-slices.js";
 
 /** Bytes that are no descriptors. */
 export class DescriptorError extends Error {

@@ -1,6 +1,7 @@
 // One schema of several upstreams', for what the hub shows as a whole: reflection, Any, extensions.
-import { BoundedTexts } from "../core/bounded-texts.js";
-import { completed } from "../core/in-slices.js";
+
+import { completed } from "../kit/in-slices.js";
+import { BoundedTexts } from "../kit/text/bounded-texts.js";
 import { LayeredRegistry } from "./layered-registry.js";
 import { missingOf } from "./read-file.js";
 import type { SchemaRegistry, SchemaTypes } from "./registry.js";

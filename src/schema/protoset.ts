@@ -1,7 +1,7 @@
 // Learning a schema from a FileDescriptorSet, as `buf build -o x.binpb` and `protoc --descriptor_set_out` write it.
 
-import { inSlices } from "../core/in-slices.js";
-import { readLargeFile } from "../core/regular-file.js";
+import { inSlices } from "../kit/in-slices.js";
+import { readLargeFile } from "../kit/regular-file.js";
 import { splitFileDescriptorSet } from "./descriptor-index.js";
 import { reasonOf } from "./file-descriptor.js";
 import { type Schema, SchemaError, schemaOf } from "./schema.js";

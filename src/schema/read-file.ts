@@ -10,7 +10,7 @@ import {
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
-import { cut } from "../core/text.js";
+import { cut } from "../kit/text/text.js";
 import { type Ranges, type ScannedFile, scanFile } from "./descriptor-scan.js";
 import { editionOf } from "./features.js";
 import {

@@ -2,10 +2,10 @@
 // (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is given: schema/ opens no connection.
 
 import { createHash } from "node:crypto";
-import { inSlices } from "../core/in-slices.js";
-import { RpcError } from "../core/rpc-error.js";
-import { Code, codeName } from "../core/status.js";
-import { cut } from "../core/text.js";
+import { RpcError } from "../call/status/rpc-error.js";
+import { Code, codeName } from "../call/status/status.js";
+import { inSlices } from "../kit/in-slices.js";
+import { cut } from "../kit/text/text.js";
 import { reasonOf, wellKnownFile } from "./file-descriptor.js";
 import { type FileHead, fileHead } from "./file-head.js";
 import {

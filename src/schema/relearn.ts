@@ -1,5 +1,5 @@
 // When to learn a schema again. Reflection has no event for a change, so: when an endpoint comes (back), and by the clock.
-import type { Clock, Timer } from "../core/clock.js";
+import type { Clock, Timer } from "../kit/clock.js";
 import { reasonOf } from "./file-descriptor.js";
 import type { Schema } from "./schema.js";
 

@@ -3,10 +3,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { open, opendir, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { inSlices } from "../core/in-slices.js";
-import { readLargeFile } from "../core/regular-file.js";
-import { cut } from "../core/text.js";
-import { errorCode } from "../core/user-error.js";
+import { inSlices } from "../kit/in-slices.js";
+import { readLargeFile } from "../kit/regular-file.js";
+import { cut } from "../kit/text/text.js";
+import { errorCode } from "../kit/text/user-error.js";
 import { reasonOf } from "./file-descriptor.js";
 import { type Schema, SchemaError, schemaOf } from "./schema.js";
 import { readSchemaFile, type SchemaFile, SchemaFileError, schemaFileParts } from "./schema-file.js";

@@ -3,9 +3,9 @@
 import { createHash } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { DescriptorProtoSchema, EnumDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { BoundedTexts } from "../core/bounded-texts.js";
-import { isRoutable } from "../core/routable.js";
-import { cut } from "../core/text.js";
+import { isRoutable } from "../call/routable.js";
+import { BoundedTexts } from "../kit/text/bounded-texts.js";
+import { cut } from "../kit/text/text.js";
 import { candidatesOf, join, wellKnownFile, wellKnownFileOfType } from "./file-descriptor.js";
 import {
   enumWithin,

@@ -1,13 +1,13 @@
 // Which services and methods exist: an immutable snapshot of descriptors, from whichever source they came.
 import type { DescService } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import type { Method } from "../core/call.js";
-import { completed } from "../core/in-slices.js";
+import type { Method } from "../call/call.js";
+import { completed } from "../kit/in-slices.js";
 import { SchemaRegistry, type SchemaTypes } from "./registry.js";
 import { SchemaReader } from "./schema-reader.js";
 import type { SchemaTables } from "./schema-tables.js";
 
-export { isRoutable } from "../core/routable.js";
+export { isRoutable } from "../call/routable.js";
 export { SchemaError } from "./schema-error.js";
 
 /** What one upstream offers, or all of them together. Never changes: a new one takes its place. */

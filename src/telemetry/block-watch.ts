@@ -1,6 +1,6 @@
 // How long the event loop was held at most: no call goes on meanwhile, whoever's work it is.
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
-import { attempt } from "../core/faults.js";
+import { attempt } from "../kit/faults.js";
 
 /** A timer of libuv's, without JavaScript: some 0.1 % of a core. It looks so often, and so much later than a block ends. */
 const RESOLUTION_MS = 10;

@@ -1,8 +1,8 @@
 // What is measured of calls: rate, errors and duration by method and code, of calls and of attempts; calls that run.
-import type { Call, HttpRequestInfo, Method } from "../core/call.js";
-import type { Outcome } from "../core/interceptor.js";
-import type { Labels } from "../core/meters.js";
-import { Code, codeName } from "../core/status.js";
+import type { Call, HttpRequestInfo, Method } from "../call/call.js";
+import type { Outcome } from "../call/interceptor.js";
+import { Code, codeName } from "../call/status/status.js";
+import type { Labels } from "../kit/meters.js";
 import { Durations } from "./durations.js";
 import type { Family, GaugeFamily } from "./family.js";
 

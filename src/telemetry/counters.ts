@@ -1,5 +1,5 @@
 // The counters that the rest of the hub counts by, with a bound on the series of each name.
-import type { Counter, Labels, Meters } from "../core/meters.js";
+import type { Counter, Labels, Meters } from "../kit/meters.js";
 import type { CounterFamily, Family } from "./family.js";
 
 /** Series of one name; beyond it all further ones share one. Labels come from config, so it is not reached in earnest. */

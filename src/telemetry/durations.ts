@@ -1,5 +1,5 @@
 // Histograms of durations in flat arrays: rows are what was called, columns are how it ended.
-import type { Labels } from "../core/meters.js";
+import type { Labels } from "../kit/meters.js";
 import type { HistogramFamily, Point } from "./family.js";
 
 /**

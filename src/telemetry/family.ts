@@ -1,5 +1,5 @@
 // A metric family as the writers see it: the same numbers become Prometheus text and OTLP.
-import type { Labels } from "../core/meters.js";
+import type { Labels } from "../kit/meters.js";
 
 export interface HistogramValue {
   /** One per bound, and one more for what lies above the last; not cumulative. */

@@ -2,7 +2,7 @@
 // throws, and nothing of it is left to do when the process exits.
 import { close, constants, fstatSync, openSync, write } from "node:fs";
 import { Socket } from "node:net";
-import { UserError } from "../core/user-error.js";
+import { UserError } from "../kit/text/user-error.js";
 
 export interface LineTarget {
   /** Writes text of whole lines; `done` is called once, in a later turn. One text at a time. */

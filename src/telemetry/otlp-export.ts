@@ -1,10 +1,10 @@
 // What is sent to a collector, as something that lives and closes: it loads the SDK a while after it was made, tells
 // once when the collector cannot be reached, and sends what is left when it is closed.
-import type { Clock, Timer } from "../core/clock.js";
-import { lateLoad } from "../core/late-load.js";
-import type { Closable } from "../core/lives.js";
-import type { Log } from "../core/log.js";
-import type { Counter } from "../core/meters.js";
+import type { Clock, Timer } from "../kit/clock.js";
+import { lateLoad } from "../kit/late-load.js";
+import type { Closable } from "../kit/lives.js";
+import type { Log } from "../kit/log.js";
+import type { Counter } from "../kit/meters.js";
 import type { MetricSource } from "./family.js";
 import type { OtlpTarget } from "./otlp-options.js";
 import type { OnExport, RunningExport } from "./otlp-sdk.js";

@@ -1,5 +1,5 @@
 // Where telemetry is sent: the config first, then OpenTelemetry's environment variables, then the local collector.
-import { trimEndOf } from "../core/trim.js";
+import { trimEndOf } from "../kit/text/trim.js";
 
 export type OtlpProtocol = "grpc" | "http/protobuf";
 export type Signal = "traces" | "metrics";

@@ -6,7 +6,7 @@ import {
   PerformanceObserver,
 } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
-import { attempt } from "../core/faults.js";
+import { attempt } from "../kit/faults.js";
 import { BlockWatch } from "./block-watch.js";
 import type { Family, GaugeFamily, HistogramValue, Point } from "./family.js";
 

@@ -1,6 +1,6 @@
 // Metric families as Prometheus text (exposition format 0.0.4). Names follow OpenTelemetry's mapping: dots become
 // underscores, the unit and `_total` become suffixes.
-import type { Labels } from "../core/meters.js";
+import type { Labels } from "../kit/meters.js";
 import type { Family, HistogramFamily } from "./family.js";
 
 export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";

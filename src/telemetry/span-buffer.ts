@@ -1,5 +1,5 @@
 // Finished spans on their way to the exporter: kept while the SDK is still being loaded, bounded, and counted where lost.
-import type { Counter } from "../core/meters.js";
+import type { Counter } from "../kit/meters.js";
 import type { SpanRecord, SpanSink } from "./span-record.js";
 
 /** As many as the SDK's own queue holds by default (OTEL_BSP_MAX_QUEUE_SIZE). */

@@ -1,6 +1,6 @@
 // The telemetry of one hub: what lives as long as it does, whatever its config becomes.
-import type { Clock } from "../core/clock.js";
-import type { Log } from "../core/log.js";
+import type { Clock } from "../kit/clock.js";
+import type { Log } from "../kit/log.js";
 import type { AccessLogContext } from "./access-log.js";
 import { CallMetrics } from "./call-metrics.js";
 import { Counters } from "./counters.js";

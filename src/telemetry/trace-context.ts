@@ -1,6 +1,6 @@
 // W3C Trace Context: traceparent and tracestate, read strictly and without an allocation on the common way.
 // https://www.w3.org/TR/trace-context/
-import { trimOf } from "../core/trim.js";
+import { trimOf } from "../kit/text/trim.js";
 
 /**
  *   traceparent = version "-" trace-id "-" parent-id "-" trace-flags

@@ -1,5 +1,5 @@
 // What there is to tell of a certificate in use: for the log, the admin listener and metrics.
-import type { Log } from "../core/log.js";
+import type { Log } from "../kit/log.js";
 
 /** Shown to clients or to a service; or a CA by which clients are known, or a service is. */
 export type CertificateRole = "server" | "client" | "client_ca" | "server_ca";

@@ -10,11 +10,11 @@ import {
   type SecureContextOptions,
   type TLSSocket,
 } from "node:tls";
-import { attempt, reportFault } from "../core/faults.js";
-import { guarded } from "../core/guarded.js";
-import type { Log } from "../core/log.js";
-import { readRegularFile } from "../core/regular-file.js";
-import { errorCode, UserError } from "../core/user-error.js";
+import { attempt, reportFault } from "../kit/faults.js";
+import type { Log } from "../kit/log.js";
+import { guarded } from "../kit/net/guarded.js";
+import { readRegularFile } from "../kit/regular-file.js";
+import { errorCode, UserError } from "../kit/text/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
 import type { ClientTlsConfig } from "./config.js";
 import { alternativeNames } from "./peer-certificate.js";

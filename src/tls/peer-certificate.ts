@@ -2,7 +2,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import type { PeerCertificate } from "../core/call.js";
+import type { PeerCertificate } from "../call/call.js";
 
 /** SPIFFE-ID §2.3: an id is at most 2048 bytes. */
 const MAX_NAME_LENGTH = 2048;

@@ -1,8 +1,8 @@
 // Keys and certificates in PEM files: read, and found right or said to be wrong in a sentence that tells what to do.
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { type Parsed, parsed, rejected } from "../core/parsed.js";
-import { readRegularFile } from "../core/regular-file.js";
-import { errorCode } from "../core/user-error.js";
+import { readRegularFile } from "../kit/regular-file.js";
+import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
+import { errorCode } from "../kit/text/user-error.js";
 
 /** A file of all CAs of the world has some 250 KB. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;

@@ -3,10 +3,10 @@
 import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
-import { attempt, reportFault } from "../core/faults.js";
-import { guarded } from "../core/guarded.js";
-import type { Log } from "../core/log.js";
-import { UserError } from "../core/user-error.js";
+import { attempt, reportFault } from "../kit/faults.js";
+import type { Log } from "../kit/log.js";
+import { guarded } from "../kit/net/guarded.js";
+import { UserError } from "../kit/text/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
 import type { ServerTlsConfig } from "./config.js";
 import { failureOf, type HandshakeFailure } from "./handshake-failure.js";

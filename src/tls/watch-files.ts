@@ -1,7 +1,7 @@
 // Tells when files have changed, however they are replaced: in place, by rename, or by Kubernetes' swap of symlinks.
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
-import { attempt } from "../core/faults.js";
+import { attempt } from "../kit/faults.js";
 
 export interface WatchOptions {
   /** From the last change seen to `onChange`, so that a pair of files is read when both are there. Default 200 ms. */

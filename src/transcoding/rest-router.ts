@@ -1,16 +1,11 @@
 // Methods and their HTTP rules → the router that the REST adapter asks. Built whole at load; nothing in it changes.
 import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
-import type { HttpRuleConfig } from "../config/sections/http.js";
-import { BoundedTexts } from "../core/bounded-texts.js";
-import type { Method } from "../core/call.js";
-import { completed } from "../core/in-slices.js";
-import { notLearned } from "../core/not-learned.js";
-import { decodePercent } from "../core/percent.js";
-import { refusal } from "../core/reasons.js";
-import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../core/rest.js";
-import { Status } from "../core/status.js";
-import { badRequest } from "../core/status-details.js";
-import { cut } from "../core/text.js";
+import type { Method } from "../call/call.js";
+import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../call/rest.js";
+import { notLearned } from "../call/status/not-learned.js";
+import { refusal } from "../call/status/reasons.js";
+import { Status } from "../call/status/status.js";
+import { badRequest } from "../call/status/status-details.js";
 import {
   type BodyRequest,
   type BodyTaker,
@@ -19,14 +14,16 @@ import {
   type RequestReader,
   type ResponseWriter,
   type Transcoding,
-} from "../core/transcoding.js";
-import { trimOf } from "../core/trim.js";
+} from "../call/transcoding.js";
+import type { HttpRuleConfig } from "../config/sections/http.js";
+import { completed } from "../kit/in-slices.js";
+import { BoundedTexts } from "../kit/text/bounded-texts.js";
+import { decodePercent } from "../kit/text/percent.js";
+import { cut } from "../kit/text/text.js";
+import { trimOf } from "../kit/text/trim.js";
 import { KnownOutlines } from "../schema/outline.js";
-import { type BindingPlan, type BindingSource, givesHttpBody } from "./binding.js";
-import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
-import { errorBody } from "./error-body.js";
-import { explainRoute, nearestRoutes } from "./explain.js";
-import { FrameReader } from "./frame-reader.js";
+import { errorBody } from "./bodies/error-body.js";
+import { FrameReader } from "./bodies/frame-reader.js";
 import {
   chooseFraming,
   FRAMES,
@@ -34,12 +31,22 @@ import {
   PROBLEM_TYPE,
   type StreamFormat,
   wantsProblem,
-} from "./framing.js";
-import { HttpBodyReader, HttpBodyWriter } from "./http-body.js";
-import { type HttpRule, httpRuleFromJson, readHttpRule } from "./http-rule.js";
-import { locationProblem } from "./location.js";
-import { type RequestPath, splitPath } from "./path.js";
-import type { ReadOptions } from "./read-options.js";
+} from "./bodies/framing.js";
+import { HttpBodyReader, HttpBodyWriter } from "./bodies/http-body.js";
+import { renderStatus } from "./bodies/status-json.js";
+import { StreamReader, streamTypeProblem } from "./bodies/stream-reader.js";
+import { StreamWriter } from "./bodies/stream-writer.js";
+import { tooLarge, UnaryReader } from "./bodies/unary-reader.js";
+import { type AnswerOptions, UnaryWriter } from "./bodies/unary-writer.js";
+import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
+import { type BindingPlan, type BindingSource, givesHttpBody } from "./routes/binding.js";
+import { explainRoute, nearestRoutes } from "./routes/explain.js";
+import { type HttpRule, httpRuleFromJson, readHttpRule } from "./routes/http-rule.js";
+import { type RequestPath, splitPath } from "./routes/path.js";
+import type { ReadOptions } from "./routes/read-options.js";
+import { fullName, Routes } from "./routes/routes.js";
+import { planBinding } from "./routes/rule-plan.js";
+import { locationProblem } from "./translate/location.js";
 import {
   altOf,
   type BoundRequest,
@@ -47,17 +54,10 @@ import {
   encodeRequest,
   type MatchedRequest,
   type RequestOptions,
-} from "./request.js";
-import { PLAIN } from "./response.js";
-import { fullName, Routes } from "./routes.js";
-import { planBinding } from "./rule-plan.js";
-import { renderStatus } from "./status-json.js";
-import { StreamReader, streamTypeProblem } from "./stream-reader.js";
-import { StreamWriter } from "./stream-writer.js";
-import { type Success, successStatus } from "./success.js";
-import { ALT_TYPES, type Alt, NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
-import { tooLarge, UnaryReader } from "./unary-reader.js";
-import { type AnswerOptions, UnaryWriter } from "./unary-writer.js";
+} from "./translate/request.js";
+import { PLAIN } from "./translate/response.js";
+import { type Success, successStatus } from "./translate/success.js";
+import { ALT_TYPES, type Alt, NO_SYSTEM_PARAMETERS } from "./translate/system-parameters.js";
 
 export interface RestRouterInput {
   /** Those without a descriptor have no routes. */

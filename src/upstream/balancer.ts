@@ -1,5 +1,5 @@
 // Which endpoint takes a call.
-import type { Call } from "../core/call.js";
+import type { Call } from "../call/call.js";
 import type { Endpoint } from "./endpoint.js";
 import type { Link } from "./link.js";
 

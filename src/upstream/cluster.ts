@@ -1,13 +1,13 @@
 // A cluster: the endpoints that serve the same services, the calls that wait for one of them, and the Handler that
 // sends calls there.
 
+import type { Call } from "../call/call.js";
+import type { Handler } from "../call/sink.js";
 import type { PoolLimits } from "../config/config.js";
 import { DEFAULT_POOL } from "../config/defaults.js";
-import { AddressCounts } from "../core/address-counts.js";
-import type { Call } from "../core/call.js";
-import { type Clock, systemClock, type Timer } from "../core/clock.js";
-import { type Counter, type Labels, type Meters, NO_METERS } from "../core/meters.js";
-import type { Handler } from "../core/sink.js";
+import { type Clock, systemClock, type Timer } from "../kit/clock.js";
+import { type Counter, type Labels, type Meters, NO_METERS } from "../kit/meters.js";
+import { AddressCounts } from "../kit/net/address-counts.js";
 import { type Balancer, RoundRobin } from "./balancer.js";
 import { clientOf } from "./client-of.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "./connect-failure.js";

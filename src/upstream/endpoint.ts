@@ -1,7 +1,7 @@
 // One address of a cluster: its connections, more of them as calls demand, and made again with backoff after loss.
 import type { Duplex } from "node:stream";
 import type { PoolLimits } from "../config/config.js";
-import type { Clock, Timer } from "../core/clock.js";
+import type { Clock, Timer } from "../kit/clock.js";
 import { Backoff } from "./backoff.js";
 import type { ConnectFailure } from "./connect-failure.js";
 import { Link, type LinkOwner } from "./link.js";

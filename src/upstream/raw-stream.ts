@@ -1,11 +1,11 @@
 // A bidirectional call that the hub makes itself, messages framed and split: what schema/ learns through.
-import { Call, type Method } from "../core/call.js";
-import type { Clock } from "../core/clock.js";
-import { Headers } from "../core/headers.js";
-import { frameMessage, type MessageOwner, MessageSplitter } from "../core/messages.js";
-import { RpcError } from "../core/rpc-error.js";
-import type { Abort, Handler, Sink, Source } from "../core/sink.js";
-import { Code, Status, statusFromTrailers } from "../core/status.js";
+import { Call, type Method } from "../call/call.js";
+import { frameMessage, type MessageOwner, MessageSplitter } from "../call/messages.js";
+import type { Abort, Handler, Sink, Source } from "../call/sink.js";
+import { RpcError } from "../call/status/rpc-error.js";
+import { Code, Status, statusFromTrailers } from "../call/status/status.js";
+import type { Clock } from "../kit/clock.js";
+import { Headers } from "../kit/headers.js";
 
 /** Bytes of one message the hub takes for itself: descriptors of a large service. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;

@@ -1,6 +1,6 @@
 // Room for clients that others leave none: where calls that do not end, or resets that are held back, fill every
 // connection to a cluster, one connection beyond the limit is made for those who have less than their share.
-import type { Clock, Timer } from "../core/clock.js";
+import type { Clock, Timer } from "../kit/clock.js";
 import type { Endpoint } from "./endpoint.js";
 import type { Link } from "./link.js";
 

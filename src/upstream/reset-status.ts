@@ -1,7 +1,7 @@
 // What a call is told whose stream a service, or a guard of ours, has broken off.
-import { refusal } from "../core/reasons.js";
-import { Code, type Status } from "../core/status.js";
-import { retryInfo } from "../core/status-details.js";
+import { refusal } from "../call/status/reasons.js";
+import { Code, type Status } from "../call/status/status.js";
+import { retryInfo } from "../call/status/status-details.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { StreamReset } from "../http2/stream.js";
 

@@ -1,20 +1,20 @@
 // One call on its way to a service: picks an endpoint, carries both directions, and sends the call elsewhere
 // when it never left or was refused unprocessed (gRFC A6, transparent retries).
-import type { Call } from "../core/call.js";
-import { attempt } from "../core/faults.js";
-import { isGrpcContentType } from "../core/grpc-content-type.js";
-import { field, Headers } from "../core/headers.js";
-import { hubFault } from "../core/hub-fault.js";
-import { refusal } from "../core/reasons.js";
-import type { Abort, Sink, Source } from "../core/sink.js";
-import { Code, codeFromHttpStatus, parseGrpcStatus, type Status } from "../core/status.js";
-import { retryInfo } from "../core/status-details.js";
-import { formatTimeout } from "../core/timeout.js";
+import type { Call } from "../call/call.js";
+import { isGrpcContentType } from "../call/grpc-content-type.js";
+import { hubFault } from "../call/hub-fault.js";
+import type { Abort, Sink, Source } from "../call/sink.js";
+import { refusal } from "../call/status/reasons.js";
+import { Code, codeFromHttpStatus, parseGrpcStatus, type Status } from "../call/status/status.js";
+import { retryInfo } from "../call/status/status-details.js";
+import { formatTimeout } from "../call/timeout.js";
 import type { HeaderBlock } from "../http2/hpack/decoder.js";
 import { listBytes } from "../http2/list-bytes.js";
 import { checkResponse } from "../http2/messages.js";
 import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
+import { attempt } from "../kit/faults.js";
+import { field, Headers } from "../kit/headers.js";
 import { clientOf } from "./client-of.js";
 import type { Cluster, Waiter } from "./cluster.js";
 import type { Link } from "./link.js";

@@ -1,6 +1,6 @@
 // The calls that wait for a connection: a line for each client, served in turn, so that nobody's calls wait behind all
 // those of another. With one client, calls are served in the order in which they came.
-import type { AddressCounts } from "../core/address-counts.js";
+import type { AddressCounts } from "../kit/net/address-counts.js";
 import { clientOf } from "./client-of.js";
 import type { Waiter } from "./cluster.js";
 

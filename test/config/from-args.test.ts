@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "#src/config/config.js";
 import { DEFAULT_POOL } from "#src/config/defaults.js";
 import { defaultConfig, type Overrides, withOverrides } from "#src/config/from-args.js";
-import { UserError } from "#src/core/user-error.js";
+import { UserError } from "#src/kit/text/user-error.js";
 
 const FILE = fileURLToPath(import.meta.url);
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));

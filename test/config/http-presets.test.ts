@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { Code, httpStatusOf } from "#src/call/status/status.js";
 import { type HttpPreset, PRESETS, presetOf } from "#src/config/http-presets.js";
 import { parseConfig } from "#src/config/load.js";
 import type { HttpConfig } from "#src/config/sections/http.js";
-import { Code, httpStatusOf } from "#src/core/status.js";
 
 function httpOf(http: object): HttpConfig {
   const text = JSON.stringify({ upstreams: { a: { endpoints: ["h:1"] } }, http });

@@ -12,7 +12,7 @@ import { defaultConfig, withOverrides } from "#src/config/from-args.js";
 import { CLIENT_LIMITS } from "#src/config/listener-limits.js";
 import { formatError, formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/config/load.js";
 import { JWT_ALGORITHMS } from "#src/config/sections/auth.js";
-import { UserError } from "#src/core/user-error.js";
+import { UserError } from "#src/kit/text/user-error.js";
 
 const OPTIONS: ParseOptions = {
   file: "c.yaml",

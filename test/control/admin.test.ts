@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { type TestContext, test } from "node:test";
 import { type AdminView, startAdmin } from "#src/control/admin.js";
-import { UserError } from "#src/core/user-error.js";
+import { UserError } from "#src/kit/text/user-error.js";
 
 const LOG = { info() {}, warn() {}, error() {} };
 

@@ -2,8 +2,8 @@
 // holds back, may take its time.
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { TimerWheel } from "#src/core/timer-wheel.js";
 import { BodyWatch } from "#src/downstream/body-watch.js";
+import { TimerWheel } from "#src/kit/timer-wheel.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { turns, until } from "../support/until.js";
 import { Rig } from "./support/rig.js";

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
-import type { Edge } from "#src/core/gateway.js";
-import { type AddressRange, clientNetwork, ipOf, matcherOf } from "#src/core/ip.js";
+import type { Edge } from "#src/call/gateway.js";
+import { type AddressRange, clientNetwork, ipOf, matcherOf } from "#src/kit/net/ip.js";
 import { until } from "../support/until.js";
 import { Rig } from "./support/rig.js";
 

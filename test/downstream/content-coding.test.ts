@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
-import { keepPackedForms } from "#src/core/packed-forms.js";
+import { keepPackedForms } from "#src/call/packed-forms.js";
 import { type Coding, encodeWhole } from "#src/downstream/content-coding.js";
 
 const unpackers: readonly (readonly [Coding, (packed: Buffer) => Buffer])[] = [

@@ -7,8 +7,8 @@ import type {
 } from "node:http2";
 import { constants } from "node:http2";
 import { afterEach, describe, it } from "node:test";
-import { frameMessage } from "#src/core/messages.js";
-import { Code, Status } from "#src/core/status.js";
+import { frameMessage } from "#src/call/messages.js";
+import { Code, Status } from "#src/call/status/status.js";
 import { isGrpc } from "#src/downstream/grpc.js";
 import { RequestHead } from "#src/http2/messages.js";
 import { abortOf } from "../support/sinks.js";

@@ -1,7 +1,7 @@
 // HTTP/1.1 over raw sockets: what is refused, how, and what never reaches a service.
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { frameMessage } from "#src/core/messages.js";
+import { frameMessage } from "#src/call/messages.js";
 import type { ListenerOptions } from "#src/downstream/listener.js";
 import { until } from "../support/until.js";
 import { Rig, type ServiceCall } from "./support/rig.js";

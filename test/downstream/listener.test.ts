@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, describe, it } from "node:test";
+import { frameMessage } from "#src/call/messages.js";
 import type { ClientLimits } from "#src/config/listener-limits.js";
-import { frameMessage } from "#src/core/messages.js";
 import { until } from "../support/until.js";
 import { ask1, ask2, Rig } from "./support/rig.js";
 

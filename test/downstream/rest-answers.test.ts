@@ -11,11 +11,11 @@ import {
   inflateSync,
 } from "node:zlib";
 import fc from "fast-check";
-import { etagOf } from "#src/core/etag.js";
-import { frameMessage } from "#src/core/messages.js";
-import { Code, encodeStatusProto, Status } from "#src/core/status.js";
+import { frameMessage } from "#src/call/messages.js";
+import { Code, encodeStatusProto, Status } from "#src/call/status/status.js";
 import { responseCoding } from "#src/downstream/content-coding.js";
 import { codedTag, matchesTag } from "#src/downstream/etag.js";
+import { etagOf } from "#src/kit/text/etag.js";
 import { until } from "../support/until.js";
 import { type Answer, type Asked, ask1, ask2, Rig, type ServiceCall } from "./support/rig.js";
 

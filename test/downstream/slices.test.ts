@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { frameMessage } from "#src/core/messages.js";
-import { MESSAGE_BYTES, Slices, TURN_BYTES } from "#src/core/slices.js";
-import { Code, type Status } from "#src/core/status.js";
-import type { BodyForm } from "#src/core/transcoding.js";
+import { frameMessage } from "#src/call/messages.js";
+import { Code, type Status } from "#src/call/status/status.js";
+import type { BodyForm } from "#src/call/transcoding.js";
 import { AnswerMessages } from "#src/downstream/answer-messages.js";
 import { BodySlices } from "#src/downstream/body-slices.js";
+import { MESSAGE_BYTES, Slices, TURN_BYTES } from "#src/kit/slices.js";
 import { until } from "../support/until.js";
 
 const KIB = 1024;

@@ -1,8 +1,8 @@
 // What never becomes a request, as who watches the hub's metrics sees it: counted by why, told in the log once.
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import type { Log } from "#src/core/log.js";
 import type { ListenerOptions } from "#src/downstream/listener.js";
+import type { Log } from "#src/kit/log.js";
 import { Counters } from "#src/telemetry/counters.js";
 import { frame } from "../support/frames.js";
 import { until } from "../support/until.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { UnaryRequest } from "#generated/test/v1/behavior.js";
-import { frameMessage } from "#src/core/messages.js";
+import { frameMessage } from "#src/call/messages.js";
 import { ErrorCode, Flag, FrameType, Setting } from "#src/http2/protocol.js";
 import {
   data,

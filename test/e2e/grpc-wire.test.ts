@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { connect as connect2, constants, type IncomingHttpHeaders } from "node:http2";
 import { type AddressInfo, createServer } from "node:net";
 import { after, describe, test } from "node:test";
-import { frameMessage } from "#src/core/messages.js";
-import { Code, codeName, httpStatusOf } from "#src/core/status.js";
+import { frameMessage } from "#src/call/messages.js";
+import { Code, codeName, httpStatusOf } from "#src/call/status/status.js";
 import { ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES } from "#src/http2/protocol.js";
 import {
   data,

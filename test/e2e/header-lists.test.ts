@@ -10,8 +10,8 @@ import {
 } from "node:http2";
 import { type AddressInfo, connect as connectTcp } from "node:net";
 import { after, describe, test } from "node:test";
-import { frameMessage } from "#src/core/messages.js";
-import { Code } from "#src/core/status.js";
+import { frameMessage } from "#src/call/messages.js";
+import { Code } from "#src/call/status/status.js";
 import { http } from "./support/http.js";
 import { startHub } from "./support/hub.js";
 import { ROOT } from "./support/program.js";

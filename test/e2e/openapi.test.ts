@@ -14,7 +14,7 @@ import {
   objectOf,
   operation,
   operationsOf,
-} from "../transcoding/openapi/support/check.js";
+} from "../openapi/support/check.js";
 import {
   bodyFor,
   type GeneratedRequest,
@@ -22,7 +22,7 @@ import {
   parametersOf,
   requestFor,
   resolved,
-} from "../transcoding/openapi/support/requests.js";
+} from "../openapi/support/requests.js";
 import { type Answer, http } from "./support/http.js";
 import { startHub, startHubWithConfig } from "./support/hub.js";
 import { startService } from "./support/service.js";

@@ -5,7 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { after, describe, test } from "node:test";
 import { Client, status } from "@grpc/grpc-js";
 import { parse } from "yaml";
-import { assertValid, objectOf, operation } from "../transcoding/openapi/support/check.js";
+import { assertValid, objectOf, operation } from "../openapi/support/check.js";
 import { insecure } from "./support/grpc.js";
 import { http, VERSIONS } from "./support/http.js";
 import { fileOf, startHub, startHubWithConfig } from "./support/hub.js";

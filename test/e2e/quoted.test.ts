@@ -6,7 +6,7 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { XMLParser, XMLValidator } from "fast-xml-parser";
-import { decodeStatusProto } from "#src/core/status.js";
+import { decodeStatusProto } from "#src/call/status/status.js";
 import { type HttpInit, requestOn } from "./support/http.js";
 import { startHub } from "./support/hub.js";
 import { startService } from "./support/service.js";

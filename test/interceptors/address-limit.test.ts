@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ErrorInfo } from "#generated/google/rpc/error_details.js";
+import type { Call } from "#src/call/call.js";
+import type { Outcome, Step } from "#src/call/interceptor.js";
+import { Code, Status } from "#src/call/status/status.js";
 import type { AddressLimitConfig } from "#src/config/sections/edge.js";
-import type { Call } from "#src/core/call.js";
-import type { Outcome, Step } from "#src/core/interceptor.js";
-import { Lives } from "#src/core/lives.js";
-import { NO_METERS } from "#src/core/meters.js";
-import { Code, Status } from "#src/core/status.js";
 import { addressLimit } from "#src/interceptors/address-limit.js";
+import { Lives } from "#src/kit/lives.js";
+import { NO_METERS } from "#src/kit/meters.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { callOf } from "../support/sinks.js";
 

@@ -1,11 +1,11 @@
 // What tracing does to a call's headers, and whose word it takes for sampling.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Call, type HttpRequestInfo, type Method, type Peer } from "#src/core/call.js";
-import { field, Headers } from "#src/core/headers.js";
-import type { Outcome } from "#src/core/interceptor.js";
-import { LOOPBACK } from "#src/core/ip.js";
+import { Call, type HttpRequestInfo, type Method, type Peer } from "#src/call/call.js";
+import type { Outcome } from "#src/call/interceptor.js";
 import { tracing } from "#src/interceptors/tracing.js";
+import { field, Headers } from "#src/kit/headers.js";
+import { LOOPBACK } from "#src/kit/net/ip.js";
 import type { SpanRecord } from "#src/telemetry/span-record.js";
 import { FakeClock } from "../support/fake-clock.js";
 

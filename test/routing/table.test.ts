@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Interceptor } from "#src/core/interceptor.js";
-import { run } from "#src/core/pipeline.js";
-import { RunningCalls } from "#src/core/running-calls.js";
-import { type Handler, refuse } from "#src/core/sink.js";
-import { Code, Status } from "#src/core/status.js";
-import { TimerWheel } from "#src/core/timer-wheel.js";
+import type { Interceptor } from "#src/call/interceptor.js";
+import { run } from "#src/call/pipeline.js";
+import { RunningCalls } from "#src/call/running-calls.js";
+import { type Handler, refuse } from "#src/call/sink.js";
+import { Code, Status } from "#src/call/status/status.js";
+import { TimerWheel } from "#src/kit/timer-wheel.js";
 import { RouteTable, type ServiceRoute } from "#src/routing/table.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { callOf, methodOf, RecordingSink } from "../support/sinks.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { RpcError } from "#src/core/rpc-error.js";
+import { RpcError } from "#src/call/status/rpc-error.js";
 import { learnByReflection, type ReflectionOptions } from "#src/schema/reflection.js";
 import { SchemaError, schemaFromFiles } from "#src/schema/schema.js";
 import {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Clock, Timer } from "#src/core/clock.js";
+import type { Clock, Timer } from "#src/kit/clock.js";
 import { SchemaWatcher } from "#src/schema/relearn.js";
 import { type Schema, schemaFromFiles } from "#src/schema/schema.js";
 import { echoFile, filesOf } from "./support/files.js";

@@ -9,8 +9,8 @@ import { after, describe, test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import { completed } from "#src/core/in-slices.js";
 import { SchemaMemory } from "#src/hub/schema-memory.js";
+import { completed } from "#src/kit/in-slices.js";
 import { type Schema, schemaFromFiles } from "#src/schema/schema.js";
 import { SchemaCache } from "#src/schema/schema-cache.js";
 import {

@@ -1,5 +1,5 @@
 // A clock that only moves when told to, so that tests of time neither sleep nor flake.
-import type { Clock, Timer } from "#src/core/clock.js";
+import type { Clock, Timer } from "#src/kit/clock.js";
 
 interface Scheduled extends Timer {
   readonly at: number;

@@ -1,7 +1,7 @@
 // A service on a real socket that does exactly what a test says, misbehaviour included: raw HTTP/2, no gRPC library.
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { frameMessage } from "#src/core/messages.js";
+import { frameMessage } from "#src/call/messages.js";
 import { Connection, type ConnectionOptions } from "#src/http2/connection.js";
 import { checkRequest } from "#src/http2/messages.js";
 import type { Stream, StreamHandler, StreamReset } from "#src/http2/stream.js";

@@ -1,8 +1,8 @@
 // Small stand-ins for the ends of a call: a Sink that writes down what it is given, and a Source that counts.
-import { Call, type Method, type MethodKind, type Peer } from "#src/core/call.js";
-import { Headers } from "#src/core/headers.js";
-import type { Abort, Sink, Source } from "#src/core/sink.js";
-import { Status } from "#src/core/status.js";
+import { Call, type Method, type MethodKind, type Peer } from "#src/call/call.js";
+import type { Abort, Sink, Source } from "#src/call/sink.js";
+import { Status } from "#src/call/status/status.js";
+import { Headers } from "#src/kit/headers.js";
 
 /** Writes down every event, and complains of one that comes after the ending. */
 export class RecordingSink implements Sink {

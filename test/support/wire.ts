@@ -1,11 +1,11 @@
 // Connections of the engine over sockets and memory, and handlers that record what they are told.
 import { type AddressInfo, createServer, connect as netConnect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { duplexPair } from "#src/core/duplex-pair.js";
-import { field } from "#src/core/headers.js";
 import { Connection, type ConnectionHandler, type ConnectionOptions } from "#src/http2/connection.js";
 import type { HeaderBlock } from "#src/http2/hpack/decoder.js";
 import type { Stream, StreamHandler, StreamReset } from "#src/http2/stream.js";
+import { field } from "#src/kit/headers.js";
+import { duplexPair } from "#src/kit/net/duplex-pair.js";
 import { type Fields, HELLO, RawPeer, REQUEST, settings } from "./frames.js";
 
 export function pairsOf(block: HeaderBlock): [string, string][] {

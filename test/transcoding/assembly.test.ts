@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { Status } from "#src/core/status.js";
+import { Status } from "#src/call/status/status.js";
 import { registry } from "./support/library.js";
 import { routerFor, send } from "./support/schema.js";
 import { shapes } from "./support/shapes.js";

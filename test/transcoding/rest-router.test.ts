@@ -1,11 +1,11 @@
 // Rules and their errors, and which route answers.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Method } from "#src/core/call.js";
-import type { RestMiss } from "#src/core/rest.js";
-import { Status } from "#src/core/status.js";
-import { httpRuleFromJson, readHttpRule } from "#src/transcoding/http-rule.js";
+import type { Method } from "#src/call/call.js";
+import type { RestMiss } from "#src/call/rest.js";
+import { Status } from "#src/call/status/status.js";
 import type { BuiltRestRouter } from "#src/transcoding/rest-router.js";
+import { httpRuleFromJson, readHttpRule } from "#src/transcoding/routes/http-rule.js";
 import { registry } from "./support/library.js";
 import { compileProtos, methodsOf, routerFor, send } from "./support/schema.js";
 import { encodeBody, writeAnswer } from "./support/translate.js";

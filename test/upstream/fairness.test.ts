@@ -2,7 +2,7 @@
 // are cancelled and whose resets are held back, and a queue full of its calls.
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import type { Identity, Peer } from "#src/core/call.js";
+import type { Identity, Peer } from "#src/call/call.js";
 import { Setting } from "#src/http2/protocol.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
 import { RESET_BUDGET } from "#src/upstream/link.js";

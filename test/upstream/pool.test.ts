@@ -1,8 +1,8 @@
 // Connections to a service: as many as calls demand and the limits allow, and which of them a call gets.
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { Code } from "#src/core/status.js";
-import { retrySeconds } from "#src/core/status-details.js";
+import { Code } from "#src/call/status/status.js";
+import { retrySeconds } from "#src/call/status/status-details.js";
 import { ErrorCode, FrameType, Setting } from "#src/http2/protocol.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
 import { RESET_BUDGET } from "#src/upstream/link.js";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Headers } from "#src/core/headers.js";
-import { frameMessage } from "#src/core/messages.js";
-import { RpcError } from "#src/core/rpc-error.js";
-import type { Handler, Sink } from "#src/core/sink.js";
-import { Code } from "#src/core/status.js";
+import { frameMessage } from "#src/call/messages.js";
+import type { Handler, Sink } from "#src/call/sink.js";
+import { RpcError } from "#src/call/status/rpc-error.js";
+import { Code } from "#src/call/status/status.js";
+import { Headers } from "#src/kit/headers.js";
 import { openRawStream, type RawStream } from "#src/upstream/raw-stream.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { abortOf, RecordingSink, RecordingSource } from "../support/sinks.js";

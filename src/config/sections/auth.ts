@@ -1,7 +1,7 @@
 // The config's part about who calls: API keys, tokens, client certificates, and what of it services are told.
 import * as z from "zod";
-import type { Parsed } from "../../core/parsed.js";
-import { UserError } from "../../core/user-error.js";
+import type { Parsed } from "../../kit/text/parsed.js";
+import { UserError } from "../../kit/text/user-error.js";
 import { DEFAULTS } from "../defaults.js";
 import { parseKeyFile } from "../key-file.js";
 import { parseKeySet } from "../key-set.js";

@@ -1,8 +1,8 @@
 // The config's part about clients at the edge: whose word on addresses counts, what one address may take, who gets hints.
 import { isIP } from "node:net";
 import * as z from "zod";
-import type { AddressRange } from "../../core/ip.js";
-import { type Parsed, parsed, rejected } from "../../core/parsed.js";
+import type { AddressRange } from "../../kit/net/ip.js";
+import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import { DEFAULTS } from "../defaults.js";
 import { parseRate, RATE_EXPECTED, type Rate } from "../rate.js";
 import { text, wholeNumber } from "../values.js";

@@ -1,7 +1,7 @@
 // The config's part about HTTP answers: CORS, compression, ETag, success codes, names of metadata, forms of errors and
 // streams. Keys left out are as the preset says (config/http-presets.ts).
 import * as z from "zod";
-import type { CompressionPolicy } from "../../core/http-policy.js";
+import type { CompressionPolicy } from "../../call/http-policy.js";
 import {
   compressionOf,
   type HttpAnswersConfig,

@@ -1,6 +1,6 @@
 // The config's part about the HTTP/JSON side: rules laid over those of the services, and how strict requests are read.
 import * as z from "zod";
-import { parseTemplate } from "../../core/path-template.js";
+import { parseTemplate } from "../../kit/text/path-template.js";
 import { DEFAULTS } from "../defaults.js";
 import { type HttpAnswersConfig, type HttpReadConfig, KEPT_ESCAPES, presetOf } from "../http-presets.js";
 import { HTTP_RULE_SELECTOR } from "../names.js";

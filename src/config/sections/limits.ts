@@ -1,7 +1,7 @@
 // The config's `limits:`: what one client may take. Every key but `maxMessage` is a row of a table of limits.
 import * as z from "zod";
-import { type Parsed, parsed, rejected } from "../../core/parsed.js";
 import { DEFAULT_LIMITS, type LIMITS, type Limit } from "../../http2/limits.js";
+import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import { DEFAULTS } from "../defaults.js";
 import { formatDuration, parseDuration } from "../duration.js";
 import {

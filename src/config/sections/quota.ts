@@ -1,6 +1,6 @@
 // The config's part about quotas: how often whom may call what.
 import * as z from "zod";
-import { type Parsed, parsed, rejected } from "../../core/parsed.js";
+import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import { isMethodSelector, METHOD_SELECTOR_EXPECTED } from "../names.js";
 import { parseRate, RATE_EXPECTED, type Rate } from "../rate.js";
 import { isMapping, text, wholeNumber } from "../values.js";

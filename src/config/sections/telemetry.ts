@@ -1,7 +1,7 @@
 // The config's part about telemetry: traces, metrics, the access log.
 import * as z from "zod";
-import type { AddressRange } from "../../core/ip.js";
-import { type Parsed, parsed, rejected } from "../../core/parsed.js";
+import type { AddressRange } from "../../kit/net/ip.js";
+import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import { DEFAULTS } from "../defaults.js";
 import { parseDuration } from "../duration.js";
 import { text } from "../values.js";

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { isIPv6 } from "node:net";
 import * as z from "zod";
-import { type Parsed, parsed, rejected } from "../../core/parsed.js";
-import { readRegularFile } from "../../core/regular-file.js";
+import { readRegularFile } from "../../kit/regular-file.js";
+import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import type { ClientTlsConfig, ServerTlsConfig } from "../../tls/config.js";
 import { readCertificates, readKeyPair } from "../../tls/pem.js";
 import { formatAddress, isHost, isLoopback, parseListenAddress, parseListener } from "../address.js";

@@ -1,6 +1,6 @@
 // The head of an answer of HTTP/1.1 as text, with what the connection adds: Date, the body's framing, Connection.
 import { STATUS_CODES } from "node:http";
-import type { Field } from "../../core/headers.js";
+import type { Field } from "../../kit/headers.js";
 
 /** How the end of the body is told (RFC 9112 §6): it has none, or a length that the fields tell, or chunks. */
 export type BodyFraming = "none" | "length" | "chunked";

@@ -2,12 +2,12 @@
 // fraction of what node:http costs. The first request that is not plain, right or wrong, takes the socket to node:http
 // for good, with every byte that was not answered yet.
 import type { Socket } from "node:net";
+import { hubFault } from "../../call/hub-fault.js";
 import type { ClientLimits } from "../../config/listener-limits.js";
-import { barrier, contain } from "../../core/barrier.js";
-import type { Clock } from "../../core/clock.js";
-import { attempt, reportFault } from "../../core/faults.js";
-import { hubFault } from "../../core/hub-fault.js";
-import type { Timed, TimerWheel } from "../../core/timer-wheel.js";
+import { barrier, contain } from "../../kit/barrier.js";
+import type { Clock } from "../../kit/clock.js";
+import { attempt, reportFault } from "../../kit/faults.js";
+import type { Timed, TimerWheel } from "../../kit/timer-wheel.js";
 import type { AnswerWatch } from "../answer-watch.js";
 import { answerBare } from "../bare-answer.js";
 import type { Client } from "../client.js";

@@ -1,5 +1,5 @@
 // An Exchange over a connection of our own (connection.ts).
-import type { Field } from "../../core/headers.js";
+import type { Field } from "../../kit/headers.js";
 import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "../exchange.js";
 import { answerHead, type BodyFraming, chunkHead, lastChunk } from "./answer-head.js";
 import type { Http1Connection } from "./connection.js";

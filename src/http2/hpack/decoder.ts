@@ -1,6 +1,6 @@
 // HPACK decoding (RFC 7541): the header blocks of one connection's peer, in the order they arrive.
 // On the way of a call it is the first thing that sees its headers, on both sides of the hub.
-import type { Field } from "../../core/headers.js";
+import type { Field } from "../../kit/headers.js";
 import { DynamicTable, ENTRY_OVERHEAD_BYTES, INITIAL_TABLE_BYTES } from "./dynamic-table.js";
 import { HpackError } from "./error.js";
 import { huffmanDecode, huffmanDecodedRoom } from "./huffman.js";

@@ -1,5 +1,5 @@
 // The dynamic table of RFC 7541 §2.3.2 as a ring; the decoder and the encoder hold one each.
-import type { Field } from "../../core/headers.js";
+import type { Field } from "../../kit/headers.js";
 
 /** What an entry costs besides its two strings (RFC 7541 §4.1). */
 export const ENTRY_OVERHEAD_BYTES = 32;

@@ -1,5 +1,5 @@
 // The static table (RFC 7541 appendix A) and the names that are worth one shared string each.
-import type { Field } from "../../core/headers.js";
+import type { Field } from "../../kit/headers.js";
 
 /** How many entries the static table has; the dynamic table begins at index 62. */
 export const STATIC_LENGTH = 61;

@@ -3,10 +3,10 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, posix } from "node:path";
-import { etagOf } from "../../core/etag.js";
-import { field } from "../../core/headers.js";
-import { lateLoad } from "../../core/late-load.js";
-import { keepPackedForms } from "../../core/packed-forms.js";
+import { keepPackedForms } from "../../call/packed-forms.js";
+import { field } from "../../kit/headers.js";
+import { lateLoad } from "../../kit/late-load.js";
+import { etagOf } from "../../kit/text/etag.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
 
 /** Scripts and styles of the hub's own alone, none inline and none evaluated, in no frame; images may be in the style sheet. */

@@ -1,7 +1,8 @@
 // `/healthz`: what grpc.health.v1.Health/Check says, for load balancers that speak HTTP alone.
-import { field } from "../../core/headers.js";
-import { refusal } from "../../core/reasons.js";
-import { cut } from "../../core/text.js";
+
+import { refusal } from "../../call/status/reasons.js";
+import { field } from "../../kit/headers.js";
+import { cut } from "../../kit/text/text.js";
 import { type Page, pageMethod } from "./page.js";
 
 export interface HealthState {

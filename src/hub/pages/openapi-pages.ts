@@ -1,15 +1,16 @@
 // `/openapi.json` and `/openapi.yaml`: the document of the routes, whole or of one service or version. Made when first
 // asked for, and kept as long as the routes are the same: they come anew with each snapshot.
-import { field } from "../../core/headers.js";
-import { keepPackedForms } from "../../core/packed-forms.js";
-import { refusal } from "../../core/reasons.js";
-import { Status } from "../../core/status.js";
-import { badRequest } from "../../core/status-details.js";
-import { cut } from "../../core/text.js";
-import type { OpenApiInput } from "../../transcoding/openapi/document.js";
-import type { Format } from "../../transcoding/openapi/document-job.js";
-import { Documents } from "../../transcoding/openapi/documents.js";
-import type { OpenApiFilter } from "../../transcoding/openapi/filter.js";
+
+import { keepPackedForms } from "../../call/packed-forms.js";
+import { refusal } from "../../call/status/reasons.js";
+import { Status } from "../../call/status/status.js";
+import { badRequest } from "../../call/status/status-details.js";
+import { field } from "../../kit/headers.js";
+import { cut } from "../../kit/text/text.js";
+import type { OpenApiInput } from "../../openapi/document.js";
+import type { Format } from "../../openapi/document-job.js";
+import { Documents } from "../../openapi/documents.js";
+import type { OpenApiFilter } from "../../openapi/filter.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
 
 const PARAMETERS = ["service", "version"] as const;

@@ -1,10 +1,10 @@
 // What answers a call for a page: makes the page once the steps have admitted the call.
 
-import { Headers } from "../../core/headers.js";
-import { hubFault } from "../../core/hub-fault.js";
-import { PREFIX_BYTES } from "../../core/messages.js";
-import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "../../core/sink.js";
-import { Status } from "../../core/status.js";
+import { hubFault } from "../../call/hub-fault.js";
+import { PREFIX_BYTES } from "../../call/messages.js";
+import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "../../call/sink.js";
+import { Status } from "../../call/status/status.js";
+import { Headers } from "../../kit/headers.js";
 import type { OpenPages } from "./page-match.js";
 
 /** An empty gRPC message: what is shown is kept beside the request. */

@@ -1,16 +1,16 @@
 // A request for a page, as downstream/ sees it: a unary call whose message is the number of the request, and whose
 // answer is the page. The page is made by the call's handler (PageHandler), so that a page that cannot be made is a
 // call that failed, for the log and for metrics too.
-import type { Method } from "../../core/call.js";
-import { type Field, field } from "../../core/headers.js";
-import type { RestMatch } from "../../core/rest.js";
+import type { Method } from "../../call/call.js";
+import type { RestMatch } from "../../call/rest.js";
 import type {
   BodyTaker,
   MessageTaker,
   RequestReader,
   ResponseWriter,
   Transcoding,
-} from "../../core/transcoding.js";
+} from "../../call/transcoding.js";
+import { type Field, field } from "../../kit/headers.js";
 import type { Content, Page } from "./page.js";
 
 /** Requests whose calls are on their way, by number. */

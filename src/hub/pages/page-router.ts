@@ -1,10 +1,10 @@
 // The hub's own pages in front of the routes of services: literal paths, so they come before wildcards.
-import type { Interceptor } from "../../core/interceptor.js";
-import { type Plan, plan as planOf } from "../../core/pipeline.js";
-import { refusal } from "../../core/reasons.js";
-import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../../core/rest.js";
-import type { Status } from "../../core/status.js";
-import { cut } from "../../core/text.js";
+import type { Interceptor } from "../../call/interceptor.js";
+import { type Plan, plan as planOf } from "../../call/pipeline.js";
+import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../../call/rest.js";
+import { refusal } from "../../call/status/reasons.js";
+import type { Status } from "../../call/status/status.js";
+import { cut } from "../../kit/text/text.js";
 import type { Page } from "./page.js";
 import { pageHandler } from "./page-handler.js";
 import { OpenPages, PageMatch } from "./page-match.js";

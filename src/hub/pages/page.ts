@@ -1,8 +1,8 @@
 // What the hub itself answers to HTTP clients on the main port: a page is called like a method, through every
 // interceptor, and its body is made once they have admitted the call.
-import type { Method } from "../../core/call.js";
-import type { Field } from "../../core/headers.js";
-import type { Status } from "../../core/status.js";
+import type { Method } from "../../call/call.js";
+import type { Status } from "../../call/status/status.js";
+import type { Field } from "../../kit/headers.js";
 
 export interface Content {
   readonly contentType: string;

@@ -1,6 +1,6 @@
 // The tokens of a .proto file, one at a time (protobuf.dev/reference/protobuf/edition-2023-spec, "Lexical Elements").
 // Comments are passed over: comments.ts looks at them where they may belong to a declaration.
-import { cut } from "../../core/text.js";
+import { cut } from "../../kit/text/text.js";
 import { SourceError } from "./source-error.js";
 
 export const TokenKind = { END: 0, IDENTIFIER: 1, INTEGER: 2, FLOAT: 3, STRING: 4, SYMBOL: 5 } as const;

@@ -5,7 +5,7 @@ import {
   FieldDescriptorProto_Type,
   type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
-import { BoundedTexts } from "../../core/bounded-texts.js";
+import { BoundedTexts } from "../../kit/text/bounded-texts.js";
 import {
   candidatesOf,
   declarationsOf,

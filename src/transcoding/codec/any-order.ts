@@ -1,7 +1,7 @@
 // Protobuf bytes → JSON text, however the fields come: each message is walked twice, first over its tags, to know where
 // each field stands, then over its fields. So order, repetition and merging on the wire need no ways of their own.
 import { isUtf8 } from "node:buffer";
-import { cut } from "../../core/text.js";
+import { cut } from "../../kit/text/text.js";
 import type { BytesOut } from "./bytes-out.js";
 import { DecodeError } from "./decode-error.js";
 import { printMaskPath } from "./field-mask.js";

@@ -1,9 +1,9 @@
 // JSON ↔ protobuf bytes, one codec for each message type of a schema: what readers and writers of bodies call.
 import { isUtf8 } from "node:buffer";
 import type { DescField, DescMessage, FileRegistry } from "@bufbuild/protobuf";
-import { withBuiltinTypes } from "../builtin-types.js";
-import type { FieldsMask } from "../fields-mask.js";
-import { type Json, type JsonProblem, parseJson } from "../json.js";
+import { withBuiltinTypes } from "../messages/builtin-types.js";
+import type { FieldsMask } from "../messages/fields-mask.js";
+import { type Json, type JsonProblem, parseJson } from "../messages/json.js";
 import { type Budget, BytesOut } from "./bytes-out.js";
 import { TextToBytes } from "./from-text.js";
 import { TreeEncoder, type UnknownFields } from "./from-tree.js";
@@ -11,7 +11,7 @@ import type { Misfit } from "./misfit.js";
 import { type MessagePlan, Plans, type PrintOptions } from "./plan.js";
 import { TextPrinter } from "./to-text.js";
 
-export type { JsonProblem } from "../json.js";
+export type { JsonProblem } from "../messages/json.js";
 export { type Budget, TooMuch } from "./bytes-out.js";
 export { DecodeError } from "./decode-error.js";
 export type { UnknownFields } from "./from-tree.js";

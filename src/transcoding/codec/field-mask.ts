@@ -2,7 +2,7 @@
 // ProtoJSON goes by the letters alone, and loses names such as `address_line_1` on the way. Where it is known which
 // message an update's mask is about, names are looked up in it: then each finds its field.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { fieldsOf, hasOwnJson, isHttpBody } from "../fields.js";
+import { fieldsOf, hasOwnJson, isHttpBody } from "../messages/fields.js";
 import { clip, expected, Refusal, unknownField } from "./misfit.js";
 
 /** What a mask is, in a message. */

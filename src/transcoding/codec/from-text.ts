@@ -1,7 +1,7 @@
 // JSON text in UTF-8 → protobuf bytes in one pass: no tree, and no string of any name or value. It takes what is usual
 // and surely right, and gives up on everything else (an odd number, an unknown name, an Any, any fault): the exact
 // parser and from-tree.ts then read the text again, and say what is wrong with it, if anything is.
-import { MAX_JSON_DEPTH } from "../json.js";
+import { MAX_JSON_DEPTH } from "../messages/json.js";
 import type { BytesOut } from "./bytes-out.js";
 import {
   isBase64,

@@ -10,7 +10,7 @@ import {
   type JsonObject,
   MAX_JSON_DEPTH,
   MaskText,
-} from "../json.js";
+} from "../messages/json.js";
 import type { BytesOut } from "./bytes-out.js";
 import { MASK, readMask } from "./field-mask.js";
 import { clip, expected, formatPath, type Misfit, notOneOf, Refusal, unknownField } from "./misfit.js";

@@ -1,8 +1,8 @@
 // Where JSON does not fit its message, and why: made on the way that walks the tree, read by those who answer clients.
 import type { DescEnum, DescMessage } from "@bufbuild/protobuf";
-import { cut } from "../../core/text.js";
-import { fieldsOf, nearestName } from "../fields.js";
-import { ExactNumber, type Json, MaskText } from "../json.js";
+import { cut } from "../../kit/text/text.js";
+import { fieldsOf, nearestName } from "../messages/fields.js";
+import { ExactNumber, type Json, MaskText } from "../messages/json.js";
 
 /** Where a value does not fit its message, and why. */
 export interface Misfit {

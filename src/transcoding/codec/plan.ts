@@ -1,7 +1,7 @@
 // What the codec knows of a message type: flat tables, made once, of what descriptors would be asked again and again.
 // Every object here has one shape, whatever field it stands for: the loops that read them stay monomorphic.
 import type { DescEnum, DescExtension, DescField, DescMessage, Registry } from "@bufbuild/protobuf";
-import type { FieldsMask } from "../fields-mask.js";
+import type { FieldsMask } from "../messages/fields-mask.js";
 import { type MaskTarget, maskTarget } from "./field-mask.js";
 
 /** Of google.protobuf.FieldDescriptorProto.Type; ScalarType has the same numbers. */

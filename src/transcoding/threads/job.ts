@@ -1,10 +1,10 @@
 // What goes to a thread and comes back, for one large message: the route as its rule, so that the thread makes the very
 // same plan of it and does with the very same code what would be done here.
-import { Status, type StatusDetail } from "../../core/status.js";
-import type { BindingPlan, BindingSource } from "../binding.js";
-import type { RequestPath } from "../path.js";
-import type { RequestOptions } from "../request.js";
-import type { AnswerForm } from "../response.js";
+import { Status, type StatusDetail } from "../../call/status/status.js";
+import type { BindingPlan, BindingSource } from "../routes/binding.js";
+import type { RequestPath } from "../routes/path.js";
+import type { RequestOptions } from "../translate/request.js";
+import type { AnswerForm } from "../translate/response.js";
 
 /** The rule that a BindingPlan was made of. */
 export interface PlanSource {

@@ -2,8 +2,8 @@
 import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { registryFrom } from "../../schema/registry.js";
-import type { BindingPlan } from "../binding.js";
-import { planBinding } from "../rule-plan.js";
+import type { BindingPlan } from "../routes/binding.js";
+import { planBinding } from "../routes/rule-plan.js";
 import type { PlanSource } from "./job.js";
 import type { ThreadTypes } from "./schema.js";
 import { type JobMessage, MAX_SCHEMAS } from "./threads.js";

@@ -1,8 +1,8 @@
 // Threads for long work, so that no call stalls the others: a few, started when the first work comes, ended when none came
 // for a while. An idle one keeps no process alive.
 import { Worker } from "node:worker_threads";
-import { barrier } from "../../core/barrier.js";
-import { reportFault } from "../../core/faults.js";
+import { barrier } from "../../kit/barrier.js";
+import { reportFault } from "../../kit/faults.js";
 
 const IDLE_MS = 10_000;
 /** Schemas that a thread keeps: each service's file is one, and reloads bring new ones. */

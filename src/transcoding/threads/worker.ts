@@ -1,15 +1,15 @@
 // The thread that pool.ts starts: translates one large message after the other.
 import { parentPort } from "node:worker_threads";
 import type { FileRegistry } from "@bufbuild/protobuf";
-import { refusal } from "../../core/reasons.js";
-import { Status } from "../../core/status.js";
+import { refusal } from "../../call/status/reasons.js";
+import { Status } from "../../call/status/status.js";
 import { LayeredRegistry } from "../../schema/layered-registry.js";
-import type { BindingPlan } from "../binding.js";
 import { Codecs, TooMuch } from "../codec/codecs.js";
-import { encodeBody, encodeText } from "../encode-body.js";
-import { bindRequest } from "../request.js";
-import { decodeResponse } from "../response.js";
-import { IN_THREAD } from "../work.js";
+import type { BindingPlan } from "../routes/binding.js";
+import { encodeBody, encodeText } from "../translate/encode-body.js";
+import { bindRequest } from "../translate/request.js";
+import { decodeResponse } from "../translate/response.js";
+import { IN_THREAD } from "../translate/work.js";
 import { type Job, type JobResult, type PlanSource, statusParts } from "./job.js";
 import { KnownSchemas, planFrom, registryOf, transferable } from "./known.js";
 import type { ThreadSchema } from "./schema.js";

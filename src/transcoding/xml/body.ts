@@ -1,12 +1,12 @@
 // Bodies in XML: where requests and answers meet the mapping.
 import { isUtf8 } from "node:buffer";
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { refusal } from "../../core/reasons.js";
-import type { Status } from "../../core/status.js";
-import { badRequest } from "../../core/status-details.js";
+import { refusal } from "../../call/status/reasons.js";
+import type { Status } from "../../call/status/status.js";
+import { badRequest } from "../../call/status/status-details.js";
 import type { Codecs, Misfit } from "../codec/codecs.js";
-import { type Json, parseJson } from "../json.js";
-import { notNow } from "../not-now.js";
+import { type Json, parseJson } from "../messages/json.js";
+import { notNow } from "../messages/not-now.js";
 import { loadXmlParser, readXml } from "./document.js";
 import { XML_DECLARATION } from "./names.js";
 import { printStatusXml, printXml, XmlCharError } from "./print.js";

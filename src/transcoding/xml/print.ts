@@ -3,7 +3,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { formatPath } from "../codec/misfit.js";
 import { type FieldPlan, Form, Kind, type MessagePlan, type Plans, Shape } from "../codec/plan.js";
-import { ExactNumber, isJsonObject, type Json } from "../json.js";
+import { ExactNumber, isJsonObject, type Json } from "../messages/json.js";
 import { ENTRY, EXTENSION, elementName, ITEM, KEY, NAME, NIL, rootName, TYPE, VALUE, XSI } from "./names.js";
 import { noXmlChar } from "./scan.js";
 

@@ -1,6 +1,6 @@
 // The first look at an XML text: its bounds, and what the parser behind it would let pass. No DTD gets beyond it, so there
 // are no entities but those of XML itself, and nothing outside the text is ever read.
-import { cut } from "../../core/text.js";
+import { cut } from "../../kit/text/text.js";
 
 /** Why a text is refused. `line` and `column` are 1-based, in characters. */
 export interface XmlProblem {

@@ -3,8 +3,8 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { clip, formatPath, type Misfit, Refusal, unknownField } from "../codec/misfit.js";
 import { type FieldPlan, Form, Kind, type MessagePlan, type Plans, Shape } from "../codec/plan.js";
-import { type Json, type JsonObject, parseJson } from "../json.js";
-import { setOwn } from "../set-field.js";
+import { type Json, type JsonObject, parseJson } from "../messages/json.js";
+import { setOwn } from "../routes/set-field.js";
 import type { XmlElement } from "./document.js";
 import { ENTRY, EXTENSION, ITEM, KEY, NAME, NIL, rootName, TYPE, VALUE } from "./names.js";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
-import { duplexPair } from "#src/core/duplex-pair.js";
 import { HeadReader } from "#src/downstream/http1/head-reader.js";
+import { duplexPair } from "#src/kit/net/duplex-pair.js";
 import { turns } from "../../support/until.js";
 import { ODD_REQUESTS } from "./support/odd-requests.js";
 

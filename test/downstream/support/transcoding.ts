@@ -1,8 +1,7 @@
 // The formats of the rig's pretended routes: a message is its text, `bad` does not fit, `unprintable` cannot be printed.
-import type { MethodKind } from "#src/core/call.js";
-import type { Field } from "#src/core/headers.js";
-import { refusal } from "#src/core/reasons.js";
-import { Code, codeName, Status } from "#src/core/status.js";
+import type { MethodKind } from "#src/call/call.js";
+import { refusal } from "#src/call/status/reasons.js";
+import { Code, codeName, Status } from "#src/call/status/status.js";
 import type {
   BodyRequest,
   BodyTaker,
@@ -10,8 +9,9 @@ import type {
   RequestReader,
   ResponseWriter,
   Transcoding,
-} from "#src/core/transcoding.js";
-import { chooseFraming } from "#src/transcoding/framing.js";
+} from "#src/call/transcoding.js";
+import type { Field } from "#src/kit/headers.js";
+import { chooseFraming } from "#src/transcoding/bodies/framing.js";
 
 export function statusText(status: Status): string {
   return JSON.stringify({ code: status.code, message: status.message, name: codeName(status.code) });

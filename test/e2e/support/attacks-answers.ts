@@ -5,7 +5,7 @@ import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import { largeProtoset } from "../../transcoding/openapi/support/large.js";
+import { largeProtoset } from "../../openapi/support/large.js";
 import type { Attack } from "./attacks.js";
 import { behaviorClient, callUnary } from "./grpc.js";
 import { fileOf, type Hub, startHubWithConfig } from "./hub.js";

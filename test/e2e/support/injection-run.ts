@@ -7,9 +7,9 @@ import type { Scope } from "./program.js";
 
 /** Code of one call: its throw is that call's answer. Below it, in http2/ and node's sockets, a connection may end. */
 const OF_CALLS =
-  /^(?:core\/(?:pipeline|messages|call|status)|downstream\/(?:grpc|rest|rest-answer)\.|transcoding|interceptors|routing|hub\/pages)/;
+  /^(?:call\/(?:pipeline|messages|call|status\/status)|downstream\/(?:grpc|rest|rest-answer)\.|transcoding|interceptors|routing|hub\/pages)/;
 /** Of connections: calls that share one with the fault, to the service too, may end with it. */
-const OF_CONNECTIONS = /^(?:http2|upstream)\/|^core\/clock/;
+const OF_CONNECTIONS = /^(?:http2|upstream)\/|^kit\/clock/;
 
 interface Injection {
   readonly place: Place;
@@ -124,7 +124,7 @@ export async function injectEverywhere(t: TestContext, scope: Scope, each: Each)
   assert.ok(fired > 0.75 * injections.length, `only ${fired} of ${injections.length} threw`);
   assert.ok(answers.size > 100, `only ${answers.size} answers name their fault`);
   for (const id of answers) {
-    // So many are remembered as told (core/faults.ts): what is forgotten is told anew.
+    // So many are remembered as told (kit/faults.ts): what is forgotten is told anew.
     const told = stacks.get(id) ?? 0;
     assert.ok(told === 1 || (told > 1 && stacks.size > 1000), `fault ${id} has ${told} lines with its stack`);
   }

@@ -11,7 +11,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { WebSocket } from "ws";
 import { ServerReflectionRequest } from "#generated/grpc/reflection/v1/reflection.js";
 import { BidiStreamRequest, ServerStreamRequest, UnaryRequest } from "#generated/test/v1/behavior.js";
-import { frameMessage } from "#src/core/messages.js";
+import { frameMessage } from "#src/call/messages.js";
 import { fileOf } from "./hub.js";
 import type { Ask, Started, Told } from "./injected-hub.js";
 import { instrumented, type Place } from "./instrumented.js";

@@ -6,9 +6,9 @@ import { ROOT, type Scope } from "./program.js";
 
 /** What serves calls. The command line and the reading of configs and schemas are over before there are any. */
 const FOLDERS =
-  /^(?:core|http2|downstream|transcoding|upstream|interceptors|routing|control|telemetry|hub\/pages)\//;
+  /^(?:call|kit|http2|downstream|transcoding|upstream|interceptors|routing|control|telemetry|hub\/pages)\//;
 /** The barrier itself, and what it tells a fault with. OpenAPI documents are made behind one page. */
-const LEFT_OUT = /^(?:core\/(?:barrier|faults|guarded|hub-fault)\.js|transcoding\/openapi\/)/;
+const LEFT_OUT = /^(?:kit\/(?:barrier|faults|net\/guarded)|call\/hub-fault)\.js/;
 
 /** A line that begins the body of a function, as the compiler prints it. */
 const HEAD = /^(?:export )?(?:async )?function\*? (\w+)\(.*\) \{$/;

@@ -1,11 +1,11 @@
 // A listener with the interceptors under test in front of a service that takes every call, and both kinds of client:
 // grpc-js, and Node's HTTP/1.1 client for JSON. What a client is told, and what the service saw, come back as one value.
 import { Client, Metadata, type StatusObject } from "@grpc/grpc-js";
-import type { Identity, PeerCertificate } from "#src/core/call.js";
-import type { Interceptor, InterceptorContext, Step } from "#src/core/interceptor.js";
-import { Lives } from "#src/core/lives.js";
-import { NO_METERS } from "#src/core/meters.js";
-import { decodeStatusProto } from "#src/core/status.js";
+import type { Identity, PeerCertificate } from "#src/call/call.js";
+import type { Interceptor, InterceptorContext, Step } from "#src/call/interceptor.js";
+import { decodeStatusProto } from "#src/call/status/status.js";
+import { Lives } from "#src/kit/lives.js";
+import { NO_METERS } from "#src/kit/meters.js";
 import { ask1, Rig } from "../../downstream/support/rig.js";
 import { insecure } from "../../e2e/support/grpc.js";
 import { methodOf } from "../../support/sinks.js";

@@ -2,7 +2,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { RpcError } from "#src/core/rpc-error.js";
+import { RpcError } from "#src/call/status/rpc-error.js";
 import type { OpenReflectionStream, ReflectionStream } from "#src/schema/reflection.js";
 
 export interface ServerHabits {

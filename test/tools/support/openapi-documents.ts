@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openApiDocument } from "#src/transcoding/openapi/document.js";
-import { printJson } from "#src/transcoding/openapi/print.js";
+import { openApiDocument } from "#src/openapi/document.js";
+import { printJson } from "#src/openapi/print.js";
 import { temporaryFolder } from "../../e2e/support/hub.js";
 import { LINCHPIN, type Scope, startNode } from "../../e2e/support/program.js";
-import { inputFor } from "../../transcoding/openapi/support/input.js";
-import { torture } from "../../transcoding/openapi/support/torture.js";
+import { inputFor } from "../../openapi/support/input.js";
+import { torture } from "../../openapi/support/torture.js";
 import { routerFor } from "../../transcoding/support/schema.js";
 import { ROOT, run } from "./programs.js";
 

@@ -14,7 +14,7 @@ import fc from "fast-check";
 import { AnyOrderPrinter } from "#src/transcoding/codec/any-order.js";
 import { BytesOut } from "#src/transcoding/codec/bytes-out.js";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
-import { parseJson } from "#src/transcoding/json.js";
+import { parseJson } from "#src/transcoding/messages/json.js";
 import { Random } from "./support/random.js";
 import { BytesMaker } from "./support/random-bytes.js";
 import { JsonMaker } from "./support/random-json.js";

@@ -13,8 +13,8 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import type { Method } from "#src/core/call.js";
-import { Status } from "#src/core/status.js";
+import type { Method } from "#src/call/call.js";
+import { Status } from "#src/call/status/status.js";
 import {
   type BuiltRestRouter,
   createRestRouter,

@@ -1,8 +1,9 @@
 // Drives a route's Transcoding as the REST adapter does, for one message each way.
-import type { Field } from "#src/core/headers.js";
-import type { RestMatch, RestMiss } from "#src/core/rest.js";
-import { Code, Status } from "#src/core/status.js";
-import type { BodyRequest, Transcoding } from "#src/core/transcoding.js";
+
+import type { RestMatch, RestMiss } from "#src/call/rest.js";
+import { Code, Status } from "#src/call/status/status.js";
+import type { BodyRequest, Transcoding } from "#src/call/transcoding.js";
+import type { Field } from "#src/kit/headers.js";
 
 const REQUEST: BodyRequest = {
   contentType: undefined,

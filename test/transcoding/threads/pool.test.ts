@@ -5,10 +5,10 @@ import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import type { Worker } from "node:worker_threads";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
-import { PLAIN } from "#src/transcoding/response.js";
 import { type Job, planSource } from "#src/transcoding/threads/job.js";
 import { type Outcome, ThreadPool } from "#src/transcoding/threads/pool.js";
 import { threadSchema } from "#src/transcoding/threads/schema.js";
+import { PLAIN } from "#src/transcoding/translate/response.js";
 import { compileProtos, routerFor } from "../support/schema.js";
 
 const registry = compileProtos({

@@ -1,7 +1,7 @@
 // A call through a cluster, both of its ends in the test's hand.
-import type { Call } from "#src/core/call.js";
-import { frameMessage } from "#src/core/messages.js";
-import type { Sink } from "#src/core/sink.js";
+import type { Call } from "#src/call/call.js";
+import { frameMessage } from "#src/call/messages.js";
+import type { Sink } from "#src/call/sink.js";
 import type { Cluster } from "#src/upstream/cluster.js";
 import { abortOf, callOf, RecordingSink, RecordingSource } from "../../support/sinks.js";
 import { until } from "../../support/until.js";

@@ -1,7 +1,7 @@
 // A service written frame by frame: each connection that a cluster makes to it is a RawPeer in the test's hand.
 import type { Duplex } from "node:stream";
-import { duplexPair } from "#src/core/duplex-pair.js";
 import { Flag, FrameType } from "#src/http2/protocol.js";
+import { duplexPair } from "#src/kit/net/duplex-pair.js";
 import { block, type Frame, frame, RawPeer, settings } from "../../support/frames.js";
 
 export class ScriptedService {

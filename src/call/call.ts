@@ -1,0 +1,173 @@
+// One RPC crossing the hub, whatever protocol carried it: from its first header to its one outcome.
+import type { DescMethod } from "@bufbuild/protobuf";
+import { reportFault } from "../kit/faults.js";
+import { Headers } from "../kit/headers.js";
+import type { Abort } from "./sink.js";
+
+export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming" | "unknown";
+
+/** A method as the hub knows it. Made when config or schema changes, shared by all its calls. */
+export interface Method {
+  /** Full name of the service, e.g. `library.v1.LibraryService`. */
+  readonly service: string;
+  /** e.g. `GetBook`; `_OTHER` for the shared plan of methods that no schema knows. */
+  readonly name: string;
+  /** `/package.Service/Method`; the pattern for `_OTHER`. */
+  readonly path: string;
+  readonly kind: MethodKind;
+  /** From `option idempotency_level`; NO_SIDE_EFFECTS and IDEMPOTENT methods may be retried. */
+  readonly idempotent: boolean;
+  /** Known when a schema is. */
+  readonly descriptor: DescMethod | undefined;
+}
+
+/** Who is at the other end of the client's connection. */
+export interface Peer {
+  /** e.g. `127.0.0.1:51234`, `[::1]:51234`, `in-memory` */
+  readonly address: string;
+  readonly protocol: "grpc" | "rest" | "grpc-web" | "connect";
+  /** The client's IP, without port: what trusted proxies say of it, else that of the connection. undefined: as `address`. */
+  readonly ip?: string | undefined;
+  /** The connection is that of a proxy of `trustedProxies`. */
+  readonly trusted?: boolean | undefined;
+  /** The client is on this machine, and nothing says that it speaks for another. */
+  readonly local?: boolean | undefined;
+  /** How the client speaks: to the hub, or to the first of the trusted proxies before it. undefined: in clear text. */
+  readonly scheme?: "http" | "https" | undefined;
+  /** What the client's certificate says, once it was verified; undefined without TLS or certificate. */
+  readonly certificate?: PeerCertificate | undefined;
+}
+
+/** Of a client certificate that the listener's CA has signed. */
+export interface PeerCertificate {
+  /** SPIFFE URI SAN, else the first DNS SAN, else the subject's common name. */
+  readonly name: string;
+  /** SHA-256 of the certificate, hexadecimal. */
+  readonly fingerprint: string;
+}
+
+/** Who the caller proved to be; set by the auth interceptors, or by one of a program's own (`custom`). */
+export interface Identity {
+  /** Unique among the callers of its kind. */
+  readonly name: string;
+  readonly kind: "api-key" | "jwt" | "mtls" | "custom";
+  readonly roles: readonly string[];
+}
+
+/** As network.protocol.version has it. */
+export type HttpVersion = "1.0" | "1.1" | "2";
+
+/** What is known of a call that came as a plain HTTP request, besides its metadata. */
+export interface HttpRequestInfo {
+  readonly version: HttpVersion;
+  readonly method: string;
+  /** The route's path template: bounded in number, unlike paths. undefined: none, so no method was called. */
+  readonly route: string | undefined;
+  /** The path as received, without its query. */
+  readonly path: string;
+  /** The status that was answered; 0 before, and for a client that left first. */
+  status: number;
+}
+
+/** The span of a call that is traced. Identifiers are lower-case hexadecimal. */
+export interface CallSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+}
+
+/** Told of each attempt to send a call to a service; for spans of their own. */
+export interface AttemptObserver {
+  /** Before the request headers are written; may still edit `call.headers`. */
+  begin(call: Call): void;
+  /** gRPC status code of the attempt. */
+  end(call: Call, code: number): void;
+}
+
+export type AbortListener = (cause: Abort) => void;
+
+export class Call {
+  readonly method: Method;
+  /** The path as received; differs from `method.path` for methods that no schema knows. */
+  readonly path: string;
+  readonly authority: string;
+  readonly peer: Peer;
+  /** Request metadata, without pseudo-header fields. */
+  readonly headers: Headers;
+  /** Monotonic milliseconds (`clock.now()`). */
+  readonly startedAt: number;
+  /** Monotonic milliseconds at which the caller no longer waits; undefined: it waits for ever. */
+  deadline: number | undefined = undefined;
+  /** The deadline is the most that the hub allows, not what the caller asked for. */
+  deadlineCapped = false;
+  identity: Identity | undefined = undefined;
+  /** What the call is doing now, for the message of a deadline that passes. */
+  stage = "admission";
+  /** Where it was sent last: the upstream's name and the endpoint's address; undefined before. */
+  upstream: string | undefined = undefined;
+  endpoint: string | undefined = undefined;
+  attempts = 0;
+  /** When the last attempt began, monotonic milliseconds; 0 before. */
+  attemptStartedAt = 0;
+  /** Milliseconds of all attempts that have ended; 0 where nobody measures them. */
+  upstreamMs = 0;
+  /** Of calls that came as plain HTTP requests. */
+  http: HttpRequestInfo | undefined = undefined;
+  /** Where the call is traced. */
+  span: CallSpan | undefined = undefined;
+  attemptObserver: AttemptObserver | undefined = undefined;
+  /** What steps add to the answer's headers (`addResponseHeader`); undefined: nothing. */
+  responseHeaders: Headers | undefined = undefined;
+  #abort: Abort | undefined = undefined;
+  #listeners: AbortListener[] | undefined = undefined;
+
+  constructor(
+    method: Method,
+    path: string,
+    authority: string,
+    peer: Peer,
+    headers: Headers,
+    startedAt: number,
+  ) {
+    this.method = method;
+    this.path = path;
+    this.authority = authority;
+    this.peer = peer;
+    this.headers = headers;
+    this.startedAt = startedAt;
+  }
+
+  /** Adds a field to the answer's headers, whatever the answer will be. Before the answer begins. */
+  addResponseHeader(name: string, value: string): void {
+    this.responseHeaders ??= new Headers();
+    this.responseHeaders.append(name, value);
+  }
+
+  /** Why the call was aborted, once it was. */
+  get aborted(): Abort | undefined {
+    return this.#abort;
+  }
+
+  /** Calls back once when the call is aborted, at once if it was already. For whoever must stop waiting. */
+  onAbort(listener: AbortListener): void {
+    if (this.#abort !== undefined) listener(this.#abort);
+    else if (this.#listeners === undefined) this.#listeners = [listener];
+    else this.#listeners.push(listener);
+  }
+
+  /** Fires the abort listeners; later calls do nothing. Called by the runner alone. */
+  abort(cause: Abort): void {
+    if (this.#abort !== undefined) return;
+    this.#abort = cause;
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    if (listeners === undefined) return;
+    for (const listener of listeners) {
+      try {
+        listener(cause);
+      } catch (error) {
+        // The call must still end: its other listeners and its steps are told.
+        reportFault(`in an abort listener of a call to ${this.method.path}`, error);
+      }
+    }
+  }
+}

@@ -1,0 +1,208 @@
+// Splits a gRPC body into its messages, and frames messages for one (gRPC over HTTP/2, "Length-Prefixed-Message").
+import { gunzip, gunzipSync, inflate, inflateSync, type ZlibOptions } from "node:zlib";
+import { refusal } from "./status/reasons.js";
+import { Code, Status } from "./status/status.js";
+
+/** 1 byte compressed flag, 4 bytes length, big-endian. */
+export const PREFIX_BYTES = 5;
+
+/** One frame of a message that is not compressed. */
+export function frameMessage(message: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  frame.set(message, PREFIX_BYTES);
+  return frame;
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Takes what comes out of a `MessageSplitter`; a view of its input, mostly. */
+export interface MessageOwner {
+  onMessage(message: Buffer): void;
+}
+
+/**
+ * Collects the messages of one direction from chunks of any size.
+ * Memory is bounded by `maxBytes`, which holds before and after decompression.
+ */
+export class MessageSplitter {
+  readonly maxBytes: number;
+  /** grpc-encoding of the direction; `identity` when absent */
+  readonly encoding: string;
+  /** What `next` returned is compressed. */
+  packed = false;
+  private chunk: Buffer = NO_BYTES;
+  private at = 0;
+  private end = 0;
+  /** Of a prefix that comes in pieces; most lie in one chunk and are read there. */
+  private prefix: Buffer | undefined = undefined;
+  private prefixLength = 0;
+  private body: Buffer | undefined = undefined;
+  private bodyLength = 0;
+
+  constructor(maxBytes: number, encoding: string | undefined) {
+    this.maxBytes = maxBytes;
+    this.encoding = encoding ?? "identity";
+  }
+
+  /** True between messages: a body that ends elsewhere was cut short. */
+  get atBoundary(): boolean {
+    return this.prefixLength === 0;
+  }
+
+  /** Gives the owner each message that is complete with bytes start..end. A Status says what is wrong with them. */
+  push(chunk: Buffer, start: number, end: number, owner: MessageOwner): Status | undefined {
+    this.give(chunk, start, end);
+    for (;;) {
+      const payload = this.next();
+      if (payload === undefined) return undefined;
+      if (payload instanceof Status) return payload;
+      const plain = this.packed ? unpack(payload, this.encoding, this.maxBytes) : payload;
+      if (plain instanceof Status) return plain;
+      owner.onMessage(plain);
+    }
+  }
+
+  /** Adds bytes start..end, to be read by `next`; those before have been. */
+  give(chunk: Buffer, start: number, end: number): void {
+    this.chunk = chunk;
+    this.at = start;
+    this.end = end;
+  }
+
+  /** The next message as it came, `packed` or not; undefined: the bytes are used up. */
+  next(): Buffer | Status | undefined {
+    const { chunk, end } = this;
+    while (this.at < end) {
+      if (this.body === undefined) {
+        let head = chunk;
+        let headAt = this.at;
+        if (this.prefixLength > 0 || end - headAt < PREFIX_BYTES) {
+          this.prefix ??= Buffer.allocUnsafe(PREFIX_BYTES);
+          const n = Math.min(PREFIX_BYTES - this.prefixLength, end - headAt);
+          chunk.copy(this.prefix, this.prefixLength, headAt, headAt + n);
+          this.prefixLength += n;
+          this.at += n;
+          if (this.prefixLength < PREFIX_BYTES) break;
+          head = this.prefix;
+          headAt = 0;
+        } else {
+          this.prefixLength = PREFIX_BYTES;
+          this.at += PREFIX_BYTES;
+        }
+        const length = head.readUInt32BE(headAt + 1);
+        if (length > this.maxBytes) return tooLarge(length, this.maxBytes);
+        const flag = head[headAt] ?? 0;
+        if (flag > 1) {
+          return refusal(
+            "UPSTREAM_PROTOCOL_ERROR",
+            `gRPC frame with compressed flag ${flag}: it must be 0 or 1`,
+            { code: Code.INTERNAL },
+          );
+        }
+        this.packed = flag === 1;
+        if (end - this.at >= length) {
+          // The usual case: the whole message lies in this chunk, and is passed on as a view of it.
+          const payload = chunk.subarray(this.at, this.at + length);
+          this.at += length;
+          this.prefixLength = 0;
+          return payload;
+        }
+        this.body = Buffer.allocUnsafe(length);
+        this.bodyLength = 0;
+      }
+      const { body } = this;
+      const n = Math.min(body.length - this.bodyLength, end - this.at);
+      chunk.copy(body, this.bodyLength, this.at, this.at + n);
+      this.bodyLength += n;
+      this.at += n;
+      if (this.bodyLength === body.length) {
+        this.prefixLength = 0;
+        this.body = undefined;
+        return body;
+      }
+    }
+    this.chunk = NO_BYTES;
+    return undefined;
+  }
+}
+
+/** The message of a payload; a Status where it is none, or a larger one. */
+export function unpack(payload: Buffer, encoding: string, maxBytes: number): Buffer | Status {
+  const known = decoderOf(encoding);
+  if (known instanceof Status) return known;
+  try {
+    return known.here(payload, { maxOutputLength: maxBytes });
+  } catch (error) {
+    return notUnpacked(error, encoding, maxBytes);
+  }
+}
+
+/** What is unpacked at once takes less than half a millisecond; more is done in one of zlib's threads. */
+const UNPACKED_HERE_BYTES = 64 * 1024;
+
+/**
+ * The same without holding up the event loop, a message may be a thousand times as large as its payload: `done` is
+ * called later, and undefined returned, where it is large.
+ */
+export function unpackSoon(
+  payload: Buffer,
+  encoding: string,
+  maxBytes: number,
+  done: (message: Buffer | Status) => void,
+): Buffer | Status | undefined {
+  const known = decoderOf(encoding);
+  if (known instanceof Status) return known;
+  if (payload.length <= UNPACKED_HERE_BYTES) {
+    try {
+      return known.here(payload, { maxOutputLength: Math.min(maxBytes, UNPACKED_HERE_BYTES) });
+    } catch (error) {
+      if (!(error instanceof RangeError) || maxBytes <= UNPACKED_HERE_BYTES)
+        return notUnpacked(error, encoding, maxBytes);
+    }
+  }
+  known.later(payload, { maxOutputLength: maxBytes }, (error, message) =>
+    done(error === null ? message : notUnpacked(error, encoding, maxBytes)),
+  );
+  return undefined;
+}
+
+interface Decoder {
+  readonly here: typeof gunzipSync;
+  readonly later: (
+    payload: Buffer,
+    options: ZlibOptions,
+    done: (error: Error | null, message: Buffer) => void,
+  ) => void;
+}
+
+const DECODERS: Readonly<Record<string, Decoder>> = {
+  gzip: { here: gunzipSync, later: gunzip },
+  deflate: { here: inflateSync, later: inflate },
+};
+
+function decoderOf(encoding: string): Decoder | Status {
+  const known = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
+  if (known !== undefined) return known;
+  const reason =
+    encoding === "identity"
+      ? "a message is marked compressed, but no grpc-encoding was announced"
+      : `grpc-encoding "${encoding}" is not supported here: use identity, gzip or deflate`;
+  return refusal("UPSTREAM_PROTOCOL_ERROR", reason, {
+    code: encoding === "identity" ? Code.INTERNAL : Code.UNIMPLEMENTED,
+  });
+}
+
+function notUnpacked(error: unknown, encoding: string, maxBytes: number): Status {
+  if (error instanceof RangeError) return tooLarge(undefined, maxBytes);
+  return refusal("UPSTREAM_PROTOCOL_ERROR", `a message is not valid ${encoding} data`, {
+    code: Code.INTERNAL,
+  });
+}
+
+function tooLarge(bytes: number | undefined, maxBytes: number): Status {
+  const size = bytes === undefined ? "a decompressed message" : `a message of ${bytes} bytes`;
+  const info = { limit: String(maxBytes) };
+  return refusal("RESPONSE_TOO_LARGE", `${size} is larger than the limit of ${maxBytes} bytes`, { info });
+}

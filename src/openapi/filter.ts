@@ -1,0 +1,50 @@
+// Which part of the routes a document is about.
+import { cut } from "../kit/text/text.js";
+import type { BindingPlan } from "../transcoding/routes/binding.js";
+
+/** Only a part of what there is. */
+export interface OpenApiFilter {
+  /** Full name, e.g. `library.v1.LibraryService`. */
+  readonly service?: string | undefined;
+  /** The last part of the package's name, e.g. `v1`. */
+  readonly version?: string | undefined;
+}
+
+/** Whether a route belongs to that part. */
+export function isOf({ method: { service } }: BindingPlan, filter: OpenApiFilter): boolean {
+  if (filter.service !== undefined && service !== filter.service) return false;
+  return filter.version === undefined || versionOf(service) === filter.version;
+}
+
+/** All names that a filter can have. */
+export interface Parts {
+  readonly services: readonly string[];
+  readonly versions: readonly string[];
+}
+
+export function partsOf(plans: readonly BindingPlan[]): Parts {
+  const services = [...new Set(plans.map(({ method }) => method.service))].sort();
+  return { services, versions: [...new Set(services.map(versionOf).filter((v) => v !== ""))].sort() };
+}
+
+/** Of `library.v1.LibraryService`: `v1`. "" where the package's name does not end so. */
+export function versionOf(service: string): string {
+  const last = service.split(".").at(-2) ?? "";
+  return /^v[0-9]+(?:(?:alpha|beta|p|test)[0-9A-Za-z]*)?$/.test(last) ? last : "";
+}
+
+/** Why a filter selects nothing, with what there is; undefined: it selects something. */
+export function filterProblem(
+  { services, versions }: Parts,
+  { service, version }: OpenApiFilter,
+): string | undefined {
+  if (service !== undefined && !services.includes(service)) return unknownPart("service", service, services);
+  if (version !== undefined && !versions.includes(version)) return unknownPart("version", version, versions);
+  if (service === undefined || version === undefined || versionOf(service) === version) return undefined;
+  return `service ${service} is not of version '${version}'`;
+}
+
+function unknownPart(what: string, given: string, known: readonly string[]): string {
+  const there = known.length === 0 ? "there is none" : `there is ${known.join(", ")}`;
+  return `no ${what} '${cut(given, 100)}': ${there}`;
+}

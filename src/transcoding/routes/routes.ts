@@ -1,0 +1,89 @@
+// The table of all routes, and how a request finds its one.
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Method } from "../../call/call.js";
+import { AutoPlan } from "./auto-plan.js";
+import type { BindingPlan } from "./binding.js";
+import { ANY_METHOD, CROWDED, Matcher } from "./matcher.js";
+import { type RequestPath, splitPath } from "./path.js";
+
+/** All routes, explicit and auto-mapped. */
+export class Routes {
+  /** Normal form: "" or `/api`. */
+  readonly prefix: string;
+  readonly plans: BindingPlan[] = [];
+  readonly matcher = new Matcher<BindingPlan>();
+  /** By path. Asked after the matcher: any explicit rule beats them, be it a wildcard. */
+  readonly auto = new Map<string, BindingPlan>();
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  /** Returns why it cannot be added. */
+  add(plan: BindingPlan): string | undefined {
+    const existing = this.matcher.add(plan.httpMethod, plan.template, plan);
+    if (existing === CROWDED)
+      return `with ${plan.text} one path would match the beginnings of too many rules: '*' and fixed texts at the same places, in too many combinations`;
+    if (existing !== undefined) {
+      return `${plan.httpMethod} ${plan.text} is the same route as ${existing.httpMethod} ${existing.text} of ${fullName(existing.method)}, which answers`;
+    }
+    this.plans.push(plan);
+    return undefined;
+  }
+
+  addAuto(method: Method, descriptor: DescMethod): void {
+    const plan = this.auto.has(method.path) ? undefined : AutoPlan.of(method, descriptor);
+    if (plan === undefined) return;
+    this.auto.set(method.path, plan);
+    this.plans.push(plan);
+  }
+
+  /** The path below the prefix; undefined where it is not below it. */
+  pathOf(target: string): string | undefined {
+    const question = target.indexOf("?");
+    const path = question === -1 ? target : target.slice(0, question);
+    if (this.prefix === "") return path.startsWith("/") ? path : undefined;
+    return path.startsWith(this.prefix) && path[this.prefix.length] === "/"
+      ? path.slice(this.prefix.length)
+      : undefined;
+  }
+
+  find(httpMethod: string, path: string, split: RequestPath): BindingPlan | undefined {
+    const plan = this.matcher.find(httpMethod, split);
+    if (plan !== undefined) return plan;
+    return httpMethod === "POST" ? this.#auto(path, split) : undefined;
+  }
+
+  /**
+   * The rule that has this path as it stands, without wildcards and variables, for this HTTP method or for any. Pages
+   * of the hub's own give way to it.
+   */
+  literal(httpMethod: string, target: string): BindingPlan | undefined {
+    const path = this.pathOf(target);
+    const split = path === undefined ? undefined : splitPath(path);
+    if (split === undefined) return undefined;
+    const segments = split.decoded.map((text) => ({ kind: "literal" as const, text }));
+    const template = { segments, deepAt: -1, variables: [], verb: undefined };
+    return this.matcher.get(httpMethod, template) ?? this.matcher.get(ANY_METHOD, template);
+  }
+
+  /** Escapes of what needs none mean the same (RFC 3986 §6.2.2.2). */
+  #auto(path: string, split: RequestPath): BindingPlan | undefined {
+    if (split.decoded === split.raw || split.decoded.some((segment) => segment.includes("/"))) {
+      return this.auto.get(path);
+    }
+    return this.auto.get(`/${split.decoded.join("/")}`);
+  }
+
+  /** The methods that the path knows, for Allow. */
+  allowed(path: string, split: RequestPath): string[] {
+    const methods = this.matcher.allowed(split);
+    if (this.#auto(path, split) !== undefined && !methods.includes("POST")) methods.push("POST");
+    return methods.sort();
+  }
+}
+
+/** `pkg.Service.Method`, as selectors have it. */
+export function fullName(method: Method): string {
+  return `${method.service}.${method.name}`;
+}

@@ -1,0 +1,296 @@
+// Puts one text, of a path or a query, where it belongs in the JSON of a message. All of a request is put together in
+// one JSON value, and encoded once.
+import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import { cut } from "../../kit/text/text.js";
+import type { Codecs, Misfit } from "../codec/codecs.js";
+import { notOneOf } from "../codec/misfit.js";
+import {
+  type FieldsByName,
+  fieldsOf,
+  fieldsOfRules,
+  hasOwnJson,
+  isJsonText,
+  isScalarLike,
+  isWrapper,
+  nearestName,
+  oddNamesOf,
+} from "../messages/fields.js";
+import { isJsonObject, type Json, type JsonObject, MaskText, parseJson } from "../messages/json.js";
+
+export type MessageField = DescField & { readonly fieldKind: "message" };
+
+/** A field somewhere in a message: through singular messages down to the leaf. */
+export interface FieldTarget {
+  readonly parents: readonly MessageField[];
+  readonly leaf: DescField;
+  /** The proto names with dots, whatever spelling was used: equal for the same field. */
+  readonly key: string;
+  /** Which JSON a text becomes. */
+  readonly form: ValueForm;
+}
+
+/** `text`: a JSON string, which ProtoJSON takes for numbers too. `none`: no text stands for it. */
+type ValueForm = "text" | "bool" | "enum" | "mask" | "json" | "none";
+
+/** Deeper paths are refused: recursive messages would allow any length. */
+const MAX_PATH_DEPTH = 32;
+/** Names that are remembered for each message type. Recursive messages have more than anybody wants. */
+const MAX_REMEMBERED = 256;
+
+// Keyed by descriptor, so that it lives as long as the schema does.
+const REMEMBERED = new WeakMap<DescMessage, Map<string, FieldTarget>>();
+
+/**
+ * Finds the field; each step by proto name or by JSON name. A string says why there is none; `hint`: and which name may
+ * be meant, which costs a look at every field.
+ */
+export function resolveField(root: DescMessage, path: string, hint = true): FieldTarget | string {
+  let known = REMEMBERED.get(root);
+  const found = known?.get(path);
+  if (found !== undefined) return found;
+  const target = findField(root, path, hint, fieldsOf);
+  if (typeof target === "string") return target;
+  if (known === undefined) {
+    known = new Map();
+    REMEMBERED.set(root, known);
+  }
+  if (known.size < MAX_REMEMBERED) known.set(path, target);
+  return target;
+}
+
+/** As `resolveField`, for a path in an HTTP rule: each step by proto name first. */
+export function resolveRuleField(root: DescMessage, path: string): FieldTarget | string {
+  return findField(root, path, true, fieldsOfRules);
+}
+
+function findField(
+  root: DescMessage,
+  path: string,
+  hint: boolean,
+  fieldsIn: (message: DescMessage) => FieldsByName,
+): FieldTarget | string {
+  const steps = path.split(".");
+  if (steps.length > MAX_PATH_DEPTH) return `the path has more than ${MAX_PATH_DEPTH} steps`;
+  // A wrapper as request is one value, and its field's name is the only way to call it.
+  if (hasOwnJson(root) && !isWrapper(root)) return `${root.typeName} has no fields that could be set here`;
+  const parents: MessageField[] = [];
+  const names: string[] = [];
+  let message = root;
+  for (let i = 0; i < steps.length; ) {
+    const [field, taken] = nextField(fieldsIn(message), oddNamesOf(message).dots, steps, i);
+    if (field === undefined) {
+      const step = steps[i] ?? "";
+      const guess = hint ? nearestName(step, fieldsOf(message).keys()) : undefined;
+      return `${message.typeName} has no field '${cut(step, 60)}'${guess === undefined ? "" : `; did you mean '${guess}'?`}`;
+    }
+    names.push(field.name);
+    i += taken;
+    if (i === steps.length) return { parents, leaf: field, key: names.join("."), form: formOf(field) };
+    if (field.fieldKind === "list")
+      return `'${names.join(".")}' is repeated: fields inside it cannot be set here`;
+    if (field.fieldKind !== "message" || hasOwnJson(field.message)) {
+      return `'${names.join(".")}' has no fields that could be set here`;
+    }
+    parents.push(field);
+    message = field.message;
+  }
+  return "the path is empty";
+}
+
+/** The field that the next steps name, and how many: of names that have dots in them the longest counts. */
+function nextField(
+  fields: FieldsByName,
+  dots: number,
+  steps: readonly string[],
+  from: number,
+): [field: DescField | undefined, taken: number] {
+  for (let taken = Math.min(dots + 1, steps.length - from); taken > 1; taken--) {
+    const field = fields.get(steps.slice(from, from + taken).join("."));
+    if (field !== undefined) return [field, taken];
+  }
+  return [fields.get(steps[from] ?? ""), 1];
+}
+
+function formOf(field: DescField): ValueForm {
+  const { message } = field;
+  if (message !== undefined && isJsonText(message)) return "json";
+  if (message !== undefined && !isScalarLike(message)) return "none";
+  if (message?.typeName === "google.protobuf.FieldMask") return "mask";
+  const value = message !== undefined && isWrapper(message) ? (message.fields[0] ?? field) : field;
+  if (value.enum !== undefined) return "enum";
+  return value.scalar === ScalarType.BOOL ? "bool" : "text";
+}
+
+/** The text as the JSON of one value of the field (of one element, where it is repeated). */
+export function textToJson(
+  target: FieldTarget,
+  text: string,
+): { readonly json: Json } | { readonly problem: string } {
+  switch (target.form) {
+    case "text":
+      return { json: text };
+    case "bool":
+      return { json: text === "true" || (text === "false" ? false : text) };
+    case "enum":
+      if (target.leaf.enum?.typeName === "google.protobuf.NullValue" && text === "NULL_VALUE") {
+        return { json: null };
+      }
+      if (/^-?\d{1,10}$/.test(text)) return { json: Number(text) };
+      // Where a body may have names that are not known, a filter that is passed over would still answer with everything.
+      return target.leaf.enum?.values.some(({ name }) => name === text) === false
+        ? { problem: notOneOf(target.leaf.enum, text) }
+        : { json: text };
+    case "mask":
+      // As the names of fields do, its paths have both spellings here: `display_name` and `displayName`.
+      return { json: text === "" ? "" : new MaskText(text) };
+    case "json": {
+      const parsed = parseJson(text);
+      if ("value" in parsed) return { json: parsed.value };
+      return { problem: `not valid JSON: column ${parsed.column}: ${parsed.problem}` };
+    }
+    case "none": {
+      const { leaf } = target;
+      return {
+        problem: `${leaf.message?.typeName} is a message: name a field of it, as in ${leaf.name}.FIELD`,
+      };
+    }
+  }
+}
+
+/** The member that stands for the field, under whichever of its names; undefined where there is none. */
+export function memberOf(object: JsonObject, field: DescField): Json | undefined {
+  if (Object.hasOwn(object, field.jsonName)) return object[field.jsonName];
+  return hasProtoName(object, field) ? object[field.name] : undefined;
+}
+
+/** The proto name of a field may be the JSON name of another, whose member it is then. */
+function hasProtoName(object: JsonObject, field: DescField): boolean {
+  return Object.hasOwn(object, field.name) && fieldsOf(field.parent).get(field.name) === field;
+}
+
+/** Sets the member that stands for the field. */
+export function setMember(object: JsonObject, field: DescField, json: Json): void {
+  const name = field.jsonName !== field.name && hasProtoName(object, field) ? field.name : field.jsonName;
+  setOwn(object, name, json);
+}
+
+/** As an assignment, but `__proto__` is a name like others. */
+export function setOwn(object: JsonObject, name: string, json: Json): void {
+  if (name === "__proto__") {
+    Object.defineProperty(object, name, {
+      value: json,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  } else object[name] = json;
+}
+
+/**
+ * The object that has the field, made on the way where it is not there. undefined: something else than an object stands
+ * on the way, and the codec will say so. A string says what is given too, of a oneof.
+ */
+export function ownerOf(root: JsonObject, target: FieldTarget): JsonObject | string | undefined {
+  let owner = root;
+  for (const field of target.parents) {
+    const existing = memberOf(owner, field);
+    if (isJsonObject(existing)) {
+      owner = existing;
+      continue;
+    }
+    // null is "unset".
+    if (existing !== undefined && existing !== null) return undefined;
+    const clash = oneofClash(owner, field);
+    if (clash !== undefined) return clash;
+    const child: JsonObject = {};
+    setMember(owner, field, child);
+    owner = child;
+  }
+  return owner;
+}
+
+/** Another member of the field's oneof that is set, as a sentence. */
+export function oneofClash(owner: JsonObject, field: DescField): string | undefined {
+  if (field.oneof === undefined) return undefined;
+  for (const other of field.oneof.fields) {
+    if (other === field) continue;
+    const value = memberOf(owner, other);
+    if (value === undefined || (value === null && !isValue(other))) continue;
+    return `'${other.name}' is given too, and only one of '${field.oneof.name}' can be`;
+  }
+  return undefined;
+}
+
+/** JSON null is a value of these. */
+function isValue(field: DescField): boolean {
+  return (
+    field.message?.typeName === "google.protobuf.Value" ||
+    field.enum?.typeName === "google.protobuf.NullValue"
+  );
+}
+
+/**
+ * Puts a value where none may stand, or the very same one. A string says why not; what does not fit the field is left
+ * to the codec.
+ */
+export function setSame(
+  codecs: Codecs,
+  root: JsonObject,
+  target: FieldTarget,
+  json: Json,
+): string | undefined {
+  const owner = ownerOf(root, target);
+  if (typeof owner !== "object") return owner;
+  const { leaf } = target;
+  const existing = memberOf(owner, leaf);
+  if (existing === undefined || existing === null) {
+    const clash = oneofClash(owner, leaf);
+    if (clash === undefined) setMember(owner, leaf, json);
+    return clash;
+  }
+  switch (compare(codecs, leaf, existing, json)) {
+    case "unset":
+      setMember(owner, leaf, json);
+      return undefined;
+    case "same":
+    case "misfit":
+      return undefined;
+    case "other":
+      return "the path says another value than the body";
+  }
+}
+
+/** The two texts mean the same value of the field; false also where one of them means none. */
+export function isSameText(codecs: Codecs, target: FieldTarget, a: string, b: string): boolean {
+  if (a === b) return true;
+  const [jsonA, jsonB] = [textToJson(target, a), textToJson(target, b)];
+  if (!("json" in jsonA) || !("json" in jsonB)) return false;
+  const bytesA = encodeAlone(codecs, target.leaf, jsonA.json);
+  const bytesB = encodeAlone(codecs, target.leaf, jsonB.json);
+  if (!(bytesA instanceof Uint8Array) || !(bytesB instanceof Uint8Array)) return false;
+  return Buffer.compare(bytesA, bytesB) === 0;
+}
+
+/** What stands in a body beside what the path says. `unset`: it is the default of a field without presence. */
+function compare(
+  codecs: Codecs,
+  field: DescField,
+  existing: Json,
+  json: Json,
+): "same" | "other" | "unset" | "misfit" {
+  if (existing === json) return "same";
+  const was = encodeAlone(codecs, field, existing);
+  if (!(was instanceof Uint8Array)) return "misfit";
+  if (was.length === 0) return "unset";
+  const is = encodeAlone(codecs, field, json);
+  // What the path says does not fit: put there, the codec finds it.
+  if (!(is instanceof Uint8Array)) return "unset";
+  return Buffer.compare(was, is) === 0 ? "same" : "other";
+}
+
+/** The bytes of the message that has this field and no other: empty where the value is the same as none. */
+export function encodeAlone(codecs: Codecs, field: DescField, json: Json): Uint8Array | Misfit {
+  const codec = codecs.of(field.parent);
+  // The field of a wrapper is the wrapper's JSON.
+  return isWrapper(field.parent) ? codec.encode(json) : codec.encodeField(field, json);
+}

@@ -1,0 +1,103 @@
+// One protobuf message in bytes → the body of a response.
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { refusal } from "../../call/status/reasons.js";
+import { Status } from "../../call/status/status.js";
+import { type Budget, type Codecs, DecodeError, TooMuch } from "../codec/codecs.js";
+import { type FieldsMask, maskMessage } from "../messages/fields-mask.js";
+import { prettyJson } from "../messages/pretty-json.js";
+import { type BindingPlan, givesHttpBody } from "../routes/binding.js";
+import { printXmlBody } from "../xml/body.js";
+import { PROTO_TYPE } from "./content-type.js";
+import { type HttpBodyBytes, httpBodyOf } from "./http-body-bytes.js";
+
+/** One message, printed. */
+export interface PrintedBody {
+  /** e.g. `application/json` */
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+const JSON_TYPE = "application/json";
+
+/** What a client wants of an answer's form besides its framing. */
+export interface AnswerForm {
+  /** undefined: everything. */
+  readonly fields: FieldsMask | undefined;
+  readonly pretty: boolean;
+  /** The message in its binary form. */
+  readonly proto: boolean;
+  /** In XML, under this content type. */
+  readonly xml?: string | undefined;
+  /** It stands in a stream: within the element of another document, or an array. */
+  readonly inStream?: boolean;
+}
+
+export const PLAIN: AnswerForm = { fields: undefined, pretty: false, proto: false };
+
+/** The answer's bytes go out much as they came: nothing is printed. */
+export function isCopied(plan: BindingPlan, form: AnswerForm): boolean {
+  if (form.fields !== undefined) return false;
+  if (form.proto) return true;
+  return givesHttpBody(plan);
+}
+
+/**
+ * Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema.
+ * Throws TooMuch past the budget.
+ */
+export function decodeResponse(
+  plan: BindingPlan,
+  message: Uint8Array,
+  codecs: Codecs,
+  form: AnswerForm = PLAIN,
+  budget?: Budget,
+): PrintedBody | Status {
+  const output = plan.descriptor.output;
+  const field = plan.responseField;
+  try {
+    if (form.proto) {
+      const bytes = form.fields === undefined ? message : maskMessage(message, form.fields);
+      return { contentType: PROTO_TYPE, body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+    }
+    if (givesHttpBody(plan)) return rawBody(httpBodyOf(message, field?.number));
+    const codec = codecs.of(output);
+    return field === undefined
+      ? printed(output, codec.decode(message, form.fields, budget), codecs, form)
+      : printed(field, codec.decodeField(field, message, form.fields, budget), codecs, form);
+  } catch (e) {
+    if (e instanceof TooMuch) throw e;
+    const why = e instanceof DecodeError && e.cause instanceof DecodeError ? `: ${e.cause.message}` : "";
+    return refusal(
+      "UNPRINTABLE_RESPONSE",
+      `the service's answer cannot be printed as ${output.typeName} in JSON${why}`,
+      { cause: e },
+    );
+  }
+}
+
+/** What the codec printed, in the form that is asked for. */
+function printed(
+  desc: DescMessage | DescField,
+  json: Buffer,
+  codecs: Codecs,
+  form: AnswerForm,
+): PrintedBody | Status {
+  if (form.xml === undefined) {
+    return {
+      contentType: JSON_TYPE,
+      body: form.pretty ? prettyJson(json, form.inStream === true ? 1 : 0) : json,
+    };
+  }
+  const body = printXmlBody(desc, json, codecs, { pretty: form.pretty, declared: form.inStream !== true });
+  return body instanceof Status ? body : { contentType: form.xml, body };
+}
+
+function rawBody({ contentType, data }: HttpBodyBytes): PrintedBody {
+  return {
+    // It becomes a header field: nothing but a field value may stand in it (RFC 9110 §5.5).
+    contentType: /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(contentType)
+      ? contentType
+      : "application/octet-stream",
+    body: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+  };
+}
