@@ -1,5 +1,6 @@
 // The composition root: builds a hub out of a Config, and starts it. The order of the interceptors stands here.
 import type { TLSSocket } from "node:tls";
+import { type RunningAdmin, startAdmin } from "./admin/admin.js";
 import type { Method } from "./call/call.js";
 import type { Edge, Gateway, Snapshot } from "./call/gateway.js";
 import type { Interceptor, InterceptorContext } from "./call/interceptor.js";
@@ -10,9 +11,6 @@ import type { Config, UpstreamConfig } from "./config/config.js";
 import { checkPath } from "./config/files.js";
 import { CLIENT_LIMITS } from "./config/listener-limits.js";
 import { writtenOf } from "./config/written.js";
-import { type RunningAdmin, startAdmin } from "./control/admin.js";
-import { type EmbeddedService, type HubServices, hubServices } from "./control/hub-services.js";
-import { filesOf, STATUS_TYPES } from "./control/image.js";
 import { Listener, waitingBytes } from "./downstream/listener.js";
 import { type Assembly, assembling, type RouteRow } from "./hub/assembly.js";
 import { configFamilies, type ReloadState } from "./hub/config-families.js";
@@ -47,9 +45,11 @@ import { matcherOf } from "./kit/net/ip.js";
 import { cannotListen, UserError } from "./kit/text/user-error.js";
 import { TimerWheel } from "./kit/timer-wheel.js";
 import type { ServiceRoute } from "./routing/table.js";
-import { DescriptorIndex, type Descriptors } from "./schema/descriptor-index.js";
-import { SchemaCache } from "./schema/schema-cache.js";
-import { layered, SchemaIndex } from "./schema/schema-index.js";
+import { DescriptorIndex, type Descriptors } from "./schema/descriptors/descriptor-index.js";
+import { SchemaCache } from "./schema/sources/schema-cache.js";
+import { layered, SchemaIndex } from "./schema/types/schema-index.js";
+import { type EmbeddedService, type HubServices, hubServices } from "./services/hub-services.js";
+import { filesOf, STATUS_TYPES } from "./services/image.js";
 import { Telemetry } from "./telemetry/telemetry.js";
 import type { CertificateState } from "./tls/certificate-state.js";
 import type { ServerTlsConfig } from "./tls/config.js";
@@ -57,11 +57,11 @@ import { ServerTls } from "./tls/server-tls.js";
 import { loadXmlParser } from "./transcoding/xml/document.js";
 import { Cluster } from "./upstream/cluster.js";
 
-export type { EmbeddedService } from "./control/hub-services.js";
 export type { RouteRow } from "./hub/assembly.js";
 export type { Place, PlacedInterceptor } from "./hub/own-interceptors.js";
 export type { EndpointRow, UpstreamRow } from "./hub/upstream-row.js";
 export type { Log } from "./kit/log.js";
+export type { EmbeddedService } from "./services/hub-services.js";
 
 export interface RunningHub {
   /** The first bound address, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */
@@ -298,7 +298,7 @@ class Hub implements RunningHub, Gateway {
     }
     this.state = "serving";
     this.readiness.start(this.config.readinessWaitMs);
-    // Not before the first calls have been served: see control/hub-server.ts.
+    // Not before the first calls have been served: see services/hub-server.ts.
     systemClock.setTimeout(() => {
       if (this.state === "serving") this.ownCluster.connect();
     }, OWN_SERVICES_DELAY_MS);

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // The executable: hands the arguments to the CLI, and turns whatever comes back into an exit code.
-import { ProcessIo } from "./cli/io.js";
-import { takeEscape } from "./cli/last-resort.js";
+
 import { explain, runCli } from "./cli/run.js";
+import { ProcessIo } from "./cli/terminal/io.js";
+import { takeEscape } from "./cli/terminal/last-resort.js";
 
 /** How long what was printed may take to leave: the reader of a pipe may have stopped reading. */
 const EXIT_LIMIT_MS = 3_000;

@@ -10,9 +10,10 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** What every room over the two may use: `kit` knows no call, `call` is the nouns and the runner. */
 const BASE = ["call/*", "kit/*"];
-const SHARED = ["schema/*", "telemetry", "config/*", "tls", ...BASE];
+const SHARED = ["schema/*", "telemetry/*", "config/*", "tls", ...BASE];
 const STAGES = [
-  "control",
+  "admin",
+  "services",
   "downstream/*",
   "interceptors",
   "routing",
@@ -27,15 +28,19 @@ const STAGES = [
  * of call/.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  main: ["cli"],
+  main: ["cli/*"],
   index: ["hub", ...SHARED],
-  cli: ["hub", "samples/*", ...STAGES, ...SHARED],
+  cli: ["cli/*", "samples", "kit/text"],
+  "cli/commands": ["cli/terminal", "hub", "samples", "openapi", ...SHARED],
+  "cli/terminal": ["hub", "openapi", ...SHARED],
   hub: ["hub/pages", ...STAGES, ...SHARED],
   "hub/pages": ["openapi/*", "transcoding/*", ...SHARED],
-  samples: ["samples/*", "control", ...SHARED, "generated"],
-  "samples/echo": ["samples", ...SHARED, "generated"],
-  "samples/library": ["samples", ...SHARED, "generated"],
-  control: [...SHARED, "generated"],
+  samples: ["samples/library"],
+  "samples/echo": ["samples/common", "generated"],
+  "samples/library": ["samples/common", "generated"],
+  "samples/common": ["services", "generated"],
+  admin: SHARED,
+  services: [...SHARED, "generated"],
   downstream: ["downstream/http1", "http2/*", ...SHARED],
   "downstream/http1": ["downstream", "http2/*", ...SHARED],
   interceptors: SHARED,
@@ -57,7 +62,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "transcoding/routes",
     "transcoding/codec",
     "transcoding/messages",
-    "schema",
+    "schema/*",
     ...BASE,
   ],
   "transcoding/translate": [
@@ -68,17 +73,26 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...BASE,
   ],
   "transcoding/xml": ["transcoding/routes", "transcoding/codec", "transcoding/messages", ...BASE],
-  "transcoding/routes": ["transcoding/codec", "transcoding/messages", "schema", ...BASE],
+  "transcoding/routes": ["transcoding/codec", "transcoding/messages", "schema/*", ...BASE],
   "transcoding/codec": ["transcoding/messages", ...BASE],
   "transcoding/messages": BASE,
   upstream: ["http2/*", ...SHARED],
-  schema: ["schema/*", ...BASE],
-  "schema/compiler": ["schema", ...BASE],
-  telemetry: BASE,
-  config: ["config/sections", "tls", "http2/limits", ...BASE],
-  "config/sections": ["config", "tls", "http2/limits", ...BASE],
+  "schema/sources": ["schema/types", "schema/compiler", "schema/tables", "schema/descriptors", ...BASE],
+  "schema/types": ["schema/compiler", "schema/tables", "schema/descriptors", ...BASE],
+  "schema/compiler": ["schema/descriptors", ...BASE],
+  "schema/tables": ["schema/descriptors", ...BASE],
+  "schema/descriptors": BASE,
+  telemetry: ["telemetry/*", ...BASE],
+  "telemetry/otlp": ["telemetry/metrics", "telemetry/tracing", ...BASE],
+  "telemetry/metrics": BASE,
+  "telemetry/tracing": BASE,
+  "telemetry/log": BASE,
+  config: ["config/sections", "tls", "http2/wire/limits", ...BASE],
+  "config/sections": ["config", "tls", "http2/wire/limits", ...BASE],
   tls: BASE,
-  http2: ["http2/hpack", "kit/*"],
+  http2: ["http2/*", "kit/*"],
+  "http2/frames": ["http2/wire", "http2/hpack", "kit/*"],
+  "http2/wire": ["kit/*"],
   "http2/hpack": ["kit/*"],
   call: ["call/status", "kit/*"],
   "call/status": ["kit/*"],
@@ -91,8 +105,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const ONE_ROOM: readonly (readonly [string, string])[] = [
   ["config", "config/sections"],
   ["downstream", "downstream/http1"],
-  ["samples", "samples/library"],
-  ["schema", "schema/compiler"],
 ];
 
 /** Files of a folder, at most. */
@@ -101,15 +113,11 @@ const MAX_FILES = 16;
 const MAX_LINES = 400;
 
 const MORE_FILES: Readonly<Record<string, string>> = {
-  cli: "a file for each command",
   config: "a file for each kind of value; sections come to the features that own them",
   downstream: "becomes client, carriers, protocols, accept",
-  http2: "becomes the way in, the way out, guards",
   hub: "becomes start, generation, reload, view",
   interceptors: "a file for each",
-  schema: "becomes sources, tables, types",
   "schema/compiler": "a file for each production of the grammar",
-  telemetry: "becomes metrics and tracing",
 };
 
 const MORE_LINES: Readonly<Record<string, string>> = {
@@ -121,7 +129,7 @@ const MORE_LINES: Readonly<Record<string, string>> = {
   "downstream/rest.ts": "becomes a protocol's part",
   "http2/connection.ts": "the parts put together",
   "hub.ts": "becomes start, generation, reload, view",
-  "schema/schema-reader.ts": "one walk over a file's descriptor",
+  "schema/tables/schema-reader.ts": "one walk over a file's descriptor",
   "transcoding/codec/any-order.ts": "a printer for each kind of field, side by side for V8",
   "transcoding/codec/from-text.ts": "one scanner, whose functions V8 inlines",
   "transcoding/codec/from-tree.ts": "all of ProtoJSON's reading",
@@ -135,8 +143,8 @@ const MORE_LINES: Readonly<Record<string, string>> = {
 
 /** Packages that only these layers may import. */
 const PACKAGE_ONLY_IN: Readonly<Record<string, readonly string[]>> = {
-  "@grpc/grpc-js": ["control", "samples"],
-  "grpc-health-check": ["control", "samples"],
+  "@grpc/grpc-js": ["services", "samples"],
+  "grpc-health-check": ["services", "samples"],
 };
 
 interface Import {
@@ -334,11 +342,11 @@ const MAY_OPEN = [
   "kit/regular-file.ts",
   "kit/version.ts",
   "downstream/departed.ts",
-  "telemetry/standard-process.ts",
-  "telemetry/line-target.ts",
-  "control/image.ts",
+  "telemetry/metrics/standard-process.ts",
+  "telemetry/log/line-target.ts",
+  "services/image.ts",
   "hub/pages/docs-pages.ts",
-  "schema/schema-cache.ts",
+  "schema/sources/schema-cache.ts",
 ];
 
 test("files that a config names are read by kit/regular-file.ts, which waits for no FIFO", () => {
@@ -394,7 +402,7 @@ test("the table itself refuses what it should", () => {
     ["transcoding/codec/plan.ts", 'import type { X } from "../rest-router.js";'],
     ["kit/clock.ts", 'import type { Call } from "../call/call.js";'],
     ["routing/table.ts", 'import {\n  Connection,\n  type Stream,\n} from "../http2/connection.js";'],
-    ["schema/reflection.ts", 'import * as grpc from "@grpc/grpc-js";'],
+    ["schema/sources/reflection.ts", 'import * as grpc from "@grpc/grpc-js";'],
     ["upstream/pool.ts", 'import "@grpc/grpc-js/build/src/client.js";'],
     ["newfolder/x.ts", 'import "../call/call.js";'],
   ];
@@ -406,7 +414,7 @@ test("the table itself refuses what it should", () => {
     );
   const admitted: readonly (readonly [string, string])[] = [
     ["http2/hpack/decoder.ts", 'import { field } from "../../kit/headers.js";'],
-    ["control/health.ts", 'import { x } from "#generated/library/v1/library.js";'],
+    ["services/health.ts", 'import { x } from "#generated/library/v1/library.js";'],
     ["hub.ts", 'import { Pool } from "./upstream/pool.js";'],
     ["upstream/pool.ts", 'import net from "node:net";'],
     ["upstream/pool.ts", '// import { a } from "../downstream/a.js";'],

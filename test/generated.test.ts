@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { DescriptorIndex } from "#src/schema/descriptor-index.js";
+import { DescriptorIndex } from "#src/schema/descriptors/descriptor-index.js";
 import { buf as runBuf } from "./support/buf.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

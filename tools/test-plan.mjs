@@ -7,7 +7,7 @@ const FIRST = /^(?:fuzz|cli|e2e|telemetry|tools)\/|^[^/]*$|\/(?:fuzz|differentia
 
 /** Files of units: those of one of these folders share processes, since starting one costs more than most of them. */
 const UNITS =
-  /^(?:call|config|control|hub|interceptors|kit|openapi|routing|schema|transcoding|http2\/hpack)\//;
+  /^(?:admin|call|config|hub|interceptors|kit|openapi|routing|schema|services|transcoding|http2\/hpack)\//;
 /** Unless they speak of the whole process: hooks of all its tests, what it exits on, its memory, time, clock or threads. */
 const OWN_PROCESS =
   /^(?:before|after|beforeEach|afterEach)\(|\bprocess\.(?:on|once|env|exit|chdir|memoryUsage|cpuUsage)\b|\bmock\.|\/(?:collect-garbage|cpu)\.js"|\/threads\//m;

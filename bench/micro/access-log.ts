@@ -3,7 +3,7 @@ import { Call, type Method } from "#src/call/call.js";
 import type { Outcome } from "#src/call/interceptor.js";
 import { accessLog } from "#src/interceptors/access-log.js";
 import { field, Headers } from "#src/kit/headers.js";
-import { AccessLogDestination } from "#src/telemetry/access-log.js";
+import { AccessLogDestination } from "#src/telemetry/log/access-log.js";
 
 const CALLS = 20_000;
 const ROUNDS = 9;

@@ -6,8 +6,8 @@ import { tracing } from "#src/interceptors/tracing.js";
 import { systemClock } from "#src/kit/clock.js";
 import { field, Headers } from "#src/kit/headers.js";
 import { LOOPBACK } from "#src/kit/net/ip.js";
-import { CallMetrics } from "#src/telemetry/call-metrics.js";
-import { prometheusText } from "#src/telemetry/prometheus.js";
+import { CallMetrics } from "#src/telemetry/metrics/call-metrics.js";
+import { prometheusText } from "#src/telemetry/metrics/prometheus.js";
 
 const ROUNDS = 9;
 const CALLS = 200_000;

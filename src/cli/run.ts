@@ -1,40 +1,52 @@
 // Finds the command and loads it alone; usage errors become a line, the usage and exit code 2.
 import { didYouMean } from "../kit/text/nearest.js";
 import { UserError } from "../kit/text/user-error.js";
-import { UsageError, usageLine } from "./args.js";
-import { COMMANDS, type CommandName, isCommand } from "./commands.js";
-import type { Io } from "./io.js";
+import { UsageError, usageLine } from "./terminal/args.js";
+import { COMMANDS, type CommandName, isCommand } from "./terminal/commands.js";
+import type { Io } from "./terminal/io.js";
 
 type Run = (args: readonly string[], io: Io) => Promise<number>;
 
 // Each command is imported when it is called: `linchpin --version` shall not wait for a YAML parser.
 const LOADERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
-  serve: async () => (await import("./serve.js")).run,
+  serve: async () => (await import("./commands/serve.js")).run,
   check: async () => {
-    const { run } = await import("./check.js");
-    return (args, io) => run(args, io, async () => (await import("./learning.js")).inspect);
+    const { run } = await import("./commands/check.js");
+    return (args, io) => run(args, io, async () => (await import("./terminal/learning.js")).inspect);
   },
   routes: async () => {
-    const [{ run }, { inspect }] = await Promise.all([import("./routes.js"), import("./learning.js")]);
+    const [{ run }, { inspect }] = await Promise.all([
+      import("./commands/routes.js"),
+      import("./terminal/learning.js"),
+    ]);
     return (args, io) => run(args, io, inspect);
   },
   openapi: async () => {
-    const [{ run }, { inspect }] = await Promise.all([import("./openapi.js"), import("./learning.js")]);
+    const [{ run }, { inspect }] = await Promise.all([
+      import("./commands/openapi.js"),
+      import("./terminal/learning.js"),
+    ]);
     return (args, io) => run(args, io, inspect);
   },
   descriptors: async () => {
-    const [{ run }, { learn }] = await Promise.all([import("./descriptors.js"), import("./learning.js")]);
+    const [{ run }, { learn }] = await Promise.all([
+      import("./commands/descriptors.js"),
+      import("./terminal/learning.js"),
+    ]);
     return (args, io) => run(args, io, learn);
   },
   demo: async () => {
-    const [{ run }, { startDemo }] = await Promise.all([import("./demo.js"), import("../samples/demo.js")]);
+    const [{ run }, { startDemo }] = await Promise.all([
+      import("./commands/demo.js"),
+      import("../samples/demo.js"),
+    ]);
     return (args, io) => run(args, io, startDemo);
   },
-  init: async () => (await import("./init.js")).run,
-  "config-schema": async () => (await import("./config-schema.js")).run,
-  completion: async () => (await import("./completion.js")).run,
-  version: async () => (await import("./version.js")).run,
-  help: async () => (await import("./help.js")).run,
+  init: async () => (await import("./commands/init.js")).run,
+  "config-schema": async () => (await import("./commands/config-schema.js")).run,
+  completion: async () => (await import("./commands/completion.js")).run,
+  version: async () => (await import("./commands/version.js")).run,
+  help: async () => (await import("./commands/help.js")).run,
 };
 
 /** Runs a command line (without node and the script) to its exit code. Rejects with what the command threw. */

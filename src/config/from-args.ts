@@ -1,6 +1,6 @@
 // A Config out of targets on the command line, alone or over one from a file. Loads no schema and no YAML parser.
 import { resolve } from "node:path";
-import { DEFAULT_LIMITS } from "../http2/limits.js";
+import { DEFAULT_LIMITS } from "../http2/wire/limits.js";
 import { LOOPBACK } from "../kit/net/ip.js";
 import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 import { cut } from "../kit/text/text.js";

@@ -1,5 +1,5 @@
 // The tables of docs/security.md, made from the limits: `node tools/write-limits.mjs`.
-import { LIMITS, type Limit } from "../http2/limits.js";
+import { LIMITS, type Limit } from "../http2/wire/limits.js";
 import { formatDuration, MAX_DURATION_MS } from "./duration.js";
 import { LISTENER_LIMITS } from "./listener-limits.js";
 import { limitDefault } from "./sections/limits.js";

@@ -1,6 +1,6 @@
-// What a listener allows a client before and beside HTTP/2, in the same form as the limits of http2/limits.ts:
+// What a listener allows a client before and beside HTTP/2, in the same form as the limits of http2/wire/limits.ts:
 // default, range, reason, source. Loads no schema.
-import { LIMITS, type Limit, type Limits } from "../http2/limits.js";
+import { LIMITS, type Limit, type Limits } from "../http2/wire/limits.js";
 import { MAX_DURATION_MS } from "./duration.js";
 
 export const LISTENER_LIMITS = {

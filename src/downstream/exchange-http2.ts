@@ -1,8 +1,8 @@
 // An Exchange over a stream of our HTTP/2 engine.
 
-import type { RequestHead } from "../http2/messages.js";
-import { ErrorCode } from "../http2/protocol.js";
+import type { RequestHead } from "../http2/frames/messages.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";
+import { ErrorCode } from "../http2/wire/protocol.js";
 import type { Field } from "../kit/headers.js";
 import type { BodyWatch } from "./body-watch.js";
 import type { Client } from "./client.js";

@@ -1,7 +1,7 @@
 // Answers for clients that say how large a header list they take: some end the whole connection over a larger one, and
 // with it all other calls on it.
 
-import { listBytes } from "../http2/list-bytes.js";
+import { listBytes } from "../http2/frames/list-bytes.js";
 import type { Stream } from "../http2/stream.js";
 import { type Field, field } from "../kit/headers.js";
 

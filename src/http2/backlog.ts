@@ -1,10 +1,11 @@
 // The DATA that waits in the streams of a connection: how much it is, and which streams end when it is too much or old.
-import type { LimitName, Limits } from "./limits.js";
-import { ErrorCode } from "./protocol.js";
+
 import type { Holder, SendMemory } from "./send-memory.js";
 import type { Stream } from "./stream.js";
 import type { StreamTable } from "./stream-table.js";
 import type { Streams } from "./streams.js";
+import type { LimitName, Limits } from "./wire/limits.js";
+import { ErrorCode } from "./wire/protocol.js";
 
 /**
  * A stream is slow that would need more looks of the watch than this for what it holds, at its pace of the last two:

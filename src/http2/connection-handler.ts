@@ -1,8 +1,8 @@
 // What the owner of a connection is told: of requests, of its beginning and its end, and of what went wrong.
 import { reportFault as report } from "../kit/faults.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
-import type { LimitName } from "./limits.js";
 import type { Stream } from "./stream.js";
+import type { LimitName } from "./wire/limits.js";
 
 export interface ConnectionHandler {
   /** Server role: a request has begun. Sets `stream.handler` before it returns. */

@@ -4,19 +4,14 @@
 import type { Duplex } from "node:stream";
 import { barrier, contain } from "../kit/barrier.js";
 import { type Clock, systemClock } from "../kit/clock.js";
-import { ConnectionError } from "./connection-error.js";
 import { type ConnectionHandler, reportFault } from "./connection-handler.js";
-import { foreignPeer } from "./foreign-peer.js";
-import { FrameReader } from "./frame-reader.js";
-import { FrameWriter } from "./frame-writer.js";
-import { Guards } from "./guards.js";
-import { HeaderAssembler } from "./header-assembler.js";
-import { HeaderWriter } from "./header-writer.js";
+import { FrameReader } from "./frames/frame-reader.js";
+import { FrameWriter } from "./frames/frame-writer.js";
+import { HeaderAssembler } from "./frames/header-assembler.js";
+import { HeaderWriter } from "./frames/header-writer.js";
+import { Output, type OutputOwner } from "./frames/output.js";
 import { HpackError } from "./hpack/decoder.js";
-import { DEFAULT_LIMITS, type LimitName, type Limits, limitsOf } from "./limits.js";
-import { Output, type OutputOwner } from "./output.js";
 import { Pings } from "./pings.js";
-import { ErrorCode, errorName, MAX_STREAM_ID } from "./protocol.js";
 import { ReceiveWindow } from "./receive-window.js";
 import { type ConnectionFrames, Receiver } from "./receiver.js";
 import { SendMemory } from "./send-memory.js";
@@ -26,6 +21,11 @@ import type { Stream, StreamHandler } from "./stream.js";
 import { StreamTable } from "./stream-table.js";
 import { Streams, type StreamsOwner } from "./streams.js";
 import { Watch, type Watched } from "./watch.js";
+import { ConnectionError } from "./wire/connection-error.js";
+import { foreignPeer } from "./wire/foreign-peer.js";
+import { Guards } from "./wire/guards.js";
+import { DEFAULT_LIMITS, type LimitName, type Limits, limitsOf } from "./wire/limits.js";
+import { ErrorCode, errorName, MAX_STREAM_ID } from "./wire/protocol.js";
 
 export type { ConnectionHandler };
 

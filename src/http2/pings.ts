@@ -1,8 +1,9 @@
 // PING, both ways (RFC 9113 §6.7): the peer's are answered; ours have a number, so that an answer is known for its own.
-import { ConnectionError, expectLength } from "./connection-error.js";
-import type { FrameWriter } from "./frame-writer.js";
-import type { Guards } from "./guards.js";
-import { ErrorCode, Flag, FrameType } from "./protocol.js";
+
+import type { FrameWriter } from "./frames/frame-writer.js";
+import { ConnectionError, expectLength } from "./wire/connection-error.js";
+import type { Guards } from "./wire/guards.js";
+import { ErrorCode, Flag, FrameType } from "./wire/protocol.js";
 
 export class Pings {
   private readonly writer: FrameWriter;

@@ -1,8 +1,9 @@
 // What the peer may send on all streams together. Credit comes back on receipt: one slow stream must not stall the
 // others, and each stream's own window bounds what waits (stream.ts).
-import { ConnectionError } from "./connection-error.js";
-import type { FrameWriter } from "./frame-writer.js";
-import { DEFAULT_WINDOW_BYTES, ErrorCode } from "./protocol.js";
+
+import type { FrameWriter } from "./frames/frame-writer.js";
+import { ConnectionError } from "./wire/connection-error.js";
+import { DEFAULT_WINDOW_BYTES, ErrorCode } from "./wire/protocol.js";
 
 /** It bounds nothing but one round trip. */
 const WINDOW_BYTES = 1024 * 1024;

@@ -1,18 +1,19 @@
 // What the peer's frames mean: each is checked, counted, and told to the stream it is for, or to the connection.
 // A ConnectionError that is thrown here ends the connection; what is wrong on one stream ends that stream.
-import { ConnectionError, expectLength } from "./connection-error.js";
+
 import type { ConnectionHandler } from "./connection-handler.js";
-import type { FrameSink } from "./frame-reader.js";
-import type { Guards } from "./guards.js";
-import type { HeaderAssembler } from "./header-assembler.js";
+import type { FrameSink } from "./frames/frame-reader.js";
+import type { HeaderAssembler } from "./frames/header-assembler.js";
+import { checkRequest, checkResponse, checkTrailers, NO_BODY_COMES } from "./frames/messages.js";
 import { type HeaderBlock, HpackDecoder } from "./hpack/decoder.js";
-import type { Limits } from "./limits.js";
-import { checkRequest, checkResponse, checkTrailers, NO_BODY_COMES } from "./messages.js";
-import { ErrorCode, errorName, Flag, FrameType, MAX_STREAM_ID, MAX_WINDOW_BYTES } from "./protocol.js";
 import type { ReceiveWindow } from "./receive-window.js";
 import type { Sender } from "./sender.js";
 import type { Stream } from "./stream.js";
 import type { Streams } from "./streams.js";
+import { ConnectionError, expectLength } from "./wire/connection-error.js";
+import type { Guards } from "./wire/guards.js";
+import type { Limits } from "./wire/limits.js";
+import { ErrorCode, errorName, Flag, FrameType, MAX_STREAM_ID, MAX_WINDOW_BYTES } from "./wire/protocol.js";
 
 /** The frames that speak of the connection alone. */
 export interface ConnectionFrames {

@@ -1,12 +1,13 @@
 // What the streams of a connection send: header blocks at once, DATA as windows and socket allow, in turn (RFC 9113 §5.2).
-import { ConnectionError } from "./connection-error.js";
-import type { FrameWriter } from "./frame-writer.js";
-import type { Guards } from "./guards.js";
-import type { HeaderWriter } from "./header-writer.js";
-import type { Output } from "./output.js";
-import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES } from "./protocol.js";
+
+import type { FrameWriter } from "./frames/frame-writer.js";
+import type { HeaderWriter } from "./frames/header-writer.js";
+import type { Output } from "./frames/output.js";
 import type { Stream } from "./stream.js";
 import type { StreamTable } from "./stream-table.js";
+import { ConnectionError } from "./wire/connection-error.js";
+import type { Guards } from "./wire/guards.js";
+import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES } from "./wire/protocol.js";
 
 /** How many dead streams the ring may hold beside twice the living, and how many places whose turn is over. */
 const RING_SLACK = 64;

@@ -1,9 +1,11 @@
 // SETTINGS, ours and the peer's (RFC 9113 §6.5): what the peer's say is given to those who are to heed it.
-import { ConnectionError, calm, expectLength } from "./connection-error.js";
-import type { FrameWriter } from "./frame-writer.js";
-import type { Guards } from "./guards.js";
-import type { HeaderWriter } from "./header-writer.js";
-import type { Limits } from "./limits.js";
+
+import type { FrameWriter } from "./frames/frame-writer.js";
+import type { HeaderWriter } from "./frames/header-writer.js";
+import type { Sender } from "./sender.js";
+import { ConnectionError, calm, expectLength } from "./wire/connection-error.js";
+import type { Guards } from "./wire/guards.js";
+import type { Limits } from "./wire/limits.js";
 import {
   DEFAULT_FRAME_BYTES,
   ErrorCode,
@@ -11,8 +13,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_WINDOW_BYTES,
   Setting,
-} from "./protocol.js";
-import type { Sender } from "./sender.js";
+} from "./wire/protocol.js";
 
 /** Before the peer's SETTINGS come we assume it takes this many streams (RFC 9113 §6.5.2 recommends at least 100). */
 const INITIAL_MAX_STREAMS = 100;

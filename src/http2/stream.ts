@@ -2,9 +2,9 @@
 import type { Field } from "../kit/headers.js";
 import type { Connection } from "./connection.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
-import { ErrorCode } from "./protocol.js";
 import type { Sender } from "./sender.js";
 import type { Streams } from "./streams.js";
+import { ErrorCode } from "./wire/protocol.js";
 
 /** Why a stream ended before both sides had finished. */
 export interface StreamReset {

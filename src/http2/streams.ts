@@ -2,16 +2,16 @@
 import { contain } from "../kit/barrier.js";
 import { Backlog } from "./backlog.js";
 import type { Connection } from "./connection.js";
-import { ConnectionError } from "./connection-error.js";
 import { type ConnectionHandler, reportFault } from "./connection-handler.js";
-import type { Guards } from "./guards.js";
-import type { LimitName, Limits } from "./limits.js";
-import { DEFAULT_WINDOW_BYTES, ErrorCode, MAX_STREAM_ID } from "./protocol.js";
 import { RecentResets } from "./recent-resets.js";
 import type { SendMemory } from "./send-memory.js";
 import type { Sender } from "./sender.js";
 import { Stream, type StreamHandler, type StreamReset } from "./stream.js";
 import type { StreamTable } from "./stream-table.js";
+import { ConnectionError } from "./wire/connection-error.js";
+import type { Guards } from "./wire/guards.js";
+import type { LimitName, Limits } from "./wire/limits.js";
+import { DEFAULT_WINDOW_BYTES, ErrorCode, MAX_STREAM_ID } from "./wire/protocol.js";
 
 /** A handler for streams that nobody owns (yet): drops what comes. */
 const NOBODY: StreamHandler = {

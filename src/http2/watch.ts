@@ -3,10 +3,10 @@
 import { contain } from "../kit/barrier.js";
 import type { Clock } from "../kit/clock.js";
 import type { Backlog } from "./backlog.js";
-import type { FrameReader } from "./frame-reader.js";
-import type { LimitName, Limits } from "./limits.js";
-import type { Output } from "./output.js";
-import { ErrorCode } from "./protocol.js";
+import type { FrameReader } from "./frames/frame-reader.js";
+import type { Output } from "./frames/output.js";
+import type { LimitName, Limits } from "./wire/limits.js";
+import { ErrorCode } from "./wire/protocol.js";
 
 /** The connection: what the watch looks at, beside its parts, and what it does. */
 export interface Watched {

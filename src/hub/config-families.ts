@@ -1,6 +1,6 @@
 // Metrics of what runs, and by which config: alerts on a reload that was refused need the last one's outcome.
 import { version } from "../kit/version.js";
-import type { Family } from "../telemetry/family.js";
+import type { Family } from "../telemetry/metrics/family.js";
 
 export interface ReloadState {
   readonly succeeded: boolean;

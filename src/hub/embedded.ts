@@ -1,13 +1,13 @@
 // Services of the program that the hub runs in: checked, and with what is known of their messages.
 
 import type { Method } from "../call/call.js";
-import type { EmbeddedService } from "../control/hub-services.js";
 import { kindOf } from "../kit/text/kind-of.js";
 import { didYouMean } from "../kit/text/nearest.js";
 import { UserError } from "../kit/text/user-error.js";
-import { schemaOfDefinition, schemaOfDescriptors } from "../schema/definition.js";
-import { mergeSchemas } from "../schema/merge-schemas.js";
-import { isRoutable, type Schema, SchemaError } from "../schema/schema.js";
+import { schemaOfDefinition, schemaOfDescriptors } from "../schema/types/definition.js";
+import { mergeSchemas } from "../schema/types/merge-schemas.js";
+import { isRoutable, type Schema, SchemaError } from "../schema/types/schema.js";
+import type { EmbeddedService } from "../services/hub-services.js";
 
 /** What the program serves itself. */
 export interface Embedded {

@@ -2,7 +2,7 @@
 import type { Config } from "../config/config.js";
 import type { Log } from "../kit/log.js";
 import { NO_METERS } from "../kit/meters.js";
-import { SchemaCache } from "../schema/schema-cache.js";
+import { SchemaCache } from "../schema/sources/schema-cache.js";
 import { type Assembly, assemble } from "./assembly.js";
 import { LearnedUpstream, type UpstreamEvents } from "./learned-upstream.js";
 import { upstreamRow } from "./upstream-row.js";

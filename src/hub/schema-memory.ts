@@ -1,7 +1,7 @@
 // What is kept on disk of one upstream's schema: read when the hub starts, written when it was learned.
 import { reportFault } from "../kit/faults.js";
-import type { Schema } from "../schema/schema.js";
-import type { Owner, RememberedSchema, SchemaCache } from "../schema/schema-cache.js";
+import type { Owner, RememberedSchema, SchemaCache } from "../schema/sources/schema-cache.js";
+import type { Schema } from "../schema/types/schema.js";
 
 /**
  * A schema that does not change is written again so often: what is remembered says when it was last known to be right,

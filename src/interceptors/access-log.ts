@@ -6,9 +6,9 @@ import type { Interceptor, Outcome } from "../call/interceptor.js";
 import { Code, codeName, type Status } from "../call/status/status.js";
 import { ipOf } from "../kit/net/ip.js";
 import { cut } from "../kit/text/text.js";
-import type { AccessLevel, AccessRecord } from "../telemetry/access-log.js";
-import { methodLabel } from "../telemetry/call-metrics.js";
-import { traceFlags, traceIdOf } from "../telemetry/trace-context.js";
+import type { AccessLevel, AccessRecord } from "../telemetry/log/access-log.js";
+import { methodLabel } from "../telemetry/metrics/call-metrics.js";
+import { traceFlags, traceIdOf } from "../telemetry/tracing/trace-context.js";
 
 export interface AccessLogOptions {
   /** Share of the calls that ended well which get a line: 0..1. Failures always get one. */

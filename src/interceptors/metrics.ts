@@ -2,7 +2,7 @@
 import type { AttemptObserver, Call } from "../call/call.js";
 import type { Interceptor, Step } from "../call/interceptor.js";
 import type { Clock } from "../kit/clock.js";
-import type { CallMetrics, MethodMetrics } from "../telemetry/call-metrics.js";
+import type { CallMetrics, MethodMetrics } from "../telemetry/metrics/call-metrics.js";
 
 /** Records into `calls`, which lives as long as the hub. */
 export function metrics(calls: CallMetrics, clock: Clock): Interceptor {

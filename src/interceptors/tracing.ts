@@ -6,8 +6,13 @@ import { Code, codeName } from "../call/status/status.js";
 import type { Clock } from "../kit/clock.js";
 import { type AddressRange, ipOf, matcherOf } from "../kit/net/ip.js";
 import { cut } from "../kit/text/text.js";
-import { knownVerb, methodLabel, SERVER_ERRORS } from "../telemetry/call-metrics.js";
-import { type AttributeValue, randomHex, type SpanRecord, type SpanSink } from "../telemetry/span-record.js";
+import { knownVerb, methodLabel, SERVER_ERRORS } from "../telemetry/metrics/call-metrics.js";
+import {
+  type AttributeValue,
+  randomHex,
+  type SpanRecord,
+  type SpanSink,
+} from "../telemetry/tracing/span-record.js";
 import {
   joinTracestate,
   parentIdOf,
@@ -15,7 +20,7 @@ import {
   traceFlags,
   traceIdOf,
   traceparent,
-} from "../telemetry/trace-context.js";
+} from "../telemetry/tracing/trace-context.js";
 
 export interface TracingOptions {
   /** Share of calls that are sampled where no trusted caller decides: 0..1. */

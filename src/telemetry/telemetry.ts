@@ -1,14 +1,14 @@
 // The telemetry of one hub: what lives as long as it does, whatever its config becomes.
 import type { Clock } from "../kit/clock.js";
 import type { Log } from "../kit/log.js";
-import type { AccessLogContext } from "./access-log.js";
-import { CallMetrics } from "./call-metrics.js";
-import { Counters } from "./counters.js";
-import type { Family, MetricSource } from "./family.js";
-import type { ExportContext } from "./otlp-export.js";
-import { ProcessMetrics } from "./process-metrics.js";
-import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "./prometheus.js";
-import { standardProcessFamilies } from "./standard-process.js";
+import type { AccessLogContext } from "./log/access-log.js";
+import { CallMetrics } from "./metrics/call-metrics.js";
+import { Counters } from "./metrics/counters.js";
+import type { Family, MetricSource } from "./metrics/family.js";
+import { ProcessMetrics } from "./metrics/process-metrics.js";
+import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "./metrics/prometheus.js";
+import { standardProcessFamilies } from "./metrics/standard-process.js";
+import type { ExportContext } from "./otlp/otlp-export.js";
 
 export class Telemetry {
   readonly calls = new CallMetrics();

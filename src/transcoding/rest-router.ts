@@ -21,7 +21,7 @@ import { BoundedTexts } from "../kit/text/bounded-texts.js";
 import { decodePercent } from "../kit/text/percent.js";
 import { cut } from "../kit/text/text.js";
 import { trimOf } from "../kit/text/trim.js";
-import { KnownOutlines } from "../schema/outline.js";
+import { KnownOutlines } from "../schema/tables/outline.js";
 import { errorBody } from "./bodies/error-body.js";
 import { FrameReader } from "./bodies/frame-reader.js";
 import {

@@ -1,8 +1,8 @@
 // One connection of an endpoint's pool, and what it may still be told: services end connections that bring many resets.
 import type { Call } from "../call/call.js";
 import { Connection } from "../http2/connection.js";
-import { ErrorCode } from "../http2/protocol.js";
 import type { Stream, StreamHandler } from "../http2/stream.js";
+import { ErrorCode } from "../http2/wire/protocol.js";
 import type { Clock, Timer } from "../kit/clock.js";
 import { guarded } from "../kit/net/guarded.js";
 import { clientOf } from "./client-of.js";

@@ -2,8 +2,8 @@
 import { refusal } from "../call/status/reasons.js";
 import { Code, type Status } from "../call/status/status.js";
 import { retryInfo } from "../call/status/status-details.js";
-import { ErrorCode } from "../http2/protocol.js";
 import type { StreamReset } from "../http2/stream.js";
+import { ErrorCode } from "../http2/wire/protocol.js";
 
 /** @param address of the endpoint; what it is and why goes to the log alone */
 export function statusOfReset(reset: StreamReset, upstream: string, address: string): Status {
@@ -17,7 +17,7 @@ export function statusOfReset(reset: StreamReset, upstream: string, address: str
   return refusal("UPSTREAM_RESET", message, { code: codeFromReset(reset), info, hint });
 }
 
-/** Our own guard gave the stream up (stallMs, maxQueuedBytes of http2/limits.ts): what is sent waits, and the service takes none. */
+/** Our own guard gave the stream up (stallMs, maxQueuedBytes of http2/wire/limits.ts): what is sent waits, and the service takes none. */
 function isHeldUp({ by, code }: StreamReset): boolean {
   return by === "local" && (code === ErrorCode.CANCEL || code === ErrorCode.ENHANCE_YOUR_CALM);
 }

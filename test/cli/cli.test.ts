@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { parse } from "yaml";
-import { COMMANDS } from "#src/cli/commands.js";
+import { COMMANDS } from "#src/cli/terminal/commands.js";
 import { linchpin, MAIN, Running } from "./linchpin.js";
 
 const folder = mkdtempSync(join(tmpdir(), "linchpin-cli-"));
@@ -429,6 +429,6 @@ test("--version waits for no schema, no YAML and no gRPC", async () => {
   );
   const run = await linchpin(["--version"], { env });
   assert.equal(run.code, 0);
-  assert.match(run.stderr, /dist\/cli\/version\.js/);
+  assert.match(run.stderr, /dist\/cli\/commands\/version\.js/);
   assert.doesNotMatch(run.stderr, /node_modules\//);
 });

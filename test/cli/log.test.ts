@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { UsageError } from "#src/cli/args.js";
-import { createLog, FORMATS, type LEVELS, logOf } from "#src/cli/log.js";
+import { UsageError } from "#src/cli/terminal/args.js";
+import { createLog, FORMATS, type LEVELS, logOf } from "#src/cli/terminal/log.js";
 
 const NOON = Date.UTC(2026, 0, 2, 12);
 

@@ -9,7 +9,7 @@ import { limitTables, TABLES_BEGIN, TABLES_END } from "#src/config/limits-page.j
 import { CLIENT_LIMITS } from "#src/config/listener-limits.js";
 import { formatErrors, parseConfig } from "#src/config/load.js";
 import { limitDefault } from "#src/config/sections/limits.js";
-import type { Limit } from "#src/http2/limits.js";
+import type { Limit } from "#src/http2/wire/limits.js";
 
 const TABLE = Object.entries<Limit>(CLIENT_LIMITS);
 const SETTABLE = TABLE.flatMap(([name, limit]) =>

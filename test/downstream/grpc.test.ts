@@ -10,7 +10,7 @@ import { afterEach, describe, it } from "node:test";
 import { frameMessage } from "#src/call/messages.js";
 import { Code, Status } from "#src/call/status/status.js";
 import { isGrpc } from "#src/downstream/grpc.js";
-import { RequestHead } from "#src/http2/messages.js";
+import { RequestHead } from "#src/http2/frames/messages.js";
 import { abortOf } from "../support/sinks.js";
 import { turns, until } from "../support/until.js";
 import { Rig } from "./support/rig.js";

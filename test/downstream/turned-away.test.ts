@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import type { ListenerOptions } from "#src/downstream/listener.js";
 import type { Log } from "#src/kit/log.js";
-import { Counters } from "#src/telemetry/counters.js";
+import { Counters } from "#src/telemetry/metrics/counters.js";
 import { frame } from "../support/frames.js";
 import { until } from "../support/until.js";
 import { Rig } from "./support/rig.js";

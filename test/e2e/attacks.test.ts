@@ -5,7 +5,7 @@ import { after, describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { UnaryRequest } from "#generated/test/v1/behavior.js";
 import { frameMessage } from "#src/call/messages.js";
-import { ErrorCode, Flag, FrameType, Setting } from "#src/http2/protocol.js";
+import { ErrorCode, Flag, FrameType, Setting } from "#src/http2/wire/protocol.js";
 import {
   data,
   describeFrame,

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { after, describe, test } from "node:test";
 import { frameMessage } from "#src/call/messages.js";
 import { Code, codeName, httpStatusOf } from "#src/call/status/status.js";
-import { ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES } from "#src/http2/protocol.js";
+import { ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES } from "#src/http2/wire/protocol.js";
 import {
   data,
   type Fields,

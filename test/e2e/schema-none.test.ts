@@ -5,7 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { after, describe, test } from "node:test";
 import { Client, Metadata, type ServiceDefinition, status } from "@grpc/grpc-js";
 import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
-import { serve } from "#src/samples/serve.js";
+import { serve } from "#src/samples/common/serve.js";
 import { freeAddress } from "../support/free-address.js";
 import {
   behaviorClient,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Http2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
-import { ErrorCode } from "#src/http2/protocol.js";
+import { ErrorCode } from "#src/http2/wire/protocol.js";
 import { assertRoomUnderStarvation, startNarrowHub } from "./support/attacks-upstream.js";
 import type { Scope } from "./support/program.js";
 import { assertCalmDuringResets } from "./support/rapid-reset.js";

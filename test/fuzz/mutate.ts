@@ -1,5 +1,5 @@
 // Byte streams made wrong: bits, bytes and ranges, and where they are HTTP/2 its frames and their heads. And cut to pieces.
-import { PREFACE } from "#src/http2/protocol.js";
+import { PREFACE } from "#src/http2/wire/protocol.js";
 import type { Random } from "./random.js";
 
 /** Values that parsers stumble over. */

@@ -1,7 +1,7 @@
 // The HTTP/2 engine: two of its connections carry requests and responses to each other, whole and in order.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Flag, FrameType } from "#src/http2/protocol.js";
+import { Flag, FrameType } from "#src/http2/wire/protocol.js";
 import { block, data, frame, HELLO, headers, REQUEST } from "../support/frames.js";
 import {
   echo,

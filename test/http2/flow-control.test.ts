@@ -2,7 +2,7 @@
 // streams, and memory that stays bounded whatever a peer does not read.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ErrorCode, Flag, FrameType, Setting } from "#src/http2/protocol.js";
+import { ErrorCode, Flag, FrameType, Setting } from "#src/http2/wire/protocol.js";
 import {
   data,
   frame,

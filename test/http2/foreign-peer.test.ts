@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { createServer as createTls } from "node:tls";
 import fc from "fast-check";
 import { Connection } from "#src/http2/connection.js";
-import { foreignPeer } from "#src/http2/foreign-peer.js";
+import { foreignPeer } from "#src/http2/wire/foreign-peer.js";
 import { TEST_CERTIFICATE, TEST_KEY } from "../support/certificate.js";
 
 /** Why the engine's connection to the server was over. */

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { FrameReader, type FrameSink } from "#src/http2/frame-reader.js";
-import { HeaderAssembler } from "#src/http2/header-assembler.js";
-import { DEFAULT_LIMITS } from "#src/http2/limits.js";
-import { Flag, FrameType, PREFACE } from "#src/http2/protocol.js";
+import { FrameReader, type FrameSink } from "#src/http2/frames/frame-reader.js";
+import { HeaderAssembler } from "#src/http2/frames/header-assembler.js";
+import { DEFAULT_LIMITS } from "#src/http2/wire/limits.js";
+import { Flag, FrameType, PREFACE } from "#src/http2/wire/protocol.js";
 import { data, frame, padded, SETTINGS_ACK, settings } from "../support/frames.js";
 
 /** What a frame says, in one line. DATA in pieces is one line, as is one that comes whole. */

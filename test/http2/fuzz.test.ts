@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { FrameType, PREFACE, Setting } from "#src/http2/protocol.js";
+import { FrameType, PREFACE, Setting } from "#src/http2/wire/protocol.js";
 import {
   data,
   type Fields,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Connection } from "#src/http2/connection.js";
-import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
+import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/wire/protocol.js";
 import {
   block,
   data,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { describe, test } from "node:test";
 import { Connection } from "#src/http2/connection.js";
-import { FrameType } from "#src/http2/protocol.js";
+import { FrameType } from "#src/http2/wire/protocol.js";
 import { headers, REQUEST } from "../support/frames.js";
 import { echo, Owner, Recorder, rawClient, request, respond, trailersOf } from "../support/wire.js";
 

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { Connection } from "#src/http2/connection.js";
 import { HpackDecoder } from "#src/http2/hpack/decoder.js";
 import { HpackEncoder } from "#src/http2/hpack/encoder.js";
-import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/protocol.js";
+import { ErrorCode, errorName, Flag, FrameType, Setting } from "#src/http2/wire/protocol.js";
 import { data, goaway, headers, ping, REQUEST, rst, settings, windowUpdate } from "../support/frames.js";
 import { freePort } from "../support/free-address.js";
 import {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ConnectionOptions } from "#src/http2/connection.js";
-import { DEFAULT_LIMITS } from "#src/http2/limits.js";
-import { ErrorCode, errorName, Flag, FrameType, PREFACE, Setting } from "#src/http2/protocol.js";
+import { DEFAULT_LIMITS } from "#src/http2/wire/limits.js";
+import { ErrorCode, errorName, Flag, FrameType, PREFACE, Setting } from "#src/http2/wire/protocol.js";
 import { FakeClock } from "../support/fake-clock.js";
 import {
   block,

@@ -5,7 +5,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { MethodOptionsSchema } from "@bufbuild/protobuf/wkt";
 import { defaultConfig } from "#src/config/from-args.js";
 import { assemble } from "#src/hub/assembly.js";
-import { schemaFromFiles } from "#src/schema/schema.js";
+import { schemaFromFiles } from "#src/schema/types/schema.js";
 import { echoFile, filesOf, method } from "../schema/support/files.js";
 
 const handler = (): never => assert.fail("nobody calls");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { schemaChanges } from "#src/hub/schema-changes.js";
 import { type KnownSchema, UpstreamLog } from "#src/hub/upstream-log.js";
-import { type Schema, schemaFromFiles } from "#src/schema/schema.js";
+import { type Schema, schemaFromFiles } from "#src/schema/types/schema.js";
 import { echoFile, filesOf, method } from "../schema/support/files.js";
 import { FakeClock } from "../support/fake-clock.js";
 

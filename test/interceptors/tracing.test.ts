@@ -6,7 +6,7 @@ import type { Outcome } from "#src/call/interceptor.js";
 import { tracing } from "#src/interceptors/tracing.js";
 import { field, Headers } from "#src/kit/headers.js";
 import { LOOPBACK } from "#src/kit/net/ip.js";
-import type { SpanRecord } from "#src/telemetry/span-record.js";
+import type { SpanRecord } from "#src/telemetry/tracing/span-record.js";
 import { FakeClock } from "../support/fake-clock.js";
 
 const METHOD: Method = {

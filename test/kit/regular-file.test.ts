@@ -10,8 +10,8 @@ import { after, describe, test } from "node:test";
 import { loadConfig } from "#src/config/load.js";
 import { readSmallFile } from "#src/config/small-file.js";
 import { readLargeFile, readRegularFile } from "#src/kit/regular-file.js";
-import { loadProtos } from "#src/schema/protos.js";
-import { loadProtoset } from "#src/schema/protoset.js";
+import { loadProtos } from "#src/schema/sources/protos.js";
+import { loadProtoset } from "#src/schema/sources/protoset.js";
 import { readCertificates, readKey } from "#src/tls/pem.js";
 
 const folder = mkdtempSync(join(tmpdir(), "linchpin-files-"));

@@ -15,9 +15,9 @@ import {
   type ServerStreamResponse,
   UnaryRequest,
 } from "#generated/test/v1/behavior.js";
+import type { RunningSample } from "#src/samples/common/serve.js";
 import { RECORD } from "#src/samples/echo/echo.js";
 import { startEcho } from "#src/samples/echo/server.js";
-import type { RunningSample } from "#src/samples/serve.js";
 import { call, failureOf, fieldsOf, insecure, isServiceError } from "./client.js";
 
 let server: RunningSample;

@@ -9,7 +9,7 @@ import {
   EchoServiceClient,
   EchoServiceService,
 } from "#generated/bench/v1/echo.js";
-import { serverStreaming, unary } from "#src/samples/handlers.js";
+import { serverStreaming, unary } from "#src/samples/common/handlers.js";
 import { call, failureOf, insecure } from "./client.js";
 
 const LARGE = EchoRecordType.fromPartial({ summary: "x".repeat(16 * 1024) });

@@ -23,10 +23,10 @@ import {
   LibraryServiceClient as ClientV2,
   ListBooksRequest as ListBooksRequestV2,
 } from "#generated/library/v2/library.js";
+import type { RunningSample } from "#src/samples/common/serve.js";
 import { isIsbn13 } from "#src/samples/library/content.js";
 import { startLibrary } from "#src/samples/library/server.js";
 import { Store } from "#src/samples/library/store.js";
-import type { RunningSample } from "#src/samples/serve.js";
 import { call, detailsOf, failureOf, fieldsOf, insecure, isServiceError, readDetails } from "./client.js";
 
 const NOW = new Date("2025-06-01T12:00:00.000Z");

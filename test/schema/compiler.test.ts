@@ -10,10 +10,10 @@ import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/p
 import fc from "fast-check";
 import { parseProtoFile } from "#src/schema/compiler/parse-file.js";
 import { SourceError } from "#src/schema/compiler/source-error.js";
-import { splitFileDescriptorSet } from "#src/schema/descriptor-index.js";
-import { loadProtos } from "#src/schema/protos.js";
-import type { Schema } from "#src/schema/schema.js";
-import { SchemaError } from "#src/schema/schema-error.js";
+import { splitFileDescriptorSet } from "#src/schema/descriptors/descriptor-index.js";
+import { SchemaError } from "#src/schema/descriptors/schema-error.js";
+import { loadProtos } from "#src/schema/sources/protos.js";
+import type { Schema } from "#src/schema/types/schema.js";
 import { buf } from "../support/buf.js";
 import { ODD_PROTOS } from "./support/odd-protos.js";
 

@@ -6,8 +6,12 @@ import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/p
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import { DescriptorError, DescriptorIndex, splitFileDescriptorSet } from "#src/schema/descriptor-index.js";
-import { layered } from "#src/schema/schema-index.js";
+import {
+  DescriptorError,
+  DescriptorIndex,
+  splitFileDescriptorSet,
+} from "#src/schema/descriptors/descriptor-index.js";
+import { layered } from "#src/schema/types/schema-index.js";
 
 const SET = readFileSync(new URL("../../../generated/image.binpb", import.meta.url));
 

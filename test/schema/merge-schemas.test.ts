@@ -10,9 +10,9 @@ import {
   MessageOptionsSchema,
   SourceCodeInfo_LocationSchema,
 } from "@bufbuild/protobuf/wkt";
-import { mergeSchemas, type UpstreamSchema } from "#src/schema/merge-schemas.js";
-import { sameFile } from "#src/schema/same-declarations.js";
-import { schemaFromFiles } from "#src/schema/schema.js";
+import { sameFile } from "#src/schema/tables/same-declarations.js";
+import { mergeSchemas, type UpstreamSchema } from "#src/schema/types/merge-schemas.js";
+import { schemaFromFiles } from "#src/schema/types/schema.js";
 import { echoFile, type FileInit, fileBytes, filesOf, messageField, stringField } from "./support/files.js";
 
 const of = (upstream: string, ...inits: FileInit[]): UpstreamSchema => ({

@@ -11,10 +11,10 @@ import {
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import { GOOGLE_API } from "#src/schema/google-api.js";
-import { loadProtos } from "#src/schema/protos.js";
-import { loadProtoset } from "#src/schema/protoset.js";
-import { hasHttpRules, methodsOf, type Schema, SchemaError } from "#src/schema/schema.js";
+import { GOOGLE_API } from "#src/schema/descriptors/google-api.js";
+import { loadProtos } from "#src/schema/sources/protos.js";
+import { loadProtoset } from "#src/schema/sources/protoset.js";
+import { hasHttpRules, methodsOf, type Schema, SchemaError } from "#src/schema/types/schema.js";
 
 let root = "";
 let count = 0;

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
-import { loadProtoset } from "#src/schema/protoset.js";
-import { SchemaError, schemaFromFiles } from "#src/schema/schema.js";
+import { loadProtoset } from "#src/schema/sources/protoset.js";
+import { SchemaError, schemaFromFiles } from "#src/schema/types/schema.js";
 import { echoFile, fileBytes, protosetOf } from "./support/files.js";
 
 describe("a descriptor set file", () => {

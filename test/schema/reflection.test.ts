@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { RpcError } from "#src/call/status/rpc-error.js";
-import { learnByReflection, type ReflectionOptions } from "#src/schema/reflection.js";
-import { SchemaError, schemaFromFiles } from "#src/schema/schema.js";
+import { learnByReflection, type ReflectionOptions } from "#src/schema/sources/reflection.js";
+import { SchemaError, schemaFromFiles } from "#src/schema/types/schema.js";
 import {
   echoFile,
   type FileInit,

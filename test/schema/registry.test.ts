@@ -13,8 +13,8 @@ import {
   fromBinary,
 } from "@bufbuild/protobuf";
 import { Edition, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { splitFileDescriptorSet } from "#src/schema/descriptor-index.js";
-import { schemaFromFiles } from "#src/schema/schema.js";
+import { splitFileDescriptorSet } from "#src/schema/descriptors/descriptor-index.js";
+import { schemaFromFiles } from "#src/schema/types/schema.js";
 import { type FileInit, messageField, protosetOf, stringField } from "./support/files.js";
 
 type Type = DescMessage | DescEnum | DescExtension | DescService;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Clock, Timer } from "#src/kit/clock.js";
-import { SchemaWatcher } from "#src/schema/relearn.js";
-import { type Schema, schemaFromFiles } from "#src/schema/schema.js";
+import { SchemaWatcher } from "#src/schema/sources/relearn.js";
+import { type Schema, schemaFromFiles } from "#src/schema/types/schema.js";
 import { echoFile, filesOf } from "./support/files.js";
 
 const A = schemaFromFiles(filesOf(echoFile("a")));

@@ -11,14 +11,14 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { SchemaMemory } from "#src/hub/schema-memory.js";
 import { completed } from "#src/kit/in-slices.js";
-import { type Schema, schemaFromFiles } from "#src/schema/schema.js";
-import { SchemaCache } from "#src/schema/schema-cache.js";
+import { SchemaCache } from "#src/schema/sources/schema-cache.js";
 import {
   readSchemaFile,
   type SchemaFile,
   SchemaFileError,
   schemaFileParts,
-} from "#src/schema/schema-file.js";
+} from "#src/schema/sources/schema-file.js";
+import { type Schema, schemaFromFiles } from "#src/schema/types/schema.js";
 import { until } from "../support/until.js";
 import { echoFile, filesOf } from "./support/files.js";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Edition, MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import { hasHttpRules, methodsOf, SchemaError, schemaFromFiles } from "#src/schema/schema.js";
+import { hasHttpRules, methodsOf, SchemaError, schemaFromFiles } from "#src/schema/types/schema.js";
 import {
   echoFile,
   type FileInit,

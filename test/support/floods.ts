@@ -1,6 +1,6 @@
 // Floods of HTTP/2: each makes a server work for nothing, and is to be cut off with GOAWAY and words that name the limit.
 // Made against the engine alone (http2/attacks.test.ts) and against a hub (e2e/attacks.test.ts).
-import { ErrorCode, FrameType, Setting } from "#src/http2/protocol.js";
+import { ErrorCode, FrameType, Setting } from "#src/http2/wire/protocol.js";
 import {
   data,
   type Fields,

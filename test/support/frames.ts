@@ -1,7 +1,7 @@
 // HTTP/2 frames made and read by hand: a peer for the engine's tests that may break any rule.
 import assert from "node:assert/strict";
 import type { Duplex } from "node:stream";
-import { errorName, Flag, FrameType, PREFACE } from "#src/http2/protocol.js";
+import { errorName, Flag, FrameType, PREFACE } from "#src/http2/wire/protocol.js";
 
 export interface Frame {
   readonly type: number;

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { frameMessage } from "#src/call/messages.js";
 import { Connection, type ConnectionOptions } from "#src/http2/connection.js";
-import { checkRequest } from "#src/http2/messages.js";
+import { checkRequest } from "#src/http2/frames/messages.js";
 import type { Stream, StreamHandler, StreamReset } from "#src/http2/stream.js";
 import { freePort } from "./free-address.js";
 

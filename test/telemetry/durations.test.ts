@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { DURATION_BOUNDS, Durations } from "#src/telemetry/durations.js";
+import { DURATION_BOUNDS, Durations } from "#src/telemetry/metrics/durations.js";
 
 const COLUMNS = [{ code: "OK" }, { code: "BAD" }];
 const OTHER = { method: "_OTHER" };

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { BlockWatch } from "#src/telemetry/block-watch.js";
-import { Counters } from "#src/telemetry/counters.js";
-import type { Family } from "#src/telemetry/family.js";
-import { ProcessMetrics } from "#src/telemetry/process-metrics.js";
-import { prometheusText } from "#src/telemetry/prometheus.js";
+import { BlockWatch } from "#src/telemetry/metrics/block-watch.js";
+import { Counters } from "#src/telemetry/metrics/counters.js";
+import type { Family } from "#src/telemetry/metrics/family.js";
+import { ProcessMetrics } from "#src/telemetry/metrics/process-metrics.js";
+import { prometheusText } from "#src/telemetry/metrics/prometheus.js";
 import { readPrometheus, sampleValue } from "./support/prometheus.js";
 
 test("a counter, a gauge and a histogram, to the letter", () => {

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { randomHex } from "#src/telemetry/span-record.js";
+import { randomHex } from "#src/telemetry/tracing/span-record.js";
 import {
   joinTracestate,
   parentIdOf,
   traceFlags,
   traceIdOf,
   traceparent,
-} from "#src/telemetry/trace-context.js";
+} from "#src/telemetry/tracing/trace-context.js";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT = "00f067aa0ba902b7";

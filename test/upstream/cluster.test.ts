@@ -7,7 +7,7 @@ import type { Sink } from "#src/call/sink.js";
 import { Code } from "#src/call/status/status.js";
 import { parseTimeout } from "#src/call/timeout.js";
 import type { ConnectionOptions } from "#src/http2/connection.js";
-import { ErrorCode } from "#src/http2/protocol.js";
+import { ErrorCode } from "#src/http2/wire/protocol.js";
 import { Headers } from "#src/kit/headers.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
 import { FakeClock } from "../support/fake-clock.js";

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { describe, it, type TestContext } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
-import { Counters } from "#src/telemetry/counters.js";
+import { Counters } from "#src/telemetry/metrics/counters.js";
 import { Cluster } from "#src/upstream/cluster.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "#src/upstream/connect-failure.js";
 import { Authority } from "../support/authority.js";

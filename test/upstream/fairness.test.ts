@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import type { Identity, Peer } from "#src/call/call.js";
-import { Setting } from "#src/http2/protocol.js";
+import { Setting } from "#src/http2/wire/protocol.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
 import { RESET_BUDGET } from "#src/upstream/link.js";
 import { FakeClock } from "../support/fake-clock.js";

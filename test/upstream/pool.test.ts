@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { Code } from "#src/call/status/status.js";
 import { retrySeconds } from "#src/call/status/status-details.js";
-import { ErrorCode, FrameType, Setting } from "#src/http2/protocol.js";
+import { ErrorCode, FrameType, Setting } from "#src/http2/wire/protocol.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
 import { RESET_BUDGET } from "#src/upstream/link.js";
 import { FakeClock } from "../support/fake-clock.js";

@@ -1,6 +1,6 @@
 // The config's `limits:`: what one client may take. Every key but `maxMessage` is a row of a table of limits.
 import * as z from "zod";
-import { DEFAULT_LIMITS, type LIMITS, type Limit } from "../../http2/limits.js";
+import { DEFAULT_LIMITS, type LIMITS, type Limit } from "../../http2/wire/limits.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import { DEFAULTS } from "../defaults.js";
 import { formatDuration, parseDuration } from "../duration.js";

@@ -1,7 +1,7 @@
 // The strict subset of HTTP/1.1 request heads that the hub reads itself: what can be read in one way only. Any other
 // head, right or wrong, is node:http's (connection.ts hands it over), so nothing ambiguous is ever interpreted here.
 
-import { DEFAULT_LIMITS, type Limits } from "../../http2/limits.js";
+import { DEFAULT_LIMITS, type Limits } from "../../http2/wire/limits.js";
 import { type Field, field } from "../../kit/headers.js";
 
 /** The fields of a request, and what they say of its body and connection. */

@@ -3,7 +3,7 @@ import { Metadata, type ServerUnaryCall } from "@grpc/grpc-js";
 import type { Duration } from "#generated/google/protobuf/duration.js";
 import type { Status } from "#generated/google/rpc/status.js";
 import type { Behavior, BehaviorServiceServer, Seen } from "#generated/test/v1/behavior.js";
-import { RpcError } from "../errors.js";
+import { RpcError } from "../common/errors.js";
 import {
   bidiStreaming,
   clientStreaming,
@@ -11,7 +11,7 @@ import {
   serverStreaming,
   signalOf,
   toServiceError,
-} from "../handlers.js";
+} from "../common/handlers.js";
 
 const ECHO_PREFIX = "x-echo-";
 const TRAIL_PREFIX = "x-trail-";

@@ -1,7 +1,7 @@
 // bench.v1.EchoService: the least that a service can do.
 import { Record as EchoRecord, type EchoServiceServer } from "#generated/bench/v1/echo.js";
-import { invalidArgument } from "../errors.js";
-import { serverStreaming, unary } from "../handlers.js";
+import { invalidArgument } from "../common/errors.js";
+import { serverStreaming, unary } from "../common/handlers.js";
 
 const MAX_COUNT = 10_000_000;
 const MAX_PAGE_SIZE = 100_000;

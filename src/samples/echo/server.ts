@@ -1,7 +1,7 @@
 // What the benchmark and the end-to-end tests call: bench.v1.EchoService and test.v1.BehaviorService.
 import { EchoServiceService } from "#generated/bench/v1/echo.js";
 import { BehaviorServiceService } from "#generated/test/v1/behavior.js";
-import { type RunningSample, type ServeOptions, serve } from "../serve.js";
+import { type RunningSample, type ServeOptions, serve } from "../common/serve.js";
 import { behavior } from "./behavior.js";
 import { echo } from "./echo.js";
 

@@ -1,6 +1,6 @@
 // What must hold of a book, whichever API version it comes through.
 import { status } from "@grpc/grpc-js";
-import { bookError, errorInfo, type FieldViolation, invalidArgument, RpcError } from "../errors.js";
+import { bookError, errorInfo, type FieldViolation, invalidArgument, RpcError } from "../common/errors.js";
 import type { Author, BookContent, StoredBook } from "./book.js";
 import type { Store } from "./store.js";
 

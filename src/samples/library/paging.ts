@@ -1,6 +1,6 @@
 // Pages of a list (AIP-158) in a wanted order (AIP-132).
 import { createHash } from "node:crypto";
-import { type FieldViolation, invalidArgument } from "../errors.js";
+import { type FieldViolation, invalidArgument } from "../common/errors.js";
 import { nameOf, type StoredBook } from "./book.js";
 
 export const DEFAULT_PAGE_SIZE = 20;

@@ -1,7 +1,7 @@
 // A library server: library.v1 and library.v2 over one store.
 import { LibraryServiceService as V1 } from "#generated/library/v1/library.js";
 import { LibraryServiceService as V2 } from "#generated/library/v2/library.js";
-import { type RunningSample, type ServeOptions, serve } from "../serve.js";
+import { type RunningSample, type ServeOptions, serve } from "../common/serve.js";
 import { Store } from "./store.js";
 import { libraryV1 } from "./v1.js";
 import { libraryV2 } from "./v2.js";

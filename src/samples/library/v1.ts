@@ -12,8 +12,8 @@ import {
   type Loan,
   type UpdateBookRequest,
 } from "#generated/library/v1/library.js";
-import { bookError, invalidArgument, RpcError } from "../errors.js";
-import { bidiStreaming, clientStreaming, pause, serverStreaming, unary } from "../handlers.js";
+import { bookError, invalidArgument, RpcError } from "../common/errors.js";
+import { bidiStreaming, clientStreaming, pause, serverStreaming, unary } from "../common/handlers.js";
 import {
   type BookContent,
   DEFAULT_LOAN_SECONDS,

@@ -1,7 +1,7 @@
 // library.v2 over the same store as library.v1.
 import { Book, type LibraryServiceServer, ListBooksResponse } from "#generated/library/v2/library.js";
-import { invalidArgument } from "../errors.js";
-import { unary } from "../handlers.js";
+import { invalidArgument } from "../common/errors.js";
+import { unary } from "../common/handlers.js";
 import { type BookContent, DEFAULT_LOAN_SECONDS, etagOf, nameOf, type StoredBook } from "./book.js";
 import { createBook, findBook } from "./content.js";
 import { pageOf } from "./paging.js";

@@ -14,7 +14,7 @@ import {
 } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { FieldOptions_OptionRetention } from "@bufbuild/protobuf/wkt";
-import { reasonOf } from "../file-descriptor.js";
+import { reasonOf } from "../descriptors/file-descriptor.js";
 import type { FieldValue, NamePart, OptionHolder, OptionValue, WrittenOption } from "./parsed-file.js";
 
 type Field = DescField | DescExtension;

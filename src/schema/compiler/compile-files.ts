@@ -1,8 +1,8 @@
 // Parsed files to descriptors: names of types made full, options put in. Then they are a schema like any other.
 import { create, createFileRegistry, type DescExtension, type FileRegistry } from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { reasonOf } from "../file-descriptor.js";
-import { SchemaError } from "../schema-error.js";
+import { reasonOf } from "../descriptors/file-descriptor.js";
+import { SchemaError } from "../descriptors/schema-error.js";
 import { isCustom, OptionSetter } from "./apply-options.js";
 import type { FileLinker } from "./link-files.js";
 import type { OptionHolder, OptionValue, ParsedFile, WrittenOption } from "./parsed-file.js";

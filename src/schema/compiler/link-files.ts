@@ -14,8 +14,8 @@ import {
   type SymbolKind,
   wellKnownFile,
   wellKnownFileOfType,
-} from "../file-descriptor.js";
-import { SchemaError } from "../schema-error.js";
+} from "../descriptors/file-descriptor.js";
+import { SchemaError } from "../descriptors/schema-error.js";
 import type { ParsedFile, Reference } from "./parsed-file.js";
 import { positionOf } from "./source-error.js";
 

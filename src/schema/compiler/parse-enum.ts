@@ -12,7 +12,7 @@ import {
   EnumValueOptionsSchema,
   type SymbolVisibility,
 } from "@bufbuild/protobuf/wkt";
-import { join } from "../file-descriptor.js";
+import { join } from "../descriptors/file-descriptor.js";
 import { checkEnum } from "./check-numbers.js";
 import { TokenKind } from "./lexer.js";
 import { optionsOf, parseOptionList, parseOptionStatement } from "./parse-options.js";

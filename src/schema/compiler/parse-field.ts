@@ -14,7 +14,7 @@ import {
   FieldOptionsSchema,
   MessageOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
-import { join, jsonNameOf } from "../file-descriptor.js";
+import { join, jsonNameOf } from "../descriptors/file-descriptor.js";
 import { checkFieldNumber, MAX_FIELD_NUMBER } from "./check-numbers.js";
 import { TokenKind } from "./lexer.js";
 import { parseDefault } from "./parse-default.js";

@@ -14,7 +14,7 @@ import {
   OneofOptionsSchema,
   SymbolVisibility,
 } from "@bufbuild/protobuf/wkt";
-import { join } from "../file-descriptor.js";
+import { join } from "../descriptors/file-descriptor.js";
 import { checkMessage, MAX_FIELD_NUMBER } from "./check-numbers.js";
 import { parseEnum, parseRanges, parseReserved } from "./parse-enum.js";
 import { type FieldPlace, type ParseBody, parseField } from "./parse-field.js";

@@ -10,7 +10,7 @@ import {
   ServiceDescriptorProtoSchema,
   ServiceOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
-import { join } from "../file-descriptor.js";
+import { join } from "../descriptors/file-descriptor.js";
 import { optionsOf, parseOptionStatement } from "./parse-options.js";
 import type { Path, SourceReader } from "./source-reader.js";
 

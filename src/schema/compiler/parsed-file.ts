@@ -5,7 +5,7 @@ import type {
   FileDescriptorProto,
   MethodDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
-import type { SymbolKind } from "../file-descriptor.js";
+import type { SymbolKind } from "../descriptors/file-descriptor.js";
 import type { Text } from "./literals.js";
 
 export interface ParsedFile {

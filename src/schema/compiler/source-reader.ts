@@ -8,7 +8,7 @@ import {
   SourceCodeInfo_LocationSchema,
   SourceCodeInfoSchema,
 } from "@bufbuild/protobuf/wkt";
-import type { SymbolKind } from "../file-descriptor.js";
+import type { SymbolKind } from "../descriptors/file-descriptor.js";
 import { commentsBetween } from "./comments.js";
 import { Lexer, quoted, TokenKind } from "./lexer.js";
 import { integerOf, type Text, textOf } from "./literals.js";

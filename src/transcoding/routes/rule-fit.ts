@@ -2,7 +2,7 @@
 // cost. Only a yes is certain; all else is looked at more closely (rule-plan.ts).
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Template } from "../../kit/text/path-template.js";
-import { isOutlined, type KnownOutlines, type Outline, type Outlines } from "../../schema/outline.js";
+import { isOutlined, type KnownOutlines, type Outline, type Outlines } from "../../schema/tables/outline.js";
 import type { HttpRule } from "./http-rule.js";
 
 export function fitsSurely(

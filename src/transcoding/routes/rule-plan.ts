@@ -3,7 +3,7 @@
 import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../../call/call.js";
 import { parseTemplate, type Template } from "../../kit/text/path-template.js";
-import { KnownOutlines } from "../../schema/outline.js";
+import { KnownOutlines } from "../../schema/tables/outline.js";
 import { fieldsOfRules, hasOwnJson, isHttpBody, isScalarLike, isWrapper } from "../messages/fields.js";
 import { updateMaskOf } from "../messages/update-mask.js";
 import type { BindingPlan, BindingSource, HttpBodyPlace, Variable } from "./binding.js";

@@ -1,7 +1,7 @@
 // In a thread: what it was told of schemas, and the plans of their routes.
 import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { registryFrom } from "../../schema/registry.js";
+import { registryFrom } from "../../schema/types/registry.js";
 import type { BindingPlan } from "../routes/binding.js";
 import { planBinding } from "../routes/rule-plan.js";
 import type { PlanSource } from "./job.js";

@@ -2,9 +2,9 @@
 import type { DescFile, FileRegistry } from "@bufbuild/protobuf";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { registryOf } from "../../schema/file-desc.js";
-import { isSchemaTypes } from "../../schema/registry.js";
-import type { SchemaTables } from "../../schema/schema-tables.js";
+import type { SchemaTables } from "../../schema/tables/schema-tables.js";
+import { registryOf } from "../../schema/types/file-desc.js";
+import { isSchemaTypes } from "../../schema/types/registry.js";
 import type { CodecOptions, Codecs } from "../codec/codecs.js";
 
 export interface ThreadSchema {

@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads";
 import type { FileRegistry } from "@bufbuild/protobuf";
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
-import { LayeredRegistry } from "../../schema/layered-registry.js";
+import { LayeredRegistry } from "../../schema/types/layered-registry.js";
 import { Codecs, TooMuch } from "../codec/codecs.js";
 import type { BindingPlan } from "../routes/binding.js";
 import { encodeBody, encodeText } from "../translate/encode-body.js";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http2";
 import { type AddressInfo, connect } from "node:net";
 import { status } from "@grpc/grpc-js";
-import { ErrorCode } from "#src/http2/protocol.js";
+import { ErrorCode } from "#src/http2/wire/protocol.js";
 import { data, type Fields, HELLO, headers, RawPeer, rst } from "../../support/frames.js";
 import type { Attack } from "./attacks.js";
 import { behaviorClient, callUnary } from "./grpc.js";

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { status } from "@grpc/grpc-js";
-import { Flag, FrameType } from "#src/http2/protocol.js";
+import { Flag, FrameType } from "#src/http2/wire/protocol.js";
 import { block, data, type Fields, frame, HELLO, RawPeer } from "../../support/frames.js";
 import { H2Service } from "../../support/h2-service.js";
 import type { Attack, Target } from "./attacks.js";

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { status } from "@grpc/grpc-js";
 import { ServerStreamRequest } from "#generated/test/v1/behavior.js";
 import { frameMessage } from "#src/call/messages.js";
-import { type ErrorCode, errorName, Flag, FrameType, PREFACE } from "#src/http2/protocol.js";
+import { type ErrorCode, errorName, Flag, FrameType, PREFACE } from "#src/http2/wire/protocol.js";
 import { Authority } from "../../support/authority.js";
 import { FLOODS, type Flood, HUNGRY, type Requests } from "../../support/floods.js";
 import {

@@ -1,8 +1,8 @@
 // test.v1.FileService: takes bytes and counts them, makes bytes and sends them.
 import { createHash } from "node:crypto";
 import type { FileServiceServer } from "#generated/test/v1/files.js";
-import { RpcError } from "#src/samples/errors.js";
-import { clientStreaming, serverStreaming, unary } from "#src/samples/handlers.js";
+import { RpcError } from "#src/samples/common/errors.js";
+import { clientStreaming, serverStreaming, unary } from "#src/samples/common/handlers.js";
 
 const DEFAULT_PIECE_BYTES = 65536;
 /** Bytes at each place are that place modulo this: no power of two, so that no shift goes unseen. */

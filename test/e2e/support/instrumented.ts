@@ -6,7 +6,7 @@ import { ROOT, type Scope } from "./program.js";
 
 /** What serves calls. The command line and the reading of configs and schemas are over before there are any. */
 const FOLDERS =
-  /^(?:call|kit|http2|downstream|transcoding|upstream|interceptors|routing|control|telemetry|hub\/pages)\//;
+  /^(?:call|kit|http2|downstream|transcoding|upstream|interceptors|routing|admin|services|telemetry|hub\/pages)\//;
 /** The barrier itself, and what it tells a fault with. OpenAPI documents are made behind one page. */
 const LEFT_OUT = /^(?:kit\/(?:barrier|faults|net\/guarded)|call\/hub-fault)\.js/;
 

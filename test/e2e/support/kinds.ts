@@ -20,7 +20,7 @@ import {
 } from "@grpc/grpc-js";
 import { Status } from "#generated/google/rpc/status.js";
 import { FailRequest, TakeResponse } from "#generated/test/v1/kinds.js";
-import type { SampleService } from "#src/samples/serve.js";
+import type { SampleService } from "#src/samples/common/serve.js";
 import { ROOT } from "./program.js";
 
 const SERVICE = "test.v1.KindsService";

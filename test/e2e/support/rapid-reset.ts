@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { status } from "@grpc/grpc-js";
 import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
-import { ErrorCode } from "#src/http2/protocol.js";
+import { ErrorCode } from "#src/http2/wire/protocol.js";
 import { type Fields, HELLO, headers, RawPeer, rst } from "../../support/frames.js";
 import { behaviorClient, callUnary, streamed } from "./grpc.js";
 import { startHub } from "./hub.js";

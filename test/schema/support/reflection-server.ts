@@ -3,7 +3,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { RpcError } from "#src/call/status/rpc-error.js";
-import type { OpenReflectionStream, ReflectionStream } from "#src/schema/reflection.js";
+import type { OpenReflectionStream, ReflectionStream } from "#src/schema/sources/reflection.js";
 
 export interface ServerHabits {
   /** Services it lists; default all of the files. */

@@ -9,8 +9,8 @@ import {
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
 import { parseTemplate } from "#src/kit/text/path-template.js";
-import { isOutlined, KnownOutlines } from "#src/schema/outline.js";
-import { schemaFromFiles } from "#src/schema/schema.js";
+import { isOutlined, KnownOutlines } from "#src/schema/tables/outline.js";
+import { schemaFromFiles } from "#src/schema/types/schema.js";
 import type { BindingPlan } from "#src/transcoding/routes/binding.js";
 import type { HttpRule } from "#src/transcoding/routes/http-rule.js";
 import { fitsSurely } from "#src/transcoding/routes/rule-fit.js";

@@ -1,6 +1,6 @@
 // A service written frame by frame: each connection that a cluster makes to it is a RawPeer in the test's hand.
 import type { Duplex } from "node:stream";
-import { Flag, FrameType } from "#src/http2/protocol.js";
+import { Flag, FrameType } from "#src/http2/wire/protocol.js";
 import { duplexPair } from "#src/kit/net/duplex-pair.js";
 import { block, type Frame, frame, RawPeer, settings } from "../../support/frames.js";
 

@@ -1,0 +1,46 @@
+// What `routes`, `openapi` and `descriptors` ask of the hub without serving; run.ts hands it to them.
+import type { Config } from "../../config/config.js";
+import { inspect as inspectHub } from "../../hub/inspect.js";
+import type { Log, RouteRow } from "../../hub.js";
+import { UserError } from "../../kit/text/user-error.js";
+import type { OpenApiInput } from "../../openapi/document.js";
+import { inOrder } from "../../schema/tables/schema-tables.js";
+
+export interface Inspection {
+  readonly routes: readonly RouteRow[];
+  /** Lines that say which rule answers `GET /v1/books`, and why others do not. */
+  explain(method: string, path: string): readonly string[];
+  /** Whether the request has a route. */
+  answers(method: string, path: string): boolean;
+  /** What an OpenAPI document is made of. */
+  readonly openApi: OpenApiInput;
+  /** Upstreams that could not be learned, a sentence each; they are among the problems. */
+  readonly unlearned: readonly string[];
+  /** What could not be learned, or does not fit, a sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** Learns every upstream of a config, and plans its routes; listens nowhere. */
+export type Inspect = (config: Config, log: Log) => Promise<Inspection>;
+
+export interface Learned {
+  /** Serialized google.protobuf.FileDescriptorProto as the server sent them, each after what it imports. */
+  readonly files: readonly Uint8Array[];
+  /** Full names. */
+  readonly services: readonly string[];
+}
+
+/** Learns the services of a config's upstreams. Rejects with a UserError where it cannot. */
+export type Learn = (config: Config, log: Log) => Promise<Learned>;
+
+export const inspect: Inspect = (config) => inspectHub(config);
+
+export const learn: Learn = async (config) => {
+  const { schema, problems } = await inspectHub(config);
+  if (schema.services.length === 0) throw new UserError(problems.join("\n"));
+  const names = schema.registry.parts.flatMap(({ tables }) =>
+    inOrder(tables).map((file) => tables.fileNames[file] ?? ""),
+  );
+  const files = [...new Set(names)].flatMap((name) => schema.files.get(name) ?? []);
+  return { files, services: schema.services.map((service) => service.typeName) };
+};

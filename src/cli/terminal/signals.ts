@@ -1,0 +1,76 @@
+// What the signals of an operating system mean to a serving hub.
+import { constants } from "node:os";
+import type { Log, RunningHub } from "../../hub.js";
+import { escapes, FAULT_EXIT_CODE } from "./last-resort.js";
+
+type Ending = "SIGTERM" | "SIGINT";
+
+/**
+ * Installs the handlers at once: process 1 of a container has no default ones. The first SIGTERM or SIGINT resolves
+ * `ending`; one more, or one before `started()`, ends the process with 128 plus its number, as shells count.
+ * SIGHUP reloads the hub that `started` was told of. After `leaving` the next one ends the process.
+ */
+export function watchSignals(log: Log): {
+  ending: Promise<Ending>;
+  started: (hub: RunningHub) => void;
+  leaving: () => void;
+} {
+  let serving = false;
+  let running: RunningHub | undefined;
+  let end: (signal: Ending) => void = () => undefined;
+  const ending = new Promise<Ending>((resolve) => {
+    end = resolve;
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (!serving) process.exit(128 + constants.signals[signal]);
+      serving = false;
+      end(signal);
+    });
+  }
+  process.on("SIGHUP", () => {
+    if (running === undefined) log.warn("SIGHUP ignored: the hub is still starting");
+    // How it went is in the log.
+    else running.reload("SIGHUP").catch(() => undefined);
+  });
+  return {
+    ending,
+    started: (hub) => {
+      serving = true;
+      running = hub;
+    },
+    leaving: () => {
+      serving = false;
+    },
+  };
+}
+
+/** Beyond the grace of running calls: for what a drain waits for besides them. */
+const END_LIMIT_MS = 5_000;
+
+/**
+ * Serves until a signal asks to end, or something has escaped every barrier; drains, and returns the exit code. What
+ * escapes while it drains is told, and changes nothing.
+ */
+export async function serveUntilSignal(
+  hub: RunningHub,
+  signals: ReturnType<typeof watchSignals>,
+  log: Log,
+): Promise<number> {
+  signals.started(hub);
+  const why = await Promise.race([signals.ending, escapes()]);
+  const { delayMs, graceMs } = hub.config.drain;
+  const first = delayMs > 0 ? `new calls are accepted for ${delayMs / 1000} s more, ` : "";
+  const grace = `draining; ${first}running calls have ${graceMs / 1000} s to end`;
+  if (why !== "fault") {
+    log.info(`${why}: ${grace}, a second signal ends at once`);
+    await hub.drain();
+    return 0;
+  }
+  signals.leaving();
+  log.error(`a fault escaped every barrier: ${grace}, a signal ends at once`);
+  // What is broken may be what the drain waits for.
+  const limit = new Promise<void>((resolve) => setTimeout(resolve, graceMs + END_LIMIT_MS));
+  await Promise.race([hub.drain().catch(() => undefined), limit]);
+  return FAULT_EXIT_CODE;
+}

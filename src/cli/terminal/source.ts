@@ -1,0 +1,18 @@
+// `[TARGET|FILE]` of the commands that only look: a server to learn from, or a config file.
+import type { Config } from "../../config/config.js";
+import { defaultConfig, withOverrides } from "../../config/from-args.js";
+import { type Arguments, UsageError } from "./args.js";
+import { defaultConfigFile, isConfigFile, NO_CONFIG } from "./config-file.js";
+import type { Io } from "./io.js";
+
+/** The config that a `[TARGET|FILE]` means: that of the file, or one made for the target. Without one: the default file. */
+export async function configOf(source: string | undefined, given: Arguments, io: Io): Promise<Config> {
+  const file = source === undefined ? defaultConfigFile(io) : isConfigFile(source) ? source : undefined;
+  const learning = { protoset: given.value("protoset"), protoDirs: given.values("proto") };
+  if (file !== undefined) {
+    const { loadConfig } = await import("../../config/load.js");
+    return withOverrides(loadConfig(file, io.env), { targets: [], ...learning });
+  }
+  if (source === undefined) throw new UsageError(NO_CONFIG);
+  return withOverrides(defaultConfig(), { targets: [source], ...learning });
+}

@@ -1,0 +1,42 @@
+// What the hub learned at start, in a few lines for a person.
+import type { RouteRow, RunningHub, UpstreamRow } from "../../hub.js";
+
+/** Services named in a line; the rest is counted. */
+const MAX_NAMES = 6;
+
+/** One line for each upstream, its services under it; two where its schema is not known. */
+export function summary(hub: Pick<RunningHub, "routes" | "upstreams">): string[] {
+  const routes = hub.routes();
+  return hub.upstreams().flatMap((upstream) => upstreamLines(upstream, routes));
+}
+
+function upstreamLines(upstream: UpstreamRow, routes: readonly RouteRow[]): string[] {
+  const endpoints = upstream.endpoints.map((endpoint) => endpoint.address).join(", ");
+  const { remembered } = upstream;
+  if (upstream.problem !== undefined && remembered === undefined) {
+    // Why is in the log already.
+    return [`${upstream.name} (${endpoints}): no services known yet`, "  the hub keeps asking it"];
+  }
+  if (upstream.schema === "none") {
+    const what = upstream.takesOthers
+      ? "all services that no other upstream has"
+      : plural(upstream.services.length, "service");
+    return [`${upstream.name} (${endpoints}): ${what}, for gRPC alone`, ...namesOf(upstream)];
+  }
+  const own = routes.filter((route) => route.upstream === upstream.name);
+  const rest = own.filter((route) => route.verb !== "gRPC").length;
+  const methods = new Set(own.flatMap(({ method }) => (method.endsWith("/*") ? [] : [method]))).size;
+  const counts = `${plural(upstream.services.length, "service")}, ${plural(methods, "method")}, ${plural(rest, "REST route")}`;
+  const since = remembered === undefined ? [] : [`  remembered, from ${remembered}; the hub keeps asking it`];
+  return [`${upstream.name} (${endpoints}): ${counts}`, ...namesOf(upstream), ...since];
+}
+
+function namesOf({ services }: UpstreamRow): string[] {
+  const names = services.slice(0, MAX_NAMES).map((name) => `  ${name}`);
+  const more = services.length - names.length;
+  return more > 0 ? [...names, `  and ${more} more`] : names;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

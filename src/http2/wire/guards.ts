@@ -1,0 +1,101 @@
+// What a peer makes us do beside its calls, and what it earns by them: a budget for each kind of work (limits.ts).
+import type { Clock } from "../../kit/clock.js";
+import { Budget } from "./budget.js";
+import { calm } from "./connection-error.js";
+import type { Limits } from "./limits.js";
+
+/** Up to here what the peer earns with its calls is saved for its WINDOW_UPDATEs: they come behind a whole flight. */
+const MAX_UPDATES_EARNED = 1_000_000;
+
+/** The `count` methods throw a ConnectionError when the budget is used up. They are called while frames are handled. */
+export class Guards {
+  /** Streams that either side has opened. */
+  opened = 0;
+  /** Calls of the peer's that we have begun to answer. */
+  answered = 0;
+  /** HEADERS and DATA sent, less what a small window cut to pieces. */
+  sentFrames = 0;
+  /** Header blocks, and DATA that has some, received. */
+  receivedFrames = 0;
+
+  private readonly role: "server" | "client";
+  private readonly clock: Clock;
+  private readonly resetYoungMs: number;
+  private readonly resets: Budget;
+  private readonly pings: Budget;
+  private readonly settings: Budget;
+  private readonly emptyData: Budget;
+  private readonly priorities: Budget;
+  private readonly windowUpdates: Budget;
+  private readonly late: Budget;
+  /** When the chunk came whose frames are handled; -1: nobody has asked yet. */
+  private chunkTime = -1;
+
+  constructor(role: "server" | "client", limits: Limits, clock: Clock, startedAt: number) {
+    this.role = role;
+    this.clock = clock;
+    this.resetYoungMs = limits.resetYoungMs;
+    const budget = (burst: number, perSecond: number, maxEarned?: number): Budget =>
+      new Budget(burst, perSecond, clock, startedAt, maxEarned);
+    this.resets = budget(limits.resetBurst, limits.resetsPerSecond);
+    this.pings = budget(limits.pingBurst, limits.pingsPerSecond);
+    this.settings = budget(limits.settingsBurst, limits.settingsPerSecond);
+    this.emptyData = budget(limits.emptyDataBurst, limits.emptyDataPerSecond);
+    this.priorities = budget(limits.priorityBurst, limits.prioritiesPerSecond);
+    this.windowUpdates = budget(limits.windowUpdateBurst, limits.windowUpdatesPerSecond, MAX_UPDATES_EARNED);
+    this.late = budget(limits.lateBurst, limits.latePerSecond);
+  }
+
+  /** A chunk has come: its time is read when somebody asks for it. */
+  chunkCame(): void {
+    this.chunkTime = -1;
+  }
+
+  /** Milliseconds; one reading of the clock per chunk at most. */
+  now(): number {
+    if (this.chunkTime < 0) this.chunkTime = this.clock.now();
+    return this.chunkTime;
+  }
+
+  /** Whether a reset of a call that came then, and has no answer, counts. */
+  isYoung(openedAt: number): boolean {
+    return this.now() - openedAt < this.resetYoungMs;
+  }
+
+  /**
+   * A reset that the peer caused, whoever sent it: its stream is over while the work for it may not be, and the
+   * limit of concurrent streams does not see it. A service may reset what it likes.
+   */
+  countReset(): void {
+    if (this.role === "client" || this.resets.take(this.answered)) return;
+    throw calm("resetBurst", "too many calls were reset before they were answered");
+  }
+
+  countPing(): void {
+    if (!this.pings.take(this.sentFrames + this.receivedFrames)) throw calm("pingBurst", "too many PINGs");
+  }
+
+  countSettings(): void {
+    if (!this.settings.take(0)) throw calm("settingsBurst", "too many SETTINGS frames");
+  }
+
+  countEmptyData(): void {
+    if (!this.emptyData.take(this.receivedFrames))
+      throw calm("emptyDataBurst", "too many DATA frames without data");
+  }
+
+  countPriority(): void {
+    if (!this.priorities.take(4 * this.opened))
+      throw calm("priorityBurst", "too many PRIORITY or unknown frames");
+  }
+
+  countWindowUpdate(): void {
+    if (!this.windowUpdates.take(10 * this.sentFrames + 4 * this.opened))
+      throw calm("windowUpdateBurst", "too many WINDOW_UPDATE frames");
+  }
+
+  /** A frame on a stream that is over. */
+  countLate(): void {
+    if (!this.late.take(4 * this.opened)) throw calm("lateBurst", "too many frames on streams that are over");
+  }
+}

@@ -1,0 +1,198 @@
+// Where the files of a schema are read: small ones here and now, large ones in a thread, so that calls go on meanwhile.
+import { Worker } from "node:worker_threads";
+import { SchemaError } from "../descriptors/schema-error.js";
+import { TooMuchWork } from "../tables/read-file.js";
+import {
+  type Finish,
+  type Missing,
+  type ReadMode,
+  SchemaReader,
+  type Work,
+} from "../tables/schema-reader.js";
+import type { SchemaTables } from "../tables/schema-tables.js";
+import { type Turn, takeTurn } from "../tables/turns.js";
+
+/** Bytes of all files that are read in place, some milliseconds: a thread would cost as much to start. */
+const IN_PLACE_BYTES = 256 * 1024;
+/** Of bytes that come to more than others of their number. */
+const IN_PLACE: Work = { lookupChars: 2_000_000, records: 20_000 };
+/** All of googleapis takes four seconds of one core. */
+const MAX_READ_MS = 60_000;
+/**
+ * Heap of the thread, in MiB. The largest file decides: no more than the fields that descriptor-scan.ts lets pass, at
+ * some hundred bytes each.
+ */
+const MAX_HEAP_MIB = 2048;
+
+/** What the thread is asked, and what it answers: in this order, one at a time. */
+export type ReadRequest =
+  | { readonly kind: "start"; readonly mode: ReadMode }
+  | { readonly kind: "add"; readonly files: readonly NamedFile[] }
+  | { readonly kind: "missing" }
+  | { readonly kind: "finish"; readonly finish: Finish }
+  | { readonly kind: "protoset"; readonly bytes: Uint8Array }
+  | { readonly kind: "protos"; readonly dirs: readonly string[] };
+
+export type ReadAnswer =
+  | { readonly missing: readonly Missing[] }
+  | { readonly tables: SchemaTables }
+  /** A SchemaError's text. */
+  | { readonly refused: string }
+  | { readonly fault: string };
+
+export type NamedFile = readonly [name: string, bytes: Uint8Array];
+
+/** One schema's files on the way to its tables. Everything rejects with a SchemaError once `close` is called. */
+export class SchemaReading {
+  readonly #mode: ReadMode;
+  /** Those that no reader has yet. */
+  #pending: NamedFile[] = [];
+  #bytes = 0;
+  #reader: SchemaReader | undefined;
+  #thread: ReadThread | undefined;
+  /** All of them, until a thread has them: what is too much work in place begins there anew. */
+  #all: NamedFile[] = [];
+
+  constructor(mode: ReadMode) {
+    this.#mode = mode;
+  }
+
+  add(name: string, bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    this.#pending.push([name, bytes]);
+    if (this.#thread === undefined) this.#all.push([name, bytes]);
+  }
+
+  /** What the files need and nobody gave. */
+  async missing(): Promise<readonly Missing[]> {
+    const answer = await this.#do((reader) => ({ missing: reader.missing() }), { kind: "missing" });
+    if (!("missing" in answer))
+      throw new SchemaError("the thread that reads schemas answered something else");
+    return answer.missing;
+  }
+
+  /** @throws SchemaError where they are no schema. */
+  async finish(finish: Finish): Promise<SchemaTables> {
+    const answer = await this.#do((reader) => ({ tables: reader.finish(finish) }), {
+      kind: "finish",
+      finish,
+    });
+    if (!("tables" in answer)) throw new SchemaError("the thread that reads schemas answered something else");
+    return answer.tables;
+  }
+
+  async #do(inPlace: (reader: SchemaReader) => ReadAnswer, request: ReadRequest): Promise<ReadAnswer> {
+    if (this.#thread === undefined && this.#bytes <= IN_PLACE_BYTES) {
+      try {
+        this.#reader ??= new SchemaReader(this.#mode, IN_PLACE);
+        for (const [name, bytes] of this.#pending) this.#reader.add(name, bytes);
+        this.#pending = [];
+        return inPlace(this.#reader);
+      } catch (error) {
+        if (!(error instanceof TooMuchWork)) throw error;
+      }
+    }
+    if (this.#thread === undefined) {
+      this.#thread = new ReadThread();
+      this.#reader = undefined;
+      this.#pending = this.#all;
+      this.#all = [];
+      await this.#thread.ask({ kind: "start", mode: this.#mode });
+    }
+    if (this.#pending.length > 0) {
+      const files = this.#pending;
+      this.#pending = [];
+      await this.#thread.ask({ kind: "add", files });
+    }
+    return this.#thread.ask(request);
+  }
+
+  close(): void {
+    this.#thread?.close();
+  }
+}
+
+/** Reads folders of .proto files in a thread. */
+export function readProtosInThread(dirs: readonly string[]): Promise<SchemaTables> {
+  return readInThread({ kind: "protos", dirs });
+}
+
+/** Reads a serialized FileDescriptorSet in a thread. */
+export function readProtosetInThread(bytes: Uint8Array): Promise<SchemaTables> {
+  return readInThread({ kind: "protoset", bytes });
+}
+
+async function readInThread(request: ReadRequest): Promise<SchemaTables> {
+  const thread = new ReadThread();
+  try {
+    const answer = await thread.ask(request);
+    if ("tables" in answer) return answer.tables;
+    throw new SchemaError("the thread that reads schemas answered something else");
+  } finally {
+    thread.close();
+  }
+}
+
+/** A thread for one schema. One of them works at a time: they would take turns for the same cores. */
+class ReadThread {
+  #worker: Worker | undefined;
+  #turn: Turn | undefined;
+  #fail: ((error: SchemaError) => void) | undefined;
+  #closed = false;
+
+  async ask(request: ReadRequest): Promise<ReadAnswer> {
+    if (this.#turn === undefined) {
+      this.#turn = takeTurn();
+      await this.#turn.mine;
+    }
+    if (this.#closed) throw new SchemaError("the reading of the schema was given up");
+    const worker = this.#worker ?? this.#start();
+    const answer = await new Promise<ReadAnswer>((resolve, reject) => {
+      const timer = setTimeout(
+        () => this.#end(`the schema could not be read within ${MAX_READ_MS / 1000} s: it is too large`),
+        MAX_READ_MS,
+      ).unref();
+      this.#fail = (error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      worker.once("message", (message: ReadAnswer) => {
+        clearTimeout(timer);
+        this.#fail = undefined;
+        resolve(message);
+      });
+      worker.postMessage(request);
+    });
+    if ("refused" in answer) throw new SchemaError(answer.refused);
+    if ("fault" in answer) throw new Error(answer.fault);
+    return answer;
+  }
+
+  #start(): Worker {
+    const resourceLimits = { maxOldGenerationSizeMb: MAX_HEAP_MIB };
+    // Flags of the program that embeds the hub, such as --input-type, may not fit.
+    const worker = new Worker(new URL("./schema-worker.js", import.meta.url), {
+      execArgv: [],
+      resourceLimits,
+    });
+    this.#worker = worker;
+    worker.on("error", (error) => this.#end(`the schema cannot be read: ${error.message}`));
+    worker.on("exit", () => this.#end("the thread that reads the schema has ended"));
+    return worker;
+  }
+
+  #end(reason: string): void {
+    this.#closed = true;
+    this.#worker?.removeAllListeners();
+    // A worker that is taken down may still say that it failed: nobody is to hear of it as of an error.
+    this.#worker?.on("error", () => {});
+    void this.#worker?.terminate();
+    this.#turn?.end();
+    this.#fail?.(new SchemaError(reason));
+    this.#fail = undefined;
+  }
+
+  close(): void {
+    if (!this.#closed) this.#end("the reading of the schema was given up");
+  }
+}

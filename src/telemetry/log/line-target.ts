@@ -1,0 +1,97 @@
+// Where lines of a log go in the end: a pipe or terminal, by Node's own stream, or a file. Nothing that becomes of it ever
+// throws, and nothing of it is left to do when the process exits.
+import { close, constants, fstatSync, openSync, write } from "node:fs";
+import { Socket } from "node:net";
+import { UserError } from "../../kit/text/user-error.js";
+
+export interface LineTarget {
+  /** Writes text of whole lines; `done` is called once, in a later turn. One text at a time. */
+  write(text: string, done: (error: Error | undefined) => void): void;
+  /** Lets go of the file; what is being written may be lost. */
+  close(): void;
+}
+
+/** Throws a UserError where it cannot be opened. `destination`: stdout, stderr, or a file to append to. */
+export function lineTarget(destination: string): LineTarget {
+  if (destination === "stdout") return standard(process.stdout, 1);
+  if (destination === "stderr") return standard(process.stderr, 2);
+  // Without O_NONBLOCK a FIFO that nobody reads would hold the whole process until somebody does.
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
+  let problem: unknown;
+  try {
+    const fd = openSync(destination, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
+    const stat = fstatSync(fd);
+    if (stat.isFile() || stat.isCharacterDevice()) return new FileTarget(fd, true);
+    if (stat.isFIFO()) return new StreamTarget(new Socket({ fd, readable: false, writable: true }), true);
+    close(fd);
+    problem = new Error(`${destination} is no file to append to`);
+  } catch (error) {
+    problem = error;
+  }
+  const reason = problem instanceof Error ? problem.message : String(problem);
+  throw new UserError(`the access log cannot be written: ${reason}`, { cause: problem });
+}
+
+/** By Node's stream where it has a pipe or a terminal: a thread that writes to a pipe nobody reads could not be ended. */
+function standard(stream: NodeJS.WriteStream, fd: number): LineTarget {
+  return stream instanceof Socket ? new StreamTarget(stream, false) : new FileTarget(fd, false);
+}
+
+class StreamTarget implements LineTarget {
+  readonly #stream: Socket;
+  readonly #own: boolean;
+
+  constructor(stream: Socket, own: boolean) {
+    this.#stream = stream;
+    this.#own = own;
+    // The callback of each write says it.
+    stream.on("error", ignore);
+    if (own) stream.unref();
+  }
+
+  write(text: string, done: (error: Error | undefined) => void): void {
+    this.#stream.write(text, (error) => done(error ?? undefined));
+  }
+
+  close(): void {
+    if (this.#own) this.#stream.destroy();
+    else this.#stream.off("error", ignore);
+  }
+}
+
+function ignore(): void {}
+
+class FileTarget implements LineTarget {
+  readonly #fd: number;
+  readonly #own: boolean;
+  /** The file ends in a part of a line: its disk was full. */
+  #torn = false;
+
+  constructor(fd: number, own: boolean) {
+    this.#fd = fd;
+    this.#own = own;
+  }
+
+  write(text: string, done: (error: Error | undefined) => void): void {
+    const bytes = Buffer.from(this.#torn ? `\n${text}` : text);
+    this.#rest(bytes, 0, done);
+  }
+
+  #rest(bytes: Buffer, from: number, done: (error: Error | undefined) => void): void {
+    write(this.#fd, bytes, from, bytes.length - from, null, (error, written) => {
+      const at = from + (error === null ? written : 0);
+      if (error === null && at < bytes.length) {
+        this.#rest(bytes, at, done);
+        return;
+      }
+      if (at > 0) this.#torn = bytes[at - 1] !== NEWLINE;
+      done(error ?? undefined);
+    });
+  }
+
+  close(): void {
+    if (this.#own) close(this.#fd, ignore);
+  }
+}
+
+const NEWLINE = 0x0a;
