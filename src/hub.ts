@@ -11,7 +11,7 @@ import type { Config, UpstreamConfig } from "./config/config.js";
 import { checkPath } from "./config/files.js";
 import { CLIENT_LIMITS } from "./config/listener-limits.js";
 import { writtenOf } from "./config/written.js";
-import { Listener, waitingBytes } from "./downstream/listener.js";
+import { Listener, waitingBytes } from "./downstream/accept/listener.js";
 import { type Assembly, assembling, type RouteRow } from "./hub/assembly.js";
 import { configFamilies, type ReloadState } from "./hub/config-families.js";
 import { type Embedded, embed } from "./hub/embedded.js";

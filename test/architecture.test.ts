@@ -41,8 +41,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "samples/common": ["services", "generated"],
   admin: SHARED,
   services: [...SHARED, "generated"],
-  downstream: ["downstream/http1", "http2/*", ...SHARED],
-  "downstream/http1": ["downstream", "http2/*", ...SHARED],
+  "downstream/accept": [
+    "downstream/protocols/*",
+    "downstream/carriers/*",
+    "downstream/client",
+    "http2/*",
+    ...SHARED,
+  ],
+  "downstream/protocols/grpc": ["downstream/carriers", "downstream/client", "http2/*", ...SHARED],
+  "downstream/protocols/rest": ["downstream/carriers", "downstream/client", ...SHARED],
+  "downstream/carriers": ["downstream/client", "http2/*", ...SHARED],
+  "downstream/carriers/http1": ["downstream/carriers", "downstream/client", "http2/wire", ...SHARED],
+  "downstream/client": SHARED,
   interceptors: SHARED,
   routing: SHARED,
   openapi: ["openapi/schemas", "transcoding/*", "schema/*", ...BASE],
@@ -102,10 +112,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that are one: each knows the other. */
-const ONE_ROOM: readonly (readonly [string, string])[] = [
-  ["config", "config/sections"],
-  ["downstream", "downstream/http1"],
-];
+const ONE_ROOM: readonly (readonly [string, string])[] = [["config", "config/sections"]];
 
 /** Files of a folder, at most. */
 const MAX_FILES = 16;
@@ -114,7 +121,6 @@ const MAX_LINES = 400;
 
 const MORE_FILES: Readonly<Record<string, string>> = {
   config: "a file for each kind of value; sections come to the features that own them",
-  downstream: "becomes client, carriers, protocols, accept",
   hub: "becomes start, generation, reload, view",
   interceptors: "a file for each",
   "schema/compiler": "a file for each production of the grammar",
@@ -123,10 +129,10 @@ const MORE_FILES: Readonly<Record<string, string>> = {
 const MORE_LINES: Readonly<Record<string, string>> = {
   "call/pipeline.ts": "one state machine",
   "config/yaml.ts": "one reader with its positions",
-  "downstream/http1/connection.ts": "one state machine",
-  "downstream/listener.ts": "becomes accept",
-  "downstream/rest-answer.ts": "becomes a protocol's part",
-  "downstream/rest.ts": "becomes a protocol's part",
+  "downstream/carriers/http1/connection.ts": "one state machine",
+  "downstream/accept/listener.ts": "becomes a server for each version of HTTP",
+  "downstream/protocols/rest/rest-answer.ts": "becomes a protocol's part",
+  "downstream/protocols/rest/rest.ts": "becomes a protocol's part",
   "http2/connection.ts": "the parts put together",
   "hub.ts": "becomes start, generation, reload, view",
   "schema/tables/schema-reader.ts": "one walk over a file's descriptor",
@@ -314,9 +320,9 @@ const MAY_SLICE = [
   /^http2\//,
   // Base64, dates, names of our own.
   /^hub\/pages\/etag\.ts: .*digest\("base64url"\)/,
-  /^downstream\/etag\.ts: .*hash\("sha256", body, "base64url"\)/,
-  /^downstream\/cors\.ts: .*asked\.headers\?\.slice/,
-  /^downstream\/fitting\.ts: .*f\.value\.slice/,
+  /^downstream\/protocols\/rest\/etag\.ts: .*hash\("sha256", body, "base64url"\)/,
+  /^downstream\/protocols\/rest\/cors\.ts: .*asked\.headers\?\.slice/,
+  /^downstream\/carriers\/fitting\.ts: .*f\.value\.slice/,
   /^tls\/certificate-state\.ts: .*toISOString\(\)/,
   /^samples\//,
   /split\(","\)\.slice/,
@@ -341,7 +347,7 @@ const MAY_OPEN = [
   "kit/late-load.ts",
   "kit/regular-file.ts",
   "kit/version.ts",
-  "downstream/departed.ts",
+  "downstream/client/departed.ts",
   "telemetry/metrics/standard-process.ts",
   "telemetry/log/line-target.ts",
   "services/image.ts",

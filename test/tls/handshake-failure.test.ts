@@ -1,4 +1,4 @@
-// The names that OpenSSL and Node have for failed handshakes, as labels; test/downstream/tls.test.ts has real ones.
+// The names that OpenSSL and Node have for failed handshakes, as labels; test/downstream/accept/tls.test.ts has real ones.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { failureOf, HANDSHAKE_FAILURES, type HandshakeFailure } from "#src/tls/handshake-failure.js";

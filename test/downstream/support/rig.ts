@@ -11,7 +11,7 @@ import type { RestRouter } from "#src/call/rest.js";
 import { RunningCalls } from "#src/call/running-calls.js";
 import type { Sink } from "#src/call/sink.js";
 import { Code, Status } from "#src/call/status/status.js";
-import { Listener, type ListenerOptions } from "#src/downstream/listener.js";
+import { Listener, type ListenerOptions } from "#src/downstream/accept/listener.js";
 import { Headers } from "#src/kit/headers.js";
 import { matcherOf } from "#src/kit/net/ip.js";
 import { TimerWheel } from "#src/kit/timer-wheel.js";

@@ -20,7 +20,7 @@ const STATEMENTS = new Set(["if", "for", "while", "switch", "catch", "with", "fu
 
 export interface Place {
   readonly id: number;
-  /** e.g. `downstream/rest.js` */
+  /** e.g. `downstream/protocols/rest/rest.js` */
   readonly file: string;
   /** e.g. `onBody:212` */
   readonly name: string;

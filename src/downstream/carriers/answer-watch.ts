@@ -1,0 +1,179 @@
+// The patience with an HTTP/1.1 client that does not read what is written to it (`limits.stallTimeout`,
+// `limits.http1ReadRate`), whoever writes: our own reader, node:http, or a WebSocket. And with one that is held back:
+// nobody else would see it go. One for each connection, as long as it lives; it looks every few seconds, so that
+// requests and answers cost it nothing.
+import type { Socket } from "node:net";
+import type { ClientLimits } from "../../config/listener-limits.js";
+import type { Holder, SendMemory } from "../../http2/send-memory.js";
+import { barrier } from "../../kit/barrier.js";
+import { reportFault } from "../../kit/faults.js";
+import type { Timed, TimerWheel } from "../../kit/timer-wheel.js";
+import { below, Departed } from "../client/departed.js";
+
+/** How often is looked, at most: a client is let go at most two looks late. */
+const LOOK_MS = 5000;
+/** A client is slow that has not come up to `http1ReadRate` for so many looks: a minute. */
+const SLOW_LOOKS = 12;
+/** And so often within `stallTimeout`, where that is short. */
+const LOOKS = 4;
+/** What waits is counted for the process from here on: less is what sockets hold anyway. */
+const COUNTED_BYTES = 64 * 1024;
+
+const departed = new Departed();
+
+export interface AnswerWatchOptions {
+  readonly timers: TimerWheel;
+  readonly limits: Pick<ClientLimits, "stallMs" | "http1ReadRate">;
+  /** Of the whole process. */
+  readonly memory: SendMemory;
+  /** The client passed a limit; its connection is gone when this returns. */
+  readonly onPassed: (limit: keyof ClientLimits, reason: string) => void;
+}
+
+export class AnswerWatch implements Timed, Holder {
+  timerSlot = -1;
+  timerNext: Timed | undefined = undefined;
+  timerPrevious: Timed | undefined = undefined;
+  expiresAt = 0;
+  /** Bytes that wait for the client, as far as they are counted. */
+  queuedBytes = 0;
+  /** One answer at a time waits here, and `maxMessage` bounds that. */
+  readonly maxQueuedBytes = Number.POSITIVE_INFINITY;
+  /** Why the connection was ended; undefined: not by us. */
+  reason: string | undefined = undefined;
+  private readonly socket: Socket;
+  private readonly options: AnswerWatchOptions;
+  private readonly lookMs: number;
+  /**
+   * Something has waited at so many looks, and so many bytes had gone at the first. Looks are counted, not minutes: no
+   * client is to answer for those in which the machine was suspended.
+   */
+  private looks = 0;
+  private gone = 0;
+  private over = false;
+
+  constructor(socket: Socket, options: AnswerWatchOptions) {
+    this.socket = socket;
+    this.options = options;
+    const { stallMs } = options.limits;
+    this.lookMs = Math.min(LOOK_MS, stallMs / LOOKS);
+    const onFault = (error: unknown): void => this.onFault(error);
+    socket.on("drain", barrier(this.onDrain, onFault));
+    socket.on("close", barrier(this.onClose, onFault));
+    this.lookAgain();
+  }
+
+  /** Something was written: what waits now is counted. */
+  wrote(): void {
+    const bytes = this.socket.writableLength;
+    if (bytes > COUNTED_BYTES || this.queuedBytes > 0) this.hold(bytes);
+  }
+
+  /** A connection that nothing watches any more is not to go on. */
+  onFault(error: unknown): void {
+    this.socket.destroy();
+    reportFault("while it was seen whether a client reads; its connection was closed", error);
+  }
+
+  private readonly onDrain = (): void => this.hold(0);
+
+  private readonly onClose = (): void => {
+    this.options.timers.cancel(this);
+    this.hold(0);
+    this.over = true;
+  };
+
+  private hold(bytes: number): void {
+    const more = bytes - this.queuedBytes;
+    if (more === 0 || this.over) return;
+    this.queuedBytes = bytes;
+    if (more > 0) this.options.memory.add(this, more);
+    else this.options.memory.remove(this, -more);
+  }
+
+  slowBytes(): number {
+    return this.looks > SLOW_LOOKS ? this.queuedBytes : 0;
+  }
+
+  /** Too much waits in the process, and most of it here. */
+  shed(): void {
+    this.end(
+      "maxProcessQueuedBytes",
+      "too much data waits for clients to take it, and most of it for this one",
+    );
+  }
+
+  private lookAgain(): void {
+    const { timers } = this.options;
+    this.expiresAt = timers.clock.now() + this.lookMs;
+    timers.add(this);
+  }
+
+  /** It has closed its side, or is lost, while nothing was read of it. */
+  private readonly left = (): void => {
+    this.reason ??= "the client closed the connection";
+    this.socket.destroy();
+  };
+
+  onExpired(): void {
+    if (this.socket.isPaused()) departed.ask(this.socket, this.left);
+    const { stallMs, http1ReadRate } = this.options.limits;
+    if (this.socket.writableLength === 0) this.looks = 0;
+    else {
+      const gone = goneFrom(this.socket);
+      const taken = gone - this.gone;
+      if (this.looks === 0 || taken >= Math.max(1, (http1ReadRate * stallMs) / 1000)) {
+        this.looks = 1;
+        this.gone = gone;
+      } else if (this.looks * this.lookMs < stallMs) this.looks++;
+      else {
+        if (taken === 0) this.letGo("stallMs", `the peer took nothing of an answer for ${stallMs} ms`);
+        else {
+          const rate = `less than ${http1ReadRate} bytes per second`;
+          this.letGo("http1ReadRate", `the peer took ${rate} of an answer for ${stallMs} ms`);
+        }
+        return;
+      }
+    }
+    this.lookAgain();
+  }
+
+  /** Ends the connection of a client that does not read, so that the system forgets what it holds for it. */
+  private letGo(limit: keyof ClientLimits, reason: string): void {
+    if (this.over) return;
+    this.reason = reason;
+    const raw = below(this.socket);
+    try {
+      // Else the system would go on to offer it, megabytes, for minutes. Not to be done while node:http parses.
+      if (!raw.destroyed) raw.resetAndDestroy();
+    } catch {
+      // A Unix socket knows no reset.
+    }
+    this.end(limit, reason);
+  }
+
+  /** The client passed a limit: its connection ends, and who answers it is told why. */
+  end(limit: keyof ClientLimits, reason: string): void {
+    if (this.over) return;
+    this.reason = reason;
+    this.hold(0);
+    this.over = true;
+    this.options.timers.cancel(this);
+    this.socket.destroy();
+    this.options.onPassed(limit, reason);
+  }
+}
+
+/**
+ * Bytes that the system has taken. A socket's own counters tell of a write only when all of it has gone, which of a
+ * large one may take longer than a slow client may stand still; its handle, which node's own timeouts look at, knows.
+ */
+function goneFrom(socket: Socket): number {
+  const handle: unknown = Reflect.get(below(socket), "_handle");
+  if (typeof handle === "object" && handle !== null) {
+    const written: unknown = Reflect.get(handle, "bytesWritten");
+    const queued: unknown = Reflect.get(handle, "writeQueueSize");
+    if (typeof written === "number" && typeof queued === "number") return written - queued;
+  }
+  return socket.bytesWritten - socket.writableLength;
+}

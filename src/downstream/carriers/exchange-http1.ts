@@ -1,0 +1,185 @@
+// An Exchange over node:http's request and response (HTTP/1.1 is parsed by node: request smuggling is not ours to invent).
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { TLSSocket } from "node:tls";
+import { barrier } from "../../kit/barrier.js";
+import { type Field, field } from "../../kit/headers.js";
+import type { Client } from "../client/client.js";
+import type { AnswerWatch } from "./answer-watch.js";
+import type { BodyWatch } from "./body-watch.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
+
+const NO_BYTES = Buffer.alloc(0);
+/** node:http pauses here; reading goes on once the handler has taken what it got. */
+const PAUSE_BYTES = 256 * 1024;
+/** How long the rest of a body is read and dropped after its answer: closing at once could cost the client the answer. */
+const LINGER_MS = 1000;
+
+export class Http1Exchange implements Exchange {
+  readonly head: ExchangeHead;
+  handler: ExchangeHandler = NOBODY;
+  private readonly request: IncomingMessage;
+  private readonly response: ServerResponse;
+  private readonly watch: BodyWatch;
+  private readonly answers: AnswerWatch;
+  private owed = 0;
+  private finished = false;
+  private lingers = false;
+  private gone = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    client: Client,
+    watch: BodyWatch,
+    answers: AnswerWatch,
+  ) {
+    this.watch = watch;
+    this.answers = answers;
+    this.request = request;
+    this.response = response;
+    const { target, authority } = splitTarget(request.url ?? "/");
+    this.head = {
+      version: request.httpVersionMinor === 0 ? "1.0" : "1.1",
+      method: request.method ?? "GET",
+      target,
+      authority: authority ?? request.headers.host ?? "",
+      fields: fieldsOf(request.rawHeaders),
+      client,
+      ended: !hasBody(request),
+    };
+  }
+
+  /** Starts reading the body; the handler must be in place. */
+  start(): void {
+    const { request, response, onFault } = this;
+    const onClose = (): void => {
+      if (!this.finished) this.leave("the client closed the connection");
+    };
+    const onError = barrier((error: Error) => this.leave(error.message), onFault);
+    response.on("close", barrier(onClose, onFault));
+    request.on("error", onError);
+    response.on("error", onError);
+    if (this.head.ended) {
+      request.resume();
+      return;
+    }
+    this.watch.start(() => this.handler.onStill());
+    const onData = (chunk: Buffer): void => {
+      this.watch.came(chunk.length);
+      this.owed += chunk.length;
+      if (this.owed > PAUSE_BYTES) request.pause();
+      this.handler.onBody(chunk, 0, chunk.length, false);
+    };
+    const onEnd = (): void => {
+      this.watch.stop();
+      this.handler.onBody(NO_BYTES, 0, 0, true);
+    };
+    request.on("data", barrier(onData, onFault));
+    request.on("end", barrier(onEnd, onFault));
+  }
+
+  private readonly onFault = (error: unknown): void => {
+    this.watch.stop();
+    this.handler.onFault(error);
+  };
+
+  private leave(reason: string): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.watch.stop();
+    this.handler.onGone(this.answers.reason ?? reason);
+  }
+
+  consumed(bytes: number): void {
+    this.owed -= bytes;
+    this.watch.taken(bytes);
+    if (this.owed <= PAUSE_BYTES && this.request.isPaused()) this.request.resume();
+  }
+
+  respond(status: number, fields: readonly Field[], end: boolean): void {
+    // From here on the pace is that of the conversation.
+    this.watch.stop();
+    if (this.gone || this.response.headersSent) return;
+    const raw: string[] = [];
+    for (const f of fields) raw.push(f.name, f.value);
+    // An answer before the whole body was read: the rest is not worth reading, so the connection goes.
+    if (!this.request.complete && !this.head.ended) {
+      raw.push("connection", "close");
+      this.lingers = true;
+    }
+    this.response.writeHead(status, raw);
+    if (end) this.end(undefined);
+  }
+
+  write(chunk: Buffer, last: boolean): void {
+    if (this.gone) return;
+    if (last) {
+      this.end(chunk);
+      return;
+    }
+    this.response.write(
+      chunk,
+      barrier(() => this.handler.onSent(chunk.length), this.onFault),
+    );
+    this.answers.wrote();
+  }
+
+  trailers(fields: readonly Field[]): void {
+    if (this.gone) return;
+    if (this.response.chunkedEncoding)
+      this.response.addTrailers(fields.map((f): [string, string] => [f.name, f.value]));
+    this.end(undefined);
+  }
+
+  private end(chunk: Buffer | undefined): void {
+    this.finished = true;
+    const { request, response } = this;
+    if (!this.lingers || request.complete) {
+      if (chunk === undefined || chunk.length === 0) response.end();
+      else response.end(chunk);
+      this.answers.wrote();
+      return;
+    }
+    // The client has the whole answer now. A socket closed with bytes unread is reset, and with it what is on its way.
+    if (chunk === undefined || chunk.length === 0) response.flushHeaders();
+    else response.write(chunk);
+    this.answers.wrote();
+    const timer = setTimeout(() => response.end(), LINGER_MS);
+    request.once("end", () => response.end());
+    response.once("close", () => clearTimeout(timer));
+  }
+
+  reset(): void {
+    this.watch.stop();
+    this.finished = true;
+    const { socket } = this.request;
+    // A body of HTTP/1.0 ends with its connection: only a reset tells that it is not whole. (TLS tells by itself.)
+    const tells =
+      this.head.version === "1.0" && !(socket instanceof TLSSocket) && socket.remotePort !== undefined;
+    if (tells) socket.resetAndDestroy();
+    else this.response.destroy();
+  }
+}
+
+/** A target in absolute form (RFC 9112 §3.2.2) names the authority itself, and wins over Host. */
+export function splitTarget(url: string): { target: string; authority: string | undefined } {
+  const match = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(url);
+  if (match === null) return { target: url, authority: undefined };
+  const rest = match[2] ?? "";
+  return { target: rest.startsWith("/") ? rest : `/${rest}`, authority: match[1] };
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers["content-length"];
+  return request.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
+}
+
+export function fieldsOf(raw: readonly string[]): Field[] {
+  const fields: Field[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i];
+    const value = raw[i + 1];
+    if (name !== undefined && value !== undefined) fields.push(field(name.toLowerCase(), value));
+  }
+  return fields;
+}

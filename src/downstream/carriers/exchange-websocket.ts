@@ -1,0 +1,279 @@
+// An Exchange over a WebSocket (RFC 6455): a streaming call of which each message, both ways, is a frame. Until the call
+// is admitted it is a plain HTTP request, so refusals (401, 404, 429, …) are answers a program can read.
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { Code, decodeGrpcMessage } from "../../call/status/status.js";
+import { barrier } from "../../kit/barrier.js";
+import { type Field, field } from "../../kit/headers.js";
+import { guarded } from "../../kit/net/guarded.js";
+import type { TimerWheel } from "../../kit/timer-wheel.js";
+import type { Client } from "../client/client.js";
+import type { AnswerWatch } from "./answer-watch.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
+import { fieldsOf, splitTarget } from "./exchange-http1.js";
+import { Heartbeat } from "./heartbeat.js";
+
+const NO_BYTES = Buffer.alloc(0);
+/** Read and not yet taken by the service: the socket pauses here. */
+const PAUSE_BYTES = 256 * 1024;
+/** RFC 6455 §5.5: what a close frame can carry beside its code. */
+const MAX_REASON_BYTES = 123;
+/** How long the client may take to answer a close frame, once it has gone. */
+const CLOSE_TIMEOUT_MS = 5_000;
+/** Keeps the ways of proxies open, and finds clients that are gone: one that left a ping unanswered is let go. */
+const PING_MS = 30_000;
+
+/** Close codes (RFC 6455 §7.4). A call that failed ends with 4000 + its gRPC code, in the range for applications. */
+export const CloseCode = {
+  OK: 1000,
+  POLICY: 1008,
+  STATUS: 4000,
+} as const;
+
+/** What all WebSockets of a listener share. */
+export class WebSockets {
+  readonly timers: TimerWheel;
+  /** How long a ping may lie behind messages that the client has not read yet. */
+  readonly stallMs: number;
+  readonly #server: WebSocketServer;
+
+  /** @param maxFrameBytes of one message of a client; past it the socket is closed with 1009. */
+  constructor(maxFrameBytes: number, timers: TimerWheel, stallMs: number) {
+    this.timers = timers;
+    this.stallMs = stallMs;
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      maxPayload: maxFrameBytes,
+      // Compression for each message costs memory per socket, and mixes what clients send with secrets.
+      perMessageDeflate: false,
+    });
+  }
+
+  /** The handshake's answer. undefined: it was wrong, and is answered. */
+  accept(request: IncomingMessage, socket: Socket, head: Buffer): WebSocket | undefined {
+    let accepted: WebSocket | undefined;
+    // Calls back before it returns.
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      accepted = webSocket;
+    });
+    return accepted;
+  }
+}
+
+export class WebSocketExchange implements Exchange {
+  readonly head: ExchangeHead;
+  handler: ExchangeHandler = NOBODY;
+  private readonly webSockets: WebSockets;
+  private readonly request: IncomingMessage;
+  private readonly socket: Socket;
+  private readonly watch: AnswerWatch;
+  private early: Buffer;
+  private webSocket: WebSocket | undefined = undefined;
+  private refusal: ServerResponse | undefined = undefined;
+  private heartbeat: Heartbeat | undefined = undefined;
+  /** When a ping went that is not answered yet. Infinity: there is none. */
+  private pingedAt = Number.POSITIVE_INFINITY;
+  /** Messages went since the client last answered a ping, or ever: a slow one may have to read them first. */
+  private wroteSince = false;
+  private binary = false;
+  private owed = 0;
+  /** The client has said that nothing more comes. */
+  private halfClosed = false;
+  private finished = false;
+
+  /** @param early what the client sent behind its handshake. */
+  constructor(
+    webSockets: WebSockets,
+    request: IncomingMessage,
+    socket: Socket,
+    early: Buffer,
+    client: Client,
+    watch: AnswerWatch,
+  ) {
+    this.watch = watch;
+    this.webSockets = webSockets;
+    this.request = request;
+    this.socket = socket;
+    this.early = early;
+    const { target, authority } = splitTarget(request.url ?? "/");
+    this.head = {
+      version: "1.1",
+      method: "GET",
+      target,
+      authority: authority ?? request.headers.host ?? "",
+      fields: fieldsOf(request.rawHeaders).filter((f) => !f.name.startsWith("sec-websocket-")),
+      client,
+      ended: false,
+      webSocket: true,
+    };
+    const onClosed = barrier(this.onSocketClosed, this.onFault);
+    guarded(socket).once("close", onClosed);
+    socket.on("error", onClosed);
+  }
+
+  /** Once the handshake is answered: what follows are frames. */
+  get framed(): boolean {
+    return this.webSocket !== undefined;
+  }
+
+  private readonly onFault = (error: unknown): void => this.handler.onFault(error);
+
+  private readonly onSocketClosed = (): void => {
+    this.heartbeat?.stop();
+    this.leave("the client closed the connection");
+  };
+
+  private leave(reason: string): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.handler.onGone(this.watch.reason ?? reason);
+  }
+
+  /** The call may begin: the handshake is answered, and frames flow. */
+  admitted(binary: boolean): void {
+    if (this.finished || this.webSocket !== undefined) return;
+    const webSocket = this.webSockets.accept(this.request, this.socket, this.early);
+    this.early = NO_BYTES;
+    if (webSocket === undefined) {
+      this.leave("the WebSocket handshake was wrong");
+      return;
+    }
+    this.webSocket = webSocket;
+    this.binary = binary;
+    const { onFault } = this;
+    const onFrame = (data: RawData, isBinary: boolean): void => this.onFrame(bufferOf(data), isBinary);
+    const onClose = (): void => this.leave("the client closed the WebSocket");
+    const onPong = (): void => {
+      this.pingedAt = Number.POSITIVE_INFINITY;
+      this.wroteSince = false;
+    };
+    // A frame that is none, or too large: ws has closed with the code that says so.
+    webSocket.on(
+      "error",
+      barrier((error: Error) => this.leave(error.message), onFault),
+    );
+    webSocket.on("message", barrier(onFrame, onFault));
+    webSocket.on("close", barrier(onClose, onFault));
+    webSocket.on("pong", barrier(onPong, onFault));
+    const ping = barrier(() => this.ping(), onFault);
+    this.heartbeat = new Heartbeat(this.webSockets.timers, PING_MS, ping);
+  }
+
+  private ping(): void {
+    const now = this.webSockets.timers.clock.now();
+    if (this.pingedAt > now) {
+      this.pingedAt = now;
+      this.webSocket?.ping();
+      return;
+    }
+    // What waits here is the watch's; what the system holds for a slow client may take as long.
+    const patienceMs = this.wroteSince ? this.webSockets.stallMs : 0;
+    if (this.socket.writableLength > 0 || now - this.pingedAt < patienceMs) return;
+    this.leave("the client answered no ping");
+    this.socket.destroy();
+  }
+
+  private onFrame(data: Buffer, isBinary: boolean): void {
+    if (this.finished) return;
+    if (this.halfClosed) {
+      this.finish(CloseCode.POLICY, "a frame came after the empty one that ended the request");
+      this.handler.onGone("a frame came after the end of the request");
+      return;
+    }
+    if (data.length === 0 && !isBinary) {
+      this.halfClosed = true;
+      this.handler.onBody(NO_BYTES, 0, 0, true);
+      return;
+    }
+    this.owed += data.length;
+    if (this.owed > PAUSE_BYTES) this.webSocket?.pause();
+    this.handler.onBody(data, 0, data.length, false);
+  }
+
+  consumed(bytes: number): void {
+    this.owed -= bytes;
+    if (this.owed <= PAUSE_BYTES && this.webSocket?.isPaused === true) this.webSocket.resume();
+  }
+
+  respond(status: number, fields: readonly Field[], end: boolean): void {
+    // What the handshake has not said, HTTP cannot say any more: metadata of the answer has no place.
+    if (this.finished || this.webSocket !== undefined) return;
+    this.refusal = guarded(new ServerResponse(this.request));
+    this.refusal.assignSocket(this.socket);
+    const raw: string[] = [];
+    for (const f of [...fields, field("connection", "close")]) raw.push(f.name, f.value);
+    this.refusal.writeHead(status, raw);
+    if (end) this.endRefusal(NO_BYTES);
+  }
+
+  private endRefusal(body: Buffer): void {
+    this.finished = true;
+    this.refusal?.end(body, () => this.socket.end());
+  }
+
+  write(chunk: Buffer, last: boolean): void {
+    if (this.finished) return;
+    if (this.refusal !== undefined) {
+      if (last) this.endRefusal(chunk);
+      else this.refusal.write(chunk);
+      this.watch.wrote();
+      return;
+    }
+    this.wroteSince = true;
+    const onSent = barrier(() => this.handler.onSent(chunk.length), this.onFault);
+    this.webSocket?.send(chunk, { binary: this.binary }, onSent);
+    this.watch.wrote();
+    if (last) this.finish(CloseCode.OK, "");
+  }
+
+  trailers(fields: readonly Field[]): void {
+    if (this.finished) return;
+    const code = Number(fields.find((f) => f.name === "grpc-status")?.value ?? Code.OK);
+    const message = fields.find((f) => f.name === "grpc-message")?.value ?? "";
+    if (code === Code.OK) this.finish(CloseCode.OK, "");
+    else this.finish(CloseCode.STATUS + code, decodeGrpcMessage(message));
+  }
+
+  private finish(code: number, reason: string): void {
+    this.finished = true;
+    const { webSocket, socket } = this;
+    if (webSocket === undefined) {
+      socket.destroy();
+      return;
+    }
+    try {
+      webSocket.resume();
+      webSocket.close(code, cut(reason, MAX_REASON_BYTES));
+    } catch (error) {
+      // It counts as finished: nobody else would end it.
+      socket.destroy();
+      throw error;
+    }
+    const timer = setInterval(() => {
+      // Behind what a slow client has yet to read, for which the watch has its own patience.
+      if (socket.writableLength === 0) webSocket.terminate();
+    }, CLOSE_TIMEOUT_MS);
+    socket.once("close", () => clearInterval(timer));
+  }
+
+  reset(): void {
+    this.finished = true;
+    this.socket.destroy();
+  }
+}
+
+function bufferOf(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}
+
+/** At most so many bytes of UTF-8, no character cut in two. */
+function cut(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= maxBytes) return text;
+  let end = maxBytes;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return bytes.toString("utf8", 0, end);
+}

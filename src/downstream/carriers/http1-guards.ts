@@ -1,0 +1,175 @@
+// What HTTP/1.1 clients get that node:http would answer with bare bytes: the same JSON errors as everybody else.
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Gateway } from "../../call/gateway.js";
+import { type Reason, refusal } from "../../call/status/reasons.js";
+import type { Status } from "../../call/status/status.js";
+import type { ClientLimits } from "../../config/listener-limits.js";
+import { reportFault } from "../../kit/faults.js";
+import { isAuthority } from "../../kit/net/authority.js";
+import { guarded } from "../../kit/net/guarded.js";
+import { splitTarget } from "./exchange-http1.js";
+import { shortReads } from "./short-reads.js";
+
+/** As on HTTP/2 (docs/security.md). */
+type HeadLimits = Pick<ClientLimits, "maxHeaderListBytes">;
+
+/** How long what a refused client still sends is read, and thrown away. */
+const LINGER_MS = 1000;
+const TIMEOUT = ["REQUEST_TIMEOUT", "the request did not arrive in time"] as const;
+/** Refusals of node's parser and timers by error code; every other one is a request that is none. */
+const REASONS: Readonly<Record<string, readonly [reason: Reason, message: string]>> = {
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ["BAD_HTTP", "the body's chunks have too long extensions"],
+  HPE_INVALID_METHOD: [
+    "BAD_HTTP",
+    "the request begins with no method that is known over HTTP/1.1 (GET, POST, PURGE, …); over HTTP/2 a method may have any name",
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: TIMEOUT,
+};
+
+export function tooManyFields(maxFields: number): Status {
+  return refusal("HEADERS_TOO_LARGE", `the request has more than ${maxFields} header fields`);
+}
+
+export function unknownExpectation(): Status {
+  return refusal("EXPECTATION_FAILED", "Expect can be 100-continue alone");
+}
+
+/** What node:http lets pass though services, or whoever stands between, could take it for something else. */
+export function headProblem({
+  httpVersion,
+  rawHeaders,
+  headers,
+  url = "",
+}: IncomingMessage): Status | undefined {
+  if (httpVersion !== "1.1" && httpVersion !== "1.0")
+    return refusal("BAD_HTTP", `HTTP/${httpVersion} is not spoken in text: ask in HTTP/1.1`, { http: 505 });
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === "host") hosts++;
+  // RFC 9112 §3.2.
+  if (hosts > 1 || (hosts === 0 && httpVersion === "1.1"))
+    return refusal(
+      "BAD_HTTP",
+      `the request has ${hosts === 0 ? "no Host field" : "more than one Host field"}`,
+    );
+  if (!isAuthority(headers.host ?? "")) return refusal("BAD_HTTP", "the Host field names no host");
+  if (!isAuthority(splitTarget(url).authority ?? "")) return refusal("BAD_HTTP", "the target names no host");
+  const coding = headers["transfer-encoding"];
+  // RFC 9112 §6.1.
+  if (coding !== undefined && coding.toLowerCase() !== "chunked")
+    return refusal("BAD_HTTP", "Transfer-Encoding can be chunked alone", { http: 501 });
+  return undefined;
+}
+
+export interface Http1GuardOptions {
+  readonly limits: HeadLimits;
+  /** Whether an answer is already on its way on the socket. */
+  readonly busy: (socket: Duplex) => boolean;
+  /** Whether requests that came before are not answered yet. */
+  readonly owes: (socket: Duplex) => boolean;
+  /** Told of each. */
+  readonly refused: (socket: Duplex, reason: Reason, message: string) => void;
+}
+
+/** Answers what never becomes a request. */
+export function guardHttp1(
+  server: Server,
+  gateway: Gateway,
+  { limits: { maxHeaderListBytes }, busy, owes, refused }: Http1GuardOptions,
+): void {
+  // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
+  server.maxHeadersCount = 0;
+  shortReads(server);
+  const failed = new WeakSet<Duplex>();
+  onSocketEvent(server, "clientError", (error: NodeJS.ErrnoException, socket) => {
+    // node:http reads on in what it could not read, and tells of it again while the answer is on its way.
+    if (failed.has(socket)) return;
+    failed.add(socket);
+    const code = error.code ?? "";
+    const [reason, message] = reasonOf(code, maxHeaderListBytes);
+    // Other codes are the socket's own: a client that left. So did one whose bytes end in the body of a request that
+    // was read, as those do that are answered before they have sent all of it.
+    const left = code === "HPE_INVALID_EOF_STATE" && owes(socket);
+    if (/^(?:HPE|ERR_HTTP)_/.test(code) && !left) refused(socket, reason, message);
+    if (!socket.writable || code === "ECONNRESET" || busy(socket)) socket.destroy();
+    else sayAndClose(socket, gateway, refusal(reason, message));
+  });
+  onSocketEvent(server, "connect", (_request: IncomingMessage, socket) => {
+    const message = "this is no proxy: it takes no CONNECT";
+    refused(socket, "METHOD_NOT_ALLOWED", message);
+    // Behind a request that is not answered yet it would fall into that answer, or be taken for it.
+    if (owes(socket)) socket.destroy();
+    else sayAndClose(socket, gateway, refusal("METHOD_NOT_ALLOWED", message));
+  });
+}
+
+/**
+ * Listens to an event by which node:http hands a socket over, without the listeners that it had itself: from here on
+ * an error of it, or a throw while it is looked at, ends that socket alone.
+ */
+export function onSocketEvent<T, Rest extends readonly unknown[]>(
+  server: Server,
+  event: "clientError" | "connect" | "upgrade",
+  take: (first: T, socket: Duplex, ...rest: Rest) => void,
+): void {
+  server.on(event, (first: T, socket: Duplex, ...rest: Rest) => {
+    try {
+      guarded(socket);
+      take(first, socket, ...rest);
+    } catch (error) {
+      socket.destroy();
+      reportFault(`while node:http told of '${event}'; the connection was closed`, error);
+    }
+  });
+}
+
+/** For a client whose connection met a fault of the hub, before there was a request. */
+export function sayBroken(socket: Duplex, gateway: Gateway, id: string): void {
+  const message = `the hub failed while it read the request (fault ${id})`;
+  sayAndClose(socket, gateway, refusal("HUB_FAULT", message));
+}
+
+function reasonOf(code: string, maxHeaderListBytes: number): readonly [reason: Reason, message: string] {
+  if (code === "HPE_HEADER_OVERFLOW")
+    return ["HEADERS_TOO_LARGE", `the request's head is larger than ${maxHeaderListBytes} bytes`];
+  return REASONS[code] ?? ["BAD_HTTP", "this is no valid HTTP/1.1 request"];
+}
+
+/** For a client whose request did not arrive in time, and that was told nothing yet. */
+export function sayTimeout(socket: Duplex, gateway: Gateway): void {
+  const [reason, message] = TIMEOUT;
+  sayAndClose(socket, gateway, refusal(reason, message));
+}
+
+function sayAndClose(socket: Duplex, gateway: Gateway, status: Status): void {
+  const body = gateway.snapshot.rest.renderStatus(status);
+  const head = [
+    `HTTP/1.1 ${status.http} ${NAMES[status.http] ?? "Error"}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "x-content-type-options: nosniff",
+    "connection: close",
+  ];
+  endAndLinger(socket, `${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+/**
+ * Sends the last text of a connection, and reads on for a while what nobody takes any more: bytes that are not read when
+ * a connection closes reset it, and the answer may be lost on the way (RFC 9112, 9.6).
+ */
+export function endAndLinger(socket: Duplex, text: string): void {
+  socket.end(text);
+  socket.removeAllListeners("data");
+  socket.resume();
+  // One whose sides have both ended destroys itself, once the answer has gone out.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once("close", () => clearTimeout(timer));
+}
+
+const NAMES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+};

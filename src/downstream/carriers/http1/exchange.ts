@@ -1,0 +1,141 @@
+// An Exchange over a connection of our own (connection.ts).
+import type { Field } from "../../../kit/headers.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "../exchange.js";
+import { answerHead, type BodyFraming, chunkHead, lastChunk } from "./answer-head.js";
+import type { Http1Connection } from "./connection.js";
+
+const NO_PIECES: readonly Buffer[] = [];
+/** Of a stream so much is gathered at most, before the turn of the event loop ends. */
+const TURN_BYTES = 64 * 1024;
+
+/** Exchanges that gathered something this turn: what one turn makes goes out in one write, and in one chunk. */
+let gathering: OwnExchange[] = [];
+
+function flushAll(): void {
+  const exchanges = gathering;
+  gathering = [];
+  for (const exchange of exchanges) {
+    try {
+      exchange.flush();
+    } catch (error) {
+      exchange.fault(error);
+    }
+  }
+}
+
+export class OwnExchange implements Exchange {
+  readonly head: ExchangeHead;
+  handler: ExchangeHandler = NOBODY;
+  /** The answer is complete, or never will be: nothing more is written. */
+  done = false;
+  /** The answer has begun. */
+  headSent = false;
+  private readonly connection: Http1Connection;
+  private framing: BodyFraming = "none";
+  /** Gathered: the head, while it has not gone, and pieces of the body. */
+  private text = "";
+  private pieces: Buffer[] = [];
+  private bytes = 0;
+  private isGathering = false;
+  /** Bytes that the socket has, and that its client does not take. */
+  private unsent = 0;
+
+  constructor(connection: Http1Connection, head: ExchangeHead) {
+    this.connection = connection;
+    this.head = head;
+  }
+
+  consumed(bytes: number): void {
+    if (!this.done) this.connection.consumed(bytes);
+  }
+
+  respond(status: number, fields: readonly Field[], end: boolean): void {
+    if (this.done || this.headSent) return;
+    const isHead = this.head.method === "HEAD";
+    const { text, framing } = answerHead(status, fields, end, isHead, this.connection.connectionLines());
+    this.headSent = true;
+    this.text = text;
+    this.framing = framing;
+    if (end) this.finish("");
+    else this.gather();
+  }
+
+  write(chunk: Buffer, last: boolean): void {
+    if (this.done) return;
+    if (this.framing !== "none" && chunk.length > 0) {
+      this.pieces.push(chunk);
+      this.bytes += chunk.length;
+    }
+    if (last) this.finish(this.framing === "chunked" ? lastChunk([]) : "");
+    else if (this.bytes >= TURN_BYTES) this.flush();
+    else this.gather();
+  }
+
+  trailers(fields: readonly Field[]): void {
+    if (!this.done) this.finish(this.framing === "chunked" ? lastChunk(fields) : "");
+  }
+
+  reset(): void {
+    if (this.done) return;
+    this.done = true;
+    this.connection.destroy();
+  }
+
+  private finish(tail: string): void {
+    this.done = true;
+    try {
+      this.send(tail);
+      this.connection.answered();
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  /** Of what has gone, and in which order, nothing is known for sure any more. */
+  fault(error: unknown): void {
+    this.connection.onFault(error);
+  }
+
+  private gather(): void {
+    if (this.isGathering) return;
+    this.isGathering = true;
+    if (gathering.push(this) === 1) setImmediate(flushAll);
+  }
+
+  /** Sends what was gathered. */
+  flush(): void {
+    this.isGathering = false;
+    if (this.done || (this.text === "" && this.bytes === 0)) return;
+    const { bytes } = this;
+    this.send("");
+    const flowing = this.connection.writeOut();
+    if (bytes === 0) return;
+    if (flowing) this.handler.onSent(bytes);
+    else this.unsent += bytes;
+  }
+
+  private send(tail: string): void {
+    const { text, pieces, bytes } = this;
+    this.text = "";
+    this.pieces = [];
+    this.bytes = 0;
+    if (bytes === 0) this.connection.send(text, NO_PIECES, 0, tail);
+    else if (this.framing !== "chunked") this.connection.send(text, pieces, bytes, tail);
+    else this.connection.send(text + chunkHead(bytes), pieces, bytes, `\r\n${tail}`);
+  }
+
+  /** The socket can take more. */
+  drained(): void {
+    const { unsent } = this;
+    if (unsent === 0 || this.done) return;
+    this.unsent = 0;
+    this.handler.onSent(unsent);
+  }
+
+  /** The client is gone, or the connection is. */
+  leave(reason: string): void {
+    if (this.done) return;
+    this.done = true;
+    this.handler.onGone(reason);
+  }
+}
