@@ -12,24 +12,14 @@ import { checkPath } from "./config/files.js";
 import { CLIENT_LIMITS } from "./config/listener-limits.js";
 import { writtenOf } from "./config/written.js";
 import { Listener, waitingBytes } from "./downstream/accept/listener.js";
-import { type Assembly, assembling, type RouteRow } from "./hub/assembly.js";
-import { configFamilies, type ReloadState } from "./hub/config-families.js";
+import { type Assembly, assembling } from "./hub/assembly.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
 import { methodConfig } from "./hub/method-config.js";
 import { type PlacedInterceptor, placed } from "./hub/own-interceptors.js";
 import { Readiness } from "./hub/readiness.js";
-import {
-  accessLogOf,
-  certificateFamily,
-  connectionFamilies,
-  handshakeFailures,
-  logFamilies,
-  metricsOf,
-  tracingOf,
-  upstreamFamilies,
-} from "./hub/telemetry.js";
-import { type UpstreamRow, upstreamRow } from "./hub/upstream-row.js";
+import { accessLogOf, handshakeFailures, logFamilies, metricsOf, tracingOf } from "./hub/telemetry.js";
+import { upstreamRow } from "./hub/upstream-row.js";
 import { addressLimit } from "./interceptors/address-limit.js";
 import { auth } from "./interceptors/auth.js";
 import { deadline } from "./interceptors/deadline.js";
@@ -56,30 +46,21 @@ import type { ServerTlsConfig } from "./tls/config.js";
 import { ServerTls } from "./tls/server-tls.js";
 import { loadXmlParser } from "./transcoding/xml/document.js";
 import { Cluster } from "./upstream/cluster.js";
+import { gaugesOf } from "./view/gauges.js";
+import type { HubView, ListenerRow, ReloadState, RouteRow, UpstreamRow } from "./view/hub-view.js";
 
-export type { RouteRow } from "./hub/assembly.js";
 export type { Place, PlacedInterceptor } from "./hub/own-interceptors.js";
-export type { EndpointRow, UpstreamRow } from "./hub/upstream-row.js";
 export type { Log } from "./kit/log.js";
 export type { EmbeddedService } from "./services/hub-services.js";
 
-export interface RunningHub {
+/** What is to be read of it, and what can be done to it. */
+export interface RunningHub extends HubView {
   /** The first bound address, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */
   readonly url: string;
   /** Every bound address, in the order of the config. */
   readonly urls: readonly string[];
   /** Bound admin address; undefined when admin is off. */
   readonly adminUrl: string | undefined;
-  /** True once it takes calls and every upstream has been learned, or that took too long (`readiness.wait`), until drain. */
-  readonly ready: boolean;
-  /** What it is not ready for, a few words each. */
-  readonly notReady: readonly string[];
-  /** Names of the interceptors that calls pass, outermost first. */
-  readonly interceptors: readonly string[];
-  routes(): readonly RouteRow[];
-  upstreams(): readonly UpstreamRow[];
-  /** The certificates in use: of listeners and of upstreams, and the CAs that they trust by the config. */
-  certificates(): readonly CertificateState[];
   /** What is in force now. */
   readonly config: Config;
   /**
@@ -177,7 +158,9 @@ class Hub implements RunningHub, Gateway {
   private readonly own: HubServices;
   private readonly embedded: Embedded;
   private readonly ownCluster: Cluster;
-  private readonly listeners: readonly Listener[];
+  /** Of the listeners, as configured at the start. */
+  private readonly addresses: readonly string[];
+  private readonly listening: readonly Listener[];
   private admin: RunningAdmin | undefined = undefined;
   private assembly: Assembly;
   /** Full names of all that is behind the hub and described. */
@@ -191,8 +174,7 @@ class Hub implements RunningHub, Gateway {
   private readonly cut: Counter;
   /** Warnings that are in the log already, the oldest first. */
   private readonly warned = new Set<string>();
-  /** The start counts as one. `at`: Unix time, milliseconds. */
-  private lastReload: ReloadState = { succeeded: true, at: Date.now() };
+  lastReload: ReloadState = { succeeded: true, at: Date.now() };
   private rebuilding: Promise<void> | undefined = undefined;
   /** How many were asked for. */
   private rebuilds = 0;
@@ -204,13 +186,7 @@ class Hub implements RunningHub, Gateway {
   constructor(config: Config, log: Log, options: HubOptions) {
     this.log = log;
     this.options = options;
-    this.telemetry = new Telemetry(systemClock, log, () => [
-      ...connectionFamilies(this.listeners, waitingBytes()),
-      certificateFamily(this.certificates()),
-      ...upstreamFamilies(this.generation.upstreams),
-      ...logFamilies(log),
-      ...configFamilies(this.lastReload),
-    ]);
+    this.telemetry = new Telemetry(systemClock, log, () => [...gaugesOf(this), ...logFamilies(log)]);
     this.cut = this.telemetry.counters.counter(
       "linchpin.calls.cut",
       "Calls that still ran when the grace time of a drain was over, or the hub was closed.",
@@ -250,7 +226,8 @@ class Hub implements RunningHub, Gateway {
     this.lives.commit();
     // Nothing is learned yet.
     this.assembly = completed(this.assembling(this.generation));
-    this.listeners = config.listen.map(
+    this.addresses = config.listen.map(({ address }) => formatAddress(address));
+    this.listening = config.listen.map(
       ({ address, tls }) =>
         new Listener(this, {
           ...address,
@@ -283,7 +260,7 @@ class Hub implements RunningHub, Gateway {
     await this.rebuild();
     const { listen, admin } = this.generation.config;
     this.urls = await Promise.all(
-      this.listeners.map((listener, i) =>
+      this.listening.map((listener, i) =>
         listener.listen().then(
           (bound) => urlOf(bound, listen[i]?.tls !== undefined),
           (error: unknown) => {
@@ -550,14 +527,25 @@ class Hub implements RunningHub, Gateway {
     return needsRestart(before.config, config);
   }
 
+  get waitingBytes(): number {
+    return waitingBytes();
+  }
+
+  listeners(): readonly ListenerRow[] {
+    return this.listening.map((listener, i) => ({
+      address: this.addresses[i] ?? "",
+      connections: listener.open,
+    }));
+  }
+
   certificates(): readonly CertificateState[] {
-    const holders = [...this.listeners, this.admin, ...this.generation.upstreams];
+    const holders = [...this.listening, this.admin, ...this.generation.upstreams];
     return holders.flatMap((holder) => holder?.certificates ?? []);
   }
 
   /** Looks at the files now: they are watched, but not every file system tells of changes at once. */
   private reloadCertificates(): void {
-    for (const holder of [...this.listeners, this.admin, ...this.generation.upstreams]) {
+    for (const holder of [...this.listening, this.admin, ...this.generation.upstreams]) {
       holder?.reloadCertificates();
     }
   }
@@ -586,7 +574,7 @@ class Hub implements RunningHub, Gateway {
     if (delayMs > 0) await new Promise<void>((resolve) => systemClock.setTimeout(resolve, delayMs));
     const leftMs = graceMs - delayMs;
     const cut = systemClock.setTimeout(() => this.cutCalls("the grace time of the drain is over"), leftMs);
-    await Promise.all(this.listeners.map((listener) => listener.drain(leftMs + LAST_WORDS_MS)));
+    await Promise.all(this.listening.map((listener) => listener.drain(leftMs + LAST_WORDS_MS)));
     cut.cancel();
     await this.close();
   }
@@ -610,7 +598,7 @@ class Hub implements RunningHub, Gateway {
     this.retired.clear();
     attempt(where, () => this.ownCluster.close());
     attempt(where, () => this.own.close());
-    await Promise.all([...this.listeners, this.admin].map((open) => open?.close()));
+    await Promise.all([...this.listening, this.admin].map((open) => open?.close()));
     // The last calls have ended by now: what is to be sent and written of them is sent and written.
     this.lives.close();
     await this.telemetry.settled();

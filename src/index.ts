@@ -21,10 +21,11 @@ export {
   quotaFailure,
   retryInfo,
 } from "./call/status/status-details.js";
-export type { EmbeddedService, Place, PlacedInterceptor, RouteRow, UpstreamRow } from "./hub.js";
+export type { EmbeddedService, Place, PlacedInterceptor } from "./hub.js";
 export { type Field, Headers } from "./kit/headers.js";
 export type { Log } from "./kit/log.js";
 export { UserError } from "./kit/text/user-error.js";
+export type { EndpointRow, RouteRow, UpstreamRow } from "./view/hub-view.js";
 export type { ConfigInput };
 
 /** What a program adds to a config. */

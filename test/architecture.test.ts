@@ -12,7 +12,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const BASE = ["call/*", "kit/*"];
 const SHARED = ["schema/*", "telemetry/*", "config/*", "tls", ...BASE];
 const STAGES = [
-  "admin",
+  "admin/*",
   "services",
   "downstream/*",
   "interceptors",
@@ -29,17 +29,19 @@ const STAGES = [
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli/*"],
-  index: ["hub", ...SHARED],
+  index: ["hub", "view", ...SHARED],
   cli: ["cli/*", "samples", "kit/text"],
-  "cli/commands": ["cli/terminal", "hub", "samples", "openapi", ...SHARED],
-  "cli/terminal": ["hub", "openapi", ...SHARED],
-  hub: ["hub/pages", ...STAGES, ...SHARED],
+  "cli/commands": ["cli/terminal", "hub", "view", "samples", "openapi", ...SHARED],
+  "cli/terminal": ["hub", "view", "openapi", ...SHARED],
+  hub: ["hub/pages", "view", ...STAGES, ...SHARED],
   "hub/pages": ["openapi/*", "transcoding/*", ...SHARED],
   samples: ["samples/library"],
   "samples/echo": ["samples/common", "generated"],
   "samples/library": ["samples/common", "generated"],
   "samples/common": ["services", "generated"],
-  admin: SHARED,
+  admin: ["admin/pages", "view", ...SHARED],
+  "admin/pages": ["view", ...SHARED],
+  view: ["telemetry/metrics", "tls", ...BASE],
   services: [...SHARED, "generated"],
   "downstream/accept": [
     "downstream/protocols/*",
@@ -121,7 +123,6 @@ const MAX_LINES = 400;
 
 const MORE_FILES: Readonly<Record<string, string>> = {
   config: "a file for each kind of value; sections come to the features that own them",
-  hub: "becomes start, generation, reload, view",
   interceptors: "a file for each",
   "schema/compiler": "a file for each production of the grammar",
 };

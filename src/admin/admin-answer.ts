@@ -2,26 +2,9 @@
 import { inSlices } from "../kit/in-slices.js";
 import { printable } from "../kit/text/text.js";
 import { makingTextTable } from "../kit/text-table.js";
+import type { RouteRow } from "../view/hub-view.js";
 import type { AdminRequest, AdminResponse } from "./admin-server.js";
-
-export interface AdminRoute {
-  readonly verb: string;
-  readonly path: string;
-  readonly method: string;
-  readonly upstream: string;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  /** The same for a person, where it is asked for; left out: JSON in any case. */
-  readonly text?: () => string;
-  /** In place of both: there may be thousands. */
-  readonly routes?: readonly AdminRoute[];
-  /** In place of all, whatever is asked for. */
-  readonly raw?: { readonly contentType: string; readonly text: string };
-  readonly headers?: Readonly<Record<string, string>>;
-}
+import type { Answer } from "./pages/page.js";
 
 export function respond(request: AdminRequest, response: AdminResponse, answer: Answer, bytes: Buffer): void {
   const type = isText(request, answer) ? "text/plain; charset=utf-8" : "application/json";
@@ -54,7 +37,7 @@ export async function bytesOf(request: AdminRequest, answer: Answer): Promise<Bu
 const ROUTES_PER_STEP = 100;
 
 /** `{"routes":[…]}`, as JSON.stringify prints it with two spaces. */
-function* routesJson(all: readonly AdminRoute[]): Generator<void, Buffer> {
+function* routesJson(all: readonly RouteRow[]): Generator<void, Buffer> {
   if (all.length === 0) return Buffer.from('{\n  "routes": []\n}\n');
   const parts = [Buffer.from('{\n  "routes": [')];
   for (let from = 0; from < all.length; from += ROUTES_PER_STEP) {
@@ -67,7 +50,7 @@ function* routesJson(all: readonly AdminRoute[]): Generator<void, Buffer> {
   return Buffer.concat(parts);
 }
 
-function* routesText(all: readonly AdminRoute[]): Generator<void, Buffer> {
+function* routesText(all: readonly RouteRow[]): Generator<void, Buffer> {
   const cells = all.map(({ verb, path, method, upstream }) => [verb, path, method, upstream]);
   const lines = yield* makingTextTable(cells);
   const parts: Buffer[] = [];

@@ -12,6 +12,7 @@ import { RouteTable, type ServiceRoute } from "../routing/table.js";
 import { mergingSchemas } from "../schema/types/merge-schemas.js";
 import { isRoutable, methodsOfService, type Schema } from "../schema/types/schema.js";
 import { creatingRestRouter } from "../transcoding/rest-router.js";
+import type { RouteRow } from "../view/hub-view.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 import { methodConfig } from "./method-config.js";
 import { type Named, namedOf } from "./named-methods.js";
@@ -23,17 +24,6 @@ import { unknownSelectors } from "./unknown-selectors.js";
 
 /** About all upstreams together. */
 const MAX_WARNINGS = 200;
-
-/** One line of `linchpin routes` and of the admin listener's /routes. */
-export interface RouteRow {
-  /** HTTP method, or `gRPC` */
-  readonly verb: string;
-  /** Path template, or `/pkg.Service/Method`; `/pkg.Service/*` of a service that nothing describes, `/*` of all others */
-  readonly path: string;
-  /** `pkg.Service/Method`, or as in `path` */
-  readonly method: string;
-  readonly upstream: string;
-}
 
 export interface Assembly {
   readonly snapshot: Snapshot;

@@ -12,9 +12,7 @@ import type { Family } from "../telemetry/metrics/family.js";
 import { MetricExport, SpanExport } from "../telemetry/otlp/otlp-export.js";
 import { type Environment, otlpTarget, sdkDisabled } from "../telemetry/otlp/otlp-options.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
-import type { CertificateState } from "../tls/certificate-state.js";
 import { HANDSHAKE_FAILURES, type HandshakeFailure } from "../tls/handshake-failure.js";
-import type { LearnedUpstream } from "./learned-upstream.js";
 
 const EXPORT_INTERVAL_MS = 60_000;
 const MIN_EXPORT_INTERVAL_MS = 1_000;
@@ -98,80 +96,6 @@ export function logFamilies({ lost }: Log): Family[] {
   ];
 }
 
-const STATES = ["ready", "connecting", "backoff", "idle"] as const;
-
-/** What a scrape is told of the upstreams. */
-export function upstreamFamilies(upstreams: readonly LearnedUpstream[]): Family[] {
-  return [
-    {
-      type: "gauge",
-      name: "linchpin.upstream.endpoints",
-      unit: "{endpoint}",
-      help: "Endpoints of an upstream, by the state of their connections.",
-      points: upstreams.flatMap(({ config: { name }, cluster: { endpoints } }) =>
-        STATES.map((state) => ({
-          labels: { "linchpin.upstream": name, "linchpin.endpoint.state": state },
-          value: endpoints.filter((endpoint) => endpoint.state === state).length,
-        })),
-      ),
-    },
-    {
-      type: "gauge",
-      name: "linchpin.upstream.connections",
-      unit: "{connection}",
-      help: "Connections to an upstream: open ones take calls, draining ones take no more.",
-      points: upstreams.flatMap(({ config: { name }, cluster: { endpoints } }) =>
-        (["open", "connecting", "draining"] as const).map((state) => ({
-          labels: { "linchpin.upstream": name, "linchpin.connection.state": state },
-          value: endpoints.reduce((sum, { counts }) => sum + counts[state], 0),
-        })),
-      ),
-    },
-    {
-      type: "gauge",
-      name: "linchpin.upstream.pending",
-      unit: "{call}",
-      help: "Calls that wait for a connection to an upstream.",
-      points: upstreams.map(({ config: { name }, cluster: { pending } }) => ({
-        labels: { "linchpin.upstream": name },
-        value: pending,
-      })),
-    },
-  ];
-}
-
-interface ListenerState {
-  readonly open: Readonly<Record<string, number>>;
-}
-
-/** What a scrape is told of the clients. */
-export function connectionFamilies(listeners: readonly ListenerState[], waitingBytes: number): Family[] {
-  const total = new Map<string, number>();
-  for (const { open } of listeners) {
-    for (const [protocol, count] of Object.entries(open))
-      total.set(protocol, (total.get(protocol) ?? 0) + count);
-  }
-  return [
-    {
-      type: "gauge",
-      name: "linchpin.connections",
-      unit: "{connection}",
-      help: "Open connections of clients, by protocol.",
-      points: [...total].map(([protocol, value]) => ({
-        labels: { "network.protocol.name": protocol },
-        value,
-      })),
-    },
-    {
-      type: "gauge",
-      name: "linchpin.http2.waiting",
-      unit: "By",
-      help: "Data that waits in the hub for clients and services to take it, over HTTP/1.1 as well (limits.maxProcessQueued).",
-      points: [{ labels: {}, value: waitingBytes }],
-    },
-  ];
-}
-
 /** Counts the TLS handshakes of a listener that failed; all reasons from the start. */
 export function handshakeFailures(listener: string, meters: Meters): (why: HandshakeFailure) => void {
   const counters = new Map(
@@ -184,18 +108,4 @@ export function handshakeFailures(listener: string, meters: Meters): (why: Hands
     ]),
   );
   return (why) => counters.get(why)?.add();
-}
-
-/** What a scrape is told of the certificates in use. */
-export function certificateFamily(certificates: readonly CertificateState[]): Family {
-  return {
-    type: "gauge",
-    name: "linchpin.tls.certificate.expiry",
-    unit: "s",
-    help: "When a certificate in use, or one of its file, ends: seconds since 1970.",
-    points: certificates.map(({ owner, role, expiresAt }) => ({
-      labels: { "linchpin.certificate.owner": owner, "linchpin.certificate.role": role },
-      value: Math.floor(expiresAt / 1000),
-    })),
-  };
 }

@@ -6,10 +6,12 @@ import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { connect, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { type AdminView, startAdmin } from "#src/admin/admin.js";
+import { startAdmin } from "#src/admin/admin.js";
 import { MAX_CONNECTIONS, MAX_PER_ADDRESS } from "#src/admin/admin-connections.js";
+import type { AdminHub } from "#src/admin/pages/page.js";
 import type { AdminConfig } from "#src/config/config.js";
 import type { CertificateState } from "#src/tls/certificate-state.js";
+import { adminHub, upstreamRow } from "../support/admin-hub.js";
 import { Authority, folder, write } from "../support/authority.js";
 import { turns, until } from "../support/until.js";
 
@@ -19,17 +21,17 @@ const authority = new Authority("admins' CA");
 const LOG = { info() {}, warn() {}, error() {} };
 
 let reloads = 0;
-const HUB: AdminView = {
+const HUB = adminHub({
   ready: true,
   written: { admin: { tokenSha256: DIGEST } },
   routes: () => [],
-  upstreams: () => [{ name: "down", endpoints: [], pending: 0, services: [], problem: "it refused" }],
+  upstreams: () => [upstreamRow({ name: "down", problem: "it refused" })],
   reload: async () => {
     reloads++;
     return [];
   },
   metrics: () => ({ contentType: "text/plain", text: "" }),
-};
+});
 
 interface Ask {
   readonly method?: string;
@@ -179,7 +181,7 @@ for (const [version, ask] of [
 
       it("answers whoever asks, whatever others hold open, and ends no answer for them", async (t) => {
         let release = (_told: string[]): void => {};
-        const slow: AdminView = {
+        const slow: AdminHub = {
           ...HUB,
           reload: () =>
             new Promise((resolve) => {

@@ -5,12 +5,14 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { type TestContext, test } from "node:test";
-import { type AdminView, startAdmin } from "#src/admin/admin.js";
+import { startAdmin } from "#src/admin/admin.js";
+import type { AdminHub } from "#src/admin/pages/page.js";
 import { UserError } from "#src/kit/text/user-error.js";
+import { adminHub, upstreamRow } from "../support/admin-hub.js";
 
 const LOG = { info() {}, warn() {}, error() {} };
 
-const HUB: AdminView = {
+const HUB = adminHub({
   metrics: () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", text: "a 1\n" }),
   ready: true,
   written: {
@@ -29,26 +31,23 @@ const HUB: AdminView = {
     },
   ],
   upstreams: () => [
-    {
+    upstreamRow({
       name: "library",
       endpoints: [
         { address: "127.0.0.1:50051", state: "ready", connections: 2, connecting: 1, draining: 1, calls: 7 },
       ],
       pending: 3,
       services: ["library.v1.LibraryService"],
-      problem: undefined,
-    },
-    {
+    }),
+    upstreamRow({
       name: "down",
       endpoints: [
         { address: "127.0.0.1:1", state: "backoff", connections: 0, connecting: 0, draining: 0, calls: 0 },
       ],
-      pending: 0,
-      services: [],
       problem: "it refused",
-    },
+    }),
   ],
-};
+});
 
 interface Reply {
   readonly status: number;
@@ -62,7 +61,7 @@ interface Ask {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-async function start(t: TestContext, hub: AdminView = HUB, host = "127.0.0.1"): Promise<string> {
+async function start(t: TestContext, hub: AdminHub = HUB, host = "127.0.0.1"): Promise<string> {
   const admin = await startAdmin({ host, port: 0 }, hub, LOG);
   t.after(() => admin.close());
   return admin.address;
@@ -321,7 +320,7 @@ test("reloads on POST alone, and says what a reload said", async (t) => {
 });
 
 test("a reload that fails is 409 with the sentence that says why, and no web page can ask for one", async (t) => {
-  const failing: AdminView = {
+  const failing: AdminHub = {
     ...HUB,
     reload: () => Promise.reject(new UserError("linchpin.yaml:3:1: no such key")),
   };

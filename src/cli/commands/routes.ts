@@ -1,7 +1,7 @@
 // `linchpin routes`: the HTTP and gRPC routes of a config or a server, or which of them answers a request.
 
-import type { RouteRow } from "../../hub.js";
 import { textTable } from "../../kit/text-table.js";
+import type { RouteRow } from "../../view/hub-view.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import type { Io } from "../terminal/io.js";

@@ -1,11 +1,11 @@
 // What the hub learned at start, in a few lines for a person.
-import type { RouteRow, RunningHub, UpstreamRow } from "../../hub.js";
+import type { HubView, RouteRow, UpstreamRow } from "../../view/hub-view.js";
 
 /** Services named in a line; the rest is counted. */
 const MAX_NAMES = 6;
 
 /** One line for each upstream, its services under it; two where its schema is not known. */
-export function summary(hub: Pick<RunningHub, "routes" | "upstreams">): string[] {
+export function summary(hub: Pick<HubView, "routes" | "upstreams">): string[] {
   const routes = hub.routes();
   return hub.upstreams().flatMap((upstream) => upstreamLines(upstream, routes));
 }

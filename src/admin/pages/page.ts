@@ -1,0 +1,41 @@
+// What a page of the admin listener is. pages.ts lists them.
+import type { HubView, RouteRow } from "../../view/hub-view.js";
+
+/** What the admin listener works on: what is to be read of the hub, and what can be done to it. */
+export interface AdminHub extends HubView {
+  /** As Prometheus scrapes them. */
+  metrics(): { readonly contentType: string; readonly text: string };
+  /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. `by`: who asks, for the log. */
+  reload(by?: string): Promise<readonly string[]>;
+}
+
+export interface Page {
+  readonly path: string;
+  /** For the index, a few words. */
+  readonly about: string;
+  /** Whether it is shown to everybody. Probes are: they have no token. */
+  readonly remote: boolean;
+  /** What changes something takes POST alone; default GET and HEAD. */
+  readonly method?: "POST";
+  /** What it throws is answered with 500, a UserError with 409 and its text. */
+  answer(hub: AdminHub, asked: Asked): Answer | Promise<Answer>;
+}
+
+export interface Asked {
+  /** The caller may read names and addresses. */
+  readonly trusted: boolean;
+  /** All pages, this one too. */
+  readonly pages: readonly Page[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  /** The same for a person, where it is asked for; left out: JSON in any case. */
+  readonly text?: () => string;
+  /** In place of both: there may be thousands. */
+  readonly routes?: readonly RouteRow[];
+  /** In place of all, whatever is asked for. */
+  readonly raw?: { readonly contentType: string; readonly text: string };
+  readonly headers?: Readonly<Record<string, string>>;
+}

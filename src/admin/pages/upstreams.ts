@@ -1,0 +1,41 @@
+// `/upstreams`: the services behind the hub, and how their endpoints are.
+import { textTable } from "../../kit/text-table.js";
+import type { EndpointRow, UpstreamRow } from "../../view/hub-view.js";
+import type { Page } from "./page.js";
+
+export const upstreamsPage: Page = {
+  path: "/upstreams",
+  about: "the services behind the hub, and their endpoints",
+  remote: false,
+  answer: (hub) => {
+    const rows = hub.upstreams();
+    return {
+      status: 200,
+      body: { upstreams: rows },
+      text: () =>
+        rows
+          .flatMap((row) => [
+            row.problem === undefined ? row.name : `${row.name}: ${row.problem}`,
+            ...textTable(row.endpoints.map(endpointCells)),
+            ...(row.pending === 0 ? [] : [`  ${row.pending} calls wait for a connection`]),
+            ...(row.remembered === undefined ? [] : [`  its schema is remembered, from ${row.remembered}`]),
+            ...row.services.map((service) => `  ${service}${grpcOnly(row)}`),
+            ...(row.takesOthers ? [`  all services that no other upstream has${grpcOnly(row)}`] : []),
+          ])
+          .join("\n"),
+    };
+  },
+};
+
+function grpcOnly({ schema }: UpstreamRow): string {
+  return schema === "none" ? " (gRPC alone: schema is none)" : "";
+}
+
+function endpointCells({ address, state, connections, connecting, draining, calls }: EndpointRow): string[] {
+  const counts = [
+    `${connections} open`,
+    ...(connecting === 0 ? [] : [`${connecting} connecting`]),
+    ...(draining === 0 ? [] : [`${draining} draining`]),
+  ];
+  return [`  ${address}`, state, counts.join(", "), `${calls} calls`];
+}

@@ -1,0 +1,128 @@
+// What a scrape of /metrics is told of the hub itself: its connections, certificates, upstreams and config.
+import { version } from "../kit/version.js";
+import type { Family } from "../telemetry/metrics/family.js";
+import { ENDPOINT_STATES, type HubView } from "./hub-view.js";
+
+const BUILD = { version: version(), "process.runtime.version": process.versions.node };
+
+export function gaugesOf(view: HubView): Family[] {
+  return [
+    ...connectionFamilies(view),
+    certificateFamily(view),
+    ...upstreamFamilies(view),
+    ...configFamilies(view),
+  ];
+}
+
+function connectionFamilies(view: HubView): Family[] {
+  const total = new Map<string, number>();
+  for (const { connections } of view.listeners()) {
+    for (const [protocol, count] of Object.entries(connections))
+      total.set(protocol, (total.get(protocol) ?? 0) + count);
+  }
+  return [
+    {
+      type: "gauge",
+      name: "linchpin.connections",
+      unit: "{connection}",
+      help: "Open connections of clients, by protocol.",
+      points: [...total].map(([protocol, value]) => ({
+        labels: { "network.protocol.name": protocol },
+        value,
+      })),
+    },
+    {
+      type: "gauge",
+      name: "linchpin.http2.waiting",
+      unit: "By",
+      help: "Data that waits in the hub for clients and services to take it, over HTTP/1.1 as well (limits.maxProcessQueued).",
+      points: [{ labels: {}, value: view.waitingBytes }],
+    },
+  ];
+}
+
+function certificateFamily(view: HubView): Family {
+  return {
+    type: "gauge",
+    name: "linchpin.tls.certificate.expiry",
+    unit: "s",
+    help: "When a certificate in use, or one of its file, ends: seconds since 1970.",
+    points: view.certificates().map(({ owner, role, expiresAt }) => ({
+      labels: { "linchpin.certificate.owner": owner, "linchpin.certificate.role": role },
+      value: Math.floor(expiresAt / 1000),
+    })),
+  };
+}
+
+function upstreamFamilies(view: HubView): Family[] {
+  const upstreams = view.upstreams();
+  return [
+    {
+      type: "gauge",
+      name: "linchpin.upstream.endpoints",
+      unit: "{endpoint}",
+      help: "Endpoints of an upstream, by the state of their connections.",
+      points: upstreams.flatMap(({ name, endpoints }) =>
+        ENDPOINT_STATES.map((state) => ({
+          labels: { "linchpin.upstream": name, "linchpin.endpoint.state": state },
+          value: endpoints.filter((endpoint) => endpoint.state === state).length,
+        })),
+      ),
+    },
+    {
+      type: "gauge",
+      name: "linchpin.upstream.connections",
+      unit: "{connection}",
+      help: "Connections to an upstream: open ones take calls, draining ones take no more.",
+      points: upstreams.flatMap(({ name, endpoints }) =>
+        (
+          [
+            ["open", "connections"],
+            ["connecting", "connecting"],
+            ["draining", "draining"],
+          ] as const
+        ).map(([state, count]) => ({
+          labels: { "linchpin.upstream": name, "linchpin.connection.state": state },
+          value: endpoints.reduce((sum, endpoint) => sum + endpoint[count], 0),
+        })),
+      ),
+    },
+    {
+      type: "gauge",
+      name: "linchpin.upstream.pending",
+      unit: "{call}",
+      help: "Calls that wait for a connection to an upstream.",
+      points: upstreams.map(({ name, pending }) => ({
+        labels: { "linchpin.upstream": name },
+        value: pending,
+      })),
+    },
+  ];
+}
+
+/** Alerts on a reload that was refused need the last one's outcome. */
+function configFamilies({ lastReload }: HubView): Family[] {
+  return [
+    {
+      type: "gauge",
+      name: "linchpin.build.info",
+      unit: "1",
+      help: "1, with the versions of the hub and of Node.",
+      points: [{ labels: BUILD, value: 1 }],
+    },
+    {
+      type: "gauge",
+      name: "linchpin.config.last_reload.successful",
+      unit: "1",
+      help: "Whether the last reload of the config was taken over; the start counts as one.",
+      points: [{ labels: {}, value: lastReload.succeeded ? 1 : 0 }],
+    },
+    {
+      type: "gauge",
+      name: "linchpin.config.last_reload.time",
+      unit: "s",
+      help: "When the last reload was tried, Unix time.",
+      points: [{ labels: {}, value: lastReload.at / 1000 }],
+    },
+  ];
+}

@@ -1,0 +1,81 @@
+// What there is to read of a running hub: the one model that the admin listener, the command line, the gauges of
+// /metrics and programs show.
+import type { CertificateState } from "../tls/certificate-state.js";
+
+/** Everything is as of the moment at which it is read. */
+export interface HubView {
+  /** True once the hub takes calls and every upstream has been learned, or that took too long (`readiness.wait`), until it drains. */
+  readonly ready: boolean;
+  /** What it is not ready for, a few words each, e.g. `draining`; empty when it is ready. */
+  readonly notReady: readonly string[];
+  /** Names of the interceptors that calls pass, outermost first. */
+  readonly interceptors: readonly string[];
+  /** The config in force, in the keys of the file; its secrets are not masked. */
+  readonly written: object;
+  readonly lastReload: ReloadState;
+  /** Bytes that wait in the hub for clients and services to take them. */
+  readonly waitingBytes: number;
+  listeners(): readonly ListenerRow[];
+  routes(): readonly RouteRow[];
+  upstreams(): readonly UpstreamRow[];
+  /** The certificates in use: of listeners and of upstreams, and the CAs that they trust by the config. */
+  certificates(): readonly CertificateState[];
+}
+
+/** How the last reload of the config ended; the start counts as one. */
+export interface ReloadState {
+  readonly succeeded: boolean;
+  /** Unix time, milliseconds. */
+  readonly at: number;
+}
+
+/** An address on which clients call. */
+export interface ListenerRow {
+  /** As configured: `HOST:PORT` or `unix:PATH`. */
+  readonly address: string;
+  /** Open connections by protocol: `http` (HTTP/1.1 and WebSockets), `http2`. */
+  readonly connections: Readonly<Record<string, number>>;
+}
+
+/** One line of `linchpin routes` and of the admin listener's /routes. */
+export interface RouteRow {
+  /** HTTP method, or `gRPC` */
+  readonly verb: string;
+  /** Path template, or `/pkg.Service/Method`; `/pkg.Service/*` of a service that nothing describes, `/*` of all others */
+  readonly path: string;
+  /** `pkg.Service/Method`, or as in `path` */
+  readonly method: string;
+  readonly upstream: string;
+}
+
+/** What an endpoint's connections come to. */
+export const ENDPOINT_STATES = ["ready", "connecting", "backoff", "idle"] as const;
+
+export interface EndpointRow {
+  readonly address: string;
+  readonly state: (typeof ENDPOINT_STATES)[number];
+  /** Connections that take calls. */
+  readonly connections: number;
+  readonly connecting: number;
+  /** Connections that take no more calls, until theirs have ended. */
+  readonly draining: number;
+  /** Calls that are open on all of them. */
+  readonly calls: number;
+}
+
+export interface UpstreamRow {
+  readonly name: string;
+  readonly endpoints: readonly EndpointRow[];
+  /** Calls that wait for a connection. */
+  readonly pending: number;
+  /** Where its services are learned; `none`: gRPC clients alone can call them. */
+  readonly schema: "reflection" | "protoset" | "protos" | "none";
+  /** Full names of the services known from it. */
+  readonly services: readonly string[];
+  /** It gets the calls to all services that no other upstream has. */
+  readonly takesOthers: boolean;
+  /** When the schema was learned, if it is one that is remembered and could not be learned yet (RFC 3339, UTC). */
+  readonly remembered: string | undefined;
+  /** Why its schema is not known, or only remembered. */
+  readonly problem: string | undefined;
+}
