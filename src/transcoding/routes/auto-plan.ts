@@ -6,6 +6,8 @@ import { parseTemplate, type Template } from "../../kit/text/path-template.js";
 import { hasOwnJson, isHttpBody, isWrapper } from "../messages/fields.js";
 import type { BindingPlan, HttpBodyPlace } from "./binding.js";
 
+const RULE = { body: "*", responseBody: "" };
+
 export class AutoPlan implements BindingPlan {
   readonly method: Method;
   readonly descriptor: DescMethod;
@@ -13,6 +15,7 @@ export class AutoPlan implements BindingPlan {
   readonly template: Template;
   readonly text: string;
   readonly source = "auto";
+  readonly rule = RULE;
   readonly variables = [];
   readonly pathMessage = undefined;
   readonly body = "all";

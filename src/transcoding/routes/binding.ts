@@ -3,6 +3,7 @@ import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../../call/call.js";
 import type { Template } from "../../kit/text/path-template.js";
 import { isHttpBody } from "../messages/fields.js";
+import type { HttpRule } from "./http-rule.js";
 import type { PathField } from "./path-message.js";
 import type { FieldTarget } from "./set-field.js";
 
@@ -35,6 +36,8 @@ export interface BindingPlan {
   /** The template as written. */
   readonly text: string;
   readonly source: BindingSource;
+  /** What else its rule says, as written. */
+  readonly rule: Pick<HttpRule, "body" | "responseBody">;
   readonly variables: readonly Variable[];
   /** How path alone makes the whole message, where there is neither query nor body; undefined: not without JSON. */
   readonly pathMessage: readonly PathField[] | undefined;

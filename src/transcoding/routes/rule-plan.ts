@@ -49,7 +49,7 @@ class RulePlan implements BindingPlan {
   readonly text: string;
   readonly source: BindingSource;
   readonly forms: boolean;
-  readonly #rule: HttpRule;
+  readonly rule: HttpRule;
   #bound: Bound | string | undefined;
 
   constructor(
@@ -63,12 +63,12 @@ class RulePlan implements BindingPlan {
     this.text = rule.template;
     this.source = parts.source;
     this.forms = parts.forms;
-    this.#rule = rule;
+    this.rule = rule;
   }
 
   /** Why the rule does not fit its method. */
   get problem(): string | undefined {
-    this.#bound ??= bind(this, this.#rule);
+    this.#bound ??= bind(this, this.rule);
     return typeof this.#bound === "string" ? this.#bound : undefined;
   }
 
@@ -105,7 +105,7 @@ class RulePlan implements BindingPlan {
   }
 
   get #parts(): Bound {
-    this.#bound ??= bind(this, this.#rule);
+    this.#bound ??= bind(this, this.rule);
     // planBinding returns no plan that does not fit.
     if (typeof this.#bound === "string") throw new Error(`${this.method.path}: ${this.#bound}`);
     return this.#bound;

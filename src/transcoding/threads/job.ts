@@ -56,15 +56,15 @@ export interface StatusParts {
   readonly cause: string | undefined;
 }
 
-export function planSource(plan: BindingPlan): PlanSource {
-  const { method, httpMethod, text, body, responseField, source, forms } = plan;
+/** Nothing of the plan is worked out for it. */
+export function planSource({ method, httpMethod, text, rule, source, forms }: BindingPlan): PlanSource {
   return {
     service: method.service,
     method: method.name,
     httpMethod,
     template: text,
-    body: body === "all" ? "*" : body === "none" ? "" : body.name,
-    responseBody: responseField?.name ?? "",
+    body: rule.body,
+    responseBody: rule.responseBody,
     source,
     forms,
   };

@@ -15,6 +15,7 @@ import type { BindingPlan } from "#src/transcoding/routes/binding.js";
 import type { HttpRule } from "#src/transcoding/routes/http-rule.js";
 import { fitsSurely } from "#src/transcoding/routes/rule-fit.js";
 import { planBinding } from "#src/transcoding/routes/rule-plan.js";
+import { planSource } from "#src/transcoding/threads/job.js";
 import { filesOf, messageField, method, stringField } from "../../schema/support/files.js";
 import { compileProtos, methodsOf } from "../support/schema.js";
 
@@ -188,4 +189,34 @@ it("a message is outlined once, however many rules look at it", () => {
     "rules.Odd",
     "rules.Outer.Within",
   ]);
+});
+
+it("what goes to a thread for a rule is the rule, of which nothing is worked out for that", (context) => {
+  const method = methodsOf(outlined).find(({ name }) => name === "OfAll") ?? assert.fail();
+  const { descriptor = assert.fail() } = method;
+  const fail = () => assert.fail("a message was made");
+  const made = { get: fail, configurable: true };
+  Object.defineProperties(descriptor, { input: made, output: made });
+  context.after(() => {
+    for (const name of ["input", "output"]) Reflect.deleteProperty(descriptor, name);
+  });
+  const rule = {
+    httpMethod: "POST",
+    template: "/v1/{text}",
+    body: "inner",
+    responseBody: "odd",
+    additionalBindings: [],
+  };
+  const plan = planBinding(method, descriptor, rule, "option");
+  if (typeof plan === "string") assert.fail(plan);
+  assert.deepEqual(planSource(plan), {
+    service: "rules.S",
+    method: "OfAll",
+    httpMethod: "POST",
+    template: "/v1/{text}",
+    body: "inner",
+    responseBody: "odd",
+    source: "option",
+    forms: false,
+  });
 });
