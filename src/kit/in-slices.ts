@@ -1,33 +1,38 @@
 // Long work on the event loop, done in slices: what else there is to do comes between them.
 
 /** How long a slice may take; calls wait so long at most, and one step of the work more. */
-const SLICE_MS = 10;
+const SLICE_MS = 5;
 
-/** Those who wait for a turn: each turn of the event loop has room for one slice, however many works there are. */
+/** Works that wait for a turn. */
 const waiting: (() => void)[] = [];
+/** This turn of the event loop has its slice: of one work, however many there are, and however short each is. */
+let taken = false;
 
 /** Runs work that yields now and then to its end. */
 export async function inSlices<T>(work: Generator<void, T>): Promise<T> {
-  if (waiting.length > 0) await nextTurn();
-  for (let from = performance.now(); ; ) {
-    const step = work.next();
-    if (step.done === true) return step.value;
-    if (performance.now() - from < SLICE_MS) continue;
-    await nextTurn();
-    from = performance.now();
+  for (;;) {
+    await ownTurn();
+    for (const from = performance.now(); performance.now() - from < SLICE_MS; ) {
+      const step = work.next();
+      if (step.done === true) return step.value;
+    }
   }
 }
 
-/** A turn of the event loop that no other slice is in. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (waiting.push(resolve) === 1) setImmediate(takeTurn);
-  });
+/** Resolves in a turn of the event loop that no other slice is in: this one, if it has none yet. */
+export function ownTurn(): Promise<void> {
+  if (taken) return new Promise((resolve) => void waiting.push(resolve));
+  taken = true;
+  setImmediate(nextTurn);
+  return Promise.resolve();
 }
 
-function takeTurn(): void {
-  waiting.shift()?.();
-  if (waiting.length > 0) setImmediate(takeTurn);
+function nextTurn(): void {
+  const next = waiting.shift();
+  taken = next !== undefined;
+  if (next === undefined) return;
+  setImmediate(nextTurn);
+  next();
 }
 
 /** The same in one go. */

@@ -2,8 +2,9 @@
 // those that were asked for last are kept.
 import { hubFault } from "../call/hub-fault.js";
 import { refusal } from "../call/status/reasons.js";
-import { Status } from "../call/status/status.js";
-import { inSlices, nextTurn } from "../kit/in-slices.js";
+import { Code, Status } from "../call/status/status.js";
+import { type Clock, systemClock, type Timer } from "../kit/clock.js";
+import { inSlices, ownTurn } from "../kit/in-slices.js";
 import { isWithoutDescriptors, notNow } from "../transcoding/messages/not-now.js";
 import type { BindingPlan } from "../transcoding/routes/binding.js";
 import { type ThreadTypes, typesOfFile } from "../transcoding/threads/schema.js";
@@ -17,7 +18,7 @@ import {
   headOf,
   routeOf,
 } from "./document-job.js";
-import { filterProblem, isOf, type OpenApiFilter, type Parts, partsOf } from "./filter.js";
+import { filterProblem, isOf, type OpenApiFilter, type Parts, partsOfServices } from "./filter.js";
 import { DocumentTooLarge } from "./schemas/document-too-large.js";
 
 const MIB = 1024 * 1024;
@@ -30,17 +31,28 @@ const MAX_MS = 120_000;
 /** Routes that are looked at in one step of a slice: a fraction of a millisecond. */
 const ROUTES_PER_STEP = 100;
 
-/** One for the whole process, beside those for messages: no call waits for a document. */
-const THREAD = new Threads<DocumentSchema, DocumentJob, DocumentResult>({
-  script: new URL("./document-worker.js", import.meta.url),
-  maxThreads: 1,
-  // As much as a thread for messages: MAX_VALUES of schemas.ts comes to a part of it.
-  maxHeapMib: 4096,
-  maxYoungMib: 32,
-  // MAX_MAKING bounds what waits.
-  maxWaitingBytes: () => Number.POSITIVE_INFINITY,
-  maxMs: MAX_MS,
-});
+/** Those who reload a page leave and come back. */
+const LINGER_MS = 1000;
+
+export type DocumentThreads = Threads<DocumentSchema, DocumentJob, DocumentResult>;
+
+export function documentThreads(clock = systemClock): DocumentThreads {
+  return new Threads({
+    script: new URL("./document-worker.js", import.meta.url),
+    maxThreads: 1,
+    // As much as a thread for messages: MAX_VALUES of schemas.ts comes to a part of it.
+    maxHeapMib: 4096,
+    maxYoungMib: 32,
+    // MAX_MAKING bounds what waits.
+    maxWaitingBytes: () => Number.POSITIVE_INFINITY,
+    maxMs: MAX_MS,
+    endsCancelled: true,
+    clock,
+  });
+}
+
+/** One thread for the whole process, beside those for messages: no call waits for a document. */
+const THREADS = documentThreads();
 
 export interface MadeDocument {
   /** The same object each time, as long as it is kept. */
@@ -48,23 +60,55 @@ export interface MadeDocument {
   readonly etag: string;
 }
 
+export interface DocumentsOptions {
+  /** Default: those of the process. */
+  readonly threads?: DocumentThreads;
+  readonly clock?: Clock;
+}
+
+/** What routes come to, beside the routes themselves. */
+interface Survey {
+  readonly parts: Parts;
+  /** What all services are made of, with its index in the schema that the thread gets. */
+  readonly types: ReadonlyMap<ThreadTypes, number>;
+  readonly schema: DocumentSchema;
+}
+
+/** A document that is being made. */
+interface Making {
+  readonly made: Promise<MadeDocument | Status>;
+  /** Nobody waits for it any more. */
+  readonly unwanted: AbortController;
+  waiters: number;
+  /** Until it is given up, once all have left. */
+  lingering: Timer | undefined;
+}
+
 export class Documents {
   readonly #input: OpenApiInput;
+  readonly #threads: DocumentThreads;
+  readonly #clock: Clock;
   /** The one that was asked for last at the end. */
   readonly #kept = new Map<string, MadeDocument | Status>();
   #keptBytes = 0;
-  readonly #making = new Map<string, Promise<MadeDocument | Status>>();
-  #parts: Parts | undefined;
-  #types: Promise<ReadonlyMap<ThreadTypes, number>> | undefined;
-  #schema: DocumentSchema | undefined;
+  readonly #making = new Map<string, Making>();
+  #survey: Promise<Survey> | undefined;
 
-  constructor(input: OpenApiInput) {
+  constructor(input: OpenApiInput, { threads = THREADS, clock = systemClock }: DocumentsOptions = {}) {
     this.#input = input;
+    this.#threads = threads;
+    this.#clock = clock;
   }
 
-  /** A Status says what is wrong with the filter, or why there is no document. Rejects with what nobody expected. */
-  async get(format: Format, filter: OpenApiFilter): Promise<MadeDocument | Status> {
-    const problem = this.#problem(filter);
+  /**
+   * A Status says what is wrong with the filter, or why there is no document. Rejects with what nobody expected.
+   * @param gone aborted when who asks has left: what all have left is made no further
+   */
+  async get(format: Format, filter: OpenApiFilter, gone: AbortSignal): Promise<MadeDocument | Status> {
+    this.#survey ??= inSlices(surveying(this.#input.plans));
+    const survey = await this.#survey;
+    if (gone.aborted) return NOBODY_WAITS;
+    const problem = filterProblem(survey.parts, filter);
     if (problem !== undefined) return refusal("NO_SUCH_SERVICE", problem);
     const key = JSON.stringify([format, filter.service, filter.version]);
     const kept = this.#kept.get(key);
@@ -77,17 +121,37 @@ export class Documents {
     if (making === undefined) {
       if (this.#making.size >= MAX_MAKING)
         return notNow("too many OpenAPI documents wait to be made: try again");
-      making = this.#make(format, filter).finally(() => this.#making.delete(key));
-      this.#making.set(key, making);
-      making.then((made) => this.#keep(key, made)).catch(() => {});
+      making = this.#begin(key, format, filter, survey);
     }
+    return this.#wait(key, making, gone);
+  }
+
+  #begin(key: string, format: Format, filter: OpenApiFilter, survey: Survey): Making {
+    const unwanted = new AbortController();
+    const made = this.#make(format, filter, survey, unwanted.signal);
+    const making: Making = { made, unwanted, waiters: 0, lingering: undefined };
+    this.#making.set(key, making);
+    const onEnd = (): void => {
+      making.lingering?.cancel();
+      if (this.#making.get(key) === making) this.#making.delete(key);
+    };
+    made.then((document) => this.#keep(key, document)).then(onEnd, onEnd);
     return making;
   }
 
-  #problem(filter: OpenApiFilter): string | undefined {
-    if (filter.service === undefined && filter.version === undefined) return undefined;
-    this.#parts ??= partsOf(this.#input.plans);
-    return filterProblem(this.#parts, filter);
+  #wait(key: string, making: Making, gone: AbortSignal): Promise<MadeDocument | Status> {
+    making.waiters++;
+    making.lingering?.cancel();
+    const giveUp = (): void => {
+      this.#making.delete(key);
+      making.unwanted.abort();
+    };
+    const leave = (): void => {
+      if (--making.waiters === 0 && this.#making.get(key) === making)
+        making.lingering = this.#clock.setTimeout(giveUp, LINGER_MS);
+    };
+    gone.addEventListener("abort", leave, { once: true });
+    return making.made.finally(() => gone.removeEventListener("abort", leave));
   }
 
   #keep(key: string, made: MadeDocument | Status): void {
@@ -102,51 +166,66 @@ export class Documents {
     }
   }
 
-  async #make(format: Format, filter: OpenApiFilter): Promise<MadeDocument | Status> {
-    this.#types ??= inSlices(this.#allTypes());
-    const types = await this.#types;
-    this.#schema ??= { types: [...types.keys()] };
-    const bytes = await inSlices(this.#lines(filter, types));
-    const schema = this.#schema;
-    // To start the thread and to hand it the schema takes some milliseconds.
-    await nextTurn();
-    const outcome = await new Promise<DocumentResult | Lost>((resolve) =>
-      THREAD.run(schema, { format, bytes }, resolve),
-    );
-    if ("bytes" in outcome) {
-      const { bytes, etag } = outcome;
-      return { body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), etag };
-    }
-    return statusOf(outcome);
+  async #make(
+    format: Format,
+    filter: OpenApiFilter,
+    { types, schema }: Survey,
+    unwanted: AbortSignal,
+  ): Promise<MadeDocument | Status> {
+    const bytes = await inSlices(this.#lines(filter, types, unwanted));
+    // To start the thread, or to hand it the schema, takes some milliseconds.
+    await ownTurn();
+    const outcome = await new Promise<DocumentResult | Lost | undefined>((resolve) => {
+      if (unwanted.aborted) return resolve(undefined);
+      const cancel = this.#threads.run(schema, { format, bytes }, resolve);
+      unwanted.addEventListener("abort", () => {
+        cancel?.();
+        resolve(undefined);
+      });
+    });
+    if (outcome === undefined) return NOBODY_WAITS;
+    if (!("bytes" in outcome)) return statusOf(outcome);
+    const body = Buffer.from(outcome.bytes.buffer, outcome.bytes.byteOffset, outcome.bytes.byteLength);
+    return { body, etag: outcome.etag };
   }
 
-  /** What all services are made of, with its index in the schema that the thread gets. */
-  *#allTypes(): Generator<void, ReadonlyMap<ThreadTypes, number>> {
-    const all = new Map<ThreadTypes, number>();
-    for (const [i, plan] of this.#input.plans.entries()) {
-      const types = typesOf(plan);
-      if (!all.has(types)) all.set(types, all.size);
-      if (i % ROUTES_PER_STEP === 0) yield;
-    }
-    return all;
-  }
-
-  *#lines(filter: OpenApiFilter, types: ReadonlyMap<ThreadTypes, number>): Generator<void, Buffer> {
+  *#lines(
+    filter: OpenApiFilter,
+    types: ReadonlyMap<ThreadTypes, number>,
+    unwanted: AbortSignal,
+  ): Generator<void, Buffer> {
     const parts = [Buffer.from(JSON.stringify(headOf(this.#input)))];
     for (const [i, plan] of this.#input.plans.entries()) {
       if (isOf(plan, filter)) {
         const route = routeOf(plan, types.get(typesOf(plan)) ?? -1, this.#input);
         parts.push(Buffer.from(`\n${JSON.stringify(route)}`));
       }
-      if (i % ROUTES_PER_STEP === 0) yield;
+      if (i % ROUTES_PER_STEP !== 0) continue;
+      if (unwanted.aborted) break;
+      yield;
     }
     return Buffer.concat(parts);
   }
 }
 
+function* surveying(plans: readonly BindingPlan[]): Generator<void, Survey> {
+  const services = new Set<string>();
+  const types = new Map<ThreadTypes, number>();
+  for (const [i, plan] of plans.entries()) {
+    services.add(plan.method.service);
+    const own = typesOf(plan);
+    if (!types.has(own)) types.set(own, types.size);
+    if (i % ROUTES_PER_STEP === 0) yield;
+  }
+  return { parts: partsOfServices(services), types, schema: { types: [...types.keys()] } };
+}
+
 function typesOf({ descriptor }: BindingPlan): ThreadTypes {
   return typesOfFile(descriptor.parent.file);
 }
+
+/** For nobody to read. */
+const NOBODY_WAITS = new Status(Code.CANCELLED, "nobody waits for the document any more");
 
 const TOO_LARGE = tooLarge("it takes too long, or too much memory");
 

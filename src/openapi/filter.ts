@@ -23,7 +23,11 @@ export interface Parts {
 }
 
 export function partsOf(plans: readonly BindingPlan[]): Parts {
-  const services = [...new Set(plans.map(({ method }) => method.service))].sort();
+  return partsOfServices(new Set(plans.map(({ method }) => method.service)));
+}
+
+export function partsOfServices(names: ReadonlySet<string>): Parts {
+  const services = [...names].sort();
   return { services, versions: [...new Set(services.map(versionOf).filter((v) => v !== ""))].sort() };
 }
 

@@ -28,7 +28,7 @@ export function openApiPages(base: string, input: OpenApiInput): Page[] {
     path: `${base}.${format}`,
     about: "the OpenAPI document of the routes (http.openapi)",
     method: pageMethod(PAGES_SERVICE, "OpenApi"),
-    render: (query) => render(documents, format, query),
+    render: (query, gone) => render(documents, format, query, gone),
   }));
 }
 
@@ -36,6 +36,7 @@ async function render(
   documents: Documents,
   format: Format,
   query: URLSearchParams,
+  gone: AbortSignal,
 ): Promise<Content | Status> {
   const filter: { -readonly [K in keyof OpenApiFilter]: OpenApiFilter[K] } = {};
   for (const [name, value] of query) {
@@ -44,7 +45,7 @@ async function render(
     if (filter[known] !== undefined) return invalid(name, "given twice");
     filter[known] = value;
   }
-  const made = await documents.get(format, filter);
+  const made = await documents.get(format, filter, gone);
   if (made instanceof Status) return made;
   const { body, etag } = made;
   keepPackedForms(body);

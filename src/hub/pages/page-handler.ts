@@ -18,7 +18,7 @@ export function pageHandler(open: OpenPages): Handler {
 class PageCall extends DiscardSink implements Source {
   readonly #open: OpenPages;
   readonly #response: Sink;
-  #gone = false;
+  readonly #gone = new AbortController();
 
   constructor(open: OpenPages, response: Sink) {
     super();
@@ -34,13 +34,15 @@ class PageCall extends DiscardSink implements Source {
   }
 
   override abort(): void {
-    this.#gone = true;
+    this.#gone.abort();
   }
 
   async #answer(number: number): Promise<void> {
     const asked = this.#open.get(number);
-    const content = await asked?.page.render(new URLSearchParams(asked.query)).catch(fault);
-    if (this.#gone) return;
+    const content = await asked?.page
+      .render(new URLSearchParams(asked.query), this.#gone.signal)
+      .catch(fault);
+    if (this.#gone.signal.aborted) return;
     if (asked === undefined || content === undefined || content instanceof Status) {
       this.#fail(content instanceof Status ? content : fault(new Error(`no request ${number}`)));
       return;
@@ -58,7 +60,7 @@ class PageCall extends DiscardSink implements Source {
 
   consumed(): void {}
   cancel(_cause: Abort): void {
-    this.#gone = true;
+    this.#gone.abort();
   }
 }
 

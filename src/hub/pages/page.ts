@@ -19,8 +19,11 @@ export interface Page {
   readonly method: Method;
   /** What it is, and which key moves it: for persons. */
   readonly about: string;
-  /** A Status says what is wrong with the query, or why there is nothing. */
-  render(query: URLSearchParams): Promise<Content | Status>;
+  /**
+   * A Status says what is wrong with the query, or why there is nothing.
+   * @param gone aborted when the client has left, or the call has ended
+   */
+  render(query: URLSearchParams, gone: AbortSignal): Promise<Content | Status>;
 }
 
 export const PAGES_SERVICE = "linchpin.Pages";

@@ -2,6 +2,7 @@
 // for a while. An idle one keeps no process alive.
 import { Worker } from "node:worker_threads";
 import { barrier } from "../../kit/barrier.js";
+import { type Clock, systemClock, type Timer } from "../../kit/clock.js";
 import { reportFault } from "../../kit/faults.js";
 
 const IDLE_MS = 10_000;
@@ -26,6 +27,10 @@ export interface ThreadsOptions<J> {
   readonly maxWaitingBytes: (job: J) => number;
   /** How long one may take, milliseconds; left out: for ever. The thread of one that takes longer is ended. */
   readonly maxMs?: number;
+  /** One that is cancelled while it runs takes its thread with it. Default: it runs to its end, for nobody. */
+  readonly endsCancelled?: boolean;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** To a thread. `schema` only where it does not have that number yet. */
@@ -61,8 +66,11 @@ class Thread<R> {
   /** Numbers of the schemas that it has, the oldest first; it forgets in the same order. */
   readonly schemas: number[] = [];
   current: Running<R> | undefined;
+  isOnline = false;
+  /** Hands over the current job, once it is online. */
+  begin: (() => void) | undefined;
   /** Until it is ended: for it has nothing to do, or too much. */
-  limit: NodeJS.Timeout | undefined;
+  limit: Timer | undefined;
 
   constructor({ script, maxHeapMib, maxYoungMib }: ThreadsOptions<never>) {
     // Flags of the program that embeds the hub, such as --input-type, may not fit.
@@ -78,10 +86,12 @@ export class Threads<S extends object, J extends Work, R extends object> {
   readonly #queue: Waiting<S, J, R>[] = [];
   #waitingBytes = 0;
   readonly #ids = new WeakMap<S, number>();
+  readonly #clock: Clock;
   #lastId = 0;
 
   constructor(options: ThreadsOptions<J>) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** How many threads there are now. */
@@ -107,7 +117,10 @@ export class Threads<S extends object, J extends Work, R extends object> {
     return () => {
       running.done = undefined;
       const at = this.#queue.findIndex((waiting) => waiting.running === running);
-      if (at === -1) return;
+      if (at === -1) {
+        if (this.#options.endsCancelled === true) this.#endThreadOf(running);
+        return;
+      }
       this.#queue.splice(at, 1);
       this.#waitingBytes -= bytes;
     };
@@ -155,6 +168,14 @@ export class Threads<S extends object, J extends Work, R extends object> {
       this.#died(thread, asError(error));
       this.#end(thread);
     };
+    const onOnline = (): void => {
+      const { begin, current } = thread;
+      thread.isOnline = true;
+      thread.begin = undefined;
+      if (current?.done === undefined) this.#freed(thread);
+      else begin?.();
+    };
+    thread.worker.on("online", barrier(onOnline, onFault));
     thread.worker.on(
       "message",
       barrier((result: R) => this.#done(thread, result), onFault),
@@ -172,10 +193,23 @@ export class Threads<S extends object, J extends Work, R extends object> {
     return thread;
   }
 
-  #give(thread: Thread<R>, { schema, job, running }: Waiting<S, J, R>): void {
-    clearTimeout(thread.limit);
-    thread.current = running;
+  #give(thread: Thread<R>, next: Waiting<S, J, R>): void {
+    thread.limit?.cancel();
+    thread.current = next.running;
     thread.worker.ref();
+    // To start a thread and to hand it a large schema takes some milliseconds each: not in one turn.
+    if (thread.isOnline) this.#post(thread, next);
+    else thread.begin = () => this.#post(thread, next);
+    const { maxMs } = this.#options;
+    if (maxMs === undefined) return;
+    const end = (): void => {
+      this.#died(thread, new TookTooLong(`it took more than ${maxMs / 1000} s`));
+      this.#end(thread);
+    };
+    thread.limit = this.#clock.setTimeout(end, maxMs);
+  }
+
+  #post(thread: Thread<R>, { schema, job }: Waiting<S, J, R>): void {
     const schemaId = this.#idOf(schema);
     const known = thread.schemas.includes(schemaId);
     if (!known && thread.schemas.push(schemaId) > MAX_SCHEMAS) thread.schemas.shift();
@@ -188,13 +222,6 @@ export class Threads<S extends object, J extends Work, R extends object> {
       schema: known ? undefined : schema,
     };
     thread.worker.postMessage(message);
-    const { maxMs } = this.#options;
-    if (maxMs === undefined) return;
-    const end = (): void => {
-      this.#died(thread, new TookTooLong(`it took more than ${maxMs / 1000} s`));
-      this.#end(thread);
-    };
-    thread.limit = setTimeout(end, maxMs).unref();
   }
 
   #idOf(schema: S): number {
@@ -205,24 +232,35 @@ export class Threads<S extends object, J extends Work, R extends object> {
 
   #done(thread: Thread<R>, result: R): void {
     const { current } = thread;
+    // The thread works on while its last result is looked at.
+    this.#freed(thread);
+    current?.done?.(result);
+  }
+
+  /** It has nothing to do. */
+  #freed(thread: Thread<R>): void {
     thread.current = undefined;
     thread.worker.unref();
-    clearTimeout(thread.limit);
-    thread.limit = setTimeout(() => this.#end(thread), IDLE_MS).unref();
-    // The thread works on while its last result is looked at.
+    thread.limit?.cancel();
+    thread.limit = this.#clock.setTimeout(() => this.#end(thread), IDLE_MS);
     this.#dispatch();
-    current?.done?.(result);
+  }
+
+  #endThreadOf(running: Running<R>): void {
+    for (const thread of this.#threads) if (thread.current === running) this.#end(thread);
+    this.#dispatch();
   }
 
   #end(thread: Thread<R>): void {
     this.#threads.delete(thread);
+    thread.limit?.cancel();
     thread.worker.removeAllListeners();
     void thread.worker.terminate();
   }
 
   #died(thread: Thread<R>, lost: Error): void {
     if (!this.#threads.delete(thread)) return;
-    clearTimeout(thread.limit);
+    thread.limit?.cancel();
     this.#dispatch();
     const outOfMemory = "code" in lost && lost.code === "ERR_WORKER_OUT_OF_MEMORY";
     thread.current?.done?.({ lost, outOfMemory, tookTooLong: lost instanceof TookTooLong });
