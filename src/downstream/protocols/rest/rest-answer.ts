@@ -9,7 +9,7 @@ import { retrySeconds } from "../../../call/status/status-details.js";
 import type { BodyTaker, Transcoding } from "../../../call/transcoding.js";
 import { barrier } from "../../../kit/barrier.js";
 import { type Field, field, type Headers } from "../../../kit/headers.js";
-import { etagOf } from "../../../kit/text/etag.js";
+import { etagInSlices, etagOf, MAX_TAGGED_AT_ONCE } from "../../../kit/text/etag.js";
 import type { Exchange } from "../../carriers/exchange.js";
 import { Heartbeat } from "../../carriers/heartbeat.js";
 import { type Coding, encoderOf, encodeWhole, isCompressible, responseCoding } from "./content-coding.js";
@@ -189,21 +189,39 @@ export class RestAnswer implements BodyTaker {
       return;
     }
     const coding = this.codingOf(contentType, body.length, all);
-    if (status === 200 && (method === "GET" || method === "HEAD")) {
-      const own = fieldOf(all, "etag");
-      const etag = own ?? (http.etag ? etagOf(body) : undefined);
-      if (etag !== undefined && own === undefined) {
-        all.push(field("etag", coding === undefined ? etag : codedTag(etag, coding)));
-      } else if (etag !== undefined && coding !== undefined && !etag.startsWith("W/")) {
-        // Packed, it is no longer byte for byte what the service has given the tag to (RFC 9110 §8.8.3.3).
-        replace(all, field("etag", `W/${etag}`));
-      }
-      const { ifNoneMatch } = this.restHead;
-      if (etag !== undefined && ifNoneMatch !== undefined && matchesTag(ifNoneMatch, etag)) {
-        this.respond(304, withoutContent(all), true);
-        return;
-      }
+    if (status !== 200 || (method !== "GET" && method !== "HEAD")) {
+      this.packWhole(status, all, body, coding);
+      return;
     }
+    const own = fieldOf(all, "etag");
+    if (own !== undefined) {
+      // Packed, it is no longer byte for byte what the service has given the tag to (RFC 9110 §8.8.3.3).
+      if (coding !== undefined && !own.startsWith("W/")) replace(all, field("etag", `W/${own}`));
+      this.answerUnlessKnown(own, all, body, coding);
+    } else if (!http.etag) this.packWhole(status, all, body, coding);
+    else if (body.length <= MAX_TAGGED_AT_ONCE) this.answerTagged(etagOf(body), all, body, coding);
+    else {
+      const onTag = (etag: string): void => {
+        if (!this.ended) this.answerTagged(etag, all, body, coding);
+      };
+      etagInSlices(body).then(barrier(onTag, this.fault), this.fault);
+    }
+  }
+
+  private answerTagged(etag: string, all: Field[], body: Buffer, coding: Coding | undefined): void {
+    all.push(field("etag", coding === undefined ? etag : codedTag(etag, coding)));
+    this.answerUnlessKnown(etag, all, body, coding);
+  }
+
+  /** 304 where the client has the body. */
+  private answerUnlessKnown(etag: string, all: Field[], body: Buffer, coding: Coding | undefined): void {
+    const { ifNoneMatch } = this.restHead;
+    if (ifNoneMatch !== undefined && matchesTag(ifNoneMatch, etag))
+      this.respond(304, withoutContent(all), true);
+    else this.packWhole(200, all, body, coding);
+  }
+
+  private packWhole(status: number, all: Field[], body: Buffer, coding: Coding | undefined): void {
     if (coding === undefined) {
       this.sendWhole(status, all, body);
       return;

@@ -15,7 +15,7 @@ import { frameMessage } from "#src/call/messages.js";
 import { Code, encodeStatusProto, Status } from "#src/call/status/status.js";
 import { responseCoding } from "#src/downstream/protocols/rest/content-coding.js";
 import { codedTag, matchesTag } from "#src/downstream/protocols/rest/etag.js";
-import { etagOf } from "#src/kit/text/etag.js";
+import { etagOf, MAX_TAGGED_AT_ONCE } from "#src/kit/text/etag.js";
 import { until } from "../../../support/until.js";
 import { type Answer, type Asked, ask1, ask2, Rig, type ServiceCall } from "../../support/rig.js";
 
@@ -399,6 +399,29 @@ for (const [version, ask] of [
       assert.equal((await ask(rig, { path: "/unary", body: "q" })).headers.etag, undefined, "not of POST");
       assert.equal((await ask(rig, { method: "GET", path: "/stream" })).headers.etag, undefined);
     });
+
+    for (const bytes of [MAX_TAGGED_AT_ONCE, MAX_TAGGED_AT_ONCE + 1, 1_000_000])
+      it(`of ${bytes} bytes: 304 for who has them, and the body for who has not`, async () => {
+        const rig = await started();
+        rig.http.etag = true;
+        const body = `"${"x".repeat(bytes - 2)}"`;
+        rig.onRequest = (call) => call.open().message(body.slice(1, -1)).end(0, ["behind", "it"]);
+        const get = (headers: Record<string, string> = {}, method = "GET"): Promise<Answer> =>
+          ask(rig, { method, path: "/unary", headers });
+        // At once: each has its own answer.
+        const all = await Promise.all([
+          get(),
+          get({}, "HEAD"),
+          get({ "if-none-match": etagOf(Buffer.from(body)) }),
+        ]);
+        assert.deepEqual(
+          all.map(({ status, headers }) => [status, headers.etag]),
+          [200, 200, 304].map((status) => [status, etagOf(Buffer.from(body))]),
+        );
+        assert.ok(all[0].body === body, "the whole body");
+        assert.deepEqual([all[1].bytes.length, all[2].bytes.length], [0, 0]);
+        assert.equal(all[1].headers["content-length"], String(bytes));
+      });
 
     it("is another one for each coding, and each is known again", async () => {
       const rig = await started();
