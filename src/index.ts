@@ -9,6 +9,13 @@ import { kindOf } from "./kit/text/kind-of.js";
 import { printableLine } from "./kit/text/text.js";
 import { UserError } from "./kit/text/user-error.js";
 
+export type {
+  Attempt,
+  AttemptEndpoint,
+  AttemptKind,
+  AttemptObserver,
+  AttemptOutcome,
+} from "./call/attempt.js";
 export type { Call, Identity, Method, MethodKind, Peer, PeerCertificate } from "./call/call.js";
 export type { Interceptor, Outcome, Step } from "./call/interceptor.js";
 export type { Abort, Handler, Sink, Source } from "./call/sink.js";

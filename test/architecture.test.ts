@@ -19,7 +19,7 @@ const STAGES = [
   "routing",
   "transcoding/*",
   "openapi/*",
-  "upstream",
+  "upstream/*",
 ];
 
 /**
@@ -88,7 +88,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "transcoding/routes": ["transcoding/codec", "transcoding/messages", "schema/*", ...BASE],
   "transcoding/codec": ["transcoding/messages", ...BASE],
   "transcoding/messages": BASE,
-  upstream: ["http2/*", ...SHARED],
+  upstream: ["upstream/*", "http2/*", ...SHARED],
+  "upstream/pool": ["upstream/balancers", "upstream/discovery", "http2/*", ...SHARED],
+  "upstream/balancers": ["upstream/discovery", ...BASE],
+  "upstream/discovery": ["config", ...BASE],
   "schema/sources": ["schema/types", "schema/compiler", "schema/tables", "schema/descriptors", ...BASE],
   "schema/types": ["schema/compiler", "schema/tables", "schema/descriptors", ...BASE],
   "schema/compiler": ["schema/descriptors", ...BASE],
@@ -144,8 +147,6 @@ const MORE_LINES: Readonly<Record<string, string>> = {
   "transcoding/codec/plan.ts": "tables of one message",
   "transcoding/rest-router.ts": "the router and its rules",
   "transcoding/translate/request.ts": "one request's body, path and query",
-  "upstream/endpoint.ts": "becomes parts",
-  "upstream/upstream-call.ts": "becomes attempt, dispatch, replay",
 };
 
 /** Packages that only these layers may import. */

@@ -629,7 +629,18 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
   [
     "a step with a misspelt function",
     () => step({ name: "x", strat() {} }),
-    /^interceptor "x": a step has start, around or end, and this one has none \(did you mean start\?\)/,
+    /^interceptor "x": a step has start, around, end or attempts, and this one has none \(did you mean start\?\)/,
+  ],
+  [
+    "attempts that are a function",
+    () => step({ attempts() {} }),
+    /^interceptor "x": attempts of a step must be an object with some of begin, headers, end, not a function$/,
+  ],
+  ["attempts without a function", () => step({ attempts: {} }), /attempts of a step must have some of begin/],
+  [
+    "attempts whose end is no function",
+    () => step({ attempts: { end: 1 } }),
+    /attempts of a step have end, which must be a function, not a number$/,
   ],
   [
     "an around without a handler",

@@ -21,10 +21,18 @@ const headers = new Headers([
   field("user-agent", "grpc-go/1.64.0"),
 ]);
 const call = new Call(method, method.path, "h", { address: "127.0.0.1:5", protocol: "grpc" }, headers, 1000);
-call.upstream = "echo";
-call.endpoint = "127.0.0.1:50051";
 call.attempts = 1;
-call.attemptStartedAt = 1000.1;
+call.attempt = {
+  call,
+  kind: "first",
+  number: 1,
+  upstream: "echo",
+  endpoint: { address: "127.0.0.1:50051" },
+  startedAt: 1000.1,
+  headers,
+  setHeader() {},
+};
+call.upstreamMs = 0.6;
 const outcome: Outcome = {
   code: 0,
   by: "upstream",

@@ -1,4 +1,5 @@
 // What metrics and tracing add to a call: nanoseconds. Run: node build/bench/micro/metrics.js
+import type { Attempt } from "#src/call/attempt.js";
 import { Call, type Method } from "#src/call/call.js";
 import type { Interceptor, Outcome } from "#src/call/interceptor.js";
 import { metrics } from "#src/interceptors/metrics.js";
@@ -43,27 +44,50 @@ const OK: Outcome = {
 };
 const DURATIONS = [0.3, 0.7, 1.2, 4, 30, 200];
 
+function attemptOf(call: Call): Attempt {
+  const { headers } = call;
+  return {
+    call,
+    kind: "first",
+    number: 1,
+    upstream: "echo",
+    endpoint: { address: "127.0.0.1:50051" },
+    startedAt: 1000.1,
+    headers,
+    setHeader: (name, value) => headers.set(name, value),
+  };
+}
+
 function measure(name: string, interceptor: Interceptor | undefined, fields = FIELDS): number {
   const steps = methods.map((method) => interceptor?.plan(method));
+  const observers = steps.map((step) => step?.attempts);
+  const ended = {
+    code: 0,
+    by: "upstream",
+    sent: "maybe",
+    headersMs: undefined,
+    durationMs: 0.6,
+    trailers: undefined,
+  } as const;
   const rounds: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const calls = Array.from({ length: CALLS }, (_, i) => {
       const method = methods[i % METHODS] as Method;
       const call = new Call(method, method.path, "h", peer, new Headers(fields), 1000);
-      call.upstream = "echo";
       return call;
     });
+    const attempts = calls.map(attemptOf);
     const outcomes = DURATIONS.map((durationMs): Outcome => ({ ...OK, durationMs }));
     const began = process.hrtime.bigint();
     for (let i = 0; i < CALLS; i++) {
       const call = calls[i] as Call;
       const step = steps[i % METHODS];
       step?.start?.(call);
-      call.attempts = 1;
-      call.attemptStartedAt = 1000.1;
-      call.attemptObserver?.begin(call);
+      const attempt = attempts[i] as Attempt;
+      const observer = observers[i % METHODS];
+      observer?.begin?.(attempt);
+      observer?.end?.(attempt, ended);
       step?.end?.(call, outcomes[i % DURATIONS.length] as Outcome);
-      call.attemptObserver?.end(call, 0);
     }
     rounds.push(Number(process.hrtime.bigint() - began) / CALLS);
   }
@@ -77,7 +101,7 @@ const calls = new CallMetrics();
 const { now } = systemClock;
 const clock = { now, setTimeout: systemClock.setTimeout };
 const base = measure("the loop alone", undefined);
-const red = measure("metrics: a call and its attempt", metrics(calls, clock));
+const red = measure("metrics: a call and its attempt", metrics(calls));
 const none = { ratio: 0.01, trustedPeers: LOOPBACK, clock, spans: { take() {} } };
 const untraced = measure("tracing: no header, 1 % sampled", tracing(none));
 const passed = measure("tracing: an unsampled header passed on", tracing(none), TRACED);

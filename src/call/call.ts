@@ -2,6 +2,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { reportFault } from "../kit/faults.js";
 import { Headers } from "../kit/headers.js";
+import { type Attempt, type AttemptObserver, NO_OBSERVERS } from "./attempt.js";
 import type { Abort } from "./sink.js";
 
 export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming" | "unknown";
@@ -75,14 +76,6 @@ export interface CallSpan {
   readonly spanId: string;
 }
 
-/** Told of each attempt to send a call to a service; for spans of their own. */
-export interface AttemptObserver {
-  /** Before the request headers are written; may still edit `call.headers`. */
-  begin(call: Call): void;
-  /** gRPC status code of the attempt. */
-  end(call: Call, code: number): void;
-}
-
 export type AbortListener = (cause: Abort) => void;
 
 export class Call {
@@ -102,19 +95,18 @@ export class Call {
   identity: Identity | undefined = undefined;
   /** What the call is doing now, for the message of a deadline that passes. */
   stage = "admission";
-  /** Where it was sent last: the upstream's name and the endpoint's address; undefined before. */
-  upstream: string | undefined = undefined;
-  endpoint: string | undefined = undefined;
+  /** The last attempt that began; undefined: none has. */
+  attempt: Attempt | undefined = undefined;
+  /** Attempts that began. */
   attempts = 0;
-  /** When the last attempt began, monotonic milliseconds; 0 before. */
-  attemptStartedAt = 0;
-  /** Milliseconds of all attempts that have ended; 0 where nobody measures them. */
+  /** Milliseconds of all attempts that have ended; the access log measures it, for itself. */
   upstreamMs = 0;
+  /** Those of its plan; set by the runner. */
+  attemptObservers: readonly AttemptObserver[] = NO_OBSERVERS;
   /** Of calls that came as plain HTTP requests. */
   http: HttpRequestInfo | undefined = undefined;
   /** Where the call is traced. */
   span: CallSpan | undefined = undefined;
-  attemptObserver: AttemptObserver | undefined = undefined;
   /** What steps add to the answer's headers (`addResponseHeader`); undefined: nothing. */
   responseHeaders: Headers | undefined = undefined;
   #abort: Abort | undefined = undefined;

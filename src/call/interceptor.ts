@@ -5,6 +5,7 @@ import type { Headers } from "../kit/headers.js";
 import type { Lives } from "../kit/lives.js";
 import type { Log } from "../kit/log.js";
 import type { Meters } from "../kit/meters.js";
+import type { AttemptObserver } from "./attempt.js";
 import type { Call, Method } from "./call.js";
 import type { Abort, Handler } from "./sink.js";
 import type { Status } from "./status/status.js";
@@ -28,6 +29,8 @@ export interface Step {
   start?(call: Call): undefined | Status | Promise<undefined | Status>;
   /** Only for steps that see messages or answer themselves (validation, cache, tap); composed at plan time. */
   around?(next: Handler): Handler;
+  /** Observes the attempts at services of the method's calls. */
+  attempts?: AttemptObserver;
   /** Exactly once for every started step, in reverse order, however the call ended. */
   end?(call: Call, outcome: Outcome): void;
 }

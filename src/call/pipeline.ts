@@ -3,11 +3,12 @@
 import { attempt, reportFault } from "../kit/faults.js";
 import type { Headers } from "../kit/headers.js";
 import type { Timed, TimerWheel } from "../kit/timer-wheel.js";
+import type { AttemptObserver } from "./attempt.js";
 import type { Call, Method } from "./call.js";
-import { hubFault } from "./hub-fault.js";
 import type { Interceptor, Outcome, Step } from "./interceptor.js";
 import type { RunningCall, RunningCalls } from "./running-calls.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "./sink.js";
+import { hubFault } from "./status/hub-fault.js";
 import { refusal } from "./status/reasons.js";
 import { Code, parseGrpcStatus, type Status } from "./status/status.js";
 
@@ -15,6 +16,8 @@ import { Code, parseGrpcStatus, type Status } from "./status/status.js";
 export interface Plan {
   readonly method: Method;
   readonly steps: readonly Step[];
+  /** The steps' `attempts`. */
+  readonly attemptObservers: readonly AttemptObserver[];
   /** The steps' `around`, composed over the handler that the routes gave. */
   readonly handler: Handler;
 }
@@ -27,7 +30,8 @@ export function plan(method: Method, interceptors: readonly Interceptor[], handl
     if (step !== undefined) steps.push(step);
   }
   const composed = steps.reduceRight((next, step) => step.around?.(next) ?? next, handler);
-  return { method, steps, handler: composed };
+  const attemptObservers = steps.flatMap((step) => step.attempts ?? []);
+  return { method, steps, attemptObservers, handler: composed };
 }
 
 /**
@@ -80,6 +84,7 @@ class Running implements Sink, Timed, RunningCall {
     this.timers = timers;
     this.calls = calls;
     this.request = new RequestSide(this);
+    call.attemptObservers = plan.attemptObservers;
     calls.add(this);
   }
 

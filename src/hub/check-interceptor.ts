@@ -1,5 +1,6 @@
 // What a program gives as an interceptor, looked at when it is given and when it plans: no compiler looks at programs in
 // JavaScript, and a policy whose function has another name would let every call pass.
+import type { AttemptObserver } from "../call/attempt.js";
 import type { Interceptor, Step } from "../call/interceptor.js";
 import { Code, Status } from "../call/status/status.js";
 import { kindOf } from "../kit/text/kind-of.js";
@@ -11,6 +12,8 @@ import type { PlacedInterceptor } from "./own-interceptors.js";
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const PLACED_KEYS = ["interceptor", "before", "after"];
 const STEP_FUNCTIONS = ["start", "around", "end"] as const;
+const STEP_KEYS = [...STEP_FUNCTIONS, "attempts"] as const;
+const OBSERVER_FUNCTIONS = ["begin", "headers", "end"] as const;
 
 /**
  * One of `use`, in the form that has a place. Throws a UserError that says what is missing.
@@ -69,14 +72,30 @@ export function checkStep(name: string, step: Step | undefined | null): Step | u
     if (value !== undefined && typeof value !== "function")
       throw wrong(`${key} of a step must be a function, not ${kindOf(value)}`);
   }
-  if (STEP_FUNCTIONS.every((key) => step[key] === undefined)) {
+  const problem = step.attempts === undefined ? undefined : observerProblem(step.attempts);
+  if (problem !== undefined) throw wrong(`attempts of a step ${problem}`);
+  if (STEP_KEYS.every((key) => step[key] === undefined)) {
     const [key] = Object.keys(step).filter((key) => key !== "name");
-    const hint = key === undefined ? "" : didYouMean(key, STEP_FUNCTIONS);
+    const hint = key === undefined ? "" : didYouMean(key, STEP_KEYS);
     throw wrong(
-      `a step has start, around or end, and this one has none${hint}: return nothing from plan where it has nothing to do`,
+      `a step has start, around, end or attempts, and this one has none${hint}: return nothing from plan where it has nothing to do`,
     );
   }
   return step;
+}
+
+/** What is wrong with an observer of attempts; continues a sentence. */
+function observerProblem(observer: AttemptObserver): string | undefined {
+  const list = OBSERVER_FUNCTIONS.join(", ");
+  if (typeof observer !== "object" || observer === null)
+    return `must be an object with some of ${list}, not ${kindOf(observer)}`;
+  for (const key of OBSERVER_FUNCTIONS) {
+    const value: unknown = observer[key];
+    if (value !== undefined && typeof value !== "function")
+      return `have ${key}, which must be a function, not ${kindOf(value)}`;
+  }
+  if (OBSERVER_FUNCTIONS.some((key) => observer[key] !== undefined)) return undefined;
+  return `must have some of ${list}`;
 }
 
 /** What is wrong with what `start` answered, beside nothing and a Status that refuses; undefined: nothing is. */

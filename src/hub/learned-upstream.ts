@@ -15,7 +15,7 @@ import { type Schema, SchemaError, undescribedSchema } from "../schema/types/sch
 import type { CertificateState } from "../tls/certificate-state.js";
 import { ClientTls } from "../tls/client-tls.js";
 import { Cluster } from "../upstream/cluster.js";
-import type { EndpointAddress } from "../upstream/endpoint.js";
+import type { EndpointAddress } from "../upstream/pool/endpoint.js";
 import { openRawStream } from "../upstream/raw-stream.js";
 import { SchemaMemory } from "./schema-memory.js";
 import { type KnownSchema, UpstreamLog } from "./upstream-log.js";

@@ -102,6 +102,8 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
       const around = step.around?.bind(step);
       const end = step.end?.bind(step);
       const guard: Step = { name };
+      // What throws ends its call, and is the attempt's to tell of.
+      if (step.attempts !== undefined) guard.attempts = step.attempts;
       if (around !== undefined) {
         guard.around = (next) => {
           const handler = around(next);

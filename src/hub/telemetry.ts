@@ -25,7 +25,7 @@ function exports(config: { readonly exporter: "otlp" | "none" }, env: Environmen
 /** RED metrics, or nothing where they are switched off; and their exporter. */
 export function metricsOf(
   config: Config["metrics"],
-  { clock, lives }: InterceptorContext,
+  { lives }: InterceptorContext,
   telemetry: Telemetry,
   env: Environment,
 ): Interceptor[] {
@@ -41,7 +41,7 @@ export function metricsOf(
       () => new MetricExport(target, interval, telemetry.families, telemetry.exportContext("metrics")),
     );
   }
-  return [metrics(telemetry.calls, clock)];
+  return [metrics(telemetry.calls)];
 }
 
 export function tracingOf(

@@ -35,6 +35,11 @@ export function accessLog(options: AccessLogOptions): Interceptor {
       const label = methodLabel(method);
       return {
         name: "access log",
+        attempts: {
+          end: ({ call }, { durationMs }) => {
+            call.upstreamMs += durationMs;
+          },
+        },
         end: (call, outcome) => {
           const ok = outcome.code === Code.OK && (call.http === undefined || call.http.status < 400);
           if (ok && sample < 1 && random() >= sample) return;
@@ -72,26 +77,18 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
       outcome.by === "upstream" || status === undefined ? undefined : cut(status.message, MAX_PATH, "…"),
     reason: status === undefined ? undefined : reasonOf(status),
     durationMs: round(outcome.durationMs),
-    upstreamMs: upstreamMs(call, outcome),
+    upstreamMs: call.attempts === 0 ? undefined : round(call.upstreamMs),
     requestBytes: outcome.requestBytes,
     responseBytes: outcome.responseBytes,
     identity: call.identity === undefined ? undefined : cut(call.identity.name, MAX_TEXT, "…"),
     identityKind: call.identity?.kind,
-    upstream: call.upstream,
-    endpoint: call.endpoint,
+    upstream: call.attempt?.upstream,
+    endpoint: call.attempt?.endpoint?.address,
     attempts: call.attempts,
     traceId: call.span?.traceId ?? passedTraceId(headers.get("traceparent")),
     peer: ipOf(peer.address),
     userAgent: userAgent === undefined ? undefined : cut(userAgent, MAX_TEXT, "…"),
   };
-}
-
-/** Of all attempts; the last one ends with the call, and nobody has added it yet. */
-function upstreamMs(call: Call, outcome: Outcome): number | undefined {
-  if (call.attempts === 0) return undefined;
-  const { attemptStartedAt } = call;
-  const last = attemptStartedAt > 0 ? call.startedAt + outcome.durationMs - attemptStartedAt : 0;
-  return round(call.upstreamMs + last);
 }
 
 /** Of a call that is not traced here. */

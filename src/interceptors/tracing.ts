@@ -1,6 +1,7 @@
 // Traces: W3C context in and out, and for sampled calls a server span and a client span for each attempt.
 // Calls that are not sampled pass their header on, and cost no more than looking for it.
-import type { AttemptObserver, Call, CallSpan, Method, Peer } from "../call/call.js";
+import type { Attempt, AttemptObserver, AttemptOutcome } from "../call/attempt.js";
+import type { Call, CallSpan, Method, Peer } from "../call/call.js";
 import type { Interceptor, Outcome } from "../call/interceptor.js";
 import { Code, codeName } from "../call/status/status.js";
 import type { Clock } from "../kit/clock.js";
@@ -54,9 +55,16 @@ export function tracing(options: TracingOptions): Interceptor {
     if (flags >= 0 && trusted(call.peer)) sampled = (flags & SAMPLED) !== 0;
     else sampled = ratio > 0 && random() < ratio;
     if (sampled && spans !== undefined) {
-      const traced = new TracedCall(label, method, call, flags < 0 ? undefined : parent, flags, epoch, spans);
+      const traced = new TracedCall(
+        label,
+        method,
+        call,
+        flags < 0 ? undefined : parent,
+        flags,
+        epoch.current(),
+        spans,
+      );
       call.span = traced;
-      call.attemptObserver = traced;
     } else if (parent !== undefined) {
       if (flags < 0) {
         // §4.3: a traceparent that cannot be read is as none, and takes its tracestate with it.
@@ -77,6 +85,8 @@ export function tracing(options: TracingOptions): Interceptor {
       const label = methodLabel(method);
       return {
         name: "tracing",
+        // Where nothing is exported, no call is sampled.
+        ...(spans === undefined ? {} : { attempts: ATTEMPTS }),
         start: (call) => start(label, method, call),
         end: (call, outcome) => {
           if (call.span instanceof TracedCall) call.span.finish(call, outcome);
@@ -131,16 +141,24 @@ class Epoch {
     if (Math.abs(offset - this.offset) > MAX_CLOCK_SKEW_MS) this.offset = offset;
     return this.offset;
   }
-
-  now(): number {
-    return this.clock.now();
-  }
 }
 
 type Attributes = Record<string, AttributeValue>;
 
-/** A sampled call: its server span, and the client span of the attempt that runs. */
-class TracedCall implements CallSpan, AttemptObserver {
+/** A client span for each attempt of a call that is sampled. */
+const ATTEMPTS: AttemptObserver = {
+  begin(attempt) {
+    const { span } = attempt.call;
+    if (span instanceof TracedCall) span.attemptBegins(attempt);
+  },
+  end(attempt, outcome) {
+    const { span } = attempt.call;
+    if (span instanceof TracedCall) span.attemptEnds(attempt, outcome);
+  },
+};
+
+/** A sampled call: its server span, and the client spans of its attempts. */
+class TracedCall implements CallSpan {
   readonly traceId: string;
   readonly spanId = randomHex(8);
   private readonly label: string;
@@ -149,13 +167,9 @@ class TracedCall implements CallSpan, AttemptObserver {
   private readonly traceState: string | undefined;
   private readonly flags: number;
   private readonly offset: number;
-  private readonly epoch: Epoch;
   private readonly spans: SpanSink;
-  /** Who was told of attempts before. */
-  private readonly next: AttemptObserver | undefined;
-  /** The span of the running attempt; undefined: none runs. */
-  private attemptSpanId: string | undefined = undefined;
-  private attemptStart = 0;
+  /** The span of each attempt that runs. */
+  private readonly attempts = new Map<Attempt, string>();
 
   constructor(
     label: string,
@@ -163,15 +177,13 @@ class TracedCall implements CallSpan, AttemptObserver {
     call: Call,
     parent: string | undefined,
     flags: number,
-    epoch: Epoch,
+    offset: number,
     spans: SpanSink,
   ) {
     this.label = label;
     this.method = method;
-    this.epoch = epoch;
-    this.offset = epoch.current();
+    this.offset = offset;
     this.spans = spans;
-    this.next = call.attemptObserver;
     this.traceId = parent === undefined ? randomHex(16) : traceIdOf(parent);
     this.parentSpanId = parent === undefined ? undefined : parentIdOf(parent);
     // The other flags of a later version are not ours to pass on (§3.2.2.5).
@@ -182,26 +194,21 @@ class TracedCall implements CallSpan, AttemptObserver {
     else if (states.length > 1) call.headers.set("tracestate", this.traceState);
   }
 
-  begin(call: Call): void {
-    this.next?.begin(call);
-    this.attemptSpanId = randomHex(8);
-    this.attemptStart = call.attemptStartedAt > 0 ? call.attemptStartedAt : this.epoch.now();
-    call.headers.set("traceparent", traceparent(this.traceId, this.attemptSpanId, this.flags));
+  attemptBegins(attempt: Attempt): void {
+    const spanId = randomHex(8);
+    this.attempts.set(attempt, spanId);
+    attempt.setHeader("traceparent", traceparent(this.traceId, spanId, this.flags));
   }
 
-  end(call: Call, code: number): void {
-    this.next?.end(call, code);
-    this.attemptEnded(call, code, this.epoch.now());
-  }
-
-  private attemptEnded(call: Call, code: number, now: number): void {
-    const spanId = this.attemptSpanId;
+  attemptEnds(attempt: Attempt, { code, durationMs }: AttemptOutcome): void {
+    const spanId = this.attempts.get(attempt);
     if (spanId === undefined) return;
-    this.attemptSpanId = undefined;
+    this.attempts.delete(attempt);
+    const { call, endpoint, number, startedAt, upstream } = attempt;
     const attributes = this.rpcAttributes(call, code);
-    if (call.upstream !== undefined) attributes["linchpin.upstream"] = call.upstream;
-    if (call.attempts > 1) attributes["linchpin.attempt"] = call.attempts;
-    if (call.endpoint !== undefined) address(attributes, "server", call.endpoint);
+    attributes["linchpin.upstream"] = upstream;
+    if (number > 1) attributes["linchpin.attempt"] = number;
+    if (endpoint !== undefined) address(attributes, "server", endpoint.address);
     if (code !== Code.OK) attributes["error.type"] = codeName(code);
     this.spans.take({
       traceId: this.traceId,
@@ -211,8 +218,8 @@ class TracedCall implements CallSpan, AttemptObserver {
       traceState: this.traceState,
       kind: "client",
       name: this.label,
-      startMs: this.offset + this.attemptStart,
-      endMs: this.offset + now,
+      startMs: this.offset + startedAt,
+      endMs: this.offset + startedAt + durationMs,
       attributes,
       // For clients every code but OK is an error (semantic conventions for gRPC).
       error: code === Code.OK ? undefined : codeName(code),
@@ -222,8 +229,6 @@ class TracedCall implements CallSpan, AttemptObserver {
   finish(call: Call, outcome: Outcome): void {
     const { code, durationMs } = outcome;
     const now = call.startedAt + durationMs;
-    // The end of an answer comes here before it comes to its attempt, which ended with it.
-    this.attemptEnded(call, code, now);
     const { http } = call;
     const attributes = http !== undefined && http.route === undefined ? {} : this.rpcAttributes(call, code);
     peerAttributes(attributes, call.peer);

@@ -1,6 +1,6 @@
 // The OpenAPI documents of one set of routes: each made in a thread, when it is first asked for, once for all who wait;
 // those that were asked for last are kept.
-import { hubFault } from "../call/hub-fault.js";
+import { hubFault } from "../call/status/hub-fault.js";
 import { refusal } from "../call/status/reasons.js";
 import { Code, Status } from "../call/status/status.js";
 import { type Clock, systemClock, type Timer } from "../kit/clock.js";

@@ -1,8 +1,8 @@
 // Room for clients that others leave none: where calls that do not end, or resets that are held back, fill every
 // connection to a cluster, one connection beyond the limit is made for those who have less than their share.
 import type { Clock, Timer } from "../kit/clock.js";
-import type { Endpoint } from "./endpoint.js";
-import type { Link } from "./link.js";
+import type { Endpoint } from "./pool/endpoint.js";
+import type { Link } from "./pool/link.js";
 
 /** A client whose calls all wait for so long, while others have the room, is starved: in a busy pool some end all the time. */
 const STARVED_MS = 200;

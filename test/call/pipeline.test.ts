@@ -85,7 +85,8 @@ class Rig {
   }
 
   run(...steps: Step[]): Sink {
-    const planned: Plan = { method: this.call.method, steps, handler: this.handler };
+    const { call, handler } = this;
+    const planned: Plan = { method: call.method, steps, attemptObservers: [], handler };
     const request = run(planned, this.call, this.response, this.timers, this.calls);
     request.open(this.client);
     return request;
@@ -233,7 +234,9 @@ describe("a call through its steps", () => {
   it("a handler may refuse before it returns", () => {
     const rig = new Rig();
     const status = new Status(Code.UNIMPLEMENTED, "no such service");
-    const planned = { method: rig.call.method, steps: [rig.step("a")], handler: refuse(() => status) };
+    const steps = [rig.step("a")];
+    const handler = refuse(() => status);
+    const planned = { method: rig.call.method, steps, attemptObservers: [], handler };
     const request = run(planned, rig.call, rig.response, rig.timers, rig.calls);
     request.open(rig.client);
     push(request, "question", true);

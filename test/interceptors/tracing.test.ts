@@ -8,6 +8,7 @@ import { field, Headers } from "#src/kit/headers.js";
 import { LOOPBACK } from "#src/kit/net/ip.js";
 import type { SpanRecord } from "#src/telemetry/tracing/span-record.js";
 import { FakeClock } from "../support/fake-clock.js";
+import { attemptOf } from "../support/sinks.js";
 
 const METHOD: Method = {
   service: "a.S",
@@ -32,6 +33,8 @@ interface Setup {
   readonly http?: HttpRequestInfo;
   readonly peer?: Partial<Peer>;
 }
+
+const ENDED = { by: "upstream", sent: "maybe", headersMs: undefined, trailers: undefined } as const;
 
 function start(setup: Setup, peer: string, headers: readonly (readonly [string, string])[]) {
   const spans: SpanRecord[] = [];
@@ -63,7 +66,7 @@ function start(setup: Setup, peer: string, headers: readonly (readonly [string, 
     };
     step?.end?.(call, outcome);
   };
-  return { call, spans, clock, end, passed: call.headers.getAll("traceparent") };
+  return { call, spans, clock, end, observer: step?.attempts, passed: call.headers.getAll("traceparent") };
 }
 
 describe("who decides whether a call is sampled", () => {
@@ -100,7 +103,7 @@ describe("a call that is not sampled", () => {
       call.headers.fields.map(({ name, value }) => [name, value]),
       headers.map((pair) => [...pair]),
     );
-    assert.equal(call.attemptObserver, undefined);
+    assert.equal(call.span, undefined);
   });
 
   test("gets no header of its own", () => assert.deepEqual(start({}, NEAR, []).passed, []));
@@ -137,25 +140,21 @@ describe("a call that is not sampled", () => {
 
 describe("a call that is sampled", () => {
   test("has a span of its own for each attempt, and tells each service of its span", () => {
-    const { call, spans, clock, end } = start({}, NEAR, [
+    const { call, spans, clock, end, observer } = start({}, NEAR, [
       ["traceparent", SAMPLED],
       ["tracestate", "a=1"],
     ]);
     const sent: string[] = [];
-    for (const [attempt, code] of [14, 0].entries()) {
-      call.upstream = "up";
-      call.endpoint = `h:${attempt + 1}`;
-      call.attempts = attempt + 1;
-      call.attemptStartedAt = clock.now();
-      call.attemptObserver?.begin(call);
-      sent.push(call.headers.get("traceparent") ?? "");
+    for (const [i, code] of [14, 0].entries()) {
+      const attempt = attemptOf(call, i + 1, `h:${i + 1}`, clock.now());
+      observer?.begin?.(attempt);
+      sent.push(attempt.headers.get("traceparent") ?? "");
       clock.advance(10);
-      // The last attempt ends with the answer, and is told of it only afterwards.
-      if (code !== 0) call.attemptObserver?.end(call, code);
+      observer?.end?.(attempt, { ...ENDED, code, durationMs: 10 });
     }
+    assert.equal(call.headers.get("traceparent"), SAMPLED, "an attempt has headers of its own");
     end(0);
     clock.advance(1);
-    call.attemptObserver?.end(call, 0);
     assert.equal(spans.length, 3);
     const [first, second, server] = spans;
     assert.deepEqual(

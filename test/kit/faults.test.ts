@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, it } from "node:test";
-import { hubFault } from "#src/call/hub-fault.js";
+import { hubFault } from "#src/call/status/hub-fault.js";
 import { barrier } from "#src/kit/barrier.js";
 import { systemClock } from "#src/kit/clock.js";
 import { attempt, listenToFaults, reportFault } from "#src/kit/faults.js";

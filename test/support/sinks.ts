@@ -1,4 +1,5 @@
 // Small stand-ins for the ends of a call: a Sink that writes down what it is given, and a Source that counts.
+import type { Attempt } from "#src/call/attempt.js";
 import { Call, type Method, type MethodKind, type Peer } from "#src/call/call.js";
 import type { Abort, Sink, Source } from "#src/call/sink.js";
 import { Status } from "#src/call/status/status.js";
@@ -100,4 +101,19 @@ export function push(sink: Sink, content: string, last = false): void {
 
 export function abortOf(code: number, by: Abort["by"] = "client", message = "test"): Abort {
   return { status: new Status(code, message), by, sent: "maybe" };
+}
+
+/** An attempt that has begun, of no upstream. */
+export function attemptOf(call: Call, number: number, address: string, startedAt: number): Attempt {
+  const headers = new Headers(call.headers.fields);
+  return {
+    call,
+    kind: number === 1 ? "first" : "transparent",
+    number,
+    upstream: "up",
+    endpoint: { address },
+    startedAt,
+    headers,
+    setHeader: (name, value) => headers.set(name, value),
+  };
 }

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { Counters } from "#src/telemetry/metrics/counters.js";
 import { Cluster } from "#src/upstream/cluster.js";
-import { CONNECT_FAILURES, type ConnectFailure } from "#src/upstream/connect-failure.js";
+import { CONNECT_FAILURES, type ConnectFailure } from "#src/upstream/pool/connect-failure.js";
 import { Authority } from "../support/authority.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { freePort } from "../support/free-address.js";

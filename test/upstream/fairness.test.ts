@@ -5,7 +5,7 @@ import { afterEach, describe, it } from "node:test";
 import type { Identity, Peer } from "#src/call/call.js";
 import { Setting } from "#src/http2/wire/protocol.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
-import { RESET_BUDGET } from "#src/upstream/link.js";
+import { RESET_BUDGET } from "#src/upstream/pool/link.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { settings } from "../support/frames.js";
 import { callOf } from "../support/sinks.js";

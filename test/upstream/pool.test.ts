@@ -5,7 +5,7 @@ import { Code } from "#src/call/status/status.js";
 import { retrySeconds } from "#src/call/status/status-details.js";
 import { ErrorCode, FrameType, Setting } from "#src/http2/wire/protocol.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
-import { RESET_BUDGET } from "#src/upstream/link.js";
+import { RESET_BUDGET } from "#src/upstream/pool/link.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { data, goaway, rst, SETTINGS_ACK, settings } from "../support/frames.js";
 import { callOf } from "../support/sinks.js";
@@ -224,13 +224,13 @@ describe("calls that wait", () => {
     services[1]?.peer(0).send(maxStreams(2));
     await until(() => cluster.pending === 2, "two are taken");
     assert.deepEqual(
-      calls.map(({ call }) => call.endpoint),
+      calls.map(({ call }) => call.attempt?.endpoint?.address),
       ["s1", "s1", undefined, undefined],
     );
     services[0]?.peer(0).send(maxStreams(1));
     await until(() => cluster.pending === 1, "the third is taken");
     assert.deepEqual(
-      calls.map(({ call }) => call.endpoint),
+      calls.map(({ call }) => call.attempt?.endpoint?.address),
       ["s1", "s1", "s0", undefined],
     );
   });
@@ -411,15 +411,16 @@ describe("a service that is going away", () => {
     const { service, cluster, clock } = setup(settings());
     const call = callOf();
     let attempts = 0;
-    call.attemptObserver = {
-      begin: () => {
-        // The connection is lost before what was written in this turn has left.
-        if (++attempts > 20) return;
-        clock.advance(1000);
-        process.nextTick(() => near.at(-1)?.emit("close"));
+    call.attemptObservers = [
+      {
+        begin: () => {
+          // The connection is lost before what was written in this turn has left.
+          if (++attempts > 20) return;
+          clock.advance(1000);
+          process.nextTick(() => near.at(-1)?.emit("close"));
+        },
       },
-      end: () => {},
-    };
+    ];
     const near: NodeJS.EventEmitter[] = [];
     const { dial } = service;
     cluster.setEndpoints([

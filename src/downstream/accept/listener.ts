@@ -9,7 +9,7 @@ import { type AddressInfo, createServer, isIP, type Server, Socket } from "node:
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Gateway } from "../../call/gateway.js";
-import { hubFault } from "../../call/hub-fault.js";
+import { hubFault } from "../../call/status/hub-fault.js";
 import type { Reason } from "../../call/status/reasons.js";
 import { Code, type Status } from "../../call/status/status.js";
 import { formatAddress } from "../../config/address.js";

@@ -1,8 +1,8 @@
 // What answers a call for a page: makes the page once the steps have admitted the call.
 
-import { hubFault } from "../../call/hub-fault.js";
 import { PREFIX_BYTES } from "../../call/messages.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "../../call/sink.js";
+import { hubFault } from "../../call/status/hub-fault.js";
 import { Status } from "../../call/status/status.js";
 import { Headers } from "../../kit/headers.js";
 import type { OpenPages } from "./page-match.js";

@@ -1,4 +1,5 @@
 // What is measured of calls: rate, errors and duration by method and code, of calls and of attempts; calls that run.
+import type { Attempt, AttemptOutcome } from "../../call/attempt.js";
 import type { Call, HttpRequestInfo, Method } from "../../call/call.js";
 import type { Outcome } from "../../call/interceptor.js";
 import { Code, codeName } from "../../call/status/status.js";
@@ -182,14 +183,14 @@ export class MethodMetrics {
     }
   }
 
-  attempt(call: Call, code: number, milliseconds: number): void {
+  attempt({ number, upstream: name }: Attempt, { code, durationMs }: AttemptOutcome): void {
     const last = this.last;
-    const upstream = last !== undefined && last.name === call.upstream ? last : this.upstream(call.upstream);
-    this.client.record(upstream.row, column(code), milliseconds);
-    if (call.attempts > 1) upstream.counts.retries++;
+    const upstream = last !== undefined && last.name === name ? last : this.upstream(name);
+    this.client.record(upstream.row, column(code), durationMs);
+    if (number > 1) upstream.counts.retries++;
   }
 
-  private upstream(name = "unknown"): UpstreamRow {
+  private upstream(name: string): UpstreamRow {
     let found = this.rows.get(name);
     if (found === undefined) {
       let counts = this.upstreams.get(name);

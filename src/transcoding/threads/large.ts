@@ -1,6 +1,6 @@
 // Large messages, both ways: translated in a thread, by the code that translates the small ones here.
 
-import { hubFault } from "../../call/hub-fault.js";
+import { hubFault } from "../../call/status/hub-fault.js";
 import { refusal } from "../../call/status/reasons.js";
 import { Code, Status } from "../../call/status/status.js";
 import { barrier } from "../../kit/barrier.js";

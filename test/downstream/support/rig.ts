@@ -154,11 +154,16 @@ export class Rig {
       snapshot: {
         rest,
         http: this.http,
-        preflight: { method: methodOf("//_OTHER", "unknown"), steps: this.preflightSteps, handler },
+        preflight: {
+          method: methodOf("//_OTHER", "unknown"),
+          steps: this.preflightSteps,
+          attemptObservers: [],
+          handler,
+        },
         planFor: (path) => {
           const kind = KINDS[`/${path.split("/")[2]}`] ?? "unknown";
           const named = path === "" ? "//_OTHER" : path;
-          return { method: methodOf(named, kind), steps: this.steps, handler };
+          return { method: methodOf(named, kind), steps: this.steps, attemptObservers: [], handler };
         },
       },
     };

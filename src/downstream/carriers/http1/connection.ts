@@ -2,7 +2,7 @@
 // fraction of what node:http costs. The first request that is not plain, right or wrong, takes the socket to node:http
 // for good, with every byte that was not answered yet.
 import type { Socket } from "node:net";
-import { hubFault } from "../../../call/hub-fault.js";
+import { hubFault } from "../../../call/status/hub-fault.js";
 import type { ClientLimits } from "../../../config/listener-limits.js";
 import { barrier, contain } from "../../../kit/barrier.js";
 import type { Clock } from "../../../kit/clock.js";

@@ -3,9 +3,9 @@
 import { Call } from "../../../call/call.js";
 import { type Gateway, shownTo } from "../../../call/gateway.js";
 import { isGrpcContentType } from "../../../call/grpc-content-type.js";
-import { hubFault } from "../../../call/hub-fault.js";
 import { type Plan, run } from "../../../call/pipeline.js";
 import { type Abort, refuse, type Sink, type Source } from "../../../call/sink.js";
+import { hubFault } from "../../../call/status/hub-fault.js";
 import { refusal } from "../../../call/status/reasons.js";
 import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../../../call/status/status.js";
 import type { ClientLimits } from "../../../config/listener-limits.js";

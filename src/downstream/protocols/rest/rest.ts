@@ -4,7 +4,6 @@
 import type { Transform } from "node:stream";
 import { Call } from "../../../call/call.js";
 import { type Gateway, type Snapshot, shownTo } from "../../../call/gateway.js";
-import { hubFault } from "../../../call/hub-fault.js";
 import { frameMessage } from "../../../call/messages.js";
 import { type Plan, run } from "../../../call/pipeline.js";
 import type { RestMiss } from "../../../call/rest.js";
@@ -17,6 +16,7 @@ import {
   type Sink,
   type Source,
 } from "../../../call/sink.js";
+import { hubFault } from "../../../call/status/hub-fault.js";
 import { refusal } from "../../../call/status/reasons.js";
 import { Code, Status, statusFromTrailers } from "../../../call/status/status.js";
 import { badRequest } from "../../../call/status/status-details.js";

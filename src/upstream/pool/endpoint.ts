@@ -1,14 +1,16 @@
 // One address of a cluster: its connections, more of them as calls demand, and made again with backoff after loss.
 import type { Duplex } from "node:stream";
-import type { PoolLimits } from "../config/config.js";
-import type { Clock, Timer } from "../kit/clock.js";
-import { Backoff } from "./backoff.js";
+import type { PoolLimits } from "../../config/config.js";
+import type { Timer } from "../../kit/clock.js";
+import type { BalancedEndpoint } from "../balancers/balancer.js";
+import type { EndpointTraits } from "../discovery/endpoint-source.js";
 import type { ConnectFailure } from "./connect-failure.js";
 import { Link, type LinkOwner } from "./link.js";
+import { Reconnect, type ReconnectOwner } from "./reconnect.js";
 
 export type EndpointState = "idle" | "connecting" | "ready" | "backoff";
 
-export interface EndpointAddress {
+export interface EndpointAddress extends EndpointTraits {
   readonly address: string;
   /** Over TLS: what calls say as `:authority`; undefined: clear text, and the authority is the client's. */
   readonly secureAuthority?: string | undefined;
@@ -17,17 +19,10 @@ export interface EndpointAddress {
 }
 
 /** The cluster, as its endpoints see it. */
-export interface EndpointOwner {
-  readonly clock: Clock;
-  /** 0 ≤ n < 1 */
-  readonly random: () => number;
+export interface EndpointOwner extends ReconnectOwner {
   readonly limits: PoolLimits;
-  /** Calls wait for a connection. */
-  readonly pending: number;
   /** Whether the cluster may have one connection more. */
   readonly hasRoom: boolean;
-  /** Calls wait for an upstream that was lost a moment ago: it is tried again sooner. */
-  readonly hurries: boolean;
   /** There may be room for calls. */
   onCapacity(): void;
   /** It has become ready, or has stopped being so. `lasted`: it was, for long enough to be counted on. */
@@ -46,27 +41,19 @@ export interface EndpointOwner {
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection that is lost sooner, and carried nothing, was none: it does not reset the backoff. */
 const STABLE_MS = 1000;
-/** So many of those in a row are replaced at once when calls wait; then they wait for the backoff. */
-const MAX_HASTY_RECONNECTS = 3;
 /** What a connection is expected to take while it is being made, before any has told (RFC 9113 §6.5.2). */
 const USUAL_MAX_STREAMS = 100;
 
-export class Endpoint implements LinkOwner {
+export class Endpoint implements LinkOwner, BalancedEndpoint {
   readonly address: string;
-  private readonly target: EndpointAddress;
+  private target: EndpointAddress;
   private readonly owner: EndpointOwner;
   /** Those that take new calls, or will when one of theirs ends. */
   private readonly links: Link[] = [];
   /** Those that take none any more, until their calls have ended. */
   private readonly leaving = new Set<Link>();
   private readonly connecting = new Map<Link, Timer>();
-  private readonly backoff = new Backoff();
-  /** Connections in a row that did not last, and were made again at once because calls waited. */
-  private hasty = 0;
-  private retry: Timer | undefined = undefined;
-  private retryAt = 0;
-  /** The retry need not be waited for by a call: the endpoint was reached, but its connection did not last. */
-  private retryYields = false;
+  private readonly reconnect: Reconnect;
   private sweep: Timer | undefined = undefined;
   /** What the service's SETTINGS last said, made finite. */
   private maxStreams = USUAL_MAX_STREAMS;
@@ -77,13 +64,26 @@ export class Endpoint implements LinkOwner {
     this.target = target;
     this.owner = owner;
     this.address = target.address;
+    this.reconnect = new Reconnect(owner, () => {
+      this.connect();
+      if (owner.pending > 0) owner.onCapacity();
+    });
+  }
+
+  get traits(): EndpointTraits {
+    return this.target;
+  }
+
+  /** Takes over what its source says of it now; the address is the same. */
+  update(target: EndpointAddress): void {
+    this.target = target;
   }
 
   get state(): EndpointState {
     // A call that is told of a GOAWAY looks here before the connection has been taken out.
     for (const link of this.links) if (link.sound) return "ready";
     if (this.connecting.size > 0) return "connecting";
-    return this.retry !== undefined && !this.retryYields ? "backoff" : "idle";
+    return this.reconnect.backsOff ? "backoff" : "idle";
   }
 
   /** Why it cannot be reached, for messages. */
@@ -93,8 +93,14 @@ export class Endpoint implements LinkOwner {
 
   /** Milliseconds until it is tried again by itself; undefined: it is not waiting. */
   get retryInMs(): number | undefined {
-    if (this.retry === undefined) return undefined;
-    return Math.max(0, this.retryAt - this.owner.clock.now());
+    return this.reconnect.dueInMs;
+  }
+
+  get calls(): number {
+    let calls = 0;
+    for (const link of this.links) calls += link.calls;
+    for (const link of this.leaving) calls += link.calls;
+    return calls;
   }
 
   /** Connections by what they do, and the calls on all of them. */
@@ -104,14 +110,11 @@ export class Endpoint implements LinkOwner {
     readonly draining: number;
     readonly calls: number;
   } {
-    let calls = 0;
-    for (const link of this.links) calls += link.calls;
-    for (const link of this.leaving) calls += link.calls;
     return {
       open: this.links.length,
       connecting: this.connecting.size,
       draining: this.leaving.size,
-      calls,
+      calls: this.calls,
     };
   }
 
@@ -168,7 +171,7 @@ export class Endpoint implements LinkOwner {
 
   /** Makes a connection beyond the limit. False where none can be made now. */
   openReserve(): boolean {
-    if (this.closed || this.retry !== undefined || this.state !== "ready" || this.connecting.size > 0)
+    if (this.closed || this.reconnect.scheduled || this.state !== "ready" || this.connecting.size > 0)
       return false;
     this.dial(true);
     this.owner.onReserved();
@@ -200,17 +203,13 @@ export class Endpoint implements LinkOwner {
 
   private open(): void {
     if (this.closed || (this.links.length > 0 && this.isFull)) return;
-    if (this.retry !== undefined) {
-      if (!this.retryYields || this.owner.pending === 0) return;
-      this.retry.cancel();
-      this.retry = undefined;
-    }
-    this.dial(false);
+    if (this.reconnect.mayConnect()) this.dial(false);
   }
 
   private dial(reserved: boolean): void {
     const { clock } = this.owner;
-    const link = new Link({ ...this.target, clock }, this);
+    const { dial, secureAuthority } = this.target;
+    const link = new Link({ dial, secureAuthority, clock }, this);
     link.reserved = reserved;
     const giveUp = (): void => link.giveUp(CONNECT_TIMEOUT_MS);
     this.connecting.set(link, clock.setTimeout(giveUp, CONNECT_TIMEOUT_MS));
@@ -223,7 +222,7 @@ export class Endpoint implements LinkOwner {
     this.settle(link);
     link.readyAt = this.owner.clock.now();
     this.noteMaxStreams(link);
-    if (this.links.length > 0) this.backoff.reset();
+    if (this.links.length > 0) this.reconnect.proven();
     this.links.push(link);
     if (this.links.length > 1) this.startSweep();
     this.owner.onChange(this, false);
@@ -233,8 +232,10 @@ export class Endpoint implements LinkOwner {
   onClosed(link: Link, reason: string): void {
     if (this.settle(link)) {
       this.lastProblem = reason;
-      if (!this.closed) this.owner.onConnectFailed(link.failure);
-      this.backOff(false);
+      if (!this.closed) {
+        this.owner.onConnectFailed(link.failure);
+        this.reconnect.failed();
+      }
     } else if (!this.leaving.delete(link)) {
       this.lastProblem = reason;
       this.lose(link);
@@ -354,28 +355,8 @@ export class Endpoint implements LinkOwner {
   /** A connection takes no more calls. If it was the last one another is made: at once, unless they come and go. */
   private lose(link: Link): void {
     if (!this.takeOut(link)) return;
-    if (this.links.length > 0 || this.connecting.size > 0 || this.retry !== undefined) return;
-    if (this.hasLasted(link)) {
-      this.backoff.lost(this.owner.clock.now());
-      this.hasty = 0;
-      this.connect();
-    } else if (this.owner.pending === 0) this.backOff(true);
-    else if (this.hasty++ < MAX_HASTY_RECONNECTS) this.connect();
-    else this.backOff(false);
-  }
-
-  private backOff(yields: boolean): void {
-    if (this.closed) return;
-    this.retryYields = yields;
-    this.retry?.cancel();
-    const { clock, hurries, random } = this.owner;
-    const delayMs = this.backoff.next(clock.now(), hurries, random());
-    this.retryAt = clock.now() + delayMs;
-    this.retry = clock.setTimeout(() => {
-      this.retry = undefined;
-      this.connect();
-      if (this.owner.pending > 0) this.owner.onCapacity();
-    }, delayMs);
+    if (this.links.length > 0 || this.connecting.size > 0 || this.reconnect.scheduled || this.closed) return;
+    if (this.reconnect.lost(this.hasLasted(link))) this.connect();
   }
 
   /** Closes connections beyond the first that have had no call for a while. */
@@ -401,8 +382,7 @@ export class Endpoint implements LinkOwner {
   /** No new calls; connections close when their calls have ended. */
   drain(reason: string): void {
     this.closed = true;
-    this.retry?.cancel();
-    this.retry = undefined;
+    this.reconnect.cancel();
     this.sweep?.cancel();
     this.sweep = undefined;
     for (const link of [...this.connecting.keys()]) link.connection.destroy();

@@ -1,14 +1,14 @@
 // One connection of an endpoint's pool, and what it may still be told: services end connections that bring many resets.
-import type { Call } from "../call/call.js";
-import { Connection } from "../http2/connection.js";
-import type { Stream, StreamHandler } from "../http2/stream.js";
-import { ErrorCode } from "../http2/wire/protocol.js";
-import type { Clock, Timer } from "../kit/clock.js";
-import { guarded } from "../kit/net/guarded.js";
+import type { AttemptEndpoint } from "../../call/attempt.js";
+import type { Call } from "../../call/call.js";
+import { Connection } from "../../http2/connection.js";
+import type { Stream, StreamHandler } from "../../http2/stream.js";
+import { ErrorCode } from "../../http2/wire/protocol.js";
+import type { Clock, Timer } from "../../kit/clock.js";
+import { guarded } from "../../kit/net/guarded.js";
 import { clientOf } from "./client-of.js";
 import { type ConnectFailure, connectFailureOf } from "./connect-failure.js";
 import { Silence } from "./silence.js";
-import { UpstreamCall } from "./upstream-call.js";
 
 /**
  * A service may put what its caller sent into a status, several times as long there. Up to here such a block fails its
@@ -28,8 +28,8 @@ const ANSWERED_WEIGHT = 0.5;
 /** From here on another connection is made ready, so that nobody waits for it once this one is spent. */
 const RESETS_BEFORE_SPARE = 75;
 
-/** What a link tells its endpoint. */
-export interface LinkOwner {
+/** Its endpoint, and what a link tells it. */
+export interface LinkOwner extends AttemptEndpoint {
   /** The service's SETTINGS have come. */
   onReady(link: Link): void;
   /** There may be room again, or never again. */
@@ -51,7 +51,7 @@ export interface LinkOwner {
 export class Link {
   readonly connection: Connection;
   /** Where it leads. */
-  readonly address: string;
+  readonly endpoint: LinkOwner;
   /** What calls say as `:authority`; undefined: what the client said, and no TLS. */
   readonly secureAuthority: string | undefined;
   /** Since when it is ready, ms. */
@@ -62,7 +62,6 @@ export class Link {
   openedAtLook = -1;
 
   private readonly clock: Clock;
-  private readonly owner: LinkOwner;
   private readonly secure: boolean;
   private error: NodeJS.ErrnoException | undefined = undefined;
   private readonly silence: Silence;
@@ -76,16 +75,14 @@ export class Link {
   constructor(
     options: {
       readonly dial: () => ConstructorParameters<typeof Connection>[0];
-      readonly address: string;
       readonly secureAuthority?: string | undefined;
       readonly clock: Clock;
     },
-    owner: LinkOwner,
+    endpoint: LinkOwner,
   ) {
-    this.address = options.address;
+    this.endpoint = endpoint;
     this.secureAuthority = options.secureAuthority;
     this.clock = options.clock;
-    this.owner = owner;
     const socket = guarded(options.dial());
     this.secure = "encrypted" in socket;
     // Before the connection, which tells of its end when it hears of it.
@@ -97,19 +94,19 @@ export class Link {
       { role: "client", clock: options.clock, limits: LIMITS },
       {
         onStream: () => {},
-        onReady: () => owner.onReady(this),
-        onCapacity: () => owner.onCapacity(this),
+        onReady: () => endpoint.onReady(this),
+        onCapacity: () => endpoint.onCapacity(this),
         onClose: (reason) => {
           this.windowEnd?.cancel();
           this.silence.close();
-          owner.onClosed(this, reason);
+          endpoint.onClosed(this, reason);
         },
       },
     );
     this.silence = new Silence(this.connection, options.clock, {
-      onSuspect: () => owner.onSilence(this, false),
-      onSilent: () => owner.onSilence(this, true),
-      onWord: () => owner.onWord(this),
+      onSuspect: () => endpoint.onSilence(this, false),
+      onSilent: () => endpoint.onSilence(this, true),
+      onWord: () => endpoint.onWord(this),
     });
   }
 
@@ -139,10 +136,11 @@ export class Link {
     return this.connection.canOpen && !this.connection.stuck && !this.silence.suspect && !this.reserved;
   }
 
-  /** Whose calls it has, those that were left among them: one entry for each. Looks at all. */
+  /** Whose calls it has, by `client` of its streams' handlers, and those that were left: one entry for each. Looks at all. */
   clients(): string[] {
     const clients = [...this.abandoned.values()];
-    for (const owner of this.connection.owners) if (owner instanceof UpstreamCall) clients.push(owner.client);
+    for (const owner of this.connection.owners)
+      if ("client" in owner && typeof owner.client === "string") clients.push(owner.client);
     return clients;
   }
 
@@ -166,24 +164,24 @@ export class Link {
     }
     if (this.resets >= RESET_BUDGET) {
       this.abandon(stream, clientOf(call), now);
-      this.owner.onSpending(this, true);
+      this.endpoint.onSpending(this, true);
       return;
     }
     this.send(stream);
-    if (this.resets >= RESETS_BEFORE_SPARE) this.owner.onSpending(this, this.resets >= RESET_BUDGET);
+    if (this.resets >= RESETS_BEFORE_SPARE) this.endpoint.onSpending(this, this.resets >= RESET_BUDGET);
   }
 
   private send(stream: Stream): void {
     this.resets += stream.headersReceived ? ANSWERED_WEIGHT : 1;
     stream.reset(ErrorCode.CANCEL);
-    this.owner.onResetSent();
+    this.endpoint.onResetSent();
   }
 
   /** What still comes of it is dropped, and gets no credit, so that it is little. */
   private abandon(stream: Stream, client: string, now: number): void {
     stream.handler = this.dropping;
     this.abandoned.set(stream, client);
-    this.owner.onResetHeld(client);
+    this.endpoint.onResetHeld(client);
     this.windowEnd ??= this.clock.setTimeout(this.onWindowEnd, this.windowStart + RESET_WINDOW_MS - now);
   }
 
@@ -205,7 +203,7 @@ export class Link {
     const client = this.abandoned.get(stream);
     if (client === undefined) return;
     this.abandoned.delete(stream);
-    this.owner.onHeldEnded(client);
+    this.endpoint.onHeldEnded(client);
   }
 
   private readonly dropping: StreamHandler = {

@@ -1,6 +1,6 @@
 // Who counts as one client where clients share what an upstream has room for.
-import type { Call, Peer } from "../call/call.js";
-import { clientNetwork, ipOf } from "../kit/net/ip.js";
+import type { Call, Peer } from "../../call/call.js";
+import { clientNetwork, ipOf } from "../../kit/net/ip.js";
 
 /** A peer is one object for all calls of a connection, mostly. */
 const networks = new WeakMap<Peer, string>();

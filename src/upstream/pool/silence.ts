@@ -1,8 +1,8 @@
 // Whether the service behind a connection is there: one that is frozen keeps its connections, takes calls into its
 // socket's buffers, and answers none. Known by the calls that time out while it says nothing at all.
 
-import type { Connection } from "../http2/connection.js";
-import type { Clock, Timer } from "../kit/clock.js";
+import type { Connection } from "../../http2/connection.js";
+import type { Clock, Timer } from "../../kit/clock.js";
 
 /** After so many such calls in a row the connection gets no new ones. One may be bad luck: it is lost, and asked after. */
 const SILENT_CALLS = 2;

@@ -1,7 +1,7 @@
 // The answer to a call that a fault ended. Apart from faults.ts, so that the command line loads no descriptors for it.
-import { reportFault } from "../kit/faults.js";
-import { refusal } from "./status/reasons.js";
-import type { Status } from "./status/status.js";
+import { reportFault } from "../../kit/faults.js";
+import { refusal } from "./reasons.js";
+import type { Status } from "./status.js";
 
 /** Tells of a fault, and returns the answer to the call that it ended. */
 export function hubFault(what: string, where: string, cause: unknown): Status {

@@ -1,8 +1,8 @@
 // The calls that wait for a connection: a line for each client, served in turn, so that nobody's calls wait behind all
 // those of another. With one client, calls are served in the order in which they came.
 import type { AddressCounts } from "../kit/net/address-counts.js";
-import { clientOf } from "./client-of.js";
-import type { Waiter } from "./cluster.js";
+import { clientOf } from "./pool/client-of.js";
+import type { Waiter } from "./queue.js";
 
 /** The calls of one client, in the order in which they came. */
 export interface Line {
@@ -12,7 +12,7 @@ export interface Line {
   since: number;
 }
 
-export class WaitQueue {
+export class FairQueue {
   /** Calls that wait. */
   size = 0;
   /** Calls that take room in vain, by client: whose are the fewest comes first. */
@@ -32,7 +32,7 @@ export class WaitQueue {
    * may be. Returns it.
    */
   add(waiter: Waiter, max: number, now: number): Waiter | undefined {
-    const client = clientOf(waiter.call);
+    const client = clientOf(waiter.attempt.call);
     let line = this.lines.get(client);
     let dropped: Waiter | undefined;
     if (this.size >= max) {

@@ -1,0 +1,202 @@
+// The attempts that wait for a connection to a cluster: whose turn it is, on which connection, and how long they may wait.
+
+import type { Attempt } from "../call/attempt.js";
+import type { PoolLimits } from "../config/config.js";
+import type { Clock, Timer } from "../kit/clock.js";
+import { AddressCounts } from "../kit/net/address-counts.js";
+import { FairQueue } from "./fair-queue.js";
+import { clientOf } from "./pool/client-of.js";
+import type { Endpoint } from "./pool/endpoint.js";
+import type { Link } from "./pool/link.js";
+import { Reserve, type ReserveOwner } from "./reserve.js";
+
+/** An attempt that waits for a connection. One of these is called, once. */
+export interface Waiter {
+  readonly attempt: Attempt;
+  /** There is room on this one. */
+  onLink(link: Link): void;
+  /** No endpoint can be reached. */
+  onUnavailable(): void;
+  /** Too many wait, and of those of its client it came last. */
+  onDropped(): void;
+  /** One of these threw: the call ends. */
+  onFault(error: unknown): void;
+}
+
+/** `refused`: as many calls as may are waiting already. `unavailable`: there is nothing to wait for. */
+export type Waiting = "waits" | "refused" | "unavailable";
+
+/** The cluster, as its queue sees it. */
+export interface QueueOwner {
+  readonly clock: Clock;
+  readonly limits: PoolLimits;
+  readonly endpoints: readonly Endpoint[];
+  readonly closed: boolean;
+  /** A connection with room, at the endpoint that the balancer picks. */
+  linkFor(attempt: Attempt): Link | undefined;
+  /** A call was refused since too many wait. */
+  onRefused(): void;
+}
+
+export class Queue implements ReserveOwner {
+  readonly clock: Clock;
+  private readonly owner: QueueOwner;
+  /** Calls whose reset is held back, by client. */
+  private readonly held = new AddressCounts();
+  private readonly reserve: Reserve;
+  private readonly waiters: FairQueue;
+  /** When the last endpoint was lost; -Infinity: never. */
+  private lostAt = Number.NEGATIVE_INFINITY;
+  private patience: Timer | undefined = undefined;
+  private nextToGrow = 0;
+
+  constructor(owner: QueueOwner) {
+    this.owner = owner;
+    this.clock = owner.clock;
+    this.reserve = new Reserve(this);
+    this.waiters = new FairQueue(this.held, () => this.reserve.close());
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.owner.endpoints;
+  }
+
+  get pending(): number {
+    return this.waiters.size;
+  }
+
+  /** The last endpoint was lost a moment ago: calls wait for it to come back, and it is tried again sooner. */
+  get isPatient(): boolean {
+    return this.clock.now() - this.lostAt < this.owner.limits.lostWaitMs;
+  }
+
+  /** A connection for the attempt at once; undefined when there is none, or others wait for one. */
+  pick(attempt: Attempt): Link | undefined {
+    if (this.waiters.size === 0) return this.owner.linkFor(attempt);
+    const client = clientOf(attempt.call);
+    return this.waiters.has(client) ? undefined : this.reserve.linkFor(client);
+  }
+
+  /** Until one of the waiter's functions is called, or `stopWaiting`. */
+  wait(waiter: Waiter): Waiting {
+    const { owner, waiters } = this;
+    const dropped = waiters.add(waiter, owner.limits.maxPending, this.clock.now());
+    if (dropped !== undefined) owner.onRefused();
+    if (dropped === waiter) return "refused";
+    if (dropped !== undefined) tell(dropped, () => dropped.onDropped());
+    this.reserve.watch();
+    this.grow();
+    if (this.mayWait()) return "waits";
+    waiters.delete(waiter);
+    return "unavailable";
+  }
+
+  stopWaiting(waiter: Waiter): void {
+    this.waiters.delete(waiter);
+  }
+
+  waiting(sinceBefore: number): readonly string[] {
+    return this.waiters.waiting(sinceBefore);
+  }
+
+  /** There may be room: those whose turn it is get it. */
+  serve(): void {
+    const { waiters } = this;
+    for (let waiter = waiters.next(); waiter !== undefined; waiter = waiters.next()) {
+      const link = this.owner.linkFor(waiter.attempt);
+      if (link === undefined) {
+        this.grow();
+        this.serveFromReserve();
+        return;
+      }
+      this.hand(link, waiter);
+    }
+  }
+
+  private serveFromReserve(): void {
+    for (let served = true; served; ) {
+      served = false;
+      for (const waiter of this.waiters.firsts) {
+        const link = this.reserve.linkFor(clientOf(waiter.attempt.call));
+        if (link === undefined) continue;
+        this.hand(link, waiter);
+        served = true;
+      }
+    }
+  }
+
+  private hand(link: Link, waiter: Waiter): void {
+    this.waiters.take(waiter, this.clock.now());
+    tell(waiter, () => waiter.onLink(link));
+  }
+
+  /** Further connections, until those that are being made have room for all that wait. */
+  private grow(): void {
+    const { endpoints } = this;
+    const count = endpoints.length;
+    let expected = 0;
+    for (let i = 0; i < count; i++) expected += endpoints[i]?.expected ?? 0;
+    for (let i = 0; i < count && expected < this.waiters.size; i++) {
+      const endpoint = endpoints[(this.nextToGrow + i) % count];
+      if (endpoint === undefined) continue;
+      const before = endpoint.expected;
+      endpoint.grow();
+      expected += endpoint.expected - before;
+    }
+    this.nextToGrow = count === 0 ? 0 : (this.nextToGrow + 1) % count;
+  }
+
+  /** Whether there is something to wait for: an endpoint, or one that may be back in a moment. */
+  private mayWait(): boolean {
+    const { owner } = this;
+    if (owner.closed) return false;
+    if (owner.endpoints.some((endpoint) => endpoint.hopeful)) return true;
+    if (!this.isPatient) return false;
+    this.patience ??= this.clock.setTimeout(
+      () => {
+        this.patience = undefined;
+        if (this.waiters.size > 0) this.failUnlessMayWait();
+      },
+      this.lostAt + owner.limits.lostWaitMs - this.clock.now(),
+    );
+    return true;
+  }
+
+  private failUnlessMayWait(): void {
+    if (this.mayWait()) return;
+    for (const waiter of this.waiters.clear()) tell(waiter, () => waiter.onUnavailable());
+  }
+
+  /** What the endpoints can do has changed. `lost`: the last one was lost just now. */
+  onChange(lost: boolean): void {
+    if (lost) this.lostAt = this.clock.now();
+    if (this.waiters.size === 0) return;
+    this.serve();
+    this.failUnlessMayWait();
+  }
+
+  onHeld(client: string): void {
+    this.held.add(client);
+  }
+
+  onHeldEnded(client: string): void {
+    this.held.remove(client);
+  }
+
+  /** The cluster is closed: nothing is waited for any more. */
+  close(): void {
+    this.patience?.cancel();
+    this.patience = undefined;
+    this.reserve.close();
+    this.failUnlessMayWait();
+  }
+}
+
+/** What one call makes of it is no other's matter: the queue goes on with those behind it. */
+function tell(waiter: Waiter, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    waiter.onFault(error);
+  }
+}
