@@ -1,6 +1,5 @@
 // Strong entity tags (RFC 9110 §8.8.3), of a body's bytes.
 import { createHash, hash } from "node:crypto";
-import { inSlices } from "../in-slices.js";
 
 /** Characters of base64 that an ETag has: 132 bits of the hash, so that two bodies never share one. */
 const TAG_CHARS = 22;
@@ -15,14 +14,10 @@ export function etagOf(body: Buffer): string {
 }
 
 /**
- * The same of a long body, hashed in slices. Not by WebCrypto in a thread: it copies the body first, which takes the
- * event loop longer than to hash it.
+ * The same of a long body, for `inSlices`. Not by WebCrypto in a thread: it copies the body first, which takes the event
+ * loop longer than to hash it.
  */
-export function etagInSlices(body: Buffer): Promise<string> {
-  return inSlices(hashing(body));
-}
-
-function* hashing(body: Buffer): Generator<void, string> {
+export function* hashingEtag(body: Buffer): Generator<void, string> {
   const all = createHash("sha256");
   for (let at = 0; at < body.length; at += BYTES_PER_STEP) {
     all.update(body.subarray(at, at + BYTES_PER_STEP));

@@ -9,7 +9,8 @@ import { retrySeconds } from "../../../call/status/status-details.js";
 import type { BodyTaker, Transcoding } from "../../../call/transcoding.js";
 import { barrier } from "../../../kit/barrier.js";
 import { type Field, field, type Headers } from "../../../kit/headers.js";
-import { etagInSlices, etagOf, MAX_TAGGED_AT_ONCE } from "../../../kit/text/etag.js";
+import { inSlices } from "../../../kit/in-slices.js";
+import { etagOf, hashingEtag, MAX_TAGGED_AT_ONCE } from "../../../kit/text/etag.js";
 import type { Exchange } from "../../carriers/exchange.js";
 import { Heartbeat } from "../../carriers/heartbeat.js";
 import { type Coding, encoderOf, encodeWhole, isCompressible, responseCoding } from "./content-coding.js";
@@ -204,7 +205,7 @@ export class RestAnswer implements BodyTaker {
       const onTag = (etag: string): void => {
         if (!this.ended) this.answerTagged(etag, all, body, coding);
       };
-      etagInSlices(body).then(barrier(onTag, this.fault), this.fault);
+      inSlices(hashingEtag(body)).then(barrier(onTag, this.fault), this.fault);
     }
   }
 
