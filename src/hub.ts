@@ -1,30 +1,24 @@
-// The composition root: builds a hub out of a Config, and starts it. The order of the interceptors stands here.
+// The composition root: builds a hub out of a Config, and starts it.
 import type { TLSSocket } from "node:tls";
 import { type RunningAdmin, startAdmin } from "./admin/admin.js";
 import type { Method } from "./call/call.js";
 import type { Edge, Gateway, Snapshot } from "./call/gateway.js";
-import type { Interceptor, InterceptorContext } from "./call/interceptor.js";
+import type { Interceptor } from "./call/interceptor.js";
 import { RunningCalls } from "./call/running-calls.js";
 import { refusal } from "./call/status/reasons.js";
 import { formatAddress } from "./config/address.js";
-import type { Config, UpstreamConfig } from "./config/config.js";
 import { checkPath } from "./config/files.js";
-import { CLIENT_LIMITS } from "./config/listener-limits.js";
-import { writtenOf } from "./config/written.js";
+import type { UpstreamConfig } from "./config/upstream-config.js";
 import { Listener, waitingBytes } from "./downstream/accept/listener.js";
 import { type Assembly, assembling } from "./hub/assembly.js";
 import { type Embedded, embed } from "./hub/embedded.js";
+import { interceptorsOf } from "./hub/interceptors.js";
 import { LearnedUpstream, type UpstreamEvents } from "./hub/learned-upstream.js";
-import { methodConfig } from "./hub/method-config.js";
-import { type PlacedInterceptor, placed } from "./hub/own-interceptors.js";
+import type { OwnInterceptor } from "./hub/own-interceptors.js";
 import { Readiness } from "./hub/readiness.js";
-import { accessLogOf, handshakeFailures, logFamilies, metricsOf, tracingOf } from "./hub/telemetry.js";
+import { handshakeFailures, logFamilies } from "./hub/telemetry.js";
 import { upstreamRow } from "./hub/upstream-row.js";
-import { addressLimit } from "./interceptors/address-limit.js";
-import { auth } from "./interceptors/auth.js";
-import { deadline } from "./interceptors/deadline.js";
-import { identityHeaders } from "./interceptors/identity-headers.js";
-import { quota } from "./interceptors/quota.js";
+import type { KindContext } from "./interceptors/kit/kind.js";
 import { systemClock } from "./kit/clock.js";
 import { attempt, listenToFaults, reportFault } from "./kit/faults.js";
 import { completed, inSlices } from "./kit/in-slices.js";
@@ -40,6 +34,11 @@ import { SchemaCache } from "./schema/sources/schema-cache.js";
 import { layered, SchemaIndex } from "./schema/types/schema-index.js";
 import { type EmbeddedService, type HubServices, hubServices } from "./services/hub-services.js";
 import { filesOf, STATUS_TYPES } from "./services/image.js";
+import type { Features } from "./settings/features.js";
+import { needsRestart } from "./settings/restart.js";
+import { secretsOf } from "./settings/secrets.js";
+import type { Config } from "./settings/sections.js";
+import { writtenOf } from "./settings/written.js";
 import { Telemetry } from "./telemetry/telemetry.js";
 import type { CertificateState } from "./tls/certificate-state.js";
 import type { ServerTlsConfig } from "./tls/config.js";
@@ -49,7 +48,7 @@ import { Cluster } from "./upstream/cluster.js";
 import { gaugesOf } from "./view/gauges.js";
 import type { HubView, ListenerRow, ReloadState, RouteRow, UpstreamRow } from "./view/hub-view.js";
 
-export type { Place, PlacedInterceptor } from "./hub/own-interceptors.js";
+export type { InterceptorMaker, OwnInterceptor, Place, PlacedInterceptor } from "./hub/own-interceptors.js";
 export type { Log } from "./kit/log.js";
 export type { EmbeddedService } from "./services/hub-services.js";
 
@@ -84,28 +83,15 @@ const HUB = "hub";
 /** Start-up waits so long for upstreams to be learned; those that take longer are learned while the hub serves. */
 const FIRST_LEARNING_MS = 2000;
 
-/** The order of the way: the first is outermost. */
-function interceptorsOf(config: Config, context: InterceptorContext, telemetry: Telemetry): Interceptor[] {
-  const forMethod = methodConfig(config.methods);
-  return [
-    ...metricsOf(config.metrics, context, telemetry, process.env),
-    tracingOf(config.tracing, context, telemetry, process.env),
-    ...accessLogOf(config.accessLog, context, telemetry),
-    deadline({ ...config.deadline, forMethod: forMethod((own) => own?.deadlineMs) }),
-    addressLimit(config.addressLimit, context),
-    identityHeaders(config.auth),
-    ...(config.auth === undefined ? [] : auth(config.auth, config.methods, context, config.http.metadata)),
-    quota({ rules: config.quota, forMethod: forMethod((own) => own?.quota) }, context),
-  ];
-}
-
 export interface HubOptions {
   /** Reads the config anew, for a reload; throws a UserError when it is wrong. undefined: there is nothing to reload. */
   readonly readConfig?: (() => Promise<Config>) | undefined;
   /** Interceptors of the program that the hub runs in, among the hub's. */
-  readonly use?: readonly (Interceptor | PlacedInterceptor)[] | undefined;
+  readonly use?: readonly OwnInterceptor[] | undefined;
   /** Services of the program that the hub runs in; they come before those of upstreams. */
   readonly services?: readonly EmbeddedService[] | undefined;
+  /** What the hub is made of. Default: what it has. */
+  readonly features?: Features | undefined;
 }
 
 /**
@@ -275,7 +261,7 @@ class Hub implements RunningHub, Gateway {
     }
     this.state = "serving";
     this.readiness.start(this.config.readinessWaitMs);
-    // Not before the first calls have been served: see services/hub-server.ts.
+    // Not before the first calls have been served: see control/hub-server.ts.
     systemClock.setTimeout(() => {
       if (this.state === "serving") this.ownCluster.connect();
     }, OWN_SERVICES_DELAY_MS);
@@ -284,7 +270,16 @@ class Hub implements RunningHub, Gateway {
   /** What the config makes; things that live longer than it are taken from `lives`. */
   private generate(config: Config): Generation {
     const { log, lives, telemetry } = this;
-    const context: InterceptorContext = { clock: systemClock, log, lives, meters: telemetry.counters };
+    const { features } = this.options;
+    const context: KindContext = {
+      clock: systemClock,
+      log,
+      lives,
+      meters: telemetry.counters,
+      telemetry,
+      env: process.env,
+      metadataNames: config.http.metadata,
+    };
     const schemaCache = this.keepSchemaCache(config.schemaCache);
     return {
       config,
@@ -295,7 +290,7 @@ class Hub implements RunningHub, Gateway {
         connectionsPerAddress: config.limits.connectionsPerAddress,
         webSocketOrigins: config.http.webSocketOrigins,
       },
-      interceptors: placed(interceptorsOf(config, context, telemetry), this.options.use ?? [], log),
+      interceptors: interceptorsOf(config, this.options.use ?? [], context, features),
       upstreams: config.upstreams.map((upstream) => this.keepUpstream(upstream, schemaCache)),
     };
   }
@@ -377,6 +372,10 @@ class Hub implements RunningHub, Gateway {
   /** The config as its user wrote it. */
   get written(): object {
     return writtenOf(this.config);
+  }
+
+  get secrets(): readonly (readonly string[])[] {
+    return secretsOf(this.options.features);
   }
 
   get url(): string {
@@ -524,7 +523,7 @@ class Hub implements RunningHub, Gateway {
       const own = config.upstreams[i];
       if (own !== undefined) upstream.update(own, this.generation.schemaCache);
     }
-    return needsRestart(before.config, config);
+    return needsRestart(before.config, config, this.options.features);
   }
 
   get waitingBytes(): number {
@@ -616,23 +615,4 @@ function serverTls(config: ServerTlsConfig, address: string, log: Log, meters: M
 function urlOf(bound: string, tls: boolean): string {
   if (bound.startsWith("unix:")) return bound;
   return `${tls ? "https" : "http"}://${bound}`;
-}
-
-/** Changes that a running hub cannot take over, a sentence each. */
-function needsRestart(before: Config, after: Config): string[] {
-  const changed = (["listen", "admin", "reflection"] as const).filter(
-    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
-  );
-  const limits = Object.entries(CLIENT_LIMITS).flatMap(([name, { key }]) =>
-    key !== undefined &&
-    name !== "connectionsPerAddress" &&
-    Reflect.get(before.limits, name) !== Reflect.get(after.limits, name)
-      ? [`limits.${key}`]
-      : [],
-  );
-  return [...changed, ...limits].map(restartNote);
-}
-
-function restartNote(key: string): string {
-  return `${key} has changed: that takes effect when the hub is started again`;
 }

@@ -1,13 +1,12 @@
 // The library: a hub in a program. What is exported here keeps its meaning within a major version, and nothing else does.
 
-import type { Interceptor } from "./call/interceptor.js";
-import { withOverrides } from "./config/from-args.js";
-import type { ConfigInput } from "./config/schema.js";
-import { type EmbeddedService, type PlacedInterceptor, type RunningHub, startHub } from "./hub.js";
+import { type EmbeddedService, type OwnInterceptor, type RunningHub, startHub } from "./hub.js";
 import type { Log } from "./kit/log.js";
 import { kindOf } from "./kit/text/kind-of.js";
 import { printableLine } from "./kit/text/text.js";
 import { UserError } from "./kit/text/user-error.js";
+import { withOverrides } from "./settings/from-args.js";
+import type { ConfigInput } from "./settings/schema.js";
 
 export type {
   Attempt,
@@ -17,7 +16,7 @@ export type {
   AttemptOutcome,
 } from "./call/attempt.js";
 export type { Call, Identity, Method, MethodKind, Peer, PeerCertificate } from "./call/call.js";
-export type { Interceptor, Outcome, Step } from "./call/interceptor.js";
+export type { Interceptor, InterceptorContext, Outcome, Step } from "./call/interceptor.js";
 export type { Abort, Handler, Sink, Source } from "./call/sink.js";
 export { Code, codeName, Status, type StatusDetail, type StatusInit } from "./call/status/status.js";
 export {
@@ -28,7 +27,13 @@ export {
   quotaFailure,
   retryInfo,
 } from "./call/status/status-details.js";
-export type { EmbeddedService, Place, PlacedInterceptor } from "./hub.js";
+export type {
+  EmbeddedService,
+  InterceptorMaker,
+  OwnInterceptor,
+  Place,
+  PlacedInterceptor,
+} from "./hub.js";
 export { type Field, Headers } from "./kit/headers.js";
 export type { Log } from "./kit/log.js";
 export { UserError } from "./kit/text/user-error.js";
@@ -40,9 +45,10 @@ export interface HubExtras {
   /**
    * Interceptors of one's own, in the order in which they run at their place. By default that is after `auth`, where
    * `call.identity` says who calls, and before authorization and quota; `{ interceptor, before }` and
-   * `{ interceptor, after }` name another.
+   * `{ interceptor, after }` name another. In place of an interceptor stands `{ make(context) }`, which makes it with
+   * what the hub's own are made with: clock, log, counters, and what outlives a reload.
    */
-  readonly use?: readonly (Interceptor | PlacedInterceptor)[] | undefined;
+  readonly use?: readonly OwnInterceptor[] | undefined;
   /**
    * gRPC services of the program itself. They get every protocol and policy, as those of an upstream do, and come first
    * where an upstream has a service of the same name. With them a config needs no upstreams.
@@ -120,7 +126,7 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
   const { use, services, log, ...rest } = options;
   for (const [key, list] of Object.entries({ use, services }))
     if (!Array.isArray(list ?? [])) throw new UserError(`${key} is a list, not ${kindOf(list)}`);
-  const { loadConfig, configOf } = await import("./config/load.js");
+  const { loadConfig, configOf } = await import("./settings/load.js");
   const hubLog = logOf(log);
   const load = {
     upstreamsOptional: (services ?? []).length > 0,

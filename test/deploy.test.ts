@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
-import { parseConfig } from "#src/config/load.js";
+import { parseConfig } from "#src/settings/load.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const read = (name: string): string => readFileSync(join(ROOT, name), "utf8");

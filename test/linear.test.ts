@@ -15,7 +15,6 @@ import {
   parseGrpcStatus,
 } from "#src/call/status/status.js";
 import { parseTimeout } from "#src/call/timeout.js";
-import { parseConfig } from "#src/config/load.js";
 import { HeadReader } from "#src/downstream/carriers/http1/head-reader.js";
 import {
   isCompressible,
@@ -38,6 +37,7 @@ import { trimEndOf, trimOf } from "#src/kit/text/trim.js";
 import { summaryOf } from "#src/openapi/schemas/comments.js";
 import { parseProtoFile } from "#src/schema/compiler/parse-file.js";
 import { decodeAnswer } from "#src/schema/descriptors/reflection-messages.js";
+import { parseConfig } from "#src/settings/load.js";
 import { joinTracestate, traceFlags } from "#src/telemetry/tracing/trace-context.js";
 import { alternativeNames } from "#src/tls/peer-certificate.js";
 import { harmless } from "#src/transcoding/bodies/active-content.js";

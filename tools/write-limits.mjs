@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { limitTables, TABLES_BEGIN, TABLES_END } from "../dist/config/limits-page.js";
+import { limitTables, TABLES_BEGIN, TABLES_END } from "../dist/settings/limits-page.js";
 
 const file = fileURLToPath(new URL("../docs/security.md", import.meta.url));
 const page = readFileSync(file, "utf8");

@@ -1,7 +1,7 @@
 // What a line of the access log costs the caller's thread: microseconds. Run: node build/bench/micro/access-log.js
 import { Call, type Method } from "#src/call/call.js";
 import type { Outcome } from "#src/call/interceptor.js";
-import { accessLog } from "#src/interceptors/access-log.js";
+import { accessLog } from "#src/interceptors/access-log/access-log.js";
 import { field, Headers } from "#src/kit/headers.js";
 import { AccessLogDestination } from "#src/telemetry/log/access-log.js";
 

@@ -2,8 +2,8 @@
 import type { Attempt } from "#src/call/attempt.js";
 import { Call, type Method } from "#src/call/call.js";
 import type { Interceptor, Outcome } from "#src/call/interceptor.js";
-import { metrics } from "#src/interceptors/metrics.js";
-import { tracing } from "#src/interceptors/tracing.js";
+import { metrics } from "#src/interceptors/metrics/metrics.js";
+import { tracing } from "#src/interceptors/tracing/tracing.js";
 import { systemClock } from "#src/kit/clock.js";
 import { field, Headers } from "#src/kit/headers.js";
 import { LOOPBACK } from "#src/kit/net/ip.js";

@@ -9,7 +9,7 @@ import { createServer as createHttp2Server, type ServerHttp2Session } from "node
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { formatAddress } from "../config/address.js";
-import type { AdminConfig } from "../config/config.js";
+import type { AdminConfig } from "../config/listener-config.js";
 import { reportFault } from "../kit/faults.js";
 import type { Log } from "../kit/log.js";
 import { guarded } from "../kit/net/guarded.js";

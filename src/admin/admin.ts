@@ -1,6 +1,6 @@
 // The admin listener: liveness, readiness, routes and upstreams, for probes and for people.
 import { formatAddress } from "../config/address.js";
-import type { AdminConfig } from "../config/config.js";
+import type { AdminConfig } from "../config/listener-config.js";
 import { attempt, reportFault } from "../kit/faults.js";
 import type { Log } from "../kit/log.js";
 import { UserError } from "../kit/text/user-error.js";

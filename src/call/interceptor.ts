@@ -40,7 +40,7 @@ export interface InterceptorContext {
   readonly clock: Clock;
   readonly log: Log;
   /** For what must live longer than one snapshot of the config. */
-  readonly lives: Lives;
+  readonly lives: Pick<Lives, "keep">;
   /** Counters for /metrics. */
   readonly meters: Meters;
 }

@@ -1,7 +1,17 @@
 // HOST:PORT, as it stands in config and on the command line.
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
-import type { ListenAddress, UnixAddress } from "./config.js";
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** A socket of the file system. */
+export interface UnixAddress {
+  readonly path: string;
+}
 
 /** RFC 1035 §2.3.4. */
 const MAX_HOST_LENGTH = 253;

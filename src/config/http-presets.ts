@@ -1,203 +1,257 @@
-// What the keys of `http` are when they are left out: the hub's own choice, and what those who come from a peer are used
-// to. Sources: Envoy's GrpcJsonTranscoder (envoy.extensions.filters.http.grpc_json_transcoder.v3) and grpc-gateway's
-// runtime.NewServeMux, each with its defaults. docs/coming-from.md has the table; a test holds it to this.
-import type { CompressionPolicy, CorsPolicy, ErrorForm, MetadataNames } from "../call/http-policy.js";
-
-/**
- * What a stream looks like to clients that do not say: an array, NDJSON, the same under the name of application/json (as
- * Envoy has it), SSE, or lines as grpc-gateway writes them.
- */
-export const STREAM_FORMATS = ["array", "ndjson", "json-lines", "sse", "grpc-gateway"] as const;
-export type StreamFormat = (typeof STREAM_FORMATS)[number];
-
-/** Which escapes a path variable of several segments keeps: of slashes, of RFC 6570's reserved characters, none. */
-export const KEPT_ESCAPES = ["slash", "reserved", "none"] as const;
-export type KeptEscapes = (typeof KEPT_ESCAPES)[number];
+// The keys of `http` that are flags, choices or prefixes, a row each: what it is for, and what it is when it is left out,
+// by the hub's own choice (strict) and by what those who come from a peer are used to. docs/coming-from.md has the table; a
+// test holds it to this. Sources: Envoy's GrpcJsonTranscoder (envoy.extensions.filters.http.grpc_json_transcoder.v3) and
+// grpc-gateway's runtime.NewServeMux, each with its defaults.
 
 export const PRESETS = ["strict", "envoy", "grpc-gateway"] as const;
 export type HttpPresetName = (typeof PRESETS)[number];
 
-export interface HttpAnswersConfig {
-  /** undefined: pages of other sites are told nothing. */
-  readonly cors: CorsPolicy | undefined;
-  /** undefined: answers are not compressed. */
-  readonly compression: CompressionPolicy | undefined;
-  /** Unary answers to GET have an ETag, and 304 where the client has it already. */
-  readonly etag: boolean;
-  /** google.protobuf.Empty is 204. */
-  readonly emptyAs204: boolean;
-  /** HTML, SVG and XML of a google.api.HttpBody may run in a browser. */
-  readonly allowActiveContent: boolean;
-  readonly metadata: MetadataNames;
-  /** grpc-status and grpc-message are header fields of every answer. */
-  readonly statusHeaders: boolean;
-  readonly errorForm: ErrorForm;
-  readonly streamFormat: StreamFormat;
-  /** HTTP status of a path that has routes, but none for the method. */
-  readonly wrongMethodStatus: 404 | 405 | 501;
-}
+/** A flag; one of a list; or the beginning of a header's name. */
+export type HttpRow<T = unknown> = {
+  readonly type: "flag" | "prefix" | readonly T[];
+  readonly doc: string;
+} & (
+  | { readonly default: T }
+  /** By preset; one that is left out is as `strict`. */
+  | { readonly strict: T; readonly envoy?: T; readonly "grpc-gateway"?: T }
+);
 
-/** How loosely requests are read. */
-export interface HttpReadConfig {
-  /** Bodies of types that nothing is known of are JSON, where a rule was written for their path; else 415. */
-  readonly anyContentType: boolean;
-  /** An Accept that nothing meets is passed over; else 406. */
-  readonly anyAccept: boolean;
-  /** A body where the rule has none. */
-  readonly extraBody: "reject" | "ignore";
-  /** 1, t, yes … for booleans and 1m30s for durations, in paths and queries. */
-  readonly looseValues: boolean;
-  /** Names of enum values in any case, wherever they stand. */
-  readonly anyEnumCase: boolean;
-  /** `+` in a query is a space; else itself. */
-  readonly plusAsSpace: boolean;
-  /** Which escapes the values of path variables of several segments keep. */
-  readonly keptEscapes: KeptEscapes;
-  /** The mask of a PATCH that names none is filled from its body. */
-  readonly fillUpdateMask: boolean;
-}
-
-export interface HttpPreset {
-  readonly unknownQuery: "reject" | "ignore";
-  readonly unknownFields: "reject" | "ignore";
-  readonly emitDefaults: boolean;
-  readonly emitNulls: boolean;
-  readonly read: HttpReadConfig;
-  readonly methodOverride: boolean;
-  readonly compression: boolean;
-  readonly etag: boolean;
-  readonly allowActiveContent: boolean;
-  readonly metadata: MetadataNames;
-  readonly statusHeaders: boolean;
-  readonly errorForm: ErrorForm;
-  readonly streamFormat: StreamFormat;
-  readonly wrongMethodStatus: 404 | 405 | 501;
-}
-
-const STRICT: HttpPreset = {
-  unknownQuery: "reject",
-  unknownFields: "reject",
-  emitDefaults: false,
-  emitNulls: false,
-  read: {
-    anyContentType: false,
-    anyAccept: false,
-    extraBody: "reject",
-    looseValues: false,
-    anyEnumCase: false,
-    plusAsSpace: true,
-    keptEscapes: "slash",
-    fillUpdateMask: true,
-  },
-  methodOverride: false,
-  compression: true,
-  etag: true,
-  allowActiveContent: false,
-  metadata: {
-    requestPrefix: "",
-    standardPrefix: "",
-    responsePrefix: "",
-    trailerPrefix: "grpc-trailer-",
-    prefixTrailers: false,
-  },
-  statusHeaders: false,
-  errorForm: "status",
-  streamFormat: "array",
-  wrongMethodStatus: 405,
-};
+type HttpRows = Readonly<Record<string, HttpRow>>;
+type ValueOf<R> = R extends { readonly type: "flag" }
+  ? boolean
+  : R extends { readonly type: "prefix" }
+    ? string
+    : R extends { readonly type: readonly (infer T)[] }
+      ? T
+      : never;
+/** A value for each row. */
+export type ValuesOf<T extends HttpRows> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
 /**
- * Unknown fields are always ignored (ProtoStreamObjectWriter's ignore_unknown_fields); unknown parameters are refused
- * where ignore_unknown_query_parameters is not set; without convert_grpc_status a failure has no body, and its status is
- * in the fields grpc-status and grpc-message. A path of another method is one that no rule matches. Content-Type and
- * Accept are not looked at; query_param_unescape_plus is off, url_unescape_spec ALL_CHARACTERS_EXCEPT_RESERVED.
- */
-const ENVOY: HttpPreset = {
-  ...STRICT,
-  unknownFields: "ignore",
-  read: {
-    ...STRICT.read,
-    anyContentType: true,
-    anyAccept: true,
-    looseValues: true,
-    anyEnumCase: false,
-    plusAsSpace: false,
-    keptEscapes: "reserved",
-    fillUpdateMask: false,
-  },
-  compression: false,
-  etag: false,
-  allowActiveContent: true,
-  statusHeaders: true,
-  errorForm: "empty",
-  wrongMethodStatus: 404,
-};
-
-/**
- * JSONPb with EmitUnpopulated and DiscardUnknown, under any Content-Type and Accept; PopulateQueryParameters passes over
- * what it does not know, and reads with strconv.ParseBool and time.ParseDuration; UnescapingModeLegacy; a body that the
- * rule does not name is never read; the prefixes of LegacyHeaderMatcher, which is the default before 2.33;
+ * Of Envoy: unknown fields are always ignored (ProtoStreamObjectWriter's ignore_unknown_fields); unknown parameters are
+ * refused where ignore_unknown_query_parameters is not set; without convert_grpc_status a failure has no body, and its
+ * status is in the fields grpc-status and grpc-message. A path of another method is one that no rule matches.
+ * Of grpc-gateway: JSONPb with EmitUnpopulated and DiscardUnknown; PopulateQueryParameters passes over what it does not know;
  * ForwardResponseStream's lines; a wrong method is codes.Unimplemented.
  */
-const GRPC_GATEWAY: HttpPreset = {
-  ...STRICT,
-  unknownQuery: "ignore",
-  unknownFields: "ignore",
-  emitDefaults: true,
-  emitNulls: true,
-  read: {
-    ...STRICT.read,
-    anyContentType: true,
-    anyAccept: true,
-    extraBody: "ignore",
-    looseValues: true,
-    anyEnumCase: false,
-    keptEscapes: "none",
+export const HTTP_KEYS = {
+  unknownQuery: {
+    type: ["reject", "ignore"],
+    strict: "reject",
+    "grpc-gateway": "ignore",
+    doc: "What happens to query parameters that name no field: reject answers 400.",
   },
-  methodOverride: true,
-  compression: false,
-  etag: false,
-  allowActiveContent: true,
-  metadata: {
-    requestPrefix: "grpc-metadata-",
-    standardPrefix: "grpcgateway-",
-    responsePrefix: "grpc-metadata-",
-    trailerPrefix: "grpc-trailer-",
-    prefixTrailers: true,
+  unknownFields: {
+    type: ["reject", "ignore"],
+    strict: "reject",
+    envoy: "ignore",
+    "grpc-gateway": "ignore",
+    doc: "What happens to fields of a JSON body that its message does not have: reject answers 400. Default reject.",
   },
-  streamFormat: "grpc-gateway",
-  wrongMethodStatus: 501,
-};
+  bareSystemParameters: {
+    type: "flag",
+    default: false,
+    doc: "Whether alt, fields and prettyPrint in a query mean $alt, $fields and $prettyPrint, where the request has no field of that name.",
+  },
+  methodOverride: {
+    type: "flag",
+    strict: false,
+    "grpc-gateway": true,
+    doc: "Whether POST with X-HTTP-Method-Override counts as a request of the method named there.",
+  },
+  etag: {
+    type: "flag",
+    strict: true,
+    envoy: false,
+    "grpc-gateway": false,
+    doc: "Whether unary answers to GET have an ETag, and are 304 for who has them already.",
+  },
+  emptyAs204: {
+    type: "flag",
+    default: false,
+    doc: "Whether an answer of google.protobuf.Empty is 204 without a body.",
+  },
+  allowActiveContent: {
+    type: "flag",
+    strict: false,
+    envoy: true,
+    "grpc-gateway": true,
+    doc: "Whether HTML, SVG and XML of a google.api.HttpBody may be shown and run by browsers. Default false: they are downloads.",
+  },
+  statusHeaders: {
+    type: "flag",
+    strict: false,
+    envoy: true,
+    doc: "Whether answers have grpc-status and grpc-message as headers.",
+  },
+  errorForm: {
+    type: ["status", "problem", "empty"],
+    strict: "status",
+    envoy: "empty",
+    doc: "The body of failures: google.rpc.Status as JSON, problem details (RFC 9457), or none. Who accepts application/problem+json gets that.",
+  },
+  streamFormat: {
+    // As NDJSON under the name of application/json (as Envoy has it), and as lines as grpc-gateway writes them, too.
+    type: ["array", "ndjson", "json-lines", "sse", "grpc-gateway"],
+    strict: "array",
+    "grpc-gateway": "grpc-gateway",
+    doc: "What a stream of answers looks like to clients whose Accept does not say.",
+  },
+  wrongMethodStatus: {
+    type: [404, 405, 501],
+    strict: 405,
+    envoy: 404,
+    "grpc-gateway": 501,
+    doc: "The status where a path has routes, but none for the request's method.",
+  },
+} as const satisfies HttpRows;
 
-const BY_NAME: Readonly<Record<HttpPresetName, HttpPreset>> = {
-  strict: STRICT,
-  envoy: ENVOY,
-  "grpc-gateway": GRPC_GATEWAY,
-};
+/** `http.print`: how messages print as JSON. */
+export const PRINT_KEYS = {
+  emitDefaults: {
+    type: "flag",
+    strict: false,
+    "grpc-gateway": true,
+    doc: "Print fields without presence even where they have their default: 0, false, empty. Default false.",
+  },
+  emitNulls: {
+    type: "flag",
+    strict: false,
+    "grpc-gateway": true,
+    doc: "With emitDefaults: print null for messages that are not set, and proto2's scalars; members of a oneof are left out.",
+  },
+  protoNames: { type: "flag", default: false, doc: "Print display_name instead of displayName." },
+  enumsAsNumbers: { type: "flag", default: false, doc: "Print enums as numbers instead of names." },
+  int64AsNumbers: {
+    type: "flag",
+    default: false,
+    doc: "Print 64-bit integers as numbers instead of strings: JavaScript loses digits beyond 2^53.",
+  },
+} as const satisfies HttpRows;
 
-export function presetOf(name: HttpPresetName): HttpPreset {
-  return BY_NAME[name];
+/**
+ * `http.read`: how loosely requests are read. Envoy looks at no Content-Type and Accept; query_param_unescape_plus is off,
+ * url_unescape_spec ALL_CHARACTERS_EXCEPT_RESERVED. grpc-gateway reads with strconv.ParseBool and time.ParseDuration, never
+ * reads a body that the rule does not name, and has UnescapingModeLegacy.
+ */
+export const READ_KEYS = {
+  anyContentType: {
+    type: "flag",
+    strict: false,
+    envoy: true,
+    "grpc-gateway": true,
+    doc: "Whether a body of an unknown Content-Type, or of none, is read as JSON where a rule was written for its path: pages of other sites can then send it without being asked. Default false: 415.",
+  },
+  anyAccept: {
+    type: "flag",
+    strict: false,
+    envoy: true,
+    "grpc-gateway": true,
+    doc: "Whether an Accept that nothing meets is passed over. Default false: 406.",
+  },
+  extraBody: {
+    type: ["reject", "ignore"],
+    strict: "reject",
+    "grpc-gateway": "ignore",
+    doc: "What happens to a body where the rule has none: reject answers 400.",
+  },
+  looseValues: {
+    type: "flag",
+    strict: false,
+    envoy: true,
+    "grpc-gateway": true,
+    doc: "Whether paths and queries may have 1, t, yes and their like for booleans, and durations such as 1m30s.",
+  },
+  anyEnumCase: {
+    type: "flag",
+    strict: false,
+    doc: "Whether names of enum values may be written in any case, in paths, queries and bodies.",
+  },
+  plusAsSpace: {
+    type: "flag",
+    strict: true,
+    envoy: false,
+    doc: "Whether + in a query is a space, as in HTML forms; false: it stands for itself.",
+  },
+  keptEscapes: {
+    type: ["slash", "reserved", "none"],
+    strict: "slash",
+    envoy: "reserved",
+    "grpc-gateway": "none",
+    doc: "Which escapes stay in the values of path variables of several segments: slash, %2F alone; reserved, those of RFC 6570's reserved characters; none.",
+  },
+  fillUpdateMask: {
+    type: "flag",
+    strict: true,
+    envoy: false,
+    doc: "Whether the field mask of a PATCH that names none is filled from the fields of its body.",
+  },
+} as const satisfies HttpRows;
+
+/** `http.metadata`: names of metadata as HTTP headers. grpc-gateway's are those of LegacyHeaderMatcher, the default before 2.33. */
+export const METADATA_KEYS = {
+  requestPrefix: {
+    type: "prefix",
+    strict: "",
+    "grpc-gateway": "grpc-metadata-",
+    doc: "Request headers that begin with it become metadata without it; the others as they are.",
+  },
+  standardPrefix: {
+    type: "prefix",
+    strict: "",
+    "grpc-gateway": "grpcgateway-",
+    doc: "Headers that HTTP itself defines become metadata under this prefix too.",
+  },
+  responsePrefix: {
+    type: "prefix",
+    strict: "",
+    "grpc-gateway": "grpc-metadata-",
+    doc: "What the names of response metadata get in front of them.",
+  },
+  trailerPrefix: {
+    type: "prefix",
+    strict: "grpc-trailer-",
+    doc: "The same for trailing metadata, where it becomes headers.",
+  },
+  prefixTrailers: {
+    type: "flag",
+    strict: false,
+    "grpc-gateway": true,
+    doc: "Whether it is put before the names of HTTP trailers too.",
+  },
+} as const satisfies HttpRows;
+
+/** Whether answers are compressed, which has a form of its own besides. */
+const COMPRESSION = {
+  compression: { type: "flag", strict: true, envoy: false, "grpc-gateway": false, doc: "" },
+} as const;
+
+/** What a row is where the file does not say. */
+export function defaultOf(row: HttpRow, preset: HttpPresetName): unknown {
+  return "default" in row ? row.default : (row[preset] ?? row.strict);
 }
 
-const MIN_COMPRESSED_BYTES = 1024;
-
-export function compressionOf(on: boolean): CompressionPolicy | undefined {
-  return on ? { minBytes: MIN_COMPRESSED_BYTES } : undefined;
+/** What the file says, and what it does not say by the preset. */
+export function valuesOf<T extends HttpRows>(
+  rows: T,
+  preset: HttpPresetName,
+  file: { readonly [K in keyof T]?: unknown } = {},
+): ValuesOf<T> {
+  const values = Object.entries(rows).map(([key, row]) => [key, file[key] ?? defaultOf(row, preset)]);
+  return Object.fromEntries(values) as ValuesOf<T>; // the types say the same of each row
 }
 
-/** What holds where the file says nothing but the preset. */
-export function presetAnswers(preset: HttpPreset): HttpAnswersConfig {
-  const { etag, allowActiveContent, metadata, statusHeaders, errorForm, streamFormat } = preset;
+const { emitDefaults, emitNulls } = PRINT_KEYS;
+const { bareSystemParameters: _, emptyAs204: __, ...ANSWERS } = HTTP_KEYS;
+
+/** The keys that a preset sets. */
+export function presetOf(name: HttpPresetName) {
   return {
-    cors: undefined,
-    compression: compressionOf(preset.compression),
-    etag,
-    emptyAs204: false,
-    allowActiveContent,
-    metadata,
-    statusHeaders,
-    errorForm,
-    streamFormat,
-    wrongMethodStatus: preset.wrongMethodStatus,
+    ...valuesOf({ ...ANSWERS, emitDefaults, emitNulls }, name),
+    ...valuesOf(COMPRESSION, name),
+    read: valuesOf(READ_KEYS, name),
+    metadata: valuesOf(METADATA_KEYS, name),
   };
 }
+
+export type HttpPreset = ReturnType<typeof presetOf>;

@@ -8,6 +8,7 @@ export const LISTENER_LIMITS = {
     value: 1024,
     unit: "",
     key: "connectionsPerAddress",
+    live: true,
     min: 1,
     max: 1_000_000,
     reason:
@@ -77,6 +78,7 @@ export const LISTENER_LIMITS = {
     value: 200,
     unit: "",
     key: "maxUnpackRatio",
+    live: true,
     min: 10,
     max: 2000,
     reason:

@@ -1,12 +1,12 @@
 // What a program gives as an interceptor, looked at when it is given and when it plans: no compiler looks at programs in
 // JavaScript, and a policy whose function has another name would let every call pass.
 import type { AttemptObserver } from "../call/attempt.js";
-import type { Interceptor, Step } from "../call/interceptor.js";
+import type { Interceptor, InterceptorContext, Step } from "../call/interceptor.js";
 import { Code, Status } from "../call/status/status.js";
 import { kindOf } from "../kit/text/kind-of.js";
 import { didYouMean } from "../kit/text/nearest.js";
 import { UserError } from "../kit/text/user-error.js";
-import type { PlacedInterceptor } from "./own-interceptors.js";
+import type { InterceptorMaker, OwnInterceptor, PlacedInterceptor } from "./own-interceptors.js";
 
 /** Names of interceptors stand in messages and lists. */
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
@@ -19,26 +19,45 @@ const OBSERVER_FUNCTIONS = ["begin", "headers", "end"] as const;
  * One of `use`, in the form that has a place. Throws a UserError that says what is missing.
  * @param at its index
  */
-export function checkInterceptor(one: Interceptor | PlacedInterceptor, at: number): PlacedInterceptor {
+export function checkInterceptor(
+  one: OwnInterceptor,
+  at: number,
+  context: InterceptorContext,
+): Pick<PlacedInterceptor, "before" | "after"> & { readonly interceptor: Interceptor } {
   const where = `use[${at}]`;
   checkObject(one, where);
   if (!("interceptor" in one)) {
-    checkName(one, where);
+    const interceptor = made(one, where, context);
     // A place that stands within would be none.
     for (const key of ["before", "after"])
       if (key in one)
         throw new UserError(
-          `interceptor "${one.name}": ${key} stands beside it, as in { interceptor, ${key} }`,
+          `interceptor "${interceptor.name}": ${key} stands beside it, as in { interceptor, ${key} }`,
         );
-    return { interceptor: one };
+    return { interceptor };
   }
   for (const key of Object.keys(one)) {
     if (PLACED_KEYS.includes(key)) continue;
     throw new UserError(`${where}.${key}: unknown key${didYouMean(key, PLACED_KEYS)}`);
   }
-  checkObject(one.interceptor, `${where}.interceptor`);
-  checkName(one.interceptor, `${where}.interceptor`);
-  return one;
+  const { interceptor, before, after } = one;
+  return { interceptor: made(interceptor, `${where}.interceptor`, context), before, after };
+}
+
+function made(one: Interceptor | InterceptorMaker, where: string, context: InterceptorContext): Interceptor {
+  checkObject(one, where);
+  if (!("make" in one)) {
+    checkName(one, where);
+    return one;
+  }
+  if (typeof one.make !== "function")
+    throw new UserError(
+      `${where}.make must be a function that returns an interceptor, not ${kindOf(one.make)}`,
+    );
+  const interceptor = one.make(context);
+  checkObject(interceptor, `what ${where}.make returns`);
+  checkName(interceptor, `what ${where}.make returns`);
+  return interceptor;
 }
 
 function checkObject(one: unknown, where: string): void {

@@ -1,8 +1,9 @@
 // What a config's upstreams offer, without serving: for the commands that only look.
-import type { Config } from "../config/config.js";
+
 import type { Log } from "../kit/log.js";
 import { NO_METERS } from "../kit/meters.js";
 import { SchemaCache } from "../schema/sources/schema-cache.js";
+import type { Config } from "../settings/sections.js";
 import { type Assembly, assemble } from "./assembly.js";
 import { LearnedUpstream, type UpstreamEvents } from "./learned-upstream.js";
 import { upstreamRow } from "./upstream-row.js";

@@ -1,7 +1,7 @@
 // An upstream of the config while the hub runs: the cluster that reaches it, and the schema that it was found to have.
 import { connect } from "node:net";
 import { formatAddress } from "../config/address.js";
-import type { UpstreamConfig } from "../config/config.js";
+import type { UpstreamConfig } from "../config/upstream-config.js";
 import { systemClock, type Timer } from "../kit/clock.js";
 import type { Log } from "../kit/log.js";
 import type { Meters } from "../kit/meters.js";

@@ -1,63 +1,50 @@
 // Interceptors of the program that the hub runs in: where they stand among the hub's, and what the hub holds them to.
 import type { Method } from "../call/call.js";
-import type { Interceptor, Step } from "../call/interceptor.js";
+import type { Interceptor, InterceptorContext, Step } from "../call/interceptor.js";
 import { Status } from "../call/status/status.js";
+import type { ORDER } from "../interceptors/order.js";
 import type { Log } from "../kit/log.js";
 import { kindOf } from "../kit/text/kind-of.js";
 import { UserError } from "../kit/text/user-error.js";
 import { checkInterceptor, checkStep, verdictProblem } from "./check-interceptor.js";
 
-/** A group of the hub's own interceptors. It is a place even where the config switches the group off. */
-export type Place =
-  | "tracing"
-  | "access-log"
-  | "deadline"
-  | "address-limit"
-  | "auth"
-  | "authorization"
-  | "quota";
+/** A place among the hub's own interceptors. It is there even where the config switches off what stands at it. */
+export type Place = (typeof ORDER)[number]["place"];
+
+/** In place of an interceptor: makes it with what those of the hub are made with, at the start and at each reload. */
+export interface InterceptorMaker {
+  make(context: InterceptorContext): Interceptor;
+}
 
 /** An interceptor of one's own, and where it stands. */
 export interface PlacedInterceptor {
-  readonly interceptor: Interceptor;
-  /** It runs before this group, and after what is before it. Not together with `after`. */
+  readonly interceptor: Interceptor | InterceptorMaker;
+  /** It runs before this place, and after what is before it. Not together with `after`. */
   readonly before?: Place | undefined;
-  /** It runs after this group, and before what is after it. Default: `auth`, where it is known who calls. */
+  /** It runs after this place, and before what is after it. Default: `auth`, where it is known who calls. */
   readonly after?: Place | undefined;
 }
 
-/** The groups in their order, with the names of their interceptors. */
-const GROUPS: Readonly<Record<Place, readonly string[]>> = {
-  tracing: ["metrics", "tracing"],
-  "access-log": ["access log"],
-  deadline: ["deadline"],
-  "address-limit": ["address-limit"],
-  auth: ["identity-headers", "auth"],
-  authorization: ["authorization"],
-  quota: ["quota"],
-};
-const PLACES = Object.keys(GROUPS);
-const NAMES = Object.values(GROUPS);
+export type OwnInterceptor = Interceptor | InterceptorMaker | PlacedInterceptor;
+
 const DEFAULT_PLACE: Place = "auth";
 
 /**
- * Puts interceptors of one's own among the hub's; several at one place keep their order.
+ * Interceptors of one's own, by where they stand: the first list before all places of the hub, the second after the first
+ * place, and so on. Several at one place keep their order.
  * Throws a UserError where one is no interceptor, or a name or a place cannot be.
+ * @param hubs places and names of the hub's own
  */
-export function placed(
-  hubs: readonly Interceptor[],
-  own: readonly (Interceptor | PlacedInterceptor)[],
-  log: Log,
-): Interceptor[] {
-  let group = 0;
-  const rows = hubs.map((interceptor) => {
-    const found = NAMES.findIndex((names) => names.includes(interceptor.name));
-    if (found >= 0) group = found;
-    return { interceptor, at: group };
-  });
-  const names = new Set(NAMES.flat());
+export function ownInterceptors(
+  own: readonly OwnInterceptor[],
+  hubs: { readonly places: readonly string[]; readonly names: readonly string[] },
+  context: InterceptorContext,
+): readonly (readonly Interceptor[])[] {
+  const { places } = hubs;
+  const between = Array.from({ length: places.length + 1 }, (): Interceptor[] => []);
+  const names = new Set(hubs.names);
   for (const [i, one] of own.entries()) {
-    const { interceptor, before, after } = checkInterceptor(one, i);
+    const { interceptor, before, after } = checkInterceptor(one, i, context);
     const { name } = interceptor;
     if (names.has(name)) throw new UserError(`interceptor "${name}": another interceptor has that name`);
     names.add(name);
@@ -65,18 +52,15 @@ export function placed(
       throw new UserError(`interceptor "${name}": it stands either before or after a place, not both`);
     }
     const place = before ?? after ?? DEFAULT_PLACE;
-    const index = PLACES.indexOf(place);
+    const index = places.indexOf(place);
     if (index < 0) {
       throw new UserError(
-        `interceptor "${name}": there is no place "${place}"; the places are ${PLACES.join(", ")}`,
+        `interceptor "${name}": there is no place "${place}"; the places are ${places.join(", ")}`,
       );
     }
-    rows.push({
-      interceptor: guarded(interceptor, log),
-      at: before === undefined ? index + 0.5 : index - 0.5,
-    });
+    between[before === undefined ? index + 1 : index]?.push(guarded(interceptor, context.log));
   }
-  return rows.sort((a, b) => a.at - b.at).map(({ interceptor }) => interceptor);
+  return between;
 }
 
 type Verdict = undefined | Status;

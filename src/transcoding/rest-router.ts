@@ -15,7 +15,7 @@ import {
   type ResponseWriter,
   type Transcoding,
 } from "../call/transcoding.js";
-import type { HttpRuleConfig } from "../config/sections/http.js";
+import type { HttpRuleConfig } from "../config/http-rule.js";
 import { completed } from "../kit/in-slices.js";
 import { BoundedTexts } from "../kit/text/bounded-texts.js";
 import { decodePercent } from "../kit/text/percent.js";

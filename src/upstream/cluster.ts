@@ -3,8 +3,7 @@
 
 import { type Attempt, type AttemptObserver, NO_OBSERVERS } from "../call/attempt.js";
 import type { Handler } from "../call/sink.js";
-import type { PoolLimits } from "../config/config.js";
-import { DEFAULT_POOL } from "../config/defaults.js";
+import { DEFAULT_POOL, type PoolLimits } from "../config/pool.js";
 import { type Clock, systemClock } from "../kit/clock.js";
 import { type Counter, type Labels, type Meters, NO_METERS } from "../kit/meters.js";
 import type { Balancer, BalancerFactory } from "./balancers/balancer.js";

@@ -1,7 +1,7 @@
 // The attempts that wait for a connection to a cluster: whose turn it is, on which connection, and how long they may wait.
 
 import type { Attempt } from "../call/attempt.js";
-import type { PoolLimits } from "../config/config.js";
+import type { PoolLimits } from "../config/pool.js";
 import type { Clock, Timer } from "../kit/clock.js";
 import { AddressCounts } from "../kit/net/address-counts.js";
 import { FairQueue } from "./fair-queue.js";

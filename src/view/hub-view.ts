@@ -12,6 +12,8 @@ export interface HubView {
   readonly interceptors: readonly string[];
   /** The config in force, in the keys of the file; its secrets are not masked. */
   readonly written: object;
+  /** Where its secrets stand, with `*` for names and for entries of lists. */
+  readonly secrets: readonly (readonly string[])[];
   readonly lastReload: ReloadState;
   /** Bytes that wait in the hub for clients and services to take them. */
   readonly waitingBytes: number;

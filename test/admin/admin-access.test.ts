@@ -9,7 +9,7 @@ import { describe, it, type TestContext } from "node:test";
 import { startAdmin } from "#src/admin/admin.js";
 import { MAX_CONNECTIONS, MAX_PER_ADDRESS } from "#src/admin/admin-connections.js";
 import type { AdminHub } from "#src/admin/pages/page.js";
-import type { AdminConfig } from "#src/config/config.js";
+import type { AdminConfig } from "#src/config/listener-config.js";
 import type { CertificateState } from "#src/tls/certificate-state.js";
 import { adminHub, upstreamRow } from "../support/admin-hub.js";
 import { Authority, folder, write } from "../support/authority.js";

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { Config } from "#src/config/config.js";
-import { DEFAULT_POOL } from "#src/config/defaults.js";
-import { defaultConfig, type Overrides, withOverrides } from "#src/config/from-args.js";
+import { DEFAULT_POOL } from "#src/config/pool.js";
 import { UserError } from "#src/kit/text/user-error.js";
+import { defaultConfig, type Overrides, withOverrides } from "#src/settings/from-args.js";
+import type { Config } from "#src/settings/sections.js";
 
 const FILE = fileURLToPath(import.meta.url);
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { Code, httpStatusOf } from "#src/call/status/status.js";
 import { type HttpPreset, PRESETS, presetOf } from "#src/config/http-presets.js";
-import { parseConfig } from "#src/config/load.js";
-import type { HttpConfig } from "#src/config/sections/http.js";
+import { parseConfig } from "#src/settings/load.js";
+import type { HttpConfig } from "#src/settings/sections/http.js";
 
 function httpOf(http: object): HttpConfig {
   const text = JSON.stringify({ upstreams: { a: { endpoints: ["h:1"] } }, http });

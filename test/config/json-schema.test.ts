@@ -1,9 +1,9 @@
 // The JSON Schema says what the loader holds: every key described, every default true, every example valid.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { configJsonSchema } from "#src/config/json-schema.js";
-import { parseConfig } from "#src/config/load.js";
-import { sampleConfig } from "#src/config/sample.js";
+import { configJsonSchema } from "#src/settings/json-schema.js";
+import { parseConfig } from "#src/settings/load.js";
+import { sampleConfig } from "#src/settings/sample.js";
 
 type Node = Readonly<Record<string, unknown>>;
 

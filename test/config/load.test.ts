@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { Config } from "#src/config/config.js";
-import { DEFAULT_POOL } from "#src/config/defaults.js";
-import { defaultConfig, withOverrides } from "#src/config/from-args.js";
 import { CLIENT_LIMITS } from "#src/config/listener-limits.js";
-import { formatError, formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/config/load.js";
-import { JWT_ALGORITHMS } from "#src/config/sections/auth.js";
+import { DEFAULT_POOL } from "#src/config/pool.js";
+import { JWT_ALGORITHMS } from "#src/interceptors/auth/section.js";
 import { UserError } from "#src/kit/text/user-error.js";
+import { defaultConfig, withOverrides } from "#src/settings/from-args.js";
+import { formatError, formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/settings/load.js";
+import type { Config } from "#src/settings/sections.js";
 
 const OPTIONS: ParseOptions = {
   file: "c.yaml",
@@ -741,7 +741,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "escapes that are kept by no known rule",
     `${UP}http: { read: { keptEscapes: all, extraBody: drop } }\n`,
     [
-      "2:30: http.read.keptEscapes: must be slash, reserved, none, not all",
+      "2:30: http.read.keptEscapes: must be slash, reserved or none, not all",
       "2:46: http.read.extraBody: must be reject or ignore, not drop",
     ],
   ],
@@ -900,7 +900,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
       "2:46: upstreams.a.schema.protoset: /etc/hub/missing: no such file or directory",
       "3:13: reflection: must be true or false, not yes",
       "4:9: listen: the environment variable NOPE is not set; ${NOPE:-default} gives it a default",
-      '5:19: methods["a.B"].deadlin: unknown key (did you mean deadline?); allowed: auth, roles, deadline, idempotent, quota, forms, http',
+      '5:19: methods["a.B"].deadlin: unknown key (did you mean deadline?); allowed: deadline, auth, roles, quota, idempotent, forms, http',
     ],
   ],
   [

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { after, describe, test } from "node:test";
-import { defaultConfig, withOverrides } from "#src/config/from-args.js";
-import { formatErrors, loadConfig, parseConfig } from "#src/config/load.js";
 import { UserError } from "#src/kit/text/user-error.js";
+import { defaultConfig, withOverrides } from "#src/settings/from-args.js";
+import { formatErrors, loadConfig, parseConfig } from "#src/settings/load.js";
 import { Authority, folder, write } from "../support/authority.js";
 
 const authority = new Authority("a CA");

@@ -1,11 +1,11 @@
 // The config as people read it of a running hub: in the keys and the notation of the file, and without its secrets.
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
-import { defaultConfig, withOverrides } from "#src/config/from-args.js";
-import { configJsonSchema } from "#src/config/json-schema.js";
-import { configOf, parseConfig } from "#src/config/load.js";
 import { isSecret, masked } from "#src/config/mask.js";
-import { writtenOf } from "#src/config/written.js";
+import { defaultConfig, withOverrides } from "#src/settings/from-args.js";
+import { configJsonSchema } from "#src/settings/json-schema.js";
+import { configOf, parseConfig } from "#src/settings/load.js";
+import { writtenOf } from "#src/settings/written.js";
 
 function read(text: string, env: Record<string, string> = {}) {
   const result = parseConfig(Buffer.from(text), {

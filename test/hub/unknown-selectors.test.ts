@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultConfig } from "#src/config/from-args.js";
-import { methodConfig } from "#src/hub/method-config.js";
+import { methodConfig } from "#src/config/method-config.js";
 import { unknownSelectors } from "#src/hub/unknown-selectors.js";
+import { defaultConfig } from "#src/settings/from-args.js";
 import { methodOf } from "../support/sinks.js";
 
 const PATHS = ["/shop.v1.Shop/GetOrder", "/shop.v1.Shop/Watch"];

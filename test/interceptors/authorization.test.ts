@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { afterEach, describe, test } from "node:test";
-import type { MethodConfig } from "#src/config/config.js";
-import type { AuthConfig } from "#src/config/sections/auth.js";
-import { AccessRules } from "#src/interceptors/access-rules.js";
-import { auth } from "#src/interceptors/auth.js";
+import { AccessRules } from "#src/interceptors/auth/access-rules.js";
+import { auth } from "#src/interceptors/auth/auth.js";
+import type { AuthConfig } from "#src/interceptors/auth/section.js";
+import type { MethodConfig } from "#src/settings/sections.js";
 import { callOf, methodOf } from "../support/sinks.js";
 import { Front, NO_PREFIX, PROTOCOLS } from "./support/front.js";
 

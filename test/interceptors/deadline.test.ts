@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Call, Method, MethodKind } from "#src/call/call.js";
 import { Code, Status } from "#src/call/status/status.js";
-import { type DeadlineOptions, deadline } from "#src/interceptors/deadline.js";
+import { type DeadlineOptions, deadline } from "#src/interceptors/deadline/deadline.js";
 import { Headers } from "#src/kit/headers.js";
 import { callOf } from "../support/sinks.js";
 

@@ -6,9 +6,9 @@ import { ErrorInfo, QuotaFailure, RetryInfo } from "#generated/google/rpc/error_
 import type { Call, Identity } from "#src/call/call.js";
 import type { Interceptor, InterceptorContext } from "#src/call/interceptor.js";
 import { Code, Status } from "#src/call/status/status.js";
-import type { QuotaConfig } from "#src/config/sections/quota.js";
-import { parseQuotaKey } from "#src/config/sections/quota.js";
-import { type QuotaOptions, quota } from "#src/interceptors/quota.js";
+import type { QuotaConfig } from "#src/interceptors/quota/kind.js";
+import { parseQuotaKey } from "#src/interceptors/quota/kind.js";
+import { type QuotaOptions, quota } from "#src/interceptors/quota/quota.js";
 import { Headers } from "#src/kit/headers.js";
 import { Lives } from "#src/kit/lives.js";
 import type { Meters } from "#src/kit/meters.js";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { TokenBuckets } from "#src/interceptors/token-bucket.js";
+import { TokenBuckets } from "#src/interceptors/kit/token-bucket.js";
 
 /** A bucket as one would write it on a blackboard. */
 class NaiveBucket {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Call, type HttpRequestInfo, type Method, type Peer } from "#src/call/call.js";
 import type { Outcome } from "#src/call/interceptor.js";
-import { tracing } from "#src/interceptors/tracing.js";
+import { tracing } from "#src/interceptors/tracing/tracing.js";
 import { field, Headers } from "#src/kit/headers.js";
 import { LOOPBACK } from "#src/kit/net/ip.js";
 import type { SpanRecord } from "#src/telemetry/tracing/span-record.js";

@@ -7,11 +7,11 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { loadConfig } from "#src/config/load.js";
 import { readSmallFile } from "#src/config/small-file.js";
 import { readLargeFile, readRegularFile } from "#src/kit/regular-file.js";
 import { loadProtos } from "#src/schema/sources/protos.js";
 import { loadProtoset } from "#src/schema/sources/protoset.js";
+import { loadConfig } from "#src/settings/load.js";
 import { readCertificates, readKey } from "#src/tls/pem.js";
 
 const folder = mkdtempSync(join(tmpdir(), "linchpin-files-"));

@@ -8,6 +8,7 @@ export function adminHub(given: Partial<AdminHub>): AdminHub {
     notReady: [],
     interceptors: [],
     written: {},
+    secrets: [],
     lastReload: { succeeded: true, at: 0 },
     waitingBytes: 0,
     listeners: () => [],

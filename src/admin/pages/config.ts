@@ -6,5 +6,5 @@ export const configPage: Page = {
   path: "/config",
   about: "the config in force, in the keys of the file, secrets masked",
   remote: false,
-  answer: (hub) => ({ status: 200, body: masked(hub.written) }),
+  answer: (hub) => ({ status: 200, body: masked(hub.written, hub.secrets) }),
 };

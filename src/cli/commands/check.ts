@@ -1,7 +1,8 @@
 // `linchpin check`: every error of a config file and every key that has no effect, or one line that it is fine.
-import { checkFile, formatError, formatErrors, readConfigFile } from "../../config/load.js";
+
 import { MAX_FILE_BYTES } from "../../config/yaml.js";
 import { UserError } from "../../kit/text/user-error.js";
+import { checkFile, formatError, formatErrors, readConfigFile } from "../../settings/load.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import { defaultConfigFile, NO_CONFIG } from "../terminal/config-file.js";

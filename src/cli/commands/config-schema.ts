@@ -1,5 +1,5 @@
 // `linchpin config-schema`: the JSON Schema of linchpin.yaml, for editors and CI.
-import { configJsonSchema } from "../../config/json-schema.js";
+import { configJsonSchema } from "../../settings/json-schema.js";
 import { readArguments } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import type { Io } from "../terminal/io.js";

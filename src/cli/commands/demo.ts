@@ -1,6 +1,7 @@
 // `linchpin demo`: the sample services behind a hub, with commands to try; what `make run` runs.
-import { defaultConfig, withOverrides } from "../../config/from-args.js";
+
 import { startHub } from "../../hub.js";
+import { defaultConfig, withOverrides } from "../../settings/from-args.js";
 import { readArguments } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import type { Io } from "../terminal/io.js";

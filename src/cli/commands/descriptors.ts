@@ -1,5 +1,5 @@
 // `linchpin descriptors`: what a server tells about itself by reflection, as an image for `buf generate`.
-import { defaultConfig, withOverrides } from "../../config/from-args.js";
+import { defaultConfig, withOverrides } from "../../settings/from-args.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import type { Io } from "../terminal/io.js";

@@ -1,8 +1,8 @@
 // `linchpin serve`: a hub in the foreground, until a signal ends it.
 import { setFlagsFromString } from "node:v8";
-import type { Config } from "../../config/config.js";
-import { defaultConfig, withOverrides } from "../../config/from-args.js";
 import type { Log } from "../../kit/log.js";
+import { defaultConfig, withOverrides } from "../../settings/from-args.js";
+import type { Config } from "../../settings/sections.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import { defaultConfigFile, isConfigFile, NO_CONFIG } from "../terminal/config-file.js";
@@ -60,6 +60,6 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 
 /** The YAML parser and the schema are loaded only for who has a file. */
 async function fromFile(file: string, io: Io, log: Log): Promise<Config> {
-  const { loadConfig } = await import("../../config/load.js");
+  const { loadConfig } = await import("../../settings/load.js");
   return loadConfig(file, io.env, { warn: (message) => log.warn(message) });
 }

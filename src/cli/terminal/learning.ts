@@ -1,10 +1,11 @@
 // What `routes`, `openapi` and `descriptors` ask of the hub without serving; run.ts hands it to them.
-import type { Config } from "../../config/config.js";
+
 import { inspect as inspectHub } from "../../hub/inspect.js";
 import type { Log } from "../../kit/log.js";
 import { UserError } from "../../kit/text/user-error.js";
 import type { OpenApiInput } from "../../openapi/document.js";
 import { inOrder } from "../../schema/tables/schema-tables.js";
+import type { Config } from "../../settings/sections.js";
 import type { RouteRow } from "../../view/hub-view.js";
 
 export interface Inspection {

@@ -1,6 +1,7 @@
 // `[TARGET|FILE]` of the commands that only look: a server to learn from, or a config file.
-import type { Config } from "../../config/config.js";
-import { defaultConfig, withOverrides } from "../../config/from-args.js";
+
+import { defaultConfig, withOverrides } from "../../settings/from-args.js";
+import type { Config } from "../../settings/sections.js";
 import { type Arguments, UsageError } from "./args.js";
 import { defaultConfigFile, isConfigFile, NO_CONFIG } from "./config-file.js";
 import type { Io } from "./io.js";
@@ -10,7 +11,7 @@ export async function configOf(source: string | undefined, given: Arguments, io:
   const file = source === undefined ? defaultConfigFile(io) : isConfigFile(source) ? source : undefined;
   const learning = { protoset: given.value("protoset"), protoDirs: given.values("proto") };
   if (file !== undefined) {
-    const { loadConfig } = await import("../../config/load.js");
+    const { loadConfig } = await import("../../settings/load.js");
     return withOverrides(loadConfig(file, io.env), { targets: [], ...learning });
   }
   if (source === undefined) throw new UsageError(NO_CONFIG);

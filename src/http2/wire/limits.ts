@@ -14,6 +14,8 @@ export interface Limit {
   readonly reason: string;
   /** A CVE, an RFC, or where an honest peer was known to trip a stricter limit. */
   readonly source: string;
+  /** A reload changes it. Left out: that needs a restart. */
+  readonly live?: true;
 }
 
 const KIB = 1024;

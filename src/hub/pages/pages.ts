@@ -1,6 +1,7 @@
 // Which pages a hub has, by its config; a route of a service that has the same path takes a page's place.
-import type { HttpConfig } from "../../config/sections/http.js";
+
 import type { OpenApiInput } from "../../openapi/document.js";
+import type { HttpConfig } from "../../settings/sections/http.js";
 import type { BuiltRestRouter } from "../../transcoding/rest-router.js";
 import { docsPages } from "./docs-pages.js";
 import { type HealthState, healthPage } from "./health-page.js";

@@ -1,6 +1,6 @@
 // One address of a cluster: its connections, more of them as calls demand, and made again with backoff after loss.
 import type { Duplex } from "node:stream";
-import type { PoolLimits } from "../../config/config.js";
+import type { PoolLimits } from "../../config/pool.js";
 import type { Timer } from "../../kit/clock.js";
 import type { BalancedEndpoint } from "../balancers/balancer.js";
 import type { EndpointTraits } from "../discovery/endpoint-source.js";

@@ -1,0 +1,7 @@
+// A rule of `http.rules`, as the program has it.
+export interface HttpRuleConfig {
+  /** `pkg.Service.Method`, as in google.api.Http selectors */
+  readonly selector: string;
+  /** the google.api.HttpRule in its JSON form, selector left out */
+  readonly rule: Readonly<Record<string, unknown>>;
+}

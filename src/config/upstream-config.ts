@@ -1,0 +1,20 @@
+// An upstream, as the program has it.
+import type { ClientTlsConfig } from "../tls/config.js";
+import type { ListenAddress } from "./address.js";
+import type { PoolLimits } from "./pool.js";
+
+export type SchemaSource =
+  | { readonly kind: "reflection" }
+  | { readonly kind: "protoset"; readonly file: string }
+  | { readonly kind: "protos"; readonly dirs: readonly string[] }
+  /** Nothing describes it: gRPC alone. `services`: full names; undefined: all that no other upstream has. */
+  | { readonly kind: "none"; readonly services: readonly string[] | undefined };
+
+export interface UpstreamConfig {
+  readonly name: string;
+  readonly endpoints: readonly ListenAddress[];
+  readonly schema: SchemaSource;
+  readonly pool: PoolLimits;
+  /** undefined: clear text. */
+  readonly tls?: ClientTlsConfig;
+}

@@ -1,0 +1,27 @@
+// The interceptors of a config in their order: those of the hub as its list has them, those of a program at their places.
+import type { Interceptor } from "../call/interceptor.js";
+import type { KindContext } from "../interceptors/kit/kind.js";
+import { FEATURES, type Features } from "../settings/features.js";
+import type { Config } from "../settings/sections.js";
+import { type OwnInterceptor, ownInterceptors } from "./own-interceptors.js";
+
+/** Throws a UserError where an interceptor of the program cannot be one, or a file that the config names is wrong. */
+export function interceptorsOf(
+  config: Config,
+  own: readonly OwnInterceptor[],
+  context: KindContext,
+  { interceptors: kinds }: Features = FEATURES,
+): Interceptor[] {
+  const places = [...new Set(kinds.map(({ place }) => place))];
+  const names = kinds.map(({ name }) => name);
+  const between = ownInterceptors(own, { places, names }, context);
+  return [
+    ...places.flatMap((place, i) => [
+      ...(between[i] ?? []),
+      ...kinds
+        .filter((kind) => kind.place === place)
+        .flatMap((kind) => kind.make(Reflect.get(config, kind.key), config.methods, context) ?? []),
+    ]),
+    ...(between[places.length] ?? []),
+  ];
+}

@@ -1,0 +1,101 @@
+// Callers with an API key: looked up by its SHA-256, in the config's list and in a file that is read again when it changes.
+import { createHash } from "node:crypto";
+import type { Call, Identity } from "../../call/call.js";
+import type { InterceptorContext } from "../../call/interceptor.js";
+import type { Status } from "../../call/status/status.js";
+import { readSmallFile } from "../../config/small-file.js";
+import type { Log } from "../../kit/log.js";
+import { UserError } from "../../kit/text/user-error.js";
+import { type FileWatch, watchFiles } from "../../tls/watch-files.js";
+import { type Answer, type CredentialWay, SEVERAL, single } from "./credential.js";
+import { parseKeyFile } from "./key-file.js";
+import { REALM, unauthenticated } from "./refusals.js";
+import { Remembered } from "./remembered.js";
+import type { ApiKeyConfig, ApiKeysConfig } from "./section.js";
+
+/** Bytes of a key; longer ones are refused unread. */
+const MAX_KEY_BYTES = 4096;
+/** Keys that were presented and found right. */
+const MAX_REMEMBERED = 10_000;
+
+/** Throws a UserError when the key file cannot be read or is wrong. */
+export function apiKeyWay(config: ApiKeysConfig, context: InterceptorContext): CredentialWay {
+  const keys = context.lives.keep("auth:api-keys", config, () => new ApiKeys(config, context));
+  const { header } = config;
+  const challenge = `ApiKey realm="${REALM}", header="${header}"`;
+  const refuse = (message: string): Status => unauthenticated("INVALID_API_KEY", message, [challenge]);
+  // Made once: a refused call costs less than an admitted one.
+  const several = refuse(`the call has several ${header} headers: send one`);
+  const oversized = refuse(`the API key in ${header} is longer than ${MAX_KEY_BYTES} bytes`);
+  const unknown = refuse(`the API key in ${header} is not known here`);
+  return {
+    challenge,
+    invitation: `an API key in ${header}`,
+    check(call: Call): Answer {
+      const presented = single(call.headers, header);
+      if (presented === undefined) return undefined;
+      if (presented === SEVERAL) return several;
+      if (presented.length > MAX_KEY_BYTES) return oversized;
+      return keys.find(presented) ?? unknown;
+    },
+  };
+}
+
+/** The keys in force. Keys themselves are held for as long as they are remembered, and in no log. */
+class ApiKeys {
+  private readonly config: ApiKeysConfig;
+  private readonly log: Log;
+  private readonly watch: FileWatch | undefined;
+  private byDigest: ReadonlyMap<string, Identity>;
+  private readonly remembered = new Remembered<Identity>(MAX_REMEMBERED);
+
+  constructor(config: ApiKeysConfig, { log }: InterceptorContext) {
+    this.config = config;
+    this.log = log;
+    const { file } = config;
+    const more = file === undefined ? [] : readKeys(file);
+    this.byDigest = index([...config.keys, ...more]);
+    this.watch = file === undefined ? undefined : watchFiles([file], () => this.reload(file));
+  }
+
+  /**
+   * Lookups by digest, and by the key where it was right before, tell nothing by their time: whoever measures a
+   * comparison of digests learns of a digest, from which no key follows, and a Map compares texts only where
+   * V8's seeded hashes of both are equal.
+   */
+  find(presented: string): Identity | undefined {
+    const known = this.remembered.get(presented);
+    if (known !== undefined) return known;
+    // Header values are ISO-8859-1 text, one character a byte as received.
+    const digest = createHash("sha256").update(presented, "latin1").digest("hex");
+    const identity = this.byDigest.get(digest);
+    if (identity !== undefined) this.remembered.set(presented, identity);
+    return identity;
+  }
+
+  private reload(file: string): void {
+    try {
+      this.byDigest = index([...this.config.keys, ...readKeys(file)]);
+      this.remembered.clear();
+      this.log.info(`API keys read anew from ${file}: ${this.byDigest.size} in force`);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.log.warn(`${reason}; the API keys from before stay in force`);
+    }
+  }
+
+  close(): void {
+    this.watch?.close();
+  }
+}
+
+function readKeys(file: string): readonly ApiKeyConfig[] {
+  const text = readSmallFile(file, "the API keys");
+  const keys = parseKeyFile(text);
+  if (!keys.ok) throw new UserError(`the API keys in ${file}: ${keys.reason}`);
+  return keys.value;
+}
+
+function index(keys: readonly ApiKeyConfig[]): ReadonlyMap<string, Identity> {
+  return new Map(keys.map(({ name, sha256, roles }) => [sha256, { name, kind: "api-key", roles }]));
+}

@@ -1,0 +1,134 @@
+// Who calls? Tries the configured kinds of credential in order, and gives the call its identity.
+
+import type { Call, Identity } from "../../call/call.js";
+import type { MetadataNames } from "../../call/http-policy.js";
+import type { Interceptor, InterceptorContext } from "../../call/interceptor.js";
+import { Status } from "../../call/status/status.js";
+import { upstreamNames } from "../../call/upstream-names.js";
+import type { Selected } from "../kit/kind.js";
+import { AccessRules, type MethodAccess } from "./access-rules.js";
+import { apiKeyWay } from "./api-key.js";
+import { authorization } from "./authorization.js";
+import type { Answer, CredentialWay } from "./credential.js";
+import { identityTeller } from "./identity-headers.js";
+import { jwtWay } from "./jwt.js";
+import { mtlsWay } from "./mtls.js";
+import { missingCredentials } from "./refusals.js";
+import type { AuthConfig } from "./section.js";
+
+/**
+ * Both steps, in their order: who calls, and may they. Throws a UserError when a file of keys is wrong.
+ * @param names what services get of a client's fields beside their own names
+ * @param wallClock milliseconds since the Unix epoch
+ */
+export function auth(
+  config: AuthConfig,
+  methods: readonly Selected<MethodAccess>[],
+  context: InterceptorContext,
+  names: Pick<MetadataNames, "standardPrefix">,
+  wallClock: () => number = Date.now,
+): readonly Interceptor[] {
+  const missing = missingCredentials(waysOf(config, context, wallClock));
+  return [
+    authentication(config, methods, context, names, wallClock),
+    authorization(new AccessRules(methods, config.required), missing),
+  ];
+}
+
+/** The kinds of credential that the config has, in the order in which they are looked at. */
+export function waysOf(
+  config: AuthConfig,
+  context: InterceptorContext,
+  wallClock: () => number = Date.now,
+): readonly CredentialWay[] {
+  const ways: CredentialWay[] = [];
+  if (config.apiKeys !== undefined) ways.push(apiKeyWay(config.apiKeys, context));
+  if (config.jwt.length > 0) ways.push(jwtWay(config.jwt, context, wallClock));
+  if (config.mtls !== undefined) ways.push(mtlsWay(config.mtls));
+  return ways;
+}
+
+/** Who calls. Parameters and errors as those of `auth`. */
+export function authentication(
+  config: AuthConfig,
+  methods: readonly Selected<MethodAccess>[],
+  context: InterceptorContext,
+  names: Pick<MetadataNames, "standardPrefix">,
+  wallClock: () => number = Date.now,
+): Interceptor {
+  const ways = waysOf(config, context, wallClock);
+  const rules = new AccessRules(methods, config.required);
+  const missing = missingCredentials(ways);
+  const withheld = withheldNames(config, names);
+  const tell = identityTeller(config.forward);
+
+  const withhold = ({ headers }: Call): void => {
+    for (let i = 0; i < withheld.length; i++) headers.delete(withheld[i] ?? "");
+  };
+  const admit = (call: Call, identity: Identity | undefined, required: boolean): Status | undefined => {
+    if (identity === undefined) {
+      if (required) return missing;
+    } else {
+      call.identity = identity;
+      tell?.(call, identity);
+    }
+    withhold(call);
+    return undefined;
+  };
+  /** Goes on after a way that had to wait. */
+  const resume = async (
+    call: Call,
+    required: boolean,
+    first: Identity | undefined,
+    pending: Promise<Answer>,
+    next: number,
+  ): Promise<Status | undefined> => {
+    let identity = first;
+    let answer = await pending;
+    for (let i = next; ; i++) {
+      if (answer instanceof Status) return answer;
+      identity ??= answer;
+      const way = ways[i];
+      if (way === undefined) return admit(call, identity, required);
+      answer = await way.check(call);
+    }
+  };
+
+  return {
+    name: "auth",
+    plan(method) {
+      const ruleOf = rules.forMethod(method);
+      return {
+        name: "auth",
+        start(call) {
+          const rule = ruleOf(call);
+          if (rule.auth === "none") {
+            withhold(call);
+            return undefined;
+          }
+          const required = rule.auth === "required";
+          let identity: Identity | undefined;
+          // All of them: a wrong credential is refused beside a right one too, as the service may look at it.
+          for (let i = 0; i < ways.length; i++) {
+            const answer = ways[i]?.check(call);
+            if (answer === undefined) continue;
+            if (answer instanceof Promise) return resume(call, required, identity, answer, i + 1);
+            if (answer instanceof Status) return answer;
+            identity ??= answer;
+          }
+          return admit(call, identity, required);
+        },
+      };
+    },
+  };
+}
+
+/** What services do not get, under each name that the hub would give it: an API key above all, as it opens other services. */
+function withheldNames(
+  { apiKeys, forward }: AuthConfig,
+  names: Pick<MetadataNames, "standardPrefix">,
+): readonly string[] {
+  const withheld = forward.authorization ? [] : ["authorization"];
+  if (apiKeys !== undefined) withheld.push(apiKeys.header);
+  return withheld.flatMap((name) => upstreamNames(name, names));
+}

@@ -1,0 +1,65 @@
+// The headers that tell services who calls: taken out of every call that a client sends, put in by the hub alone.
+
+import type { Call, Identity } from "../../call/call.js";
+import type { Interceptor } from "../../call/interceptor.js";
+import { folded, lengthsOf } from "../../call/upstream-names.js";
+import { type AuthConfig, IDENTITY_HEADER, ROLES_HEADER } from "./section.js";
+
+/**
+ * Takes out what only the hub may say, on every method, with or without auth: the default names too, as a service
+ * may trust them already. Dots and underscores count as dashes, and a `-bin` twin as the header itself: what a
+ * service's framework folds into one name must not be told apart here (CGI and WSGI fold all three).
+ */
+export function identityHeaders(auth: AuthConfig | undefined): Interceptor {
+  const { identity = IDENTITY_HEADER, roles = ROLES_HEADER } = auth?.forward ?? {};
+  const names = new Set([identity, roles, IDENTITY_HEADER, ROLES_HEADER]);
+  const reservedNames = new Set([...names].flatMap((name) => [name, `${name}-bin`]));
+  // By length first: most headers are told apart by it, at a few nanoseconds each.
+  const lengths = lengthsOf(reservedNames);
+  const reserved = (name: string): boolean =>
+    lengths[name.length] === true && reservedNames.has(folded(name));
+  const step = {
+    name: "identity-headers",
+    start({ headers }: Call): undefined {
+      const fields = headers.fields;
+      for (let i = 0; i < fields.length; i++) {
+        const f = fields[i];
+        // `delete` makes a new list, and leaves this one as it is.
+        if (f !== undefined && reserved(f.name)) headers.delete(f.name);
+      }
+    },
+  };
+  return { name: step.name, plan: () => step };
+}
+
+/** Tells the service who calls, as the config wants it. */
+export function identityTeller(
+  forward: AuthConfig["forward"],
+): ((call: Call, identity: Identity) => void) | undefined {
+  const { identity: nameHeader, roles: rolesHeader } = forward;
+  if (nameHeader === undefined && rolesHeader === undefined) return undefined;
+  const values = new WeakMap<Identity, { readonly name: string; readonly roles: string }>();
+  return ({ headers }, identity) => {
+    let told = values.get(identity);
+    if (told === undefined) {
+      told = {
+        name: `${identity.kind}:${escaped(identity.name)}`,
+        roles: identity.roles.map(escaped).join(","),
+      };
+      values.set(identity, told);
+    }
+    if (nameHeader !== undefined) headers.set(nameHeader, told.name);
+    if (rolesHeader !== undefined) headers.set(rolesHeader, told.roles);
+  };
+}
+
+/** Percent-encodes what a header cannot carry, and the comma that separates roles: a claim is any text. */
+function escaped(text: string): string {
+  if (/^[\x21-\x24\x26-\x2b\x2d-\x7e]*$/.test(text)) return text;
+  let out = "";
+  for (const byte of Buffer.from(text, "utf8")) {
+    const plain = byte > 0x20 && byte < 0x7f && byte !== 0x25 && byte !== 0x2c;
+    out += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return out;
+}

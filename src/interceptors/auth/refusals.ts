@@ -1,0 +1,28 @@
+// The refusal of a caller whose credential is missing or wrong, with the challenge that says what would be right.
+
+import { type Reason, refusal } from "../../call/status/reasons.js";
+import type { Status } from "../../call/status/status.js";
+import { Headers } from "../../kit/headers.js";
+import type { CredentialWay } from "./credential.js";
+
+/** The protection space that challenges name (RFC 9110 §11.5): the hub as a whole. */
+export const REALM = "linchpin";
+
+/** UNAUTHENTICATED, 401. `challenges` are the values of WWW-Authenticate (RFC 9110 §11.6.1), one field each. */
+export function unauthenticated(
+  reason: Reason,
+  message: string,
+  challenges: readonly string[],
+  cause?: unknown,
+): Status {
+  const metadata = Headers.of(...challenges.map((value) => ["www-authenticate", value] as const));
+  return refusal(reason, message, { metadata, cause });
+}
+
+/** The refusal of a call that says nothing of who makes it. */
+export function missingCredentials(ways: readonly CredentialWay[]): Status {
+  const invitations = ways.map((way) => way.invitation);
+  const challenges = ways.map((way) => way.challenge);
+  const message = `this method needs to know who calls: send ${invitations.join(", or ")}`;
+  return unauthenticated("MISSING_CREDENTIALS", message, challenges);
+}

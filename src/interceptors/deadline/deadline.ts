@@ -1,0 +1,58 @@
+// Deadlines: what the caller asks for, the method's default, the cap. The runner enforces, upstream/ passes on what is left.
+import type { Call, Method } from "../../call/call.js";
+import type { Interceptor, Step } from "../../call/interceptor.js";
+import { refusal } from "../../call/status/reasons.js";
+import type { Status } from "../../call/status/status.js";
+import { badRequest } from "../../call/status/status-details.js";
+import { parseTimeout } from "../../call/timeout.js";
+import { cut } from "../../kit/text/text.js";
+
+export interface DeadlineOptions {
+  /** Milliseconds; for unary methods whose caller asks for none. undefined: none. */
+  readonly defaultMs: number | undefined;
+  /** Milliseconds; caps what the caller asks for, and the default. undefined: no cap. */
+  readonly maxMs: number | undefined;
+  /** A method's own default: milliseconds, or `none`; undefined: the general one. */
+  readonly forMethod: (method: Method) => number | "none" | undefined;
+}
+
+/** Refuses a grpc-timeout that is not one (INVALID_ARGUMENT), and gives every call its deadline. */
+export function deadline(options: DeadlineOptions): Interceptor {
+  return {
+    name: "deadline",
+    plan(method): Step {
+      const own = options.forMethod(method);
+      // Streams live as long as they are used: a default meant for unary calls would cut them (envoyproxy/gateway#5446).
+      const general = method.kind === "unary" ? options.defaultMs : undefined;
+      const fallback = own === "none" ? undefined : (own ?? general);
+      return { name: "deadline", start: (call) => setDeadline(call, fallback, options.maxMs) };
+    },
+  };
+}
+
+function setDeadline(
+  call: Call,
+  fallbackMs: number | undefined,
+  maxMs: number | undefined,
+): Status | undefined {
+  let ms = fallbackMs;
+  const asked = call.headers.get("grpc-timeout");
+  if (asked !== undefined) {
+    ms = parseTimeout(asked);
+    if (ms === undefined) {
+      const shown = cut(asked, 16);
+      const description = `"${shown}" is not valid: 1 to 8 digits and one of H M S m u n, as in 500m`;
+      return refusal("INVALID_TIMEOUT", `grpc-timeout ${description}`, {
+        details: [badRequest([{ field: "grpc-timeout", description }])],
+      });
+    }
+  }
+  if (maxMs !== undefined && (ms === undefined || ms > maxMs)) {
+    ms = maxMs;
+    call.deadlineCapped = true;
+  }
+  if (ms === undefined) return undefined;
+  call.deadline = call.startedAt + ms;
+  if (ms <= 0) return refusal("DEADLINE_EXCEEDED", "the deadline had passed when the call arrived");
+  return undefined;
+}

@@ -1,0 +1,61 @@
+// The keys that traces and metrics share: whether they are sent to a collector, and where it is.
+import type { Kit } from "../../config/kit.js";
+import type { Place } from "../../config/section.js";
+import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
+import { sdkDisabled } from "../../telemetry/otlp/otlp-options.js";
+
+export interface OtlpConfig {
+  readonly exporter: "otlp" | "none";
+  /** Where OTLP goes; what is undefined is up to OTEL_* and the exporter's defaults. */
+  readonly endpoint: string | undefined;
+  readonly protocol: "grpc" | "http/protobuf" | undefined;
+}
+
+export const OTLP_DEFAULTS: OtlpConfig = { exporter: "none", endpoint: undefined, protocol: undefined };
+
+const ENDPOINT = "must be a URL such as http://127.0.0.1:4317";
+
+/** @param what the description of `exporter` */
+export function otlpKeys({ z, text }: Kit, what: string) {
+  return {
+    exporter: z
+      .enum(["otlp", "none"], { error: "must be otlp or none" })
+      .prefault(OTLP_DEFAULTS.exporter)
+      .describe(what),
+    endpoint: text(parseEndpoint, ENDPOINT, ["http://127.0.0.1:4317", "http://127.0.0.1:4318"])
+      // Told at the key: the value, which is quoted otherwise, has a secret in it.
+      .superRefine((value, ctx) => {
+        const { username, password } = new URL(value);
+        if (username === "" && password === "") return;
+        const message = "must have no user and password: put credentials into OTEL_EXPORTER_OTLP_HEADERS";
+        ctx.addIssue({ code: "custom", message, params: { atKey: true } });
+      })
+      .optional()
+      .describe("The collector. Left out: OTEL_EXPORTER_OTLP_ENDPOINT, or the collector on this machine.")
+      .meta({ default: "http://127.0.0.1:4317" }),
+    protocol: z
+      .enum(["grpc", "http/protobuf"], { error: "must be grpc or http/protobuf" })
+      .optional()
+      .describe(
+        "Left out: OTEL_EXPORTER_OTLP_PROTOCOL, or http/protobuf where the endpoint's port is 4318, else grpc.",
+      )
+      .meta({ default: "grpc" }),
+  };
+}
+
+function parseEndpoint(value: string): Parsed<string> {
+  if (!URL.canParse(value)) return rejected(ENDPOINT);
+  const { protocol, hostname } = new URL(value);
+  if ((protocol !== "http:" && protocol !== "https:") || hostname === "") return rejected(ENDPOINT);
+  return parsed(value);
+}
+
+/** Warns of keys that are for the exporter alone, where there is none. */
+export function needExporter(keys: readonly string[], section: string, config: OtlpConfig, at: Place): void {
+  for (const key of keys) at.needs([key], config.exporter === "otlp", `${section}.exporter is none`);
+}
+
+/** `exporter: otlp`, and OTEL_SDK_DISABLED does not say no. */
+export function exports(config: OtlpConfig, env: Readonly<Record<string, string | undefined>>): boolean {
+  return config.exporter === "otlp" && !sdkDisabled(env);
+}

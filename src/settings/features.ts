@@ -1,0 +1,11 @@
+// What the hub is made of, for all that is made from features: config, schema, documentation. A list in code; a program
+// that is tested with one more takes this one and its own.
+import type { InterceptorKind } from "../interceptors/kit/kind.js";
+import { ORDER } from "../interceptors/order.js";
+
+export interface Features {
+  /** In their order on the way of a call. */
+  readonly interceptors: readonly InterceptorKind[];
+}
+
+export const FEATURES: { readonly interceptors: typeof ORDER } = { interceptors: ORDER };

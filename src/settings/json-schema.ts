@@ -1,0 +1,71 @@
+// The JSON Schema of linchpin.yaml (draft 2020-12), made from the one schema: editors complete and check with it.
+import * as z from "zod";
+import type { Features } from "./features.js";
+import { schemasOf } from "./schema.js";
+
+/** What a file may hold, with descriptions, defaults and examples. */
+export function configJsonSchema(features?: Features): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(schemasOf(features).file, {
+    io: "input",
+    // zod leaves these out where a value is transformed; here they are written as input.
+    override: ({ zodSchema, jsonSchema }) => {
+      const meta = z.globalRegistry.get(zodSchema);
+      if (Array.isArray(meta?.examples)) jsonSchema.examples = meta.examples;
+      if (typeof meta?.default === "string") jsonSchema.default = meta.default;
+    },
+  });
+  return { $schema, $id: "urn:linchpin:config", ...withVariables(rest) };
+}
+
+/** What is wrong in a value unless it is an environment variable's. */
+const CHECKS = [
+  "type",
+  "enum",
+  "const",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "pattern",
+];
+const VARIABLE = { type: "string", pattern: String.raw`\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}` };
+
+/** The same schema, with `${NAME}` allowed in the place of every value that is no mapping and no list. */
+function withVariables(node: Record<string, unknown>): Record<string, unknown> {
+  const inner = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, inside(key, value)]));
+  const checks = Object.entries(inner).filter(([key]) => CHECKS.includes(key));
+  const { type } = inner;
+  // Any text may hold a variable as it is.
+  const isFree = type === "string" && !("pattern" in inner) && !("enum" in inner) && !("const" in inner);
+  if (checks.length === 0 || isFree || type === "object" || type === "array") return inner;
+  const others = Object.entries(inner).filter(([key]) => !CHECKS.includes(key));
+  return { ...Object.fromEntries(others), anyOf: [Object.fromEntries(checks), VARIABLE] };
+}
+
+/** Where a schema has schemas inside. */
+function inside(key: string, value: unknown): unknown {
+  switch (key) {
+    case "properties":
+      return isRecord(value)
+        ? Object.fromEntries(
+            Object.entries(value).map(([name, child]) => [
+              name,
+              isRecord(child) ? withVariables(child) : child,
+            ]),
+          )
+        : value;
+    case "additionalProperties":
+    case "items":
+      return isRecord(value) ? withVariables(value) : value;
+    case "anyOf":
+      return Array.isArray(value)
+        ? value.map((child) => (isRecord(child) ? withVariables(child) : child))
+        : value;
+    default:
+      return value;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,40 @@
+// Where in a config a key may stand: for the error about one that stands in the wrong place.
+import type { Features } from "./features.js";
+import { configJsonSchema } from "./json-schema.js";
+
+/** More would not help to find the right one: `max`, `file`, `name` stand in many places. */
+const MAX_PLACES = 4;
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly additionalProperties?: SchemaNode | boolean;
+  readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
+}
+
+const known = new WeakMap<Features, ReadonlyMap<string, readonly string[]>>();
+
+/** The mappings that have the key, as in `interceptors` or `upstreams.NAME`; empty for none, and for too many. */
+export function placesOfKey(key: string, features: Features): readonly string[] {
+  const all = known.get(features) ?? collect(configJsonSchema(features));
+  known.set(features, all);
+  const places = all.get(key) ?? [];
+  return places.length > MAX_PLACES ? [] : places;
+}
+
+function collect(root: SchemaNode): ReadonlyMap<string, readonly string[]> {
+  const places = new Map<string, string[]>();
+  const walk = (node: SchemaNode, path: string): void => {
+    for (const [key, child] of Object.entries(node.properties ?? {})) {
+      const list = places.get(key) ?? [];
+      // The top level is what the error lists anyway.
+      if (path !== "" && !list.includes(path)) places.set(key, [...list, path]);
+      walk(child, path === "" ? key : `${path}.${key}`);
+    }
+    if (typeof node.additionalProperties === "object") walk(node.additionalProperties, `${path}.NAME`);
+    if (node.items !== undefined) walk(node.items, path);
+    for (const option of node.anyOf ?? []) walk(option, path);
+  };
+  walk(root, "");
+  return places;
+}

@@ -1,0 +1,148 @@
+// The sections of the hub itself: whose word on addresses counts, what refusals tell, who is told of services and where they
+// are remembered, when it is ready and how it leaves.
+
+import type { Hints } from "../../call/gateway.js";
+import { mapping } from "../../config/mapping.js";
+import { section, type Whole } from "../../config/section.js";
+import type { AddressRange } from "../../kit/net/ip.js";
+
+const MAX_RANGES = 1_000;
+
+export const trustedProxiesSection = section({
+  defaults: { trustedProxies: [] } as {
+    /** Whose x-forwarded-for, -proto and -host are believed. */
+    readonly trustedProxies: readonly AddressRange[];
+  },
+  schema: ({ addressRanges }) =>
+    addressRanges(MAX_RANGES, ["10.0.0.0/8", "192.0.2.7", "fd00::/8"])
+      .prefault([])
+      .describe(
+        "Proxies whose x-forwarded-for, -proto and -host are believed: IP addresses and ranges. What others say there is dropped.",
+      )
+      .meta({ examples: [["10.0.0.0/8"]] }),
+  read: (trustedProxies) => ({ trustedProxies }),
+});
+
+const HINTS: Hints = "auto";
+
+export const errorsSection = section({
+  defaults: { hints: HINTS },
+  schema: ({ z }) =>
+    z
+      .strictObject({
+        hints: z
+          .enum(["auto", "always", "never"], { error: "must be auto, always or never" })
+          .prefault(HINTS)
+          .describe(
+            "Who is told what helps to find an error, but also how things are inside (nearest routes, addresses of endpoints); auto: callers on this machine and those who have proved who they are.",
+          ),
+      })
+      .prefault({})
+      .describe("What refusals tell."),
+  read: ({ hints }) => ({ hints }),
+});
+
+const REFLECTION = { reflection: true };
+
+export const reflectionSection = section({
+  defaults: REFLECTION,
+  restart: ({ reflection }) => ({ "": reflection }),
+  schema: ({ z }) =>
+    z
+      .boolean()
+      .prefault(REFLECTION.reflection)
+      .describe("Whether the hub serves gRPC server reflection for everything behind it."),
+  read: (reflection) => ({ reflection }),
+});
+
+export const schemaCacheSection = section({
+  defaults: { schemaCache: undefined } as {
+    /** Folder in which the schemas of upstreams are remembered; undefined: nowhere. */
+    readonly schemaCache: string | undefined;
+  },
+  schema: ({ path }) =>
+    path()
+      .optional()
+      .describe(
+        "Folder in which the hub remembers what it learned by reflection, so that it can start while its services are down; relative to this file. It must exist. Left out: nothing is remembered.",
+      )
+      .meta({ examples: ["/var/cache/linchpin"] }),
+  read(folder, at) {
+    if (folder === undefined) return { schemaCache: undefined };
+    at.needs([], reflects(at.whole), "no upstream is learned by reflection");
+    // A hub goes on without it; `linchpin check` tells of it.
+    if (!at.whole.checksSchemaCache) return { schemaCache: at.resolved(folder) };
+    return { schemaCache: at.existing([], folder, "writable directory") };
+  },
+});
+
+/** Whether an upstream is learned by reflection. */
+function reflects(whole: Whole): boolean {
+  const upstreams = Object.values(mapping(whole.value(["upstreams"])));
+  return upstreams.some((upstream) => mapping(upstream).schema === "reflection");
+}
+
+const READINESS = {
+  /** How long the hub is not ready for want of upstreams that were never learned, milliseconds; undefined: until they are. */
+  readinessWaitMs: 30_000 as number | undefined,
+};
+
+export const readinessSection = section({
+  defaults: READINESS,
+  schema: ({ z, durationOrNone, durationText }) =>
+    z
+      .strictObject({
+        wait: durationOrNone(0)
+          .prefault(durationText(READINESS.readinessWaitMs))
+          .describe(
+            "How long after its start the hub is not ready (readyz, health) because an upstream has never been learned; 0s: not at all, none: until each has been.",
+          ),
+      })
+      .prefault({})
+      .describe("When the hub is ready. It takes calls meanwhile."),
+  read({ wait }, at) {
+    at.needs(["wait"], reflects(at.whole), "no upstream is learned by reflection");
+    return { readinessWaitMs: wait === "none" ? undefined : wait };
+  },
+});
+
+/** How the hub leaves. */
+export interface DrainConfig {
+  /** How long it still accepts connections and calls, milliseconds; at most `graceMs`. */
+  readonly delayMs: number;
+  /** How long all of it may take, the delay included, milliseconds; then running calls are cut off. */
+  readonly graceMs: number;
+}
+
+// Kubernetes kills 30 s after SIGTERM: end before it.
+const DRAIN: DrainConfig = { delayMs: 0, graceMs: 25_000 };
+
+export const drainSection = section({
+  defaults: { drain: DRAIN },
+  schema: ({ z, duration, durationText, isMapping }) =>
+    z
+      .strictObject({
+        delay: duration(0)
+          .prefault(durationText(DRAIN.delayMs))
+          .describe(
+            "How long the hub still accepts connections and calls after SIGTERM or SIGINT, while its readiness and health say that it is leaving, so that load balancers stop sending to it first.",
+          )
+          .meta({ examples: ["5s"] }),
+        grace: duration(0)
+          .prefault(durationText(DRAIN.graceMs))
+          .describe(
+            "How long all of it may take, the delay included; calls that still run then are cut off. Kubernetes kills after 30 s.",
+          ),
+      })
+      .refine(
+        ({ delay, grace }) => !(typeof delay === "number" && typeof grace === "number" && delay > grace),
+        {
+          error: "must not be longer than drain.grace, which includes it",
+          path: ["delay"],
+          when: isMapping,
+        },
+      )
+      .prefault({})
+      .describe("How the hub leaves."),
+  read: ({ delay, grace }) => ({ drain: { delayMs: delay, graceMs: grace } }),
+});

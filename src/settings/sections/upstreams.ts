@@ -1,0 +1,267 @@
+// `upstreams`: the services behind the hub, how they are reached and how their schema is learned.
+import { isIPv6 } from "node:net";
+import type * as z from "zod";
+import { isRoutable } from "../../call/routable.js";
+import { formatAddress, isHost, type ListenAddress, parseEndpoint } from "../../config/address.js";
+import type { Kit } from "../../config/kit.js";
+import { isServiceName, isUpstreamName, SERVICE_NAME, UPSTREAM_NAME } from "../../config/names.js";
+import { POOL, type PoolRow, poolOf } from "../../config/pool.js";
+import { type Place, section } from "../../config/section.js";
+import type { SchemaSource, UpstreamConfig } from "../../config/upstream-config.js";
+import type { ClientTlsConfig } from "../../tls/config.js";
+import { checkAuthorities, checkPair } from "./tls-files.js";
+
+/** Bounds that keep a config, and the plans built from it, small enough to reason about. */
+const MAX_UPSTREAMS = 1_000;
+const MAX_ENDPOINTS = 1_000;
+const MAX_SERVICES = 10_000;
+
+const schemaSource = ({ z, path, isMapping }: Kit) =>
+  z
+    .union(
+      [
+        z.literal("reflection"),
+        z.literal("none"),
+        z
+          .strictObject({
+            protoset: path()
+              .describe(
+                "A serialized FileDescriptorSet, as `buf build -o` and `protoc -o` write it; relative to this file.",
+              )
+              .meta({ examples: ["library.binpb"] })
+              .optional(),
+            protos: z
+              .array(path())
+              .min(1, { error: "must name at least one folder" })
+              .max(100)
+              .describe("Folders of .proto files, each an import root; relative to this file.")
+              .meta({ examples: [["proto"]] })
+              .optional(),
+          })
+          .refine((value) => (value.protoset === undefined) !== (value.protos === undefined), {
+            error: "must have exactly one of protoset and protos",
+            when: isMapping,
+          }),
+      ],
+      { error: "must be reflection, none, { protoset: FILE } or { protos: [DIR] }" },
+    )
+    .prefault("reflection")
+    .describe(
+      "Where the hub learns the upstream's services: reflection, { protoset: FILE } or { protos: [DIR] }; none: nowhere, gRPC clients alone can call those that services names.",
+    );
+
+const services = ({ z }: Kit) =>
+  z
+    .array(
+      z
+        .string()
+        .refine(isServiceName, { error: SERVICE_NAME })
+        .refine(isRoutable, { error: "is a service of the hub: it answers it itself" }),
+    )
+    .min(1, { error: "must name at least one service" })
+    .max(MAX_SERVICES)
+    .optional()
+    .describe(
+      "With schema: none, the full names of its services, as in [legacy.v1.Orders]. Left out: all services that no other upstream has.",
+    );
+
+const tls = ({ z, path }: Kit) =>
+  z
+    .union(
+      [
+        z.boolean(),
+        z
+          .strictObject({
+            ca: path()
+              .optional()
+              .describe(
+                "PEM file: whose certificates are trusted. Left out: those that this machine trusts.",
+              ),
+            cert: path()
+              .optional()
+              .describe(
+                "PEM file: the hub's own certificate, for services that ask for one; read again when it changes.",
+              ),
+            key: path().optional().describe("PEM file: its private key, without a passphrase."),
+            serverName: z
+              .string({ error: "must be a host name" })
+              .refine((name) => isHost(name) || isIPv6(name), {
+                error: "must be a host name or an IP address",
+              })
+              .optional()
+              .describe("The name in the service's certificate, where it is not the endpoint's host."),
+            dangerouslyTrustAnyServer: z
+              .boolean()
+              .optional()
+              .describe(
+                "true: takes any certificate, so that whoever is in between can read and change every call. For tests alone.",
+              ),
+          })
+          .refine((value) => (value.cert === undefined) === (value.key === undefined), {
+            error: "must have both cert and key, or neither",
+          })
+          .refine((value) => value.dangerouslyTrustAnyServer !== true || value.ca === undefined, {
+            error: "makes ca useless: leave one of them out",
+            path: ["dangerouslyTrustAnyServer"],
+          }),
+      ],
+      { error: "must be true, or { ca, cert, key, serverName }" },
+    )
+    .optional()
+    .describe(
+      "Calls the services over TLS. true: trusts what this machine trusts, and shows no certificate; else { ca, cert, key, serverName } (docs/tls.md).",
+    )
+    .meta({ examples: [true] });
+
+type Group = PoolRow["key"][0];
+
+/** The rows of POOL that are of a group, as its keys. */
+type Grouped<G extends Group> = {
+  [R in (typeof POOL)[keyof typeof POOL] as R["key"] extends readonly [G, infer K extends string]
+    ? K
+    : never]: R["unit"] extends "ms" ? DurationKey : CountKey;
+};
+type DurationKey = z.ZodPrefault<ReturnType<Kit["duration"]>>;
+type CountKey = z.ZodPrefault<ReturnType<Kit["wholeNumber"]>>;
+
+function grouped<G extends Group>(group: G, { duration, wholeNumber }: Kit): Grouped<G> {
+  const shape: Record<string, DurationKey | CountKey> = {};
+  for (const { key, unit, value, min, doc, ...row } of Object.values<PoolRow>(POOL)) {
+    if (key[0] !== group) continue;
+    shape[key[1]] =
+      unit === "ms"
+        ? duration(min)
+            .prefault(`${value / 1000}s`)
+            .describe(doc)
+        : wholeNumber(min, row.max ?? Number.MAX_SAFE_INTEGER)
+            .prefault(value)
+            .describe(doc);
+  }
+  return shape as Grouped<G>; // the types say the same of each row
+}
+
+const upstream = (kit: Kit) =>
+  kit.z.strictObject({
+    endpoints: kit.z
+      .array(
+        kit.text(parseEndpoint, "must be HOST:PORT, as in 127.0.0.1:50051", [
+          "127.0.0.1:50051",
+          "library:50051",
+        ]),
+      )
+      .min(1, { error: "must have at least one endpoint" })
+      .max(MAX_ENDPOINTS)
+      .describe("HOST:PORT of each instance; calls are spread over them."),
+    schema: schemaSource(kit),
+    services: services(kit),
+    tls: tls(kit),
+    connections: kit.z
+      .strictObject(grouped("connections", kit))
+      .prefault({})
+      .describe("How many connections the hub opens to the services."),
+    pending: kit.z
+      .strictObject(grouped("pending", kit))
+      .prefault({})
+      .describe("Calls that wait for a connection."),
+  });
+
+type RawUpstream = z.output<ReturnType<typeof upstream>>;
+
+/** Any number of them: a program that has services of its own may do without. */
+export const anyUpstreams = (kit: Kit) =>
+  kit.keyed(
+    kit.z.record(kit.z.string(), upstream(kit)),
+    (name) => (isUpstreamName(name) ? undefined : UPSTREAM_NAME),
+    MAX_UPSTREAMS,
+  );
+
+export const upstreamsSection = section({
+  defaults: { upstreams: [] } as { readonly upstreams: readonly UpstreamConfig[] },
+  schema: (kit) =>
+    anyUpstreams(kit)
+      .refine((value) => Object.keys(value).length > 0, { error: "must have at least one upstream" })
+      .describe("The gRPC services behind the hub, by a name of your choice.")
+      .meta({ examples: [{ library: { endpoints: ["127.0.0.1:50051", "127.0.0.1:50052"] } }] }),
+  read(file, at) {
+    if (at.whole.intact(["upstreams"])) checkServices(file, at);
+    return {
+      upstreams: Object.entries(file).map(([name, upstream]) => upstreamOf(name, upstream, at.at(name))),
+    };
+  },
+});
+
+function upstreamOf(name: string, upstream: RawUpstream, at: Place): UpstreamConfig {
+  const { endpoints, connections } = upstream;
+  checkEndpoints(endpoints, at);
+  at.needs(["connections", "idle"], connections.max > 1, "connections.max is 1, and the first one is kept");
+  at.needs(["connections", "max"], connections.max <= connections.total, "connections.total is less");
+  const tls = clientTlsOf(upstream.tls, at.at("tls"));
+  const groups: Readonly<Record<Group, Readonly<Record<string, number>>>> = upstream;
+  const pool = poolOf(({ key: [group, key], value }) => groups[group][key] ?? value);
+  return { name, endpoints, schema: schemaOf(upstream, at), pool, ...(tls === undefined ? {} : { tls }) };
+}
+
+function checkEndpoints(endpoints: readonly ListenAddress[], at: Place): void {
+  const seen = new Set<string>();
+  for (const [i, endpoint] of endpoints.entries()) {
+    const address = formatAddress(endpoint).toLowerCase();
+    if (seen.has(address)) at.warn(["endpoints", i], "stands twice: it gets two shares of the calls");
+    seen.add(address);
+  }
+}
+
+function schemaOf({ schema, services }: RawUpstream, at: Place): SchemaSource {
+  if (schema === "none") return { kind: "none", services };
+  if (schema === "reflection") return { kind: "reflection" };
+  const { protoset, protos = [] } = schema;
+  if (protoset !== undefined)
+    return { kind: "protoset", file: at.existing(["schema", "protoset"], protoset, "file") };
+  return {
+    kind: "protos",
+    dirs: protos.map((dir, i) => at.existing(["schema", "protos", i], dir, "directory")),
+  };
+}
+
+/** The services that upstreams without a schema name: each stands once, and at most one upstream takes all others. */
+function checkServices(upstreams: Readonly<Record<string, RawUpstream>>, at: Place): void {
+  const owners = new Map<string, string>();
+  let taker: string | undefined;
+  for (const [name, { schema, services }] of Object.entries(upstreams)) {
+    if (schema !== "none") {
+      if (services !== undefined)
+        at.wrong([name, "services"], "needs schema: none; else the schema says which services there are");
+      continue;
+    }
+    if (services === undefined) {
+      if (taker !== undefined)
+        at.wrong([name, "schema"], `none needs services here: ${taker} takes all others already`);
+      taker ??= name;
+    }
+    for (const [i, service] of (services ?? []).entries()) {
+      const owner = owners.get(service);
+      if (owner !== undefined)
+        at.wrong(
+          [name, "services", i],
+          owner === name ? "stands twice" : `is a service of the upstream ${owner} already`,
+        );
+      owners.set(service, owner ?? name);
+    }
+  }
+}
+
+function clientTlsOf(raw: RawUpstream["tls"], at: Place): ClientTlsConfig | undefined {
+  if (raw === undefined || raw === false) return undefined;
+  const { ca, cert, key, serverName, dangerouslyTrustAnyServer } = raw === true ? {} : raw;
+  const file = (name: string, text: string | undefined): string | undefined =>
+    text === undefined ? undefined : at.located([name], text);
+  const config = {
+    ca: file("ca", ca),
+    cert: file("cert", cert),
+    key: file("key", key),
+    serverName,
+    dangerouslyTrustAnyServer: dangerouslyTrustAnyServer ?? false,
+  };
+  checkAuthorities(config.ca, "ca", at);
+  checkPair(config.cert, config.key, at);
+  return config;
+}
