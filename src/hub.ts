@@ -561,7 +561,7 @@ class Hub implements RunningHub, Gateway {
     return this.generation.upstreams.map(upstreamRow);
   }
 
-  metrics(): { readonly contentType: string; readonly text: string } {
+  metrics(): { readonly contentType: string; readonly pieces: Iterable<string> } {
     return this.telemetry.prometheus();
   }
 

@@ -1,5 +1,5 @@
 // Takes the secrets out of a config before somebody reads it.
-
+import { completed } from "../kit/in-slices.js";
 import { MASK, maskedText } from "../kit/text/masked-text.js";
 import type { Path } from "./yaml.js";
 
@@ -15,16 +15,24 @@ const VARIABLE = /^\$\{[A-Za-z_]\w*\}$/;
  * @param secrets where the sections say that there are some; `*` stands for names and for entries of lists
  */
 export function masked(value: unknown, secrets: readonly Path[] = []): unknown {
+  return completed(masking(value, secrets));
+}
+
+/** As masked, for `inSlices`: a config may have 100,000 values. */
+export function* masking(value: unknown, secrets: readonly Path[]): Generator<void, unknown> {
   if (secrets.some((path) => path.length === 0)) return hidden(value);
   if (typeof value === "string") return maskedText(value);
-  if (Array.isArray(value)) return value.map((inner, i) => masked(inner, below(secrets, i)));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key,
-      isSecret(key) ? hidden(inner) : masked(inner, below(secrets, key)),
-    ]),
-  );
+  yield;
+  if (Array.isArray(value)) {
+    const all: unknown[] = [];
+    for (const [i, inner] of value.entries()) all.push(yield* masking(inner, below(secrets, i)));
+    return all;
+  }
+  const all: [key: string, shown: unknown][] = [];
+  for (const [key, inner] of Object.entries(value))
+    all.push([key, isSecret(key) ? hidden(inner) : yield* masking(inner, below(secrets, key))]);
+  return Object.fromEntries(all);
 }
 
 function below(secrets: readonly Path[], key: string | number): readonly Path[] {

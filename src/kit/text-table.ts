@@ -10,6 +10,18 @@ export function textTable(cells: readonly (readonly string[])[]): string[] {
   return completed(makingTextTable(cells));
 }
 
+/** The same as one text, in pieces; some are empty, for the widths come first. */
+export function* textTablePieces(cells: readonly (readonly string[])[]): Generator<string> {
+  const making = makingTextTable(cells);
+  let step = making.next();
+  for (; step.done !== true; step = making.next()) yield "";
+  const lines = step.value;
+  for (let from = 0; from < lines.length; from += ROWS_PER_STEP) {
+    const piece = lines.slice(from, from + ROWS_PER_STEP).join("\n");
+    yield from === 0 ? piece : `\n${piece}`;
+  }
+}
+
 /** As textTable; yields now and then, so that who has other things to do can do them. */
 export function* makingTextTable(cells: readonly (readonly string[])[]): Generator<void, string[]> {
   const rows: string[][] = [];

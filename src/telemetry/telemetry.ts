@@ -6,7 +6,7 @@ import { CallMetrics } from "./metrics/call-metrics.js";
 import { Counters } from "./metrics/counters.js";
 import type { Family, MetricSource } from "./metrics/family.js";
 import { ProcessMetrics } from "./metrics/process-metrics.js";
-import { PROMETHEUS_CONTENT_TYPE, prometheusText } from "./metrics/prometheus.js";
+import { PROMETHEUS_CONTENT_TYPE, prometheusPieces } from "./metrics/prometheus.js";
 import { standardProcessFamilies } from "./metrics/standard-process.js";
 import type { ExportContext } from "./otlp/otlp-export.js";
 
@@ -33,12 +33,14 @@ export class Telemetry {
 
   readonly families: MetricSource = () => this.sources.flatMap((source): readonly Family[] => source());
 
-  /** As a scrape gets them. */
-  prometheus(): { readonly contentType: string; readonly text: string } {
-    return {
-      contentType: PROMETHEUS_CONTENT_TYPE,
-      text: prometheusText([...this.families(), ...standardProcessFamilies()]),
-    };
+  /** As a scrape gets them: their text, of which each piece is made when it is asked for. */
+  prometheus(): { readonly contentType: string; readonly pieces: Iterable<string> } {
+    return { contentType: PROMETHEUS_CONTENT_TYPE, pieces: prometheusPieces(this.scraped()) };
+  }
+
+  private *scraped(): Generator<Family> {
+    for (const source of this.sources) yield* source();
+    yield* standardProcessFamilies();
   }
 
   exportContext(signal: "traces" | "metrics"): ExportContext {

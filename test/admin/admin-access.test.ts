@@ -30,7 +30,7 @@ const HUB = adminHub({
     reloads++;
     return [];
   },
-  metrics: () => ({ contentType: "text/plain", text: "" }),
+  metrics: () => ({ contentType: "text/plain", pieces: [""] }),
 });
 
 interface Ask {

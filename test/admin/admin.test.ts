@@ -7,13 +7,15 @@ import { networkInterfaces } from "node:os";
 import { type TestContext, test } from "node:test";
 import { startAdmin } from "#src/admin/admin.js";
 import type { AdminHub } from "#src/admin/pages/page.js";
+import { masked } from "#src/config/mask.js";
 import { UserError } from "#src/kit/text/user-error.js";
+import { textTable } from "#src/kit/text-table.js";
 import { adminHub, upstreamRow } from "../support/admin-hub.js";
 
 const LOG = { info() {}, warn() {}, error() {} };
 
 const HUB = adminHub({
-  metrics: () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", text: "a 1\n" }),
+  metrics: () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", pieces: ["a 1\n"] }),
   ready: true,
   written: {
     listen: { host: "127.0.0.1", port: 8080 },
@@ -332,4 +334,41 @@ test("a reload that fails is 409 with the sentence that says why, and no web pag
     headers: { origin: "http://evil.example" },
   });
   assert.equal(foreign.status, 403);
+});
+
+test("what is much is shown to its last line, as JSON and as text", async (t) => {
+  const routes = Array.from({ length: 3000 }, (_, i) => ({
+    verb: i % 2 === 0 ? "GET" : "gRPC",
+    path: `/v1/things/${i}`,
+    method: `pkg.v1.Things/Get${i}`,
+    upstream: "things",
+  }));
+  const endpoints = Array.from({ length: 500 }, (_, i) => ({
+    address: `10.0.0.${i}:1`,
+    state: "idle" as const,
+    connections: 0,
+    connecting: 0,
+    draining: 0,
+    calls: i,
+  }));
+  const upstreams = [
+    upstreamRow({ name: "things", endpoints, services: ["pkg.v1.Things", "pkg.v1.Others"] }),
+    upstreamRow({ name: "none", services: ["pkg.v1.None"] }),
+  ];
+  const written = {
+    methods: Object.fromEntries(routes.map(({ method }) => [method, { token: "t", timeout: "1s" }])),
+  };
+  const base = await start(t, adminHub({ routes: () => routes, upstreams: () => upstreams, written }));
+  const json = async (path: string) => (await get(base, path)).body;
+  assert.equal(await json("/routes"), `${JSON.stringify({ routes }, null, 2)}\n`);
+  assert.equal(await json("/upstreams"), `${JSON.stringify({ upstreams }, null, 2)}\n`);
+  assert.equal(await json("/config"), `${JSON.stringify(masked(written), null, 2)}\n`);
+  const text = async (path: string) => (await get(base, path, { headers: { accept: "text/plain" } })).body;
+  const cells = routes.map(({ verb, path, method, upstream }) => [verb, path, method, upstream]);
+  assert.equal(await text("/routes"), `${textTable(cells).join("\n")}\n`);
+  const lines = (await text("/upstreams")).split("\n");
+  assert.deepEqual(
+    [lines[0], ...lines.slice(501)],
+    ["things", "  pkg.v1.Things", "  pkg.v1.Others", "none", "  pkg.v1.None", ""],
+  );
 });

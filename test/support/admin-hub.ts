@@ -15,7 +15,7 @@ export function adminHub(given: Partial<AdminHub>): AdminHub {
     routes: () => [],
     upstreams: () => [],
     certificates: () => [],
-    metrics: () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", text: "" }),
+    metrics: () => ({ contentType: "text/plain; version=0.0.4; charset=utf-8", pieces: [] }),
     reload: () => Promise.resolve([]),
     ...given,
   };

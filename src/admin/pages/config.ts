@@ -1,10 +1,11 @@
 // `/config`: the config in force.
-import { masked } from "../../config/mask.js";
+import { masking } from "../../config/mask.js";
+import { inSlices } from "../../kit/in-slices.js";
 import type { Page } from "./page.js";
 
 export const configPage: Page = {
   path: "/config",
   about: "the config in force, in the keys of the file, secrets masked",
   remote: false,
-  answer: (hub) => ({ status: 200, body: masked(hub.written, hub.secrets) }),
+  answer: async (hub) => ({ status: 200, body: await inSlices(masking(hub.written, hub.secrets)) }),
 };

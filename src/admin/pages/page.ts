@@ -1,10 +1,10 @@
 // What a page of the admin listener is. pages.ts lists them.
-import type { HubView, RouteRow } from "../../view/hub-view.js";
+import type { HubView } from "../../view/hub-view.js";
 
 /** What the admin listener works on: what is to be read of the hub, and what can be done to it. */
 export interface AdminHub extends HubView {
-  /** As Prometheus scrapes them. */
-  metrics(): { readonly contentType: string; readonly text: string };
+  /** As Prometheus scrapes them: their text, of which each piece is made when it is asked for. */
+  metrics(): { readonly contentType: string; readonly pieces: Iterable<string> };
   /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. `by`: who asks, for the log. */
   reload(by?: string): Promise<readonly string[]>;
 }
@@ -31,11 +31,9 @@ export interface Asked {
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
-  /** The same for a person, where it is asked for; left out: JSON in any case. */
-  readonly text?: () => string;
-  /** In place of both: there may be thousands. */
-  readonly routes?: readonly RouteRow[];
-  /** In place of all, whatever is asked for. */
-  readonly raw?: { readonly contentType: string; readonly text: string };
+  /** The same for a person, where it is asked for, in pieces where it may be much; left out: JSON in any case. */
+  readonly text?: () => string | Iterable<string>;
+  /** In place of both, whatever is asked for. */
+  readonly raw?: { readonly contentType: string; readonly pieces: Iterable<string> };
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -1,9 +1,18 @@
 // `/routes`: which HTTP and gRPC routes there are.
+import { textTablePieces } from "../../kit/text-table.js";
 import type { Page } from "./page.js";
 
 export const routesPage: Page = {
   path: "/routes",
   about: "the HTTP and gRPC routes",
   remote: false,
-  answer: (hub) => ({ status: 200, body: undefined, routes: hub.routes() }),
+  answer: (hub) => {
+    const routes = hub.routes();
+    return {
+      status: 200,
+      body: { routes },
+      text: () =>
+        textTablePieces(routes.map(({ verb, path, method, upstream }) => [verb, path, method, upstream])),
+    };
+  },
 };

@@ -1,5 +1,5 @@
 // `/upstreams`: the services behind the hub, and how their endpoints are.
-import { textTable } from "../../kit/text-table.js";
+import { textTablePieces } from "../../kit/text-table.js";
 import type { EndpointRow, UpstreamRow } from "../../view/hub-view.js";
 import type { Page } from "./page.js";
 
@@ -12,20 +12,26 @@ export const upstreamsPage: Page = {
     return {
       status: 200,
       body: { upstreams: rows },
-      text: () =>
-        rows
-          .flatMap((row) => [
-            row.problem === undefined ? row.name : `${row.name}: ${row.problem}`,
-            ...textTable(row.endpoints.map(endpointCells)),
-            ...(row.pending === 0 ? [] : [`  ${row.pending} calls wait for a connection`]),
-            ...(row.remembered === undefined ? [] : [`  its schema is remembered, from ${row.remembered}`]),
-            ...row.services.map((service) => `  ${service}${grpcOnly(row)}`),
-            ...(row.takesOthers ? [`  all services that no other upstream has${grpcOnly(row)}`] : []),
-          ])
-          .join("\n"),
+      text: () => rowsText(rows),
     };
   },
 };
+
+function* rowsText(rows: readonly UpstreamRow[]): Generator<string> {
+  for (const [i, row] of rows.entries()) {
+    const name = row.problem === undefined ? row.name : `${row.name}: ${row.problem}`;
+    yield i === 0 ? name : `\n${name}`;
+    if (row.endpoints.length > 0) yield "\n";
+    yield* textTablePieces(row.endpoints.map(endpointCells));
+    const more = [
+      ...(row.pending === 0 ? [] : [`${row.pending} calls wait for a connection`]),
+      ...(row.remembered === undefined ? [] : [`its schema is remembered, from ${row.remembered}`]),
+      ...row.services.map((service) => `${service}${grpcOnly(row)}`),
+      ...(row.takesOthers ? [`all services that no other upstream has${grpcOnly(row)}`] : []),
+    ];
+    yield more.map((line) => `\n  ${line}`).join("");
+  }
+}
 
 function grpcOnly({ schema }: UpstreamRow): string {
   return schema === "none" ? " (gRPC alone: schema is none)" : "";
