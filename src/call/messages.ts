@@ -17,6 +17,9 @@ export function frameMessage(message: Uint8Array): Buffer {
 
 const NO_BYTES = Buffer.alloc(0);
 
+/** Whose messages they are: in a request the client is at fault, in a response the service. */
+export type Direction = "request" | "response";
+
 /** Takes what comes out of a `MessageSplitter`; a view of its input, mostly. */
 export interface MessageOwner {
   onMessage(message: Buffer): void;
@@ -30,6 +33,7 @@ export class MessageSplitter {
   readonly maxBytes: number;
   /** grpc-encoding of the direction; `identity` when absent */
   readonly encoding: string;
+  private readonly direction: Direction;
   /** What `next` returned is compressed. */
   packed = false;
   private chunk: Buffer = NO_BYTES;
@@ -41,9 +45,11 @@ export class MessageSplitter {
   private body: Buffer | undefined = undefined;
   private bodyLength = 0;
 
-  constructor(maxBytes: number, encoding: string | undefined) {
+  /** @param direction whose messages they are; default: the response's */
+  constructor(maxBytes: number, encoding: string | undefined, direction: Direction = "response") {
     this.maxBytes = maxBytes;
     this.encoding = encoding ?? "identity";
+    this.direction = direction;
   }
 
   /** True between messages: a body that ends elsewhere was cut short. */
@@ -58,7 +64,7 @@ export class MessageSplitter {
       const payload = this.next();
       if (payload === undefined) return undefined;
       if (payload instanceof Status) return payload;
-      const plain = this.packed ? unpack(payload, this.encoding, this.maxBytes) : payload;
+      const plain = this.packed ? unpack(payload, this.encoding, this.maxBytes, this.direction) : payload;
       if (plain instanceof Status) return plain;
       owner.onMessage(plain);
     }
@@ -92,14 +98,10 @@ export class MessageSplitter {
           this.at += PREFIX_BYTES;
         }
         const length = head.readUInt32BE(headAt + 1);
-        if (length > this.maxBytes) return tooLarge(length, this.maxBytes);
+        if (length > this.maxBytes) return tooLarge(length, this.maxBytes, this.direction);
         const flag = head[headAt] ?? 0;
         if (flag > 1) {
-          return refusal(
-            "UPSTREAM_PROTOCOL_ERROR",
-            `gRPC frame with compressed flag ${flag}: it must be 0 or 1`,
-            { code: Code.INTERNAL },
-          );
+          return malformed(`gRPC frame with compressed flag ${flag}: it must be 0 or 1`, this.direction);
         }
         this.packed = flag === 1;
         if (end - this.at >= length) {
@@ -129,13 +131,18 @@ export class MessageSplitter {
 }
 
 /** The message of a payload; a Status where it is none, or a larger one. */
-export function unpack(payload: Buffer, encoding: string, maxBytes: number): Buffer | Status {
-  const known = decoderOf(encoding);
+export function unpack(
+  payload: Buffer,
+  encoding: string,
+  maxBytes: number,
+  direction: Direction = "response",
+): Buffer | Status {
+  const known = decoderOf(encoding, direction);
   if (known instanceof Status) return known;
   try {
     return known.here(payload, { maxOutputLength: maxBytes });
   } catch (error) {
-    return notUnpacked(error, encoding, maxBytes);
+    return notUnpacked(error, encoding, maxBytes, direction);
   }
 }
 
@@ -151,19 +158,20 @@ export function unpackSoon(
   encoding: string,
   maxBytes: number,
   done: (message: Buffer | Status) => void,
+  direction: Direction = "response",
 ): Buffer | Status | undefined {
-  const known = decoderOf(encoding);
+  const known = decoderOf(encoding, direction);
   if (known instanceof Status) return known;
   if (payload.length <= UNPACKED_HERE_BYTES) {
     try {
       return known.here(payload, { maxOutputLength: Math.min(maxBytes, UNPACKED_HERE_BYTES) });
     } catch (error) {
       if (!(error instanceof RangeError) || maxBytes <= UNPACKED_HERE_BYTES)
-        return notUnpacked(error, encoding, maxBytes);
+        return notUnpacked(error, encoding, maxBytes, direction);
     }
   }
   known.later(payload, { maxOutputLength: maxBytes }, (error, message) =>
-    done(error === null ? message : notUnpacked(error, encoding, maxBytes)),
+    done(error === null ? message : notUnpacked(error, encoding, maxBytes, direction)),
   );
   return undefined;
 }
@@ -182,27 +190,28 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   deflate: { here: inflateSync, later: inflate },
 };
 
-function decoderOf(encoding: string): Decoder | Status {
+function decoderOf(encoding: string, direction: Direction): Decoder | Status {
   const known = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
   if (known !== undefined) return known;
-  const reason =
-    encoding === "identity"
-      ? "a message is marked compressed, but no grpc-encoding was announced"
-      : `grpc-encoding "${encoding}" is not supported here: use identity, gzip or deflate`;
-  return refusal("UPSTREAM_PROTOCOL_ERROR", reason, {
-    code: encoding === "identity" ? Code.INTERNAL : Code.UNIMPLEMENTED,
-  });
+  if (encoding === "identity")
+    return malformed("a message is marked compressed, but no grpc-encoding was announced", direction);
+  const message = `grpc-encoding "${encoding}" is not supported here: use identity, gzip or deflate`;
+  return malformed(message, direction, Code.UNIMPLEMENTED);
 }
 
-function notUnpacked(error: unknown, encoding: string, maxBytes: number): Status {
-  if (error instanceof RangeError) return tooLarge(undefined, maxBytes);
-  return refusal("UPSTREAM_PROTOCOL_ERROR", `a message is not valid ${encoding} data`, {
-    code: Code.INTERNAL,
-  });
+function notUnpacked(error: unknown, encoding: string, maxBytes: number, direction: Direction): Status {
+  if (error instanceof RangeError) return tooLarge(undefined, maxBytes, direction);
+  return malformed(`a message is not valid ${encoding} data`, direction);
 }
 
-function tooLarge(bytes: number | undefined, maxBytes: number): Status {
+function malformed(message: string, direction: Direction, code: Code = Code.INTERNAL): Status {
+  const reason = direction === "request" ? "INVALID_GRPC_REQUEST" : "UPSTREAM_PROTOCOL_ERROR";
+  return refusal(reason, message, { code });
+}
+
+function tooLarge(bytes: number | undefined, maxBytes: number, direction: Direction): Status {
   const size = bytes === undefined ? "a decompressed message" : `a message of ${bytes} bytes`;
+  const reason = direction === "request" ? "MESSAGE_TOO_LARGE" : "RESPONSE_TOO_LARGE";
   const info = { limit: String(maxBytes) };
-  return refusal("RESPONSE_TOO_LARGE", `${size} is larger than the limit of ${maxBytes} bytes`, { info });
+  return refusal(reason, `${size} is larger than the limit of ${maxBytes} bytes`, { info });
 }

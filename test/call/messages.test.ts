@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { frameMessage, MessageSplitter, PREFIX_BYTES } from "#src/call/messages.js";
+import { type Direction, frameMessage, MessageSplitter, PREFIX_BYTES } from "#src/call/messages.js";
 import { Code, type Status } from "#src/call/status/status.js";
 
 const LIMIT = 1000;
@@ -19,8 +19,9 @@ function split(
   cuts: readonly number[],
   encoding?: string,
   limit = LIMIT,
+  direction?: Direction,
 ): { messages: Buffer[]; problem: Status | undefined; whole: boolean } {
-  const splitter = new MessageSplitter(limit, encoding);
+  const splitter = new MessageSplitter(limit, encoding, direction);
   const messages: Buffer[] = [];
   const places = [0, ...cuts.map((c) => Math.min(c, body.length)).sort((a, b) => a - b), body.length];
   // Each piece lies in a buffer of its own, with other bytes around it.
@@ -36,6 +37,12 @@ function split(
     if (problem !== undefined) return { messages, problem, whole: splitter.atBoundary };
   }
   return { messages, problem: undefined, whole: splitter.atBoundary };
+}
+
+/** Of the ErrorInfo: the first field, a text. */
+function reasonOf({ details }: Status): string {
+  const value = Buffer.from(details[0]?.value ?? []);
+  return value.toString("latin1", 2, 2 + (value[1] ?? 0));
 }
 
 describe("messages in a gRPC body", () => {
@@ -160,6 +167,11 @@ describe("messages in a gRPC body", () => {
       const { problem } = split(bytes, [], encoding);
       assert.equal(problem?.code, code);
       assert.match(problem.message, message);
+      // Told as the fault of whoever sent them.
+      assert.match(reasonOf(problem), /^(?:UPSTREAM_PROTOCOL_ERROR|RESPONSE_TOO_LARGE)$/);
+      const sent = split(bytes, [], encoding, LIMIT, "request").problem;
+      assert.equal(sent?.code, code);
+      assert.match(reasonOf(sent), /^(?:INVALID_GRPC_REQUEST|MESSAGE_TOO_LARGE)$/);
     });
   }
 
