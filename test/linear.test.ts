@@ -16,14 +16,14 @@ import {
 } from "#src/call/status/status.js";
 import { parseTimeout } from "#src/call/timeout.js";
 import { HeadReader } from "#src/downstream/carriers/http1/head-reader.js";
+import { preflightOf } from "#src/downstream/protocols/rest/cors.js";
+import { matchesTag } from "#src/downstream/protocols/rest/etag.js";
+import { readMetadata } from "#src/downstream/protocols/rest/rest-headers.js";
 import {
   isCompressible,
   requestCoding,
   responseCoding,
-} from "#src/downstream/protocols/rest/content-coding.js";
-import { preflightOf } from "#src/downstream/protocols/rest/cors.js";
-import { matchesTag } from "#src/downstream/protocols/rest/etag.js";
-import { readMetadata } from "#src/downstream/protocols/rest/rest-headers.js";
+} from "#src/downstream/protocols/transcoded/content-coding.js";
 import { checkRequest, checkResponse, checkTrailers } from "#src/http2/frames/messages.js";
 import { HeaderBlock, HpackDecoder } from "#src/http2/hpack/decoder.js";
 import { field } from "#src/kit/headers.js";

@@ -26,7 +26,8 @@ export interface Method {
 export interface Peer {
   /** e.g. `127.0.0.1:51234`, `[::1]:51234`, `in-memory` */
   readonly address: string;
-  readonly protocol: "grpc" | "rest" | "grpc-web" | "connect";
+  /** What the client speaks: `grpc`, or `rest` for plain HTTP and WebSockets. Further protocols have names of their own. */
+  readonly protocol: string;
   /** The client's IP, without port: what trusted proxies say of it, else that of the connection. undefined: as `address`. */
   readonly ip?: string | undefined;
   /** The connection is that of a proxy of `trustedProxies`. */
@@ -60,12 +61,13 @@ export type HttpVersion = "1.0" | "1.1" | "2";
 
 /** What is known of a call that came as a plain HTTP request, besides its metadata. */
 export interface HttpRequestInfo {
-  readonly version: HttpVersion;
   readonly method: string;
   /** The route's path template: bounded in number, unlike paths. undefined: none, so no method was called. */
   readonly route: string | undefined;
   /** The path as received, without its query. */
   readonly path: string;
+  /** What follows its `?`, as received; "" where there is none. */
+  readonly query: string;
   /** The status that was answered; 0 before, and for a client that left first. */
   status: number;
 }
@@ -103,6 +105,8 @@ export class Call {
   upstreamMs = 0;
   /** Those of its plan; set by the runner. */
   attemptObservers: readonly AttemptObserver[] = NO_OBSERVERS;
+  /** Of HTTP, that carries the client's request. */
+  httpVersion: HttpVersion = "2";
   /** Of calls that came as plain HTTP requests. */
   http: HttpRequestInfo | undefined = undefined;
   /** Where the call is traced. */

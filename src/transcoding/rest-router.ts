@@ -1,7 +1,7 @@
 // Methods and their HTTP rules → the router that the REST adapter asks. Built whole at load; nothing in it changes.
 import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import type { Method } from "../call/call.js";
-import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../call/rest.js";
+import type { ErrorBody, RestMatch, RestMiss, RestRoutes } from "../call/rest.js";
 import { notLearned } from "../call/status/not-learned.js";
 import { refusal } from "../call/status/reasons.js";
 import { Status } from "../call/status/status.js";
@@ -114,7 +114,7 @@ export interface Binding {
 }
 
 export interface BuiltRestRouter {
-  readonly router: RestRouter;
+  readonly router: RestRoutes;
   readonly bindings: readonly Binding[];
   /** The same routes as they are planned, their paths without the prefix. */
   readonly plans: readonly BindingPlan[];
@@ -305,7 +305,7 @@ type RouterOptions = RequestOptions & {
 /** What a POST may say that it is: no method whose answer has a form of its own. */
 const OVERRIDE = /^(?!HEAD$|OPTIONS$|CONNECT$|TRACE$)[A-Z][A-Z-]{0,31}$/;
 
-class Router implements RestRouter {
+class Router implements RestRoutes {
   readonly #routes: Routes;
   readonly #options: RouterOptions;
   readonly #answers: AnswerOptions;

@@ -1,7 +1,7 @@
 // What tracing does to a call's headers, and whose word it takes for sampling.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Call, type HttpRequestInfo, type Method, type Peer } from "#src/call/call.js";
+import { Call, type HttpRequestInfo, type HttpVersion, type Method, type Peer } from "#src/call/call.js";
 import type { Outcome } from "#src/call/interceptor.js";
 import { tracing } from "#src/interceptors/tracing/tracing.js";
 import { field, Headers } from "#src/kit/headers.js";
@@ -31,6 +31,8 @@ interface Setup {
   readonly exporting?: boolean;
   readonly method?: Method;
   readonly http?: HttpRequestInfo;
+  /** Default: 1.1 of a plain HTTP request, 2 of gRPC. */
+  readonly version?: HttpVersion;
   readonly peer?: Partial<Peer>;
 }
 
@@ -53,6 +55,7 @@ function start(setup: Setup, peer: string, headers: readonly (readonly [string, 
   const received = headers.map(([name, value]) => field(name, value));
   const call = new Call(method, "/a.S/M", "hub:80", from, new Headers(received), clock.now());
   call.http = setup.http;
+  call.httpVersion = setup.version ?? (setup.http === undefined ? "2" : "1.1");
   step?.start?.(call);
   const end = (code: number): void => {
     const outcome: Outcome = {
@@ -221,7 +224,7 @@ describe("a call that is sampled", () => {
 });
 
 describe("the server span of an HTTP request", () => {
-  const http = { version: "1.1", method: "GET", route: "/v1/{id}", path: "/v1/7", status: 200 } as const;
+  const http = { method: "GET", route: "/v1/{id}", path: "/v1/7", query: "", status: 200 } as const;
   const common = {
     "network.peer.address": "192.0.2.7",
     "network.peer.port": 5,
@@ -252,7 +255,7 @@ describe("the server span of an HTTP request", () => {
     ["that calls a method", { http }, [], "GET /v1/{id}", { ...common, ...rpc }],
     [
       "over TLS, by HTTP/2, by a client that names itself",
-      { http: { ...http, version: "2" }, peer: { scheme: "https" } },
+      { http, version: "2", peer: { scheme: "https" } },
       [["user-agent", "x".repeat(1000)]],
       "GET /v1/{id}",
       {

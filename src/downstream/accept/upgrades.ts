@@ -14,7 +14,7 @@ import { WebSocketExchange, WebSockets } from "../carriers/exchange-websocket.js
 import { headProblem, onSocketEvent } from "../carriers/http1-guards.js";
 import { unread, wholeReads } from "../carriers/short-reads.js";
 import type { Client } from "../client/client.js";
-import { openRest, refuseRest } from "../protocols/rest/rest.js";
+import type { Requests } from "./requests.js";
 
 /** Of the handshake; a server that does not know the client's says its own (RFC 6455 §4.2.2). */
 const VERSION = "13";
@@ -32,6 +32,7 @@ export interface Peer {
 export function takeUpgrades(
   server: Server,
   gateway: Gateway,
+  requests: Requests,
   limits: Pick<ClientLimits, "stallMs">,
   peerOf: (socket: Socket) => Peer,
 ): void {
@@ -51,8 +52,8 @@ export function takeUpgrades(
     const { client, watch } = peer;
     const exchange = new WebSocketExchange(webSockets, request, socket, early, client, watch);
     const problem = headProblem(request) ?? problemOf(request, gateway);
-    if (problem === undefined) openRest(gateway, exchange);
-    else refuseRest(gateway, exchange, problem);
+    if (problem === undefined) requests.open(exchange);
+    else requests.refuse(exchange, problem);
   });
 }
 

@@ -1,17 +1,24 @@
-// The last way to answer a plain HTTP request: for a fault of the hub itself, so it needs nothing of what may have thrown.
+// The answer to a request in plain HTTP that is not called: needs nothing of what may have thrown.
 
 import type { Status } from "../../call/status/status.js";
 import { field } from "../../kit/headers.js";
 import type { Exchange } from "./exchange.js";
 
-/** Answers with the status in JSON, without details; where even that fails, the exchange is broken off. */
-export function answerBare(exchange: Exchange, { http, code, message }: Status): void {
+/**
+ * Answers with the status in JSON; where even that fails, the exchange is broken off.
+ * @param text google.rpc.Status in JSON; left out: without its details
+ */
+export function answerBare(exchange: Exchange, { http, code, message }: Status, text?: string): void {
   try {
-    const body = Buffer.from(JSON.stringify({ code, message, details: [] }));
-    const fields = [field("content-type", "application/json"), field("content-length", String(body.length))];
+    const body = Buffer.from(text ?? JSON.stringify({ code, message, details: [] }));
+    const fields = [
+      field("content-type", "application/json"),
+      field("x-content-type-options", "nosniff"),
+      field("content-length", String(body.length)),
+    ];
     const bodyless = exchange.head.method === "HEAD";
     exchange.respond(http, fields, bodyless);
-    if (!bodyless) exchange.write(body, true);
+    if (!bodyless) exchange.write(body, 0, body.length, true);
   } catch {
     exchange.reset();
   }

@@ -17,6 +17,7 @@ const LINGER_MS = 1000;
 export class Http1Exchange implements Exchange {
   readonly head: ExchangeHead;
   handler: ExchangeHandler = NOBODY;
+  readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly watch: BodyWatch;
@@ -111,15 +112,16 @@ export class Http1Exchange implements Exchange {
     if (end) this.end(undefined);
   }
 
-  write(chunk: Buffer, last: boolean): void {
+  write(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (this.gone) return;
+    const bytes = chunk.subarray(start, end);
     if (last) {
-      this.end(chunk);
+      this.end(bytes);
       return;
     }
     this.response.write(
-      chunk,
-      barrier(() => this.handler.onSent(chunk.length), this.onFault),
+      bytes,
+      barrier(() => this.handler.onSent(bytes.length), this.onFault),
     );
     this.answers.wrote();
   }

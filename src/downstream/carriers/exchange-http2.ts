@@ -1,13 +1,11 @@
 // An Exchange over a stream of our HTTP/2 engine.
 
-import type { RequestHead } from "../../http2/frames/messages.js";
 import type { Stream, StreamHandler, StreamReset } from "../../http2/stream.js";
 import { ErrorCode } from "../../http2/wire/protocol.js";
 import type { Field } from "../../kit/headers.js";
-import type { Client } from "../client/client.js";
 import type { BodyWatch } from "./body-watch.js";
 import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
-import { fits, fitting } from "./fitting.js";
+import { fitting } from "./fitting.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -15,16 +13,23 @@ export class Http2Exchange implements Exchange, StreamHandler {
   readonly head: ExchangeHead;
   handler: ExchangeHandler = NOBODY;
   private readonly stream: Stream;
-  /** undefined: there is no body. */
-  private readonly watch: BodyWatch | undefined;
+  /** undefined: there is no body, or none that is timed. */
+  private watch: BodyWatch | undefined = undefined;
 
-  constructor(stream: Stream, head: RequestHead, client: Client, watch: BodyWatch | undefined) {
+  constructor(stream: Stream, head: ExchangeHead) {
     this.stream = stream;
+    this.head = head;
+    stream.handler = this;
+  }
+
+  /** The body is to go on arriving, until the answer begins. */
+  time(watch: BodyWatch): void {
     this.watch = watch;
-    const { method, path, authority, fields } = head;
-    const ended = watch === undefined;
-    this.head = { version: "2", method, target: path, authority, fields, client, ended };
-    watch?.start(() => this.handler.onStill());
+    watch.start(() => this.handler.onStill());
+  }
+
+  get maxHeaderListBytes(): number {
+    return this.stream.connection.maxHeaderListBytes;
   }
 
   onHeaders(): void {}
@@ -63,25 +68,23 @@ export class Http2Exchange implements Exchange, StreamHandler {
     // From here on the pace is that of the conversation.
     this.watch?.stop();
     const stream = this.stream;
-    if (!fits(stream, fields)) {
-      this.reset();
-      this.handler.onGone("the answer's header fields are more than the client takes");
-      return;
-    }
     if (!stream.beginHeaders()) return;
     stream.header(":status", String(status), false);
-    for (const f of fields) stream.header(f.name, f.value, f.sensitive);
+    for (let i = 0; i < fields.length; i++) {
+      const f = fields[i];
+      if (f !== undefined) stream.header(f.name, f.value, f.sensitive);
+    }
     stream.endHeaders(end);
     if (end) stream.stopPeer();
   }
 
-  write(chunk: Buffer, last: boolean): void {
-    this.stream.sendData(chunk, 0, chunk.length, last);
+  write(chunk: Buffer, start: number, end: number, last: boolean): void {
+    this.stream.sendData(chunk, start, end, last);
     if (last) this.stream.stopPeer();
   }
 
   trailers(fields: readonly Field[]): void {
-    this.stream.sendTrailers(fitting(this.stream, fields));
+    this.stream.sendTrailers(fitting(this.maxHeaderListBytes, fields));
     this.stream.stopPeer();
   }
 

@@ -1,16 +1,21 @@
-// An Exchange over a WebSocket (RFC 6455): a streaming call of which each message, both ways, is a frame. Until the call
-// is admitted it is a plain HTTP request, so refusals (401, 404, 429, …) are answers a program can read.
+// An Exchange that a WebSocket is asked for by (RFC 6455), over HTTP/1.1. Until that is accepted it is a plain HTTP request,
+// so refusals (401, 404, 429, …) are answers a program can read; then each message, both ways, is a frame.
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import { Code, decodeGrpcMessage } from "../../call/status/status.js";
 import { barrier } from "../../kit/barrier.js";
 import { type Field, field } from "../../kit/headers.js";
 import { guarded } from "../../kit/net/guarded.js";
 import type { TimerWheel } from "../../kit/timer-wheel.js";
 import type { Client } from "../client/client.js";
 import type { AnswerWatch } from "./answer-watch.js";
-import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
+import {
+  type Exchange,
+  type ExchangeHandler,
+  type ExchangeHead,
+  NOBODY,
+  type WebSocketUpgrade,
+} from "./exchange.js";
 import { fieldsOf, splitTarget } from "./exchange-http1.js";
 import { Heartbeat } from "./heartbeat.js";
 
@@ -24,12 +29,8 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** Keeps the ways of proxies open, and finds clients that are gone: one that left a ping unanswered is let go. */
 const PING_MS = 30_000;
 
-/** Close codes (RFC 6455 §7.4). A call that failed ends with 4000 + its gRPC code, in the range for applications. */
-export const CloseCode = {
-  OK: 1000,
-  POLICY: 1008,
-  STATUS: 4000,
-} as const;
+/** Policy violation (RFC 6455 §7.4.1). */
+const POLICY = 1008;
 
 /** What all WebSockets of a listener share. */
 export class WebSockets {
@@ -62,9 +63,10 @@ export class WebSockets {
   }
 }
 
-export class WebSocketExchange implements Exchange {
+export class WebSocketExchange implements Exchange, WebSocketUpgrade {
   readonly head: ExchangeHead;
   handler: ExchangeHandler = NOBODY;
+  readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
   private readonly webSockets: WebSockets;
   private readonly request: IncomingMessage;
   private readonly socket: Socket;
@@ -106,15 +108,14 @@ export class WebSocketExchange implements Exchange {
       fields: fieldsOf(request.rawHeaders).filter((f) => !f.name.startsWith("sec-websocket-")),
       client,
       ended: false,
-      webSocket: true,
+      webSocket: this,
     };
     const onClosed = barrier(this.onSocketClosed, this.onFault);
     guarded(socket).once("close", onClosed);
     socket.on("error", onClosed);
   }
 
-  /** Once the handshake is answered: what follows are frames. */
-  get framed(): boolean {
+  get accepted(): boolean {
     return this.webSocket !== undefined;
   }
 
@@ -131,8 +132,7 @@ export class WebSocketExchange implements Exchange {
     this.handler.onGone(this.watch.reason ?? reason);
   }
 
-  /** The call may begin: the handshake is answered, and frames flow. */
-  admitted(binary: boolean): void {
+  accept(binary: boolean): void {
     if (this.finished || this.webSocket !== undefined) return;
     const webSocket = this.webSockets.accept(this.request, this.socket, this.early);
     this.early = NO_BYTES;
@@ -178,7 +178,7 @@ export class WebSocketExchange implements Exchange {
   private onFrame(data: Buffer, isBinary: boolean): void {
     if (this.finished) return;
     if (this.halfClosed) {
-      this.finish(CloseCode.POLICY, "a frame came after the empty one that ended the request");
+      this.close(POLICY, "a frame came after the empty one that ended the request");
       this.handler.onGone("a frame came after the end of the request");
       return;
     }
@@ -213,30 +213,28 @@ export class WebSocketExchange implements Exchange {
     this.refusal?.end(body, () => this.socket.end());
   }
 
-  write(chunk: Buffer, last: boolean): void {
+  write(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (this.finished) return;
+    const bytes = chunk.subarray(start, end);
     if (this.refusal !== undefined) {
-      if (last) this.endRefusal(chunk);
-      else this.refusal.write(chunk);
+      if (last) this.endRefusal(bytes);
+      else this.refusal.write(bytes);
       this.watch.wrote();
       return;
     }
     this.wroteSince = true;
-    const onSent = barrier(() => this.handler.onSent(chunk.length), this.onFault);
-    this.webSocket?.send(chunk, { binary: this.binary }, onSent);
+    const onSent = barrier(() => this.handler.onSent(bytes.length), this.onFault);
+    this.webSocket?.send(bytes, { binary: this.binary }, onSent);
     this.watch.wrote();
-    if (last) this.finish(CloseCode.OK, "");
   }
 
-  trailers(fields: readonly Field[]): void {
+  /** A refusal's have no place: its body ends. */
+  trailers(): void {
+    if (!this.finished && this.refusal !== undefined) this.endRefusal(NO_BYTES);
+  }
+
+  close(code: number, reason: string): void {
     if (this.finished) return;
-    const code = Number(fields.find((f) => f.name === "grpc-status")?.value ?? Code.OK);
-    const message = fields.find((f) => f.name === "grpc-message")?.value ?? "";
-    if (code === Code.OK) this.finish(CloseCode.OK, "");
-    else this.finish(CloseCode.STATUS + code, decodeGrpcMessage(message));
-  }
-
-  private finish(code: number, reason: string): void {
     this.finished = true;
     const { webSocket, socket } = this;
     if (webSocket === undefined) {

@@ -1,4 +1,4 @@
-// An HTTP request being answered, whatever version of HTTP carried it: what the REST adapter works on.
+// An HTTP request being answered, whatever carried it: what client protocols work on.
 import type { HttpVersion } from "../../call/call.js";
 import { reportFault } from "../../kit/faults.js";
 import type { Field } from "../../kit/headers.js";
@@ -15,8 +15,21 @@ export interface ExchangeHead {
   readonly client: Client;
   /** Nothing follows the head. */
   readonly ended: boolean;
-  /** It is the handshake of a WebSocket: what follows are frames, a message each. */
-  readonly webSocket?: boolean;
+  /** Left out: no WebSocket is asked for. */
+  readonly webSocket?: WebSocketUpgrade;
+}
+
+/**
+ * The WebSocket that a request asks for (RFC 6455). Until it is accepted its exchange answers in plain HTTP; from then
+ * on each `onBody` and each `write` is a message, `respond` and `trailers` do nothing, and `close` ends it. The client
+ * ends its side by an empty text message.
+ */
+export interface WebSocketUpgrade {
+  readonly accepted: boolean;
+  /** @param binary messages of ours are binary frames, not text */
+  accept(binary: boolean): void;
+  /** @param reason cut to what a close frame can carry */
+  close(code: number, reason: string): void;
 }
 
 /** Who takes the request's body, and is told when the client leaves or can take more. */
@@ -48,18 +61,15 @@ export interface Exchange {
   readonly head: ExchangeHead;
   /** Set before the first body byte can come. */
   handler: ExchangeHandler;
-  /** Frames flow: what is answered from now on can be no HTTP status. */
-  readonly framed?: boolean;
-  /**
-   * The call has passed its steps: what was only asked for (a WebSocket) is granted now. `binary`: what is written
-   * will be bytes of any kind, not JSON.
-   */
-  admitted?(binary: boolean): void;
+  /** The largest list of fields that the client takes in one section (RFC 9113 §6.5.2); Infinity: it has not said. */
+  readonly maxHeaderListBytes: number;
+  /** The handler is done with so many bytes of the body: the client may send as many more. */
   consumed(bytes: number): void;
-  /** `end`: no body follows. */
+  /** `end`: no body follows. A client that takes less than these fields ends its connection: see `fits`. */
   respond(status: number, fields: readonly Field[], end: boolean): void;
-  write(chunk: Buffer, last: boolean): void;
-  /** Ends the body with a trailer section, where the client can take one. */
+  /** Bytes start..end of chunk, which is not changed from now on. */
+  write(chunk: Buffer, start: number, end: number, last: boolean): void;
+  /** Ends the body with a trailer section, where the client can take one: cut to what it takes. */
   trailers(fields: readonly Field[]): void;
   /** Breaks the answer off, so that the client sees it is not whole. */
   reset(): void;

@@ -2,14 +2,13 @@
 // with it all other calls on it.
 
 import { listBytes } from "../../http2/frames/list-bytes.js";
-import type { Stream } from "../../http2/stream.js";
 import { type Field, field } from "../../kit/headers.js";
 
 /** `:status` and its value. */
 const STATUS_BYTES = listBytes([field(":status", "200")]);
 
 /** Whether the head of an answer fits, `:status` included. */
-export function fits({ connection: { maxHeaderListBytes } }: Stream, fields: readonly Field[]): boolean {
+export function fits(maxHeaderListBytes: number, fields: readonly Field[]): boolean {
   return (
     maxHeaderListBytes === Number.POSITIVE_INFINITY || STATUS_BYTES + listBytes(fields) <= maxHeaderListBytes
   );
@@ -19,9 +18,9 @@ export function fits({ connection: { maxHeaderListBytes } }: Stream, fields: rea
  * Trailers that are too large, cut to what the client takes: the status, as much of its message as there is room for, and
  * of the rest, details and metadata, what fits then. A client that takes not even a status gets it nevertheless.
  */
-export function fitting(stream: Stream, trailers: readonly Field[]): readonly Field[] {
-  if (fits(stream, trailers)) return trailers;
-  let room = stream.connection.maxHeaderListBytes - STATUS_BYTES;
+export function fitting(maxHeaderListBytes: number, trailers: readonly Field[]): readonly Field[] {
+  if (fits(maxHeaderListBytes, trailers)) return trailers;
+  let room = maxHeaderListBytes - STATUS_BYTES;
   const kept = trailers.filter((f) => f.name === "grpc-status" || f.name === "content-type");
   room -= listBytes(kept);
   for (const f of trailers) {

@@ -1,7 +1,6 @@
-// What HTTP/1.1 clients get that node:http would answer with bare bytes: the same JSON errors as everybody else.
+// What of HTTP/1.1 is no request, or none that may go on: seen here, where node:http would answer with bare bytes.
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Gateway } from "../../call/gateway.js";
 import { type Reason, refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
 import type { ClientLimits } from "../../config/listener-limits.js";
@@ -14,9 +13,7 @@ import { shortReads } from "./short-reads.js";
 /** As on HTTP/2 (docs/security.md). */
 type HeadLimits = Pick<ClientLimits, "maxHeaderListBytes">;
 
-/** How long what a refused client still sends is read, and thrown away. */
-const LINGER_MS = 1000;
-const TIMEOUT = ["REQUEST_TIMEOUT", "the request did not arrive in time"] as const;
+export const TIMEOUT = ["REQUEST_TIMEOUT", "the request did not arrive in time"] as const;
 /** Refusals of node's parser and timers by error code; every other one is a request that is none. */
 const REASONS: Readonly<Record<string, readonly [reason: Reason, message: string]>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ["BAD_HTTP", "the body's chunks have too long extensions"],
@@ -69,13 +66,14 @@ export interface Http1GuardOptions {
   readonly owes: (socket: Duplex) => boolean;
   /** Told of each. */
   readonly refused: (socket: Duplex, reason: Reason, message: string) => void;
+  /** Answers those that can still be answered, and ends their connections. */
+  readonly reject: (socket: Duplex, status: Status) => void;
 }
 
-/** Answers what never becomes a request. */
+/** Sees to what never becomes a request. */
 export function guardHttp1(
   server: Server,
-  gateway: Gateway,
-  { limits: { maxHeaderListBytes }, busy, owes, refused }: Http1GuardOptions,
+  { limits: { maxHeaderListBytes }, busy, owes, refused, reject }: Http1GuardOptions,
 ): void {
   // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
   server.maxHeadersCount = 0;
@@ -92,14 +90,14 @@ export function guardHttp1(
     const left = code === "HPE_INVALID_EOF_STATE" && owes(socket);
     if (/^(?:HPE|ERR_HTTP)_/.test(code) && !left) refused(socket, reason, message);
     if (!socket.writable || code === "ECONNRESET" || busy(socket)) socket.destroy();
-    else sayAndClose(socket, gateway, refusal(reason, message));
+    else reject(socket, refusal(reason, message));
   });
   onSocketEvent(server, "connect", (_request: IncomingMessage, socket) => {
     const message = "this is no proxy: it takes no CONNECT";
     refused(socket, "METHOD_NOT_ALLOWED", message);
     // Behind a request that is not answered yet it would fall into that answer, or be taken for it.
     if (owes(socket)) socket.destroy();
-    else sayAndClose(socket, gateway, refusal("METHOD_NOT_ALLOWED", message));
+    else reject(socket, refusal("METHOD_NOT_ALLOWED", message));
   });
 }
 
@@ -123,53 +121,8 @@ export function onSocketEvent<T, Rest extends readonly unknown[]>(
   });
 }
 
-/** For a client whose connection met a fault of the hub, before there was a request. */
-export function sayBroken(socket: Duplex, gateway: Gateway, id: string): void {
-  const message = `the hub failed while it read the request (fault ${id})`;
-  sayAndClose(socket, gateway, refusal("HUB_FAULT", message));
-}
-
 function reasonOf(code: string, maxHeaderListBytes: number): readonly [reason: Reason, message: string] {
   if (code === "HPE_HEADER_OVERFLOW")
     return ["HEADERS_TOO_LARGE", `the request's head is larger than ${maxHeaderListBytes} bytes`];
   return REASONS[code] ?? ["BAD_HTTP", "this is no valid HTTP/1.1 request"];
 }
-
-/** For a client whose request did not arrive in time, and that was told nothing yet. */
-export function sayTimeout(socket: Duplex, gateway: Gateway): void {
-  const [reason, message] = TIMEOUT;
-  sayAndClose(socket, gateway, refusal(reason, message));
-}
-
-function sayAndClose(socket: Duplex, gateway: Gateway, status: Status): void {
-  const body = gateway.snapshot.rest.renderStatus(status);
-  const head = [
-    `HTTP/1.1 ${status.http} ${NAMES[status.http] ?? "Error"}`,
-    "content-type: application/json",
-    `content-length: ${Buffer.byteLength(body)}`,
-    "x-content-type-options: nosniff",
-    "connection: close",
-  ];
-  endAndLinger(socket, `${head.join("\r\n")}\r\n\r\n${body}`);
-}
-
-/**
- * Sends the last text of a connection, and reads on for a while what nobody takes any more: bytes that are not read when
- * a connection closes reset it, and the answer may be lost on the way (RFC 9112, 9.6).
- */
-export function endAndLinger(socket: Duplex, text: string): void {
-  socket.end(text);
-  socket.removeAllListeners("data");
-  socket.resume();
-  // One whose sides have both ended destroys itself, once the answer has gone out.
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-  socket.once("close", () => clearTimeout(timer));
-}
-
-const NAMES: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  431: "Request Header Fields Too Large",
-  500: "Internal Server Error",
-};

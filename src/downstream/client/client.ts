@@ -27,8 +27,8 @@ export class Client {
   private readonly trusted: boolean;
   private readonly scheme: Scheme;
   private readonly certificate: PeerCertificate | undefined;
-  private readonly peers = new Map<Peer["protocol"], Peer>();
-  private readonly relayed = new Map<Peer["protocol"], Peer>();
+  private readonly peers = new Map<string, Peer>();
+  private readonly relayed = new Map<string, Peer>();
   /** undefined for a socket of the file system: its client has no address. */
   private readonly ownFor: Field | undefined;
   private readonly ownProto: Field;
@@ -57,7 +57,7 @@ export class Client {
   }
 
   /** Who makes a request with these fields: one object for the whole connection, unless a proxy names its clients. */
-  peer(protocol: Peer["protocol"], fields: readonly Field[]): Peer {
+  peer(protocol: string, fields: readonly Field[]): Peer {
     const speaksForOthers = fields.some((f) => isForwarding(f.name));
     if (speaksForOthers && this.trusted)
       return this.makePeer(protocol, this.clientIp(fields), this.clientScheme(fields), true);
@@ -71,7 +71,7 @@ export class Client {
     return peer;
   }
 
-  private makePeer(protocol: Peer["protocol"], ip: string, scheme: Scheme, speaksForItself: boolean): Peer {
+  private makePeer(protocol: string, ip: string, scheme: Scheme, speaksForItself: boolean): Peer {
     const { address, certificate, trusted } = this;
     const local = speaksForItself && (ip === "unix" || isLoopbackIp(ip));
     return { address, protocol, certificate, ip, trusted, local, scheme };

@@ -1,56 +1,51 @@
-// What answers a call for a page: makes the page once the steps have admitted the call.
+// What answers a call for a page: makes the page once the steps have admitted the call. A page answers in HTTP's own terms:
+// its fields as headers, its body as it is; so that a page that cannot be made is a call that failed, for the log and for
+// metrics too.
 
-import { PREFIX_BYTES } from "../../call/messages.js";
-import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "../../call/sink.js";
+import type { Call } from "../../call/call.js";
+import { DiscardSink, type Handler, type Sink, type Source } from "../../call/sink.js";
 import { hubFault } from "../../call/status/hub-fault.js";
 import { Status } from "../../call/status/status.js";
-import { Headers } from "../../kit/headers.js";
-import type { OpenPages } from "./page-match.js";
+import { field, Headers } from "../../kit/headers.js";
+import type { Content, Page } from "./page.js";
 
-/** An empty gRPC message: what is shown is kept beside the request. */
-const EMPTY_FRAME = Buffer.alloc(PREFIX_BYTES);
 const OK = Headers.of(["grpc-status", "0"]);
 
-export function pageHandler(open: OpenPages): Handler {
-  return (_call, response) => new PageCall(open, response);
+/** @param pages by their paths */
+export function pageHandler(pages: ReadonlyMap<string, Page>): Handler {
+  return ({ http }: Call, response) => {
+    const page = pages.get(http?.path ?? "");
+    // No gRPC path reaches it, and the router has found the page before.
+    if (page === undefined) throw new TypeError(`no page at ${http?.path}`);
+    return new PageCall(page, http?.query ?? "", response);
+  };
 }
 
 class PageCall extends DiscardSink implements Source {
-  readonly #open: OpenPages;
   readonly #response: Sink;
   readonly #gone = new AbortController();
 
-  constructor(open: OpenPages, response: Sink) {
+  constructor(page: Page, query: string, response: Sink) {
     super();
-    this.#open = open;
     this.#response = response;
-  }
-
-  override data(chunk: Buffer, start: number, end: number, last = false): void {
-    super.data(chunk, start, end);
-    if (!last) return;
-    const number = end - start === PREFIX_BYTES + 4 ? chunk.readUInt32BE(start + PREFIX_BYTES) : 0;
-    this.#answer(number).catch((error: unknown) => this.#fail(fault(error)));
+    this.#answer(page, query).catch((error: unknown) => this.#fail(fault(error)));
   }
 
   override abort(): void {
     this.#gone.abort();
   }
 
-  async #answer(number: number): Promise<void> {
-    const asked = this.#open.get(number);
-    const content = await asked?.page
-      .render(new URLSearchParams(asked.query), this.#gone.signal)
-      .catch(fault);
+  async #answer(page: Page, query: string): Promise<void> {
+    const content = await page.render(new URLSearchParams(query), this.#gone.signal).catch(fault);
     if (this.#gone.signal.aborted) return;
-    if (asked === undefined || content === undefined || content instanceof Status) {
-      this.#fail(content instanceof Status ? content : fault(new Error(`no request ${number}`)));
+    if (content instanceof Status) {
+      this.#fail(content);
       return;
     }
-    asked.content = content;
+    const { body } = content;
     this.#response.open(this);
-    this.#response.headers(Headers.of(["content-type", "application/grpc"]), false);
-    this.#response.data(EMPTY_FRAME, 0, EMPTY_FRAME.length, false);
+    this.#response.headers(headersOf(content), false);
+    this.#response.data(body, 0, body.length, false);
     this.#response.trailers(OK);
   }
 
@@ -59,9 +54,15 @@ class PageCall extends DiscardSink implements Source {
   }
 
   consumed(): void {}
-  cancel(_cause: Abort): void {
+  cancel(): void {
     this.#gone.abort();
   }
+}
+
+function headersOf({ contentType, etag, fields }: Content): Headers {
+  const all = [field("content-type", contentType), ...fields];
+  if (etag !== undefined) all.push(field("etag", etag));
+  return new Headers(all);
 }
 
 function fault(cause: unknown): Status {

@@ -1,26 +1,24 @@
 // The hub's own pages in front of the routes of services: literal paths, so they come before wildcards.
 import type { Interceptor } from "../../call/interceptor.js";
 import { type Plan, plan as planOf } from "../../call/pipeline.js";
-import type { ErrorBody, RestMatch, RestMiss, RestRouter } from "../../call/rest.js";
+import type { ErrorBody, PageMatch, RestMatch, RestMiss, RestRouter, RestRoutes } from "../../call/rest.js";
 import { refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
 import { cut } from "../../kit/text/text.js";
 import type { Page } from "./page.js";
 import { pageHandler } from "./page-handler.js";
-import { OpenPages, PageMatch } from "./page-match.js";
 
 const METHODS = ["GET", "HEAD"];
 
 export class PageRouter implements RestRouter {
-  readonly #routes: RestRouter;
+  readonly #routes: RestRoutes;
   readonly #pages: ReadonlyMap<string, Page>;
   readonly #plans: ReadonlyMap<string, Plan>;
-  readonly #open = new OpenPages();
 
-  constructor(routes: RestRouter, pages: readonly Page[], interceptors: readonly Interceptor[]) {
+  constructor(routes: RestRoutes, pages: readonly Page[], interceptors: readonly Interceptor[]) {
     this.#routes = routes;
     this.#pages = new Map(pages.map((page) => [page.path, page]));
-    const handler = pageHandler(this.#open);
+    const handler = pageHandler(this.#pages);
     this.#plans = new Map(pages.map(({ method }) => [method.path, planOf(method, interceptors, handler)]));
   }
 
@@ -29,15 +27,15 @@ export class PageRouter implements RestRouter {
     return path.startsWith(":") ? this.#plans.get(path) : undefined;
   }
 
-  match(httpMethod: string, target: string, override?: string): RestMatch | RestMiss {
+  match(httpMethod: string, target: string, override?: string): RestMatch | PageMatch | RestMiss {
     const question = target.indexOf("?");
     const path = question === -1 ? target : target.slice(0, question);
     const page = this.#pages.get(path);
     if (page !== undefined && METHODS.includes(httpMethod)) {
-      return new PageMatch(page, question === -1 ? "" : target.slice(question + 1), this.#open);
+      return { kind: "page", method: page.method, route: page.path };
     }
     const match = this.#routes.match(httpMethod, target, override);
-    if (match.kind === "match") return match;
+    if (match.kind !== "miss") return match;
     if (page !== undefined) return new OtherMethod(httpMethod, match);
     const near = this.#nearest(path);
     return near === undefined ? match : withHint(match, near);

@@ -235,7 +235,7 @@ class TracedCall implements CallSpan {
     const authority = call.peer.trusted === true ? forwardedHost(call) : call.authority;
     if (authority !== "") address(attributes, "server", authority);
     attributes["network.protocol.name"] = "http";
-    attributes["network.protocol.version"] = http === undefined ? "2" : http.version;
+    attributes["network.protocol.version"] = call.httpVersion;
     const userAgent = call.headers.get("user-agent");
     if (userAgent !== undefined) attributes["user_agent.original"] = cut(userAgent, MAX_TEXT);
     let error: string | undefined;

@@ -1,6 +1,6 @@
 // What is measured of calls: rate, errors and duration by method and code, of calls and of attempts; calls that run.
 import type { Attempt, AttemptOutcome } from "../../call/attempt.js";
-import type { Call, HttpRequestInfo, Method } from "../../call/call.js";
+import type { Call, HttpRequestInfo, HttpVersion, Method } from "../../call/call.js";
 import type { Outcome } from "../../call/interceptor.js";
 import { Code, codeName } from "../../call/status/status.js";
 import type { Labels } from "../../kit/meters.js";
@@ -119,7 +119,8 @@ interface UpstreamRow {
   readonly counts: UpstreamCounts;
 }
 
-interface HttpRow extends Omit<HttpRequestInfo, "path"> {
+interface HttpRow extends Omit<HttpRequestInfo, "path" | "query"> {
+  readonly version: HttpVersion;
   readonly scheme: string;
   readonly row: number;
 }
@@ -179,7 +180,7 @@ export class MethodMetrics {
     if (http !== undefined) {
       // 499: the client left before it was answered, as in the table of Status.
       const status = http.status === 0 ? 499 : http.status;
-      this.http.record(this.httpRow(http, call.peer.scheme ?? "http", status), 0, outcome.durationMs);
+      this.http.record(this.httpRow(call, http, status), 0, outcome.durationMs);
     }
   }
 
@@ -206,8 +207,12 @@ export class MethodMetrics {
     return found;
   }
 
-  private httpRow(http: HttpRequestInfo, scheme: string, status: number): number {
-    const { version, method, route } = http;
+  private httpRow(
+    { httpVersion: version, peer }: Call,
+    { method, route }: HttpRequestInfo,
+    status: number,
+  ): number {
+    const { scheme = "http" } = peer;
     const last = this.lastHttp;
     if (
       last.method === method &&
@@ -217,12 +222,13 @@ export class MethodMetrics {
       last.scheme === scheme
     )
       return last.row;
-    const row = this.findHttpRow(http, scheme, status);
-    this.lastHttp = { version, method, route, scheme, status, row };
+    const key = { version, method, route, scheme, status };
+    const row = this.findHttpRow(key);
+    this.lastHttp = { ...key, row };
     return row;
   }
 
-  private findHttpRow({ version, method, route }: HttpRequestInfo, scheme: string, status: number): number {
+  private findHttpRow({ version, method, route, scheme, status }: Omit<HttpRow, "row">): number {
     const key = `${status} ${version} ${scheme} ${method} ${route}`;
     let row = this.httpRows.get(key);
     if (row === undefined) {

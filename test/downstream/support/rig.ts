@@ -7,7 +7,7 @@ import type { Edge, Gateway } from "#src/call/gateway.js";
 import type { HttpPolicy } from "#src/call/http-policy.js";
 import type { Step } from "#src/call/interceptor.js";
 import { frameMessage } from "#src/call/messages.js";
-import type { RestRouter } from "#src/call/rest.js";
+import type { RestRoutes } from "#src/call/rest.js";
 import { RunningCalls } from "#src/call/running-calls.js";
 import type { Sink } from "#src/call/sink.js";
 import { Code, Status } from "#src/call/status/status.js";
@@ -105,7 +105,7 @@ export class Rig {
     maxMessageBytes = 1024 * 1024,
     edge: Partial<Edge> = {},
   ) {
-    const rest: RestRouter = {
+    const rest: RestRoutes = {
       match: (sent, target, override) => {
         const verb = sent === "POST" ? (override ?? sent) : sent;
         const path = target.split("?")[0] ?? "";

@@ -3,6 +3,7 @@
 // for good, with every byte that was not answered yet.
 import type { Socket } from "node:net";
 import { hubFault } from "../../../call/status/hub-fault.js";
+import type { Status } from "../../../call/status/status.js";
 import type { ClientLimits } from "../../../config/listener-limits.js";
 import { barrier, contain } from "../../../kit/barrier.js";
 import type { Clock } from "../../../kit/clock.js";
@@ -10,7 +11,6 @@ import { attempt, reportFault } from "../../../kit/faults.js";
 import type { Timed, TimerWheel } from "../../../kit/timer-wheel.js";
 import type { Client } from "../../client/client.js";
 import type { AnswerWatch } from "../answer-watch.js";
-import { answerBare } from "../bare-answer.js";
 import { type Exchange, type ExchangeHead, NOBODY } from "../exchange.js";
 import { unread } from "../short-reads.js";
 import { OwnExchange } from "./exchange.js";
@@ -32,6 +32,8 @@ export interface Http1ConnectionOwner {
   readonly draining: boolean;
   /** A request; sets the exchange's handler. */
   onExchange(exchange: Exchange): void;
+  /** The hub failed before the exchange had a handler. To be answered. */
+  onRejected(exchange: Exchange, status: Status): void;
   /** The socket is node:http's: paused, with all unread bytes in it again. */
   onHandOver(socket: Socket): void;
   /** The head of a request did not arrive in time. To be answered, and the socket closed. */
@@ -162,7 +164,7 @@ export class Http1Connection implements Timed {
     }
     if (exchange.handler === NOBODY) {
       const status = hubFault("the hub failed while it read the request", where, error);
-      attempt(where, () => answerBare(exchange, status));
+      attempt(where, () => this.owner.onRejected(exchange, status));
     } else contain(error, (fault) => exchange.handler.onFault(fault));
     attempt(where, () => this.writeOut());
     attempt(where, () => this.leave());

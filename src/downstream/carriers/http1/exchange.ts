@@ -26,6 +26,7 @@ function flushAll(): void {
 export class OwnExchange implements Exchange {
   readonly head: ExchangeHead;
   handler: ExchangeHandler = NOBODY;
+  readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
   /** The answer is complete, or never will be: nothing more is written. */
   done = false;
   /** The answer has begun. */
@@ -60,11 +61,12 @@ export class OwnExchange implements Exchange {
     else this.gather();
   }
 
-  write(chunk: Buffer, last: boolean): void {
+  write(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (this.done) return;
-    if (this.framing !== "none" && chunk.length > 0) {
-      this.pieces.push(chunk);
-      this.bytes += chunk.length;
+    const bytes = end - start;
+    if (this.framing !== "none" && bytes > 0) {
+      this.pieces.push(bytes === chunk.length ? chunk : chunk.subarray(start, end));
+      this.bytes += bytes;
     }
     if (last) this.finish(this.framing === "chunked" ? lastChunk([]) : "");
     else if (this.bytes >= TURN_BYTES) this.flush();

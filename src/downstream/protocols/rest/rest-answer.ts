@@ -3,19 +3,27 @@
 import type { Transform } from "node:stream";
 import type { Call } from "../../../call/call.js";
 import { type Gateway, type Snapshot, shownTo } from "../../../call/gateway.js";
-import type { CorsPolicy } from "../../../call/http-policy.js";
-import { Code, encodeGrpcMessage, encodeStatusProto, Status } from "../../../call/status/status.js";
-import { retrySeconds } from "../../../call/status/status-details.js";
-import type { BodyTaker, Transcoding } from "../../../call/transcoding.js";
+import { Code, encodeGrpcMessage, Status } from "../../../call/status/status.js";
+import type { Transcoding } from "../../../call/transcoding.js";
 import { barrier } from "../../../kit/barrier.js";
 import { type Field, field, type Headers } from "../../../kit/headers.js";
 import { inSlices } from "../../../kit/in-slices.js";
 import { etagOf, hashingEtag, MAX_TAGGED_AT_ONCE } from "../../../kit/text/etag.js";
 import type { Exchange } from "../../carriers/exchange.js";
+import { fits } from "../../carriers/fitting.js";
 import { Heartbeat } from "../../carriers/heartbeat.js";
-import { type Coding, encoderOf, encodeWhole, isCompressible, responseCoding } from "./content-coding.js";
-import { addCorsFields } from "./cors.js";
+import type { AnswerOwner, CallAnswer } from "../transcoded/call-answer.js";
+import { NO_OWNER } from "../transcoded/call-answer.js";
+import {
+  type Coding,
+  encoderOf,
+  encodeWhole,
+  isCompressible,
+  responseCoding,
+} from "../transcoded/content-coding.js";
+import { fieldOf, isBodyless, NO_SNIFF, replace, withCors, withoutContent } from "./answer-fields.js";
 import { codedTag, matchesTag } from "./etag.js";
+import { addRetryAndChallenge, failureFields } from "./failure-fields.js";
 import type { RestHead } from "./rest-head.js";
 import { addErrorFields, addFields } from "./rest-headers.js";
 
@@ -23,50 +31,27 @@ import { addErrorFields, addFields } from "./rest-headers.js";
 const MAX_UNSENT_BYTES = 64 * 1024;
 /** Proxies and load balancers close what is silent for a minute; half of that is far enough from it. */
 const KEEP_ALIVE_MS = 30_000;
-/** Details in a header field: clients take some 8 KiB of fields at least, and node:http 16. More is left out. */
-const MAX_DETAILS_CHARACTERS = 4096;
 const JSON_CONTENT = field("content-type", "application/json");
 /** Formats, of failures too, are by Accept: a cache must not give one client's to another (RFC 9110 §12.5.5). */
 const VARY_ACCEPT = field("vary", "accept");
 const VARY_ENCODING = field("vary", "accept-encoding");
-export const NO_SNIFF: Field = field("x-content-type-options", "nosniff");
-/** Of a 401 that says nothing itself: there must be a challenge (RFC 9110 §15.5.2). */
-const BEARER = field("www-authenticate", "Bearer");
 /** Of streams: what comes is of this moment. */
 const NO_STORE = field("cache-control", "no-store");
 
-/** The call that is answered. */
-export interface AnswerOwner {
-  /** A comment that keeps an idle stream open; undefined where its format has none. */
-  readonly keepAlive: Buffer | undefined;
-  /** The client has taken something: the service may go on. */
-  onRoom(): void;
-  /** The answer is complete, or broken off: whoever still works on it stops. */
-  onAnswered(): void;
-  /** Nothing more of the service's answer is wanted; its call may have ended by itself. */
-  stopService(status: Status): void;
-  /** A callback of the answer's threw: the call ends. */
-  onFault(error: unknown): void;
-}
-
-export class RestAnswer implements BodyTaker {
-  /** Of a good answer. */
+export class RestAnswer implements CallAnswer {
+  owner: AnswerOwner = NO_OWNER;
   success = 200;
   /** Accept, or what counts in its place: in which form failures are told. */
   accept: string | undefined;
-  /** What the service said before its messages, and after them. */
   metadata: Headers | undefined = undefined;
   trailing: Headers | undefined = undefined;
-  /** The call that is answered, where there is one. */
   call: Call | undefined = undefined;
-  /** The answer is complete, or the client has left. */
   ended = false;
 
   private readonly gateway: Gateway;
   private readonly snapshot: Snapshot;
   private readonly exchange: Exchange;
   private readonly restHead: RestHead;
-  private readonly owner: AnswerOwner;
   private headSent = false;
   /** Printed and written, not yet taken by the connection. */
   private unsent = 0;
@@ -76,32 +61,22 @@ export class RestAnswer implements BodyTaker {
   private encoder: Transform | undefined = undefined;
   private heartbeat: Heartbeat | undefined = undefined;
 
-  constructor(
-    gateway: Gateway,
-    snapshot: Snapshot,
-    exchange: Exchange,
-    restHead: RestHead,
-    owner: AnswerOwner,
-  ) {
+  constructor(gateway: Gateway, snapshot: Snapshot, exchange: Exchange, restHead: RestHead) {
     this.gateway = gateway;
     this.snapshot = snapshot;
     this.exchange = exchange;
     this.restHead = restHead;
-    this.owner = owner;
     this.accept = restHead.accept;
   }
 
-  /** Its head has gone. */
   get begun(): boolean {
     return this.headSent;
   }
 
-  /** The client is slow: the service is to wait. */
   get full(): boolean {
     return this.unsent > MAX_UNSENT_BYTES;
   }
 
-  /** So many bytes have gone to the connection. */
   sent(bytes: number): void {
     this.unsent -= bytes;
     this.owner.onRoom();
@@ -127,7 +102,7 @@ export class RestAnswer implements BodyTaker {
     this.respond(status, all, bodyless);
     if (bodyless)
       this.owner.stopService(new Status(Code.CANCELLED, "nothing of the answer is wanted but its head"));
-    else if (this.owner.keepAlive !== undefined)
+    else if (!this.ended && this.owner.keepAlive !== undefined)
       this.heartbeat = new Heartbeat(
         this.gateway.timers,
         KEEP_ALIVE_MS,
@@ -149,7 +124,7 @@ export class RestAnswer implements BodyTaker {
     }
     if (bytes.length > 0) {
       if (!last || this.encoder !== undefined) this.unsent += bytes.length;
-      if (this.encoder === undefined) this.exchange.write(bytes, false);
+      if (this.encoder === undefined) this.exchange.write(bytes, 0, bytes.length, false);
       else
         this.encoder.write(
           bytes,
@@ -163,7 +138,7 @@ export class RestAnswer implements BodyTaker {
   failed(status: Status, told: boolean): void {
     if (this.ended) return;
     if (!this.headSent) this.refuse(status);
-    else if (told || this.exchange.framed === true) this.endBody(status);
+    else if (told) this.endBody(status);
     else this.breakOff();
     this.owner.stopService(status);
   }
@@ -174,6 +149,17 @@ export class RestAnswer implements BodyTaker {
     if (this.ended) return;
     this.close();
     this.exchange.reset();
+  }
+
+  /** A page of the hub: its fields, those that the steps have added behind them, and its body. */
+  page({ fields }: Headers, body: Buffer): void {
+    const added = this.call?.responseHeaders;
+    this.metadata = added;
+    const own = fields.slice(0, fields.length - (added?.fields.length ?? 0));
+    const contentType = fieldOf(own, "content-type") ?? "application/octet-stream";
+    const others = own.filter((f) => f.name !== "content-type");
+    this.head(contentType, others, body.length);
+    this.write(body, true);
   }
 
   /** A body that is known to its last byte. */
@@ -239,7 +225,7 @@ export class RestAnswer implements BodyTaker {
     const bodyless = this.exchange.head.method === "HEAD" || body.length === 0;
     if (this.restHead.takesTrailers && !bodyless && this.announceTrailers(fields)) {
       this.respond(status, fields, false);
-      this.exchange.write(body, false);
+      this.exchange.write(body, 0, body.length, false);
       this.endStream(undefined);
       return;
     }
@@ -249,7 +235,7 @@ export class RestAnswer implements BodyTaker {
     for (const f of this.wholeFields) replace(fields, f);
     this.respond(status, fields, bodyless);
     if (bodyless) return;
-    this.exchange.write(body, true);
+    this.exchange.write(body, 0, body.length, true);
     this.close();
   }
 
@@ -285,9 +271,7 @@ export class RestAnswer implements BodyTaker {
   /** How the body is packed, if at all; whoever else asks for the same may get it otherwise (Vary). */
   private codingOf(contentType: string, bytes: number, fields: Field[]): Coding | undefined {
     const { compression } = this.snapshot.http;
-    const { head } = this.exchange;
-    if (compression === undefined || head.webSocket === true || bytes === 0 || !isCompressible(contentType))
-      return undefined;
+    if (compression === undefined || bytes === 0 || !isCompressible(contentType)) return undefined;
     const big = bytes >= compression.minBytes;
     const { coding, must } = responseCoding(this.restHead.acceptEncoding);
     if (big || must) fields.push(VARY_ENCODING);
@@ -302,7 +286,7 @@ export class RestAnswer implements BodyTaker {
     const onPacked = (packed: Buffer): void => {
       if (this.ended) return;
       this.unsent += packed.length;
-      this.exchange.write(packed, false);
+      this.exchange.write(packed, 0, packed.length, false);
     };
     encoder.on("data", barrier(onPacked, this.fault));
     encoder.on(
@@ -328,6 +312,12 @@ export class RestAnswer implements BodyTaker {
   respond(status: number, fields: readonly Field[], end: boolean): void {
     const info = this.call?.http;
     if (info !== undefined) info.status = status;
+    if (!fits(this.exchange.maxHeaderListBytes, fields)) {
+      this.headSent = true;
+      this.exchange.reset();
+      this.exchange.handler.onGone("the answer's header fields are more than the client takes");
+      return;
+    }
     this.exchange.respond(status, fields, end);
     // Not before: an exchange that threw has sent nothing, and the client is still to be answered.
     this.headSent = true;
@@ -352,10 +342,7 @@ export class RestAnswer implements BodyTaker {
 
   // ---------------------------------------------------------------- failures
 
-  /**
-   * The answer is this status, as the caller may see it, in the form that he asked for.
-   * @param form of a service's failure before its first message
-   */
+  /** In the form that the client asked for. */
   refuse(status: Status, form?: Transcoding): void {
     if (this.ended) return;
     const { head } = this.exchange;
@@ -367,31 +354,23 @@ export class RestAnswer implements BodyTaker {
     const own = contentType === JSON_CONTENT.value ? form?.firstFailure?.(error.body) : undefined;
     const body = own ?? error.body;
     const empty = http.errorForm === "empty";
-    let all = [field("content-length", String(empty ? 0 : body.length)), NO_SNIFF];
-    if (!empty) all.push(field("content-type", contentType));
-    if (http.statusHeaders) {
-      all.push(field("grpc-status", String(shown.code)));
-      if (shown.message !== "") all.push(field("grpc-message", encodeGrpcMessage(shown.message)));
-      if (shown.details.length > 0) {
-        const details = Buffer.from(encodeStatusProto(shown)).toString("base64");
-        if (details.length <= MAX_DETAILS_CHARACTERS) all.push(field("grpc-status-details-bin", details));
-      }
-    }
+    let all = failureFields(
+      shown,
+      empty ? undefined : contentType,
+      empty ? 0 : body.length,
+      http.statusHeaders,
+    );
     addErrorFields(all, this.metadata, http.metadata.responsePrefix);
     // The hub's own: a service's status has none.
     if (status.metadata !== undefined) all.push(...status.metadata.fields);
     addErrorFields(all, this.trailing, http.metadata.trailerPrefix);
-    if (status.http === 401 && fieldOf(all, "www-authenticate") === undefined) all.push(BEARER);
-    if ((status.http === 429 || status.http === 503) && fieldOf(all, "retry-after") === undefined) {
-      const seconds = retrySeconds(status.details);
-      if (seconds !== undefined) all.push(field("retry-after", String(seconds)));
-    }
+    addRetryAndChallenge(all, status);
     if (this.isCacheable) all.push(VARY_ACCEPT);
     if (http.cors !== undefined) all = withCors(all, http.cors, this.restHead.origin);
     const bodyless = empty || head.method === "HEAD";
     this.respond(status.http, all, bodyless);
     if (bodyless) return;
-    this.exchange.write(body, true);
+    this.exchange.write(body, 0, body.length, true);
     this.close();
   }
 
@@ -402,36 +381,4 @@ export class RestAnswer implements BodyTaker {
     this.encoder?.destroy();
     this.owner.onAnswered();
   }
-}
-
-function fieldOf(fields: readonly Field[], name: string): string | undefined {
-  for (const f of fields) if (f.name === name) return f.value;
-  return undefined;
-}
-
-/** A download by RFC 6266 to the letter: browsers show what they cannot read. */
-const ATTACHMENT = /^attachment[ \t]*(?:;.*)?$/i;
-
-/** Puts a field of the format in place of the service's own, but for a download that the service gives a name. */
-function replace(fields: Field[], own: Field): void {
-  const theirs = fields.filter((f) => f.name === own.name);
-  const [one] = theirs;
-  if (own.name === "content-disposition" && theirs.length === 1 && ATTACHMENT.test(one?.value ?? "")) return;
-  for (const f of theirs) fields.splice(fields.indexOf(f), 1);
-  fields.push(own);
-}
-
-/** What pages of other sites may do is the hub's to say: the service's word on it is left out. */
-function withCors(fields: readonly Field[], policy: CorsPolicy, origin: string | undefined): Field[] {
-  const all = fields.filter((f) => !f.name.startsWith("access-control-"));
-  addCorsFields(all, policy, origin);
-  return all;
-}
-
-function isBodyless(status: number): boolean {
-  return status === 204 || status === 205;
-}
-
-function withoutContent(fields: readonly Field[]): Field[] {
-  return fields.filter((f) => f.name !== "content-type" && f.name !== "content-disposition");
 }

@@ -7,10 +7,11 @@ import type { Status } from "../../../call/status/status.js";
 import { type Field, Headers } from "../../../kit/headers.js";
 import { cut } from "../../../kit/text/text.js";
 import type { ExchangeHead } from "../../carriers/exchange.js";
-import { CODINGS_TEXT, type Coding, requestCoding } from "./content-coding.js";
+import { CODINGS_TEXT, type Coding, requestCoding } from "../transcoded/content-coding.js";
+import type { TranscodedHead } from "../transcoded/transcoded-head.js";
 import { readMetadata } from "./rest-headers.js";
 
-export class RestHead {
+export class RestHead implements TranscodedHead {
   readonly fields: readonly Field[];
   readonly authority: string;
   readonly names: MetadataNames;

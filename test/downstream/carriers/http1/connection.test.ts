@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import type { Status } from "#src/call/status/status.js";
 import { DEFAULT_LISTENER_LIMITS } from "#src/config/listener-limits.js";
 import { AnswerWatch } from "#src/downstream/carriers/answer-watch.js";
 import type { Exchange } from "#src/downstream/carriers/exchange.js";
@@ -75,6 +76,10 @@ class Rig implements Http1ConnectionOwner {
     if (exchange.head.ended) this.onRequest(exchange, "", index);
   }
 
+  onRejected(_exchange: Exchange, status: Status): void {
+    throw status;
+  }
+
   onBroken(_socket: Socket, id: string): void {
     throw new Error(`fault ${id}`);
   }
@@ -103,7 +108,7 @@ class Rig implements Http1ConnectionOwner {
 
 function answer(exchange: Exchange, body: string): void {
   exchange.respond(200, [field("content-length", String(body.length))], body === "");
-  if (body !== "") exchange.write(Buffer.from(body), true);
+  if (body !== "") exchange.write(Buffer.from(body), 0, body.length, true);
 }
 
 async function started(t: TestContext): Promise<Rig> {
@@ -285,7 +290,7 @@ describe("the head of an answer", () => {
     ];
     rig.onRequest = (exchange) => {
       exchange.respond(200, bad, false);
-      exchange.write(Buffer.from("body"), false);
+      exchange.write(Buffer.from("body"), 0, 4, false);
       exchange.trailers(bad);
     };
     rig.client.write(GET);
@@ -336,7 +341,7 @@ describe("a connection ends", () => {
     const rig = await started(t);
     rig.onRequest = (exchange) => {
       exchange.respond(200, [], false);
-      exchange.write(Buffer.from("part"), false);
+      exchange.write(Buffer.from("part"), 0, 4, false);
       setImmediate(() => setImmediate(() => exchange.reset()));
     };
     rig.client.write(GET);

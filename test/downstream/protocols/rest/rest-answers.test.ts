@@ -13,8 +13,8 @@ import {
 import fc from "fast-check";
 import { frameMessage } from "#src/call/messages.js";
 import { Code, encodeStatusProto, Status } from "#src/call/status/status.js";
-import { responseCoding } from "#src/downstream/protocols/rest/content-coding.js";
 import { codedTag, matchesTag } from "#src/downstream/protocols/rest/etag.js";
+import { responseCoding } from "#src/downstream/protocols/transcoded/content-coding.js";
 import { etagOf, MAX_TAGGED_AT_ONCE } from "#src/kit/text/etag.js";
 import { until } from "../../../support/until.js";
 import { type Answer, type Asked, ask1, ask2, Rig, type ServiceCall } from "../../support/rig.js";

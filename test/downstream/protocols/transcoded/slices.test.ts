@@ -6,8 +6,8 @@ import { gzipSync } from "node:zlib";
 import { frameMessage } from "#src/call/messages.js";
 import { Code, type Status } from "#src/call/status/status.js";
 import type { BodyForm } from "#src/call/transcoding.js";
-import { AnswerMessages } from "#src/downstream/protocols/rest/answer-messages.js";
-import { BodySlices } from "#src/downstream/protocols/rest/body-slices.js";
+import { AnswerMessages } from "#src/downstream/protocols/transcoded/answer-messages.js";
+import { BodySlices } from "#src/downstream/protocols/transcoded/body-slices.js";
 import { MESSAGE_BYTES, Slices, TURN_BYTES } from "#src/kit/slices.js";
 import { until } from "../../../support/until.js";
 

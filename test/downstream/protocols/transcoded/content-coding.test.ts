@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import { keepPackedForms } from "#src/call/packed-forms.js";
-import { type Coding, encodeWhole } from "#src/downstream/protocols/rest/content-coding.js";
+import { type Coding, encodeWhole } from "#src/downstream/protocols/transcoded/content-coding.js";
 
 const unpackers: readonly (readonly [Coding, (packed: Buffer) => Buffer])[] = [
   ["gzip", gunzipSync],

@@ -1,0 +1,23 @@
+// What a connection's first bytes say that it speaks.
+import { PREFACE } from "../../http2/wire/protocol.js";
+import { beginsHttp1 } from "./begins-http1.js";
+
+export type Spoken = "http1" | "http2" | "tls" | "not-tls" | "neither";
+
+/** The first byte of what a TLS client sends: a handshake, or an alert if it can't begin one (RFC 8446 §5.1). */
+const TLS_RECORDS: ReadonlySet<number | undefined> = new Set([0x15, 0x16]);
+
+/** What a client without ALPN speaks; undefined: more bytes are needed. */
+export function spokenIn(start: Buffer): Spoken | undefined {
+  if (TLS_RECORDS.has(start[0])) return "tls";
+  const length = Math.min(start.length, PREFACE.length);
+  if (PREFACE.compare(start, 0, length, 0, length) === 0)
+    return length === PREFACE.length ? "http2" : undefined;
+  const http1 = beginsHttp1(start);
+  return http1 === undefined ? undefined : http1 ? "http1" : "neither";
+}
+
+/** For a port that speaks TLS alone. */
+export function tlsOrNot(start: Buffer): Spoken {
+  return TLS_RECORDS.has(start[0]) ? "tls" : "not-tls";
+}

@@ -1,0 +1,68 @@
+// Gives each request to the protocol that claims it, and has each refusal told in that protocol's form.
+import type { Gateway } from "../../call/gateway.js";
+import { hubFault } from "../../call/status/hub-fault.js";
+import type { Status } from "../../call/status/status.js";
+import { contain } from "../../kit/barrier.js";
+import { reportFault } from "../../kit/faults.js";
+import { answerBare } from "../carriers/bare-answer.js";
+import { type Exchange, type ExchangeHead, NOBODY } from "../carriers/exchange.js";
+import type { ClientProtocol } from "../protocols/client-protocol.js";
+
+export class Requests {
+  readonly #gateway: Gateway;
+  readonly #protocols: readonly ClientProtocol[];
+  readonly #last: ClientProtocol;
+
+  /** @param protocols in the order to ask them; the last one takes what no other claims */
+  constructor(gateway: Gateway, protocols: readonly [...ClientProtocol[], ClientProtocol]) {
+    this.#gateway = gateway;
+    this.#protocols = protocols;
+    this.#last = protocols[protocols.length - 1] ?? protocols[0];
+  }
+
+  protocolOf(head: ExchangeHead): ClientProtocol {
+    for (let i = 0; i < this.#protocols.length; i++) {
+      const protocol = this.#protocols[i];
+      if (protocol?.claims(head) === true) return protocol;
+    }
+    return this.#last;
+  }
+
+  /** Never throws, as the others below. */
+  open(exchange: Exchange, protocol?: ClientProtocol): void {
+    try {
+      (protocol ?? this.protocolOf(exchange.head)).open(this.#gateway, exchange);
+    } catch (error) {
+      this.#failed(exchange, error);
+    }
+  }
+
+  /** The request was read, and is not served. */
+  refuse(exchange: Exchange, status: Status): void {
+    try {
+      this.protocolOf(exchange.head).refuse(this.#gateway, exchange, status);
+    } catch (error) {
+      this.#failed(exchange, error);
+    }
+  }
+
+  /** There is no request, or no way to serve it. */
+  reject(exchange: Exchange, status: Status): void {
+    try {
+      this.protocolOf(exchange.head).reject(this.#gateway, exchange, status);
+    } catch (error) {
+      reportFault("while a request was rejected", error);
+      answerBare(exchange, status);
+    }
+  }
+
+  #failed(exchange: Exchange, error: unknown): void {
+    const { handler } = exchange;
+    if (handler !== NOBODY) contain(error, (fault) => handler.onFault(fault));
+    else
+      this.reject(
+        exchange,
+        hubFault("the hub failed while it read the request", "while a request was taken over", error),
+      );
+  }
+}

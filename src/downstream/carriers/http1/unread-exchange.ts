@@ -1,0 +1,64 @@
+// An Exchange over a socket of HTTP/1.1 whose request nobody could read: the last answer on its connection.
+import type { Duplex } from "node:stream";
+import type { Field } from "../../../kit/headers.js";
+import type { Client } from "../../client/client.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "../exchange.js";
+import { answerHead } from "./answer-head.js";
+
+/** How long what a refused client still sends is read, and thrown away. */
+const LINGER_MS = 1000;
+
+export class UnreadExchange implements Exchange {
+  readonly head: ExchangeHead;
+  handler: ExchangeHandler = NOBODY;
+  readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
+  readonly #socket: Duplex;
+  readonly #pieces: Buffer[] = [];
+  #ended = false;
+
+  constructor(socket: Duplex, client: Client) {
+    this.#socket = socket;
+    this.head = { version: "1.1", method: "", target: "", authority: "", fields: [], client, ended: true };
+  }
+
+  consumed(): void {}
+
+  respond(status: number, fields: readonly Field[], end: boolean): void {
+    const { text } = answerHead(status, fields, end, false, "connection: close\r\n");
+    this.#pieces.push(Buffer.from(text, "latin1"));
+    if (end) this.#end();
+  }
+
+  write(chunk: Buffer, start: number, end: number, last: boolean): void {
+    this.#pieces.push(chunk.subarray(start, end));
+    if (last) this.#end();
+  }
+
+  trailers(): void {
+    this.#end();
+  }
+
+  reset(): void {
+    this.#ended = true;
+    this.#socket.destroy();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    endAndLinger(this.#socket, Buffer.concat(this.#pieces));
+  }
+}
+
+/**
+ * Sends the last bytes of a connection, and reads on for a while what nobody takes any more: bytes that are not read when
+ * a connection closes reset it, and the answer may be lost on the way (RFC 9112, 9.6).
+ */
+function endAndLinger(socket: Duplex, bytes: Buffer): void {
+  socket.end(bytes);
+  socket.removeAllListeners("data");
+  socket.resume();
+  // One whose sides have both ended destroys itself, once the answer has gone out.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once("close", () => clearTimeout(timer));
+}

@@ -1,0 +1,113 @@
+// The answer of a call over a WebSocket: a frame for each message, and a close code at the end. Refused before the handshake
+// was answered, it is plain HTTP.
+import type { Call } from "../../../call/call.js";
+import type { Status } from "../../../call/status/status.js";
+import type { Headers } from "../../../kit/headers.js";
+import type { Exchange, WebSocketUpgrade } from "../../carriers/exchange.js";
+import type { RestAnswer } from "../rest/rest-answer.js";
+import { type AnswerOwner, type CallAnswer, NO_OWNER } from "../transcoded/call-answer.js";
+
+/** Close codes (RFC 6455 §7.4). A call that failed ends with 4000 + its gRPC code, in the range for applications. */
+const CloseCode = { OK: 1000, STATUS: 4000 } as const;
+/** Messages that may wait for a slow client before the service is held back. */
+const MAX_UNSENT_BYTES = 64 * 1024;
+
+export class WebSocketAnswer implements CallAnswer {
+  success = 200;
+  // What the handshake has not said, HTTP cannot say any more: metadata of the answer have no place.
+  metadata: Headers | undefined = undefined;
+  trailing: Headers | undefined = undefined;
+  private readonly exchange: Exchange;
+  private readonly upgrade: WebSocketUpgrade;
+  private readonly refusal: RestAnswer;
+  private own: AnswerOwner = NO_OWNER;
+  private over = false;
+  /** Written and not yet taken by the connection. */
+  private unsent = 0;
+
+  constructor(exchange: Exchange, upgrade: WebSocketUpgrade, refusal: RestAnswer) {
+    this.exchange = exchange;
+    this.upgrade = upgrade;
+    this.refusal = refusal;
+  }
+
+  get owner(): AnswerOwner {
+    return this.own;
+  }
+
+  set owner(owner: AnswerOwner) {
+    this.own = owner;
+    this.refusal.owner = owner;
+  }
+
+  get call(): Call | undefined {
+    return this.refusal.call;
+  }
+
+  set call(call: Call | undefined) {
+    this.refusal.call = call;
+  }
+
+  get begun(): boolean {
+    return this.upgrade.accepted || this.refusal.begun;
+  }
+
+  get ended(): boolean {
+    return this.over || this.refusal.ended;
+  }
+
+  get full(): boolean {
+    return this.unsent > MAX_UNSENT_BYTES;
+  }
+
+  sent(bytes: number): void {
+    this.unsent -= bytes;
+    this.own.onRoom();
+  }
+
+  // ---------------------------------------------------------------- BodyTaker
+
+  head(): void {
+    const info = this.call?.http;
+    if (info?.status === 0) info.status = this.success;
+  }
+
+  write(bytes: Buffer, last: boolean): void {
+    if (this.ended) return;
+    if (bytes.length > 0) {
+      this.unsent += bytes.length;
+      this.exchange.write(bytes, 0, bytes.length, false);
+    }
+    if (last) this.end(CloseCode.OK, "");
+    else this.own.onRoom();
+  }
+
+  failed(status: Status): void {
+    if (this.ended) return;
+    if (!this.upgrade.accepted) this.refusal.refuse(status);
+    else this.end(CloseCode.STATUS + status.code, status.message);
+    this.own.stopService(status);
+  }
+
+  fault(error: unknown): void {
+    this.own.onFault(error);
+  }
+
+  // ---------------------------------------------------------------- how it ends
+
+  refuse(status: Status): void {
+    this.refusal.refuse(status);
+  }
+
+  private end(code: number, reason: string): void {
+    this.head();
+    this.upgrade.close(code, reason);
+    this.close();
+  }
+
+  close(): void {
+    if (this.ended) return;
+    this.over = true;
+    this.refusal.close();
+  }
+}
