@@ -3,8 +3,8 @@ import { type AddressInfo, createServer, isIP, type Server, type Socket } from "
 import type { TLSSocket } from "node:tls";
 import type { Gateway } from "../../call/gateway.js";
 import { Code, Status } from "../../call/status/status.js";
-import { formatAddress } from "../../config/address.js";
 import type { ListenAddress, UnixAddress } from "../../config/address.js";
+import { formatAddress } from "../../config/address.js";
 import { type ClientLimits, DEFAULT_LISTENER_LIMITS } from "../../config/listener-limits.js";
 import { processSendMemory } from "../../http2/connection.js";
 import { DEFAULT_LIMITS } from "../../http2/wire/limits.js";
