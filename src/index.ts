@@ -16,7 +16,15 @@ export type {
   AttemptOutcome,
 } from "./call/attempt.js";
 export type { Call, Identity, Method, MethodKind, Peer, PeerCertificate } from "./call/call.js";
-export type { Interceptor, InterceptorContext, Outcome, Step } from "./call/interceptor.js";
+export { CallKey } from "./call/call-key.js";
+export type {
+  Interceptor,
+  InterceptorContext,
+  MessageHooks,
+  Outcome,
+  Step,
+  Verdict,
+} from "./call/interceptor.js";
 export type { Abort, Handler, Sink, Source } from "./call/sink.js";
 export { Code, codeName, Status, type StatusDetail, type StatusInit } from "./call/status/status.js";
 export {
@@ -37,6 +45,7 @@ export type {
 export { type Field, Headers } from "./kit/headers.js";
 export type { Log } from "./kit/log.js";
 export { UserError } from "./kit/text/user-error.js";
+export { CALL_SPAN, type CallSpan } from "./telemetry/tracing/call-span.js";
 export type { EndpointRow, RouteRow, UpstreamRow } from "./view/hub-view.js";
 export type { ConfigInput };
 

@@ -629,7 +629,7 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
   [
     "a step with a misspelt function",
     () => step({ name: "x", strat() {} }),
-    /^interceptor "x": a step has start, around, end or attempts, and this one has none \(did you mean start\?\)/,
+    /^interceptor "x": a step has start, messages, around, end or attempts, and this one has none \(did you mean start\?\)/,
   ],
   [
     "attempts that are a function",

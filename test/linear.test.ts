@@ -6,7 +6,6 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createFileRegistry, type DescMessage, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { isGrpcContentType } from "#src/call/grpc-content-type.js";
 import { MessageSplitter } from "#src/call/messages.js";
 import {
   decodeGrpcMessage,
@@ -14,7 +13,8 @@ import {
   encodeGrpcMessage,
   parseGrpcStatus,
 } from "#src/call/status/status.js";
-import { parseTimeout } from "#src/call/timeout.js";
+import { isGrpcContentType } from "#src/call/wire/grpc-content-type.js";
+import { parseTimeout } from "#src/call/wire/timeout.js";
 import { HeadReader } from "#src/downstream/carriers/http1/head-reader.js";
 import { preflightOf } from "#src/downstream/protocols/rest/cors.js";
 import { matchesTag } from "#src/downstream/protocols/rest/etag.js";

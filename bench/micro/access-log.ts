@@ -32,7 +32,6 @@ call.attempt = {
   headers,
   setHeader() {},
 };
-call.upstreamMs = 0.6;
 const outcome: Outcome = {
   code: 0,
   by: "upstream",

@@ -2,9 +2,9 @@
 
 import { Call, type Identity, type Method } from "#src/call/call.js";
 import type { Step } from "#src/call/interceptor.js";
+import { TokenBuckets } from "#src/interceptors/kit/token-bucket.js";
 import type { QuotaConfig } from "#src/interceptors/quota/kind.js";
 import { quota } from "#src/interceptors/quota/quota.js";
-import { TokenBuckets } from "#src/interceptors/kit/token-bucket.js";
 import { systemClock } from "#src/kit/clock.js";
 import { Headers } from "#src/kit/headers.js";
 import { Lives } from "#src/kit/lives.js";

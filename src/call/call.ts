@@ -72,12 +72,6 @@ export interface HttpRequestInfo {
   status: number;
 }
 
-/** The span of a call that is traced. Identifiers are lower-case hexadecimal. */
-export interface CallSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-}
-
 export type AbortListener = (cause: Abort) => void;
 
 export class Call {
@@ -101,18 +95,16 @@ export class Call {
   attempt: Attempt | undefined = undefined;
   /** Attempts that began. */
   attempts = 0;
-  /** Milliseconds of all attempts that have ended; the access log measures it, for itself. */
-  upstreamMs = 0;
   /** Those of its plan; set by the runner. */
   attemptObservers: readonly AttemptObserver[] = NO_OBSERVERS;
   /** Of HTTP, that carries the client's request. */
   httpVersion: HttpVersion = "2";
   /** Of calls that came as plain HTTP requests. */
   http: HttpRequestInfo | undefined = undefined;
-  /** Where the call is traced. */
-  span: CallSpan | undefined = undefined;
   /** What steps add to the answer's headers (`addResponseHeader`); undefined: nothing. */
   responseHeaders: Headers | undefined = undefined;
+  /** What interceptors keep, by their keys: see CallKey, which alone reads and writes it. undefined: nothing. */
+  values: unknown[] | undefined = undefined;
   #abort: Abort | undefined = undefined;
   #listeners: AbortListener[] | undefined = undefined;
 

@@ -22,17 +22,44 @@ export interface Interceptor {
   plan(method: Method): Step | undefined;
 }
 
+/** Nothing admits; a Status refuses. */
+export type Verdict = undefined | Status;
+
 export interface Step {
   /** The interceptor's name, for messages. */
   readonly name: string;
   /** Before a byte goes upstream. Nothing admits; a Status refuses. A promise only where it must wait. */
-  start?(call: Call): undefined | Status | Promise<undefined | Status>;
-  /** Only for steps that see messages or answer themselves (validation, cache, tap); composed at plan time. */
+  start?(call: Call): Verdict | Promise<Verdict>;
+  /** Sees the messages of both directions (rules, validation, tap). Nothing is split where no step of a plan has it. */
+  messages?: MessageHooks;
+  /**
+   * For steps that answer themselves or call more than once (cache, retry); composed at plan time, behind the `start`
+   * and the `messages` of all steps. The handler that it returns owes what every `Handler` does: see there.
+   */
   around?(next: Handler): Handler;
   /** Observes the attempts at services of the method's calls. */
   attempts?: AttemptObserver;
   /** Exactly once for every started step, in reverse order, however the call ended. */
   end?(call: Call, outcome: Outcome): void;
+}
+
+/**
+ * Looks at messages: protobuf bytes, unpacked, of gRPC, JSON and WebSocket calls alike. It cannot replace them: what goes
+ * on are the bytes as they came, compression included. They are for reading only, and may be kept.
+ *
+ * A message goes on once every step has accepted it, and nothing goes to the service before the first. While a promise
+ * waits, its direction stands still, without credit: the peer's own flow control bounds what comes. The other one goes
+ * on. A Status ends the call, which began or not; the service is reset, the client is answered in its protocol. So do
+ * what a hook throws, a message over `limits.maxMessage`, one that cannot be unpacked (`gzip` and `deflate` are known),
+ * and one that is cut short. A promise of a call that has ended meanwhile counts no more.
+ */
+export interface MessageHooks {
+  /** For each message of the client, in the order of the steps. */
+  request?(call: Call, message: Buffer): Verdict | Promise<Verdict>;
+  /** The client has sent its last message. `messages`: how many there were; a request may end without one. */
+  requestEnd?(call: Call, messages: number): Verdict | Promise<Verdict>;
+  /** For each message of the service, innermost step first. The answer's headers have gone out before. */
+  response?(call: Call, message: Buffer): Verdict | Promise<Verdict>;
 }
 
 /** What interceptors are made with, besides their own config. */

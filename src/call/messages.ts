@@ -1,5 +1,7 @@
 // Splits a gRPC body into its messages, and frames messages for one (gRPC over HTTP/2, "Length-Prefixed-Message").
 import { gunzip, gunzipSync, inflate, inflateSync, type ZlibOptions } from "node:zlib";
+import { Headers } from "../kit/headers.js";
+import { cut } from "../kit/text/text.js";
 import { refusal } from "./status/reasons.js";
 import { Code, Status } from "./status/status.js";
 
@@ -13,6 +15,14 @@ export function frameMessage(message: Uint8Array): Buffer {
   frame.writeUInt32BE(message.length, 1);
   frame.set(message, PREFIX_BYTES);
   return frame;
+}
+
+/** What stands before a payload. */
+export function prefixOf(payload: Uint8Array, packed: boolean): Buffer {
+  const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
+  prefix[0] = packed ? 1 : 0;
+  prefix.writeUInt32BE(payload.length, 1);
+  return prefix;
 }
 
 const NO_BYTES = Buffer.alloc(0);
@@ -50,6 +60,11 @@ export class MessageSplitter {
     this.maxBytes = maxBytes;
     this.encoding = encoding ?? "identity";
     this.direction = direction;
+  }
+
+  /** Where the next byte to be read stands in the chunk that was given: past the message that `next` returned. */
+  get offset(): number {
+    return this.at;
   }
 
   /** True between messages: a body that ends elsewhere was cut short. */
@@ -195,8 +210,8 @@ function decoderOf(encoding: string, direction: Direction): Decoder | Status {
   if (known !== undefined) return known;
   if (encoding === "identity")
     return malformed("a message is marked compressed, but no grpc-encoding was announced", direction);
-  const message = `grpc-encoding "${encoding}" is not supported here: use identity, gzip or deflate`;
-  return malformed(message, direction, Code.UNIMPLEMENTED);
+  const message = `grpc-encoding "${cut(encoding, 32)}" is not supported here: use identity, gzip or deflate`;
+  return malformed(message, direction, Code.UNIMPLEMENTED, TAKEN_ENCODINGS);
 }
 
 function notUnpacked(error: unknown, encoding: string, maxBytes: number, direction: Direction): Status {
@@ -204,9 +219,17 @@ function notUnpacked(error: unknown, encoding: string, maxBytes: number, directi
   return malformed(`a message is not valid ${encoding} data`, direction);
 }
 
-function malformed(message: string, direction: Direction, code: Code = Code.INTERNAL): Status {
-  const reason = direction === "request" ? "INVALID_GRPC_REQUEST" : "UPSTREAM_PROTOCOL_ERROR";
-  return refusal(reason, message, { code });
+/** What a server says that is sent an encoding it does not know (gRPC's "Compression"). */
+const TAKEN_ENCODINGS = Headers.of(["grpc-accept-encoding", "identity,gzip,deflate"]);
+
+function malformed(
+  message: string,
+  direction: Direction,
+  code: Code = Code.INTERNAL,
+  metadata?: Headers,
+): Status {
+  if (direction === "request") return refusal("INVALID_GRPC_REQUEST", message, { code, metadata });
+  return refusal("UPSTREAM_PROTOCOL_ERROR", message, { code });
 }
 
 function tooLarge(bytes: number | undefined, maxBytes: number, direction: Direction): Status {

@@ -6,9 +6,10 @@ import type { Timed, TimerWheel } from "../kit/timer-wheel.js";
 import type { AttemptObserver } from "./attempt.js";
 import type { Call, Method } from "./call.js";
 import type { Interceptor, Outcome, Step } from "./interceptor.js";
+import { seenBy } from "./message-steps.js";
 import type { RunningCall, RunningCalls } from "./running-calls.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "./sink.js";
-import { hubFault } from "./status/hub-fault.js";
+import { brokenStep, hubFault } from "./status/hub-fault.js";
 import { refusal } from "./status/reasons.js";
 import { Code, parseGrpcStatus, type Status } from "./status/status.js";
 
@@ -18,12 +19,21 @@ export interface Plan {
   readonly steps: readonly Step[];
   /** The steps' `attempts`. */
   readonly attemptObservers: readonly AttemptObserver[];
-  /** The steps' `around`, composed over the handler that the routes gave. */
+  /** The steps' `messages`, then their `around`, composed over the handler that the routes gave. */
   readonly handler: Handler;
 }
 
-/** Resolves the interceptors (outermost first) for one method. */
-export function plan(method: Method, interceptors: readonly Interceptor[], handler: Handler): Plan {
+/**
+ * Resolves the interceptors (outermost first) for one method. Throws what an interceptor's `plan` throws.
+ * @param maxMessageBytes of a message that steps see; undefined: what the handler takes and answers are no messages (it
+ * refuses, or answers a page)
+ */
+export function plan(
+  method: Method,
+  interceptors: readonly Interceptor[],
+  handler: Handler,
+  maxMessageBytes?: number,
+): Plan {
   const steps: Step[] = [];
   for (const interceptor of interceptors) {
     const step = interceptor.plan(method);
@@ -31,7 +41,8 @@ export function plan(method: Method, interceptors: readonly Interceptor[], handl
   }
   const composed = steps.reduceRight((next, step) => step.around?.(next) ?? next, handler);
   const attemptObservers = steps.flatMap((step) => step.attempts ?? []);
-  return { method, steps, attemptObservers, handler: composed };
+  const seen = maxMessageBytes === undefined ? composed : seenBy(steps, composed, maxMessageBytes);
+  return { method, steps, attemptObservers, handler: seen };
 }
 
 /**
@@ -98,7 +109,7 @@ class Running implements Sink, Timed, RunningCall {
       try {
         verdict = step.start(this.call);
       } catch (error) {
-        verdict = this.brokenStep(step, error);
+        verdict = brokenStep(step.name, this.plan.method.path, error);
       }
       if (verdict instanceof Promise) {
         this.watchDeadline();
@@ -126,13 +137,8 @@ class Running implements Sink, Timed, RunningCall {
       else this.begin();
     };
     verdict
-      .then(settle, (error: unknown) => settle(this.brokenStep(step, error)))
+      .then(settle, (error: unknown) => settle(brokenStep(step.name, this.plan.method.path, error)))
       .catch((error: unknown) => this.onFault(error));
-  }
-
-  private brokenStep({ name }: Step, error: unknown): Status {
-    const where = `as interceptor "${name}" failed on ${this.plan.method.path}`;
-    return hubFault(`the hub's interceptor "${name}" failed`, where, error);
   }
 
   private dispatch(): void {

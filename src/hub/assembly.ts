@@ -99,6 +99,7 @@ export function* assembling(
         `service ${service} of upstream "${upstream}" is hidden: upstream "${winner}" has it too`,
       );
     },
+    config.limits.maxMessageBytes,
   );
   const visible = routes.filter(({ service, upstream }) => {
     if (!taken.has(service)) taken.set(service, upstream);

@@ -1,6 +1,5 @@
 // What a program gives as an interceptor, looked at when it is given and when it plans: no compiler looks at programs in
 // JavaScript, and a policy whose function has another name would let every call pass.
-import type { AttemptObserver } from "../call/attempt.js";
 import type { Interceptor, InterceptorContext, Step } from "../call/interceptor.js";
 import { Code, Status } from "../call/status/status.js";
 import { kindOf } from "../kit/text/kind-of.js";
@@ -12,8 +11,12 @@ import type { InterceptorMaker, OwnInterceptor, PlacedInterceptor } from "./own-
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const PLACED_KEYS = ["interceptor", "before", "after"];
 const STEP_FUNCTIONS = ["start", "around", "end"] as const;
-const STEP_KEYS = [...STEP_FUNCTIONS, "attempts"] as const;
-const OBSERVER_FUNCTIONS = ["begin", "headers", "end"] as const;
+/** Those that are objects, and the functions that they have. */
+const STEP_OBJECTS = {
+  messages: ["request", "requestEnd", "response"],
+  attempts: ["begin", "headers", "end"],
+} as const;
+const STEP_KEYS = [...STEP_FUNCTIONS, "messages", "attempts"] as const;
 
 /**
  * One of `use`, in the form that has a place. Throws a UserError that says what is missing.
@@ -91,40 +94,46 @@ export function checkStep(name: string, step: Step | undefined | null): Step | u
     if (value !== undefined && typeof value !== "function")
       throw wrong(`${key} of a step must be a function, not ${kindOf(value)}`);
   }
-  const problem = step.attempts === undefined ? undefined : observerProblem(step.attempts);
-  if (problem !== undefined) throw wrong(`attempts of a step ${problem}`);
+  for (const key of ["messages", "attempts"] as const) {
+    const problem = step[key] === undefined ? undefined : hooksProblem(step[key], STEP_OBJECTS[key]);
+    if (problem !== undefined) throw wrong(`${key} of a step ${problem}`);
+  }
   if (STEP_KEYS.every((key) => step[key] === undefined)) {
     const [key] = Object.keys(step).filter((key) => key !== "name");
     const hint = key === undefined ? "" : didYouMean(key, STEP_KEYS);
     throw wrong(
-      `a step has start, around, end or attempts, and this one has none${hint}: return nothing from plan where it has nothing to do`,
+      `a step has start, messages, around, end or attempts, and this one has none${hint}: return nothing from plan where it has nothing to do`,
     );
   }
   return step;
 }
 
-/** What is wrong with an observer of attempts; continues a sentence. */
-function observerProblem(observer: AttemptObserver): string | undefined {
-  const list = OBSERVER_FUNCTIONS.join(", ");
-  if (typeof observer !== "object" || observer === null)
-    return `must be an object with some of ${list}, not ${kindOf(observer)}`;
-  for (const key of OBSERVER_FUNCTIONS) {
-    const value: unknown = observer[key];
-    if (value !== undefined && typeof value !== "function")
-      return `have ${key}, which must be a function, not ${kindOf(value)}`;
+/** What is wrong with an object of functions; continues a sentence. */
+function hooksProblem(hooks: object, names: readonly string[]): string | undefined {
+  const list = names.join(", ");
+  if (typeof hooks !== "object" || hooks === null)
+    return `must be an object with some of ${list}, not ${kindOf(hooks)}`;
+  const given = names.filter((name) => Reflect.get(hooks, name) !== undefined);
+  for (const name of given) {
+    const value: unknown = Reflect.get(hooks, name);
+    if (typeof value !== "function") return `have ${name}, which must be a function, not ${kindOf(value)}`;
   }
-  if (OBSERVER_FUNCTIONS.some((key) => observer[key] !== undefined)) return undefined;
-  return `must have some of ${list}`;
+  if (given.length > 0) return undefined;
+  const [other] = Object.keys(hooks);
+  return `must have some of ${list}${other === undefined ? "" : didYouMean(other, names)}`;
 }
 
-/** What is wrong with what `start` answered, beside nothing and a Status that refuses; undefined: nothing is. */
-export function verdictProblem(verdict: unknown): string | undefined {
-  if (!(verdict instanceof Status)) return `start answers nothing or a Status, not ${kindOf(verdict)}`;
+/**
+ * What is wrong with a verdict, beside nothing and a Status that refuses; undefined: nothing is.
+ * @param what the function that gave it, e.g. `start`
+ */
+export function verdictProblem(what: string, verdict: unknown): string | undefined {
+  if (!(verdict instanceof Status)) return `${what} answers nothing or a Status, not ${kindOf(verdict)}`;
   const { code, http } = verdict;
-  if (code === Code.OK) return "start refused with a Status of code OK: to admit a call, return nothing";
+  if (code === Code.OK) return `${what} refused with a Status of code OK: to admit a call, return nothing`;
   if (!Number.isInteger(code) || code < 0 || code > Code.UNAUTHENTICATED)
-    return `start refused with a Status of code ${String(code)}: codes are 1 to 16`;
+    return `${what} refused with a Status of code ${String(code)}: codes are 1 to 16`;
   if (!Number.isInteger(http) || http < 200 || http > 599)
-    return `start refused with a Status of http ${String(http)}: an answer has 200 to 599`;
+    return `${what} refused with a Status of http ${String(http)}: an answer has 200 to 599`;
   return undefined;
 }

@@ -1,6 +1,6 @@
 // Interceptors of the program that the hub runs in: where they stand among the hub's, and what the hub holds them to.
 import type { Method } from "../call/call.js";
-import type { Interceptor, InterceptorContext, Step } from "../call/interceptor.js";
+import type { Interceptor, InterceptorContext, MessageHooks, Step, Verdict } from "../call/interceptor.js";
 import { Status } from "../call/status/status.js";
 import type { ORDER } from "../interceptors/order.js";
 import type { Log } from "../kit/log.js";
@@ -63,8 +63,6 @@ export function ownInterceptors(
   return between;
 }
 
-type Verdict = undefined | Status;
-
 /**
  * Holds an interceptor to what the hub's own do by construction, so that a mistake in it is one failed call with a line
  * in the log: what it throws, answers that are none, promises of other libraries. A step that cannot be one is an error
@@ -88,6 +86,7 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
       const guard: Step = { name };
       // What throws ends its call, and is the attempt's to tell of.
       if (step.attempts !== undefined) guard.attempts = step.attempts;
+      if (step.messages !== undefined) guard.messages = checkedHooks(step.messages);
       if (around !== undefined) {
         guard.around = (next) => {
           const handler = around(next);
@@ -96,17 +95,7 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
         };
       }
       if (start !== undefined) {
-        guard.start = (call) => {
-          const settle = (verdict: unknown): Verdict => {
-            if (verdict === undefined || verdict === null) return undefined;
-            const problem = verdictProblem(verdict);
-            if (problem === undefined && verdict instanceof Status) return verdict;
-            throw withoutStack(new TypeError(problem));
-          };
-          // What throws is the runner's to tell of. It knows a promise by its class.
-          const verdict: unknown = start(call);
-          return isThenable(verdict) ? Promise.resolve(verdict).then(settle) : settle(verdict);
-        };
+        guard.start = (call) => checked("start", start(call));
       }
       if (end !== undefined) {
         guard.end = (call, outcome) => {
@@ -120,6 +109,29 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
       return guard;
     },
   };
+}
+
+/** A verdict as the runner takes it, which knows a promise by its class. What throws is the runner's to tell of. */
+function checked(what: string, verdict: unknown): Verdict | Promise<Verdict> {
+  if (verdict === undefined || verdict === null) return undefined;
+  if (isThenable(verdict)) return Promise.resolve(verdict).then((settled) => checked(what, settled));
+  const problem = verdictProblem(what, verdict);
+  if (problem === undefined && verdict instanceof Status) return verdict;
+  throw withoutStack(new TypeError(problem));
+}
+
+function checkedHooks(hooks: MessageHooks): MessageHooks {
+  const request = hooks.request?.bind(hooks);
+  const requestEnd = hooks.requestEnd?.bind(hooks);
+  const response = hooks.response?.bind(hooks);
+  const guard: MessageHooks = {};
+  if (request !== undefined)
+    guard.request = (call, message) => checked("messages.request", request(call, message));
+  if (requestEnd !== undefined)
+    guard.requestEnd = (call, count) => checked("messages.requestEnd", requestEnd(call, count));
+  if (response !== undefined)
+    guard.response = (call, message) => checked("messages.response", response(call, message));
+  return guard;
 }
 
 function planned(interceptor: Interceptor, method: Method): Step | undefined {

@@ -31,10 +31,14 @@ export class CatchAll {
     interceptors: readonly Interceptor[],
     known: Iterable<string>,
     methodOf: (service: string) => Method,
+    maxMessageBytes: number,
   ) {
-    this.#plan = plan(methodOf("*"), interceptors, handler);
+    this.#plan = plan(methodOf("*"), interceptors, handler, maxMessageBytes);
     for (const name of packages)
-      this.#packages.set(name.toLowerCase(), plan(methodOf(`${name}.*`), interceptors, handler));
+      this.#packages.set(
+        name.toLowerCase(),
+        plan(methodOf(`${name}.*`), interceptors, handler, maxMessageBytes),
+      );
     for (const service of known) this.#known.add(service.toLowerCase());
   }
 

@@ -30,6 +30,9 @@ export interface Unknown {
   readonly taker?: TakesOthers | undefined;
 }
 
+/** gRPC's own default. */
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+
 const OTHER = "_OTHER";
 /** `/package.Service/Method`, of identifiers: no query, no escapes, no further segments. */
 const GRPC_PATH = /^\/([A-Za-z_][\w.]*)\/[A-Za-z_]\w*$/;
@@ -44,14 +47,18 @@ export class RouteTable {
   private readonly unknown: Plan;
   private others: CatchAll | undefined = undefined;
 
-  /** Two routes for one service: the first wins; `shadowed` is told of the second. */
+  /**
+   * Two routes for one service: the first wins; `shadowed` is told of the second.
+   * @param maxMessageBytes as `plan` has it
+   */
   constructor(
     routes: readonly ServiceRoute[],
     interceptors: readonly Interceptor[],
     unknown: Unknown,
     shadowed: (route: ServiceRoute, winner: string) => void,
+    maxMessageBytes = MAX_MESSAGE_BYTES,
   ) {
-    completed(this.fill(routes, interceptors, unknown, shadowed));
+    completed(this.fill(routes, interceptors, unknown, shadowed, maxMessageBytes));
     const refusing = refuse((call) => unknownService(call.path, unknown));
     this.unknown = plan(other(""), interceptors, refusing);
     this.preflight = plan(
@@ -67,10 +74,11 @@ export class RouteTable {
     interceptors: readonly Interceptor[],
     unknown: Unknown,
     shadowed: (route: ServiceRoute, winner: string) => void,
+    maxMessageBytes: number,
   ): Generator<void, RouteTable> {
     // The taker is planned once all routes are known.
     const table = new RouteTable([], interceptors, { problem: unknown.problem }, shadowed);
-    yield* table.fill(routes, interceptors, unknown, shadowed);
+    yield* table.fill(routes, interceptors, unknown, shadowed, maxMessageBytes);
     return table;
   }
 
@@ -79,6 +87,7 @@ export class RouteTable {
     interceptors: readonly Interceptor[],
     unknown: Unknown,
     shadowed: (route: ServiceRoute, winner: string) => void,
+    maxMessageBytes: number,
   ): Generator<void> {
     const owners = new Map<string, string>();
     for (const route of routes) {
@@ -89,18 +98,19 @@ export class RouteTable {
       }
       owners.set(route.service, route.upstream);
       for (const method of [...route.methods, ...(route.named ?? [])]) {
-        const planned = plan(method, interceptors, route.handler);
+        const planned = plan(method, interceptors, route.handler, maxMessageBytes);
         this.methods.set(method.path, planned);
         const folded = foldName(method.path);
         if (!this.folded.has(folded)) this.folded.set(folded, planned);
         yield;
       }
       // A method that the schema does not have can still be on a newer instance of the service: it passes through.
-      this.services.set(route.service, plan(other(route.service), interceptors, route.handler));
+      const others = plan(other(route.service), interceptors, route.handler, maxMessageBytes);
+      this.services.set(route.service, others);
     }
     const { taker, problem } = unknown;
     if (taker !== undefined && problem === undefined)
-      this.others = new CatchAll(taker, interceptors, this.services.keys(), other);
+      this.others = new CatchAll(taker, interceptors, this.services.keys(), other, maxMessageBytes);
   }
 
   /** The plan for `/package.Service/Method`. */

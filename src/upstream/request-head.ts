@@ -1,6 +1,6 @@
 // The head of a request as it goes to a service (gRPC over HTTP/2, "Requests").
 import type { Attempt } from "../call/attempt.js";
-import { formatTimeout } from "../call/timeout.js";
+import { formatTimeout } from "../call/wire/timeout.js";
 import { listBytes } from "../http2/frames/list-bytes.js";
 import type { Stream } from "../http2/stream.js";
 import { field } from "../kit/headers.js";

@@ -7,11 +7,11 @@ import type {
   AttemptOutcome,
 } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
-import { isGrpcContentType } from "../call/grpc-content-type.js";
 import type { Abort, Sink, Source } from "../call/sink.js";
 import { hubFault } from "../call/status/hub-fault.js";
 import { refusal } from "../call/status/reasons.js";
 import { Code, codeFromHttpStatus, parseGrpcStatus, type Status } from "../call/status/status.js";
+import { isGrpcContentType } from "../call/wire/grpc-content-type.js";
 import { checkResponse } from "../http2/frames/messages.js";
 import type { HeaderBlock } from "../http2/hpack/decoder.js";
 import type { Stream, StreamHandler, StreamReset } from "../http2/stream.js";

@@ -6,6 +6,7 @@ import type { Outcome } from "#src/call/interceptor.js";
 import { tracing } from "#src/interceptors/tracing/tracing.js";
 import { field, Headers } from "#src/kit/headers.js";
 import { LOOPBACK } from "#src/kit/net/ip.js";
+import { CALL_SPAN } from "#src/telemetry/tracing/call-span.js";
 import type { SpanRecord } from "#src/telemetry/tracing/span-record.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { attemptOf } from "../support/sinks.js";
@@ -89,7 +90,7 @@ describe("who decides whether a call is sampled", () => {
   ] as const) {
     test(what, () => {
       const { call } = start(setup, peer, header === undefined ? [] : [["traceparent", header]]);
-      assert.equal(call.span !== undefined, sampled);
+      assert.equal(CALL_SPAN.get(call) !== undefined, sampled);
     });
   }
 });
@@ -106,7 +107,7 @@ describe("a call that is not sampled", () => {
       call.headers.fields.map(({ name, value }) => [name, value]),
       headers.map((pair) => [...pair]),
     );
-    assert.equal(call.span, undefined);
+    assert.equal(CALL_SPAN.get(call), undefined);
   });
 
   test("gets no header of its own", () => assert.deepEqual(start({}, NEAR, []).passed, []));
@@ -166,7 +167,7 @@ describe("a call that is sampled", () => {
     );
     assert.deepEqual([first?.parentSpanId, second?.parentSpanId], [server?.spanId, server?.spanId]);
     assert.equal(server?.parentSpanId, PARENT);
-    assert.equal(server?.spanId, call.span?.spanId);
+    assert.equal(server?.spanId, CALL_SPAN.get(call)?.spanId);
     assert.deepEqual([first?.error, second?.error, server?.error], ["UNAVAILABLE", undefined, undefined]);
     assert.deepEqual(
       spans.map(({ startMs, endMs }) => [startMs - 1_700_000_001_000, endMs - 1_700_000_001_000]),

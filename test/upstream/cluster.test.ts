@@ -5,7 +5,7 @@ import type { Call } from "#src/call/call.js";
 import { frameMessage } from "#src/call/messages.js";
 import type { Sink } from "#src/call/sink.js";
 import { Code } from "#src/call/status/status.js";
-import { parseTimeout } from "#src/call/timeout.js";
+import { parseTimeout } from "#src/call/wire/timeout.js";
 import type { ConnectionOptions } from "#src/http2/connection.js";
 import { ErrorCode } from "#src/http2/wire/protocol.js";
 import { Headers } from "#src/kit/headers.js";

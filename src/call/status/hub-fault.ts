@@ -7,3 +7,12 @@ import type { Status } from "./status.js";
 export function hubFault(what: string, where: string, cause: unknown): Status {
   return refusal("HUB_FAULT", `${what} (fault ${reportFault(where, cause)})`, { cause });
 }
+
+/** The answer to a call that an interceptor's fault ended. */
+export function brokenStep(name: string, path: string, error: unknown): Status {
+  return hubFault(
+    `the hub's interceptor "${name}" failed`,
+    `as interceptor "${name}" failed on ${path}`,
+    error,
+  );
+}

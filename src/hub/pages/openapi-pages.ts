@@ -1,11 +1,11 @@
 // `/openapi.json` and `/openapi.yaml`: the document of the routes, whole or of one service or version. Made when first
 // asked for, and kept as long as the routes are the same: they come anew with each snapshot.
 
-import { keepPackedForms } from "../../call/packed-forms.js";
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
 import { badRequest } from "../../call/status/status-details.js";
 import { field } from "../../kit/headers.js";
+import { keepPackedForms } from "../../kit/packed-forms.js";
 import { cut } from "../../kit/text/text.js";
 import type { OpenApiInput } from "../../openapi/document.js";
 import type { Format } from "../../openapi/document-job.js";

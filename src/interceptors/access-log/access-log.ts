@@ -2,12 +2,14 @@
 // a message or a query string.
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { Call } from "../../call/call.js";
+import { CallKey } from "../../call/call-key.js";
 import type { Interceptor, Outcome } from "../../call/interceptor.js";
 import { Code, codeName, type Status } from "../../call/status/status.js";
 import { ipOf } from "../../kit/net/ip.js";
 import { cut } from "../../kit/text/text.js";
 import type { AccessLevel, AccessRecord } from "../../telemetry/log/access-log.js";
 import { methodLabel } from "../../telemetry/metrics/call-metrics.js";
+import { CALL_SPAN } from "../../telemetry/tracing/call-span.js";
 import { traceFlags, traceIdOf } from "../../telemetry/tracing/trace-context.js";
 
 export interface AccessLogOptions {
@@ -24,6 +26,9 @@ export interface AccessLogOptions {
 const MAX_TEXT = 200;
 const MAX_PATH = 500;
 
+/** Of all attempts that have ended. */
+const UPSTREAM_MS = new CallKey<number>("upstream milliseconds");
+
 export function accessLog(options: AccessLogOptions): Interceptor {
   const { sample, write } = options;
   const random = options.random ?? Math.random;
@@ -37,7 +42,7 @@ export function accessLog(options: AccessLogOptions): Interceptor {
         name: "access log",
         attempts: {
           end: ({ call }, { durationMs }) => {
-            call.upstreamMs += durationMs;
+            UPSTREAM_MS.set(call, (UPSTREAM_MS.get(call) ?? 0) + durationMs);
           },
         },
         end: (call, outcome) => {
@@ -77,7 +82,7 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
       outcome.by === "upstream" || status === undefined ? undefined : cut(status.message, MAX_PATH, "…"),
     reason: status === undefined ? undefined : reasonOf(status),
     durationMs: round(outcome.durationMs),
-    upstreamMs: call.attempts === 0 ? undefined : round(call.upstreamMs),
+    upstreamMs: call.attempts === 0 ? undefined : round(UPSTREAM_MS.get(call) ?? 0),
     requestBytes: outcome.requestBytes,
     responseBytes: outcome.responseBytes,
     identity: call.identity === undefined ? undefined : cut(call.identity.name, MAX_TEXT, "…"),
@@ -85,7 +90,7 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
     upstream: call.attempt?.upstream,
     endpoint: call.attempt?.endpoint?.address,
     attempts: call.attempts,
-    traceId: call.span?.traceId ?? passedTraceId(headers.get("traceparent")),
+    traceId: CALL_SPAN.get(call)?.traceId ?? passedTraceId(headers.get("traceparent")),
     peer: ipOf(peer.address),
     userAgent: userAgent === undefined ? undefined : cut(userAgent, MAX_TEXT, "…"),
   };

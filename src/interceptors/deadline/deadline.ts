@@ -4,7 +4,7 @@ import type { Interceptor, Step } from "../../call/interceptor.js";
 import { refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
 import { badRequest } from "../../call/status/status-details.js";
-import { parseTimeout } from "../../call/timeout.js";
+import { parseTimeout } from "../../call/wire/timeout.js";
 import { cut } from "../../kit/text/text.js";
 
 export interface DeadlineOptions {

@@ -1,13 +1,14 @@
 // Traces: W3C context in and out, and for sampled calls a server span and a client span for each attempt.
 // Calls that are not sampled pass their header on, and cost no more than looking for it.
 import type { Attempt, AttemptObserver, AttemptOutcome } from "../../call/attempt.js";
-import type { Call, CallSpan, Method, Peer } from "../../call/call.js";
+import type { Call, Method, Peer } from "../../call/call.js";
 import type { Interceptor, Outcome } from "../../call/interceptor.js";
 import { Code, codeName } from "../../call/status/status.js";
 import type { Clock } from "../../kit/clock.js";
 import { type AddressRange, ipOf, matcherOf } from "../../kit/net/ip.js";
 import { cut } from "../../kit/text/text.js";
 import { knownVerb, methodLabel, SERVER_ERRORS } from "../../telemetry/metrics/call-metrics.js";
+import { CALL_SPAN, type CallSpan } from "../../telemetry/tracing/call-span.js";
 import {
   type AttributeValue,
   randomHex,
@@ -64,7 +65,7 @@ export function tracing(options: TracingOptions): Interceptor {
         epoch.current(),
         spans,
       );
-      call.span = traced;
+      CALL_SPAN.set(call, traced);
     } else if (parent !== undefined) {
       if (flags < 0) {
         // §4.3: a traceparent that cannot be read is as none, and takes its tracestate with it.
@@ -89,7 +90,8 @@ export function tracing(options: TracingOptions): Interceptor {
         ...(spans === undefined ? {} : { attempts: ATTEMPTS }),
         start: (call) => start(label, method, call),
         end: (call, outcome) => {
-          if (call.span instanceof TracedCall) call.span.finish(call, outcome);
+          const span = CALL_SPAN.get(call);
+          if (span instanceof TracedCall) span.finish(call, outcome);
         },
       };
     },
@@ -148,11 +150,11 @@ type Attributes = Record<string, AttributeValue>;
 /** A client span for each attempt of a call that is sampled. */
 const ATTEMPTS: AttemptObserver = {
   begin(attempt) {
-    const { span } = attempt.call;
+    const span = CALL_SPAN.get(attempt.call);
     if (span instanceof TracedCall) span.attemptBegins(attempt);
   },
   end(attempt, outcome) {
-    const { span } = attempt.call;
+    const span = CALL_SPAN.get(attempt.call);
     if (span instanceof TracedCall) span.attemptEnds(attempt, outcome);
   },
 };

@@ -2,10 +2,10 @@
 
 import { Call } from "../../../call/call.js";
 import type { Gateway, Snapshot } from "../../../call/gateway.js";
-import { isGrpcContentType } from "../../../call/grpc-content-type.js";
 import { type Plan, run } from "../../../call/pipeline.js";
 import { refuse } from "../../../call/sink.js";
 import { refusal } from "../../../call/status/reasons.js";
+import { isGrpcContentType } from "../../../call/wire/grpc-content-type.js";
 import { type Field, field, Headers } from "../../../kit/headers.js";
 import { cut } from "../../../kit/text/text.js";
 import type { Exchange } from "../../carriers/exchange.js";

@@ -15,7 +15,7 @@ import {
   gzip,
 } from "node:zlib";
 
-import { packedForm } from "../../../call/packed-forms.js";
+import { packedForm } from "../../../kit/packed-forms.js";
 
 export type Coding = "gzip" | "deflate" | "br";
 

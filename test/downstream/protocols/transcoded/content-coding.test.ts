@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
-import { keepPackedForms } from "#src/call/packed-forms.js";
 import { type Coding, encodeWhole } from "#src/downstream/protocols/transcoded/content-coding.js";
+import { keepPackedForms } from "#src/kit/packed-forms.js";
 
 const unpackers: readonly (readonly [Coding, (packed: Buffer) => Buffer])[] = [
   ["gzip", gunzipSync],

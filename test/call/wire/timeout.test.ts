@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { formatTimeout, parseTimeout } from "#src/call/timeout.js";
+import { formatTimeout, parseTimeout } from "#src/call/wire/timeout.js";
 
 describe("grpc-timeout", () => {
   const cases: [value: string, ms: number | undefined][] = [
