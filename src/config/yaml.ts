@@ -1,4 +1,5 @@
 // Reads YAML into plain values, puts environment variables in, and remembers where each value stood.
+
 import {
   Composer,
   type CST,
@@ -17,11 +18,11 @@ import {
   type YAMLError,
   type YAMLMap,
 } from "yaml";
+import type { Environment } from "../kit/runtime.js";
 import { maskedText } from "../kit/text/masked-text.js";
 import { cut } from "../kit/text/text.js";
 
 export type Path = readonly (string | number)[];
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface YamlProblem {
   /** Into the text, UTF-16 units. */

@@ -2,11 +2,12 @@
 
 import type { Log } from "../kit/log.js";
 import { NO_METERS } from "../kit/meters.js";
+import { processRuntime } from "../kit/runtime.js";
 import { SchemaCache } from "../schema/sources/schema-cache.js";
 import type { Config } from "../settings/sections.js";
-import { type Assembly, assemble } from "./assembly.js";
-import { LearnedUpstream, type UpstreamEvents } from "./learned-upstream.js";
-import { upstreamRow } from "./upstream-row.js";
+import { type Assembly, assemble } from "./plans/assembly.js";
+import { LearnedUpstream, type UpstreamEvents } from "./upstreams/learned-upstream.js";
+import { upstreamRow } from "./upstreams/upstream-row.js";
 
 /** What a config's upstreams offer, learned once, for the commands that only look. */
 export interface Inspection extends Pick<Assembly, "routes" | "explain" | "schema" | "openApi"> {
@@ -31,8 +32,9 @@ export async function inspect(config: Config): Promise<Inspection> {
   // What only looks changes nothing.
   cache?.close();
   const events: UpstreamEvents = { onSchema: () => {}, onProblem: () => {} };
+  const runtime = processRuntime();
   const upstreams = config.upstreams.map(
-    (upstream) => new LearnedUpstream(upstream, events, SILENT, NO_METERS, cache),
+    (upstream) => new LearnedUpstream(upstream, events, { runtime, log: SILENT, meters: NO_METERS, cache }),
   );
   try {
     await Promise.all(upstreams.map((upstream) => upstream.start()));

@@ -4,6 +4,8 @@ import { reportFault } from "./faults.js";
 export interface Clock {
   /** Monotonic milliseconds, with fractions. */
   now(): number;
+  /** Unix time in milliseconds: for what is shown, written down, or compared with dates of others. It may jump. */
+  wallTime(): number;
   /** The timer does not keep the process alive. What its callback throws is told, and ends nothing else. */
   setTimeout(callback: () => void, delayMs: number): Timer;
 }
@@ -14,6 +16,7 @@ export interface Timer {
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wallTime: () => Date.now(),
   setTimeout(callback, delayMs) {
     const timer = setTimeout(fire, delayMs, callback);
     timer.unref();

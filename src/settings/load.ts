@@ -1,19 +1,14 @@
 // From the bytes of linchpin.yaml to a Config, or to every error in it, each with its line and column.
+
 import { dirname, resolve } from "node:path";
 import type * as z from "zod";
 import { checkPath, fileProblem, type PathKind } from "../config/files.js";
 import { plainFile } from "../config/plain-file.js";
 import { without } from "../config/prune.js";
 import type { Section } from "../config/section.js";
-import {
-  type Environment,
-  MAX_FILE_BYTES,
-  type Path,
-  pathText,
-  readYaml,
-  type YamlFile,
-} from "../config/yaml.js";
+import { MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "../config/yaml.js";
 import { readRegularFile } from "../kit/regular-file.js";
+import type { Environment } from "../kit/runtime.js";
 import { errorCode, UserError } from "../kit/text/user-error.js";
 import { FEATURES, type Features } from "./features.js";
 import { defaultMessage, placesOf, reportIssue } from "./issues.js";

@@ -14,6 +14,7 @@ import { attempt, reportFault } from "../kit/faults.js";
 import type { Log } from "../kit/log.js";
 import { guarded } from "../kit/net/guarded.js";
 import { readRegularFile } from "../kit/regular-file.js";
+import type { Environment } from "../kit/runtime.js";
 import { errorCode, UserError } from "../kit/text/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";
 import type { ClientTlsConfig } from "./config.js";
@@ -27,6 +28,8 @@ export interface ClientTlsOptions {
   /** In messages, e.g. `upstream "library"`. */
   readonly name: string;
   readonly log: Log;
+  /** `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS` say whom this machine trusts, where the config names no CA. */
+  readonly env: Environment;
 }
 
 export class ClientTls {
@@ -38,8 +41,8 @@ export class ClientTls {
   /** Throws a UserError where the files cannot be used. */
   constructor(options: ClientTlsOptions) {
     this.options = options;
-    const { config, name, log } = options;
-    const loaded = load(config);
+    const { config, name, log, env } = options;
+    const loaded = load(config, env);
     if (typeof loaded === "string") throw new UserError(`${name}: ${loaded}`);
     this.loaded = loaded;
     const files = [config.ca, config.cert, config.key].filter((file) => file !== undefined);
@@ -103,8 +106,8 @@ export class ClientTls {
 
   /** Reads the files again, for new connections; what cannot be used changes nothing. */
   reload(): void {
-    const { config, name, log } = this.options;
-    const loaded = load(config);
+    const { config, name, log, env } = this.options;
+    const loaded = load(config, env);
     if (typeof loaded === "string") {
       if (loaded !== this.problem) log.error(`${name}: the old certificates stay in use: ${loaded}`);
       this.problem = loaded;
@@ -134,7 +137,7 @@ interface Loaded {
   readonly fingerprint: string;
 }
 
-function load({ ca, cert, key }: ClientTlsConfig): Loaded | string {
+function load({ ca, cert, key }: ClientTlsConfig, env: Environment): Loaded | string {
   const options: SecureContextOptions = {
     minVersion: "TLSv1.2",
     ciphers: CIPHERS,
@@ -143,7 +146,7 @@ function load({ ca, cert, key }: ClientTlsConfig): Loaded | string {
   const fingerprints: string[] = [];
   let caEnd: number | undefined;
   if (ca === undefined) {
-    const pem = systemAuthorities();
+    const pem = systemAuthorities(env);
     if (pem !== undefined) options.ca = pem;
   } else {
     const trusted = readCertificates(ca);
@@ -185,21 +188,26 @@ const SYSTEM_FILES = [
 /** They have some 250 KB. */
 const MAX_AUTHORITIES_BYTES = 16 * 1024 * 1024;
 
-let systemPem: string[] | undefined;
+/** Read once for each pair of files that the environment names. */
+const systemPem = new Map<string, readonly string[]>();
 
 /** What this machine trusts; undefined: nothing of the kind was found, and Node's own list (Mozilla's) serves. */
-function systemAuthorities(): string[] | undefined {
-  if (systemPem === undefined) {
-    const { SSL_CERT_FILE, NODE_EXTRA_CA_CERTS } = process.env;
-    systemPem = firstReadable(
+function systemAuthorities({ SSL_CERT_FILE, NODE_EXTRA_CA_CERTS }: Environment): string[] | undefined {
+  const key = `${SSL_CERT_FILE}\n${NODE_EXTRA_CA_CERTS}`;
+  let pem = systemPem.get(key);
+  if (pem === undefined) {
+    const own = firstReadable(
       SSL_CERT_FILE === undefined || SSL_CERT_FILE === "" ? SYSTEM_FILES : [SSL_CERT_FILE],
     );
     // Node itself adds these to its own list alone.
-    if (systemPem.length > 0 && NODE_EXTRA_CA_CERTS !== undefined && NODE_EXTRA_CA_CERTS !== "") {
-      systemPem.push(...firstReadable([NODE_EXTRA_CA_CERTS]));
-    }
+    const extra =
+      own.length > 0 && NODE_EXTRA_CA_CERTS !== undefined && NODE_EXTRA_CA_CERTS !== ""
+        ? firstReadable([NODE_EXTRA_CA_CERTS])
+        : [];
+    pem = [...own, ...extra];
+    systemPem.set(key, pem);
   }
-  return systemPem.length === 0 ? undefined : systemPem;
+  return pem.length === 0 ? undefined : [...pem];
 }
 
 function firstReadable(files: readonly string[]): string[] {

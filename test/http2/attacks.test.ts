@@ -278,7 +278,7 @@ describe("an honest pattern is left alone:", () => {
 
   test("deadlines that pass: cancels of calls that have waited", async () => {
     let time = 0;
-    const clock = { now: () => time, setTimeout: () => ({ cancel() {} }) };
+    const clock = { now: () => time, wallTime: () => time, setTimeout: () => ({ cancel() {} }) };
     const { peer, server } = await rawClient(serve, { clock });
     for (let round = 0; round < 50; round++) {
       const ids = Array.from({ length: 100 }, (_, i) => 2 * (100 * round + i) + 1);
@@ -329,7 +329,7 @@ describe("an honest pattern is left alone:", () => {
 
   test("keepalive every 10 s for three hours", async () => {
     let time = 0;
-    const clock = { now: () => time, setTimeout: () => ({ cancel() {} }) };
+    const clock = { now: () => time, wallTime: () => time, setTimeout: () => ({ cancel() {} }) };
     const { peer, server } = await rawClient(serve, { clock });
     peer.send(open(1, false));
     for (let n = 0; n < 1000; n++) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { MethodOptionsSchema } from "@bufbuild/protobuf/wkt";
-import { assemble } from "#src/hub/assembly.js";
+import { assemble } from "#src/hub/plans/assembly.js";
 import { schemaFromFiles } from "#src/schema/types/schema.js";
 import { defaultConfig } from "#src/settings/from-args.js";
 import { echoFile, filesOf, method } from "../schema/support/files.js";

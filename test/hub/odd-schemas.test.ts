@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Status } from "#src/call/status/status.js";
-import { assemble } from "#src/hub/assembly.js";
+import { assemble } from "#src/hub/plans/assembly.js";
 import { openApiDocument } from "#src/openapi/document.js";
 import { learnByReflection } from "#src/schema/sources/reflection.js";
 import { methodsOf, type Schema, SchemaError, schemaFromFiles } from "#src/schema/types/schema.js";

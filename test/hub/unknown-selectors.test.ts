@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { methodConfig } from "#src/config/method-config.js";
-import { unknownSelectors } from "#src/hub/unknown-selectors.js";
+import { unknownSelectors } from "#src/hub/plans/unknown-selectors.js";
 import { defaultConfig } from "#src/settings/from-args.js";
 import { methodOf } from "../support/sinks.js";
 

@@ -1,8 +1,8 @@
 // What the log says of an upstream: learned, changed, lost, back; and little of one that flaps.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { schemaChanges } from "#src/hub/schema-changes.js";
-import { type KnownSchema, UpstreamLog } from "#src/hub/upstream-log.js";
+import { schemaChanges } from "#src/hub/upstreams/schema-changes.js";
+import { type KnownSchema, UpstreamLog } from "#src/hub/upstreams/upstream-log.js";
 import { type Schema, schemaFromFiles } from "#src/schema/types/schema.js";
 import { echoFile, filesOf, method } from "../schema/support/files.js";
 import { FakeClock } from "../support/fake-clock.js";

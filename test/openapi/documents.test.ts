@@ -126,6 +126,7 @@ function byHand(input: OpenApiInput) {
   let onBegun = (): void => {};
   const noting: Clock = {
     now: () => clock.now(),
+    wallTime: () => clock.wallTime(),
     setTimeout: (callback, delayMs) => {
       if (delayMs === MAX_MS) onBegun();
       return clock.setTimeout(callback, delayMs);

@@ -10,6 +10,10 @@ const B = schemaFromFiles(filesOf(echoFile("b")));
 
 /** Time moved by hand. */
 class HandClock implements Clock {
+  wallTime(): number {
+    return this.now();
+  }
+
   #now = 0;
   #timers = new Set<{ at: number; callback: () => void }>();
   now(): number {

@@ -9,7 +9,7 @@ import { after, describe, test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import { SchemaMemory } from "#src/hub/schema-memory.js";
+import { SchemaMemory } from "#src/hub/upstreams/schema-memory.js";
 import { completed } from "#src/kit/in-slices.js";
 import { SchemaCache } from "#src/schema/sources/schema-cache.js";
 import {
@@ -256,11 +256,7 @@ describe("one upstream's schema", () => {
   test("is written when it was learned, changed, or not written for an hour", async () => {
     const { cache, path } = await setUp();
     let now = AT;
-    const memory = new SchemaMemory(
-      () => OWNER,
-      cache,
-      () => now,
-    );
+    const memory = new SchemaMemory(() => OWNER, cache, { wallTime: () => now });
     /** When what lies there was learned, once nothing is being written. */
     const keeps = async (schema: Schema, expected: number, hash = schema.hash): Promise<void> => {
       memory.keep(schema);

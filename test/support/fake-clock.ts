@@ -20,6 +20,11 @@ export class FakeClock implements Clock {
     return this.time;
   }
 
+  /** Unix time: the clock began at 2025-01-01T00:00:00Z. */
+  wallTime(): number {
+    return Date.UTC(2025, 0, 1) + this.time;
+  }
+
   /** Timers that have neither fired nor been cancelled. */
   get pending(): number {
     return this.timers.size;

@@ -56,7 +56,7 @@ export const accessLogKind = {
   place: "access-log",
   section: accessLogSection,
   /** Throws a UserError when the log's file cannot be opened. */
-  make({ destination, sample }, _methods, { lives, telemetry }) {
+  make({ destination, sample }, _methods, { lives, telemetry, clock }) {
     if (destination === undefined) return undefined;
     const name = typeof destination === "string" ? destination : destination.file;
     const log = lives.keep(
@@ -64,6 +64,10 @@ export const accessLogKind = {
       destination,
       () => new AccessLogDestination(name, telemetry.accessLogContext()),
     );
-    return accessLog({ sample, write: (level, record) => log.write(level, record) });
+    return accessLog({
+      sample,
+      wallClock: () => clock.wallTime(),
+      write: (level, record) => log.write(level, record),
+    });
   },
 } as const satisfies InterceptorKind<AccessLogConfig>;

@@ -19,14 +19,14 @@ import type { AuthConfig } from "./section.js";
 /**
  * Both steps, in their order: who calls, and may they. Throws a UserError when a file of keys is wrong.
  * @param names what services get of a client's fields beside their own names
- * @param wallClock milliseconds since the Unix epoch
+ * @param wallClock milliseconds since the Unix epoch; default: that of the context
  */
 export function auth(
   config: AuthConfig,
   methods: readonly Selected<MethodAccess>[],
   context: InterceptorContext,
   names: Pick<MetadataNames, "standardPrefix">,
-  wallClock: () => number = Date.now,
+  wallClock: () => number = () => context.clock.wallTime(),
 ): readonly Interceptor[] {
   const missing = missingCredentials(waysOf(config, context, wallClock));
   return [
@@ -39,7 +39,7 @@ export function auth(
 export function waysOf(
   config: AuthConfig,
   context: InterceptorContext,
-  wallClock: () => number = Date.now,
+  wallClock: () => number = () => context.clock.wallTime(),
 ): readonly CredentialWay[] {
   const ways: CredentialWay[] = [];
   if (config.apiKeys !== undefined) ways.push(apiKeyWay(config.apiKeys, context));
@@ -54,7 +54,7 @@ export function authentication(
   methods: readonly Selected<MethodAccess>[],
   context: InterceptorContext,
   names: Pick<MetadataNames, "standardPrefix">,
-  wallClock: () => number = Date.now,
+  wallClock: () => number = () => context.clock.wallTime(),
 ): Interceptor {
   const ways = waysOf(config, context, wallClock);
   const rules = new AccessRules(methods, config.required);

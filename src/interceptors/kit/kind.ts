@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { MetadataNames } from "../../call/http-policy.js";
 import type { Interceptor, InterceptorContext } from "../../call/interceptor.js";
 import type { MethodKeys, Section } from "../../config/section.js";
+import type { Environment } from "../../kit/runtime.js";
 import type { Telemetry } from "../../telemetry/telemetry.js";
 
 /**
@@ -30,7 +31,7 @@ export type Selected<M extends object> = { readonly selector: string } & M;
 /** What interceptors of the hub are made with: what those of programs get, and what the hub alone has. */
 export interface KindContext extends InterceptorContext {
   readonly telemetry: Telemetry;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   /** What services get of a client's fields beside their own names. */
   readonly metadataNames: Pick<MetadataNames, "standardPrefix">;
 }

@@ -47,7 +47,7 @@ export function tracing(options: TracingOptions): Interceptor {
   const { ratio, spans, clock } = options;
   const random = options.random ?? Math.random;
   const trusted = trust(options.trustedPeers);
-  const epoch = new Epoch(clock, options.wallClock ?? Date.now);
+  const epoch = new Epoch(clock, options.wallClock ?? (() => clock.wallTime()));
 
   const start = (label: string, method: Method, call: Call): undefined => {
     const parent = readTraceparent(call);

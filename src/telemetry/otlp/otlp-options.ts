@@ -1,4 +1,5 @@
 // Where telemetry is sent: the config first, then OpenTelemetry's environment variables, then the local collector.
+import type { Environment } from "../../kit/runtime.js";
 import { trimEndOf } from "../../kit/text/trim.js";
 
 export type OtlpProtocol = "grpc" | "http/protobuf";
@@ -16,8 +17,6 @@ export interface OtlpTarget {
   /** As the exporter takes it: for HTTP with the signal's path. */
   readonly url: string;
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 const LOCAL_COLLECTOR: Readonly<Record<OtlpProtocol, string>> = {
   grpc: "http://127.0.0.1:4317",

@@ -1,7 +1,8 @@
 // What is kept on disk of one upstream's schema: read when the hub starts, written when it was learned.
-import { reportFault } from "../kit/faults.js";
-import type { Owner, RememberedSchema, SchemaCache } from "../schema/sources/schema-cache.js";
-import type { Schema } from "../schema/types/schema.js";
+import type { Clock } from "../../kit/clock.js";
+import { reportFault } from "../../kit/faults.js";
+import type { Owner, RememberedSchema, SchemaCache } from "../../schema/sources/schema-cache.js";
+import type { Schema } from "../../schema/types/schema.js";
 
 /**
  * A schema that does not change is written again so often: what is remembered says when it was last known to be right,
@@ -22,12 +23,12 @@ export class SchemaMemory {
 
   /**
    * @param owner whose schema it is now
-   * @param now Unix time, milliseconds
+   * @param clock for when it was learned
    */
-  constructor(owner: () => Owner, cache: SchemaCache | undefined, now: () => number = Date.now) {
+  constructor(owner: () => Owner, cache: SchemaCache | undefined, clock: Pick<Clock, "wallTime">) {
     this.#owner = owner;
     this.#cache = cache;
-    this.#now = now;
+    this.#now = () => clock.wallTime();
   }
 
   /** Another folder, or none; also said where the endpoints are others: what is kept names them. */

@@ -1,7 +1,7 @@
 // What the config names that no schema has to have: methods, services and packages get plans of their own by it.
 
-import type { Method } from "../call/call.js";
-import type { Config } from "../settings/sections.js";
+import type { Method } from "../../call/call.js";
+import type { Config } from "../../settings/sections.js";
 
 export interface Named {
   /** The methods that it names of a service, but for those known. */

@@ -1,6 +1,6 @@
 // What there is to tell of an upstream at one moment.
-import type { UpstreamRow } from "../view/hub-view.js";
-import { takesOthers } from "./assembly.js";
+import type { SchemaSource } from "../../config/upstream-config.js";
+import type { UpstreamRow } from "../../view/hub-view.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 import { timeOf } from "./upstream-log.js";
 
@@ -24,4 +24,13 @@ export function upstreamRow(upstream: LearnedUpstream): UpstreamRow {
     remembered: remembered === undefined ? undefined : timeOf(remembered),
     problem: problem ?? unlearned,
   };
+}
+
+/** Whether an upstream has all services that no other has. */
+export function takesOthers({
+  config: { schema },
+}: {
+  readonly config: { readonly schema?: SchemaSource };
+}): boolean {
+  return schema?.kind === "none" && schema.services === undefined;
 }

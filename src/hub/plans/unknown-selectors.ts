@@ -1,8 +1,8 @@
 // Methods and services that the config names and nobody has: most often a slip, whose rule would hold for nothing.
 
-import { selectorsOf } from "../config/selectors.js";
-import { nearest } from "../kit/text/nearest.js";
-import type { Config } from "../settings/sections.js";
+import { selectorsOf } from "../../config/selectors.js";
+import { nearest } from "../../kit/text/nearest.js";
+import type { Config } from "../../settings/sections.js";
 
 /** So many are told: beyond that something else is wrong, and looking for the nearest name costs time. */
 const MAX_TOLD = 10;

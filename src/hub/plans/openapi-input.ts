@@ -1,11 +1,11 @@
 // What the config says about the OpenAPI document: who must prove who they are, and how messages print.
 import type { JsonObject } from "@bufbuild/protobuf";
-import { methodConfig } from "../config/method-config.js";
-import { AccessRules } from "../interceptors/auth/access-rules.js";
-import type { AuthConfig } from "../interceptors/auth/section.js";
-import type { OpenApiInput } from "../openapi/document.js";
-import type { Config } from "../settings/sections.js";
-import type { BuiltRestRouter } from "../transcoding/rest-router.js";
+import { methodConfig } from "../../config/method-config.js";
+import { AccessRules } from "../../interceptors/auth/access-rules.js";
+import type { AuthConfig } from "../../interceptors/auth/section.js";
+import type { OpenApiInput } from "../../openapi/document.js";
+import type { Config } from "../../settings/sections.js";
+import type { BuiltRestRouter } from "../../transcoding/rest-router.js";
 
 /** Cheap: the document itself is made when somebody asks for it. */
 export function openApiInput(config: Config, rest: Pick<BuiltRestRouter, "plans" | "prefix">): OpenApiInput {

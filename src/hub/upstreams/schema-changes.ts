@@ -1,5 +1,5 @@
 // What differs between two schemas of one upstream, in a line for the log.
-import { methodsOf, type Schema } from "../schema/types/schema.js";
+import { methodsOf, type Schema } from "../../schema/types/schema.js";
 
 /** Names in a line; the rest is counted. */
 const MAX_NAMES = 5;

@@ -1,26 +1,27 @@
 // Everything that is known at one moment, put together: the snapshot that calls run on, and what there is to tell about it.
 
-import type { Method } from "../call/call.js";
-import type { Snapshot } from "../call/gateway.js";
-import type { Interceptor } from "../call/interceptor.js";
-import type { Handler } from "../call/sink.js";
-import { methodConfig } from "../config/method-config.js";
-import type { SchemaSource } from "../config/upstream-config.js";
-import { completed } from "../kit/in-slices.js";
-import { BoundedTexts } from "../kit/text/bounded-texts.js";
-import type { OpenApiInput } from "../openapi/document.js";
-import { RouteTable, type ServiceRoute } from "../routing/table.js";
-import { mergingSchemas } from "../schema/types/merge-schemas.js";
-import { isRoutable, methodsOfService, type Schema } from "../schema/types/schema.js";
-import type { Config } from "../settings/sections.js";
-import { creatingRestRouter } from "../transcoding/rest-router.js";
-import type { RouteRow } from "../view/hub-view.js";
-import type { LearnedUpstream } from "./learned-upstream.js";
+import type { Method } from "../../call/call.js";
+import type { Snapshot } from "../../call/gateway.js";
+import type { Interceptor } from "../../call/interceptor.js";
+import type { Handler } from "../../call/sink.js";
+import { methodConfig } from "../../config/method-config.js";
+import type { SchemaSource } from "../../config/upstream-config.js";
+import { completed } from "../../kit/in-slices.js";
+import { BoundedTexts } from "../../kit/text/bounded-texts.js";
+import type { OpenApiInput } from "../../openapi/document.js";
+import { RouteTable, type ServiceRoute } from "../../routing/table.js";
+import { mergingSchemas } from "../../schema/types/merge-schemas.js";
+import { isRoutable, methodsOfService, type Schema } from "../../schema/types/schema.js";
+import type { Config } from "../../settings/sections.js";
+import { creatingRestRouter } from "../../transcoding/rest-router.js";
+import type { RouteRow } from "../../view/hub-view.js";
+import type { HealthState } from "../pages/health-page.js";
+import { PageRouter } from "../pages/page-router.js";
+import { pagesOf } from "../pages/pages.js";
+import type { LearnedUpstream } from "../upstreams/learned-upstream.js";
+import { takesOthers } from "../upstreams/upstream-row.js";
 import { type Named, namedOf } from "./named-methods.js";
 import { openApiInput } from "./openapi-input.js";
-import type { HealthState } from "./pages/health-page.js";
-import { PageRouter } from "./pages/page-router.js";
-import { pagesOf } from "./pages/pages.js";
 import { unknownSelectors } from "./unknown-selectors.js";
 
 /** About all upstreams together. */
@@ -159,11 +160,6 @@ export function* assembling(
         ...grpcAlone(target, undescribed, taken),
       ],
   };
-}
-
-/** Whether an upstream has all services that no other has. */
-export function takesOthers({ config: { schema } }: Pick<Origin, "config">): boolean {
-  return schema?.kind === "none" && schema.services === undefined;
 }
 
 function forms(config: Config): (method: Method) => boolean {

@@ -1,7 +1,7 @@
 // Lines of the log about one upstream: learned, changed, lost, back. What flaps is counted, not written each time.
-import type { Clock, Timer } from "../kit/clock.js";
-import type { Log } from "../kit/log.js";
-import type { Schema } from "../schema/types/schema.js";
+import type { Clock, Timer } from "../../kit/clock.js";
+import type { Log } from "../../kit/log.js";
+import type { Schema } from "../../schema/types/schema.js";
 import { schemaChanges } from "./schema-changes.js";
 
 /** An endpoint that comes and goes gets a line for its loss so often at most; what came between is counted. */

@@ -1,22 +1,23 @@
 // An upstream of the config while the hub runs: the cluster that reaches it, and the schema that it was found to have.
 import { connect } from "node:net";
-import { formatAddress } from "../config/address.js";
-import type { UpstreamConfig } from "../config/upstream-config.js";
-import { systemClock, type Timer } from "../kit/clock.js";
-import type { Log } from "../kit/log.js";
-import type { Meters } from "../kit/meters.js";
-import { UserError } from "../kit/text/user-error.js";
-import { loadProtos } from "../schema/sources/protos.js";
-import { loadProtoset } from "../schema/sources/protoset.js";
-import { LastRead, learnByReflection } from "../schema/sources/reflection.js";
-import { SchemaWatcher } from "../schema/sources/relearn.js";
-import type { Owner, SchemaCache } from "../schema/sources/schema-cache.js";
-import { type Schema, SchemaError, undescribedSchema } from "../schema/types/schema.js";
-import type { CertificateState } from "../tls/certificate-state.js";
-import { ClientTls } from "../tls/client-tls.js";
-import { Cluster } from "../upstream/cluster.js";
-import type { EndpointAddress } from "../upstream/pool/endpoint.js";
-import { openRawStream } from "../upstream/raw-stream.js";
+import { formatAddress } from "../../config/address.js";
+import type { UpstreamConfig } from "../../config/upstream-config.js";
+import type { Clock, Timer } from "../../kit/clock.js";
+import type { Log } from "../../kit/log.js";
+import type { Meters } from "../../kit/meters.js";
+import type { Runtime } from "../../kit/runtime.js";
+import { UserError } from "../../kit/text/user-error.js";
+import { loadProtos } from "../../schema/sources/protos.js";
+import { loadProtoset } from "../../schema/sources/protoset.js";
+import { LastRead, learnByReflection } from "../../schema/sources/reflection.js";
+import { SchemaWatcher } from "../../schema/sources/relearn.js";
+import type { Owner, SchemaCache } from "../../schema/sources/schema-cache.js";
+import { type Schema, SchemaError, undescribedSchema } from "../../schema/types/schema.js";
+import type { CertificateState } from "../../tls/certificate-state.js";
+import { ClientTls } from "../../tls/client-tls.js";
+import { Cluster } from "../../upstream/cluster.js";
+import type { EndpointAddress } from "../../upstream/pool/endpoint.js";
+import { openRawStream } from "../../upstream/raw-stream.js";
 import { SchemaMemory } from "./schema-memory.js";
 import { type KnownSchema, UpstreamLog } from "./upstream-log.js";
 
@@ -29,6 +30,14 @@ export interface UpstreamEvents {
 
 /** Learning waits so long for what is remembered, which it is compared with; a folder may hang. */
 const REMEMBERING_MS = 10_000;
+
+export interface LearnedUpstreamOptions {
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly meters: Meters;
+  /** Where its schema is remembered; undefined: nowhere. */
+  readonly cache: SchemaCache | undefined;
+}
 
 export class LearnedUpstream {
   /** As it is in force; endpoints and limits change with a reload, the rest with another upstream. */
@@ -53,28 +62,29 @@ export class LearnedUpstream {
   readonly log: UpstreamLog;
 
   private readonly events: UpstreamEvents;
+  private readonly clock: Clock;
 
   /**
    * Throws a UserError where the certificates of its TLS cannot be used.
-   * @param cache where its schema is remembered; undefined: nowhere
    */
-  constructor(
-    config: UpstreamConfig,
-    events: UpstreamEvents,
-    log: Log,
-    meters: Meters,
-    cache: SchemaCache | undefined,
-  ) {
+  constructor(config: UpstreamConfig, events: UpstreamEvents, options: LearnedUpstreamOptions) {
+    const { runtime, log, meters, cache } = options;
+    const { clock } = runtime;
     this.config = config;
     this.events = events;
-    this.memory = new SchemaMemory(() => this.owner, cache);
-    this.log = new UpstreamLog(config.name, log, systemClock);
-    const tls = config.tls && new ClientTls({ config: config.tls, name: `upstream "${config.name}"`, log });
+    this.clock = clock;
+    this.memory = new SchemaMemory(() => this.owner, cache, clock);
+    this.log = new UpstreamLog(config.name, log, clock);
+    const tls =
+      config.tls &&
+      new ClientTls({ config: config.tls, name: `upstream "${config.name}"`, log, env: runtime.env });
     this.tls = tls;
     this.cluster = new Cluster({
       name: config.name,
       endpoints: this.addresses(config),
       limits: config.pool,
+      clock,
+      random: runtime.random,
       meters,
       onChange: (endpoint) => {
         // It may be another build than before.
@@ -92,9 +102,10 @@ export class LearnedUpstream {
     }
     const last = new LastRead();
     this.watcher = new SchemaWatcher({
-      clock: systemClock,
+      clock,
+      random: runtime.random,
       learn: async (signal, answered) => {
-        const open = (path: string) => openRawStream(this.cluster.handler, path, systemClock);
+        const open = (path: string) => openRawStream(this.cluster.handler, path, clock);
         const schema = await learnByReflection(open, { signal, last, answered });
         this.memory.keep(schema);
         return schema;
@@ -149,7 +160,7 @@ export class LearnedUpstream {
     });
     let timer: Timer | undefined;
     const patience = new Promise<void>((resolve) => {
-      timer = systemClock.setTimeout(resolve, REMEMBERING_MS);
+      timer = this.clock.setTimeout(resolve, REMEMBERING_MS);
     });
     await Promise.race([read, patience]);
     timer?.cancel();

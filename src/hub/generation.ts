@@ -1,0 +1,165 @@
+// What a config makes of the hub: its interceptors and its upstreams. A reload replaces it whole.
+import type { Edge } from "../call/gateway.js";
+import type { Interceptor } from "../call/interceptor.js";
+import { checkPath } from "../config/files.js";
+import type { UpstreamConfig } from "../config/upstream-config.js";
+import type { KindContext } from "../interceptors/kit/kind.js";
+import { attempt } from "../kit/faults.js";
+import type { Lives } from "../kit/lives.js";
+import type { Log } from "../kit/log.js";
+import { matcherOf } from "../kit/net/ip.js";
+import type { Runtime } from "../kit/runtime.js";
+import { SchemaCache } from "../schema/sources/schema-cache.js";
+import type { Features } from "../settings/features.js";
+import type { Config } from "../settings/sections.js";
+import type { Telemetry } from "../telemetry/telemetry.js";
+import { interceptorsOf } from "./interceptors.js";
+import type { OwnInterceptor } from "./own-interceptors.js";
+import { LearnedUpstream, type UpstreamEvents } from "./upstreams/learned-upstream.js";
+
+export interface Generation {
+  readonly config: Config;
+  readonly edge: Edge;
+  readonly interceptors: readonly Interceptor[];
+  readonly upstreams: readonly LearnedUpstream[];
+  readonly schemaCache: SchemaCache | undefined;
+}
+
+/** How long an upstream that a reload dropped takes calls that began before it: longer than any step should wait. */
+const RETIREMENT_MS = 10_000;
+/** Upstreams are waited for so long; those that take longer are learned while the hub serves. */
+const FIRST_LEARNING_MS = 2000;
+
+export interface GenerationsOptions {
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly lives: Lives;
+  readonly telemetry: Telemetry;
+  /** Interceptors of the program that the hub runs in. */
+  readonly use: readonly OwnInterceptor[];
+  readonly features: Features | undefined;
+  /** The hub has started: what is learned from now on is told in the log. */
+  serving(): boolean;
+  /** An upstream was learned, or could not be. */
+  learned(): void;
+}
+
+/** Makes generations; keeps what must live longer than one, and lets go of upstreams that none has any more. */
+export class Generations {
+  readonly #options: GenerationsOptions;
+  /** Upstreams of earlier generations that may still be called. */
+  readonly #retired = new Set<LearnedUpstream>();
+  #closed = false;
+
+  constructor(options: GenerationsOptions) {
+    this.#options = options;
+  }
+
+  /** Within a build of `lives`. Throws a UserError where a file that the config names cannot be used. */
+  make(config: Config): Generation {
+    const { runtime, log, lives, telemetry, use, features } = this.#options;
+    const context: KindContext = {
+      clock: runtime.clock,
+      log,
+      lives,
+      meters: telemetry.counters,
+      telemetry,
+      env: runtime.env,
+      metadataNames: config.http.metadata,
+    };
+    const schemaCache = this.#keepSchemaCache(config.schemaCache);
+    return {
+      config,
+      schemaCache,
+      edge: {
+        trusts: matcherOf(config.trustedProxies),
+        hints: config.hints,
+        connectionsPerAddress: config.limits.connectionsPerAddress,
+        webSocketOrigins: config.http.webSocketOrigins,
+      },
+      interceptors: interceptorsOf(config, use, context, features),
+      upstreams: config.upstreams.map((upstream) => this.#keepUpstream(upstream, schemaCache)),
+    };
+  }
+
+  /** Where schemas are remembered. A folder that cannot be used is no reason not to serve. */
+  #keepSchemaCache(folder: string | undefined): SchemaCache | undefined {
+    if (folder === undefined) return undefined;
+    const { lives, log } = this.#options;
+    return lives.keep("schema cache", folder, () => {
+      const problem = checkPath(folder, "writable directory");
+      if (problem !== undefined) log.warn(`schemaCache: ${problem}; schemas are not remembered`);
+      return new SchemaCache(folder, (message) => log.warn(message));
+    });
+  }
+
+  #keepUpstream(config: UpstreamConfig, cache: SchemaCache | undefined): LearnedUpstream {
+    const { runtime, lives, log, telemetry, serving, learned } = this.#options;
+    // With other endpoints or limits it is the same one: `update` gives it them once the config is in force.
+    const { name, schema, tls } = config;
+    const { upstream } = lives.keep("upstream", { name, schema, tls }, () => {
+      const events: UpstreamEvents = {
+        onSchema: ({ schema, remembered, log }, before) => {
+          // What is known at the start is in the summary of `serve`; what has changed since it was remembered is not.
+          const changed = before !== undefined && before.schema.hash !== schema?.hash;
+          if (schema !== undefined && (serving() || changed)) log.schema(before, { schema, remembered });
+          learned();
+        },
+        onProblem: (_, message, first) => {
+          if (first) log.warn(`upstream "${config.name}": ${message}`);
+          learned();
+        },
+      };
+      const upstream = new LearnedUpstream(config, events, {
+        runtime,
+        log,
+        meters: telemetry.counters,
+        cache,
+      });
+      return { upstream, close: () => this.#retire(upstream) };
+    });
+    return upstream;
+  }
+
+  /** A reload has no use for it any more, but calls that are being admitted may still be on their way to it. */
+  #retire(upstream: LearnedUpstream): void {
+    if (this.#closed) {
+      upstream.close();
+      return;
+    }
+    this.#retired.add(upstream);
+    this.#options.runtime.clock.setTimeout(() => {
+      if (this.#retired.delete(upstream)) upstream.drain();
+    }, RETIREMENT_MS);
+  }
+
+  /**
+   * Connects a generation's upstreams, and waits a while for their schemas; what takes longer is learned while the hub
+   * serves. Rejects with a UserError where files that describe one cannot be read.
+   */
+  async start({ upstreams }: Generation): Promise<void> {
+    const { clock } = this.#options.runtime;
+    const started = upstreams.map((upstream) => upstream.start());
+    await new Promise<void>((resolve, reject) => {
+      const patience = clock.setTimeout(resolve, FIRST_LEARNING_MS);
+      Promise.all(started)
+        .then(() => resolve(), reject)
+        .finally(() => patience.cancel());
+    });
+    // Files are waited for however long they take: of them nothing more is heard later.
+    await Promise.all(started.filter((_, i) => upstreams[i]?.config.schema.kind !== "reflection"));
+  }
+
+  /** From now on what is retired is closed at once. */
+  leave(): void {
+    this.#closed = true;
+  }
+
+  /** Closes the upstreams of a generation, and those of earlier ones. */
+  close({ upstreams }: Generation): void {
+    this.leave();
+    for (const upstream of [...upstreams, ...this.#retired])
+      attempt("while the hub was closed", () => upstream.close());
+    this.#retired.clear();
+  }
+}

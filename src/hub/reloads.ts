@@ -1,0 +1,93 @@
+// Reloads: the config is read anew, and all of it is taken over, or nothing.
+import type { Clock } from "../kit/clock.js";
+import type { Lives } from "../kit/lives.js";
+import type { Log } from "../kit/log.js";
+import { UserError } from "../kit/text/user-error.js";
+import type { Config } from "../settings/sections.js";
+import type { ReloadState } from "../view/hub-view.js";
+import type { Generations } from "./generation.js";
+import type { Snapshots } from "./snapshots.js";
+
+export interface ReloadsOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly lives: Lives;
+  readonly generations: Generations;
+  readonly snapshots: Snapshots;
+  /** Reads the config anew; throws a UserError when it is wrong. undefined: there is nothing to reload. */
+  readonly readConfig: (() => Promise<Config>) | undefined;
+  /** Changes that a running hub cannot take over, a sentence each. */
+  needsRestart(before: Config, after: Config): readonly string[];
+  /** Why the hub cannot reload now, as in `the hub is draining`; undefined: it can. */
+  obstacle(): string | undefined;
+  /** Certificates are watched, but not every file system tells of changes at once. */
+  reloadCertificates(): void;
+}
+
+export class Reloads {
+  /** The start counts as one. */
+  last: ReloadState;
+  readonly #options: ReloadsOptions;
+  #running: Promise<readonly string[]> = Promise.resolve([]);
+
+  constructor(options: ReloadsOptions) {
+    this.#options = options;
+    this.last = this.#ended(true);
+  }
+
+  /**
+   * Rejects with a UserError when anything is wrong, and the hub goes on as it was. Pools, buckets and caches whose
+   * config did not change go on as they are. Resolves with what a person should know: changes that need a restart.
+   * @param by who asks, for the log, as in `SIGHUP`
+   */
+  reload(by: string): Promise<readonly string[]> {
+    // One after the other: each sees what the one before it made.
+    const reload = (): Promise<readonly string[]> => this.#reload(by);
+    this.#running = this.#running.then(reload, reload);
+    return this.#running;
+  }
+
+  async #reload(by: string): Promise<readonly string[]> {
+    const { log, readConfig, obstacle, reloadCertificates } = this.#options;
+    reloadCertificates();
+    try {
+      if (readConfig === undefined) throw new UserError("there is no config file to reload");
+      const why = obstacle();
+      if (why !== undefined) throw new UserError(why);
+      const notes = await this.#change(await readConfig());
+      for (const note of notes) log.warn(note);
+      log.info(`${by}: the config was reloaded`);
+      this.last = this.#ended(true);
+      return notes;
+    } catch (error) {
+      log.error(`${by}: nothing was changed: ${error instanceof Error ? error.message : String(error)}`);
+      this.last = this.#ended(false);
+      throw error;
+    }
+  }
+
+  async #change(config: Config): Promise<readonly string[]> {
+    const { lives, generations, snapshots, needsRestart } = this.#options;
+    const before = snapshots.generation.config;
+    lives.begin();
+    try {
+      const next = generations.make(config);
+      await generations.start(next);
+      await snapshots.replace(next);
+    } catch (error) {
+      lives.rollback();
+      throw error;
+    }
+    lives.commit();
+    const { upstreams, schemaCache } = snapshots.generation;
+    for (const [i, upstream] of upstreams.entries()) {
+      const own = config.upstreams[i];
+      if (own !== undefined) upstream.update(own, schemaCache);
+    }
+    return needsRestart(before, config);
+  }
+
+  #ended(succeeded: boolean): ReloadState {
+    return { succeeded, at: this.#options.clock.wallTime() };
+  }
+}
