@@ -1,8 +1,21 @@
 // Each place where the hub is extended takes an addition as one folder or file, and one entry in a list.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, test } from "node:test";
+import { errorsPage } from "#src/call/status/reasons-page.js";
 import { PROTOCOLS } from "#src/downstream/accept/protocols.js";
+import { startHub } from "#src/hub.js";
+import { ORDER } from "#src/interceptors/order.js";
+import { configPage } from "#src/settings/config-page.js";
+import { type Features, reasonsOf } from "#src/settings/features.js";
+import { configJsonSchema } from "#src/settings/json-schema.js";
+import { formatError, type ParseOptions, parseConfig } from "#src/settings/load.js";
+import { sampleConfig } from "#src/settings/sample.js";
 import { type Answer, ask1, ask2, Rig } from "./downstream/support/rig.js";
+import { http } from "./e2e/support/http.js";
+import { ROOT } from "./e2e/support/program.js";
+import { maintenanceKind } from "./support/toy-interceptor.js";
 import { TOY_TYPE, toy } from "./support/toy-protocol.js";
 
 const MANY_FIELDS = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`x-${i}`, "1"]));
@@ -63,4 +76,145 @@ test("a protocol that is not in the list is not spoken", async (t) => {
     body: "question",
   });
   assert.deepEqual([status, headers["x-toy-code"]], [404, undefined]);
+});
+
+/** The hub with one more of each. */
+const GROWN: Features = { interceptors: [...ORDER, maintenanceKind] };
+
+const UPSTREAMS = "upstreams: { a: { endpoints: [127.0.0.1:1], schema: none, services: [a.B] } }";
+
+function parse(text: string, options: Partial<ParseOptions> = {}) {
+  return parseConfig(Buffer.from(text), {
+    file: "c.yaml",
+    directory: "/",
+    env: {},
+    checkPath: () => undefined,
+    features: GROWN,
+    ...options,
+  });
+}
+
+/** What `linchpin check` prints. */
+function told(text: string, options?: Partial<ParseOptions>): readonly string[] {
+  const result = parse(text, options);
+  return (result.ok ? result.warnings : result.errors).map(formatError);
+}
+
+describe("an interceptor with keys of its own, as one file and one entry", () => {
+  const cases: readonly (readonly [what: string, text: string, told: readonly string[]])[] = [
+    [
+      "a wrong value, at its line and column",
+      `${UPSTREAMS}\ninterceptors:\n  maintenance: { on: 1, retryAfter: 1ms }\n`,
+      [
+        "c.yaml:3:22: interceptors.maintenance.on: must be true or false, not 1",
+        "c.yaml:3:37: interceptors.maintenance.retryAfter: must be from 1s to 576h, not 1ms",
+      ],
+    ],
+    [
+      "an unknown key, with the nearest",
+      `${UPSTREAMS}\ninterceptors: { maintenance: { retryafter: 5s } }\nmethods: { a.B: { maintaned: true } }`,
+      [
+        "c.yaml:2:32: interceptors.maintenance.retryafter: unknown key (did you mean retryAfter?); allowed: on, pass, retryAfter",
+        'c.yaml:3:19: methods["a.B"].maintaned: unknown key (did you mean maintained?); allowed: deadline, auth, roles, quota, maintained, idempotent, forms, http',
+      ],
+    ],
+    [
+      "a secret that is wrong, without its value",
+      `${UPSTREAMS}\ninterceptors: { maintenance: { on: true, pass: abc } }`,
+      ["c.yaml:2:48: interceptors.maintenance.pass: must have 4 characters"],
+    ],
+    [
+      "a key without effect",
+      `${UPSTREAMS}\ninterceptors: { maintenance: { pass: abcd } }`,
+      ["c.yaml:2:32: interceptors.maintenance.pass: has no effect: maintenance.on is false"],
+    ],
+  ];
+  for (const [what, text, expected] of cases)
+    it(`check tells of ${what}`, () => assert.deepEqual(told(text), expected));
+
+  it("without the entry there is no such key", () => {
+    const [line = ""] = told(`${UPSTREAMS}\ninterceptors: { maintenance: { on: true } }`, {
+      features: undefined,
+    });
+    assert.match(line, /^c\.yaml:2:17: interceptors\.maintenance: unknown key; allowed: metrics, tracing, /);
+  });
+
+  it("the JSON Schema has its keys, with type, default and documentation", () => {
+    const at = (...path: string[]): unknown =>
+      path.reduce<unknown>((node, key) => Reflect.get(Object(node), key), configJsonSchema(GROWN));
+    const section = ["properties", "interceptors", "properties", "maintenance"];
+    assert.equal(at(...section, "description"), "A time in which calls are refused.");
+    assert.deepEqual(at(...section, "properties", "retryAfter"), {
+      default: "1m",
+      type: "string",
+      description: "What refused callers are told.",
+      examples: ["250ms", "15s", "2m"],
+    });
+    const method = ["properties", "methods", "additionalProperties", "properties", "maintained"];
+    assert.equal(at(...method, "description"), "false: it may be called all the time.");
+    assert.ok(!/maintenance|x-range/.test(JSON.stringify(configJsonSchema())));
+  });
+
+  it("init writes its keys, and its file loads", () => {
+    const text = sampleConfig({ a: { endpoints: ["h:1"] } }, false, GROWN);
+    const lines = [
+      "#   maintenance:",
+      "#     on: false",
+      "#     pass: sesame   # an example; none by default",
+    ];
+    for (const line of [...lines, "#     retryAfter: 1m"])
+      assert.equal(text.split("\n").filter((one) => one === line).length, 1, line);
+    assert.deepEqual(told(text), []);
+  });
+
+  it("the page of the keys has it, with what is secret and what needs a restart", () => {
+    const page = configPage(GROWN);
+    assert.match(page, /\n## `interceptors\.maintenance`\n/);
+    assert.match(
+      page,
+      /\n- `interceptors\.maintenance\.pass`: text, as in `sesame`; \*\*secret\*\*\. Who sends it in x-pass may call\.\n/,
+    );
+    const retryAfter =
+      /\n- `interceptors\.maintenance\.retryAfter`: text, 1s to 576h, as in [^;]*; default `1m`; \*\*restart\*\*\. What /;
+    assert.match(page, retryAfter);
+    assert.match(
+      page,
+      /\n- `methods\.NAME\.maintained`: `true`, `false`\. false: it may be called all the time\.\n/,
+    );
+  });
+
+  it("the page of the refusals has its reason", () => {
+    assert.match(errorsPage(reasonsOf(GROWN)), /\n\| `UNDER_MAINTENANCE` \| UNAVAILABLE \| 503 \|/);
+  });
+
+  it("a hub runs it in its place, masks its secret, and says what needs a restart", async (t) => {
+    const config = (retryAfter: string) => {
+      const maintenance = `maintenance: { on: true, pass: sesame, retryAfter: ${retryAfter} }`;
+      const text = `listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\n${UPSTREAMS}\ninterceptors: { ${maintenance} }`;
+      const result = parse(text);
+      return result.ok ? result.config : assert.fail(JSON.stringify(result.errors));
+    };
+    const log = { info() {}, warn() {}, error() {} };
+    const hub = await startHub(config("5s"), log, {
+      features: GROWN,
+      readConfig: async () => config("6s"),
+    });
+    t.after(() => hub.close());
+    assert.equal(hub.interceptors.at(-1), "maintenance");
+    const address = hub.url.replace("http://", "");
+    const refused = await http("1.1", address, "/healthz");
+    assert.deepEqual([refused.status, /"UNDER_MAINTENANCE"/.test(refused.text)], [503, true], refused.text);
+    const passed = await http("1.1", address, "/healthz", { headers: { "x-pass": "sesame" } });
+    assert.equal(/UNDER_MAINTENANCE/.test(passed.text), false, passed.text);
+    const shown = await http("1.1", (hub.adminUrl ?? "").replace("http://", ""), "/config");
+    assert.match(shown.text, /"pass":\s*"\*\*\*"/);
+    assert.doesNotMatch(shown.text, /sesame/);
+    assert.deepEqual(await hub.reload(), [
+      "interceptors.maintenance.retryAfter has changed: that takes effect when the hub is started again",
+    ]);
+  });
+});
+
+test("docs/config.md is made from the sections (node tools/write-config.mjs)", () => {
+  assert.equal(readFileSync(join(ROOT, "docs/config.md"), "utf8"), configPage());
 });

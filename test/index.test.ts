@@ -19,6 +19,8 @@ import {
   type HubFileOptions,
   type HubOptions,
   type Interceptor,
+  type InterceptorContext,
+  type InterceptorMaker,
   type Log,
   type Place,
   Status,
@@ -515,6 +517,29 @@ test("the order is shown: after auth by default, else where it is asked for", as
   ]);
 });
 
+test("one that is made is made with what the hub's own are: clock, log, counters, and what outlives a reload", async (t) => {
+  const contexts: InterceptorContext[] = [];
+  const counts = { made: 0 };
+  const maker: InterceptorMaker = {
+    make(context) {
+      contexts.push(context);
+      const kept = context.lives.keep("toy", {}, () => ({ made: ++counts.made, close() {} }));
+      const calls = context.meters.counter("toy.calls", "Calls of the toy.", {});
+      const start = (): undefined => {
+        calls.add();
+      };
+      return { name: `toy-${kept.made}`, plan: () => ({ name: "toy", start }) };
+    },
+  };
+  const hub = await withInterceptors(t, [{ interceptor: maker, after: "quota" }]);
+  assert.equal(hub.interceptors.at(-1), "toy-1");
+  assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, 0);
+  assert.deepEqual(
+    contexts.map(({ clock, log }) => [typeof clock.now(), typeof log.warn]),
+    [["number", "function"]],
+  );
+});
+
 // A place may be misspelt where no compiler looks.
 const nowhere: Place = JSON.parse('"qouta"');
 /** Options of a program in JavaScript: whatever these are. */
@@ -605,6 +630,16 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
     "a place in the interceptor itself",
     () => unchecked({ use: [{ ...everywhere("x", {}), before: "auth" }] }),
     /^interceptor "x": before stands beside it, as in \{ interceptor, before \}$/,
+  ],
+  [
+    "a make that is no function",
+    () => unchecked({ use: [{ make: 1 }] }),
+    /^use\[0\]\.make must be a function that returns an interceptor, not a number$/,
+  ],
+  [
+    "a make that returns nothing",
+    () => unchecked({ use: [{ interceptor: { make() {} }, after: "auth" }] }),
+    /^what use\[0\]\.interceptor\.make returns is an object .*, not undefined$/,
   ],
   [
     "a plan that throws",

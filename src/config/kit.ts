@@ -3,12 +3,13 @@
 import * as z from "zod";
 import type { AddressRange } from "../kit/net/ip.js";
 import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
-import { formatDuration, parseDuration } from "./duration.js";
+import { formatDuration, MAX_DURATION_MS, parseDuration } from "./duration.js";
 import { parseRange, RANGE_EXPECTED } from "./range.js";
 
 /** Text with a grammar of its own. `expected` is for a value that is no text at all. */
-function text<T>(parse: (text: string) => Parsed<T>, expected: string, examples: string[]) {
-  return z.string({ error: expected }).meta({ examples }).transform(taking(parse));
+function text<T>(parse: (text: string) => Parsed<T>, expected: string, examples: string[], range?: string) {
+  const meta = range === undefined ? { examples } : { examples, "x-range": range };
+  return z.string({ error: expected }).meta(meta).transform(taking(parse));
 }
 
 /** A parser as a step of a schema. */
@@ -22,7 +23,7 @@ function taking<T>(parse: (text: string) => Parsed<T>) {
 }
 
 /** What a parser takes, or `none`. */
-function orNone<T>(parse: (text: string) => Parsed<T>, expected: string, examples: string[]) {
+function orNone<T>(parse: (text: string) => Parsed<T>, expected: string, examples: string[], range?: string) {
   return text<T | "none">(
     (value) => {
       if (value === "none") return parsed("none");
@@ -31,17 +32,28 @@ function orNone<T>(parse: (text: string) => Parsed<T>, expected: string, example
     },
     `${expected}, or none`,
     examples,
+    range,
   );
 }
 
 const DURATION_EXPECTED = "must be a duration such as 250ms, 15s, 2m or 1h";
 
 function duration(minMs: number, expected = DURATION_EXPECTED, examples = ["250ms", "15s", "2m"]) {
-  return text((value) => parseDuration(value, { minMs }), expected, examples);
+  return text((value) => parseDuration(value, { minMs }), expected, examples, durationRange(minMs));
 }
 
 function durationOrNone(minMs = 1) {
-  return orNone((value) => parseDuration(value, { minMs }), DURATION_EXPECTED, ["250ms", "15s", "none"]);
+  const examples = ["250ms", "15s", "none"];
+  return orNone(
+    (value) => parseDuration(value, { minMs }),
+    DURATION_EXPECTED,
+    examples,
+    durationRange(minMs),
+  );
+}
+
+function durationRange(minMs: number): string {
+  return `${formatDuration(minMs)} to ${formatDuration(MAX_DURATION_MS)}`;
 }
 
 /** A whole number in a range, with one sentence for whatever else stands there. */
@@ -101,6 +113,7 @@ export const KIT = {
   orNone,
   duration,
   durationOrNone,
+  durationRange,
   durationText,
   wholeNumber,
   share,

@@ -3,9 +3,29 @@ import * as z from "zod";
 import type { Features } from "./features.js";
 import { schemasOf } from "./schema.js";
 
-/** What a file may hold, with descriptions, defaults and examples. */
-export function configJsonSchema(features?: Features): Record<string, unknown> {
-  const { $schema, ...rest } = z.toJSONSchema(schemasOf(features).file, {
+/** What the pages that are made of the schema look at. */
+export interface SchemaNode {
+  readonly type?: "string" | "boolean" | "integer" | "number" | "array" | "object";
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  /** Of text that stands for a number, in its notation. */
+  readonly "x-range"?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  /** Of a mapping whose keys are names. */
+  readonly additionalProperties?: SchemaNode | boolean;
+  /** Of a list. */
+  readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
+}
+
+/** What a file may hold once its variables are replaced, with descriptions, defaults and examples. */
+export function fileJsonSchema(features?: Features): SchemaNode & Record<string, unknown> {
+  return z.toJSONSchema(schemasOf(features).file, {
     io: "input",
     // zod leaves these out where a value is transformed; here they are written as input.
     override: ({ zodSchema, jsonSchema }) => {
@@ -13,7 +33,12 @@ export function configJsonSchema(features?: Features): Record<string, unknown> {
       if (Array.isArray(meta?.examples)) jsonSchema.examples = meta.examples;
       if (typeof meta?.default === "string") jsonSchema.default = meta.default;
     },
-  });
+  }) as SchemaNode & Record<string, unknown>; // the parts of JSON Schema that zod makes of the sections
+}
+
+/** As `fileJsonSchema`, with a variable allowed in the place of each value. */
+export function configJsonSchema(features?: Features): Record<string, unknown> {
+  const { $schema, ...rest } = fileJsonSchema(features);
   return { $schema, $id: "urn:linchpin:config", ...withVariables(rest) };
 }
 
@@ -32,7 +57,8 @@ const VARIABLE = { type: "string", pattern: String.raw`\$\{[A-Za-z_][A-Za-z0-9_]
 
 /** The same schema, with `${NAME}` allowed in the place of every value that is no mapping and no list. */
 function withVariables(node: Record<string, unknown>): Record<string, unknown> {
-  const inner = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, inside(key, value)]));
+  const { "x-range": _, ...known } = node;
+  const inner = Object.fromEntries(Object.entries(known).map(([key, value]) => [key, inside(key, value)]));
   const checks = Object.entries(inner).filter(([key]) => CHECKS.includes(key));
   const { type } = inner;
   // Any text may hold a variable as it is.

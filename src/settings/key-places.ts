@@ -1,22 +1,15 @@
 // Where in a config a key may stand: for the error about one that stands in the wrong place.
 import type { Features } from "./features.js";
-import { configJsonSchema } from "./json-schema.js";
+import { fileJsonSchema, type SchemaNode } from "./json-schema.js";
 
 /** More would not help to find the right one: `max`, `file`, `name` stand in many places. */
 const MAX_PLACES = 4;
-
-interface SchemaNode {
-  readonly properties?: Readonly<Record<string, SchemaNode>>;
-  readonly additionalProperties?: SchemaNode | boolean;
-  readonly items?: SchemaNode;
-  readonly anyOf?: readonly SchemaNode[];
-}
 
 const known = new WeakMap<Features, ReadonlyMap<string, readonly string[]>>();
 
 /** The mappings that have the key, as in `interceptors` or `upstreams.NAME`; empty for none, and for too many. */
 export function placesOfKey(key: string, features: Features): readonly string[] {
-  const all = known.get(features) ?? collect(configJsonSchema(features));
+  const all = known.get(features) ?? collect(fileJsonSchema(features));
   known.set(features, all);
   const places = all.get(key) ?? [];
   return places.length > MAX_PLACES ? [] : places;

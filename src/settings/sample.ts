@@ -1,7 +1,7 @@
 // The linchpin.yaml that `linchpin init` writes: every key with its description and default, out of the JSON Schema.
 import { stringify } from "yaml";
 import type { Features } from "./features.js";
-import { configJsonSchema } from "./json-schema.js";
+import { configJsonSchema, type SchemaNode } from "./json-schema.js";
 
 /** Written beside the config, and named in its first line. */
 export const SCHEMA_FILE = "linchpin.schema.json";
@@ -11,18 +11,6 @@ const SCHEMA_LINE = `# yaml-language-server: $schema=./${SCHEMA_FILE}`;
 
 /** Characters of a comment line. */
 const LINE_WIDTH = 100;
-
-interface SchemaNode {
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly examples?: readonly unknown[];
-  readonly properties?: Readonly<Record<string, SchemaNode>>;
-  /** Of a mapping whose keys are names. */
-  readonly additionalProperties?: SchemaNode | boolean;
-  /** Of a list. */
-  readonly items?: SchemaNode;
-  readonly anyOf?: readonly SchemaNode[];
-}
 
 /**
  * A whole config file: `upstreams` is live, every other key a comment with its default.
@@ -71,7 +59,7 @@ function commentedOut(key: string, node: SchemaNode, indent: string, example?: u
   const properties = node.properties ?? (isEmpty(node.default) ? optionsOf(node)?.properties : undefined);
   const sample = example ?? node.examples?.[0];
   if (properties !== undefined) {
-    const inner = Object.entries(properties).flatMap(([name, child]) =>
+    const inner = shownOf(properties, example).flatMap(([name, child]) =>
       described(name, child, `${indent}  `, fieldOf(example, name)),
     );
     return [`#${indent} ${key}:`, ...inner];

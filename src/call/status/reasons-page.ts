@@ -22,10 +22,10 @@ This page is made from \`src/call/status/reasons.ts\` by \`node tools/write-erro
 |---|---|---|---|---|
 `;
 
-/** Markdown. */
-export function errorsPage(): string {
-  const rows = Object.entries(REASONS).map(
-    ([reason, { code, http, when, remedy }]: [string, ReasonRow]) =>
+/** Markdown. @param own reasons of features, beside those of the catalogue */
+export function errorsPage(own: Readonly<Record<string, ReasonRow>> = {}): string {
+  const rows = Object.entries<ReasonRow>({ ...REASONS, ...own }).map(
+    ([reason, { code, http, when, remedy }]) =>
       `| \`${reason}\` | ${code} | ${http ?? httpStatusOf(Code[code])} | ${cell(when)} | ${cell(remedy)} |`,
   );
   return `${HEAD}${rows.join("\n")}\n`;

@@ -262,17 +262,29 @@ export interface RefusalInit {
   readonly cause?: unknown;
 }
 
+/** Refuses with what varies left out of `info`. */
+type Refuse = (message: string, init?: Omit<RefusalInit, "info">) => Status;
+
 /** A Status that says `message` to people and `reason` to programs. */
 export function refusal(reason: Reason, message: string, init: RefusalInit = {}): Status {
   return refuser(reason, init.info)(message, init);
 }
 
 /** `refusal` for a reason and info that are always the same: its ErrorInfo is written once. For refusals under load. */
-export function refuser(
-  reason: Reason,
-  info: Readonly<Record<string, string>> = {},
-): (message: string, init?: Omit<RefusalInit, "info">) => Status {
-  const row: ReasonRow = TABLE[reason];
+export function refuser(reason: Reason, info: Readonly<Record<string, string>> = {}): Refuse {
+  return refuserBy(TABLE[reason], reason, info);
+}
+
+/** Reasons of a feature, in the form of the catalogue; its kind has the `table`, for docs/errors.md. */
+export function ownReasons<R extends string>(table: Readonly<Record<R, ReasonRow>>) {
+  return {
+    table,
+    refuser: (reason: R, info: Readonly<Record<string, string>> = {}): Refuse =>
+      refuserBy(table[reason], reason, info),
+  };
+}
+
+function refuserBy(row: ReasonRow, reason: string, info: Readonly<Record<string, string>>): Refuse {
   const code = Code[row.code];
   const said = errorInfo(reason, ERROR_DOMAIN, info);
   return (message, init = {}) => {

@@ -57,14 +57,17 @@ export function limitDefault({ value, unit }: Limit): string | number {
 
 function sizeOf(limit: Limit, kit: Kit) {
   return size(kit, limit.min, limit.max)
-    .meta({ examples: [limitDefault(limit)] })
+    .meta({
+      examples: [limitDefault(limit)],
+      "x-range": `${formatSize(limit.min)} to ${formatSize(limit.max)}`,
+    })
     .prefault(limitDefault(limit))
     .describe(limit.reason);
 }
 
 function timeOf(limit: Limit, kit: Kit) {
   return time(kit, limit.min, limit.max === Number.POSITIVE_INFINITY)
-    .meta({ examples: [String(limitDefault(limit))] })
+    .meta({ examples: [String(limitDefault(limit))], "x-range": kit.durationRange(limit.min) })
     .prefault(String(limitDefault(limit)))
     .describe(limit.reason);
 }
@@ -105,7 +108,10 @@ export const limitsSection = section({
     kit.z
       .strictObject({
         maxMessage: size(kit, MAX_MESSAGE_MIN_BYTES, MAX_MESSAGE_MAX_BYTES)
-          .meta({ examples: ["4MiB"] })
+          .meta({
+            examples: ["4MiB"],
+            "x-range": `${formatSize(MAX_MESSAGE_MIN_BYTES)} to ${formatSize(MAX_MESSAGE_MAX_BYTES)}`,
+          })
           .prefault(formatSize(MAX_MESSAGE_BYTES))
           .describe("The largest message, after decompression, where the hub reads messages (JSON calls)."),
         ...keyed(kit),
