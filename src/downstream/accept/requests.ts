@@ -30,19 +30,23 @@ export class Requests {
 
   /** Never throws, as the others below. */
   open(exchange: Exchange, protocol?: ClientProtocol): void {
+    let taking = protocol;
     try {
-      (protocol ?? this.protocolOf(exchange.head)).open(this.#gateway, exchange);
+      taking ??= this.protocolOf(exchange.head);
+      taking.open(this.#gateway, exchange);
     } catch (error) {
-      this.#failed(exchange, error);
+      this.#failed(exchange, taking, error);
     }
   }
 
   /** The request was read, and is not served. */
   refuse(exchange: Exchange, status: Status): void {
+    let taking: ClientProtocol | undefined;
     try {
-      this.protocolOf(exchange.head).refuse(this.#gateway, exchange, status);
+      taking = this.protocolOf(exchange.head);
+      taking.refuse(this.#gateway, exchange, status);
     } catch (error) {
-      this.#failed(exchange, error);
+      this.#failed(exchange, taking, error);
     }
   }
 
@@ -56,13 +60,13 @@ export class Requests {
     }
   }
 
-  #failed(exchange: Exchange, error: unknown): void {
+  #failed(exchange: Exchange, taking: ClientProtocol | undefined, cause: unknown): void {
     const { handler } = exchange;
-    if (handler !== NOBODY) contain(error, (fault) => handler.onFault(fault));
-    else
-      this.reject(
-        exchange,
-        hubFault("the hub failed while it read the request", "while a request was taken over", error),
-      );
+    if (handler !== NOBODY) {
+      contain(cause, (fault) => handler.onFault(fault));
+      return;
+    }
+    const where = `while a request of ${taking?.name ?? "some protocol"} was taken over`;
+    this.reject(exchange, hubFault("the hub failed while it read the request", where, cause));
   }
 }
