@@ -45,7 +45,7 @@ export type { EmbeddedService } from "./services/hub-services.js";
  * that is down is no failure: it is learned when it comes.
  */
 export async function startHub(config: Config, log: Log, options: HubOptions = {}): Promise<RunningHub> {
-  const hub = new Hub(config, log, options);
+  const hub = new Hub(config, log, options, await embed(options.services ?? []));
   try {
     await hub.start();
   } catch (error) {
@@ -86,8 +86,8 @@ class Hub implements RunningHub, Gateway {
   private readonly cut: Counter;
   private stopListening: () => void = () => {};
 
-  constructor(config: Config, log: Log, options: HubOptions) {
-    const { readConfig, use = [], services = [], features, runtime = processRuntime() } = options;
+  constructor(config: Config, log: Log, options: HubOptions, embedded: Embedded) {
+    const { readConfig, use = [], features, runtime = processRuntime() } = options;
     const { lives } = this;
     const { clock } = runtime;
     this.log = log;
@@ -100,7 +100,7 @@ class Hub implements RunningHub, Gateway {
       "linchpin.calls.cut",
       "Calls that still ran when the grace time of a drain was over, or the hub was closed.",
     );
-    this.embedded = embed(services);
+    this.embedded = embedded;
     this.own = hubServices({
       health: () => this.snapshots.services,
       reflection: config.reflection

@@ -1,12 +1,11 @@
 // A config that a program has as an object, in the form that the checks of a file take: it has paths, but no places.
 import { maskedText } from "../kit/text/masked-text.js";
 import { cut } from "../kit/text/text.js";
+import { isSecret } from "./mask.js";
 import type { Path, YamlFile } from "./yaml.js";
 
 /** Characters of a wrong value that an error message repeats. */
 const MAX_QUOTED = 60;
-/** What stands under such a key is not repeated: in a file secrets are names of variables, here they are themselves. */
-const SECRET = /key|token|secret|password|sha256|credential/i;
 
 export function plainFile(value: unknown): YamlFile {
   const find = (path: Path): unknown =>
@@ -27,7 +26,8 @@ export function plainFile(value: unknown): YamlFile {
     notWhat: (path, collections) => {
       const found = find(path);
       if (typeof found === "object" && found !== null && !collections) return "";
-      return typeof found === "string" && path.some((key) => SECRET.test(String(key)))
+      // In a file secrets are names of variables, here they are themselves.
+      return typeof found === "string" && path.some((key) => isSecret(String(key)))
         ? ""
         : `, not ${quoted(found)}`;
     },

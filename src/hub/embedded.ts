@@ -4,7 +4,6 @@ import type { Method } from "../call/call.js";
 import { kindOf } from "../kit/text/kind-of.js";
 import { didYouMean } from "../kit/text/nearest.js";
 import { UserError } from "../kit/text/user-error.js";
-import { schemaOfDefinition, schemaOfDescriptors } from "../schema/types/definition.js";
 import { mergeSchemas } from "../schema/types/merge-schemas.js";
 import { isRoutable, type Schema, SchemaError } from "../schema/types/schema.js";
 import type { EmbeddedService } from "../services/hub-services.js";
@@ -20,19 +19,21 @@ export interface Embedded {
   readonly warnings: readonly string[];
 }
 
-/** Throws a UserError where a service cannot be served. */
-export function embed(services: readonly EmbeddedService[]): Embedded {
+/** Rejects with a UserError where a service cannot be served. */
+export async function embed(services: readonly EmbeddedService[]): Promise<Embedded> {
   const names = new Set<string>();
   const schemas: { upstream: string; schema: Schema }[] = [];
   const undescribed = new Map<string, readonly Method[]>();
   const warnings: string[] = [];
+  // With the compiler of .proto files, which most hubs need not load.
+  const read = services.length === 0 ? undefined : await import("../schema/types/definition.js");
   for (const [i, service] of services.entries()) {
     checkService(service, `services[${i}]`);
     const name = nameOf(service);
     if (names.has(name)) throw new UserError(`service ${name} is given twice`);
     names.add(name);
     warnings.push(...notServed(name, service));
-    const schema = schemaOf(name, service);
+    const schema = read && schemaOf(name, service, read);
     if (schema !== undefined) {
       schemas.push({ upstream: name, schema });
     } else {
@@ -104,7 +105,11 @@ function nameOf({ definition }: EmbeddedService): string {
   return name;
 }
 
-function schemaOf(name: string, { definition, descriptors }: EmbeddedService): Schema | undefined {
+function schemaOf(
+  name: string,
+  { definition, descriptors }: EmbeddedService,
+  { schemaOfDefinition, schemaOfDescriptors }: typeof import("../schema/types/definition.js"),
+): Schema | undefined {
   try {
     return descriptors === undefined
       ? schemaOfDefinition(name, Object.values(definition))

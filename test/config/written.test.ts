@@ -5,6 +5,7 @@ import { isSecret, masked } from "#src/config/mask.js";
 import { defaultConfig, withOverrides } from "#src/settings/from-args.js";
 import { configJsonSchema } from "#src/settings/json-schema.js";
 import { configOf, parseConfig } from "#src/settings/load.js";
+import { secretsOf } from "#src/settings/secrets.js";
 import { writtenOf } from "#src/settings/written.js";
 
 function read(text: string, env: Record<string, string> = {}) {
@@ -138,6 +139,22 @@ test("errors repeat no user and no password of a URL", () => {
   ];
   for (const error of errors)
     assert.throws(error, ({ message }: Error) => message.includes("http") && !message.includes("hunter2"));
+});
+
+test("each path that a section calls secret is that of a key", () => {
+  const secrets = secretsOf();
+  assert.ok(secrets.length > 1);
+  for (const path of secrets) {
+    let nodes: unknown[] = [configJsonSchema()];
+    for (const part of path)
+      nodes = nodes
+        .flatMap((node) => [Object(node), ...(Object(node).anyOf ?? [])])
+        .flatMap((node) =>
+          part === "*" ? [node.items, node.additionalProperties] : [node.properties?.[part]],
+        )
+        .filter((node) => typeof node === "object" && node !== null);
+    assert.ok(nodes.length > 0, path.join("."));
+  }
 });
 
 /** Keys with a word of secrets in them that hold none: paths of files, names, and what has keys of its own. */

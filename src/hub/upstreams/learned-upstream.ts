@@ -3,11 +3,11 @@ import { connect } from "node:net";
 import { formatAddress } from "../../config/address.js";
 import type { UpstreamConfig } from "../../config/upstream-config.js";
 import type { Clock, Timer } from "../../kit/clock.js";
+import { lateLoad } from "../../kit/late-load.js";
 import type { Log } from "../../kit/log.js";
 import type { Meters } from "../../kit/meters.js";
 import type { Runtime } from "../../kit/runtime.js";
 import { UserError } from "../../kit/text/user-error.js";
-import { loadProtos } from "../../schema/sources/protos.js";
 import { loadProtoset } from "../../schema/sources/protoset.js";
 import { LastRead, learnByReflection } from "../../schema/sources/reflection.js";
 import { SchemaWatcher } from "../../schema/sources/relearn.js";
@@ -137,7 +137,11 @@ export class LearnedUpstream {
     const { name, schema } = this.config;
     try {
       if (schema.kind === "protoset") this.schema = await loadProtoset(schema.file);
-      if (schema.kind === "protos") this.schema = await loadProtos(schema.dirs);
+      if (schema.kind === "protos") {
+        // With the compiler of .proto files, which most hubs need not load.
+        const { loadProtos } = await lateLoad(() => import("../../schema/sources/protos.js"));
+        this.schema = await loadProtos(schema.dirs);
+      }
       if (schema.kind === "none") this.schema = undescribedSchema(schema.services ?? []);
     } catch (error) {
       if (!(error instanceof SchemaError)) throw error;
