@@ -132,6 +132,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "call/wire": ["call/status", "kit/*"],
   "call/status": ["kit/*"],
   kit: ["kit/text"],
+  "kit/files": ["kit", "kit/text"],
   "kit/net": ["kit", "kit/text"],
   "kit/text": [],
 };
@@ -356,9 +357,9 @@ test("text that strangers sent is cut at characters: by cut of kit/text/text.ts"
 
 /** These read what comes with the package or from /proc, write, or look whether a descriptor is left. */
 const MAY_OPEN = [
-  "kit/late-load.ts",
-  "kit/regular-file.ts",
-  "kit/version.ts",
+  "kit/files/late-load.ts",
+  "kit/files/regular-file.ts",
+  "kit/files/version.ts",
   "downstream/client/departed.ts",
   "telemetry/metrics/standard-process.ts",
   "telemetry/log/line-target.ts",
@@ -367,7 +368,7 @@ const MAY_OPEN = [
   "schema/sources/schema-cache.ts",
 ];
 
-test("files that a config names are read by kit/regular-file.ts, which waits for no FIFO", () => {
+test("files that a config names are read by kit/files/regular-file.ts, which waits for no FIFO", () => {
   const opens = /^import [^;]*\b(?:readFile|readFileSync|open|openSync|createReadStream)\b[^;]*"node:fs/m;
   const found = [...sources].filter(([, source]) => opens.test(source)).map(([file]) => file);
   assert.deepEqual(found.sort(), [...MAY_OPEN].sort());

@@ -1,6 +1,6 @@
 // Whether the files that a config names are there.
 import { accessSync, constants, statSync } from "node:fs";
-import { otherKind } from "../kit/regular-file.js";
+import { otherKind } from "../kit/files/regular-file.js";
 import { errorCode } from "../kit/text/user-error.js";
 
 export type PathKind = "file" | "directory" | "writable directory";

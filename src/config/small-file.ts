@@ -1,5 +1,5 @@
 // Files of keys: read whole, and never larger than a person would write one.
-import { readRegularFile } from "../kit/regular-file.js";
+import { readRegularFile } from "../kit/files/regular-file.js";
 import { UserError } from "../kit/text/user-error.js";
 import { fileProblem } from "./files.js";
 

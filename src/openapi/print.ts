@@ -1,6 +1,6 @@
 // The document as text.
 import type { JsonObject } from "@bufbuild/protobuf";
-import { lateLoad } from "../kit/late-load.js";
+import { lateLoad } from "../kit/files/late-load.js";
 
 export function printJson(document: JsonObject): string {
   return `${JSON.stringify(document, null, 2)}\n`;

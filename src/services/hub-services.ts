@@ -3,7 +3,7 @@
 import type { Duplex } from "node:stream";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { reportFault } from "../kit/faults.js";
-import { lateLoad } from "../kit/late-load.js";
+import { lateLoad } from "../kit/files/late-load.js";
 import { duplexPair } from "../kit/net/duplex-pair.js";
 import type { Health } from "./health.js";
 import type { HubServer, HubServerOptions } from "./hub-server.js";

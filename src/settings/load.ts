@@ -7,7 +7,7 @@ import { plainFile } from "../config/plain-file.js";
 import { without } from "../config/prune.js";
 import type { Section } from "../config/section.js";
 import { MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "../config/yaml.js";
-import { readRegularFile } from "../kit/regular-file.js";
+import { readRegularFile } from "../kit/files/regular-file.js";
 import type { Environment } from "../kit/runtime.js";
 import { errorCode, UserError } from "../kit/text/user-error.js";
 import { FEATURES, type Features } from "./features.js";

@@ -11,9 +11,9 @@ import {
   type TLSSocket,
 } from "node:tls";
 import { attempt, reportFault } from "../kit/faults.js";
+import { readRegularFile } from "../kit/files/regular-file.js";
 import type { Log } from "../kit/log.js";
 import { guarded } from "../kit/net/guarded.js";
-import { readRegularFile } from "../kit/regular-file.js";
 import type { Environment } from "../kit/runtime.js";
 import { errorCode, UserError } from "../kit/text/user-error.js";
 import { type CertificateState, tellExpiry } from "./certificate-state.js";

@@ -1,6 +1,6 @@
 // Keys and certificates in PEM files: read, and found right or said to be wrong in a sentence that tells what to do.
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readRegularFile } from "../kit/regular-file.js";
+import { readRegularFile } from "../kit/files/regular-file.js";
 import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 import { errorCode } from "../kit/text/user-error.js";
 

@@ -1,5 +1,5 @@
 // What a scrape of /metrics is told of the hub itself: its connections, certificates, upstreams and config.
-import { version } from "../kit/version.js";
+import { version } from "../kit/files/version.js";
 import type { Family } from "../telemetry/metrics/family.js";
 import { ENDPOINT_STATES, type HubView } from "./hub-view.js";
 

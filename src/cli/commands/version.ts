@@ -1,5 +1,5 @@
 // `linchpin --version`: the version of the installed package.
-import { version } from "../../kit/version.js";
+import { version } from "../../kit/files/version.js";
 import { readArguments } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import type { Io } from "../terminal/io.js";

@@ -3,8 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, posix } from "node:path";
+import { lateLoad } from "../../kit/files/late-load.js";
 import { field } from "../../kit/headers.js";
-import { lateLoad } from "../../kit/late-load.js";
 import { keepPackedForms } from "../../kit/packed-forms.js";
 import { etagOf } from "../../kit/text/etag.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";

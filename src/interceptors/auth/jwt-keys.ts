@@ -3,7 +3,7 @@ import type { JSONWebKeySet, LocalJWKSet } from "jose";
 import type { InterceptorContext } from "../../call/interceptor.js";
 import { readSmallFile } from "../../config/small-file.js";
 import type { Clock, Timer } from "../../kit/clock.js";
-import { lateLoad } from "../../kit/late-load.js";
+import { lateLoad } from "../../kit/files/late-load.js";
 import type { Log } from "../../kit/log.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { type FileWatch, watchFiles } from "../../tls/watch-files.js";

@@ -1,7 +1,7 @@
 // A file of API keys: a YAML or JSON list of { name, sha256, roles }. Checked by plain rules, so that the hub loads no schema for it.
 import { createRequire } from "node:module";
 import { CALLER_NAME, KEY_SHA256, MAX_KEYS, MAX_ROLES, ROLE } from "../../config/names.js";
-import { lateLoad } from "../../kit/late-load.js";
+import { lateLoad } from "../../kit/files/late-load.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import type { ApiKeyConfig } from "./section.js";
 

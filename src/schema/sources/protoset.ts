@@ -1,7 +1,7 @@
 // Learning a schema from a FileDescriptorSet, as `buf build -o x.binpb` and `protoc --descriptor_set_out` write it.
 
+import { readLargeFile } from "../../kit/files/regular-file.js";
 import { inSlices } from "../../kit/in-slices.js";
-import { readLargeFile } from "../../kit/regular-file.js";
 import { splitFileDescriptorSet } from "../descriptors/descriptor-index.js";
 import { reasonOf } from "../descriptors/file-descriptor.js";
 import { SchemaReader } from "../tables/schema-reader.js";

@@ -3,8 +3,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { open, opendir, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { readLargeFile } from "../../kit/files/regular-file.js";
 import { inSlices } from "../../kit/in-slices.js";
-import { readLargeFile } from "../../kit/regular-file.js";
 import { cut } from "../../kit/text/text.js";
 import { errorCode } from "../../kit/text/user-error.js";
 import { reasonOf } from "../descriptors/file-descriptor.js";

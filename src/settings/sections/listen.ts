@@ -14,7 +14,7 @@ import type { Kit } from "../../config/kit.js";
 import type { AdminConfig, ListenerConfig } from "../../config/listener-config.js";
 import { mapping } from "../../config/mapping.js";
 import { type Place, section } from "../../config/section.js";
-import { readRegularFile } from "../../kit/regular-file.js";
+import { readRegularFile } from "../../kit/files/regular-file.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import type { ServerTlsConfig } from "../../tls/config.js";
 import { checkAuthorities, checkPair } from "./tls-files.js";

@@ -1,7 +1,7 @@
 // What is sent to a collector, as something that lives and closes: it loads the SDK a while after it was made, tells
 // once when the collector cannot be reached, and sends what is left when it is closed.
 import type { Clock, Timer } from "../../kit/clock.js";
-import { lateLoad } from "../../kit/late-load.js";
+import { lateLoad } from "../../kit/files/late-load.js";
 import type { Closable } from "../../kit/lives.js";
 import type { Log } from "../../kit/log.js";
 import type { Counter } from "../../kit/meters.js";

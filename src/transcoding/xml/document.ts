@@ -1,6 +1,6 @@
 // XML text → its elements, by fast-xml-parser.
 import { createRequire } from "node:module";
-import { lateLoad } from "../../kit/late-load.js";
+import { lateLoad } from "../../kit/files/late-load.js";
 import { cut } from "../../kit/text/text.js";
 import { MAX_XML_DEPTH, scanXml, unescapeXml, type XmlProblem } from "./scan.js";
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { readSmallFile } from "#src/config/small-file.js";
-import { readLargeFile, readRegularFile } from "#src/kit/regular-file.js";
+import { readLargeFile, readRegularFile } from "#src/kit/files/regular-file.js";
 import { loadProtos } from "#src/schema/sources/protos.js";
 import { loadProtoset } from "#src/schema/sources/protoset.js";
 import { loadConfig } from "#src/settings/load.js";
