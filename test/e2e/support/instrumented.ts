@@ -8,7 +8,7 @@ import { ROOT, type Scope } from "./program.js";
 const FOLDERS =
   /^(?:call|kit|http2|downstream|transcoding|upstream|interceptors|routing|admin|services|telemetry|hub\/pages)\//;
 /** The barrier itself, and what it tells a fault with. OpenAPI documents are made behind one page. */
-const LEFT_OUT = /^(?:kit\/(?:barrier|faults|net\/guarded)|call\/hub-fault)\.js/;
+const LEFT_OUT = /^(?:kit\/(?:barrier|faults|net\/guarded)|call\/(?:status\/)?hub-fault)\.js/;
 
 /** A line that begins the body of a function, as the compiler prints it. */
 const HEAD = /^(?:export )?(?:async )?function\*? (\w+)\(.*\) \{$/;
