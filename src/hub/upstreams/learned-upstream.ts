@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { formatAddress } from "../../config/address.js";
 import type { UpstreamConfig } from "../../config/upstream-config.js";
 import type { Clock, Timer } from "../../kit/clock.js";
-import { lateLoad } from "../../kit/late-load.js";
+import { lateLoad } from "../../kit/files/late-load.js";
 import type { Log } from "../../kit/log.js";
 import type { Meters } from "../../kit/meters.js";
 import type { Runtime } from "../../kit/runtime.js";
