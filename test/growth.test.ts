@@ -1,22 +1,35 @@
 // Each place where the hub is extended takes an addition as one folder or file, and one entry in a list.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
-import { describe, it, test } from "node:test";
+import { afterEach, describe, it, test } from "node:test";
 import { errorsPage } from "#src/call/status/reasons-page.js";
 import { PROTOCOLS } from "#src/downstream/accept/protocols.js";
 import { startHub } from "#src/hub.js";
 import { ORDER } from "#src/interceptors/order.js";
+import { UserError } from "#src/kit/text/user-error.js";
 import { configPage } from "#src/settings/config-page.js";
 import { type Features, reasonsOf } from "#src/settings/features.js";
 import { configJsonSchema } from "#src/settings/json-schema.js";
 import { formatError, type ParseOptions, parseConfig } from "#src/settings/load.js";
 import { sampleConfig } from "#src/settings/sample.js";
+import type { BalancerFactory } from "#src/upstream/balancers/balancer.js";
+import { BALANCERS } from "#src/upstream/balancers/balancers.js";
+import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
+import type { EndpointInfo } from "#src/upstream/discovery/endpoint-source.js";
+import { openSource, SOURCES } from "#src/upstream/discovery/sources.js";
 import { type Answer, ask1, ask2, Rig } from "./downstream/support/rig.js";
 import { http } from "./e2e/support/http.js";
 import { ROOT } from "./e2e/support/program.js";
+import { FakeClock } from "./support/fake-clock.js";
+import { H2Service } from "./support/h2-service.js";
+import { LeastReported } from "./support/toy-balancer.js";
 import { maintenanceKind } from "./support/toy-interceptor.js";
 import { TOY_TYPE, toy } from "./support/toy-protocol.js";
+import { Memory } from "./support/toy-source.js";
+import { until } from "./support/until.js";
+import { Exchange } from "./upstream/support/exchange.js";
 
 const MANY_FIELDS = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`x-${i}`, "1"]));
 
@@ -217,4 +230,138 @@ describe("an interceptor with keys of its own, as one file and one entry", () =>
 
 test("docs/config.md is made from the sections (node tools/write-config.mjs)", () => {
   assert.equal(readFileSync(join(ROOT, "docs/config.md"), "utf8"), configPage());
+});
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+/** Reports its load in the trailers of each response. */
+async function service(load: number): Promise<H2Service> {
+  const started = await new H2Service((request) => {
+    request.onEnd = () =>
+      request
+        .headers()
+        .message("answer")
+        .trailers({ "grpc-status": "0", "x-load": String(load) });
+  }).start();
+  cleanups.push(() => started.stop());
+  return started;
+}
+
+function clusterOf(options: Partial<ClusterOptions>): Cluster {
+  const cluster = new Cluster({ name: "toys", ...options });
+  cleanups.push(() => cluster.close());
+  return cluster;
+}
+
+async function allReady(cluster: Cluster, count: number): Promise<void> {
+  const ready = (): boolean => cluster.endpoints.every(({ state }) => state === "ready");
+  await until(() => cluster.endpoints.length === count && ready(), "all endpoints ready");
+}
+
+/** Addresses that calls went to, one after the other. */
+async function callsOf(cluster: Cluster, count: number): Promise<(string | undefined)[]> {
+  const went: (string | undefined)[] = [];
+  for (let i = 0; i < count; i++) {
+    const exchange = new Exchange(cluster).send("question", true);
+    assert.equal(await exchange.status(), "0");
+    went.push(exchange.call.attempt?.endpoint?.address);
+  }
+  return went;
+}
+
+const infoOf = ({ address }: H2Service, weight?: number): EndpointInfo => {
+  const [host = "", port = ""] = address.split(":");
+  return { host, port: Number(port), weight };
+};
+
+describe("a balancer is a file and a row", () => {
+  const balancers = {
+    ...BALANCERS,
+    least_reported: () => new LeastReported(),
+  } satisfies Readonly<Record<string, BalancerFactory>>;
+
+  it("which sees outcomes and weights, and picks by them", async () => {
+    const [busy, quiet] = await Promise.all([service(9), service(5)]);
+    const endpoints = [busy, quiet].map(({ address, dial }) => ({ address, dial }));
+    const cluster = clusterOf({ endpoints, balancer: balancers.least_reported });
+    cluster.connect();
+    await allReady(cluster, 2);
+    assert.deepEqual(
+      await callsOf(cluster, 4),
+      [busy, quiet, quiet, quiet].map(({ address }) => address),
+    );
+    // The same endpoints, one with another weight: what was reported is still known.
+    const [first, second] = endpoints;
+    assert.ok(first && second);
+    cluster.setEndpoints([{ ...first, weight: 2 }, second]);
+    assert.deepEqual(await callsOf(cluster, 2), [busy.address, busy.address]);
+  });
+
+  it("beside the hub's own", async () => {
+    const services = await Promise.all([service(1), service(1)]);
+    const endpoints = services.map(({ address, dial }) => ({ address, dial }));
+    const cluster = clusterOf({ endpoints, balancer: balancers.round_robin });
+    cluster.connect();
+    await allReady(cluster, 2);
+    assert.equal(new Set(await callsOf(cluster, 2)).size, 2);
+  });
+});
+
+describe("a source of endpoints is a file and a row", () => {
+  const context = { clock: new FakeClock(0), random: () => 0.5 };
+  const addressOf = ({ host, port, ...traits }: EndpointInfo) => ({
+    ...traits,
+    address: `${host}:${port}`,
+    dial: () => connect({ host, port, noDelay: true }),
+  });
+
+  it("whose endpoints a cluster takes over, now and later, and whose problems its callers hear", async () => {
+    const memory = new Memory();
+    const sources = { ...SOURCES, memory: memory.source };
+    const heard: (string | undefined)[] = [];
+    const cluster = clusterOf({ onSource: (problem) => heard.push(problem) });
+    cluster.follow(openSource("memory:toys", context, sources), addressOf);
+    assert.deepEqual(memory.targets, ["toys"]);
+
+    memory.watcher?.problem("nobody has written it yet");
+    const early = new Exchange(cluster).send("question", true);
+    assert.match(await early.status(), /^14 .*\(its endpoints: nobody has written it yet\)/);
+
+    const [one, two] = await Promise.all([service(1), service(1)]);
+    memory.watcher?.endpoints([infoOf(one, 3)]);
+    await allReady(cluster, 1);
+    assert.equal(cluster.endpoints[0]?.traits.weight, 3);
+    assert.deepEqual(await callsOf(cluster, 2), [one.address, one.address]);
+
+    memory.watcher?.endpoints([infoOf(one), infoOf(two)]);
+    await allReady(cluster, 2);
+    assert.equal(new Set(await callsOf(cluster, 2)).size, 2);
+    assert.equal(one.accepted, 1, "an endpoint that stays keeps its connection");
+    assert.deepEqual(heard, ["nobody has written it yet", undefined, undefined]);
+
+    // Another source takes its place, as a reload has it.
+    cluster.follow(openSource(`static:${two.address}`, context, sources), addressOf);
+    assert.equal(memory.watcher, undefined);
+    assert.deepEqual(await callsOf(cluster, 2), [two.address, two.address]);
+    assert.equal(two.accepted, 1);
+  });
+
+  it("which a target names by its scheme, and an error names those there are", () => {
+    const memory = new Memory();
+    const sources = { ...SOURCES, memory: memory.source };
+    for (const [target, said] of [
+      ["toString:x", 'endpoints "toString:x": must begin with static:, memory:'],
+      ["plain", 'endpoints "plain": must begin with static:, memory:'],
+      ["static:a:1,b", 'endpoint must be HOST:PORT, as in 127.0.0.1:50051, not "b"'],
+      ["memory:", "memory: names nothing"],
+    ] as const)
+      assert.throws(
+        () => openSource(target, context, sources),
+        (error) => error instanceof UserError && error.message === said,
+        target,
+      );
+  });
 });

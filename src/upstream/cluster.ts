@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../kit/clock.js";
 import { type Counter, type Labels, type Meters, NO_METERS } from "../kit/meters.js";
 import type { Balancer, BalancerFactory } from "./balancers/balancer.js";
 import { roundRobin } from "./balancers/round-robin.js";
+import type { EndpointInfo, EndpointSource, Watch } from "./discovery/endpoint-source.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "./pool/connect-failure.js";
 import { Endpoint, type EndpointAddress, type EndpointOwner } from "./pool/endpoint.js";
 import type { Link } from "./pool/link.js";
@@ -24,6 +25,8 @@ export interface ClusterOptions {
   readonly balancer?: BalancerFactory;
   /** An endpoint has become ready, or has stopped being so. */
   readonly onChange?: (endpoint: Endpoint) => void;
+  /** The source that it follows has told its endpoints, or (with a problem) could not. */
+  readonly onSource?: (problem: string | undefined) => void;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly meters?: Meters;
@@ -48,7 +51,8 @@ export class Cluster implements EndpointOwner, QueueOwner {
   closed = false;
 
   private readonly balancer: Balancer<Endpoint>;
-  private readonly onEndpoint: ((endpoint: Endpoint) => void) | undefined;
+  private readonly options: ClusterOptions;
+  private watch: Watch | undefined = undefined;
   /** Endpoints that were taken out, until their calls have ended. */
   private readonly removed = new Set<Endpoint>();
   private readonly refusals: Counter;
@@ -62,7 +66,7 @@ export class Cluster implements EndpointOwner, QueueOwner {
 
   constructor(options: ClusterOptions) {
     this.name = options.name;
-    this.onEndpoint = options.onChange;
+    this.options = options;
     this.stage = `waiting for upstream "${options.name}"`;
     this.waitingStage = `waiting for a connection to upstream "${options.name}"`;
     this.clock = options.clock ?? systemClock;
@@ -114,12 +118,30 @@ export class Cluster implements EndpointOwner, QueueOwner {
   }
 
   /**
+   * Takes its endpoints from a source, in place of the one before.
+   * @param addressOf how an endpoint is reached
+   */
+  follow(source: EndpointSource, addressOf: (endpoint: EndpointInfo) => EndpointAddress): void {
+    this.watch?.close();
+    this.watch = source.watch({
+      endpoints: (all) => {
+        this.sourceProblem = undefined;
+        this.setEndpoints(all.map(addressOf));
+        this.options.onSource?.(undefined);
+      },
+      problem: (text) => {
+        this.sourceProblem = text;
+        this.options.onSource?.(text);
+      },
+    });
+  }
+
+  /**
    * Takes over another list. Endpoints that stay keep their connections; new ones are connected to; calls on those
    * that go end as they would have.
    */
   setEndpoints(targets: readonly EndpointAddress[]): void {
     if (this.closed) return;
-    this.sourceProblem = undefined;
     const gone = this.take(targets);
     for (const endpoint of gone) {
       this.removed.add(endpoint);
@@ -192,7 +214,7 @@ export class Cluster implements EndpointOwner, QueueOwner {
       return;
     }
     this.queue.onChange(lasted && !this.endpoints.some(({ state }) => state === "ready"));
-    this.onEndpoint?.(endpoint);
+    this.options.onChange?.(endpoint);
   }
 
   onConnectFailed(failure: ConnectFailure): void {
@@ -224,6 +246,7 @@ export class Cluster implements EndpointOwner, QueueOwner {
 
   private end(how: (endpoint: Endpoint) => void): void {
     this.closed = true;
+    this.watch?.close();
     for (const endpoint of [...this.endpoints, ...this.removed]) how(endpoint);
     this.queue.close();
   }

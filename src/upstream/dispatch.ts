@@ -104,6 +104,7 @@ function unreachable({ name, endpoints, sourceProblem }: Cluster): Status {
   // The system's errors name the address once more.
   const reasons = endpoints.map((e) => `${e.address}: ${e.problem.replace(` ${e.address}`, "")}`);
   if (sourceProblem !== undefined) reasons.unshift(`its endpoints: ${sourceProblem}`);
+  else if (reasons.length === 0) reasons.push("it has no endpoints");
   const waits = endpoints.flatMap((e) => e.retryInMs ?? []);
   // Whole seconds, and never "at once": that is what has just failed.
   const seconds = waits.length === 0 ? undefined : Math.max(1, Math.ceil(Math.min(...waits) / 1000));

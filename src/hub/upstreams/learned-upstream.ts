@@ -2,7 +2,7 @@
 import { connect } from "node:net";
 import { formatAddress } from "../../config/address.js";
 import type { UpstreamConfig } from "../../config/upstream-config.js";
-import type { Clock, Timer } from "../../kit/clock.js";
+import type { Timer } from "../../kit/clock.js";
 import { lateLoad } from "../../kit/files/late-load.js";
 import type { Log } from "../../kit/log.js";
 import type { Meters } from "../../kit/meters.js";
@@ -15,7 +15,11 @@ import type { Owner, SchemaCache } from "../../schema/sources/schema-cache.js";
 import { type Schema, SchemaError, undescribedSchema } from "../../schema/types/schema.js";
 import type { CertificateState } from "../../tls/certificate-state.js";
 import { ClientTls } from "../../tls/client-tls.js";
+import { BALANCERS } from "../../upstream/balancers/balancers.js";
 import { Cluster } from "../../upstream/cluster.js";
+import type { EndpointInfo } from "../../upstream/discovery/endpoint-source.js";
+import { openSource } from "../../upstream/discovery/sources.js";
+import { staticTarget } from "../../upstream/discovery/static-endpoints.js";
 import type { EndpointAddress } from "../../upstream/pool/endpoint.js";
 import { openRawStream } from "../../upstream/raw-stream.js";
 import { SchemaMemory } from "./schema-memory.js";
@@ -53,6 +57,8 @@ export class LearnedUpstream {
   private readonly tls: ClientTls | undefined;
   private readonly watcher: SchemaWatcher | undefined;
   private readonly memory: SchemaMemory;
+  /** Where its endpoints come from; undefined before the start. */
+  private target: string | undefined = undefined;
   /** What is remembered has been read. */
   private learning = false;
   /** Resolves with the first answer to what it serves, be it a problem. */
@@ -62,7 +68,7 @@ export class LearnedUpstream {
   readonly log: UpstreamLog;
 
   private readonly events: UpstreamEvents;
-  private readonly clock: Clock;
+  private readonly runtime: Runtime;
 
   /**
    * Throws a UserError where the certificates of its TLS cannot be used.
@@ -72,7 +78,7 @@ export class LearnedUpstream {
     const { clock } = runtime;
     this.config = config;
     this.events = events;
-    this.clock = clock;
+    this.runtime = runtime;
     this.memory = new SchemaMemory(() => this.owner, cache, clock);
     this.log = new UpstreamLog(config.name, log, clock);
     const tls =
@@ -81,15 +87,19 @@ export class LearnedUpstream {
     this.tls = tls;
     this.cluster = new Cluster({
       name: config.name,
-      endpoints: this.addresses(config),
       limits: config.pool,
       clock,
       random: runtime.random,
+      balancer: BALANCERS.round_robin,
       meters,
       onChange: (endpoint) => {
         // It may be another build than before.
         if (endpoint.state === "ready" && this.learning) this.watcher?.poke();
         this.log.endpoint(endpoint);
+      },
+      onSource: (problem) => {
+        this.log.source(problem);
+        this.log.retain(this.cluster.endpoints.map(({ address }) => address));
       },
     });
     let answer = (): void => {};
@@ -148,7 +158,7 @@ export class LearnedUpstream {
       throw new UserError(`upstream "${name}": ${error.message}`, { cause: error });
     }
     if (this.schema !== undefined) this.problem = undefined;
-    this.cluster.connect();
+    this.follow();
     if (this.watcher !== undefined) await this.remember();
     this.learning = true;
     this.watcher?.start();
@@ -164,7 +174,7 @@ export class LearnedUpstream {
     });
     let timer: Timer | undefined;
     const patience = new Promise<void>((resolve) => {
-      timer = this.clock.setTimeout(resolve, REMEMBERING_MS);
+      timer = this.runtime.clock.setTimeout(resolve, REMEMBERING_MS);
     });
     await Promise.race([read, patience]);
     timer?.cancel();
@@ -184,13 +194,23 @@ export class LearnedUpstream {
     return { name, endpoints: endpoints.map(formatAddress) };
   }
 
-  private addresses({ endpoints }: UpstreamConfig): EndpointAddress[] {
+  /** Takes endpoints from where the config says. */
+  private follow(): void {
+    const target = staticTarget(this.config.endpoints);
+    if (target === this.target) return;
+    this.target = target;
+    const source = openSource(target, this.runtime);
+    this.cluster.follow(source, (endpoint) => this.addressOf(endpoint));
+  }
+
+  private addressOf({ host, port, ...traits }: EndpointInfo): EndpointAddress {
     const { tls } = this;
-    return endpoints.map(({ host, port }) => ({
+    return {
+      ...traits,
       address: formatAddress({ host, port }),
       secureAuthority: tls?.authority({ host, port }),
       dial: () => tls?.dial({ host, port }) ?? connect({ host, port, noDelay: true }),
-    }));
+    };
   }
 
   /** Takes over other endpoints and limits, and another folder; connections to endpoints that stay go on. */
@@ -199,9 +219,8 @@ export class LearnedUpstream {
     this.memory.moved(cache);
     this.config = config;
     this.cluster.limits = config.pool;
-    const addresses = this.addresses(config);
-    this.cluster.setEndpoints(addresses);
-    this.log.retain(addresses.map(({ address }) => address));
+    // One that has not begun yet follows what is in force by then.
+    if (this.target !== undefined) this.follow();
   }
 
   /** What the hub shows to it, and by what it knows it; none in clear text. */

@@ -39,6 +39,9 @@ export class UpstreamLog {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #endpoints = new Map<string, Followed>();
+  /** The last line about its source tells of a problem, and when it was written. */
+  #sourceFails = false;
+  #sourceSaidAt = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, log: Log, clock: Clock) {
     this.#name = name;
@@ -74,6 +77,19 @@ export class UpstreamLog {
     if (state === "ready" && !followed.ready) this.#back(address, followed);
     // What is between two connections is not lost.
     if (state === "backoff" && followed.ready) this.#lost(address, followed, problem);
+  }
+
+  /** Its source of endpoints has a problem, or (undefined) has told them. */
+  source(problem: string | undefined): void {
+    if ((problem !== undefined) === this.#sourceFails) return;
+    if (problem === undefined) this.#info("its endpoints are known again");
+    else {
+      const now = this.#clock.now();
+      if (now - this.#sourceSaidAt < MIN_INTERVAL_MS) return;
+      this.#sourceSaidAt = now;
+      this.#log.warn(`upstream "${this.#name}": its endpoints are not known, or out of date: ${problem}`);
+    }
+    this.#sourceFails = problem !== undefined;
   }
 
   /** Forgets endpoints that are not among these. */
