@@ -67,11 +67,12 @@ function pathParameter(
   const field = variable.target.leaf;
   const comment = commentOf(field);
   if (whole) {
-    const { description: _, readOnly: __, ...schema } = schemas.value(field);
+    const { description: _, readOnly: __, ...schema } = schemas.needed(field);
     const renamed = parameter.name === variable.target.key ? [] : [`This is \`${variable.target.key}\`.`];
     const description = joined(comment, [...renamed, ...(deep ? [slashes] : [])]);
-    const nonEmpty =
-      schema.type === "string" && !deep && schema.minLength === undefined ? { minLength: 1 } : {};
+    // A time is not empty anyway, and in the clients that generators make it is no text that had a length.
+    const isText = schema.type === "string" && schema.format !== "date-time";
+    const nonEmpty = isText && !deep && schema.minLength === undefined ? { minLength: 1 } : {};
     return { schema: { ...nonEmpty, ...schema }, ...(description === "" ? {} : { description }) };
   }
   const { segments } = plan.template;

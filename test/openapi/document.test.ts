@@ -180,7 +180,7 @@ const PROPERTIES: readonly [name: string, schema: JsonValue][] = [
   ],
   ["anInt32", { type: "integer", format: "int32" }],
   ["anInt64", { type: "string", pattern: "^-?[0-9]+$", format: "int64" }],
-  ["aUint32", { type: "integer", format: "uint32", minimum: 0 }],
+  ["aUint32", { type: "integer", format: "int64", minimum: 0, maximum: 4294967295 }],
   ["aFixed64", { type: "string", pattern: "^[0-9]+$", format: "uint64" }],
   ["someBytes", { type: "string", contentEncoding: "base64" }],
   ["colour", { $ref: "#/components/schemas/torture.v1.Colour" }],
@@ -207,7 +207,7 @@ const PROPERTIES: readonly [name: string, schema: JsonValue][] = [
   ["object", { type: "object", additionalProperties: true }],
   ["value", { description: "Any JSON value." }],
   ["list", { type: "array", items: {} }],
-  ["nothing", { enum: [null] }],
+  ["nothing", { const: null }],
   ["empty", { type: "object", additionalProperties: false }],
   ["wInt64", { type: ["string", "null"], pattern: "^-?[0-9]+$", format: "int64" }],
   ["wBool", { type: ["boolean", "null"] }],
@@ -230,7 +230,7 @@ const RULES: readonly [name: string, schema: JsonValue][] = [
     },
   ],
   ["long", { type: "string", pattern: "^-?[0-9]+$", format: "int64", description: "Must be at least 7." }],
-  ["ratio", { type: "number", minimum: 0, exclusiveMaximum: 1 }],
+  ["ratio", { type: "number", format: "double", minimum: 0, exclusiveMaximum: 1 }],
   ["id", { type: "string", minLength: 2, maxLength: 8, pattern: "^[a-z]+$" }],
   ["email", { type: "string", if: { const: "" }, else: { format: "email" } }],
   ["host", { type: "string", description: "Must be a host and a port." }],
@@ -265,7 +265,7 @@ const RULES: readonly [name: string, schema: JsonValue][] = [
       description: "Rule: `this != 'x'`",
     },
   ],
-  ["finite", { type: "number" }],
+  ["finite", { type: "number", format: "double" }],
   ["zero", { type: "integer", format: "int32", const: 0 }],
 ];
 for (const [name, schema] of RULES) {
@@ -551,7 +551,7 @@ test("64-bit integers are numbers where they print as such, but for the names in
   const document = VARIANTS["64-bit integers as numbers"] ?? {};
   const property = (name: string) => at(component(document, "torture.v1.Kinds"), "properties", name);
   assert.deepEqual(property("anInt64"), { type: "integer", format: "int64" });
-  assert.deepEqual(property("aFixed64"), { type: "integer", format: "uint64", minimum: 0 });
+  assert.deepEqual(property("aFixed64"), { type: "integer", format: "int64", minimum: 0 });
   assert.deepEqual(property("wInt64"), { type: ["integer", "null"], format: "int64" });
   assert.deepEqual(at(component(document, "torture.v2beta1.Rules"), "properties", "long"), {
     type: "integer",
@@ -633,9 +633,8 @@ test("names and enums stand in the document as the hub prints them", () => {
     far: {
       anyOf: [
         { type: "number", format: "double" },
-        { type: "string", enum: ["NaN", "Infinity", "-Infinity"] },
+        { type: "string", enum: ["NaN", "Infinity", "-Infinity"], default: "Infinity" },
       ],
-      default: "Infinity",
     },
     big: { type: "string", pattern: "^-?[0-9]+$", format: "int64", default: "9" },
     yes: { type: "boolean", default: true },
@@ -669,7 +668,12 @@ for (const [name, document] of Object.entries(VARIANTS)) {
 
 test("one service, one version", () => {
   const { services, versions } = partsOf(routerFor(torture).plans);
-  assert.deepEqual(services, ["torture.old.Legacy", "torture.v1.Things", "torture.v2beta1.Ruled"]);
+  assert.deepEqual(services, [
+    "torture.generated.Clients",
+    "torture.old.Legacy",
+    "torture.v1.Things",
+    "torture.v2beta1.Ruled",
+  ]);
   assert.deepEqual(versions, ["v1", "v2beta1"]);
   const ruled = documentOf(torture, { filter: { version: "v2beta1" } });
   assert.deepEqual(Object.keys(objectOf(ruled.paths)), ["/v2/check", "/torture.v2beta1.Ruled/Check"]);

@@ -36,8 +36,9 @@ export function constrain(schema: JsonObject, rules: JsonObject | undefined, for
   return { schema: { ...base, ...writer.keywords }, notes: writer.notes };
 }
 
-function onlyNumber({ anyOf: _, ...rest }: JsonObject): JsonObject {
-  return { ...rest, type: "number" };
+function onlyNumber({ anyOf, ...rest }: JsonObject): JsonObject {
+  const number = list(anyOf).find((one) => isObject(one) && one.type === "number");
+  return { ...rest, ...(isObject(number) ? number : {}) };
 }
 
 /** Not `anyOf`, beside which openapi-generator's Go takes any value for one of a type that it does not have. */
@@ -105,9 +106,16 @@ class Writer {
   }
 
   #number(given: JsonObject): void {
-    const rules = this.#form.int64AsNumbers ? withNumbers(given) : given;
+    const all = this.#form.int64AsNumbers ? withNumbers(given) : given;
+    const { const: only, in: some, ...rest } = all;
+    const allowed = [...(only === undefined ? [] : [only]), ...list(some)];
+    const numbers = allowed.length > 0 && allowed.every((value) => typeof value === "number");
+    const special = allowed.some((value) => typeof value === "string" && !/\d/.test(value));
+    const rules: JsonObject = special ? rest : all;
     this.#values(rules, (value) => value);
-    if (rules.finite === true) this.finite = true;
+    // A list of values beside the forms of a float is no type to generators of clients.
+    if (special) this.notes.push(`Must be ${allowed.join(" or ")}.`);
+    if (rules.finite === true || numbers) this.finite = true;
     const bounds = ["gt", "gte", "lt", "lte"].filter((key) => rules[key] !== undefined);
     if (bounds.length === 0) return;
     // 64-bit integers are strings in JSON: no keyword compares them. Neither are NaN and Infinity numbers.

@@ -17,6 +17,7 @@ import {
 import type { PrintOptions } from "../../transcoding/codec/codecs.js";
 import { maskTarget, printMaskPath } from "../../transcoding/codec/field-mask.js";
 import { unsetIsNull } from "../../transcoding/codec/plan.js";
+import { shortestFloat } from "../../transcoding/codec/print.js";
 import { isWrapper } from "../../transcoding/messages/fields.js";
 import { commentOf, oneLine } from "./comments.js";
 import { refTo, SCHEMAS } from "./components.js";
@@ -129,6 +130,11 @@ export class Schemas {
 
   /** The value of a field outside an object, where there is no null. */
   value(field: DescField): JsonObject {
+    return withDefault(this.needed(field), this.#default(field));
+  }
+
+  /** The value where it must be there, so that its default means nothing. */
+  needed(field: DescField): JsonObject {
     if (++this.#values > MAX_VALUES) throw new DocumentTooLarge(`more than ${MAX_VALUES} values`);
     const behaviors = fieldBehaviors(field);
     const { schema, notes } = this.#constrained(field);
@@ -139,8 +145,6 @@ export class Schemas {
     if (field.deprecated) result.deprecated = true;
     if (behaviors.has("OUTPUT_ONLY")) result.readOnly = true;
     if (behaviors.has("INPUT_ONLY")) result.writeOnly = true;
-    const preset = this.#default(field);
-    if (preset !== undefined) result.default = preset;
     return result;
   }
 
@@ -212,8 +216,8 @@ export class Schemas {
   }
 
   enumeration(desc: DescEnum): JsonObject {
-    // Not `type: "null"`: openapi-generator's Python knows no property of that type, and gives up the document.
-    if (desc.typeName === "google.protobuf.NullValue") return { enum: [null] };
+    // Neither `type: "null"`, of which openapi-generator's Python makes nothing, nor `enum`, of which Java's does not compile.
+    if (desc.typeName === "google.protobuf.NullValue") return { const: null };
     const known = this.#names.get(desc);
     if (known !== undefined) return refTo(known);
     const [name, isNew] = this.#nameFor(desc);
@@ -304,10 +308,15 @@ export class Schemas {
       if (this.#print.enumsAsNumbers === true) return typeof value === "number" ? value : undefined;
       return field.enum.values.find(({ number }) => number === value)?.name;
     }
-    if (typeof value === "bigint") return this.#int64AsNumbers ? Number(value) : String(value);
+    if (typeof value === "bigint") {
+      if (!this.#int64AsNumbers) return String(value);
+      // As a number it would be another one.
+      return Number.isSafeInteger(Number(value)) ? Number(value) : undefined;
+    }
     if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-    if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
-    return value;
+    if (typeof value !== "number") return value;
+    if (!Number.isFinite(value)) return String(value);
+    return field.scalar === ScalarType.FLOAT ? shortestFloat(value) : value;
   }
 }
 
@@ -335,6 +344,16 @@ interface Exclusive {
 
 function isRequiredOneof(oneof: DescOneof): boolean {
   return oneofRules(oneof)?.required === true;
+}
+
+/** In the branch that it fits: of one beside `anyOf` openapi-generator makes Go that does not compile. */
+function withDefault(schema: JsonObject, preset: JsonValue | undefined): JsonObject {
+  if (preset === undefined) return schema;
+  if (!Array.isArray(schema.anyOf)) return { ...schema, default: preset };
+  const anyOf = schema.anyOf.map((one) =>
+    isObject(one) && one.type === typeof preset ? { ...one, default: preset } : one,
+  );
+  return { ...schema, anyOf };
 }
 
 /** The schema of a wrapper, and null. */

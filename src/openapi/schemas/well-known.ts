@@ -4,6 +4,8 @@ import { isWrapper } from "../../transcoding/messages/fields.js";
 
 const INT64 = { type: "string", pattern: "^-?[0-9]+$" };
 const UINT64 = { type: "string", pattern: "^[0-9]+$" };
+/** Generators of clients know no unsigned format, and make of one an int32, into which half of the values do not go. */
+const UNSIGNED = { type: "integer", format: "int64", minimum: 0 };
 const NOT_FINITE = { type: "string", enum: ["NaN", "Infinity", "-Infinity"] };
 
 /** @param int64AsNumbers 64-bit integers print as numbers, and not as strings */
@@ -25,12 +27,10 @@ export function scalarSchema(type: ScalarType, int64AsNumbers = false): JsonObje
       return int64AsNumbers ? { type: "integer", format: "int64" } : { ...INT64, format: "int64" };
     case ScalarType.UINT64:
     case ScalarType.FIXED64:
-      return int64AsNumbers
-        ? { type: "integer", format: "uint64", minimum: 0 }
-        : { ...UINT64, format: "uint64" };
+      return int64AsNumbers ? UNSIGNED : { ...UINT64, format: "uint64" };
     case ScalarType.UINT32:
     case ScalarType.FIXED32:
-      return { type: "integer", format: "uint32", minimum: 0 };
+      return { ...UNSIGNED, maximum: 2 ** 32 - 1 };
     default:
       return { type: "integer", format: "int32" };
   }

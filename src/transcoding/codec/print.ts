@@ -203,10 +203,11 @@ function printLongDouble(value: number, out: BytesOut): void {
 export function printFloat(value: number, out: BytesOut): void {
   if (printSpecial(value, out)) return;
   if (Number.isInteger(value) && Math.abs(value) <= 2 ** 24) out.integer(value);
-  else out.text(String(shortest(value)));
+  else out.text(String(shortestFloat(value)));
 }
 
-function shortest(float: number): number {
+/** Of a float: 0.1, where the double next to it is 0.10000000149011612. */
+export function shortestFloat(float: number): number {
   for (let digits = 6; digits < 9; digits++) {
     const short = Number(float.toPrecision(digits));
     if (Math.fround(short) === float) return short;

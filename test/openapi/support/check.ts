@@ -46,7 +46,7 @@ function compilerOf(document: JsonObject): Ajv2020 {
   const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true });
   // Its types take the module for its default export.
   addFormats.default(ajv);
-  for (const format of ["int32", "int64", "uint32", "uint64", "float", "double"]) ajv.addFormat(format, true);
+  for (const format of ["int32", "int64", "uint64", "float", "double"]) ajv.addFormat(format, true);
   ajv.addKeyword("components");
   return ajv.addSchema(
     absolute({ components: { schemas: at(document, "components", "schemas") } }),

@@ -240,8 +240,8 @@ function integer({
   exclusiveMaximum,
   format,
 }: JsonObject): fc.Arbitrary<JsonValue> {
-  const lowest = format === "uint32" ? 0 : -(2 ** 31);
-  const highest = format === "uint32" ? 2 ** 32 - 1 : 2 ** 31 - 1;
+  const lowest = format === "int64" ? Number.MIN_SAFE_INTEGER : -(2 ** 31);
+  const highest = format === "int64" ? Number.MAX_SAFE_INTEGER : 2 ** 31 - 1;
   const min = Math.max(lowest, Number(minimum ?? lowest), Number(exclusiveMinimum ?? lowest - 1) + 1);
   const max = Math.min(highest, Number(maximum ?? highest), Number(exclusiveMaximum ?? highest + 1) - 1);
   return fc.oneof(
