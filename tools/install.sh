@@ -9,14 +9,14 @@
 #   .tools/interop.binpb  the descriptors of gRPC's interop services
 #   .tools/protobuf    protobuf's conformance runner, as linchpin-protobuf-conformance in bin
 #   .tools/venv        Python: grpcio and its services, protoc, the Envoy binary
-#   .tools/openapi     generators of clients: openapi-typescript, openapi-generator and what its Python clients need
+#   .tools/openapi     generators of clients: openapi-typescript, openapi-generator and what its Python and Java clients need
 #   .tools/node22 …    other versions of Node, for make test-nodes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 DEBIAN=(chromium nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl systemd util-linux python3 python3-venv)
 # For make test-nightly alone.
-NIGHTLY_DEBIAN=(buildah default-jre-headless mmdebstrap)
+NIGHTLY_DEBIAN=(buildah default-jdk-headless maven mmdebstrap)
 GO_TOOLS=(
   github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
   github.com/bojand/ghz/cmd/ghz@v0.93.0
@@ -194,6 +194,17 @@ install_openapi_generator() {
   done_now openapi-venv "$key"
 }
 
+install_openapi_java() {
+  local folder=$TOOLS/openapi/java pom=test/tools/support/openapi-client.xml key
+  key=$(sha256sum "$pom")
+  [[ -d $folder ]] && done_already openapi-java "$key" && return
+  command -v mvn >/dev/null || die "Maven is missing: install it, and put mvn on the PATH"
+  echo "OpenAPI: $pom"
+  rm -rf "$folder"
+  mvn --quiet --batch-mode --file "$pom" dependency:copy-dependencies -DoutputDirectory="$folder"
+  done_now openapi-java "$key"
+}
+
 install_nodes() {
   local name
   for name in "${!NODES[@]}"; do
@@ -214,5 +225,6 @@ install_protobuf_conformance
 install_python
 install_openapi_typescript
 [[ $nightly == no ]] || install_openapi_generator
+[[ $nightly == no ]] || install_openapi_java
 install_nodes
 echo "tools are in place: .tools/bin, .tools/venv, .tools/node22, .tools/node24"

@@ -15,6 +15,7 @@ import { type OpenApiHttp, type OpenApiInput, openApiDocument } from "#src/opena
 import { type OpenApiFilter, partsOf, versionOf } from "#src/openapi/filter.js";
 import { compileProtos, routerFor } from "../transcoding/support/schema.js";
 import { assertValid, at, compile, component, objectOf, operation, operationsOf } from "./support/check.js";
+import { forGenerators } from "./support/for-generators.js";
 import { inputFor } from "./support/input.js";
 import { torture } from "./support/torture.js";
 
@@ -666,14 +667,33 @@ for (const [name, document] of Object.entries(VARIANTS)) {
   });
 }
 
+test("defaults and values stand where generators of clients read them", () => {
+  const document = documentOf(forGenerators);
+  const property = (message: string, name: string) =>
+    at(component(document, `torture.generated.${message}`), "properties", name);
+  const special = { type: "string", enum: ["NaN", "Infinity", "-Infinity"] };
+  assert.deepEqual(property("Presets", "half"), {
+    anyOf: [{ type: "number", format: "double", default: -1.5 }, special],
+  });
+  assert.deepEqual(property("Presets", "most"), {
+    anyOf: [
+      { type: "number", format: "double" },
+      { ...special, default: "Infinity" },
+    ],
+  });
+  assert.equal(at(property("Presets", "tenth"), "anyOf", "0", "default"), 0.1);
+  assert.equal(at(property("Presets", "min"), "default"), "-9223372036854775808");
+  assert.deepEqual(property("Formats", "choice"), { type: "number", format: "double", enum: [0.5, 2] });
+  assert.equal(at(property("Formats", "odd"), "description"), "Must be Infinity or 3.");
+  const path = "/v3/formats/{uuid}/{uri}/{host}/{flag}/{level}/{long}/{size}/{at}/{word}/{key}";
+  const parameters = objectsOf(operation(document, `GET ${path}`).parameters);
+  const time = parameters.find(({ name }) => name === "at");
+  assert.deepEqual(time?.schema, { type: "string", format: "date-time" });
+});
+
 test("one service, one version", () => {
   const { services, versions } = partsOf(routerFor(torture).plans);
-  assert.deepEqual(services, [
-    "torture.generated.Clients",
-    "torture.old.Legacy",
-    "torture.v1.Things",
-    "torture.v2beta1.Ruled",
-  ]);
+  assert.deepEqual(services, ["torture.old.Legacy", "torture.v1.Things", "torture.v2beta1.Ruled"]);
   assert.deepEqual(versions, ["v1", "v2beta1"]);
   const ruled = documentOf(torture, { filter: { version: "v2beta1" } });
   assert.deepEqual(Object.keys(objectOf(ruled.paths)), ["/v2/check", "/torture.v2beta1.Ruled/Check"]);

@@ -1,5 +1,5 @@
 // What generators of clients are run over: the document of a hub with the sample services, and that of a schema that has
-// what is hard (bytes of any type, streams, oneofs, Any, maps, masks, recursion, names that are keywords).
+// what is hard (bytes of any type, forms, streams, oneofs, Any, maps, masks, recursion, defaults, names that are keywords).
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,8 +7,8 @@ import { openApiDocument } from "#src/openapi/document.js";
 import { printJson } from "#src/openapi/print.js";
 import { temporaryFolder } from "../../e2e/support/hub.js";
 import { LINCHPIN, type Scope, startNode } from "../../e2e/support/program.js";
+import { forGenerators } from "../../openapi/support/for-generators.js";
 import { inputFor } from "../../openapi/support/input.js";
-import { torture } from "../../openapi/support/torture.js";
 import { routerFor } from "../../transcoding/support/schema.js";
 import { ROOT, run } from "./programs.js";
 
@@ -34,7 +34,7 @@ export async function openApiDocuments(scope: Scope): Promise<OpenApiDocuments> 
     writeFileSync(file, text);
     return file;
   };
-  const difficult = openApiDocument(inputFor(routerFor(torture)));
+  const difficult = openApiDocument(inputFor(routerFor(forGenerators, {}, { forms: () => true })));
   return {
     folder,
     url,
