@@ -42,7 +42,7 @@ const [, , folder = "", config = ""] = process.argv;
 const load = (path: string) => import(pathToFileURL(`${folder}/dist/${path}`).href);
 
 async function main(): Promise<void> {
-  const { loadConfig } = await load("config/load.js");
+  const { loadConfig } = await load("settings/load.js");
   const { startHub } = await load("hub.js");
   const say = (line: string): void => void log.push(line);
   /** A policy of a program's own, with all that a step may have. */
