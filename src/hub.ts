@@ -35,7 +35,12 @@ import { Cluster } from "./upstream/cluster.js";
 import { gaugesOf } from "./view/gauges.js";
 import type { HubView, ListenerRow, ReloadState, RouteRow, UpstreamRow } from "./view/hub-view.js";
 
-export type { InterceptorMaker, OwnInterceptor, Place, PlacedInterceptor } from "./hub/own-interceptors.js";
+export type {
+  InterceptorMaker,
+  OwnInterceptor,
+  Place,
+  PlacedInterceptor,
+} from "./hub/own/own-interceptors.js";
 export type { HubOptions, RunningHub } from "./hub/running-hub.js";
 export type { Log } from "./kit/log.js";
 export type { EmbeddedService } from "./services/hub-services.js";

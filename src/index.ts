@@ -1,5 +1,7 @@
 // The library: a hub in a program. What is exported here keeps its meaning within a major version, and nothing else does.
 
+import type { Interceptor, InterceptorContext } from "./call/interceptor.js";
+import { loadModules } from "./hub/own/modules.js";
 import { type EmbeddedService, type OwnInterceptor, type RunningHub, startHub } from "./hub.js";
 import type { Log } from "./kit/log.js";
 import { kindOf } from "./kit/text/kind-of.js";
@@ -49,15 +51,42 @@ export { CALL_SPAN, type CallSpan } from "./telemetry/tracing/call-span.js";
 export type { EndpointRow, RouteRow, UpstreamRow } from "./view/hub-view.js";
 export type { ConfigInput };
 
+/** A module with an interceptor, as `use` of a file names it. */
+export type ModuleInput = NonNullable<ConfigInput["use"]>[number];
+
+/**
+ * What a module of `use` exports by default. It is called at the start and at each reload, with the options of the
+ * config, which are whatever the file has: check them. What it throws makes the start or the reload fail, with the
+ * place of the module in the file. What must be awaited is awaited at the top of the module, or in `start` of a step.
+ */
+export type InterceptorModule<Options = unknown> = (
+  options: Options,
+  context: InterceptorContext,
+) => Interceptor;
+
+/**
+ * Gives the function of a module its types.
+ *
+ * @example
+ * export default defineInterceptor<{ header?: string }>(({ header = "x-tenant" }, { log }) => ({
+ *   name: "tenants",
+ *   plan: () => ({ name: "tenants", start: (call) => … }),
+ * }));
+ */
+export function defineInterceptor<Options>(make: InterceptorModule<Options>): InterceptorModule<Options> {
+  return make;
+}
+
 /** What a program adds to a config. */
 export interface HubExtras {
   /**
    * Interceptors of one's own, in the order in which they run at their place. By default that is after `auth`, where
    * `call.identity` says who calls, and before authorization and quota; `{ interceptor, before }` and
    * `{ interceptor, after }` name another. In place of an interceptor stands `{ make(context) }`, which makes it with
-   * what the hub's own are made with: clock, log, counters, and what outlives a reload.
+   * what the hub's own are made with: clock, log, counters, and what outlives a reload. `{ module, options }` names a
+   * file that exports such a function, as `use` of a config file does; those come first at their place.
    */
-  readonly use?: readonly OwnInterceptor[] | undefined;
+  readonly use?: readonly (OwnInterceptor | ModuleInput)[] | undefined;
   /**
    * gRPC services of the program itself. They get every protocol and policy, as those of an upstream do, and come first
    * where an upstream has a service of the same name. With them a config needs no upstreams.
@@ -68,7 +97,7 @@ export interface HubExtras {
 }
 
 /** A config as `linchpin.yaml` has it, key by key, as an object. */
-export interface HubOptions extends ConfigInput, HubExtras {
+export interface HubOptions extends Omit<ConfigInput, "use">, HubExtras {
   /**
    * `HOST:PORT` (port 0 is any free one), `unix:/PATH`, `{ address, tls }`, or a list of such. A hub in a program
    * listens only where it is told to.
@@ -136,6 +165,8 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
   for (const [key, list] of Object.entries({ use, services }))
     if (!Array.isArray(list ?? [])) throw new UserError(`${key} is a list, not ${kindOf(list)}`);
   const { loadConfig, configOf } = await import("./settings/load.js");
+  const own = use?.filter((one): one is OwnInterceptor => !isModule(one));
+  const modules = use?.some(isModule) === true ? use.filter(isModule) : undefined;
   const hubLog = logOf(log);
   const load = {
     upstreamsOptional: (services ?? []).length > 0,
@@ -148,17 +179,26 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
         'listen is missing: a hub in a program listens where it is told to, as in "127.0.0.1:8080"',
       );
     }
-    const config = configOf({ admin: false, ...defined(rest) }, load);
-    return hubOf(await startHub(config, hubLog, { use, services }));
+    const config = configOf({ admin: false, ...defined({ ...rest, use: modules }) }, load);
+    await loadModules(config);
+    return hubOf(await startHub(config, hubLog, { use: own, services }));
   }
   const { configFile, listen, admin, ...others } = rest;
   const [other] = Object.keys(others);
   if (other !== undefined) {
     throw new UserError(`${other} stands beside configFile: what the file can say, it says alone`);
   }
-  const readConfig = async () =>
-    withOverrides(loadConfig(configFile, process.env, load), { targets: [], listen, admin });
-  return hubOf(await startHub(await readConfig(), hubLog, { use, services, readConfig }));
+  if (modules !== undefined) throw new UserError("use: modules stand in the config file, where there is one");
+  const readConfig = async () => {
+    const config = withOverrides(loadConfig(configFile, process.env, load), { targets: [], listen, admin });
+    await loadModules(config);
+    return config;
+  };
+  return hubOf(await startHub(await readConfig(), hubLog, { use: own, services, readConfig }));
+}
+
+function isModule(one: OwnInterceptor | ModuleInput): one is ModuleInput {
+  return typeof one === "object" && one !== null && "module" in one;
 }
 
 function hubOf(hub: RunningHub): Hub {

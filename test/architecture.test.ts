@@ -29,13 +29,15 @@ const STAGES = [
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli/*"],
-  index: ["hub", "view", "settings", ...SHARED],
+  index: ["hub", "hub/own", "view", "settings", ...SHARED],
+  testing: ["hub/own", ...SHARED],
   cli: ["cli/*", "samples", "kit/text"],
-  "cli/commands": ["cli/terminal", "hub", "view", "settings", "samples", "openapi", ...SHARED],
+  "cli/commands": ["cli/terminal", "hub", "hub/own", "view", "settings", "samples", "openapi", ...SHARED],
   "cli/terminal": ["hub", "view", "settings", "openapi", ...SHARED],
   hub: ["hub/*", "view", "settings", ...STAGES, ...SHARED],
   "hub/plans": ["hub/upstreams", "hub/pages", "settings/*", ...STAGES, "view", ...SHARED],
   "hub/upstreams": ["settings/*", "upstream/*", "view", ...SHARED],
+  "hub/own": ["settings", "interceptors/*", ...SHARED],
   "hub/pages": ["settings/sections", "openapi/*", "transcoding/*", ...SHARED],
   samples: ["samples/library"],
   "samples/echo": ["samples/common", "generated"],

@@ -2,6 +2,7 @@
 // are secret and which need a restart, and reads them. Validation, JSON Schema, `init`, docs/config.md, the mask of
 // /config and the notes of a reload are made from it.
 import type * as z from "zod";
+import type { Position } from "./config-error.js";
 import type { PathKind } from "./files.js";
 import type { Kit } from "./kit.js";
 import type { Path } from "./yaml.js";
@@ -58,6 +59,8 @@ export interface Place {
   existing(path: Path, text: string, kind: PathKind): string;
   /** As `existing`, for a file that is read right away where `readsFiles`: that tells as well that it is not there. */
   located(path: Path, text: string): string;
+  /** Where a key stands, for errors that come later. */
+  position(path: Path): Position;
   /** Says what is wrong with a file or folder; undefined: nothing. */
   checkPath(path: string, kind: PathKind): string | undefined;
   /** Whether the files that the config names are read, and what is wrong inside them is told. */

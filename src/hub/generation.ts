@@ -14,7 +14,7 @@ import type { Features } from "../settings/features.js";
 import type { Config } from "../settings/sections.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
 import { interceptorsOf } from "./interceptors.js";
-import type { OwnInterceptor } from "./own-interceptors.js";
+import type { OwnInterceptor } from "./own/own-interceptors.js";
 import { LearnedUpstream, type UpstreamEvents } from "./upstreams/learned-upstream.js";
 
 export interface Generation {

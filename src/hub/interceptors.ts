@@ -1,9 +1,11 @@
-// The interceptors of a config in their order: those of the hub as its list has them, those of a program at their places.
+// The interceptors of a config in their order: those of the hub as its list has them, those of modules and of the
+// program at their places.
 import type { Interceptor } from "../call/interceptor.js";
 import type { KindContext } from "../interceptors/kit/kind.js";
 import { FEATURES, type Features } from "../settings/features.js";
 import type { Config } from "../settings/sections.js";
-import { type OwnInterceptor, ownInterceptors } from "./own-interceptors.js";
+import { placed } from "./own/modules.js";
+import { type OwnInterceptor, ownInterceptors, placesOf } from "./own/own-interceptors.js";
 
 /** Throws a UserError where an interceptor of the program cannot be one, or a file that the config names is wrong. */
 export function interceptorsOf(
@@ -12,9 +14,9 @@ export function interceptorsOf(
   context: KindContext,
   { interceptors: kinds }: Features = FEATURES,
 ): Interceptor[] {
-  const places = [...new Set(kinds.map(({ place }) => place))];
-  const names = kinds.map(({ name }) => name);
-  const between = ownInterceptors(own, { places, names }, context);
+  const hubs = placesOf(kinds);
+  const { places } = hubs;
+  const between = ownInterceptors([...config.use.map(placed), ...own], hubs, context);
   return [
     ...places.flatMap((place, i) => [
       ...(between[i] ?? []),

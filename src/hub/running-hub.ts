@@ -5,7 +5,7 @@ import type { EmbeddedService } from "../services/hub-services.js";
 import type { Features } from "../settings/features.js";
 import type { Config } from "../settings/sections.js";
 import type { HubView } from "../view/hub-view.js";
-import type { OwnInterceptor } from "./own-interceptors.js";
+import type { OwnInterceptor } from "./own/own-interceptors.js";
 
 /** What is to be read of it, and what can be done to it. */
 export interface RunningHub extends HubView {

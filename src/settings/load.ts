@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from "node:path";
 import type * as z from "zod";
+import { type ConfigError, formatError, formatErrors } from "../config/config-error.js";
 import { checkPath, fileProblem, type PathKind } from "../config/files.js";
 import { plainFile } from "../config/plain-file.js";
 import { without } from "../config/prune.js";
@@ -16,16 +17,6 @@ import { placeOf, type Reading } from "./place.js";
 import { schemasOf } from "./schema.js";
 import { type Config, sectionsOf } from "./sections.js";
 import { keepWritten } from "./written.js";
-
-/** One thing that is wrong, or has no effect, and where. Line and column count from 1; the column counts UTF-16 units. */
-export interface ConfigError {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** e.g. `upstreams.library.endpoints[0]`; empty where the text is no YAML. */
-  readonly path: string;
-  readonly message: string;
-}
 
 export type ConfigResult =
   | {
@@ -63,9 +54,6 @@ type ProgramOptions = Pick<
   "upstreamsOptional" | "ownInterceptors" | "checksSchemaCache" | "features"
 >;
 
-/** Beyond this many errors a person starts anew; the last line says how many more there are. */
-const MAX_ERRORS = 100;
-
 export interface LoadOptions extends ProgramOptions {
   /** Told of each key that has no effect, `file:line:column: path: message`. Default: nobody is. */
   readonly warn?: ((message: string) => void) | undefined;
@@ -90,18 +78,6 @@ export function checkFile(
   return parseConfig(bytes, { file, directory, env, checkPath, readsFiles: true, ...options });
 }
 
-/** `file:line:column: path: message` */
-export function formatError({ file, line, column, path, message }: ConfigError): string {
-  return `${file}:${line}:${column}: ${path === "" ? "" : `${path}: `}${message}`;
-}
-
-/** A line for each error. */
-export function formatErrors(errors: readonly ConfigError[]): string {
-  const lines = errors.flatMap((error, i) => (i < MAX_ERRORS ? [formatError(error)] : []));
-  if (errors.length > MAX_ERRORS) lines.push(`and ${errors.length - MAX_ERRORS} more errors`);
-  return lines.join("\n");
-}
-
 /**
  * Checks a config that a program has as an object; `${NAME}` stands for itself in it. Relative paths start at the
  * working directory. Throws a UserError with a line for each error, `path: message`.
@@ -115,9 +91,8 @@ export function configOf(value: unknown, { warn, ...options }: LoadOptions = {})
     readsFiles: true,
     ...options,
   });
-  const text = (e: ConfigError): string => (e.path === "" ? e.message : `${e.path}: ${e.message}`);
-  if (!result.ok) throw new UserError(result.errors.map(text).join("\n"));
-  for (const warning of result.warnings) warn?.(text(warning));
+  if (!result.ok) throw new UserError(result.errors.map(formatError).join("\n"));
+  for (const warning of result.warnings) warn?.(formatError(warning));
   return result.config;
 }
 
@@ -152,6 +127,11 @@ function checkConfig(yaml: YamlFile, options: ParseOptions): ConfigResult {
       checksSchemaCache: options.checksSchemaCache ?? false,
       checkPath: options.checkPath,
       has: (path) => yaml.has(path),
+      position: (path) => ({
+        file: options.file,
+        ...yaml.lineAndColumn(yaml.valueOffset(path)),
+        path: pathText(path),
+      }),
       wrong: (path, message) => add(errors, yaml.valueOffset(path), pathText(path), message),
       warn: (path, message) => add(warnings, yaml.keyOffset(path), pathText(path), message),
     });

@@ -1,5 +1,6 @@
 // What sections see of a file while they read it: where they stand, what else is in it, and where their errors go.
 import { resolve } from "node:path";
+import type { Position } from "../config/config-error.js";
 import type { PathKind } from "../config/files.js";
 import type { Place, Whole } from "../config/section.js";
 import type { Path } from "../config/yaml.js";
@@ -14,6 +15,7 @@ export interface Reading extends Pick<Place, "readsFiles" | "checkPath" | "has">
   readonly left: readonly Path[];
   readonly ownInterceptors: boolean;
   readonly checksSchemaCache: boolean;
+  position(path: Path): Position;
   wrong(path: Path, message: string): void;
   warn(path: Path, message: string): void;
 }
@@ -75,6 +77,10 @@ class FilePlace implements Place {
     return this.readsFiles ? this.resolved(text) : this.existing(path, text, "file");
   }
 
+  position(path: Path): Position {
+    return this.#reading.position([...this.#path, ...path]);
+  }
+
   checkPath(path: string, kind: PathKind): string | undefined {
     return this.#reading.checkPath(path, kind);
   }
@@ -86,9 +92,10 @@ class WholeFile implements Whole {
   readonly #reading: Reading;
 
   constructor(reading: Reading) {
-    this.ownInterceptors = reading.ownInterceptors;
-    this.checksSchemaCache = reading.checksSchemaCache;
     this.#reading = reading;
+    const use = this.value(["use"]);
+    this.ownInterceptors = reading.ownInterceptors || (Array.isArray(use) && use.length > 0);
+    this.checksSchemaCache = reading.checksSchemaCache;
   }
 
   value(path: Path): unknown {

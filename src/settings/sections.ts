@@ -17,6 +17,7 @@ import { limitsSection } from "./sections/limits.js";
 import { adminSection, listenSection } from "./sections/listen.js";
 import { httpKeysOfMethods, idempotentKeys, methodsSection } from "./sections/methods.js";
 import { upstreamsSection } from "./sections/upstreams.js";
+import { useSection } from "./sections/use.js";
 
 type Kinds = (typeof FEATURES)["interceptors"][number];
 type WithSection = Extract<Kinds, { readonly section: Section }>;
@@ -75,6 +76,7 @@ function make({ interceptors }: Features) {
     trustedProxies: trustedProxiesSection,
     upstreams: upstreamsSection,
     interceptors: interceptorsSection(interceptors),
+    use: useSection([...new Set(interceptors.map(({ place }) => place))]),
     methods: methodsSection<MethodShape, MethodSettings>([...methodKeys, ...OTHER_METHOD_KEYS]),
     http: httpSection,
     reflection: reflectionSection,

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { formatErrors, parseConfig } from "#src/settings/load.js";
+import { formatErrors } from "#src/config/config-error.js";
+import { parseConfig } from "#src/settings/load.js";
 
 const SHA256 = "e4d935ebb0c80169fc7c90b577bfe6fca5ba5ec517212becf2ec99711ed9c3ed";
 

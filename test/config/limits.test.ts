@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { formatErrors } from "#src/config/config-error.js";
 import { CLIENT_LIMITS } from "#src/config/listener-limits.js";
 import type { Limit } from "#src/http2/wire/limits.js";
 import { defaultConfig } from "#src/settings/from-args.js";
 import { configJsonSchema } from "#src/settings/json-schema.js";
 import { limitTables, TABLES_BEGIN, TABLES_END } from "#src/settings/limits-page.js";
-import { formatErrors, parseConfig } from "#src/settings/load.js";
+import { parseConfig } from "#src/settings/load.js";
 import { limitDefault } from "#src/settings/sections/limits.js";
 import type { Config } from "#src/settings/sections.js";
 

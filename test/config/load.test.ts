@@ -6,12 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { formatError, formatErrors } from "#src/config/config-error.js";
 import { CLIENT_LIMITS } from "#src/config/listener-limits.js";
 import { DEFAULT_POOL } from "#src/config/pool.js";
 import { JWT_ALGORITHMS } from "#src/interceptors/auth/section.js";
 import { UserError } from "#src/kit/text/user-error.js";
 import { defaultConfig, withOverrides } from "#src/settings/from-args.js";
-import { formatError, formatErrors, loadConfig, type ParseOptions, parseConfig } from "#src/settings/load.js";
+import { loadConfig, type ParseOptions, parseConfig } from "#src/settings/load.js";
 import type { Config } from "#src/settings/sections.js";
 
 const OPTIONS: ParseOptions = {
@@ -334,6 +335,7 @@ drain: { delay: 5s, grace: 20s }
       ],
       hints: "never",
       reflection: false,
+      use: [],
       schemaCache: "/etc/hub/schemas",
       readinessWaitMs: undefined,
       drain: { delayMs: 5_000, graceMs: 20_000 },
@@ -450,14 +452,14 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an unknown key",
     `${UP}lissen: a:1\n`,
     [
-      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
+      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
     ],
   ],
   [
     "an unknown key without a value",
     `${UP}redis:\n`,
     [
-      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
+      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
     ],
   ],
   [
@@ -885,7 +887,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
       "tls (it belongs under listen or admin or upstreams.NAME)",
     ].map((text, i) => {
       const [key = "", ...hint] = text.split(" ");
-      return `${i + 2}:1: ${key}: unknown key here ${hint.join(" ")}; allowed: listen, admin, trustedProxies, upstreams, interceptors, methods, http, reflection, schemaCache, limits, errors, readiness, drain`;
+      return `${i + 2}:1: ${key}: unknown key here ${hint.join(" ")}; allowed: listen, admin, trustedProxies, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain`;
     }),
   ],
   [

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { after, describe, test } from "node:test";
+import { formatErrors } from "#src/config/config-error.js";
 import { UserError } from "#src/kit/text/user-error.js";
 import { defaultConfig, withOverrides } from "#src/settings/from-args.js";
-import { formatErrors, loadConfig, parseConfig } from "#src/settings/load.js";
+import { loadConfig, parseConfig } from "#src/settings/load.js";
 import { Authority, folder, write } from "../support/authority.js";
 
 const authority = new Authority("a CA");

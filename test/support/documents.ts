@@ -33,6 +33,7 @@ export function blocksIn(document: string): Block[] {
 /** Documents that a test of their own runs. */
 export const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["docs/tls.md", "test/tools/tls-docs.test.ts"],
+  ["docs/interceptors.md", "test/hub/modules.test.ts"],
 ]);
 
 /** Commands that no test runs, and why. */
@@ -250,8 +251,8 @@ function pathOf(name: string): string {
 
 /** Languages of the blocks that are run, or written as files. */
 export const RUN: ReadonlySet<string> = new Set(["sh", "console", "yaml", "ts"]);
-/** Languages of the others: drawings, and parts of something. */
-export const SHOWN: ReadonlySet<string> = new Set(["", "text", "json"]);
+/** Languages of the others: drawings, parts of something, and modules, which a test of their own runs. */
+export const SHOWN: ReadonlySet<string> = new Set(["", "text", "json", "js"]);
 
 /** Declares a test for each document that has something to run: its blocks in their order. */
 export function testDocuments(tools: Tools): void {

@@ -1,8 +1,10 @@
 // `linchpin check`: every error of a config file and every key that has no effect, or one line that it is fine.
 
+import { type ConfigError, formatError, formatErrors } from "../../config/config-error.js";
 import { MAX_FILE_BYTES } from "../../config/yaml.js";
 import { UserError } from "../../kit/text/user-error.js";
-import { checkFile, formatError, formatErrors, readConfigFile } from "../../settings/load.js";
+import { checkFile, readConfigFile } from "../../settings/load.js";
+import type { Config } from "../../settings/sections.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import { defaultConfigFile, NO_CONFIG } from "../terminal/config-file.js";
@@ -32,11 +34,13 @@ export async function run(args: readonly string[], io: Io, inspect: () => Promis
   const bytes = named === "-" ? await standardInput() : readConfigFile(named);
   const result = checkFile(bytes, file, io.env, { checksSchemaCache: true });
 
-  const found: Finding[] = result.ok
-    ? result.warnings.map((warning) => ({ severity: "warning", ...warning }))
-    : result.errors.map((error) => ({ severity: "error", ...error }));
+  const errors = result.ok ? await moduleErrors(result.config) : result.errors;
+  const found: Finding[] = [
+    ...errors.map((error) => ({ severity: "error", ...error }) as const),
+    ...(result.ok ? result.warnings : []).map((warning) => ({ severity: "warning", ...warning }) as const),
+  ];
   const json = given.flag("json");
-  if (!json && !result.ok) io.err(formatErrors(result.errors));
+  if (!json && errors.length > 0) io.err(formatErrors(errors));
   if (!json && result.ok) for (const warning of result.warnings) io.err(`warning: ${formatError(warning)}`);
 
   if (result.ok && given.flag("live")) {
@@ -54,6 +58,13 @@ export async function run(args: readonly string[], io: Io, inspect: () => Promis
   const upstreams = result.config.upstreams.map((upstream) => upstream.name).join(", ");
   if (!json) io.out(`${file}: fine; upstreams: ${upstreams}`);
   return 0;
+}
+
+/** What is wrong with the modules that it names, once the file itself is right. */
+async function moduleErrors(config: Config): Promise<readonly ConfigError[]> {
+  if (config.use.length === 0) return [];
+  const { checkModules } = await import("../../hub/own/modules.js");
+  return checkModules(config);
 }
 
 async function standardInput(): Promise<Uint8Array> {

@@ -61,5 +61,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 /** The YAML parser and the schema are loaded only for who has a file. */
 async function fromFile(file: string, io: Io, log: Log): Promise<Config> {
   const { loadConfig } = await import("../../settings/load.js");
-  return loadConfig(file, io.env, { warn: (message) => log.warn(message) });
+  const config = loadConfig(file, io.env, { warn: (message) => log.warn(message) });
+  if (config.use.length > 0) await (await import("../../hub/own/modules.js")).loadModules(config);
+  return config;
 }

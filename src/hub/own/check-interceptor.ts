@@ -1,10 +1,10 @@
 // What a program gives as an interceptor, looked at when it is given and when it plans: no compiler looks at programs in
 // JavaScript, and a policy whose function has another name would let every call pass.
-import type { Interceptor, InterceptorContext, Step } from "../call/interceptor.js";
-import { Code, Status } from "../call/status/status.js";
-import { kindOf } from "../kit/text/kind-of.js";
-import { didYouMean } from "../kit/text/nearest.js";
-import { UserError } from "../kit/text/user-error.js";
+import type { Interceptor, InterceptorContext, Step } from "../../call/interceptor.js";
+import { Code, Status } from "../../call/status/status.js";
+import { kindOf } from "../../kit/text/kind-of.js";
+import { didYouMean } from "../../kit/text/nearest.js";
+import { UserError } from "../../kit/text/user-error.js";
 import type { InterceptorMaker, OwnInterceptor, PlacedInterceptor } from "./own-interceptors.js";
 
 /** Names of interceptors stand in messages and lists. */

@@ -1,11 +1,12 @@
 // Interceptors of the program that the hub runs in: where they stand among the hub's, and what the hub holds them to.
-import type { Method } from "../call/call.js";
-import type { Interceptor, InterceptorContext, MessageHooks, Step, Verdict } from "../call/interceptor.js";
-import { Status } from "../call/status/status.js";
-import type { ORDER } from "../interceptors/order.js";
-import type { Log } from "../kit/log.js";
-import { kindOf } from "../kit/text/kind-of.js";
-import { UserError } from "../kit/text/user-error.js";
+import type { Method } from "../../call/call.js";
+import type { Interceptor, InterceptorContext, MessageHooks, Step, Verdict } from "../../call/interceptor.js";
+import { Status } from "../../call/status/status.js";
+import type { InterceptorKind } from "../../interceptors/kit/kind.js";
+import type { ORDER } from "../../interceptors/order.js";
+import type { Log } from "../../kit/log.js";
+import { kindOf } from "../../kit/text/kind-of.js";
+import { UserError } from "../../kit/text/user-error.js";
 import { checkInterceptor, checkStep, verdictProblem } from "./check-interceptor.js";
 
 /** A place among the hub's own interceptors. It is there even where the config switches off what stands at it. */
@@ -29,6 +30,19 @@ export type OwnInterceptor = Interceptor | InterceptorMaker | PlacedInterceptor;
 
 const DEFAULT_PLACE: Place = "auth";
 
+/** Places and names of the hub's own interceptors. */
+export function placesOf(kinds: readonly InterceptorKind[]): HubPlaces {
+  return {
+    places: [...new Set(kinds.map(({ place }) => place))],
+    names: kinds.map(({ name }) => name),
+  };
+}
+
+export interface HubPlaces {
+  readonly places: readonly string[];
+  readonly names: readonly string[];
+}
+
 /**
  * Interceptors of one's own, by where they stand: the first list before all places of the hub, the second after the first
  * place, and so on. Several at one place keep their order.
@@ -37,7 +51,7 @@ const DEFAULT_PLACE: Place = "auth";
  */
 export function ownInterceptors(
   own: readonly OwnInterceptor[],
-  hubs: { readonly places: readonly string[]; readonly names: readonly string[] },
+  hubs: HubPlaces,
   context: InterceptorContext,
 ): readonly (readonly Interceptor[])[] {
   const { places } = hubs;

@@ -1,0 +1,177 @@
+// Modules with interceptors that a config names (`use`): loaded before a start and a reload, since that takes time; made
+// into interceptors with what all are made with, where the others are.
+import { pathToFileURL } from "node:url";
+import type { Interceptor, InterceptorContext } from "../../call/interceptor.js";
+import { type ConfigError, formatError, formatErrors } from "../../config/config-error.js";
+import type { ModuleUse } from "../../config/module-use.js";
+import { systemClock } from "../../kit/clock.js";
+import { Lives } from "../../kit/lives.js";
+import type { Log } from "../../kit/log.js";
+import { NO_METERS } from "../../kit/meters.js";
+import { kindOf } from "../../kit/text/kind-of.js";
+import { errorCode, UserError } from "../../kit/text/user-error.js";
+import { FEATURES } from "../../settings/features.js";
+import type { Config } from "../../settings/sections.js";
+import { checkInterceptor } from "./check-interceptor.js";
+import { ownInterceptors, type PlacedInterceptor, placesOf } from "./own-interceptors.js";
+
+/** A module that waits for longer where it is loaded does not end. */
+const LOADING_MS = 30_000;
+
+type Maker = (options: unknown, context: InterceptorContext) => unknown;
+
+/** What the modules of configs export. */
+const makers = new WeakMap<ModuleUse, Maker>();
+
+/**
+ * Loads the modules of a config; what is wrong is a UserError with a line for each. Node keeps the code of a module for
+ * as long as the process runs: one that was loaded before is the same again, whatever its file says by now.
+ */
+export async function loadModules({ use }: Pick<Config, "use">): Promise<void> {
+  const errors = await modulesErrors(use);
+  if (errors.length > 0) throw new UserError(formatErrors(errors));
+}
+
+/** Loads the modules of a config, and makes their interceptors for no hub; what is wrong, in the order of the file. */
+export async function checkModules({ use }: Pick<Config, "use">): Promise<readonly ConfigError[]> {
+  const errors = await modulesErrors(use);
+  if (errors.length > 0) return errors;
+  const log: Log = { info: () => {}, warn: () => {}, error: () => {} };
+  const lives = new Lives();
+  const context = { clock: systemClock, log, lives, meters: NO_METERS };
+  lives.begin();
+  try {
+    for (const one of use) {
+      const problem = problemOf(
+        () => void ownInterceptors([placed(one)], placesOf(FEATURES.interceptors), context),
+      );
+      if (problem !== undefined) errors.push({ ...one.at, message: problem });
+    }
+  } finally {
+    lives.rollback();
+    lives.close();
+  }
+  return errors;
+}
+
+function problemOf(work: () => void): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ModuleError) return error.problem;
+    return messageOf(error);
+  }
+}
+
+async function modulesErrors(use: readonly ModuleUse[]): Promise<ConfigError[]> {
+  const errors: ConfigError[] = [];
+  for (const one of use) {
+    try {
+      makers.set(one, await load(one));
+    } catch (error) {
+      errors.push({ ...one.at, message: messageOf(error) });
+    }
+  }
+  return errors;
+}
+
+/** Throws an error whose message says what is wrong with the module. */
+async function load({ file, name }: ModuleUse): Promise<Maker> {
+  let module: { readonly default?: unknown };
+  try {
+    module = await within(LOADING_MS, import(pathToFileURL(file).href));
+  } catch (error) {
+    throw new UserError(`${name} ${loadingProblem(name, error)}`, { cause: error });
+  }
+  const { default: maker } = module;
+  if (isMaker(maker)) return maker;
+  const example = "as in: export default (options, context) => ({ name, plan })";
+  if (maker === undefined)
+    throw new UserError(`${name} has no default export: it must be a function, ${example}`);
+  throw new UserError(`the default export of ${name} must be a function, ${example}; it is ${kindOf(maker)}`);
+}
+
+function isMaker(value: unknown): value is Maker {
+  return typeof value === "function";
+}
+
+function loadingProblem(name: string, error: unknown): string {
+  const message = messageOf(error);
+  // Node tells the line of it to nobody but its own printer of errors.
+  if (error instanceof SyntaxError)
+    return `is not a valid module: ${message}; node --check ${name} says where`;
+  if (errorCode(error) === "ERR_MODULE_NOT_FOUND")
+    return `imports what is not there: ${message}${message.includes("linchpin-hub") ? "; install linchpin-hub where the module is, and run that one" : ""}`;
+  return `failed while it was loaded: ${message}`;
+}
+
+async function within<T>(ms: number, loading: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not end within ${ms / 1000} seconds`)), ms);
+  });
+  try {
+    return await Promise.race([loading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What a module, not its caller, has done wrong while it made its interceptor. */
+class ModuleError extends UserError {
+  readonly problem: string;
+
+  constructor(at: ConfigError, options?: ErrorOptions) {
+    super(formatError(at), options);
+    this.problem = at.message;
+  }
+}
+
+/** As a program would have given it. */
+export function placed(use: ModuleUse): PlacedInterceptor {
+  const { before, after } = use;
+  return { interceptor: { make: (context) => made(use, context) }, before, after } as PlacedInterceptor; // the section checks the places
+}
+
+/** Throws a UserError that says where in the file the module stands, and what is wrong. */
+function made(use: ModuleUse, context: InterceptorContext): Interceptor {
+  const maker = makers.get(use);
+  const wrong = (message: string, options?: ErrorOptions): ModuleError =>
+    new ModuleError({ ...use.at, message }, options);
+  if (maker === undefined) throw wrong(`${use.name} was not loaded`);
+  let interceptor: unknown;
+  try {
+    interceptor = maker(use.options, context);
+  } catch (error) {
+    throw wrong(`${use.name}: ${messageOf(error)}`, { cause: error });
+  }
+  if (isInterceptor(interceptor)) {
+    try {
+      return checkInterceptor(interceptor, 0, context).interceptor;
+    } catch (error) {
+      throw wrong(messageOf(error), { cause: error });
+    }
+  }
+  if (interceptor instanceof Promise) {
+    // Nobody waits for it.
+    interceptor.catch(() => {});
+    throw wrong(
+      `${use.name} must return its interceptor at once, not a promise: await at the top of the module, or in start`,
+    );
+  }
+  const is =
+    typeof interceptor === "object" && interceptor !== null ? "an object without them" : kindOf(interceptor);
+  throw wrong(
+    `${use.name} must return an interceptor, an object with a name and a function plan(method), not ${is}`,
+  );
+}
+
+function isInterceptor(value: unknown): value is Interceptor {
+  if (typeof value !== "object" || value === null) return false;
+  return typeof Reflect.get(value, "name") === "string" && typeof Reflect.get(value, "plan") === "function";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
