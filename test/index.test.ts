@@ -570,7 +570,7 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
   [
     "descriptors of something else",
     () => ({ listen: "127.0.0.1:0", services: [{ ...BEHAVIOR, descriptors: Buffer.from("{}") }] }),
-    /^service test\.v1\.BehaviorService: the descriptors are no serialized FileDescriptorSet$/,
+    /^service test\.v1\.BehaviorService: the descriptors are not a serialized FileDescriptorSet$/,
   ],
   [
     "descriptors without the service",

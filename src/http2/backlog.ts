@@ -71,7 +71,7 @@ export class Backlog implements Holder {
     });
     for (const stream of holding) {
       if (this.queuedBytes <= toBytes) return;
-      const reason = "too much data waits for the peer to take it";
+      const reason = "too much data is queued for the peer";
       this.streams.abort(stream, ErrorCode.ENHANCE_YOUR_CALM, reason, limit);
     }
   }

@@ -31,6 +31,6 @@ export function reportFault(handler: ConnectionHandler, error: unknown): void {
     if (handler.onFault !== undefined) handler.onFault(error);
     else report("on an HTTP/2 connection", error);
   } catch (second) {
-    report("while a fault of an HTTP/2 connection was told", second);
+    report("while reporting a fault of an HTTP/2 connection", second);
   }
 }

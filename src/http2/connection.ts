@@ -262,7 +262,10 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     const lastId = b.readUInt32BE(start) & MAX_STREAM_ID;
     const code = b.readUInt32BE(start + 4);
     if (this.peerLastId !== undefined && lastId > this.peerLastId) {
-      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "GOAWAY with a higher stream than the one before");
+      throw new ConnectionError(
+        ErrorCode.PROTOCOL_ERROR,
+        "GOAWAY with a higher last stream id than the previous one",
+      );
     }
     this.peerLastId = lastId;
     this.streams.refusedAbove(lastId, `the peer is going away: ${errorName(code)}`);
@@ -290,7 +293,11 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   }
 
   overflow(): void {
-    this.fail(ErrorCode.ENHANCE_YOUR_CALM, "the peer does not read what is sent to it", "maxUnreadBytes");
+    this.fail(
+      ErrorCode.ENHANCE_YOUR_CALM,
+      "the peer does not read: too much output is buffered",
+      "maxUnreadBytes",
+    );
   }
 
   /** The connection's own code threw: that is its end, in whatever way is left. */
@@ -356,13 +363,13 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     this.lose("the connection was lost");
   };
 
-  /** A server that goes without a word, or after an alert of seven bytes, often expects TLS. */
+  /** A server that closes without sending anything, or after an alert of seven bytes, often expects TLS. */
   private whyOver(what: string): string {
     if (this.role === "server" || this.settings.received) return what;
     const foreign = foreignPeer(this.reader.partialHead);
     if (foreign !== undefined) return foreign;
     const secure = "encrypted" in this.socket;
-    return `${what}, without a word of HTTP/2${secure ? "" : ": does it expect TLS?"}`;
+    return `${what}, before any HTTP/2 frame arrived${secure ? "" : ": does it expect TLS?"}`;
   }
 
   // ---------------------------------------------------------------- the end

@@ -28,7 +28,10 @@ export class ReceiveWindow {
   take(bytes: number): void {
     this.left -= bytes;
     if (this.left < 0) {
-      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the connection's window");
+      throw new ConnectionError(
+        ErrorCode.FLOW_CONTROL_ERROR,
+        "DATA exceeds the connection's flow-control window",
+      );
     }
     this.owed += bytes;
     if (this.owed * 2 < WINDOW_BYTES) return;

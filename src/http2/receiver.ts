@@ -162,7 +162,7 @@ export class Receiver implements FrameSink {
 
   private beginRequest(stream: Stream, block: HeaderBlock, ends: boolean): void {
     if (block.tooLarge) {
-      const reason = "more header fields, or larger ones, than allowed";
+      const reason = "the header list is larger than the limit";
       this.handler.onLimit?.("maxHeaderListBytes", "stream", reason);
     } else {
       const head = checkRequest(block, ends);
@@ -228,7 +228,7 @@ export class Receiver implements FrameSink {
       return;
     }
     if (stream.announcedBytes > 0) {
-      const reason = "the body is shorter than content-length says";
+      const reason = "the body is shorter than content-length";
       this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, reason);
       return;
     }
@@ -287,7 +287,7 @@ export class Receiver implements FrameSink {
     }
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) {
-      streams.error(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA beyond the stream's window");
+      streams.error(stream, ErrorCode.FLOW_CONTROL_ERROR, "DATA exceeds the stream's flow-control window");
       return undefined;
     }
     return stream;
@@ -310,7 +310,7 @@ export class Receiver implements FrameSink {
     if (stream.announcedBytes >= 0) {
       stream.announcedBytes -= end - start;
       if (stream.announcedBytes < 0 || (last && stream.announcedBytes !== 0)) {
-        const reason = "the body is not as long as content-length says";
+        const reason = "the body does not match content-length";
         this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, reason);
         return;
       }
@@ -378,8 +378,8 @@ export class Receiver implements FrameSink {
     if (end - start !== 5) {
       const stream = this.streams.get(id);
       if (stream === undefined)
-        throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
-      this.streams.error(stream, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY not of 5 bytes");
+        throw new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, "PRIORITY must have 5 bytes");
+      this.streams.error(stream, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY must have 5 bytes");
       return;
     }
     this.checkDependency(b, start, id);

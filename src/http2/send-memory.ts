@@ -13,7 +13,7 @@ export interface Holder {
 
 /** Shed to this share of the limit: looking for whom is dear, and must not be done for each further byte. */
 const SHED_TO = 7 / 8;
-const WHERE = "while what waits for slow peers was shed";
+const WHERE = "while shedding data queued for slow peers";
 
 export class SendMemory {
   /** For the whole process: the hub sets it by its config. */

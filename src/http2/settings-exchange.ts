@@ -112,7 +112,7 @@ export class SettingsExchange {
         break;
       case Setting.ENABLE_PUSH:
         if (value > 1 || (value === 1 && this.role === "client")) {
-          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `ENABLE_PUSH of ${value}`);
+          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `invalid ENABLE_PUSH: ${value}`);
         }
         break;
       case Setting.MAX_CONCURRENT_STREAMS:
@@ -120,13 +120,13 @@ export class SettingsExchange {
         break;
       case Setting.INITIAL_WINDOW_SIZE:
         if (value > MAX_WINDOW_BYTES) {
-          throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE of ${value}`);
+          throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `invalid INITIAL_WINDOW_SIZE: ${value}`);
         }
         this.sender.setInitialWindow(value);
         break;
       case Setting.MAX_FRAME_SIZE:
         if (value < DEFAULT_FRAME_BYTES || value > MAX_FRAME_BYTES) {
-          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `MAX_FRAME_SIZE of ${value}`);
+          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `invalid MAX_FRAME_SIZE: ${value}`);
         }
         this.writer.maxFrameBytes = value;
         break;

@@ -114,7 +114,7 @@ export class Streams {
     if (gone || this.table.size >= this.maxConcurrent) {
       this.refuse(id, ErrorCode.REFUSED_STREAM);
       if (!gone) {
-        this.handler.onLimit?.("maxConcurrentStreams", "stream", "more streams than are allowed");
+        this.handler.onLimit?.("maxConcurrentStreams", "stream", "too many concurrent streams");
         this.guards.countReset();
       }
       return undefined;

@@ -156,7 +156,7 @@ export class Watch {
     } else if (unfinished >= 0 && now - this.unfinishedSince >= limits.headersMs) {
       return {
         code: ErrorCode.ENHANCE_YOUR_CALM,
-        text: `a frame was not ended within ${limits.headersMs} ms`,
+        text: `a frame was not complete within ${limits.headersMs} ms`,
         limit: "headersMs",
       };
     }
@@ -189,7 +189,7 @@ export class Watch {
       if (now - this.drainedAt < limits.maxAgeGraceMs) return undefined;
       return {
         code: ErrorCode.NO_ERROR,
-        text: `the connection is old, and its calls had ${limits.maxAgeGraceMs} ms to end`,
+        text: `the connection reached its maximum age, and the ${limits.maxAgeGraceMs} ms of grace for its calls are over`,
         limit: undefined,
       };
     }

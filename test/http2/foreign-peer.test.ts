@@ -36,7 +36,7 @@ function saying(...chunks: readonly (string | Buffer)[]): Server {
   });
 }
 
-const SILENT = /without a word of HTTP\/2: does it expect TLS\?$/;
+const SILENT = /, before any HTTP\/2 frame arrived: does it expect TLS\?$/;
 const SERVERS: readonly (readonly [what: string, server: () => Server, says: RegExp])[] = [
   [
     "node's HTTP/1.1",
@@ -52,7 +52,7 @@ const SERVERS: readonly (readonly [what: string, server: () => Server, says: Reg
   [
     "a mail server",
     () => saying("220 mail.example.com ESMTP\r\n"),
-    /does not speak HTTP\/2, it said: 220 mail\.exa/,
+    /does not speak HTTP\/2; it sent: 220 mail\.exa/,
   ],
   [
     "node's TLS",
@@ -73,7 +73,7 @@ const SERVERS: readonly (readonly [what: string, server: () => Server, says: Reg
   ],
 ];
 for (const [what, server, says] of SERVERS)
-  test(`${what} is told as what it is`, async (t) => {
+  test(`the error names ${what}`, async (t) => {
     assert.match(await whyOver(t, server()), says);
   });
 
@@ -88,7 +88,7 @@ test("a port where nobody listens is not suspected", async (t) => {
   assert.match(await whyOver(t, 1), /ECONNREFUSED[^,]*$/);
 });
 
-test("whatever it said, one line of printable text is told", () => {
+test("whatever the server sent, the error is one line of printable text", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       const told = foreignPeer(Buffer.from(bytes));

@@ -101,7 +101,12 @@ const RFC_9113: readonly Row[] = [
     "stops at the stream's window and goes on by what is given",
     "stops at the connection's window, and shares what comes",
   ],
-  ["5.2, 6.9", "DATA beyond our window: FLOW_CONTROL_ERROR", "malformed", "DATA beyond the stream's window"],
+  [
+    "5.2, 6.9",
+    "DATA beyond our window: FLOW_CONTROL_ERROR",
+    "malformed",
+    "DATA exceeds the stream's flow-control window",
+  ],
   [
     "5.3.2",
     "PRIORITY is checked and has no effect",
@@ -343,7 +348,7 @@ const RFC_9113: readonly Row[] = [
     "a host that differs from :authority",
     "two hosts",
   ],
-  ["8.3.2", ":status", "malformed", "no :status", "a :status that is none"],
+  ["8.3.2", ":status", "malformed", "no :status", "a :status that is not a code"],
   ["8.5", "CONNECT", "malformed", "CONNECT with a :path", "CONNECT without :authority"],
   ["8.6", "no 101", "malformed", ":status 101, which HTTP/2 has not"],
   [

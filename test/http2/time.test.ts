@@ -113,7 +113,7 @@ describe("headers that are begun must be ended within 10 s:", () => {
       await settle();
       clock.advance(SECOND);
     }
-    assert.match(owner.closedBecause ?? "", /was not ended/);
+    assert.match(owner.closedBecause ?? "", /was not complete/);
   });
 
   test("frames that end, however slow, are no such thing", async () => {
@@ -316,7 +316,7 @@ describe("age", () => {
     assert.deepEqual(goawaysOf(peer), [`NO_ERROR ${0x7fffffff}`, "NO_ERROR 1"]);
     assert.equal(owner.closedBecause, undefined);
     clock.advance(MINUTE);
-    assert.match(await owner.closed, /calls had 60000 ms to end/);
+    assert.match(await owner.closed, /the 60000 ms of grace for its calls are over/);
   });
 
   test("is no limit by default, nor is its grace", async () => {

@@ -77,7 +77,7 @@ describe("what is wrong in a .proto file", () => {
     [`${p3}message M { string s = 0; }`, "2:24: the field number 0 is too small: expected 1 or more"],
     [
       `${p3}message M { string s = 19000; }`,
-      "2:24: the field number 19000 is protobuf's own, as all from 19000 to 19999 are",
+      "2:24: the field number 19000 is reserved by protobuf, as all from 19000 to 19999 are",
     ],
     [
       `${p3}message M { string s = 536870912; }`,
@@ -95,11 +95,11 @@ describe("what is wrong in a .proto file", () => {
     ],
     [
       `${p3}message M { reserved 4 to 2; }`,
-      "2:22: the range 4 to 2 is none: expected numbers from 1 to 2147483647, in order",
+      "2:22: the range 4 to 2 is not valid: expected numbers from 1 to 2147483647, in order",
     ],
     [`${p3}message M { reserved foo; }`, `2:22: expected a name in quotes, or a number, found "foo"`],
     [`${p3}message M { required string a = 1; }`, "2:13: proto3 has no required fields"],
-    [`${p3}message M { string a = 1 [default = "x"]; }`, "2:27: proto3 has no defaults of one's own"],
+    [`${p3}message M { string a = 1 [default = "x"]; }`, "2:27: proto3 has no explicit defaults"],
     [`${p3}message M { optional group G = 1 {} }`, "2:22: proto3 has no groups"],
     [
       `edition = "2023";\nmessage M { optional string a = 1; }`,
@@ -111,7 +111,7 @@ describe("what is wrong in a .proto file", () => {
     ],
     [
       `${p3}message M { oneof o { repeated string a = 1; } }`,
-      "2:23: a field of a oneof is neither optional, required nor repeated",
+      "2:23: a field of a oneof cannot be optional, required or repeated",
     ],
     [`${p3}message M { oneof o { } }`, "2:19: the oneof o has no fields: expected at least one"],
     [`${p3}enum E { }`, "2:6: the enum E has no values: expected at least one"],
@@ -131,35 +131,35 @@ describe("what is wrong in a .proto file", () => {
     [`${p2}message M { optional bool a = 1 [default = 1]; }`, `2:44: expected "true" or "false", found "1"`],
     [
       `${p2}message M { optional string a = 1 [default = "\\xff"]; }`,
-      "2:46: the bytes of this string are no UTF-8",
+      "2:46: the bytes of this string are not UTF-8",
     ],
     [
       `${p2}message M { optional string a = 1 [default = "\\q"]; }`,
-      String.raw`2:47: "\q" is no escape: expected one such as \n, \", \\, \x41, \101, \u00e9 or \U0001f600`,
+      String.raw`2:47: "\q" is not a valid escape: expected one such as \n, \", \\, \x41, \101, \u00e9 or \U0001f600`,
     ],
     [
       `${p2}message M { optional string a = 1 [default = "x\n"]; }`,
-      `2:46: this string has no end on its line: expected "`,
+      `2:46: this string does not end on its line: expected "`,
     ],
     [
       `${p2}message M { optional int32 a = 1 [default = 089]; }`,
-      "2:45: the number 089 begins with 0 and is no octal one: expected digits from 0 to 7",
+      "2:45: the number 089 begins with 0 and is not octal: expected digits from 0 to 7",
     ],
     [
       `${p2}message M { optional int32 a = 1 [default = 1x]; }`,
-      `2:45: "1x" is no number: expected one such as 10, 0x1F, 017 or 1.5e3`,
+      `2:45: "1x" is not a number: expected one such as 10, 0x1F, 017 or 1.5e3`,
     ],
     [`${p2}message M { optional M a = 1 [default = X]; }`, "2:31: a message has no default"],
     [
       `${p2}message M { optional E a = 1 [default = X]; } enum E { A = 0; }`,
-      "2:31: the default X is no value of the enum E",
+      "2:31: the default X is not a value of the enum E",
     ],
     [
       `${p2}message M {} extend M { optional int32 a = 5; }`,
       "2:21: M does not have the number 5 for extensions",
     ],
     [`${p3}/* no end`, `2:1: this comment has no end: expected "*/"`],
-    [`${p3}message Mé {}`, "2:10: the character U+00E9 may stand only in strings and comments"],
+    [`${p3}message Mé {}`, "2:10: the character U+00E9 is allowed only in strings and comments"],
     [`${p3}option x = ;`, `2:12: expected a value: a number, a string, a name or { … }, found ";"`],
     [`${p3}option (x) = { a b };`, `2:18: expected ":", found "b"`],
     [`${p3}service S { rpc A(M) (M); }`, `2:22: expected "returns", found "("`],
@@ -172,11 +172,11 @@ describe("what is wrong in a .proto file", () => {
       `${p3}enum E { A = 0; } message M {} service S { rpc A(E) returns (M); }`,
       `2:50: method S.A in "a.proto" has the type "E", which is an enum: expected a message`,
     ],
-    [`${p3}import "b.proto";`, `2:8: imports "b.proto", which is in none of the folders DIR`],
+    [`${p3}import "b.proto";`, `2:8: imports "b.proto", which is not in any of the folders DIR`],
     [`${p3}import "a.proto";`, `2:8: files import each other: a.proto → a.proto`],
-    [`${p3}message M {} package late;`, "2:22: the package must stand before all declarations"],
-    [`${p3}${"message M {".repeat(65)}`, `2:705: messages may stand within each other 64 deep`],
-    [`${p3}option (x) = ${"{ a ".repeat(66)}`, `2:274: values may stand within each other 64 deep`],
+    [`${p3}message M {} package late;`, "2:22: the package must come before all declarations"],
+    [`${p3}${"message M {".repeat(65)}`, `2:705: messages may be nested at most 64 deep`],
+    [`${p3}option (x) = ${"{ a ".repeat(66)}`, `2:274: values may be nested at most 64 deep`],
   ];
   for (const [source, message] of cases)
     it(`is told with its place: ${message.slice(0, 90)}`, async () => {
@@ -200,13 +200,13 @@ service S { rpc A(M) returns (M); }`;
     assert.deepEqual(
       warnings.map((warning) => warning.replace(dir, "DIR")),
       [
-        "DIR/a.proto:3:20: option deprecated of M is lost: expected true or false, found 3",
-        'DIR/a.proto:3:43: option (n) of M is lost: expected an integer, found "x"',
-        "DIR/a.proto:3:77: option (n) of M is lost: n is set already",
-        'DIR/a.proto:3:93: option (m).no of M is lost: M has no field "no"',
-        "DIR/a.proto:3:112: option (m).a.b of M is lost: a is no message that could have a field b",
-        "DIR/a.proto:3:132: option (gone) of M is lost: no file declares (gone) for MessageOptions",
-        "DIR/a.proto:3:151: option (m) of M is lost: m is set already",
+        "DIR/a.proto:3:20: option deprecated of M is ignored: expected true or false, found 3",
+        'DIR/a.proto:3:43: option (n) of M is ignored: expected an integer, found "x"',
+        "DIR/a.proto:3:77: option (n) of M is ignored: n is set already",
+        'DIR/a.proto:3:93: option (m).no of M is ignored: M has no field "no"',
+        "DIR/a.proto:3:112: option (m).a.b of M is ignored: a is not a message and cannot have a field b",
+        "DIR/a.proto:3:132: option (gone) of M is ignored: no file declares (gone) for MessageOptions",
+        "DIR/a.proto:3:151: option (m) of M is ignored: m is set already",
       ],
     );
   });

@@ -287,7 +287,7 @@ describe("a folder of .proto files", () => {
       "a.proto": `syntax = "proto3"; message M { option (no.such) = 1; } service S { rpc Do(M) returns (M); }`,
     });
     const schema = await loadProtos([dir]);
-    assert.match(schema.warnings.join(), /option \(no.such\) of M is lost/);
+    assert.match(schema.warnings.join(), /option \(no.such\) of M is ignored/);
   });
 
   it("finds imports in its other folders, and does not offer what only Google's files declare", async () => {
@@ -309,7 +309,7 @@ describe("a folder of .proto files", () => {
     [
       "a missing import",
       { "a.proto": 'import "b.proto";' },
-      /a\.proto:1:8: imports "b.proto", which is in none of the folders/,
+      /a\.proto:1:8: imports "b.proto", which is not in any of the folders/,
     ],
     [
       "an unknown type",
@@ -319,7 +319,7 @@ describe("a folder of .proto files", () => {
     [
       "a message in two files",
       { "a.proto": "message M {}", "b.proto": "message M { reserved 1; optional int32 a = 2; }" },
-      /b\.proto:1:9: M is declared in "a.proto" and in "b.proto", and not alike$/,
+      /b\.proto:1:9: M is declared in "a.proto" and in "b.proto", with different content$/,
     ],
   ];
   for (const [name, files, message] of bad) {

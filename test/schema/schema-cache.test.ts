@@ -80,11 +80,11 @@ describe("a schema as a file", () => {
 
   for (const [about, says] of [
     [{ format: 2, anything: true }, /another version of the hub wrote it \(format 2, this one has 1\)/],
-    [{}, /no schema that a hub wrote/],
-    [null, /no schema that a hub wrote/],
-    [[], /no schema that a hub wrote/],
-    [{ format: 1, upstream: "a", endpoints: [], learnedAt: 1e20, services: [], warnings: [] }, /no schema/],
-    [{ format: 1, upstream: "a", endpoints: [1], learnedAt: 1, services: [], warnings: [] }, /no schema/],
+    [{}, /not a schema written by the hub/],
+    [null, /not a schema written by the hub/],
+    [[], /not a schema written by the hub/],
+    [{ format: 1, upstream: "a", endpoints: [], learnedAt: 1e20, services: [], warnings: [] }, /not a schema/],
+    [{ format: 1, upstream: "a", endpoints: [1], learnedAt: 1, services: [], warnings: [] }, /not a schema/],
   ] as const)
     test(`that says ${JSON.stringify(about)} of itself is refused`, () => {
       assert.throws(() => read(saying(about)), says);
@@ -149,11 +149,11 @@ describe("a folder of schemas", () => {
   });
 
   for (const [what, spoil, says] of [
-    ["cut short", (bytes: Buffer) => bytes.subarray(0, -9), /has lost its end/],
-    ["empty", () => Buffer.alloc(0), /no schema that a hub wrote/],
+    ["cut short", (bytes: Buffer) => bytes.subarray(0, -9), /is truncated/],
+    ["empty", () => Buffer.alloc(0), /not a schema written by the hub/],
     ["changed", (bytes: Buffer) => Buffer.from(bytes).fill(7, 20, 30), /it is damaged/],
     ["of a newer format", () => saying({ format: 9 }), /another version of the hub wrote it/],
-    ["of another upstream", () => bytesOf({ ...FILE, upstream: "orders" }), /that of the upstream "orders"/],
+    ["of another upstream", () => bytesOf({ ...FILE, upstream: "orders" }), /belongs to the upstream "orders"/],
     ["of other endpoints", () => bytesOf({ ...FILE, endpoints: ["h:9"] }), /from other endpoints: h:9/],
     [
       "of files that contradict each other",
@@ -175,7 +175,7 @@ describe("a folder of schemas", () => {
       for (let i = 0; i < 2; i++) assert.equal(await cache.read(OWNER), undefined);
       assert.equal(told.length, 1, told.join("\n"));
       assert.match(told[0] ?? "", says);
-      assert.match(told[0] ?? "", /^upstream "library": its remembered schema, \/.*\.binpb, is not used: /);
+      assert.match(told[0] ?? "", /^upstream "library": its cached schema, \/.*\.binpb, is not used: /);
       assert.equal(await cache.write(OWNER, TWO, AT), true, "it is replaced by what is learned");
       assert.equal((await cache.read(OWNER))?.schema.hash, TWO.hash);
     });

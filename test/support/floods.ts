@@ -77,23 +77,23 @@ export const FLOODS: readonly Flood[] = [
     limits: ["resetBurst"],
   },
   {
-    name: "more streams than are allowed",
+    name: "too many concurrent streams",
     piece: (n, { never }) => headers(id(n), never),
     says: /reset before/,
     limits: ["resetBurst"],
   },
   {
-    name: "resets of streams that are over",
+    name: "resets of closed streams",
     opening: (requests) => Buffer.concat([opened(requests), rst(1, ErrorCode.CANCEL)]),
     piece: () => rst(1, ErrorCode.CANCEL),
-    says: /streams that are over/,
+    says: /closed streams/,
     limits: ["lateBurst"],
   },
   {
     name: "HEADERS on a stream that was reset",
     opening: (requests) => Buffer.concat([opened(requests), windowUpdate(1, 0)]),
     piece: () => headers(1, [["x", "y"]], { end: true }),
-    says: /streams that are over/,
+    says: /closed streams/,
     limits: ["lateBurst"],
   },
   {

@@ -817,7 +817,7 @@ describe("a service that takes no data", () => {
     for (const { response } of exchanges.filter(({ response }) => response.ended)) {
       assert.equal(
         response.aborted?.status.withHint().message,
-        'upstream "s" does not take what is sent to it (scripted): too much data waits for the peer to take it',
+        'upstream "s" does not take what is sent to it (scripted): too much data is queued for the peer',
       );
       assert.equal(response.aborted?.status.http, 503);
     }

@@ -129,7 +129,7 @@ export class FrameReader {
     const n = Math.min(this.prefaceLeft, chunk.length);
     const from = PREFACE.length - this.prefaceLeft;
     if (PREFACE.compare(chunk, 0, n, from, from + n) !== 0) {
-      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "the connection preface is not that of HTTP/2");
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "not a valid HTTP/2 connection preface");
     }
     this.prefaceLeft -= n;
     return n;

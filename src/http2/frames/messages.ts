@@ -140,12 +140,12 @@ function withoutOuterSpaces(value: string): string {
 }
 
 /** RFC 9113 §8.1.1. */
-export const NO_BODY_COMES = "content-length promises a body that does not come";
+export const NO_BODY_COMES = "content-length announces a body, but the stream has ended";
 
 function parseLength(value: string, before: number): number | string {
   if (!/^\d{1,15}$/.test(value)) return "content-length is not a number";
   const length = Number(value);
-  return before >= 0 && before !== length ? "content-length twice, and not the same" : length;
+  return before >= 0 && before !== length ? "content-length is repeated with different values" : length;
 }
 
 /** The head of a request, or what is wrong with it. */
@@ -173,19 +173,19 @@ function readRequest(block: HeaderBlock): RequestHead | string {
     if (!validValue(f.value)) return `the value of ${f.name} is not valid`;
     switch (f.name) {
       case ":method":
-        if (method !== undefined) return ":method twice";
+        if (method !== undefined) return ":method is repeated";
         method = f.value;
         break;
       case ":scheme":
-        if (scheme !== undefined) return ":scheme twice";
+        if (scheme !== undefined) return ":scheme is repeated";
         scheme = f.value;
         break;
       case ":path":
-        if (path !== undefined) return ":path twice";
+        if (path !== undefined) return ":path is repeated";
         path = f.value;
         break;
       case ":authority":
-        if (authority !== undefined) return ":authority twice";
+        if (authority !== undefined) return ":authority is repeated";
         authority = f.value;
         break;
       default:
@@ -205,14 +205,14 @@ function readRequest(block: HeaderBlock): RequestHead | string {
       if (typeof length === "string") return length;
       contentLength = length;
     } else if (f.name === "host") {
-      if (host !== undefined) return "field host twice";
+      if (host !== undefined) return "field host is repeated";
       host = f.value;
     }
   }
   if (method === undefined || method === "") return ":method is missing";
-  if (!METHOD.test(method)) return ":method is none";
+  if (!METHOD.test(method)) return ":method is not a valid token";
   const names = authority ?? host ?? "";
-  if (!isAuthority(names)) return "the authority is no host";
+  if (!isAuthority(names)) return "the authority is not a valid host";
   // RFC 9113 §8.3.1: whoever reads the one must not see another host than whoever reads the other.
   if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase())
     return "field host differs from :authority";
@@ -241,7 +241,8 @@ function readResponse(block: HeaderBlock): ResponseHead | string {
   const all = block.fields;
   const first = all[0];
   if (first === undefined || first.name !== ":status") return ":status is missing";
-  if (!/^[1-5]\d\d$/.test(first.value)) return `:status "${first.value.slice(0, 10)}" is not a status`;
+  if (!/^[1-5]\d\d$/.test(first.value))
+    return `:status "${first.value.slice(0, 10)}" is not a valid status code`;
   // RFC 9113 §8.6: switching protocols is not of HTTP/2.
   if (first.value === "101") return ":status 101 is not allowed in HTTP/2";
   const fields = mended(all.slice(1));

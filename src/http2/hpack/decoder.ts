@@ -99,7 +99,7 @@ export class HpackDecoder {
       } else {
         // Literal: with indexing (§6.2.1), never indexed (§6.2.3) or without indexing (§6.2.2)
         const mask = first >= 0x40 ? 0x3f : 0x0f;
-        if ((first & 0xe0) === 0x20) throw new HpackError("a table size update stands behind a field");
+        if ((first & 0xe0) === 0x20) throw new HpackError("a table size update follows a field");
         let index = first & mask;
         if (index === mask) {
           index = readInteger(buf, at, end, mask);
@@ -153,7 +153,7 @@ const MAX_INTEGER = 0x0fffffff;
 
 /** Reads the integer (§5.1) whose prefix, under `mask`, is in the byte at `start`. */
 function readInteger(buf: Buffer, start: number, end: number, mask: number): number {
-  if (start >= end) throw new HpackError("the block ends where an integer should be");
+  if (start >= end) throw new HpackError("the block ends where an integer is expected");
   let value = (buf[start] ?? 0) & mask;
   let at = start + 1;
   if (value === mask) {
@@ -186,7 +186,7 @@ function readValue(buf: Buffer, start: number, end: number): string {
   const room = huffmanDecodedRoom(length);
   const out = room <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafe(room);
   const decoded = huffmanDecode(buf, from, to, out);
-  if (decoded < 0) throw new HpackError("a string is not Huffman-coded as RFC 7541 §5.2 says");
+  if (decoded < 0) throw new HpackError("a string has invalid Huffman coding (RFC 7541 §5.2)");
   return latin1(out, 0, decoded);
 }
 

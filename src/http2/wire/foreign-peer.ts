@@ -15,5 +15,5 @@ export function foreignPeer(start: Buffer): string | undefined {
   if (line === undefined) return undefined;
   return /^HTTP\/[01]/.test(line)
     ? `the server answered HTTP/1.1, not HTTP/2: ${line.trimEnd()}`
-    : `the server does not speak HTTP/2, it said: ${line.trimEnd()}`;
+    : `the server does not speak HTTP/2; it sent: ${line.trimEnd()}`;
 }

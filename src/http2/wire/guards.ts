@@ -68,7 +68,7 @@ export class Guards {
    */
   countReset(): void {
     if (this.role === "client" || this.resets.take(this.answered)) return;
-    throw calm("resetBurst", "too many calls were reset before they were answered");
+    throw calm("resetBurst", "too many calls were reset before a response");
   }
 
   countPing(): void {
@@ -96,6 +96,6 @@ export class Guards {
 
   /** A frame on a stream that is over. */
   countLate(): void {
-    if (!this.late.take(4 * this.opened)) throw calm("lateBurst", "too many frames on streams that are over");
+    if (!this.late.take(4 * this.opened)) throw calm("lateBurst", "too many frames on closed streams");
   }
 }

@@ -36,7 +36,7 @@ export const LIMITS = {
     key: "maxConcurrentStreams",
     min: 1,
     max: 100_000,
-    reason: "Streams a client may have open at once. Past it: REFUSED_STREAM, counted as a reset.",
+    reason: "Concurrent streams of a client's connection. Past it: REFUSED_STREAM, counted as a reset.",
     source: "RFC 9113 §5.1.2, §10.5",
   },
   maxHeaderListBytes: {
@@ -46,7 +46,7 @@ export const LIMITS = {
     min: 4 * KIB,
     max: MIB,
     reason:
-      "A header list, unpacked, with 32 for each field. Past it nothing more is kept; the call is answered 431 or RESOURCE_EXHAUSTED.",
+      "Size of a decoded header list, plus 32 bytes for each field. Past it: fields are discarded, and the call is rejected with 431 or RESOURCE_EXHAUSTED.",
     source: "RFC 9113 §10.5.1; HPACK bomb, CVE-2016-6581",
   },
   maxHeaderFields: {
@@ -55,7 +55,8 @@ export const LIMITS = {
     key: "maxHeaderFields",
     min: 16,
     max: 10_000,
-    reason: "Fields of a header list; otherwise as above. A field of one byte unpacks to an object.",
+    reason:
+      "Number of fields in a header list; past it as above. A field of one encoded byte decodes to an object.",
     source: "CVE-2016-6581, CVE-2019-9516",
   },
   maxHeaderBlockBytes: {
@@ -65,7 +66,7 @@ export const LIMITS = {
     min: 4 * KIB,
     max: 2 * MIB,
     reason:
-      "A header block as it comes, counted before any of it is decoded or kept. Past it: GOAWAY(ENHANCE_YOUR_CALM). Twice the list, so that a list that is a little too large still gets its 431.",
+      "Size of an encoded header block, checked before it is decoded or buffered. Past it: GOAWAY(ENHANCE_YOUR_CALM). Twice the header list limit, so that a list slightly too large still gets a 431.",
     source: "CVE-2024-27316, CVE-2024-27983",
   },
   maxContinuations: {
@@ -84,7 +85,7 @@ export const LIMITS = {
     min: 64 * KIB,
     max: 16 * MIB,
     reason:
-      "A stream's receive window: from 64 KiB − 1 up to this while it is read, so what waits is bounded.",
+      "A stream's receive window. It grows from 64 KiB − 1 up to this while the stream is read, which bounds what is buffered.",
     source: "RFC 9113 §5.2",
   },
   maxSettingsEntries: {
@@ -93,7 +94,8 @@ export const LIMITS = {
     key: "maxSettingsEntries",
     min: 8,
     max: 1000,
-    reason: "Entries of one SETTINGS frame: each may touch every stream. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    reason:
+      "Entries of one SETTINGS frame: each may affect every stream. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2020-11080",
   },
   maxInterimResponses: {
@@ -102,7 +104,7 @@ export const LIMITS = {
     key: undefined,
     min: 1,
     max: 1000,
-    reason: "1xx responses that a service sends before the real one. Past it: the stream is reset.",
+    reason: "Interim (1xx) responses before the final one. Past it: the stream is reset.",
     source: "RFC 9110 §15.2",
   },
   resetYoungMs: {
@@ -112,7 +114,7 @@ export const LIMITS = {
     min: 1,
     max: MAX_MS,
     reason:
-      "A client's reset counts when its call is younger than this and has no answer: an older one has held one of the concurrent streams all the while, which bounds it.",
+      "A client's reset counts when its call is younger than this and has no response. An older call held one of the concurrent streams all the time, which already bounds it.",
     source: "CVE-2023-44487; grpc-node#2872 (honest cancels tripped a limit that counted all)",
   },
   resetBurst: {
@@ -122,7 +124,7 @@ export const LIMITS = {
     min: 1,
     max: 1_000_000,
     reason:
-      "Resets of such calls, resets that we send because the peer broke the protocol, and refused streams, together. An answered call earns one back. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+      "Resets of such calls, resets that we send because the peer broke the protocol, and refused streams, together. A call with a response returns one. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "Rapid reset, CVE-2023-44487; MadeYouReset, CVE-2025-8671",
   },
   resetsPerSecond: {
@@ -131,7 +133,7 @@ export const LIMITS = {
     key: "resetsPerSecond",
     min: 1,
     max: 1_000_000,
-    reason: "What comes back to the budget of resets.",
+    reason: "Refill rate of the reset budget.",
     source: "CVE-2023-44487",
   },
   pingBurst: {
@@ -141,7 +143,7 @@ export const LIMITS = {
     min: 1,
     max: 1_000_000,
     reason:
-      "PINGs, each of which wants an answer. Each frame of headers or data, in either direction, earns one: bandwidth probes follow data. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+      "PINGs, each of which requires an ACK. Each HEADERS or DATA frame, in either direction, earns one, because bandwidth probes follow data. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9512",
   },
   pingsPerSecond: {
@@ -150,7 +152,7 @@ export const LIMITS = {
     key: "pingsPerSecond",
     min: 1,
     max: 1_000_000,
-    reason: "What comes back to the budget of PINGs; keepalive needs a tenth of one.",
+    reason: "Refill rate of the PING budget. Keepalive needs a tenth of one.",
     source: "CVE-2019-9512",
   },
   settingsBurst: {
@@ -159,7 +161,7 @@ export const LIMITS = {
     key: "settingsBurst",
     min: 1,
     max: 1_000_000,
-    reason: "SETTINGS frames, each of which wants an answer. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+    reason: "SETTINGS frames, each of which requires an ACK. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9515",
   },
   settingsPerSecond: {
@@ -168,7 +170,7 @@ export const LIMITS = {
     key: "settingsPerSecond",
     min: 1,
     max: 1_000_000,
-    reason: "What comes back to the budget of SETTINGS; gRPC sends some when its window grows.",
+    reason: "Refill rate of the SETTINGS budget. gRPC sends some when its window grows.",
     source: "CVE-2019-9515",
   },
   emptyDataBurst: {
@@ -178,7 +180,7 @@ export const LIMITS = {
     min: 1,
     max: 1_000_000,
     reason:
-      "DATA frames without a byte of data and without END_STREAM (with it, it is how grpc-go ends a request). Each frame of headers, or of data that has some, earns one. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+      "Empty DATA frames without END_STREAM (grpc-go ends a request with an empty one that has it). Each HEADERS frame and each DATA frame with data earns one. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9518",
   },
   emptyDataPerSecond: {
@@ -187,7 +189,7 @@ export const LIMITS = {
     key: "emptyDataPerSecond",
     min: 1,
     max: 1_000_000,
-    reason: "What comes back to the budget of empty DATA frames.",
+    reason: "Refill rate of the budget for empty DATA frames.",
     source: "CVE-2019-9518",
   },
   priorityBurst: {
@@ -197,7 +199,7 @@ export const LIMITS = {
     min: 1,
     max: 1_000_000,
     reason:
-      "PRIORITY frames and frames of unknown types, which do nothing here. Each stream earns four. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+      "PRIORITY frames and frames of unknown types, which are ignored. Each stream earns four. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9513; RFC 9113 §10.5",
   },
   prioritiesPerSecond: {
@@ -206,7 +208,7 @@ export const LIMITS = {
     key: "prioritiesPerSecond",
     min: 1,
     max: 1_000_000,
-    reason: "What comes back to the budget of PRIORITY frames.",
+    reason: "Refill rate of the PRIORITY budget.",
     source: "CVE-2019-9513",
   },
   windowUpdateBurst: {
@@ -216,7 +218,7 @@ export const LIMITS = {
     min: 1,
     max: 1_000_000,
     reason:
-      "WINDOW_UPDATE frames. Each stream earns four, and each frame of headers or data that we send earns ten, but none when the peer's window cut it below 64 bytes. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+      "WINDOW_UPDATE frames. Each stream earns four, and each HEADERS or DATA frame that we send earns ten, unless the peer's window cut it below 64 bytes. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9511, CVE-2019-9517",
   },
   windowUpdatesPerSecond: {
@@ -225,7 +227,7 @@ export const LIMITS = {
     key: "windowUpdatesPerSecond",
     min: 1,
     max: 1_000_000,
-    reason: "What comes back to the budget of WINDOW_UPDATE frames.",
+    reason: "Refill rate of the WINDOW_UPDATE budget.",
     source: "CVE-2019-9511",
   },
   lateBurst: {
@@ -235,7 +237,7 @@ export const LIMITS = {
     min: 1,
     max: 1_000_000,
     reason:
-      "HEADERS and RST_STREAM on streams that are over: late when they crossed our reset, work for nothing otherwise. Each stream earns four. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+      "HEADERS and RST_STREAM on closed streams. Honest ones crossed our reset; any others are an attack. Each stream earns four. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "CVE-2019-9514, CVE-2023-44487",
   },
   latePerSecond: {
@@ -244,7 +246,7 @@ export const LIMITS = {
     key: "latePerSecond",
     min: 1,
     max: 1_000_000,
-    reason: "What comes back to the budget of late frames.",
+    reason: "Refill rate of the budget for late frames.",
     source: "CVE-2019-9514",
   },
   maxUnreadBytes: {
@@ -254,7 +256,7 @@ export const LIMITS = {
     min: 64 * KIB,
     max: 256 * MIB,
     reason:
-      "What waits in the socket for a peer that does not read, beside DATA: answers to PING and SETTINGS, resets, headers. Past it: the connection is closed.",
+      "Output other than DATA buffered for a peer that does not read: PING and SETTINGS ACKs, resets, headers. Past it: the connection is closed.",
     source: "CVE-2019-9512, CVE-2019-9515",
   },
   maxQueuedBytes: {
@@ -264,7 +266,7 @@ export const LIMITS = {
     min: MIB,
     max: 16 * GIB,
     reason:
-      "DATA that waits for a connection's peer: 256 streams times 256 KiB, so that streams whose sender heeds flow control never reach it. Past it: the largest streams are reset with ENHANCE_YOUR_CALM, slow ones first, then those without window.",
+      "DATA buffered for one connection: 256 streams times 256 KiB, so that senders that respect flow control never reach it. Past it: the largest streams are reset with ENHANCE_YOUR_CALM, slow ones first, then those without window.",
     source: "CVE-2019-9517",
   },
   maxProcessQueuedBytes: {
@@ -274,7 +276,7 @@ export const LIMITS = {
     min: MIB,
     max: 64 * GIB,
     reason:
-      "DATA that waits for the peers of all connections together, and answers that wait for clients of HTTP/1.1. Past it: streams whose peers take what waits so slowly that it would need more than a minute, on whatever connections; then as above, on the connection that holds most; one of HTTP/1.1 is closed.",
+      "DATA and HTTP/1.1 responses buffered for all connections together. Past it: streams whose peers would need more than a minute for their backlog are reset, on any connection; then as above, on the connection with the largest backlog; an HTTP/1.1 connection is closed.",
     source: "CVE-2019-9517",
   },
   stallMs: {
@@ -284,7 +286,7 @@ export const LIMITS = {
     min: 100,
     max: NONE,
     reason:
-      "How long DATA of a stream may wait without one byte of it going, as when the peer gives no window. Past it: the stream is reset with CANCEL. On HTTP/1.1, WebSockets among it, how long an answer may: past it, the connection is closed.",
+      "How long buffered DATA of a stream may make no progress, as when the peer gives no window. Past it: the stream is reset with CANCEL. On HTTP/1.1 and WebSockets the same holds for a response, and the connection is closed.",
     source: "RFC 9113 §10.5; CVE-2019-9517; Slow Read (slowhttptest)",
   },
   settingsMs: {
@@ -294,7 +296,7 @@ export const LIMITS = {
     min: 100,
     max: MAX_MS,
     reason:
-      "From a client's connection to its preface and SETTINGS. A first request has no limit: gRPC channels connect before they are needed. Past it: GOAWAY(SETTINGS_TIMEOUT).",
+      "From accepting a client's connection to its preface and SETTINGS. There is no limit for the first request: gRPC channels connect before they are needed. Past it: GOAWAY(SETTINGS_TIMEOUT).",
     source: "RFC 9113 §3.4, §6.5.3",
   },
   headersMs: {
@@ -304,7 +306,7 @@ export const LIMITS = {
     min: 100,
     max: MAX_MS,
     reason:
-      "From the first byte of a header block, or of any frame but DATA, to its last. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
+      "From the first to the last byte of a header block, or of any frame except DATA. Past it: GOAWAY(ENHANCE_YOUR_CALM).",
     source: "RFC 9113 §10.5; Slowloris, CVE-2007-6750",
   },
   unreadMs: {
@@ -314,7 +316,7 @@ export const LIMITS = {
     min: 100,
     max: MAX_MS,
     reason:
-      "How long a service's socket may hold bytes without one of them going. After 5 s new calls go to other connections; past it: the connection is closed.",
+      "How long output to a service may make no progress. After 5 s new calls use other connections. Past it: the connection is closed.",
     source: "gRFC A18 (TCP_USER_TIMEOUT)",
   },
   idleMs: {
@@ -323,7 +325,7 @@ export const LIMITS = {
     key: "idleTimeout",
     min: 100,
     max: NONE,
-    reason: "How long a client's connection may be without a stream. Past it: it is drained.",
+    reason: "How long a client's connection may be idle (no stream). Past it: it is drained.",
     source: "RFC 9113 §9.1",
   },
   keepaliveMs: {
@@ -333,7 +335,7 @@ export const LIMITS = {
     min: 100,
     max: NONE,
     reason:
-      "After so long without a byte from the peer a PING asks whether it is there; toward a service only while there are calls, once after 20 s when calls were sent since, and never more often than this. gRPC servers strike clients that ask more often.",
+      "Keepalive: after this time without a byte from the peer a PING is sent. Toward a service only while there are calls, once after 20 s when calls were sent since, and never more often than this: gRPC servers close connections that ping more often.",
     source: "RFC 9113 §6.7; gRFC A8, A9",
   },
   keepaliveTimeoutMs: {
@@ -342,7 +344,7 @@ export const LIMITS = {
     key: "keepaliveTimeout",
     min: 100,
     max: MAX_MS,
-    reason: "How long the answer may take. Past it: the connection is closed.",
+    reason: "How long the PING's ACK may take. Past it: the connection is closed.",
     source: "gRFC A8, A9",
   },
   maxAgeMs: {
@@ -352,7 +354,7 @@ export const LIMITS = {
     min: 100,
     max: NONE,
     reason:
-      "Age of a client's connection, ±10 % by chance. Past it: it is drained in two steps, so that clients spread over new instances and no call is lost.",
+      "Maximum age of a client's connection, with ±10 % jitter. Past it: it is drained in two steps, so that clients spread over new instances and no call is lost.",
     source: "gRFC A9; RFC 9113 §6.8",
   },
   maxAgeGraceMs: {
@@ -361,8 +363,7 @@ export const LIMITS = {
     key: "maxAgeGrace",
     min: 100,
     max: NONE,
-    reason:
-      "How long the calls of a connection that was drained for its age may go on. Past it: they are cut off.",
+    reason: "Grace period for the calls of a connection drained for its age. Past it: they are cancelled.",
     source: "gRFC A9",
   },
 } as const satisfies Record<string, Limit>;

@@ -62,7 +62,7 @@ export class OptionSetter {
       build.setByPath(name, value);
       return undefined;
     } catch (error) {
-      return `option ${optionName(name)} of ${scope} is lost: ${reasonOf(error)}`;
+      return `option ${optionName(name)} of ${scope} is ignored: ${reasonOf(error)}`;
     }
   }
 
@@ -97,7 +97,7 @@ class Build {
       return;
     }
     if (field.message === undefined || field.fieldKind !== "message")
-      throw new Error(`${part.name} is no message that could have a field ${optionName(rest)}`);
+      throw new Error(`${part.name} is not a message and cannot have a field ${optionName(rest)}`);
     this.#child(field, field.message).setByPath(rest, value);
   }
 
@@ -193,7 +193,7 @@ class Build {
   /** `[type.googleapis.com/pkg.Type] { … }` */
   #setAny(typeUrl: string, value: OptionValue): void {
     const { desc } = this.message;
-    if (desc.typeName !== "google.protobuf.Any") throw new Error(`${desc.typeName} holds no ${typeUrl}`);
+    if (desc.typeName !== "google.protobuf.Any") throw new Error(`${desc.typeName} cannot contain ${typeUrl}`);
     const typeName = typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
     const schema = this.#context.registry?.getMessage(typeName);
     if (schema === undefined) throw new Error(`no file declares ${typeName}`);
@@ -255,7 +255,7 @@ function scalarOf(scalar: ScalarType | undefined, value: OptionValue): unknown {
   switch (scalar) {
     case ScalarType.STRING:
       if (value.kind !== "string") throw new Error(`expected a string, found ${textOf(value)}`);
-      if (value.value.text === undefined) throw new Error("the bytes of its string are no UTF-8");
+      if (value.value.text === undefined) throw new Error("the bytes of its string are not UTF-8");
       return value.value.text;
     case ScalarType.BYTES:
       if (value.kind !== "string") throw new Error(`expected a string, found ${textOf(value)}`);

@@ -12,7 +12,7 @@ export function checkFieldNumber(reader: SourceReader, number: number, at: numbe
   if (number < 1) reader.lexer.fail(`the field number ${number} is too small: expected 1 or more`, at);
   if (number >= FIRST_OF_PROTOBUF && number <= LAST_OF_PROTOBUF)
     reader.lexer.fail(
-      `the field number ${number} is protobuf's own, as all from ${FIRST_OF_PROTOBUF} to ${LAST_OF_PROTOBUF} are`,
+      `the field number ${number} is reserved by protobuf, as all from ${FIRST_OF_PROTOBUF} to ${LAST_OF_PROTOBUF} are`,
       at,
     );
 }

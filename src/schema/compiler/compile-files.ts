@@ -89,7 +89,7 @@ function registryOf(file: FileDescriptorProto[]): FileRegistry {
   try {
     return createFileRegistry(create(FileDescriptorSetSchema, { file }));
   } catch (error) {
-    throw new SchemaError(`the .proto files contradict themselves: ${reasonOf(error)}`);
+    throw new SchemaError(`the .proto files are inconsistent: ${reasonOf(error)}`);
   }
 }
 

@@ -122,7 +122,7 @@ export class Lexer {
     const character = source.codePointAt(start) ?? 0;
     if (character < SPACE || character >= 0x7f)
       this.fail(
-        `the character U+${character.toString(16).toUpperCase().padStart(4, "0")} may stand only in strings and comments`,
+        `the character U+${character.toString(16).toUpperCase().padStart(4, "0")} is allowed only in strings and comments`,
       );
     this.end = start + 1;
     return TokenKind.SYMBOL;
@@ -144,9 +144,9 @@ export class Lexer {
     const { text } = this;
     if (DECIMAL.test(text) || OCTAL.test(text) || HEX.test(text)) return TokenKind.INTEGER;
     if (/^0[0-9]+$/.test(text))
-      return this.fail(`the number ${text} begins with 0 and is no octal one: expected digits from 0 to 7`);
+      return this.fail(`the number ${text} begins with 0 and is not octal: expected digits from 0 to 7`);
     if (FLOAT.test(text)) return TokenKind.FLOAT;
-    return this.fail(`${quoted(text)} is no number: expected one such as 10, 0x1F, 017 or 1.5e3`);
+    return this.fail(`${quoted(text)} is not a number: expected one such as 10, 0x1F, 017 or 1.5e3`);
   }
 
   #endOfString(start: number, quote: number): number {
@@ -155,7 +155,7 @@ export class Lexer {
       const code = source.charCodeAt(at);
       if (code === quote) return at + 1;
       if (Number.isNaN(code) || code === NEWLINE)
-        this.fail(`this string has no end on its line: expected ${String.fromCharCode(quote)}`, start);
+        this.fail(`this string does not end on its line: expected ${String.fromCharCode(quote)}`, start);
       if (code === BACKSLASH) at++;
     }
   }

@@ -172,7 +172,7 @@ export class FileLinker {
     if (found.kind !== "enum") throw new SchemaError(`${where}: a message has no default`);
     const values = enumNamed(this.#files.get(found.file)?.parsed.proto, found.name)?.value ?? [];
     if (!values.some(({ name }) => name === value))
-      throw new SchemaError(`${where}: the default ${value} is no value of the enum ${found.name}`);
+      throw new SchemaError(`${where}: the default ${value} is not a value of the enum ${found.name}`);
   }
 
   #checkExtension(file: Linked, at: number, number: number, found: Found): void {

@@ -59,7 +59,7 @@ function unescaped(source: string, offset: number, raw: string): Buffer[] {
       throw new SourceError(
         source,
         offset + at,
-        `${JSON.stringify(raw.slice(at, at + 2)).replace("\\\\", "\\")} is no escape: expected one such as ${expected}`,
+        `${JSON.stringify(raw.slice(at, at + 2)).replace("\\\\", "\\")} is not a valid escape: expected one such as ${expected}`,
       );
     }
     pieces.push(Buffer.from(raw.slice(done, at)), bytesOfEscape(source, offset + at, match));
@@ -77,7 +77,7 @@ function bytesOfEscape(source: string, offset: number, match: RegExpExecArray): 
   if (octal !== undefined) return Buffer.of(Number.parseInt(octal, 8) & 0xff);
   const point = Number.parseInt(short ?? long ?? "", 16);
   if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-    throw new SourceError(source, offset, `${match[0]} is no character of Unicode`);
+    throw new SourceError(source, offset, `${match[0]} is not a Unicode character`);
   return Buffer.from(String.fromCodePoint(point));
 }
 

@@ -31,7 +31,7 @@ const INTEGERS = new Map<FieldDescriptorProto_Type, readonly [max: bigint, isSig
 /** Stands behind `default =`. @param at where that stands */
 export function parseDefault(reader: SourceReader, proto: FieldDescriptorProto, at: number): void {
   const { lexer } = reader;
-  if (reader.edition === Edition.EDITION_PROTO3) lexer.fail("proto3 has no defaults of one's own", at);
+  if (reader.edition === Edition.EDITION_PROTO3) lexer.fail("proto3 has no explicit defaults", at);
   if (proto.label === FieldDescriptorProto_Label.REPEATED) lexer.fail("a repeated field has no default", at);
   if (proto.type === GROUP) lexer.fail("a message has no default", at);
   proto.defaultValue = defaultText(reader, proto);

@@ -120,7 +120,7 @@ export function parseRanges(
         : reader.integer('a number or "max"', max);
     if (start < min || end < start)
       reader.lexer.fail(
-        `the range ${start} to ${end} is none: expected numbers from ${min} to ${max}, in order`,
+        `the range ${start} to ${end} is not valid: expected numbers from ${min} to ${max}, in order`,
         at,
       );
     add(Number(start), Number(end));

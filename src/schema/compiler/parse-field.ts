@@ -119,7 +119,7 @@ function parseLabel(reader: SourceReader, place: FieldPlace): FieldDescriptorPro
   }
   reader.lexer.next();
   const fail = (problem: string): never => reader.lexer.fail(problem, start);
-  if (place.oneofIndex !== undefined) fail(`a field of a oneof is neither optional, required nor repeated`);
+  if (place.oneofIndex !== undefined) fail(`a field of a oneof cannot be optional, required or repeated`);
   if (label === REQUIRED && place.extendee !== undefined) fail("an extension cannot be required");
   if (label === REQUIRED && reader.edition === Edition.EDITION_PROTO3) fail("proto3 has no required fields");
   if (label !== REPEATED && reader.isEditions)
@@ -252,8 +252,8 @@ function parseMapTypes(
   place: FieldPlace,
 ): MapTypes {
   const { lexer } = reader;
-  if (label !== undefined) lexer.fail("a map is neither optional, required nor repeated");
-  if (place.oneofIndex !== undefined) lexer.fail("a map cannot stand in a oneof");
+  if (label !== undefined) lexer.fail("a map cannot be optional, required or repeated");
+  if (place.oneofIndex !== undefined) lexer.fail("a map cannot be in a oneof");
   if (place.extendee !== undefined) lexer.fail("a map cannot be an extension");
   reader.expect("map");
   reader.expect("<");
@@ -315,7 +315,7 @@ function parseFieldOptions(
   parseOptionList(reader, target, () => {
     const { kind, text, start } = reader.lexer;
     if (kind !== TokenKind.IDENTIFIER || (text !== "default" && text !== "json_name")) return false;
-    if (text === "default" ? hasDefault : hasJsonName) reader.lexer.fail(`${text} is there already`, start);
+    if (text === "default" ? hasDefault : hasJsonName) reader.lexer.fail(`${text} is set already`, start);
     reader.lexer.next();
     reader.expect("=");
     if (text === "default") {

@@ -136,7 +136,7 @@ function parsePackage(reader: SourceReader): void {
   proto.package = reader.name("a package's name", false);
   // Declarations before it would be of another package.
   if (proto.messageType.length + proto.enumType.length + proto.service.length + proto.extension.length > 0)
-    lexer.fail("the package must stand before all declarations", start);
+    lexer.fail("the package must come before all declarations", start);
   // What stands before it are options of the file.
   for (const [i, option] of reader.options.entries()) reader.options[i] = { ...option, scope: proto.package };
   reader.end(";");

@@ -61,7 +61,7 @@ export function parseMessage(
 
 const parseMessageBody: ParseBody = (reader, proto, scope, path, start, depth) => {
   const { lexer } = reader;
-  if (depth > MAX_DEPTH) lexer.fail(`messages may stand within each other ${MAX_DEPTH} deep`, start);
+  if (depth > MAX_DEPTH) lexer.fail(`messages may be nested at most ${MAX_DEPTH} deep`, start);
   const location = reader.end("{", { path, start });
   const target = optionsOf(proto, MessageOptionsSchema, scope);
   const place: FieldPlace = {
@@ -203,7 +203,7 @@ function parseOneof(
 function parseExtensions(reader: SourceReader, proto: DescriptorProto, scope: string): void {
   const { start } = reader.lexer;
   if (reader.edition === Edition.EDITION_PROTO3)
-    reader.lexer.fail("messages of proto3 have no extensions, but for those of descriptor.proto", start);
+    reader.lexer.fail("messages of proto3 have no extensions, except for those of descriptor.proto", start);
   reader.expect("extensions");
   const first = proto.extensionRange.length;
   parseRanges(reader, 1n, BigInt(MAX), (begin, last) =>

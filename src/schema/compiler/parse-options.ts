@@ -73,7 +73,7 @@ function namePart(reader: SourceReader): NamePart {
 
 function parseValue(reader: SourceReader, depth: number): OptionValue {
   const { lexer } = reader;
-  if (depth > MAX_DEPTH) lexer.fail(`values may stand within each other ${MAX_DEPTH} deep`);
+  if (depth > MAX_DEPTH) lexer.fail(`values may be nested at most ${MAX_DEPTH} deep`);
   if (depth === 0 && reader.take("+") && lexer.kind === TokenKind.IDENTIFIER) reader.unexpected("a number");
   const isNegative = reader.take("-");
   const { kind, text } = lexer;

@@ -126,7 +126,7 @@ export class SourceReader {
   utf8(what: string): string {
     const { start } = this.lexer;
     const { text } = this.string(what);
-    return text ?? this.lexer.fail("the bytes of this string are no UTF-8", start);
+    return text ?? this.lexer.fail("the bytes of this string are not UTF-8", start);
   }
 
   // ---------------------------------------------------------------- what is found

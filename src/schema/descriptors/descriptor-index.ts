@@ -37,7 +37,7 @@ export function* splittingFileDescriptorSet(bytes: Uint8Array): Generator<void, 
       yield;
     }
   } catch (cause) {
-    throw new DescriptorError("the bytes are no serialized google.protobuf.FileDescriptorSet", cause);
+    throw new DescriptorError("the bytes are not a serialized google.protobuf.FileDescriptorSet", cause);
   }
   return files;
 }
@@ -198,7 +198,7 @@ function parse<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array, name: 
     return fromBinary(schema, bytes);
   } catch (cause) {
     throw new DescriptorError(
-      `${name}: the bytes are no serialized google.protobuf.FileDescriptorProto`,
+      `${name}: the bytes are not a serialized google.protobuf.FileDescriptorProto`,
       cause,
     );
   }

@@ -147,7 +147,7 @@ class Scanner {
     if (field === undefined) return undefined;
     const wire = tag % 8;
     if (wire !== field.wire && !(field.packable && wire === WireType.LengthDelimited))
-      throw new SchemaError(`is not a file descriptor: it has a field of another wire type than its own`);
+      throw new SchemaError(`is not a file descriptor: it has a field with the wrong wire type`);
     return field.inner;
   }
 
@@ -158,7 +158,7 @@ class Scanner {
 
   #lengthEnd(end: number): number {
     const stop = this.#varint(end) + this.#pos;
-    if (stop > end) throw new SchemaError("is not a file descriptor: it is cut short");
+    if (stop > end) throw new SchemaError("is not a file descriptor: it is truncated");
     return stop;
   }
 
@@ -169,7 +169,7 @@ class Scanner {
     else if (wire === 2) this.#pos = this.#lengthEnd(end);
     else if (wire === 3 && groups < MAX_GROUPS) this.#group(end, groups + 1);
     else throw new SchemaError("is not a file descriptor: it has a field that cannot be read");
-    if (this.#pos > end) throw new SchemaError("is not a file descriptor: it is cut short");
+    if (this.#pos > end) throw new SchemaError("is not a file descriptor: it is truncated");
   }
 
   #group(end: number, groups: number): void {

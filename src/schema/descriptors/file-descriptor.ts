@@ -69,7 +69,7 @@ export function parseFile(name: string, bytes: Uint8Array): FileDescriptorProto 
 export function finishFile(name: string, proto: FileDescriptorProto): void {
   if (proto.name !== name) {
     throw new SchemaError(
-      `the descriptor of "${name}" calls itself "${proto.name}"; the names must be the same`,
+      `the descriptor of "${name}" has the name "${proto.name}" in it: the names must be the same`,
     );
   }
   for (const message of proto.messageType) finishMessage(message, proto.package);

@@ -90,7 +90,7 @@ class Loader {
       this.own.add(name);
       if (!this.files.has(name)) await this.#addFile(name, path);
       else if ((await this.#find(name)) !== path) {
-        this.warnings.push(`${path} is not used: a folder before it has ${name} too`);
+        this.warnings.push(`${path} is not used: an earlier folder has ${name} too`);
       }
     }
   }
@@ -117,7 +117,7 @@ class Loader {
 
   #missing(imported: string): string {
     const hint = imported.startsWith("google/") ? "; the npm package google-proto-files has Google's" : "";
-    return `imports "${imported}", which is in none of the folders ${this.#dirs.join(", ")}${hint}`;
+    return `imports "${imported}", which is not in any of the folders ${this.#dirs.join(", ")}${hint}`;
   }
 
   async #find(name: string): Promise<string | undefined> {

@@ -67,8 +67,8 @@ const WINDOW = 16;
 
 const RULES_DROPPED =
   "the server's descriptors are those of @grpc/proto-loader, which drop google.api.http rules, comments and imports: " +
-  "JSON clients reach the methods by POST /package.Service/Method alone. If the .proto files have rules, let the hub " +
-  "read those: --proto DIR, schema: { protos: [DIR] } or { protoset: FILE }";
+  "JSON clients reach the methods only by POST /package.Service/Method. If the .proto files have rules, give them to the hub: " +
+  "--proto DIR, schema: { protos: [DIR] } or { protoset: FILE }";
 
 /** What became of the files that one upstream sent last: the same bytes are not read again, good or bad. */
 export class LastRead {
@@ -135,7 +135,7 @@ class Learning {
       this.#onAbort = () => {
         // Reading goes on in a thread, which would not hear of it.
         this.#reading.close();
-        reject(new SchemaError("reflection was given up: the server did not answer in time"));
+        reject(new SchemaError("reflection was cancelled: the server did not respond in time"));
       };
       if (signal?.aborted) this.#onAbort();
       else signal?.addEventListener("abort", this.#onAbort, { once: true });
@@ -191,7 +191,7 @@ class Learning {
       throw new SchemaError(`the server does not list its services: ${told(answer)}`);
     }
     if (answer.kind !== "services")
-      throw new SchemaError("the server answers list_services with something else");
+      throw new SchemaError("the server's response to list_services is of another type");
     const names = [...new Set(answer.names)].filter(isRoutable).sort();
     const limit = this.#options.maxServices ?? MAX_SERVICES;
     if (answer.count > limit) {
@@ -226,7 +226,7 @@ class Learning {
     } else if (answer.kind === "error") {
       this.#problems.set(name, told(answer));
     } else {
-      throw new SchemaError(`the server answers a query for "${name}" with a list of services`);
+      throw new SchemaError(`the server's response to a query for "${name}" is a list of services`);
     }
     // Servers that lost the descriptors of google/protobuf are common; everybody has those.
     if (query.kind === "file" && !this.#files.has(name)) {
@@ -287,12 +287,12 @@ class Learning {
   async #next(): Promise<ReflectionAnswer> {
     const result = await Promise.race([this.#messages.next(), this.#aborted]);
     if (result.done === true)
-      throw new SchemaError("the server ended the reflection call before it had answered");
+      throw new SchemaError("the server ended the reflection call without a response");
     this.answers++;
     const { maxFiles = MAX_FILES, maxServices = MAX_SERVICES } = this.#options;
     const answer = decodeAnswer(result.value, { maxNames: maxServices, maxFiles: maxFiles + 1 });
     if (answer === undefined)
-      throw new SchemaError("the server sent a reflection answer that cannot be read");
+      throw new SchemaError("the server sent a malformed reflection response");
     return answer;
   }
 }

@@ -58,13 +58,13 @@ export class SchemaCache {
     try {
       const file = await inSlices(readSchemaFile(await this.#bytesOf(path)));
       if (file.upstream !== name)
-        throw new SchemaFileError(`it is that of the upstream ${JSON.stringify(file.upstream)}`);
+        throw new SchemaFileError(`it belongs to the upstream ${JSON.stringify(file.upstream)}`);
       if (!file.endpoints.some((endpoint) => endpoints.includes(endpoint)))
         throw new SchemaFileError(`it was learned from other endpoints: ${file.endpoints.join(", ")}`);
       return { schema: await schemaIn(file), learnedAt: file.learnedAt };
     } catch (error) {
       if (errorCode(error) === "ENOENT") return undefined;
-      this.#tell(`upstream "${name}": its remembered schema, ${path}, is not used: ${withoutPath(error)}`);
+      this.#tell(`upstream "${name}": its cached schema, ${path}, is not used: ${withoutPath(error)}`);
       return undefined;
     }
   }

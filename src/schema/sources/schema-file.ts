@@ -78,21 +78,21 @@ function* field(no: number, bytes: Uint8Array): Generator<Uint8Array> {
 export function* readSchemaFile(bytes: Uint8Array): Generator<void, SchemaFile> {
   const end = bytes.length - TAIL_BYTES;
   if (end < 0 || !same(bytes.subarray(end, end + DIGEST_HEAD.length), DIGEST_HEAD))
-    throw new SchemaFileError("it is no schema that a hub wrote, or has lost its end");
+    throw new SchemaFileError("it is not a schema written by the hub, or it is truncated");
   const hash = createHash("sha256");
   for (let at = 0; at < end; at += PART_BYTES) {
     hash.update(bytes.subarray(at, Math.min(end, at + PART_BYTES)));
     yield;
   }
   if (!same(bytes.subarray(end + DIGEST_HEAD.length), hash.digest()))
-    throw new SchemaFileError("it is damaged: its bytes are not those that a hub wrote");
+    throw new SchemaFileError("it is damaged: its checksum does not match");
   try {
     const content = bytes.subarray(0, end);
     const about = aboutOf(content);
     return { ...about, files: yield* splittingFileDescriptorSet(content) };
   } catch (error) {
     if (error instanceof SchemaFileError) throw error;
-    throw new SchemaFileError("it is no schema that a hub wrote");
+    throw new SchemaFileError("it is not a schema written by the hub");
   }
 }
 
@@ -122,7 +122,7 @@ function aboutOf(bytes: Uint8Array): Omit<SchemaFile, "files"> {
     !areTexts(warnings) ||
     Number.isNaN(new Date(learnedAt).getTime())
   )
-    throw new SchemaFileError("it is no schema that a hub wrote");
+    throw new SchemaFileError("it is not a schema written by the hub");
   return { upstream, endpoints, learnedAt, services, warnings };
 }
 

@@ -67,7 +67,7 @@ export class SchemaReading {
   async missing(): Promise<readonly Missing[]> {
     const answer = await this.#do((reader) => ({ missing: reader.missing() }), { kind: "missing" });
     if (!("missing" in answer))
-      throw new SchemaError("the thread that reads schemas answered something else");
+      throw new SchemaError("the thread that reads schemas sent an unexpected message");
     return answer.missing;
   }
 
@@ -77,7 +77,7 @@ export class SchemaReading {
       kind: "finish",
       finish,
     });
-    if (!("tables" in answer)) throw new SchemaError("the thread that reads schemas answered something else");
+    if (!("tables" in answer)) throw new SchemaError("the thread that reads schemas sent an unexpected message");
     return answer.tables;
   }
 
@@ -127,7 +127,7 @@ async function readInThread(request: ReadRequest): Promise<SchemaTables> {
   try {
     const answer = await thread.ask(request);
     if ("tables" in answer) return answer.tables;
-    throw new SchemaError("the thread that reads schemas answered something else");
+    throw new SchemaError("the thread that reads schemas sent an unexpected message");
   } finally {
     thread.close();
   }
@@ -145,7 +145,7 @@ class ReadThread {
       this.#turn = takeTurn();
       await this.#turn.mine;
     }
-    if (this.#closed) throw new SchemaError("the reading of the schema was given up");
+    if (this.#closed) throw new SchemaError("reading the schema was cancelled");
     const worker = this.#worker ?? this.#start();
     const answer = await new Promise<ReadAnswer>((resolve, reject) => {
       const timer = setTimeout(
@@ -193,6 +193,6 @@ class ReadThread {
   }
 
   close(): void {
-    if (!this.#closed) this.#end("the reading of the schema was given up");
+    if (!this.#closed) this.#end("reading the schema was cancelled");
   }
 }

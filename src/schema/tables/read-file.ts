@@ -116,7 +116,7 @@ class FileReading {
     if (edition === undefined) {
       const what =
         proto.syntax === "editions" ? `edition ${proto.edition}` : `syntax "${cut(proto.syntax, 40, "…")}"`;
-      throw new SchemaError(`the descriptors contradict themselves: ${this.#name}: unsupported ${what}`);
+      throw new SchemaError(`the descriptors are inconsistent: ${this.#name}: unsupported ${what}`);
     }
     const { messages, enums, extensions, services } = this.#scanned;
     const scope = proto.package;
@@ -190,7 +190,7 @@ class FileReading {
       value.label === REPEATED ||
       noKeys.includes(key.type)
     )
-      this.#contradicts(`${full} is no entry of a map: it needs a key and a value`);
+      this.#contradicts(`${full} is not a map entry: it needs a key and a value`);
   }
 
   #extension(field: FieldDescriptorProto, scope: string, place: Place, top: boolean): void {
@@ -238,7 +238,7 @@ class FileReading {
   }
 
   #contradicts(problem: string): never {
-    throw new SchemaError(`the descriptors contradict themselves: ${problem} (in "${this.#name}")`);
+    throw new SchemaError(`the descriptors are inconsistent: ${problem} (in "${this.#name}")`);
   }
 }
 

@@ -115,7 +115,7 @@ export class SchemaReader {
           equalTop = symbol;
         if (equalTop === undefined)
           throw new SchemaError(
-            `${symbol.name} is declared in "${other.file.name}" and in "${file.name}", and not alike`,
+            `${symbol.name} is declared in "${other.file.name}" and in "${file.name}", with different content`,
           );
       }
       own.add(symbol.name);
@@ -194,7 +194,7 @@ export class SchemaReader {
   #charge(chars: number): void {
     this.#lookupChars += chars;
     if (this.#lookupChars > MAX_LOOKUP_CHARS)
-      throw new SchemaError("its names of types are relative, and too many and too long to be looked up");
+      throw new SchemaError("its type names are relative, and too many and too long to be resolved");
     if (this.#lookupChars > this.#work.lookupChars) throw new TooMuchWork();
   }
 
@@ -218,8 +218,8 @@ export class SchemaReader {
       const why = reasons.get(name) ?? problems.get(name);
       said.push(
         mode === "whole"
-          ? `service ${name} is listed, but no file declares it: it is left out`
-          : `service ${name} is for gRPC clients only: ${why ?? "the server sent no descriptor of it"}. For JSON give its .proto files: ${REMEDY}`,
+          ? `service ${name} is listed, but no file declares it: it is ignored`
+          : `service ${name} is for gRPC clients only: ${why ?? "the server sent no descriptor for it"}. For JSON give its .proto files: ${REMEDY}`,
       );
     }
     const needs = files.map((file) => this.#needs(file, index));
@@ -270,7 +270,7 @@ export class SchemaReader {
     if (first !== undefined) throw new SchemaError(first.problem);
     for (const file of this.#files.values()) {
       const problem = this.#contradiction(file);
-      if (problem !== undefined) throw new SchemaError(`the descriptors contradict themselves: ${problem}`);
+      if (problem !== undefined) throw new SchemaError(`the descriptors are inconsistent: ${problem}`);
     }
     return new Map();
   }
@@ -280,7 +280,7 @@ export class SchemaReader {
     for (const [use, value] of file.enumDefaults) {
       const found = this.#find(use);
       if (found !== undefined && !this.#valuesOf(found).has(value))
-        return `${use.from} in "${file.name}" has the default "${cut(value, 60, "…")}", which is no value of ${found.symbol.name}`;
+        return `${use.from} in "${file.name}" has the default "${cut(value, 60, "…")}", which is not a value of ${found.symbol.name}`;
     }
     for (const use of file.uses) {
       const found = this.#find(use)?.symbol;

@@ -42,7 +42,7 @@ export function schemaOfDescriptors(service: string, descriptors: Uint8Array): S
   try {
     files = splitFileDescriptorSet(descriptors);
   } catch {
-    throw new SchemaError("the descriptors are no serialized FileDescriptorSet");
+    throw new SchemaError("the descriptors are not a serialized FileDescriptorSet");
   }
   return schemaOf(service, files);
 }

@@ -105,7 +105,7 @@ abstract class Shared {
       const key = entry.fields.find(({ number }) => number === 1);
       const value = entry.fields.find(({ number }) => number === 2);
       if (key === undefined || value === undefined || !isMapKey(key.scalar) || !isSingular(value))
-        throw new SchemaError(`the map ${scope}.${proto.name} has no entry of a key and a value`);
+        throw new SchemaError(`the map ${scope}.${proto.name} has no entry with a key and a value`);
       this.fieldKind = "map";
       this.listKind = undefined;
       this.mapKind = value.fieldKind;

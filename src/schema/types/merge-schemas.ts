@@ -124,7 +124,7 @@ class Merge {
     return [...this.symbols.keys()].filter((symbol) => this.#fileOf(symbol) === name);
   }
 
-  /** What is in a file of another name too, and not alike. */
+  /** What is in a file of another name too, with different content. */
   #conflict(own: SchemaRegistry, name: string, symbols: readonly string[]): string | undefined {
     // A service is one upstream's, however alike the declarations are.
     const isServed = symbols.some(

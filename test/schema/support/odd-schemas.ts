@@ -125,7 +125,7 @@ export const ODD_SCHEMAS: readonly OddSchema[] = [
         messageType: [{ name: "Money", field: [stringField("sum", 1)] }],
       },
     ],
-    refusedAsSet: /money.Money is declared in "a\/money.proto" and in "b\/money.proto", and not alike/,
+    refusedAsSet: /money.Money is declared in "a\/money.proto" and in "b\/money.proto", with different content/,
     warns: /"b\/money.proto" is left out: money.Money is declared/,
     json: { money: { amount: "1" } },
   },
@@ -429,7 +429,7 @@ export const ODD_SCHEMAS: readonly OddSchema[] = [
         enumType: [{ name: "E", value: [{ name: "ONE", number: 1 }] }],
       }),
     ],
-    refusedAsSet: /contradict themselves: field odd.Msg.e in "odd.proto" has the default "NO"/,
+    refusedAsSet: /are inconsistent: field odd.Msg.e in "odd.proto" has the default "NO"/,
     grpcOnly: /odd.Echo is for gRPC clients only: field odd.Msg.e/,
   },
 ];
