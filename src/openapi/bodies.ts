@@ -1,4 +1,4 @@
-// Bodies of requests and of answers: JSON, streams of it, XML, protobuf's binary form, forms, and raw bytes.
+// Bodies of requests and of answers: JSON, streams of it, XML, protobuf's binary format, forms, and raw bytes.
 import type { DescField, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import type { StreamFormat } from "../transcoding/bodies/framing.js";
@@ -148,7 +148,7 @@ export function isTagged(
 }
 
 export const NOT_MODIFIED: JsonObject = {
-  description: "The answer is still the one that If-None-Match names.",
+  description: "The response still has the ETag given in If-None-Match.",
   headers: { ETag: headerRef("etag") },
 };
 
@@ -159,7 +159,7 @@ function success(
 ): { readonly description: string; readonly content: JsonObject } {
   const { output } = plan.descriptor;
   if (givesHttpBody(plan)) {
-    return { description: "Raw bytes; Content-Type says of which type.", content: RAW };
+    return { description: "Raw bytes; Content-Type names their media type.", content: RAW };
   }
   const schema = answerSchema(plan, schemas);
   // What the well-known types say of themselves is for those who write schemas.
@@ -173,7 +173,7 @@ function success(
   const first = DEFAULT_TYPES[http.streamFormat];
   const types = streamOut(plan, schema, http.streamFormat);
   return {
-    description: `${description}\n\nA stream of such values, in the form that Accept asks for, else \`${first}\`. Where it fails after its first message, its end says so.`,
+    description: `${description}\n\nA stream of such values, in the format that Accept asks for, else \`${first}\`. If it fails after its first message, the end of the stream has the error.`,
     content: { [first]: types[first] ?? {}, ...types },
   };
 }
@@ -234,12 +234,12 @@ function fieldAnswer(field: DescField, schemas: Schemas): JsonObject {
 }
 
 const HANDSHAKE =
-  "A GET of this path with the handshake of a WebSocket (RFC 6455) calls the method too, whatever HTTP method stands here.";
-const FRAMES = "Each text frame is the JSON of one message; an empty one ends the requests.";
+  "A GET of this path with the handshake of a WebSocket (RFC 6455) also calls the method, whatever HTTP method is documented here.";
+const FRAMES = "Each text frame is the JSON of one message; an empty one half-closes the request stream.";
 const BINARY_FRAMES =
-  "Each frame is passed on as it is, in a message of its own; an empty text frame ends the requests.";
-const NO_FRAMES = "Path and query are all of the request, so no frame is taken.";
-const BINARY_ANSWERS = "Answers are binary frames.";
+  "Each frame is passed on unchanged, as one message; an empty text frame half-closes the request stream.";
+const NO_FRAMES = "The request consists of path and query, so frames are not accepted.";
+const BINARY_ANSWERS = "Responses are binary frames.";
 const END = "A call that fails closes with 4000 + the gRPC code.";
 
 /** How a method that streams is called by a WebSocket, which OpenAPI has no words for; undefined: it is not. */

@@ -181,8 +181,8 @@ class Document {
   }
 
   #why(plan: BindingPlan): string {
-    if (plan.source === "auto") return "a rule has the same path and method, and answers in its place";
-    return "OpenAPI cannot tell its path apart from that of another route";
+    if (plan.source === "auto") return "a rule has the same path and method, and takes precedence";
+    return "in OpenAPI its path is identical to that of another route";
   }
 
   #place(

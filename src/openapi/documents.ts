@@ -120,7 +120,7 @@ export class Documents {
     let making = this.#making.get(key);
     if (making === undefined) {
       if (this.#making.size >= MAX_MAKING)
-        return notNow("too many OpenAPI documents wait to be made: try again");
+        return notNow("too many OpenAPI documents are waiting to be generated: try again");
       making = this.#begin(key, format, filter, survey);
     }
     return this.#wait(key, making, gone);
@@ -225,9 +225,9 @@ function typesOf({ descriptor }: BindingPlan): ThreadTypes {
 }
 
 /** For nobody to read. */
-const NOBODY_WAITS = new Status(Code.CANCELLED, "nobody waits for the document any more");
+const NOBODY_WAITS = new Status(Code.CANCELLED, "the document is no longer wanted");
 
-const TOO_LARGE = tooLarge("it takes too long, or too much memory");
+const TOO_LARGE = tooLarge("generating it takes too long, or too much memory");
 
 function tooLarge(why: string): Status {
   return refusal("RESPONSE_TOO_LARGE", new DocumentTooLarge(why).message);
@@ -235,12 +235,13 @@ function tooLarge(why: string): Status {
 
 function statusOf(outcome: Exclude<DocumentResult, { bytes: unknown }> | Lost): Status {
   if ("tooLarge" in outcome) return refusal("RESPONSE_TOO_LARGE", outcome.tooLarge);
-  const where = "in the thread that makes OpenAPI documents";
-  if ("fault" in outcome) return hubFault("the OpenAPI document could not be made", where, outcome.fault);
+  const where = "in the thread that generates OpenAPI documents";
+  if ("fault" in outcome)
+    return hubFault("the OpenAPI document could not be generated", where, outcome.fault);
   const { lost, outOfMemory, tookTooLong } = outcome;
   if (outOfMemory || tookTooLong) return TOO_LARGE;
   if (isWithoutDescriptors(lost)) return notNow("the hub cannot start a thread now: try again", lost);
-  return hubFault("the thread that made the OpenAPI document died", where, lost);
+  return hubFault("the thread that generated the OpenAPI document died", where, lost);
 }
 
 function bytesOf(made: MadeDocument | Status): number {

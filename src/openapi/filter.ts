@@ -45,7 +45,7 @@ export function filterProblem(
   if (service !== undefined && !services.includes(service)) return unknownPart("service", service, services);
   if (version !== undefined && !versions.includes(version)) return unknownPart("version", version, versions);
   if (service === undefined || version === undefined || versionOf(service) === version) return undefined;
-  return `service ${service} is not of version '${version}'`;
+  return `service ${service} does not have version '${version}'`;
 }
 
 function unknownPart(what: string, given: string, known: readonly string[]): string {

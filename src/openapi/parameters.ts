@@ -59,7 +59,7 @@ function pathParameter(
   schemas: Schemas,
 ): JsonObject {
   const { variable, whole, deep } = parameter;
-  const slashes = "May be several segments: the slashes between them are sent as they are, not escaped.";
+  const slashes = "May have several segments; the slashes between them are not escaped.";
   if (variable === undefined) {
     if (deep) return { schema: { type: "string" }, description: slashes };
     return { schema: { type: "string", minLength: 1 } };
@@ -116,7 +116,7 @@ function queryExample(field: DescField, schemas: Schemas): JsonObject {
     : { example };
 }
 
-const FILLED_MASK = "Left out, it has the fields that the body names, those that are null too.";
+const FILLED_MASK = "Default: the fields present in the body, including those that are null.";
 
 function withNote(value: JsonObject, note: string): JsonObject {
   const { description, ...rest } = value;

@@ -19,19 +19,19 @@ const HEADERS: Readonly<Record<"timeout" | "contentEncoding" | "ifNoneMatch", Js
     name: "X-Request-Timeout",
     in: "header",
     description:
-      "The deadline of the call in seconds, after which the answer is 504. `Grpc-Timeout`, as gRPC writes it, comes first.",
+      "The deadline of the call in seconds, after which the response is 504. `Grpc-Timeout`, in gRPC's format, takes precedence.",
     schema: { type: "string", pattern: "^[0-9]{1,6}(?:\\.[0-9]{1,3})?$", examples: ["30", "2.5"] },
   },
   contentEncoding: {
     name: "Content-Encoding",
     in: "header",
-    description: "How the body is packed. Left out: it is not.",
+    description: "The compression of the body. Default: none.",
     schema: { type: "string", enum: CODINGS },
   },
   ifNoneMatch: {
     name: "If-None-Match",
     in: "header",
-    description: "The `ETag` of an answer that is there already: 304 while it is still the same.",
+    description: "The `ETag` of a cached response: the status is 304 while it is unchanged.",
     schema: { type: "string" },
   },
 };
@@ -42,7 +42,7 @@ const ALT_TEXT: Readonly<Record<Alt, string>> = {
   ndjson: "a line of JSON for each message",
   sse: "server-sent events",
   xml: "XML",
-  proto: "protobuf's binary form",
+  proto: "protobuf's binary format",
 };
 
 export class SharedParameters {
@@ -90,7 +90,7 @@ export class SharedParameters {
     ];
     const lines = alts.map((alt) => `- \`${alt}\`: ${ALT_TEXT[alt]}`);
     return this.#system("$alt", {
-      description: `The form of the answer, whatever Accept says; with \`;enum-encoding=${encoding}\` enums are printed ${said}, unlike the schemas here.\n\n${lines.join("\n")}`,
+      description: `The format of the response, regardless of Accept; with \`;enum-encoding=${encoding}\` enums are printed ${said}, unlike the schemas here.\n\n${lines.join("\n")}`,
       schema: { type: "string", enum: values },
     });
   }
@@ -98,21 +98,21 @@ export class SharedParameters {
   #fields(): JsonObject {
     return this.#system("$fields", {
       description:
-        "Which fields the answer has: their names, separated by commas; dots lead inside, `*` is every one. What is not named is left out, required or not.",
+        "The fields of the response: their names, separated by commas; dots separate nested fields, `*` stands for all. Fields that are not named are omitted, required or not.",
       schema: { type: "string", examples: ["*"] },
     });
   }
 
   #prettyPrint(): JsonObject {
     return this.#system("$prettyPrint", {
-      description: "Whether the answer is indented; lines and events of a stream never are.",
+      description: "Whether the response is indented. Lines and events of a stream never are.",
       schema: { type: "boolean" },
     });
   }
 
   #system(name: string, { description, ...rest }: JsonObject): JsonObject {
     const bare = this.#http.bareSystemParameters
-      ? `\n\nAs \`${name.slice(1)}\` too, where no field has that name.`
+      ? `\n\nAs \`${name.slice(1)}\` as well, unless a field has that name.`
       : "";
     return { name, in: "query", description: `${description}${bare}`, ...rest };
   }

@@ -253,7 +253,7 @@ function readConfigRules(input: RestRouterInput, problems: BoundedTexts): Readon
   for (const { selector, rule } of input.rules) {
     const read = httpRuleFromJson(rule);
     if (typeof read === "string") problems.push(`http.rules, ${selector}: ${read}`);
-    else if (!known.has(selector)) problems.push(`http.rules, ${selector}: no such method is known`);
+    else if (!known.has(selector)) problems.push(`http.rules, ${selector}: no such method`);
     else rules.set(selector, read);
   }
   return rules;
@@ -280,7 +280,7 @@ function* bindingsOf(
   const { length } = rule.additionalBindings;
   if (length > MAX_ADDITIONAL_BINDINGS) {
     problems.push(
-      `${name}: the rule has ${length} additional_bindings; those after the first ${MAX_ADDITIONAL_BINDINGS} are left out`,
+      `${name}: the rule has ${length} additional_bindings; those after the first ${MAX_ADDITIONAL_BINDINGS} are ignored`,
     );
   }
   for (const [i, additional] of rule.additionalBindings.slice(0, MAX_ADDITIONAL_BINDINGS).entries()) {
@@ -517,7 +517,7 @@ function acceptOf(alt: Alt, accept: string | undefined): string {
 }
 
 function onlyJsonFrames(): Status {
-  const description = "the frames of a WebSocket are JSON: leave $alt out";
+  const description = "the frames of a WebSocket are JSON: remove $alt";
   return refusal("INVALID_REQUEST", description, { details: [badRequest([{ field: "$alt", description }])] });
 }
 
@@ -587,7 +587,7 @@ function badOverride(override: string): Status {
   const got = cut(override, 40);
   return refusal(
     "INVALID_REQUEST",
-    `X-HTTP-Method-Override is a method such as PATCH or DELETE, got '${got}'`,
+    `X-HTTP-Method-Override must be a method such as PATCH or DELETE, got '${got}'`,
   );
 }
 
@@ -610,6 +610,6 @@ function invalidPath(path: string): Status {
 function notStreaming(): Status {
   return refusal(
     "INVALID_REQUEST",
-    "the method at this path does not stream: call it by plain HTTP, without a WebSocket",
+    "the method at this path is not streaming: call it by plain HTTP, without a WebSocket",
   );
 }

@@ -69,7 +69,7 @@ describe("the pages as they are by default", async () => {
         404,
         /no service 'x\.Y': there is library\.v1\.LibraryService, library\.v2\.LibraryService/,
       ],
-      ["service=library.v1.LibraryService&version=v2", 404, /is not of version 'v2'/],
+      ["service=library.v1.LibraryService&version=v2", 404, /does not have version 'v2'/],
       ["servce=x", 400, /'servce': unknown; there is service and version/],
       ["version=v1&version=v2", 400, /'version': given twice/],
     ] as const) {

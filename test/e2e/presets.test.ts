@@ -202,7 +202,7 @@ const GATEWAY: readonly Row[] = [
     headers: { ...FORM, "x-http-method-override": "GET" },
     body,
     status: 400,
-    says: /stand in the URL, not in the form/,
+    says: /belong in the URL, not in the form/,
   })),
   {
     what: "metadata of requests: with the prefix, and HTTP's own fields under another",

@@ -911,7 +911,7 @@ const BODIES: readonly Row[] = [
     says: /charset|UTF-8/i,
   },
   {
-    what: "a body in protobuf's binary form",
+    what: "a body in protobuf's binary format",
     send: "POST /kinds/child?text=x",
     headers: { "content-type": "application/x-protobuf" },
     body: Buffer.from([0x18, 5]),

@@ -259,7 +259,7 @@ describe("a WebSocket that is refused gets an HTTP answer", () => {
   const KEY = { "x-api-key": "secret-key" };
   const CASES: readonly [path: string, headers: Record<string, string>, status: number, message: RegExp][] = [
     ["/nowhere", KEY, 404, /no route/],
-    ["/test/v1/unary", KEY, 400, /does not stream/],
+    ["/test/v1/unary", KEY, 400, /is not streaming/],
     [`${BIDI}?$alt=xml`, KEY, 400, /frames of a WebSocket are JSON/],
     ["/test/v1/files/x", {}, 401, /./],
     [

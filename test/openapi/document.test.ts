@@ -163,7 +163,7 @@ test("a route that another one always answers is left out, and the document says
     {
       method: "POST",
       path: "/torture.v1.Things/Twice",
-      reason: "a rule has the same path and method, and answers in its place",
+      reason: "a rule has the same path and method, and takes precedence",
     },
   ]);
 });
@@ -529,7 +529,7 @@ test("the frames of an upload are bytes, which no schema tells of", () => {
     }),
   );
   const note = objectOf(operation(document, "POST /v1/uploads")["x-websocket"]);
-  assert.match(String(note.description), /Each frame is passed on as it is/);
+  assert.match(String(note.description), /Each frame is passed on unchanged/);
   assert.deepEqual(["send" in note, "receive" in note], [false, true]);
 });
 
@@ -544,8 +544,8 @@ test("streams stand in the document as the preset of grpc-gateway sends them", (
 test("the bare names of system parameters are told where they work", () => {
   const told = (document: JsonObject) =>
     String(at(document, "components", "parameters", "fields", "description"));
-  assert.match(told(configured), /As `fields` too/);
-  assert.doesNotMatch(told(kinds), /As `fields` too/);
+  assert.match(told(configured), /As `fields` as well/);
+  assert.doesNotMatch(told(kinds), /As `fields` as well/);
 });
 
 test("64-bit integers are numbers where they print as such, but for the names in maps", () => {
@@ -573,8 +573,8 @@ test("no word of the hub's own ends the comment that a generator writes it into"
 test("the mask of a partial update says what holds without it", () => {
   const mask = (request: string) =>
     objectsOf(operation(kinds, request).parameters).find(({ name }) => name === "updateMask")?.description;
-  assert.match(String(mask("PATCH /v1/things/{thing}")), /the fields that the body names/);
-  assert.doesNotMatch(String(mask("PUT /v1/things/{thing}")), /the fields that the body names/);
+  assert.match(String(mask("PATCH /v1/things/{thing}")), /the fields present in the body/);
+  assert.doesNotMatch(String(mask("PUT /v1/things/{thing}")), /the fields present in the body/);
 });
 
 test("names of resources say their form, and what they name", () => {

@@ -134,7 +134,12 @@ describe("learning by reflection", () => {
     ],
     ["the call fails midway", { endsAfter: 1, error: new RpcError(12, "gone") }, {}, /UNIMPLEMENTED: gone/],
     ["the server ends the call early", { endsAfter: 1 }, {}, /ended the reflection call without a response/],
-    ["an answer that cannot be read", { instead: () => Uint8Array.of(0xff) }, {}, /malformed reflection response/],
+    [
+      "an answer that cannot be read",
+      { instead: () => Uint8Array.of(0xff) },
+      {},
+      /malformed reflection response/,
+    ],
     [
       "an answer to something else",
       { instead: (n) => (n === 1 ? Uint8Array.of(50, 0) : undefined) },

@@ -83,7 +83,10 @@ describe("a schema as a file", () => {
     [{}, /not a schema written by the hub/],
     [null, /not a schema written by the hub/],
     [[], /not a schema written by the hub/],
-    [{ format: 1, upstream: "a", endpoints: [], learnedAt: 1e20, services: [], warnings: [] }, /not a schema/],
+    [
+      { format: 1, upstream: "a", endpoints: [], learnedAt: 1e20, services: [], warnings: [] },
+      /not a schema/,
+    ],
     [{ format: 1, upstream: "a", endpoints: [1], learnedAt: 1, services: [], warnings: [] }, /not a schema/],
   ] as const)
     test(`that says ${JSON.stringify(about)} of itself is refused`, () => {
@@ -153,7 +156,11 @@ describe("a folder of schemas", () => {
     ["empty", () => Buffer.alloc(0), /not a schema written by the hub/],
     ["changed", (bytes: Buffer) => Buffer.from(bytes).fill(7, 20, 30), /it is damaged/],
     ["of a newer format", () => saying({ format: 9 }), /another version of the hub wrote it/],
-    ["of another upstream", () => bytesOf({ ...FILE, upstream: "orders" }), /belongs to the upstream "orders"/],
+    [
+      "of another upstream",
+      () => bytesOf({ ...FILE, upstream: "orders" }),
+      /belongs to the upstream "orders"/,
+    ],
     ["of other endpoints", () => bytesOf({ ...FILE, endpoints: ["h:9"] }), /from other endpoints: h:9/],
     [
       "of files that contradict each other",

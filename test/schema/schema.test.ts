@@ -276,7 +276,11 @@ describe("descriptors that cannot be used", () => {
     for (const [what, bytes] of Object.entries(odd)) {
       const whole = Buffer.concat([fileBytes({ name: "a.proto" }), Buffer.from(bytes)]);
       const load = () => schemaFromFiles(new Map([["a.proto", whole]]));
-      assert.throws(load, /"a.proto" is not a file descriptor: it has a field with the wrong wire type/, what);
+      assert.throws(
+        load,
+        /"a.proto" is not a file descriptor: it has a field with the wrong wire type/,
+        what,
+      );
     }
     for (const packed of [field(10, 0, 0), field(10, 2, 1, 0), field(900, 0, 1)])
       schemaFromFiles(

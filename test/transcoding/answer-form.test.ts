@@ -1,4 +1,4 @@
-// What a client asks of an answer's form: system parameters, and protobuf's binary form by Accept and Content-Type.
+// What a client asks of an answer's form: system parameters, and protobuf's binary format by Accept and Content-Type.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
@@ -127,7 +127,7 @@ describe("a system parameter", () => {
   });
 });
 
-describe("a stream in protobuf's binary form", () => {
+describe("a stream in protobuf's binary format", () => {
   const file = compileProtos({
     "google/rpc/stream.proto": `syntax = "proto3"; package google.rpc; 
       message Status { int32 code = 1; string message = 2; }
@@ -160,7 +160,7 @@ describe("a stream in protobuf's binary form", () => {
   });
 });
 
-describe("a body in protobuf's binary form", () => {
+describe("a body in protobuf's binary format", () => {
   const post = (request: string, bytes: Uint8Array, contentType = "application/x-protobuf") => {
     const [method = "", target = ""] = request.split(" ");
     return encodeBody(built.router.match(method, target), bytes, contentType);

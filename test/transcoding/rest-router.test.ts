@@ -59,10 +59,10 @@ describe("HTTP rules", () => {
     ["/v1/a", /mapping/],
     [[], /mapping/],
     [{ gte: "/a" }, /unknown key 'gte'/],
-    [{ get: 1 }, /'get' is a path template/],
+    [{ get: 1 }, /'get' must be a path template/],
     [{ get: "/a", post: "/b" }, /two patterns/],
-    [{ custom: "x" }, /'custom' has a kind/],
-    [{ get: "/a", body: 1 }, /'body' is the name/],
+    [{ custom: "x" }, /'custom' needs a kind/],
+    [{ get: "/a", body: 1 }, /'body' must be the name/],
     [{ get: "/a", additional_bindings: {} }, /list of rules/],
     [{ get: "/a", additional_bindings: [{ x: 1 }] }, /unknown key 'x'/],
   ];
@@ -89,13 +89,13 @@ describe("HTTP rules", () => {
     [{ get: "/x/{author.pupils.name}" }, /repeated/],
     [{ get: "/x/{name.x}" }, /'name' has no fields/],
     [{ post: "/x", body: "nope" }, /body: test.v1.NameRequest has no field 'nope'/],
-    [{ post: "/x", body: "author.name" }, /a body is '\*' or a field of the request itself/],
-    [{ put: "/x/{page}", body: "page" }, /bound by the path and is the body too/],
+    [{ post: "/x", body: "author.name" }, /a body must be '\*' or a top-level field of the request/],
+    [{ put: "/x/{page}", body: "page" }, /bound by the path and also by the body/],
     [{ get: "/x", response_body: "nope" }, /response_body: test.v1.Book has no field 'nope'/],
     [{ custom: { kind: "GE T", path: "/x" } }, /no HTTP method/],
     [
       { get: "/v1/things/{page}" },
-      /GET \/v1\/things\/\{page\} is the same route as GET \/v1\/things\/\{name\} of test.v1.Test.GetAny, which answers/,
+      /GET \/v1\/things\/\{page\} is the same route as GET \/v1\/things\/\{name\} of test.v1.Test.GetAny, which is used/,
     ],
     [
       { get: "/x", additional_bindings: [{ get: "/y", additional_bindings: [{ get: "/z" }] }] },
@@ -141,7 +141,7 @@ describe("HTTP rules", () => {
       { selector: "test.v1.Test.Nope", rule: { get: "/three" } },
     ];
     const built = routerFor(registry, {}, { rules });
-    assert.deepEqual(built.problems, ["http.rules, test.v1.Test.Nope: no such method is known"]);
+    assert.deepEqual(built.problems, ["http.rules, test.v1.Test.Nope: no such method"]);
     assert.equal(answer(built, "GET /two/a"), "GetAny /two/{name}");
     assert.equal(answer(built, "GET /one/a"), "404");
     assert.equal(answer(built, "GET /v1/things/a"), "404");
@@ -447,7 +447,7 @@ describe("templates that go on behind a `**`", () => {
     );
     assert.match(
       both.explain("GET", "/v1/a/x").join("\n"),
-      /not GET \/v1\/\{name=\*\*\}: the other one says more segments of the path's end/,
+      /not GET \/v1\/\{name=\*\*\}: the other one matches more segments at the end of the path/,
     );
   });
 

@@ -17,14 +17,14 @@ export function headerRef(name: keyof typeof HEADERS): JsonObject {
   return { $ref: `#/components/headers/${name}` };
 }
 
-/** The media type of one message of that type in protobuf's binary form. */
+/** The media type of one message of that type in protobuf's binary format. */
 export function binaryType(typeName: string): JsonObject {
   return { schema: refTo(BINARY), "x-protobuf-message": typeName };
 }
 
 const DETAILS: JsonObject = {
   type: "array",
-  description: `For programs. What the hub refuses itself has a \`google.rpc.ErrorInfo\` with a \`reason\` and the domain \`${ERROR_DOMAIN}\`.`,
+  description: `For programs. Errors of the hub itself have a \`google.rpc.ErrorInfo\` with a \`reason\` and the domain \`${ERROR_DOMAIN}\`.`,
   items: {
     type: "object",
     properties: { "@type": { type: "string", examples: ["type.googleapis.com/google.rpc.ErrorInfo"] } },
@@ -41,22 +41,22 @@ export const SCHEMAS: JsonObject = {
   // google.rpc.Status as answers carry it.
   [STATUS]: {
     type: "object",
-    description: "A failure: the hub's own, or the service's.",
+    description: "An error of the hub or of the service.",
     properties: {
       code: CODE,
-      message: { type: "string", description: "For people; says what to change." },
+      message: { type: "string", description: "For people: says what to change." },
       details: DETAILS,
     },
     required: ["code", "message"],
   },
   [PROBLEM]: {
     type: "object",
-    description: "A failure as RFC 9457 tells it.",
+    description: "An error as problem details (RFC 9457).",
     properties: {
       type: { type: "string", format: "uri-reference", const: "about:blank" },
-      title: { type: "string", description: "The name of the HTTP status." },
+      title: { type: "string", description: "The reason phrase of the HTTP status." },
       status: { type: "integer", format: "int32", description: "The HTTP status." },
-      detail: { type: "string", description: "For people; says what to change." },
+      detail: { type: "string", description: "For people: says what to change." },
       instance: { type: "string", format: "uri-reference", description: "The path of the request." },
       code: CODE,
       details: DETAILS,
@@ -72,25 +72,28 @@ export const SCHEMAS: JsonObject = {
   [XML]: {
     type: "string",
     description:
-      "The message in XML, as `text/xml` too: an element for each field under its JSON name, again and again where it is repeated, `<entry><key/><value/></entry>` for each entry of a map. A stream is `<stream>` with an element for each message; a failure is `<Status>`, one that ends a stream `<error>`.",
+      "The message in XML, as `text/xml` too: an element for each field under its JSON name, repeated for a repeated field, `<entry><key/><value/></entry>` for each entry of a map. A stream is `<stream>` with an element for each message; a failure is `<Status>`, one that ends a stream `<error>`.",
   },
   [BINARY]: {
     type: "string",
     contentMediaType: "application/x-protobuf",
     description:
-      "The message in protobuf's binary form. A stream is one google.rpc.StreamBody: `repeated bytes messages = 1; google.rpc.Status status = 2; repeated bytes noop = 15;`.",
+      "The message in protobuf's binary formatat. A stream is one google.rpc.StreamBody: `repeated bytes messages = 1; google.rpc.Status status = 2; repeated bytes noop = 15;`.",
   },
 };
 
 export const HEADERS = {
   etag: {
-    description: "Changes when the answer does: for If-None-Match.",
+    description: "Changes when the response changes; for If-None-Match.",
     schema: { type: "string" },
   },
-  location: { description: "Where what was made is.", schema: { type: "string", format: "uri-reference" } },
+  location: {
+    description: "The URL of the created resource.",
+    schema: { type: "string", format: "uri-reference" },
+  },
   retryAfter: {
-    description: "Seconds to wait, where the hub knows.",
+    description: "Seconds to wait before a retry, if known.",
     schema: { type: "integer", minimum: 0 },
   },
-  wwwAuthenticate: { description: "How to say who calls.", schema: { type: "string" } },
+  wwwAuthenticate: { description: "The authentication schemes to use.", schema: { type: "string" } },
 } as const;

@@ -14,7 +14,7 @@ export function resourceNotes(field: DescField): readonly string[] {
   const [type] = reference(1);
   if (type !== undefined && type !== "*") return [`The name of a \`${type}\`.`];
   const [child] = reference(2);
-  if (child !== undefined) return [`The name of what has \`${child}\` below it.`];
+  if (child !== undefined) return [`The name of the parent of \`${child}\` below it.`];
   const resource = stringsOf(field.parent, RESOURCE_EXTENSION);
   // ResourceDescriptor: repeated string pattern = 2; string name_field = 3, "name" where it is not there.
   const patterns = resource(2).filter((pattern) => pattern !== "*");

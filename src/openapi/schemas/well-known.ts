@@ -56,7 +56,7 @@ export function mapKeySchema(type: ScalarType): JsonObject | undefined {
 const ANY: JsonObject = {
   type: "object",
   description:
-    "A message of any type. `@type` names it; its fields stand beside, or its JSON form as `value` where that is no object.",
+    "A message of any type, named by `@type`. Its fields are siblings of `@type`; a message whose JSON is not an object is in `value`.",
   properties: { "@type": { type: "string", examples: ["type.googleapis.com/google.rpc.ErrorInfo"] } },
   additionalProperties: true,
 };
@@ -70,7 +70,7 @@ const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
   },
   "google.protobuf.FieldMask": {
     type: "string",
-    description: "Names of fields, separated by commas; dots lead inside, and `*` is all of them.",
+    description: "Names of fields, separated by commas; dots separate nested fields, and `*` stands for all.",
     examples: ["*"],
   },
   "google.protobuf.Struct": { type: "object", additionalProperties: true },

@@ -193,7 +193,8 @@ class Build {
   /** `[type.googleapis.com/pkg.Type] { … }` */
   #setAny(typeUrl: string, value: OptionValue): void {
     const { desc } = this.message;
-    if (desc.typeName !== "google.protobuf.Any") throw new Error(`${desc.typeName} cannot contain ${typeUrl}`);
+    if (desc.typeName !== "google.protobuf.Any")
+      throw new Error(`${desc.typeName} cannot contain ${typeUrl}`);
     const typeName = typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
     const schema = this.#context.registry?.getMessage(typeName);
     if (schema === undefined) throw new Error(`no file declares ${typeName}`);

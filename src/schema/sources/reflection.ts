@@ -291,8 +291,7 @@ class Learning {
     this.answers++;
     const { maxFiles = MAX_FILES, maxServices = MAX_SERVICES } = this.#options;
     const answer = decodeAnswer(result.value, { maxNames: maxServices, maxFiles: maxFiles + 1 });
-    if (answer === undefined)
-      throw new SchemaError("the server sent a malformed reflection response");
+    if (answer === undefined) throw new SchemaError("the server sent a malformed reflection response");
     return answer;
   }
 }

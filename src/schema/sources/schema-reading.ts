@@ -77,7 +77,8 @@ export class SchemaReading {
       kind: "finish",
       finish,
     });
-    if (!("tables" in answer)) throw new SchemaError("the thread that reads schemas sent an unexpected message");
+    if (!("tables" in answer))
+      throw new SchemaError("the thread that reads schemas sent an unexpected message");
     return answer.tables;
   }
 

@@ -73,7 +73,9 @@ export class FrameReader implements RequestReader {
   #refuseMore(): void {
     const { method, body } = this.#match.plan;
     const why =
-      body === "none" ? "its rule takes no body: path and query are all of the request" : "takes one message";
+      body === "none"
+        ? "its rule takes no body: the request consists of path and query"
+        : "takes one message";
     this.stop();
     this.#out.refuse(
       refusal(

@@ -245,7 +245,7 @@ export function wantsXml(accept: string | undefined): string | undefined {
   return (application >= text ? APPLICATION_XML : TEXT_XML).one.contentType;
 }
 
-/** Whether a failure is to be told in protobuf's binary form: not where Accept likes JSON as well. */
+/** Whether a failure is to be told in protobuf's binary format: not where Accept likes JSON as well. */
 export function wantsProto(accept: string | undefined): boolean {
   if (accept?.toLowerCase().includes("protobuf") !== true) return false;
   const ranges = successRanges(accept);
@@ -264,7 +264,7 @@ function qualityOfJson(ranges: readonly Range[]): number {
 
 function notAcceptable(offers: readonly Offer[]): Status {
   const types = new Set(offers.map((o) => o.framing.contentType));
-  const message = `the request's Accept takes none of what there is: ${[...types].join(", ")}`;
+  const message = `the request's Accept matches none of the available types: ${[...types].join(", ")}`;
   return refusal("NOT_ACCEPTABLE", message, { info: { supported: [...types].join(", ") } });
 }
 

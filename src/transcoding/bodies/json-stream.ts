@@ -128,25 +128,27 @@ export class JsonStreamSplitter {
     const begins = byte !== COMMA && byte !== CLOSE_BRACKET && byte !== CLOSE_BRACE && byte !== COLON;
     switch (this.#place) {
       case "start":
-        if (byte !== OPEN_BRACKET) return begins || "a message must begin here";
+        if (byte !== OPEN_BRACKET) return begins || "expected a message";
         this.#array = true;
         this.#place = "first";
         return false;
       case "first":
-        if (byte !== CLOSE_BRACKET) return begins || "a message or the end of the array must come here";
+        if (byte !== CLOSE_BRACKET) return begins || "expected a message or the end of the array";
         this.#place = "closed";
         return false;
       case "before":
-        return begins || "a message must come after the comma";
+        return begins || "expected a message after the comma";
       case "after":
         if (!this.#array)
-          return begins || "a message must begin here: outside of an array nothing else separates them";
+          return (
+            begins || "expected a message: outside of an array, messages are separated only by white space"
+          );
         if (byte === COMMA) this.#place = "before";
         else if (byte === CLOSE_BRACKET) this.#place = "closed";
-        else return "a comma or the end of the array must come after the message";
+        else return "expected a comma or the end of the array after the message";
         return false;
       default:
-        return "there is something after the end of the array";
+        return "expected nothing after the end of the array";
     }
   }
 

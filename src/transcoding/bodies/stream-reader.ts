@@ -68,7 +68,7 @@ export class StreamReader implements RequestReader {
       this.#refuse(
         problem.tooLarge
           ? tooLarge("message", max)
-          : refusal("INVALID_REQUEST", `the body is no stream of JSON: ${problem.problem}`),
+          : refusal("INVALID_REQUEST", `the body is not a stream of JSON: ${problem.problem}`),
         problem.index + 1,
       );
       return;

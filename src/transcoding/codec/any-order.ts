@@ -644,7 +644,7 @@ export class AnyOrderPrinter {
         const printed = printMaskPath(path, plan.maskTarget);
         if (printed === undefined) {
           throw new DecodeError(
-            `the FieldMask path ${JSON.stringify(cut(path, 60))} has no lowerCamelCase that means the same`,
+            `the FieldMask path ${JSON.stringify(cut(path, 60))} has no equivalent in lowerCamelCase`,
           );
         }
         paths.push(printed);
@@ -740,7 +740,7 @@ export class AnyOrderPrinter {
       // NaN and Infinity are strings in JSON, and would come back as such.
       const isNumber = (this.#slots[base + 2 * plan.fields.length] ?? 0) === 2;
       if (isNumber && out.buf[open] === QUOTE)
-        throw new DecodeError("a google.protobuf.Value that is no finite number");
+        throw new DecodeError("a google.protobuf.Value that is not a finite number");
     } else if (out.pos === open) out.raw(Buffer.from(plan.fields[0]?.zeroText() ?? "{}"));
   }
 
@@ -833,7 +833,7 @@ export class AnyOrderPrinter {
         this.#pos += 4;
         break;
       default:
-        throw new DecodeError("a group ends that did not begin");
+        throw new DecodeError("a group ends without a start");
     }
     if (this.#pos > end) throw truncated();
   }
@@ -851,7 +851,7 @@ export class AnyOrderPrinter {
           throw new DecodeError(`groups are nested more than ${MAX_DEPTH} deep`);
         }
       } else if (wire === Wire.END_GROUP) {
-        if (open.pop() !== tag >>> 3) throw new DecodeError("another group ends than began");
+        if (open.pop() !== tag >>> 3) throw new DecodeError("the end of a group does not match its start");
         this.#groupEnd = at;
       } else this.#skip(wire, tag >>> 3, end);
     }

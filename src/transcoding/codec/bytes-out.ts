@@ -23,7 +23,7 @@ export interface Budget {
 export class TooMuch extends Error {}
 
 function tooLong(maxBytes: number): TooMuch {
-  return new TooMuch(`a text has more than ${maxBytes} bytes`);
+  return new TooMuch(`the text has more than ${maxBytes} bytes`);
 }
 
 /** `buf`, `words` and `pos` are open to the loops of the codec: whoever writes there has called `ensure` first. */

@@ -190,7 +190,7 @@ export class TreeEncoder {
     for (let i = 0; i < json.length; i++) {
       this.#steps[depth] = i;
       const item = json[i] ?? null;
-      if (item === null && !field.keepsNull) throw new Refusal("null is no element of a list");
+      if (item === null && !field.keepsNull) throw new Refusal("null is not allowed in a list");
       this.#element(field, item);
     }
     this.#steps.length = depth;
@@ -208,7 +208,8 @@ export class TreeEncoder {
       const item = object[name];
       if (item === undefined) continue;
       this.#steps.push(name);
-      if (item === null && !field.value.keepsNull) throw new Refusal("null is no value of a map");
+      if (item === null && !field.value.keepsNull)
+        throw new Refusal("null is not allowed as the value of a map");
       const before = out.pos;
       out.varint32(field.tag);
       const size = field.lengthSize;
@@ -379,11 +380,11 @@ export class TreeEncoder {
     const names = Object.keys(object);
     if (names.length === 0) return;
     const url = Object.hasOwn(object, "@type") ? object["@type"] : undefined;
-    if (typeof url !== "string") throw new Refusal("an Any names its type as a string in '@type'");
+    if (typeof url !== "string") throw new Refusal("an Any needs its type, a string, in '@type'");
     this.#steps.push("@type");
     const typeName = url.slice(url.lastIndexOf("/") + 1);
     const desc = this.#plans.registry.getMessage(typeName);
-    if (desc === undefined) throw new Refusal(`the type '${clip(url)}' is not known here`);
+    if (desc === undefined) throw new Refusal(`the type '${clip(url)}' is unknown`);
     this.#steps.pop();
     const plan = this.#plans.of(desc);
     const out = this.#out;
@@ -399,7 +400,7 @@ export class TreeEncoder {
       this.#depth--;
     } else {
       const value = object.value;
-      if (value === undefined) throw new Refusal(`an Any of ${typeName} has its content in 'value'`);
+      if (value === undefined) throw new Refusal(`an Any of ${typeName} must have its content in 'value'`);
       for (const name of names) {
         this.#steps.push(name);
         if (name === "value") this.#message(plan, value);

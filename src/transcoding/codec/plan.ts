@@ -348,7 +348,7 @@ export class FieldPlan {
   get message(): MessagePlan {
     let plan = this.#message;
     if (plan === undefined) {
-      if (this.#messageDesc === undefined) throw new Error(`${this.name} is no message`);
+      if (this.#messageDesc === undefined) throw new Error(`${this.name} is not a message`);
       plan = this.#plan(this.#messageDesc);
       this.#message = plan;
     }

@@ -180,7 +180,7 @@ export function writeDuration(seconds: number, nanos: number, out: BytesOut): st
   if (!(Math.abs(seconds) <= MAX_DURATION_SECONDS)) return "a Duration of more than 315576000000 seconds";
   if (Math.abs(nanos) >= NANOS_PER_SECOND) return "a Duration whose nanos are more than 999999999";
   if ((seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0)) {
-    return "a Duration whose nanos have another sign than its seconds";
+    return "a Duration whose nanos and seconds have different signs";
   }
   out.ensure(MAX_TIME_CHARS);
   out.buf[out.pos++] = 0x22;

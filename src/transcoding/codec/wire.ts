@@ -1,4 +1,4 @@
-// What the readers of protobuf's binary form have in common.
+// What the readers of protobuf's binary format have in common.
 import { DecodeError } from "./decode-error.js";
 
 /** Messages within each other: protobuf's own limit. */

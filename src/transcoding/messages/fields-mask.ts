@@ -1,5 +1,5 @@
 // Partial responses: which fields of an answer a client wants ($fields), checked against the message type. The codec
-// prints nothing else; an answer in protobuf's binary form is cut here.
+// prints nothing else; an answer in protobuf's binary format is cut here.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { cut } from "../../kit/text/text.js";
@@ -182,7 +182,7 @@ function copyFields(
     const start = r.pos;
     const [no, wire] = r.tag();
     if (wire === WireType.EndGroup) {
-      if (no !== group) throw new Error("a group ends that was not begun");
+      if (no !== group) throw new Error("a group ends without a start");
       return;
     }
     const wanted = mask.get(no);

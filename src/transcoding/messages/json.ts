@@ -256,7 +256,7 @@ class ExactParser {
     out += this.#text.slice(from, this.#at);
     this.#at++;
     if (/\p{Surrogate}/u.test(out))
-      throw new Refusal("this string has half of a surrogate pair, which is no character", start);
+      throw new Refusal("this string has half of a surrogate pair, which is not a character", start);
     return out;
   }
 

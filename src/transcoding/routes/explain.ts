@@ -138,7 +138,7 @@ function whyNot(plan: BindingPlan, winner: BindingPlan | undefined, httpMethod: 
     return "the other one has the verb";
   const [mine, other] = [plan.template.segments, winner.template.segments];
   if (sameUpToDeep(plan.template, winner.template) && mine.length < other.length)
-    return "the other one says more segments of the path's end";
+    return "the other one matches more segments at the end of the path";
   const differs = other.findIndex((segment, i) => mine[i]?.kind !== segment.kind);
   if (differs === -1) return "the other one names the HTTP method";
   const [place, better] = [mine[differs]?.kind, other[differs]?.kind];

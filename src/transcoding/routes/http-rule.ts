@@ -81,7 +81,7 @@ function decodeCustom(bytes: Uint8Array): [kind: string, path: string] {
 
 /** Reads a rule in its JSON form, names in either spelling; a string says what is wrong with it. */
 export function httpRuleFromJson(json: unknown, depth = 0): HttpRule | string {
-  if (!isRecord(json)) return "an HTTP rule is a mapping, as in { get: /v1/books }";
+  if (!isRecord(json)) return "an HTTP rule must be a mapping, as in { get: /v1/books }";
   if (depth > MAX_NESTING) return "additional bindings nest one level deep";
   let httpMethod: string | undefined;
   let template = "";
@@ -94,22 +94,22 @@ export function httpRuleFromJson(json: unknown, depth = 0): HttpRule | string {
       if (httpMethod !== undefined)
         return `the rule has two patterns; put '${key}' under additional_bindings`;
       if (simple !== undefined) {
-        if (typeof value !== "string") return `'${key}' is a path template`;
+        if (typeof value !== "string") return `'${key}' must be a path template`;
         httpMethod = simple;
         template = value;
       } else {
         if (!isRecord(value) || typeof value.kind !== "string" || typeof value.path !== "string") {
-          return "'custom' has a kind (the HTTP method) and a path";
+          return "'custom' needs a kind (the HTTP method) and a path";
         }
         httpMethod = value.kind;
         template = value.path;
       }
     } else if (key === "body" || key === "response_body" || key === "responseBody") {
-      if (typeof value !== "string") return `'${key}' is the name of a field`;
+      if (typeof value !== "string") return `'${key}' must be the name of a field`;
       if (key === "body") body = value;
       else responseBody = value;
     } else if (key === "additional_bindings" || key === "additionalBindings") {
-      if (!Array.isArray(value)) return `'${key}' is a list of rules`;
+      if (!Array.isArray(value)) return `'${key}' must be a list of rules`;
       for (const item of value) {
         const rule = httpRuleFromJson(item, depth + 1);
         if (typeof rule === "string") return rule;

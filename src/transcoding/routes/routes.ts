@@ -23,9 +23,9 @@ export class Routes {
   add(plan: BindingPlan): string | undefined {
     const existing = this.matcher.add(plan.httpMethod, plan.template, plan);
     if (existing === CROWDED)
-      return `with ${plan.text} one path would match the beginnings of too many rules: '*' and fixed texts at the same places, in too many combinations`;
+      return `with ${plan.text} one path would match the beginnings of too many rules: '*' and literals in the same segments, in too many combinations`;
     if (existing !== undefined) {
-      return `${plan.httpMethod} ${plan.text} is the same route as ${existing.httpMethod} ${existing.text} of ${fullName(existing.method)}, which answers`;
+      return `${plan.httpMethod} ${plan.text} is the same route as ${existing.httpMethod} ${existing.text} of ${fullName(existing.method)}, which is used`;
     }
     this.plans.push(plan);
     return undefined;

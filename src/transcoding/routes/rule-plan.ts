@@ -124,20 +124,20 @@ function bind({ descriptor, httpMethod, template }: BindingPlan, rule: HttpRule)
     if (typeof target === "string") return fail(target);
     const leaf = target.leaf;
     if (leaf.fieldKind === "list" || leaf.fieldKind === "map") {
-      return fail(`'${variable.field}' is repeated: a path binds singular fields`);
+      return fail(`'${variable.field}' is repeated: a path binds only singular fields`);
     }
     if (leaf.fieldKind === "message" && !isScalarLike(leaf.message)) {
       return fail(
-        `'${variable.field}' is a message: a path binds scalars, enums and types whose JSON is a string`,
+        `'${variable.field}' is a message: a path binds only scalars, enums and types whose JSON is a string`,
       );
     }
     if (variables.some((v) => v.target.key === target.key)) return fail(`'${variable.field}' is bound twice`);
     if (target.leaf === body && target.parents.length === 0) {
-      return fail(`'${variable.field}' is bound by the path and is the body too`);
+      return fail(`'${variable.field}' is bound by the path and also by the body`);
     }
     const inBody = body === "all" || (body !== "none" && target.parents[0] === body);
     if (inBody && httpBody !== undefined) {
-      return fail(`'${variable.field}' is in the google.api.HttpBody that takes the body as it comes`);
+      return fail(`'${variable.field}' is in the google.api.HttpBody that receives the raw body`);
     }
     const deep = variable.from <= template.deepAt && template.deepAt < variable.to;
     variables.push({
@@ -197,8 +197,8 @@ function planBody(
   const field = fieldsOfRules(input).get(body);
   if (field !== undefined) {
     if (!hasOwnJson(input) || isWrapper(input)) return field;
-    return { problem: `body: ${input.typeName} has a JSON form of its own: its body is '*' or none` };
+    return { problem: `body: ${input.typeName} has its own JSON format: its body must be '*' or absent` };
   }
-  const hint = body.includes(".") ? "; a body is '*' or a field of the request itself" : "";
+  const hint = body.includes(".") ? "; a body must be '*' or a top-level field of the request" : "";
   return { problem: `body: ${input.typeName} has no field '${body}'${hint}` };
 }

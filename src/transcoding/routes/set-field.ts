@@ -72,7 +72,7 @@ function findField(
   const steps = path.split(".");
   if (steps.length > MAX_PATH_DEPTH) return `the path has more than ${MAX_PATH_DEPTH} steps`;
   // A wrapper as request is one value, and its field's name is the only way to call it.
-  if (hasOwnJson(root) && !isWrapper(root)) return `${root.typeName} has no fields that could be set here`;
+  if (hasOwnJson(root) && !isWrapper(root)) return `${root.typeName} has no fields that can be set here`;
   const parents: MessageField[] = [];
   const names: string[] = [];
   let message = root;
@@ -87,9 +87,9 @@ function findField(
     i += taken;
     if (i === steps.length) return { parents, leaf: field, key: names.join("."), form: formOf(field) };
     if (field.fieldKind === "list")
-      return `'${names.join(".")}' is repeated: fields inside it cannot be set here`;
+      return `'${names.join(".")}' is repeated: fields in it cannot be set here`;
     if (field.fieldKind !== "message" || hasOwnJson(field.message)) {
-      return `'${names.join(".")}' has no fields that could be set here`;
+      return `'${names.join(".")}' has no fields that can be set here`;
     }
     parents.push(field);
     message = field.message;
@@ -256,7 +256,7 @@ export function setSame(
     case "misfit":
       return undefined;
     case "other":
-      return "the path says another value than the body";
+      return "the path has a different value than the body";
   }
 }
 

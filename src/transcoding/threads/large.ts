@@ -103,16 +103,16 @@ function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | S
   if (!outcome.outOfMemory)
     return hubFault(`the thread that translated the ${what} died`, "in a thread that translates", cause);
   return what === "request"
-    ? refusal("MESSAGE_TOO_LARGE", "the body takes too much memory to be translated: send less at once", {
+    ? refusal("MESSAGE_TOO_LARGE", "translating the body takes too much memory: send less at once", {
         cause,
       })
-    : refusal("RESPONSE_TOO_LARGE", "the answer takes too much memory to be translated: ask for less", {
+    : refusal("RESPONSE_TOO_LARGE", "translating the response takes too much memory: ask for less", {
         cause,
       });
 }
 
 function busy(what: "request" | "answer"): Status {
-  const message = `too many large messages wait to be translated${what === "request" ? ": try again" : ""}`;
+  const message = `too many large messages are waiting to be translated${what === "request" ? ": try again" : ""}`;
   // The service has done its work: who tries again on UNAVAILABLE would have it done twice.
   return what === "request"
     ? notNow(message)

@@ -57,8 +57,8 @@ function work(message: JobMessage<ThreadSchema, Job>): JobResult {
 
 function tooMuch(kind: Job["kind"]): Status {
   return kind === "answer"
-    ? refusal("RESPONSE_TOO_LARGE", "the answer is too large, or too much work, to be printed: ask for less")
-    : refusal("MESSAGE_TOO_LARGE", "the body is too large, or too much work, as JSON: send less at once");
+    ? refusal("RESPONSE_TOO_LARGE", "the response is too large, or too expensive, to convert: ask for less")
+    : refusal("MESSAGE_TOO_LARGE", "the body is too large, or too expensive, to convert: send less at once");
 }
 
 parentPort?.on("message", (message: JobMessage<ThreadSchema, Job>) => {

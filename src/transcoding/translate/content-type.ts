@@ -6,7 +6,7 @@ import { cut } from "../../kit/text/text.js";
 /** What the answer to an unsupported type lists. */
 export const SUPPORTED_TYPES: readonly string[] = ["application/json"];
 
-/** protobuf's binary form, where the body is a message. */
+/** protobuf's binary format, where the body is a message. */
 export const PROTO_TYPE = "application/x-protobuf";
 
 /** What else there is where a rule was written: of another site's pages both need a preflight. */
@@ -40,7 +40,7 @@ export function isXmlType(contentType: string | undefined): boolean {
   return XML_TYPES.includes(type.trim()) && parameters.every(isUtf8Charset);
 }
 
-/** protobuf's binary form, by either of its names. */
+/** protobuf's binary format, by either of its names. */
 export function isProtoType(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/(?:x-)?protobuf\s*(?:;|$)/i.test(contentType);
 }

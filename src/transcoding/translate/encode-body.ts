@@ -47,7 +47,7 @@ export function encodeBody(
 }
 
 function inUrlOnly(): Status {
-  const description = "$alt, $fields and $prettyPrint stand in the URL, not in the form";
+  const description = "$alt, $fields and $prettyPrint belong in the URL, not in the form";
   return refusal("INVALID_REQUEST", description, { details: [badRequest([{ field: "", description }])] });
 }
 
@@ -65,7 +65,7 @@ function asJson(desc: DescMessage, body: Uint8Array, codecs: Codecs, budget: Bud
     return codecs.of(desc).decode(body, undefined, budget);
   } catch (cause) {
     if (cause instanceof TooMuch) throw cause;
-    const description = `the body is no ${desc.typeName} in protobuf's binary form`;
+    const description = `the body is not a ${desc.typeName} in protobuf's binary formatat`;
     return refusal("INVALID_REQUEST", description, {
       cause,
       details: [badRequest([{ field: "", description }])],

@@ -51,7 +51,7 @@ export function readMultipart(
       onField: (info, value) => {
         if (problem !== undefined) return;
         const name = nameOf(info);
-        const found = isUtf8(value) ? setField(name, textOf(value), rules, codecs, json) : "no UTF-8";
+        const found = isUtf8(value) ? setField(name, textOf(value), rules, codecs, json) : "not UTF-8";
         take(name, partProblem(info) ?? found);
       },
       onFile: (info) => {
@@ -71,7 +71,7 @@ export function readMultipart(
     if (!done) take("", sentence({ _tag: "EndNotReached" }));
   } catch {
     // A file name that is no percent-encoded UTF-8, for one.
-    take("", "a part's head is malformed");
+    take("", "the headers of a part are malformed");
   }
   return problem ?? { json };
 }
@@ -103,7 +103,7 @@ function setFile(info: PartInfo, data: Buffer, rules: QueryRules, json: JsonObje
   if (leaf.fieldKind !== "map" && leaf.message !== undefined && isHttpBody(leaf.message)) {
     return addValue({ target, mapKey: undefined }, { contentType: info.contentType, data: base64 }, json);
   }
-  return `a file goes into a bytes field or a google.api.HttpBody, and '${leaf.name}' is neither`;
+  return `a file can only be put into a bytes field or a google.api.HttpBody, and '${leaf.name}' is neither`;
 }
 
 /** Browsers escape these three in a name, and no other (HTML, "multipart/form-data encoding algorithm"). */
@@ -116,15 +116,15 @@ function partProblem({ name, headers }: PartInfo): string | undefined {
   if (name === "") return sentence({ _tag: "InvalidDisposition" });
   const encoding = String(headers["content-transfer-encoding"] ?? "binary").trim();
   if (/^(?:7bit|8bit|binary)$/i.test(encoding)) return undefined;
-  return `Content-Transfer-Encoding '${cut(encoding, 40)}' is not taken: send the bytes as they are (RFC 7578 §4.7)`;
+  return `Content-Transfer-Encoding '${cut(encoding, 40)}' is not supported: send the bytes unencoded (RFC 7578 §4.7)`;
 }
 
 function sentence(error: MultipartError): string {
   switch (error._tag) {
     case "InvalidBoundary":
-      return "the Content-Type names no boundary";
+      return "the Content-Type has no boundary parameter";
     case "BadHeaders":
-      return "a part's head is malformed";
+      return "the headers of a part are malformed";
     case "InvalidDisposition":
       return "a part has no name in its Content-Disposition";
     case "ReachedLimit":

@@ -65,7 +65,7 @@ function oneParameter(pair: string, take: TakeParameter, plusAsSpace: boolean): 
   const name = decodeQueryPart(rawName, plusAsSpace);
   const text = equal === -1 ? "" : decodeQueryPart(pair.slice(equal + 1), plusAsSpace);
   if (name === undefined || text === undefined) {
-    return { parameter: name ?? rawName, problem: "malformed percent-encoding, or no UTF-8" };
+    return { parameter: name ?? rawName, problem: "malformed percent-encoding, or not UTF-8" };
   }
   const problem = take(name, text);
   return problem === undefined ? undefined : { parameter: name, problem };
@@ -85,7 +85,7 @@ export function findParameter(name: string, rules: QueryRules): Parameter | stri
   const { target, mapKey } = found;
   if (rules.body !== "none") {
     if (rules.body === "all") {
-      return "the body carries all fields of this request: none can be set by the query";
+      return "the body carries all fields of this request: the query cannot set any";
     }
     const root = target.parents[0] ?? target.leaf;
     if (rules.body === root) return `the body carries '${root.name}': the query cannot set it`;
@@ -119,7 +119,7 @@ function unsuitable(leaf: DescField, mapKey: string | undefined): string | undef
   if (leaf.fieldKind === "map") {
     if (mapKey === undefined) return `'${leaf.name}' is a map: write ${leaf.name}[KEY]=VALUE`;
   } else if (mapKey !== undefined) {
-    return `'${leaf.name}' is no map: [KEY] does not apply${leaf.fieldKind === "list" ? "; repeat the parameter for more elements" : ""}`;
+    return `'${leaf.name}' is not a map: [KEY] does not apply${leaf.fieldKind === "list" ? "; repeat the parameter for more elements" : ""}`;
   }
   if (leaf.message === undefined || isScalarLike(leaf.message) || isJsonText(leaf.message)) return undefined;
   if (leaf.fieldKind === "list") return `'${leaf.name}' is a repeated message: a query cannot set it`;
@@ -148,7 +148,7 @@ export function setParameter(
   for (const already of bound) {
     if (already.target.key !== target.key) continue;
     if (isSameText(codecs, target, text, already.text)) return undefined;
-    return "the path says another value than the query";
+    return "the path has a different value than the query";
   }
   const value = textToJson(target, text);
   return "problem" in value ? value.problem : addValue(parameter, value.json, root);
@@ -173,5 +173,5 @@ export function addValue({ target, mapKey }: Parameter, json: Json, root: JsonOb
     setOwn(existing, mapKey, json);
     return undefined;
   }
-  return "given twice, and the field takes one value";
+  return "given twice, but the field takes one value";
 }

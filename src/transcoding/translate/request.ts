@@ -318,7 +318,7 @@ function encodedMask(
   if (body.message === undefined || memberOf(beside, updateMask) !== undefined) return undefined;
   const paths = pathsOf(body.message, value);
   if (paths === undefined) {
-    const problem = `the body names too much for a field mask (${MAX_MASK_CHARACTERS} characters): set it in the query`;
+    const problem = `the body sets too many fields for a field mask (${MAX_MASK_CHARACTERS} characters): set it in the query`;
     return invalidMessage(`${updateMask.name}: ${problem}`, updateMask.name, problem);
   }
   return paths.length === 0 ? undefined : encodeUpdateMask(updateMask, paths);
@@ -332,7 +332,7 @@ function encodeRaw(
 ): Uint8Array | Status {
   const { plan, beside } = request;
   const place = plan.httpBody;
-  if (place === undefined) throw new Error(`${plan.text} takes no raw body`);
+  if (place === undefined) throw new Error(`${plan.text} does not take a raw body`);
   const { field } = place;
   const raw = encodeHttpBody(field, body.data, body.contentType);
   if (field === undefined) return raw;

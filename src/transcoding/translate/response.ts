@@ -69,7 +69,7 @@ export function decodeResponse(
     const why = e instanceof DecodeError && e.cause instanceof DecodeError ? `: ${e.cause.message}` : "";
     return refusal(
       "UNPRINTABLE_RESPONSE",
-      `the service's answer cannot be printed as ${output.typeName} in JSON${why}`,
+      `the service's response cannot be converted to JSON as ${output.typeName}${why}`,
       { cause: e },
     );
   }

@@ -60,7 +60,7 @@ export function systemParameterOf(name: string, bareNames: boolean): Name | unde
 }
 
 /** What an unknown name that begins with `$` is told. */
-export const UNKNOWN_SYSTEM_PARAMETER = `this system parameter is not known; there are ${NAMES.join(", ")}`;
+export const UNKNOWN_SYSTEM_PARAMETER = `unknown system parameter; supported are ${NAMES.join(", ")}`;
 
 /** Gathers the system parameters of one request. */
 export class SystemParameterReader {
@@ -78,7 +78,7 @@ export class SystemParameterReader {
 
   /** A string says why it is refused. */
   take(name: Name, text: string): string | undefined {
-    if (this.#seen.has(name)) return "given twice, and it takes one value";
+    if (this.#seen.has(name)) return "given twice, but it takes one value";
     this.#seen.add(name);
     switch (name) {
       case "$alt":
@@ -94,14 +94,14 @@ export class SystemParameterReader {
 
   #alt(text: string): string | undefined {
     const alts = altsOf(this.#plan);
-    if (alts.length === 0) return "this answer is bytes as they are: it has no other form";
+    if (alts.length === 0) return "this response is raw bytes: it has no other format";
     const parts = /^([a-z]+)(?:;enum-encoding=(int|string))?$/.exec(text);
     const alt = alts.find((known) => known === parts?.[1]);
     if (alt === undefined) {
-      return `expected ${orList(alts)}, and after it ;enum-encoding=int where enums are to be numbers`;
+      return `expected ${orList(alts)}, optionally with ;enum-encoding=int for enums as numbers`;
     }
     const encoding = parts?.[2];
-    if (encoding !== undefined && alt === "proto") return "proto has its enums as numbers anyway";
+    if (encoding !== undefined && alt === "proto") return "proto always has enums as numbers";
     const enumAsNumbers = encoding === undefined ? undefined : encoding === "int";
     this.#result = { ...this.#result, alt, enumAsNumbers };
     return undefined;
@@ -110,7 +110,7 @@ export class SystemParameterReader {
   #fields(text: string): string | undefined {
     const { responseField } = this.#plan;
     const desc = chosenFrom(this.#plan);
-    if (desc === undefined) return "this answer has no fields to choose from";
+    if (desc === undefined) return "this response has no fields to choose from";
     const mask = parseFieldsMask(desc, text);
     if ("error" in mask) return `column ${mask.column}: ${mask.error}`;
     const fields = responseField === undefined ? mask : maskOfField(responseField, mask);

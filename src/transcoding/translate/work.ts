@@ -17,7 +17,7 @@ export const LARGE_BYTES = 64 * KIB;
 export const LARGE_ANSWER_BYTES = 128 * KIB;
 /** XML takes up to 900 ns a byte to read. */
 export const LARGE_XML_BYTES = 16 * KIB;
-/** A body in protobuf's binary form becomes JSON first, which may be many times as long: `HERE` bounds that too. */
+/** A body in protobuf's binary format becomes JSON first, which may be many times as long: `HERE` bounds that too. */
 export const LARGE_BINARY_BYTES = 16 * KIB;
 
 /** Steps of the printer take 3 to 5 ns, so all of them some 10 ms. */

@@ -24,13 +24,13 @@ export function readXmlBody(
 ): { readonly json: Json } | Misfit | Status {
   if (body.length > MAX_XML_BYTES) {
     const info = { limit: String(MAX_XML_BYTES) };
-    const message = `a body in XML has at most ${MAX_XML_BYTES} bytes: send it as application/json`;
+    const message = `a body in XML may have at most ${MAX_XML_BYTES} bytes: send it as application/json`;
     return refusal("MESSAGE_TOO_LARGE", message, { info });
   }
   try {
     loadXmlParser();
   } catch (cause) {
-    return notNow("the hub cannot load what reads XML now: try again, or send JSON", cause);
+    return notNow("the hub cannot load its XML parser now: try again, or send JSON", cause);
   }
   if (!isUtf8(body)) return notXml("line 1, column 1: the text is not UTF-8");
   const root = readXml(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
@@ -55,7 +55,7 @@ export function printXmlBody(
     return Buffer.from(`${form.declared ? XML_DECLARATION : ""}${xml}${form.pretty ? "\n" : ""}`);
   } catch (e) {
     if (!(e instanceof XmlCharError)) throw e;
-    const message = `the answer cannot be told in XML: ${e.message}; ask for application/json`;
+    const message = `the response cannot be represented in XML: ${e.message}; ask for application/json`;
     return refusal("NOT_ACCEPTABLE", message, { info: { supported: "application/json" } });
   }
 }

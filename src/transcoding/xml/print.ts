@@ -199,7 +199,7 @@ class XmlPrinter {
     if (stray !== undefined) {
       const code = stray.codePointAt(0)?.toString(16).toUpperCase().padStart(4, "0");
       throw new XmlCharError(
-        `'${formatPath(this.#steps)}' has the character U+${code}, which XML cannot say`,
+        `'${formatPath(this.#steps)}' has the character U+${code}, which XML cannot represent`,
       );
     }
     // A bare carriage return would be read as a line feed (XML 1.0 §2.11).

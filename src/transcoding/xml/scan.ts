@@ -26,7 +26,7 @@ const ENCODING = /[\t\n\r ]encoding\s*=\s*["']([^"']*)["']/;
 /** Undefined: within bounds, and well-formed as far as this looks. Names and attributes are left to the parser. */
 export function scanXml(text: string): XmlProblem | undefined {
   const stray = NO_CHAR.exec(text);
-  if (stray !== null) return at(text, stray.index, "this character is none that XML 1.0 allows");
+  if (stray !== null) return at(text, stray.index, "XML 1.0 does not allow this character");
   return new Scan(text).run();
 }
 
@@ -65,7 +65,8 @@ class Scan {
       return found === null ? undefined : at(this.#text, start + found.index, OUTSIDE);
     }
     const bracket = content.indexOf("]]>");
-    if (bracket !== -1) return at(this.#text, start + bracket, "']]>' stands outside a CDATA section");
+    if (bracket !== -1)
+      return at(this.#text, start + bracket, "']]>' is not allowed outside a CDATA section");
     return this.#references(content, start);
   }
 
@@ -92,7 +93,8 @@ class Scan {
       if (this.#open.length === 0) return at(text, open, OUTSIDE);
       return this.#after("]]>", open, "this CDATA section");
     }
-    if (text.startsWith("<!", open)) return at(text, open, "a document type (DTD) is not taken");
+    if (text.startsWith("<!", open))
+      return at(text, open, "a document type declaration (DTD) is not allowed");
     if (text.startsWith("<?", open)) return this.#instruction(open);
     if (text[open + 1] === "/") {
       const start = this.#open.pop();
@@ -117,11 +119,11 @@ class Scan {
     if (content.length > MAX_TAG_CHARS) return at(text, open, TOO_LONG);
     if (!DECLARATION.test(content)) return end;
     if (text.slice(0, open).replace("\ufeff", "") !== "") {
-      return at(text, open, "the XML declaration stands at the beginning, or not at all");
+      return at(text, open, "an XML declaration is allowed only at the beginning");
     }
     const encoding = ENCODING.exec(content)?.[1];
     if (encoding !== undefined && !/^utf-?8$/i.test(encoding)) {
-      return at(text, open, `the encoding is UTF-8, and not '${cut(encoding, 20)}'`);
+      return at(text, open, `the encoding must be UTF-8, not '${cut(encoding, 20)}'`);
     }
     return end;
   }
@@ -133,7 +135,7 @@ class Scan {
     let end = open + 1;
     for (; end < limit; end++) {
       const c = text.charCodeAt(end);
-      if (c === 0x3c) return at(text, end, "'<' stands within a tag");
+      if (c === 0x3c) return at(text, end, "'<' is not allowed in a tag");
       if (quote !== 0) {
         if (c === quote) quote = 0;
       } else if (c === 0x22 || c === 0x27) quote = c;
@@ -156,9 +158,8 @@ class Scan {
   }
 }
 
-const OUTSIDE = "text stands outside the root element";
-const NO_REFERENCE =
-  "'&' begins &amp; &lt; &gt; &quot; &apos; or the number of a character, and nothing else";
+const OUTSIDE = "text is not allowed outside the root element";
+const NO_REFERENCE = "'&' must begin &amp; &lt; &gt; &quot; &apos; or a character reference";
 const TOO_LONG = `this tag has more than ${MAX_TAG_CHARS} characters`;
 
 /** Characters of a name that a refusal repeats. */

@@ -95,7 +95,7 @@ class XmlWalk {
         const before = Object.hasOwn(object, name) ? object[name] : undefined;
         if (field.shape === Shape.LIST) this.#item(field, child, allowed, object, name, before);
         else {
-          if (before !== undefined) throw new Refusal("the element is given twice, and the field takes one");
+          if (before !== undefined) throw new Refusal("the element is given twice, but the field takes one");
           const json =
             field.shape === Shape.MAP ? this.#map(field, child, allowed) : this.#value(field, child, allowed);
           setOwn(object, name, json);
@@ -115,7 +115,7 @@ class XmlWalk {
     name: string,
     before: Json | undefined,
   ): void {
-    if (before === null) throw new Refusal("a list that is nil has no elements");
+    if (before === null) throw new Refusal("a list that is nil cannot have elements");
     if (before === undefined && this.#isNil(element, allowed)) {
       setOwn(object, name, null);
       return;
@@ -144,7 +144,7 @@ class XmlWalk {
       const [key, value] = [this.#part(entry, KEY), this.#part(entry, VALUE)];
       const stranger = entry.children.find((child) => child !== key && child !== value);
       if (stranger !== undefined)
-        throw new Refusal(`<${clip(stranger.name)}> is one too many in an <${ENTRY}>`);
+        throw new Refusal(`<${clip(stranger.name)}> is not allowed in an <${ENTRY}>`);
       this.#attributes(key, NOTHING);
       const text = this.#text(key);
       const name = field.key.kind === Kind.STRING ? text : text.trim();
@@ -158,7 +158,7 @@ class XmlWalk {
 
   #part(entry: XmlElement, name: string): XmlElement {
     const part = entry.children.find((child) => child.name === name);
-    if (part === undefined) throw new Refusal(`an <${ENTRY}> has a <${KEY}> and a <${VALUE}>`);
+    if (part === undefined) throw new Refusal(`an <${ENTRY}> must have a <${KEY}> and a <${VALUE}>`);
     return part;
   }
 
@@ -189,7 +189,7 @@ class XmlWalk {
     const url = element.attributes.get(TYPE);
     if (url === undefined) {
       if (element.children.length === 0 && element.text.trim() === "") return {};
-      throw new Refusal(`an Any names its type in the attribute '${TYPE}'`);
+      throw new Refusal(`an Any needs its type in the attribute '${TYPE}'`);
     }
     const object: JsonObject = { "@type": url };
     const desc = this.#plans.registry.getMessage(url.slice(url.lastIndexOf("/") + 1));
@@ -200,7 +200,7 @@ class XmlWalk {
     this.#onlyElements(element);
     const [value, more] = element.children;
     if (value?.name !== VALUE || more !== undefined) {
-      throw new Refusal(`an Any of ${desc.typeName} has its content in one <${VALUE}>`);
+      throw new Refusal(`an Any of ${desc.typeName} must have its content in one <${VALUE}>`);
     }
     this.steps.push(VALUE);
     object.value = this.#message(plan, value, NOTHING);
@@ -215,7 +215,7 @@ class XmlWalk {
     if (nil === undefined || nil === "false" || nil === "0") return false;
     if (nil !== "true" && nil !== "1") throw new Refusal(`expected true or false in '${NIL}'`);
     if (element.children.length > 0 || element.text.trim() !== "") {
-      throw new Refusal("an element that is nil has no content");
+      throw new Refusal("an element that is nil cannot have content");
     }
     return true;
   }
@@ -225,7 +225,7 @@ class XmlWalk {
     for (const name of element.attributes.keys()) {
       if (allowed.includes(name) || PASSED_OVER.test(name)) continue;
       this.steps.push(`@${name}`);
-      throw new Refusal(`no such attribute is known here; fields are elements, as in <${clip(name)}>`);
+      throw new Refusal(`unknown attribute; fields are elements, as in <${clip(name)}>`);
     }
   }
 

@@ -86,7 +86,7 @@ function schemaOf(parameter: JsonObject): JsonValue {
 
 function escaped(parameter: JsonObject, value: JsonValue): string {
   const text = String(value);
-  const several = String(parameter.description ?? "").includes("May be several segments");
+  const several = String(parameter.description ?? "").includes("May have several segments");
   return several ? text.split("/").map(encodeURIComponent).join("/") : encodeURIComponent(text);
 }
 

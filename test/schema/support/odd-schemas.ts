@@ -125,7 +125,8 @@ export const ODD_SCHEMAS: readonly OddSchema[] = [
         messageType: [{ name: "Money", field: [stringField("sum", 1)] }],
       },
     ],
-    refusedAsSet: /money.Money is declared in "a\/money.proto" and in "b\/money.proto", with different content/,
+    refusedAsSet:
+      /money.Money is declared in "a\/money.proto" and in "b\/money.proto", with different content/,
     warns: /"b\/money.proto" is left out: money.Money is declared/,
     json: { money: { amount: "1" } },
   },

@@ -95,14 +95,14 @@ describe("a body beside path and query", () => {
     ["POST /v1/b/1/by_name?byName[a]=x", {}, /the body carries 'by_name': the query cannot set it/],
     ["POST /v1/b/1/texts?texts=x", "", /the body carries 'texts'/],
     ["POST /v1/b/1/thing?id=1", {}, { id: "1", thing: {} }],
-    ["POST /v1/b/1/thing?id=2", {}, /query parameter 'id': the path says another value than the query/],
+    ["POST /v1/b/1/thing?id=2", {}, /query parameter 'id': the path has a different value than the query/],
     ["POST /v1/b/1/left?right.name=x", '"l"', /^\$: 'right' is given too, and only one of 'choice' can be/],
     ["POST /v1/b/1/left?right.name=x", "", { id: "1", right: { name: "x" } }],
     ["POST /v1/b/1/right?left=x", {}, /^\$: 'left' is given too/],
     ["POST /v1/b/1/all?text=x", {}, /the body carries all fields/],
     ["POST /v1/b/1/all?id=1", {}, /the body carries all fields/],
     ["POST /v1/b/1/all", { id: "1", text: "x" }, { id: "1", text: "x" }],
-    ["POST /v1/b/1/all", { id: "2" }, /path parameter 'id': the path says another value than the body/],
+    ["POST /v1/b/1/all", { id: "2" }, /path parameter 'id': the path has a different value than the body/],
     ["POST /v1/b/1/all", { id: "" }, { id: "1" }],
     ["POST /v1/b/1/all", { id: null }, { id: "1" }],
     ["POST /v1/b/1/all", { id: 1 }, /^\$\.id: expected a string, got 1/],
@@ -115,12 +115,12 @@ describe("a body beside path and query", () => {
     [
       "POST /v1/b/1/in/p",
       { part: { partName: "q" } },
-      /path parameter 'thing.part.part_name': the path says another/,
+      /path parameter 'thing.part.part_name': the path has a different/,
     ],
     [
       "POST /v1/b/1/in/p",
       { part: { part_name: "q" } },
-      /path parameter 'thing.part.part_name': the path says another/,
+      /path parameter 'thing.part.part_name': the path has a different/,
     ],
     ["POST /v1/b/1/in/p", { part: { part_name: "p", partName: "p" } }, /given twice/],
     ["POST /v1/b/1/in/p", { part: null }, { id: "1", thing: { part: { partName: "p" } } }],
@@ -135,7 +135,7 @@ describe("a body beside path and query", () => {
     [
       "POST /v1/b/1/deep/p",
       { thing: { part: { part_name: "q" } } },
-      /the path says another value than the body/,
+      /the path has a different value than the body/,
     ],
     ["POST /v1/b/1/deep/p", { thing: [] }, /^\$\.thing: expected an object/],
   ]);
@@ -145,24 +145,28 @@ describe("the same value twice, in whatever form", () => {
   table([
     ["POST /v1/keys/i64/9007199254740993", '{"i64":9007199254740993}', { i64: "9007199254740993" }],
     ["POST /v1/keys/i64/9007199254740993", { i64: "9007199254740993" }, { i64: "9007199254740993" }],
-    ["POST /v1/keys/i64/9007199254740993", '{"i64":9007199254740992}', /another value than the body/],
+    ["POST /v1/keys/i64/9007199254740993", '{"i64":9007199254740992}', /a different value than the body/],
     ["POST /v1/keys/i64/100", '{"i64":1e2}', { i64: "100" }],
     ["POST /v1/keys/i64/1.0", { i64: 1 }, { i64: "1" }],
     ["POST /v1/keys/data/-_8", { data: "+/8=" }, { data: "+/8=" }],
-    ["POST /v1/keys/data/-_8", { data: "AAA=" }, /another value than the body/],
+    ["POST /v1/keys/data/-_8", { data: "AAA=" }, /a different value than the body/],
     ["POST /v1/keys/colour/RED", { colour: 1 }, { colour: "RED" }],
     ["POST /v1/keys/colour/1", { colour: "RED" }, { colour: "RED" }],
-    ["POST /v1/keys/colour/2", { colour: "RED" }, /another value than the body/],
+    ["POST /v1/keys/colour/2", { colour: "RED" }, /a different value than the body/],
     [
       "POST /v1/keys/at/2024-01-01T00:00:00Z",
       { at: "2024-01-01T01:00:00+01:00" },
       { at: "2024-01-01T00:00:00Z" },
     ],
-    ["POST /v1/keys/at/2024-01-01T00:00:00Z", { at: "2024-01-01T01:00:00Z" }, /another value than the body/],
+    [
+      "POST /v1/keys/at/2024-01-01T00:00:00Z",
+      { at: "2024-01-01T01:00:00Z" },
+      /a different value than the body/,
+    ],
     ["POST /v1/keys/d/NaN", { d: "NaN" }, { d: "NaN" }],
     ["POST /v1/keys/d/1.50", { d: 1.5 }, { d: 1.5 }],
     ["POST /v1/keys/s/x", { s: "x" }, { s: "x" }],
-    ["POST /v1/keys/s/x", { s: "" }, /another value than the body/],
+    ["POST /v1/keys/s/x", { s: "" }, /a different value than the body/],
     ["POST /v1/keys/name/x", { name: "x", part: { size: "y" } }, /^\$\.part\.size: expected an integer/],
     ["POST /v1/keys/i64/x", { i64: 1 }, /path parameter 'i64': expected an integer/],
     ["POST /v1/keys/i64/x", {}, /path parameter 'i64': expected an integer/],
@@ -239,7 +243,7 @@ describe("requests that are well-known types themselves", () => {
     ["GET /v1/w", undefined, ""],
     ["GET /v1/w?value=x", undefined, "x"],
     ["GET /v1/w?valeu=x", undefined, /did you mean 'value'/],
-    ["GET /v1/w/x?value=y", undefined, /another value than the query/],
+    ["GET /v1/w/x?value=y", undefined, /a different value than the query/],
     ["POST /v1/w", '"x"', "x"],
     ["POST /v1/w", "null", ""],
     ["POST /v1/w", "", ""],
@@ -247,16 +251,16 @@ describe("requests that are well-known types themselves", () => {
     ["PUT /v1/w", '"x"', "x"],
     ["POST /v1/w/x", '"x"', "x"],
     ["POST /v1/w/x", "", "x"],
-    ["POST /v1/w/x", '"y"', /path parameter 'value': the path says another value than the body/],
+    ["POST /v1/w/x", '"y"', /path parameter 'value': the path has a different value than the body/],
     ["GET /v1/free", undefined, {}],
-    ["GET /v1/free?fields[a]=1", undefined, /google.protobuf.Struct has no fields that could be set here/],
+    ["GET /v1/free?fields[a]=1", undefined, /google.protobuf.Struct has no fields that can be set here/],
     ["POST /v1/free", { a: [1] }, { a: [1] }],
     ["POST /v1/free", {}, {}],
     ["POST /v1/free", "1", /expected an object/],
     ["POST /v1/value", "[1]", [1]],
     ["POST /v1/value", "null", null],
     ["GET /v1/when", undefined, "1970-01-01T00:00:00Z"],
-    ["GET /v1/when?seconds=5", undefined, /no fields that could be set here/],
+    ["GET /v1/when?seconds=5", undefined, /no fields that can be set here/],
     ["POST /v1/when", '"2024-01-01T00:00:00Z"', "2024-01-01T00:00:00Z"],
     ["GET /v1/nothing", undefined, {}],
     ["POST /v1/nothing", {}, {}],
@@ -297,7 +301,7 @@ describe("a raw body", () => {
     const { problems } = routerFor(shapes, {}, { rules: [{ selector: "shapes.v1.Shapes.Raw", rule }] });
     assert.match(
       problems.join(),
-      /column 5 of '\/x\/\{content_type\}': .*HttpBody that takes the body as it comes/,
+      /column 5 of '\/x\/\{content_type\}': .*HttpBody that receives the raw body/,
     );
   });
 });
@@ -324,8 +328,8 @@ describe("a query sets fields whose JSON names are no usual ones", () => {
     ],
     [ask(["m&n=o %", "1"], ["m&n=o %", "2"]), undefined, { "m&n=o %": [1, 2] }],
     [ask(["x[y]", "1"]), undefined, /OddNames has no field 'x'/],
-    [ask(["$tob", "1"]), undefined, /this system parameter is not known/],
-    [ask(["dotted[1]", "1"]), undefined, /'dotted' is no map/],
+    [ask(["$tob", "1"]), undefined, /unknown system parameter/],
+    [ask(["dotted[1]", "1"]), undefined, /'dotted' is not a map/],
   ]);
 
   it("and those that OpenAPI lists are those", () => {
@@ -559,7 +563,7 @@ describe("the mask of an update finds the fields of what is updated", () => {
     assert.equal(answer(2, "*"), '{"updateMask":"*"}');
     assert.equal(answer(3, "*"), '{"readMask":"*"}');
     const refused =
-      /^500 the service's answer cannot be printed as .* in JSON: the FieldMask path "[^"]+" has no lowerCamelCase/;
+      /^500 the service's response cannot be converted to JSON as .*: the FieldMask path "[^"]+" has no equivalent in lowerCamelCase/;
     assert.match(answer(2, "by_key_1.anyKey"), refused);
     assert.match(answer(2, "not_there_1"), refused);
     assert.match(answer(3, "address_line_1"), refused);

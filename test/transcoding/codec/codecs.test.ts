@@ -184,10 +184,10 @@ describe("the codec", () => {
 
   const refused: [text: string | Buffer, says: string][] = [
     ['{"text":"a","text":"b"}', '1:13 the name "text" occurs twice'],
-    ['{"text":"\\ud800"}', "1:9 this string has half of a surrogate pair, which is no character"],
+    ['{"text":"\\ud800"}', "1:9 this string has half of a surrogate pair, which is not a character"],
     [Buffer.from('{"text":"\xff"}', "latin1"), "1:1 the text is not UTF-8"],
     ['{"inner":{"map":{"k":{"nmae":1}}}}', "inner.map.k.nmae: test.v1.All has no field 'nmae'"],
-    ['{"list":[1,null]}', "list[1]: null is no element of a list"],
+    ['{"list":[1,null]}', "list[1]: null is not allowed in a list"],
     [
       '{"list":[1,2147483648]}',
       "list[1]: expected an integer from -2147483648 to 2147483647 (int32), got 2147483648",
@@ -198,7 +198,7 @@ describe("the codec", () => {
     ],
     ['{"word":"a","count":1}', "count: 'word' is given too, and only one of 'choice' can be"],
     ['{"color":"BLUE"}', 'color: expected one of RED, GREEN, CRIMSON, or its number, got "BLUE"'],
-    ['{"any":{"@type":"x/test.v9.None"}}', "any.@type: the type 'x/test.v9.None' is not known here"],
+    ['{"any":{"@type":"x/test.v9.None"}}', "any.@type: the type 'x/test.v9.None' is unknown"],
     ['{"value":1e999}', "value: expected a number that a double can hold, got 1e999"],
     ['{"text":"a"} x', '1:14 expected the end of the JSON text, got "x"'],
     [

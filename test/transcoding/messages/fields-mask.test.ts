@@ -25,7 +25,7 @@ function parsedMask(of: DescMessage, mask: string): FieldsMask {
   return "error" in parsed ? assert.fail(`${parsed.column}: ${parsed.error}`) : parsed;
 }
 
-/** What is left in protobuf's binary form, as the reference reads it; what the codec prints is the same. */
+/** What is left in protobuf's binary format, as the reference reads it; what the codec prints is the same. */
 function masked(json: JsonValue, mask: string, of = desc): JsonValue {
   const parsed = parsedMask(of, mask);
   const bytes = toBinary(of, fromJson(of, json, { registry: shapes }));

@@ -150,7 +150,7 @@ describe("a large body", () => {
     [
       "PUT /v1/put/a",
       withMember('"name":"b"'),
-      /path parameter 'name': the path says another value than the body/,
+      /path parameter 'name': the path has a different value than the body/,
       400,
     ],
     ["PUT /v1/left/a", withMember('"right":"b"'), /only one of 'choice'/, 400],
@@ -279,7 +279,7 @@ describe("a stream with large messages in it", () => {
   it("a body: what is no JSON after a large one is told after it", async () => {
     const { reader, over } = readingOf(open("POST /v1/chat"));
     push(reader, `[${lines[1]} x`, true);
-    assert.match(String(names(await over)[1]), /^message 2: the body is no stream of JSON/);
+    assert.match(String(names(await over)[1]), /^message 2: the body is not a stream of JSON/);
   });
 });
 
@@ -427,7 +427,7 @@ describe("a large answer", () => {
     writer.end();
     const { failed } = await over;
     assert.equal(failed?.code, Code.INTERNAL);
-    assert.match(failed.message, /cannot be printed as large.v1.Items/);
+    assert.match(failed.message, /cannot be converted to JSON as large.v1.Items/);
     assert.ok(failed.cause instanceof Error);
   });
 

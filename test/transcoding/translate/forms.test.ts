@@ -42,7 +42,7 @@ describe("a form in the style of a URL", () => {
       { id: "1", thing: { displayName: "x" }, counts: { a: 1, b: 2 } },
     ],
     ["POST /v1/b/1/all", "id=1", { id: "1" }],
-    ["POST /v1/b/1/all", "id=2", /path parameter 'id': the path says another value than the body/],
+    ["POST /v1/b/1/all", "id=2", /path parameter 'id': the path has a different value than the body/],
     ["POST /v1/b/1/all", "left=", { id: "1", left: "" }],
     [
       "POST /v1/b/1/thing",
@@ -147,12 +147,12 @@ describe("a form of many parts", () => {
     [
       "POST /v1/b/1/all",
       part('name="text"\r\nContent-Transfer-Encoding: base64', "aGk=") + END,
-      /form field 'text': Content-Transfer-Encoding 'base64' is not taken/,
+      /form field 'text': Content-Transfer-Encoding 'base64' is not supported/,
     ],
     [
       "POST /v1/b/1/thing",
       part('name="icon"; filename="a"\r\nContent-Transfer-Encoding: base64', "aGk=") + END,
-      /form field 'icon': Content-Transfer-Encoding 'base64' is not taken/,
+      /form field 'icon': Content-Transfer-Encoding 'base64' is not supported/,
     ],
     [
       "POST /v1/b/1/all",
@@ -179,7 +179,7 @@ describe("a form of many parts", () => {
     [
       "POST /v1/b/1/thing",
       file("display_name", "a/b", "a") + END,
-      /form field 'display_name': a file goes into a bytes field or a google.api.HttpBody/,
+      /form field 'display_name': a file can only be put into a bytes field or a google.api.HttpBody/,
     ],
     ["POST /v1/b/1/thing", file("nope", "a/b", "a") + END, /form field 'nope': .*has no field/],
     ["POST /v1/b/1/thing", part('name="nope"', "a") + END, /form field 'nope': .*has no field/],
@@ -193,7 +193,7 @@ describe("a form of many parts", () => {
     ["POST /v1/b/1/thing", part('name="name"', "a").repeat(1001) + END, /form field 'name': given twice/],
     ["POST /v1/b/1/thing", part('name="tags"', "a").repeat(1001) + END, /more than 1000 parts/],
   ]);
-  table("multipart/form-data", [["POST /v1/b/1/thing", END, /names no boundary/]]);
+  table("multipart/form-data", [["POST /v1/b/1/thing", END, /has no boundary parameter/]]);
 
   it("is a message or a refusal, whatever it holds", () => {
     const piece = fc.constantFrom(

@@ -136,7 +136,7 @@ describe("a message in XML", () => {
         String(jsonOf(`<All><${name}>1</${name}></All>`)),
         new RegExp(`^400 \\$.${name}: .* has no field '${name}'`),
       );
-      assert.match(String(jsonOf(`<All ${name}="1"/>`)), /^400 .*no such attribute/);
+      assert.match(String(jsonOf(`<All ${name}="1"/>`)), /^400 .*unknown attribute/);
       assert.deepEqual(
         jsonOf(`<All><labels><entry><key>${name}</key><value>v</value></entry></labels></All>`),
         { labels: Object.fromEntries([[name, "v"]]) },
@@ -150,8 +150,8 @@ describe("a body in XML is refused with the place", () => {
     ["<Book/>", /^400 \$: expected <All> as root element, got <Book>$/],
     ["<All><titel>x</titel></All>", /^400 \$\.titel: test\.v1\.All has no field 'titel'/],
     ["<All><a:text>x</a:text></All>", /^400 \$\["a:text"\]: /],
-    ['<All><text lang="en">x</text></All>', /^400 \$\.text\.@lang: no such attribute/],
-    ['<All><author name="x"/></All>', /^400 \$\.author\.@name: no such attribute/],
+    ['<All><text lang="en">x</text></All>', /^400 \$\.text\.@lang: unknown attribute/],
+    ['<All><author name="x"/></All>', /^400 \$\.author\.@name: unknown attribute/],
     ["<All><text>a</text><text>b</text></All>", /^400 \$\.text: the element is given twice/],
     ["<All><labels/><labels/></All>", /^400 \$\.labels: the element is given twice/],
     ["<All>x<text>a</text></All>", /^400 \$: expected elements, got the text "x"$/],
@@ -166,19 +166,22 @@ describe("a body in XML is refused with the place", () => {
     ["<All><value>x</value></All>", /^400 \$\.value: expected JSON text/],
     ["<All><left>a</left><right>1</right></All>", /^400 \$\.right: 'left' is given too/],
     ["<All><labels><key>a</key></labels></All>", /^400 \$\.labels\[0\]: expected <entry>/],
-    ["<All><labels><entry><key>a</key></entry></labels></All>", /^400 \$\.labels\[0\]: an <entry> has/],
-    ["<All><labels><entry><key>a</key><value/><value/></entry></labels></All>", /one too many/],
+    ["<All><labels><entry><key>a</key></entry></labels></All>", /^400 \$\.labels\[0\]: an <entry> must have/],
+    [
+      "<All><labels><entry><key>a</key><value/><value/></entry></labels></All>",
+      /is not allowed in an <entry>/,
+    ],
     [
       "<All><labels><entry><key>a</key><value/></entry><entry><key>a</key><value/></entry></labels></All>",
       /^400 \$\.labels\.a: the key is given twice$/,
     ],
-    ["<All><any><name>x</name></any></All>", /^400 \$\.any: an Any names its type in the attribute 'type'$/],
-    ['<All><any type="x/no.Such"/></All>', /^400 \$\.any.*'x\/no\.Such' is not known/],
+    ["<All><any><name>x</name></any></All>", /^400 \$\.any: an Any needs its type in the attribute 'type'$/],
+    ['<All><any type="x/no.Such"/></All>', /^400 \$\.any.*'x\/no\.Such' is unknown/],
     [
       '<All><any type="x/google.protobuf.Duration"/></All>',
-      /^400 \$\.any: an Any of google.protobuf.Duration has its content in one <value>/,
+      /^400 \$\.any: an Any of google.protobuf.Duration must have its content in one <value>/,
     ],
-    ['<All><text xsi:nil="true">x</text></All>', /nil has no content/],
+    ['<All><text xsi:nil="true">x</text></All>', /nil cannot have content/],
     ['<All><text xsi:nil="maybe"/></All>', /expected true or false in 'xsi:nil'/],
     ['<All><nums xsi:nil="true"/><nums>1</nums></All>', /^400 \$\.nums: a list that is nil/],
   ];
@@ -678,7 +681,7 @@ describe("a stream in XML", () => {
     const odd = encode(registry, "test.v1.Book", { title: "\u0001" });
     assert.match(
       text(writeAnswer(watch(), [one, odd, one], { accept: TYPE })),
-      /<\/Book>\n<error><code>3<\/code><message>the answer cannot be told in XML: 'title' has the character U\+0001.*<\/error>\n<\/stream>\n$/,
+      /<\/Book>\n<error><code>3<\/code><message>the response cannot be represented in XML: 'title' has the character U\+0001.*<\/error>\n<\/stream>\n$/,
     );
   });
 });
