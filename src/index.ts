@@ -158,12 +158,12 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
   const given: unknown = options;
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new UserError(
-      `createHub takes an object, as in { configFile: "linchpin.yaml" }, not ${kindOf(given)}`,
+      `createHub needs an object, as in { configFile: "linchpin.yaml" }, not ${kindOf(given)}`,
     );
   }
   const { use, services, log, ...rest } = options;
   for (const [key, list] of Object.entries({ use, services }))
-    if (!Array.isArray(list ?? [])) throw new UserError(`${key} is a list, not ${kindOf(list)}`);
+    if (!Array.isArray(list ?? [])) throw new UserError(`${key} must be a list, not ${kindOf(list)}`);
   const { loadConfig, configOf } = await import("./settings/load.js");
   const own = use?.filter((one): one is OwnInterceptor => !isModule(one));
   const modules = use?.some(isModule) === true ? use.filter(isModule) : undefined;
@@ -176,7 +176,7 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
   if (rest.configFile === undefined) {
     if (rest.listen === undefined) {
       throw new UserError(
-        'listen is missing: a hub in a program listens where it is told to, as in "127.0.0.1:8080"',
+        'listen is missing: a hub in a program has no default address; set one, as in "127.0.0.1:8080"',
       );
     }
     const config = configOf({ admin: false, ...defined({ ...rest, use: modules }) }, load);
@@ -186,7 +186,7 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
   const { configFile, listen, admin, ...others } = rest;
   const [other] = Object.keys(others);
   if (other !== undefined) {
-    throw new UserError(`${other} stands beside configFile: what the file can say, it says alone`);
+    throw new UserError(`${other} cannot be combined with configFile: set it in the file`);
   }
   if (modules !== undefined) throw new UserError("use: modules stand in the config file, where there is one");
   const readConfig = async () => {

@@ -559,7 +559,7 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
   [
     "keys beside a file",
     () => ({ configFile: "linchpin.yaml", reflection: false }),
-    /^reflection stands beside configFile/,
+    /^reflection cannot be combined with configFile/,
   ],
   ["a file that is not there", () => ({ configFile: "/nowhere/linchpin.yaml" }), /no such file/],
   [
@@ -599,7 +599,7 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
     () => use({ interceptor: everywhere("one", {}), before: "quota", after: "auth" }),
     /either before or after/,
   ],
-  ["a use that is no list", () => unchecked({ use: { name: "x" } }), /^use is a list, not an object$/],
+  ["a use that is no list", () => unchecked({ use: { name: "x" } }), /^use must be a list, not an object$/],
   [
     "no interceptor",
     () => unchecked({ use: [undefined] }),
@@ -685,7 +685,7 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
   [
     "services that are no list",
     () => unchecked({ services: BEHAVIOR }),
-    /^services is a list, not an object$/,
+    /^services must be a list, not an object$/,
   ],
   [
     "no service",
@@ -735,7 +735,7 @@ for (const options of ["null", '"linchpin.yaml"', "[]"]) {
   test(`createHub says what it takes, given ${options}`, async () => {
     const error: unknown = await createHub(JSON.parse(options)).catch((error: unknown) => error);
     assert.ok(error instanceof UserError, String(error));
-    assert.match(error.message, /^createHub takes an object, .*configFile.*, not (?:null|a string|a list)$/);
+    assert.match(error.message, /^createHub needs an object, .*configFile.*, not (?:null|a string|a list)$/);
   });
 }
 

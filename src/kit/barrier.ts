@@ -25,6 +25,6 @@ export function contain(error: unknown, onFault: (error: unknown) => void): void
   try {
     onFault(error);
   } catch (second) {
-    reportFault("while the end of another fault was brought about", second);
+    reportFault("while handling another fault", second);
   }
 }

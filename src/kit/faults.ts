@@ -52,7 +52,7 @@ export function reportFault(where: string, error: unknown): string {
       before.again++;
       if (now - before.toldAt >= AGAIN_MS) {
         before.toldAt = now;
-        tell(`fault ${id} of the hub came again, ${before.again} times since it was told last`);
+        tell(`fault ${id} of the hub occurred again, ${before.again} times since it was last logged`);
         before.again = 0;
       } else tell(undefined);
     }

@@ -66,7 +66,7 @@ export class Headers {
   /** Throws a TypeError for what no header can carry: such a field would break the message, or split it. */
   append(name: string, value: string, sensitive = false): void {
     if (!NAME.test(name) || !VALUE.test(value))
-      throw new TypeError(`no valid header field: ${JSON.stringify(name)}`);
+      throw new TypeError(`not a valid header field: ${JSON.stringify(name)}`);
     this.#edit().push(field(name, value, sensitive));
   }
 

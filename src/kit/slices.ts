@@ -12,7 +12,7 @@ export const TURN_BYTES = 256 * 1024;
 /** What a message costs beside its bytes: about 5 µs. */
 export const MESSAGE_BYTES = 512;
 
-const WHERE = "in work that was put off to another turn";
+const WHERE = "in work deferred to another turn of the event loop";
 
 export class Slices {
   #left = TURN_BYTES;

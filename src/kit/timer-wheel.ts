@@ -79,7 +79,7 @@ export class TimerWheel {
     try {
       this.turn();
     } catch (error) {
-      reportFault("while times that were over were looked for", error);
+      reportFault("while looking for expired timers", error);
       // A wheel that stood still would be the end of every deadline.
       this.timer = undefined;
       this.wakeSlot = Number.POSITIVE_INFINITY;
@@ -113,7 +113,7 @@ export class TimerWheel {
       } catch (error) {
         // The others of the slot, and of the wheel, have their time too.
         contain(error, (fault) => {
-          if (entry.onFault === undefined) reportFault("when a time was over", fault);
+          if (entry.onFault === undefined) reportFault("in an expired timer", fault);
           else entry.onFault(fault);
         });
       }

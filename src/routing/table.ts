@@ -151,7 +151,7 @@ function unknownService(path: string, unknown: Unknown): Status {
   if (match === null) {
     return refusal(
       "INVALID_GRPC_PATH",
-      `"${cut(path, 100)}" is no gRPC path: it has the form /package.Service/Method`,
+      `"${cut(path, 100)}" is not a gRPC path: expected the form /package.Service/Method`,
     );
   }
   const name = cut(match[1] ?? "", 100);

@@ -76,7 +76,7 @@ export function hubServices(options: HubServerOptions): HubServices {
       load()
         .then((started) => started.serve(theirs))
         .catch((error: unknown) => {
-          reportFault("while the hub's own services were started", error);
+          reportFault("while starting the hub's own services", error);
           theirs.destroy();
         });
       return ours;

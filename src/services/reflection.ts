@@ -35,7 +35,7 @@ export function addReflection(server: Server, source: DescriptorSource): void {
 function serve(call: ReflectionCall, source: DescriptorSource): void {
   const session = new Session(source);
   const onFault = (fault: unknown): void => {
-    const id = reportFault("while reflection was answered", fault);
+    const id = reportFault("while answering a reflection request", fault);
     call.emit("error", { code: status.INTERNAL, details: `the hub failed to answer (fault ${id})` });
   };
   const onRequest = (request: ServerReflectionRequest): void => {
@@ -96,7 +96,7 @@ class Session {
         return { $case: "listServicesResponse", value: { service } };
       }
       default:
-        return error(status.INVALID_ARGUMENT, "the request asks nothing that this server knows of");
+        return error(status.INVALID_ARGUMENT, "the request has no query that this server supports");
     }
   }
 

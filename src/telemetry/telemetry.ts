@@ -46,17 +46,14 @@ export class Telemetry {
   exportContext(signal: "traces" | "metrics"): ExportContext {
     const failures = this.counters.counter(
       "linchpin.telemetry.export.failures",
-      "Exports to the collector that failed.",
+      "Failed exports to the collector.",
       { signal },
     );
     return { clock: this.clock, log: this.log, closing: this.closing, failures };
   }
 
   accessLogContext(): AccessLogContext {
-    const dropped = this.counters.counter(
-      "linchpin.access_log.dropped",
-      "Lines of the access log that were lost.",
-    );
+    const dropped = this.counters.counter("linchpin.access_log.dropped", "Lost lines of the access log.");
     return { closing: this.closing, dropped };
   }
 

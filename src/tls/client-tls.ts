@@ -49,7 +49,7 @@ export class ClientTls {
     this.watch = files.length === 0 ? undefined : watchFiles(files, () => this.reload());
     if (config.dangerouslyTrustAnyServer) {
       log.warn(
-        `${name}: dangerouslyTrustAnyServer is on: ANY server is taken for the service, and may read and change every call`,
+        `${name}: dangerouslyTrustAnyServer is on: the certificate is NOT verified; any server can impersonate the service, and read and change every call`,
       );
     }
     tellExpiry(this.certificates, log);
@@ -94,7 +94,7 @@ export class ClientTls {
     socket.setNoDelay(true);
     // Before other listeners, so that who comes after reads what can be done about it.
     socket.on("error", (error) =>
-      attempt("while a failed TLS connection was explained", () => {
+      attempt("while explaining a failed TLS connection", () => {
         error.message = explain(error, name, config);
       }),
     );
@@ -231,7 +231,7 @@ function nameProblem(name: string, certificate: PeerCertificate): Error | undefi
     return checkServerIdentity(name, certificate);
   }
   return new Error(
-    "the server's certificate has no name but its subject, which is not enough: it needs a subjectAltName (RFC 9525)",
+    "the server's certificate has no subjectAltName: a subject alone is not enough (RFC 9525)",
   );
 }
 
@@ -244,13 +244,13 @@ function explain(error: Error, name: string, config: ClientTlsConfig): string {
     case "CERT_NOT_YET_VALID":
       return `the server's certificate is not valid yet; is this machine's clock right?`;
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
-      return "the server's certificate is self-signed: to trust it, give it as tls.ca";
+      return "the server's certificate is self-signed: to trust it, set tls.ca to it";
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
       return config.ca === undefined
-        ? "the server's certificate is of a CA that this machine does not trust: give the CA as tls.ca"
+        ? "the server's certificate is issued by a CA that this machine does not trust: set tls.ca to that CA"
         : "the server's certificate is not signed by tls.ca";
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return `the server's certificate is not valid for the name ${name}; tls.serverName says which name it has (${namesIn(error)})`;
@@ -266,21 +266,21 @@ function explainAlert(message: string, config: ClientTlsConfig): string | undefi
       return NO_HTTP2;
     case "116":
       return config.cert === undefined
-        ? "the server asks for a client certificate: give tls.cert and tls.key"
-        : "the server wants another client certificate than the one in tls.cert";
+        ? "the server requires a client certificate: set tls.cert and tls.key"
+        : "the server requires a different client certificate than the one in tls.cert";
     case "42":
     case "43":
     case "44":
     case "45":
     case "46":
     case "48":
-      return `the server refuses the client certificate in tls.cert: ${plain(message)}`;
+      return `the server rejects the client certificate in tls.cert: ${plain(message)}`;
     case undefined:
       return /wrong version number|packet length too long|http request/.test(message)
         ? "the server does not speak TLS there"
         : undefined;
     default:
-      return `the server broke off the TLS handshake: ${plain(message)}`;
+      return `the server aborted the TLS handshake: ${plain(message)}`;
   }
 }
 
@@ -300,7 +300,7 @@ function nameProblemOf(name: string, certificate: PeerCertificate): Error | unde
   try {
     return nameProblem(name, certificate);
   } catch (error) {
-    const id = reportFault("while a service's certificate was looked at", error);
-    return new Error(`the server's certificate could not be looked at (fault ${id})`);
+    const id = reportFault("while inspecting a service's certificate", error);
+    return new Error(`the server's certificate could not be inspected (fault ${id})`);
   }
 }

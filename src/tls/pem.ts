@@ -69,7 +69,7 @@ export function readKey(file: string): Parsed<{ pem: Buffer; key: KeyObject }> {
   }
   if (key.label === "ENCRYPTED PRIVATE KEY" || key.text.includes("Proc-Type: 4,ENCRYPTED")) {
     return rejected(
-      `${file}: the private key has a passphrase, which the hub cannot enter; openssl pkey -in ${file} takes it off`,
+      `${file}: the private key has a passphrase, which is not supported; openssl pkey -in ${file} removes it`,
     );
   }
   try {
@@ -93,7 +93,7 @@ export function readKeyPair(
   if (!key.ok) problems.push({ file: "key", message: key.reason });
   if (!cert.ok || !key.ok) return { ok: false, problems };
   if (!cert.value.first.checkPrivateKey(key.value.key)) {
-    const message = `${keyFile} is not the key of the first certificate in ${certFile}`;
+    const message = `${keyFile} does not match the first certificate in ${certFile}`;
     return { ok: false, problems: [{ file: "key", message }] };
   }
   return { ok: true, value: { cert: cert.value, keyPem: key.value.pem } };
@@ -122,7 +122,7 @@ function readPem(file: string, what: string): Parsed<{ pem: Buffer; blocks: read
   // 0x30: an ASN.1 SEQUENCE, so DER.
   const hint =
     pem[0] === 0x30 ? "; it looks like DER: openssl x509 -inform der (or openssl pkey) makes PEM of it" : "";
-  return rejected(`${file} is no PEM file with a ${what}${hint}`);
+  return rejected(`${file} is not a PEM file with a ${what}${hint}`);
 }
 
 /** What stands between BEGIN and END of one label, without five dashes within (an old key's header has single ones). */

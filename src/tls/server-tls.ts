@@ -72,13 +72,13 @@ export class ServerTls {
           options.onSecure(socket);
         } catch (error) {
           socket.destroy();
-          reportFault(`while ${options.name} took a TLS connection`, error);
+          reportFault(`while ${options.name} accepted a TLS connection`, error);
         }
       },
     );
     this.server.on("tlsClientError", (error, socket) => {
       guarded(socket);
-      attempt(`while a failed TLS handshake on ${options.name} was told`, () =>
+      attempt(`while reporting a failed TLS handshake on ${options.name}`, () =>
         this.onFailure(error, socket),
       );
       socket.destroy();
@@ -196,13 +196,13 @@ function handshakeProblem(reason: string, error: Error): string {
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
-      return "the client's certificate is not signed by clientCa, or there is none";
+      return "the client's certificate is missing, or not signed by clientCa";
     case "CERT_HAS_EXPIRED":
       return "the client's certificate has expired";
     case "ERR_TLS_HANDSHAKE_TIMEOUT":
       return "the client took too long";
     case "ECONNRESET":
-      return "the client broke off; it may not trust the hub's certificate";
+      return "the client aborted the handshake; it may not trust the hub's certificate";
     default:
       return error.message;
   }

@@ -29,7 +29,7 @@ export function watchFiles(
     const now = files.map(stampOf);
     if (now.every((stamp, i) => stamp === known[i])) return;
     known = now;
-    attempt("while files that had changed were read", onChange);
+    attempt("while reading changed files", onChange);
   };
   const touched = (): void => {
     clearTimeout(settling);

@@ -273,7 +273,7 @@ test("says in one sentence that the port is in use", async (t) => {
   );
   await assert.rejects(
     startAdmin({ host: "192.0.2.1", port: 0 }, HUB, LOG),
-    /this machine has no such address/,
+    /this machine does not have this address/,
   );
 });
 

@@ -797,7 +797,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
         - put: v1
 `,
     [
-      "5:12: http.rules[0].get: is no path template: character 15: a path template has one '**' at most, not /v1/{name=**}/**",
+      "5:12: http.rules[0].get: is no path template: character 15: a path template may have at most one '**', not /v1/{name=**}/**",
       "7:17: http.rules[0].additional_bindings[0].post: is no path template: character 10: expected '}' at the end of the variable, not /v1/{name",
       `8:40: http.rules[0].additional_bindings[1].custom.path: is no path template: character 5: expected a segment: a literal, '*', '**' or '{field}', not "/v1/%zz"`,
       "9:16: http.rules[0].additional_bindings[2].put: must be a path template that starts with /, as in /v1/{name=books/*}, not v1",

@@ -169,7 +169,7 @@ describe("an error tells its place", () => {
     [
       "a key of another certificate",
       tls("cert: a.crt, key: b.key"),
-      [/^c:2:50: listen\.tls\.key: .*b\.key is not the key of the first certificate in .*a\.crt$/],
+      [/^c:2:50: listen\.tls\.key: .*b\.key does not match the first certificate in .*a\.crt$/],
     ],
     [
       "a key where the certificate should be",
@@ -187,11 +187,18 @@ describe("an error tells its place", () => {
       tls("cert: bad.crt, key: a.key"),
       [/tls\.cert: .*certificate 1 of 1 cannot be read/],
     ],
-    ["DER", tls("cert: der.crt, key: a.key"), [/tls\.cert: .*is no PEM file.*looks like DER: openssl x509/]],
+    [
+      "DER",
+      tls("cert: der.crt, key: a.key"),
+      [/tls\.cert: .*is not a PEM file.*looks like DER: openssl x509/],
+    ],
     [
       "an empty file",
       tls("cert: empty, key: empty"),
-      [/tls\.cert: .*is no PEM file with a certificate/, /tls\.key: .*is no PEM file with a private key/],
+      [
+        /tls\.cert: .*is not a PEM file with a certificate/,
+        /tls\.key: .*is not a PEM file with a private key/,
+      ],
     ],
     ["a directory", tls("cert: ., key: a.key"), [/tls\.cert: .*is a directory/]],
     [
@@ -284,7 +291,7 @@ describe("an error tells its place", () => {
     [
       "an upstream's key that does not fit",
       up("{ cert: a.crt, key: b.key }"),
-      [/upstreams\.a\.tls\.key: .*is not the key of/],
+      [/upstreams\.a\.tls\.key: .*does not match the first certificate/],
     ],
     ["a name that is none", up("{ serverName: 'a b' }"), [/tls\.serverName: must be a host name/]],
     [
@@ -310,7 +317,10 @@ describe("an error tells its place", () => {
 
   test("when a file is loaded", () => {
     const { config } = write(dir, { config: tls("cert: a.crt, key: b.key") });
-    assert.throws(() => loadConfig(config, {}), /config:2:50: listen\.tls\.key: .*is not the key of/);
+    assert.throws(
+      () => loadConfig(config, {}),
+      /config:2:50: listen\.tls\.key: .*does not match the first certificate/,
+    );
   });
 });
 

@@ -313,7 +313,7 @@ for (const [how, code] of [
     call.end();
     assert.equal((await outcome).code, status.OK);
     assert.deepEqual(await hub.program.exited, { code: 70, signal: null });
-    const told = hub.program.stderr.matching(/fault [0-9a-f]{8} of the hub, outside of every call.*escaped/);
+    const told = hub.program.stderr.matching(/fault [0-9a-f]{8} of the hub, outside of any call.*escaped/);
     assert.equal(told.length, 1, hub.program.stderr.text);
   });
 }

@@ -1621,7 +1621,7 @@ describe("faults of rules are told at the start, and the other rules answer", ()
     [
       "a template that breaks the grammar",
       "plain",
-      /test\.v1\.KindsService\.Match, .*column 25 .*one '\*\*' at most/,
+      /test\.v1\.KindsService\.Match, .*column 25 .*at most one '\*\*'/,
     ],
     [
       "two rules of one shape and method",

@@ -49,7 +49,7 @@ describe("a fault", () => {
     assert.equal(ids.size, 1);
     assert.equal(lines.length, 101);
     assert.deepEqual(lines.slice(1, 100), Array(99).fill(undefined));
-    assert.equal(lines[100], `fault ${id} of the hub came again, 100 times since it was told last`);
+    assert.equal(lines[100], `fault ${id} of the hub occurred again, 100 times since it was last logged`);
   });
 
   it("that is no Error, or cannot be read, is told too; a log that fails keeps nobody from it", async () => {

@@ -235,6 +235,6 @@ interceptors: { tracing: { exporter: otlp, endpoint: "http://127.0.0.1:1", sampl
   assert.ok(performance.now() - began < 10_000);
   assert.match(
     short.program.stderr.text,
-    /traces do not reach http:\/\/127\.0\.0\.1:1: |traces were not all sent/,
+    /traces do not reach http:\/\/127\.0\.0\.1:1: |not all traces were sent/,
   );
 });

@@ -78,7 +78,7 @@ describe("HTTP rules", () => {
     [{}, /no pattern/],
     [
       { get: "v1/a" },
-      /^http\.rules, test\.v1\.Test\.Plain: column 1 of 'v1\/a': a path template begins with '\/'/,
+      /^http\.rules, test\.v1\.Test\.Plain: column 1 of 'v1\/a': a path template must begin with '\/'/,
     ],
     [
       { get: "/x/{nmae}" },

@@ -36,10 +36,10 @@ export const COMMANDS = {
       ...LEARNING,
       "schema-cache": {
         value: "DIR",
-        help: "remember in this folder what was learned, to start while services are down",
+        help: "keep learned schemas in this folder, to start while services are down",
       },
       ...LISTENING,
-      workers: { value: "N", help: "processes that share the port (so far: 1)" },
+      workers: { value: "N", help: "processes that share the port (only 1 is supported yet)" },
       ...LOGGING,
     },
     details: `A target is a gRPC server, [NAME=]HOST:PORT, or [NAME=]https://HOST[:PORT] over TLS (port 443); http://HOST:PORT is clear text. The same name twice is one upstream with two endpoints.
@@ -87,7 +87,7 @@ linchpin routes 127.0.0.1:50051 GET /v1/books says which rule answers GET /v1/bo
         help: "where to write it: YAML for .yaml and .yml, else JSON (default: standard output)",
       },
       service: { value: "NAME", help: "only this service, as in library.v1.LibraryService" },
-      version: { value: "VERSION", help: "only services whose package ends so, as in v1" },
+      version: { value: "VERSION", help: "only services whose package ends with this version, as in v1" },
       ...LEARNING,
     },
     details: `TARGET is [NAME=]HOST:PORT or https://HOST[:PORT] of a gRPC server, FILE a config file (default: LINCHPIN_CONFIG or ./linchpin.yaml).
@@ -95,7 +95,7 @@ A running hub serves the same document at /openapi.json and /openapi.yaml.`,
   },
   descriptors: {
     name: "descriptors",
-    summary: "write what a server tells about its services as a FileDescriptorSet, for buf generate",
+    summary: "write the descriptors of a server's services as a FileDescriptorSet, for buf generate",
     synopsis: "TARGET -o FILE",
     minPositionals: 1,
     maxPositionals: 1,

@@ -18,4 +18,4 @@ export function isConfigFile(argument: string): boolean {
 }
 
 /** Said where a command has nothing to work on. */
-export const NO_CONFIG = `nothing to work on: there is no ./${DEFAULT_FILE}, and LINCHPIN_CONFIG is not set`;
+export const NO_CONFIG = `no config: there is no ./${DEFAULT_FILE}, and LINCHPIN_CONFIG is not set`;

@@ -11,7 +11,7 @@ let take: ((error: unknown) => void) | undefined;
 export function escapes(): Promise<"fault"> {
   return new Promise((resolve) => {
     take = (error) => {
-      reportFault("outside of every call and connection", error);
+      reportFault("outside of any call or connection", error);
       resolve("fault");
     };
   });

@@ -21,7 +21,7 @@ export function peek<T>(socket: Socket, options: PeekOptions<T>): void {
   let held: Buffer | undefined;
   const onFault = (error: unknown): void => {
     socket.destroy();
-    reportFault("while the first bytes of a connection were looked at; it was closed", error);
+    reportFault("while reading the first bytes of a connection; it was closed", error);
   };
   const silent = barrier(() => {
     socket.destroy();

@@ -50,7 +50,7 @@ const FIELD_PATH = /[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*/y;
  *     Variable  = "{" FieldPath [ "=" Segments ] "}" ;
  *     FieldPath = IDENT { "." IDENT } ;
  *
- * Beyond it: there is one `**` at most, variables do not nest, no field is bound twice, and `/` alone is the root path.
+ * Beyond it: there is one `**` at most, variables cannot be nested, no field is bound twice, and `/` alone is the root path.
  * What stands behind the `**` is counted from the path's end, as Google's own APIs have it
  * (`/v1/{name=keys/**}/summary`), though http.proto wants it to be last.
  */
@@ -129,7 +129,7 @@ class Parser {
 
   #template(): Template {
     if (this.#text === "") throw new Refusal("the path template is empty", 0);
-    this.#expect("/", "a path template begins with '/'");
+    this.#expect("/", "a path template must begin with '/'");
     if (this.#at === this.#text.length) {
       return { segments: [{ kind: "literal", text: "" }], deepAt: -1, variables: [], verb: undefined };
     }
@@ -143,7 +143,7 @@ class Parser {
       const rest = this.#text.slice(this.#at);
       throw new Refusal(
         verb !== undefined && rest.startsWith("/")
-          ? "a verb stands at the end of the path; write a ':' inside a segment as %3A"
+          ? "a verb must be at the end of the path; write a ':' inside a segment as %3A"
           : `unexpected '${cut(rest, 1) || cut(rest, 2)}'`,
         this.#at,
       );
@@ -161,10 +161,10 @@ class Parser {
 
   #segment(insideVariable: boolean): void {
     if (this.#segments.length === MAX_SEGMENTS) {
-      throw new Refusal(`a path template has at most ${MAX_SEGMENTS} segments`, this.#at);
+      throw new Refusal(`a path template may have at most ${MAX_SEGMENTS} segments`, this.#at);
     }
     if (this.#text.startsWith("**", this.#at)) {
-      if (this.#deepAt !== -1) throw new Refusal("a path template has one '**' at most", this.#at);
+      if (this.#deepAt !== -1) throw new Refusal("a path template may have at most one '**'", this.#at);
       this.#deepAt = this.#segments.length;
       this.#at += 2;
       this.#segments.push({ kind: "**" });
@@ -172,7 +172,7 @@ class Parser {
       this.#at++;
       this.#segments.push({ kind: "*" });
     } else if (this.#peek() === "{") {
-      if (insideVariable) throw new Refusal("variables do not nest", this.#at);
+      if (insideVariable) throw new Refusal("variables cannot be nested", this.#at);
       this.#variable();
     } else {
       this.#segments.push({

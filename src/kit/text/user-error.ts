@@ -31,7 +31,7 @@ function listenReason(error: unknown): string {
     case "EACCES":
       return "no permission (ports below 1024 need privileges)";
     case "EADDRNOTAVAIL":
-      return "this machine has no such address";
+      return "this machine does not have this address";
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return "the host name does not resolve";

@@ -50,7 +50,7 @@ export function violationsOf(book: BookContent): FieldViolation[] {
     book.isbn === "" || isIsbn13(book.isbn),
     "isbn",
     "BAD_ISBN",
-    "must be 13 digits with a right check digit",
+    "must be 13 digits with a correct check digit",
   );
   for (const [i, other] of book.otherTitles.entries()) {
     check(
@@ -77,7 +77,7 @@ export function violationsOf(book: BookContent): FieldViolation[] {
     book.loanPeriodSeconds > 0 && book.loanPeriodSeconds <= MAX_LOAN_SECONDS,
     "loan_period",
     "OUT_OF_RANGE",
-    "must be more than nothing and at most 365 days",
+    "must be more than 0s and at most 365 days",
   );
   const price = book.price;
   if (price !== undefined) {

@@ -84,7 +84,7 @@ export function libraryV1(store: Store): LibraryServiceServer {
       const interval = millisecondsOf(request.interval);
       const violations = [];
       if (request.query.trim() === "") {
-        violations.push({ field: "query", description: "must have a word", reason: "REQUIRED" });
+        violations.push({ field: "query", description: "must not be empty", reason: "REQUIRED" });
       }
       if (request.maxResults < 0) {
         violations.push({ field: "max_results", description: "must not be negative", reason: "NEGATIVE" });
@@ -229,7 +229,7 @@ function update(store: Store, { book, updateMask }: UpdateBookRequest): StoredBo
       throw invalidArgument([
         {
           field: "update_mask",
-          description: `${JSON.stringify(path)} is no field of a book that can be changed`,
+          description: `${JSON.stringify(path)} is not a field of a book that can be changed`,
           reason: "UNKNOWN_FIELD",
         },
       ]);
@@ -303,7 +303,7 @@ function borrow(store: Store, name: string, reader: string, period: Duration | u
     throw invalidArgument([
       {
         field: "borrow.period",
-        description: `must be more than nothing and at most ${book.loanPeriodSeconds}s`,
+        description: `must be more than 0s and at most ${book.loanPeriodSeconds}s`,
         reason: "OUT_OF_RANGE",
       },
     ]);
@@ -343,7 +343,7 @@ function shelfOf(parent: string): StoredGenre | undefined {
   if (shelf === undefined) {
     throw new RpcError(
       status.NOT_FOUND,
-      `${JSON.stringify(parent)} is no shelf: there are ${GENRES.map((g) => `shelves/${g}`).join(", ")}`,
+      `${JSON.stringify(parent)} is not a shelf: there are ${GENRES.map((g) => `shelves/${g}`).join(", ")}`,
     );
   }
   return shelf;
@@ -352,7 +352,7 @@ function shelfOf(parent: string): StoredGenre | undefined {
 function genreFrom(genre: Genre, field: string): StoredGenre {
   const known = GENRE_OF.get(genre);
   if (known === undefined) {
-    throw invalidArgument([{ field, description: `${genre} is no genre`, reason: "UNKNOWN_GENRE" }]);
+    throw invalidArgument([{ field, description: `${genre} is not a genre`, reason: "UNKNOWN_GENRE" }]);
   }
   return known;
 }

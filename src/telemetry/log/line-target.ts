@@ -24,7 +24,7 @@ export function lineTarget(destination: string): LineTarget {
     if (stat.isFile() || stat.isCharacterDevice()) return new FileTarget(fd, true);
     if (stat.isFIFO()) return new StreamTarget(new Socket({ fd, readable: false, writable: true }), true);
     close(fd);
-    problem = new Error(`${destination} is no file to append to`);
+    problem = new Error(`${destination} is not a file that can be appended to`);
   } catch (error) {
     problem = error;
   }

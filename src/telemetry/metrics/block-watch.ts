@@ -17,7 +17,7 @@ export class BlockWatch {
 
   constructor() {
     this.#delay.enable();
-    const turn = () => attempt("while the blocks of the event loop were looked at", () => this.turn());
+    const turn = () => attempt("while measuring blocks of the event loop", () => this.turn());
     this.#timer = setInterval(turn, WINDOW_MS).unref();
   }
 

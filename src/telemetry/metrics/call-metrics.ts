@@ -49,20 +49,20 @@ export function methodLabel(method: Method): string {
 export class CallMetrics {
   private readonly server = new Durations({
     name: "rpc.server.call.duration",
-    help: "How long calls took, from the request's headers to the end of the answer, by method and status code.",
+    help: "Duration of calls, from the request's headers to the end of the response, by method and status code.",
     columns: codeLabels((code) => SERVER_ERRORS.has(code)),
     other: rpcLabels(OTHER),
   });
   private readonly client = new Durations({
     name: "rpc.client.call.duration",
-    help: "How long attempts at a service took, by method, upstream and status code.",
+    help: "Duration of attempts, by method, upstream and status code.",
     // For clients every code but OK is an error.
     columns: codeLabels((code) => code !== Code.OK),
     other: { ...rpcLabels(OTHER), "linchpin.upstream": OTHER },
   });
   private readonly http = new Durations({
     name: "http.server.request.duration",
-    help: "How long HTTP requests took, by route (none: no method was called) and HTTP status.",
+    help: "Duration of HTTP requests, by route (none: no method was called) and HTTP status.",
     columns: [{}],
     other: { "http.request.method": OTHER, "http.route": OTHER },
   });
@@ -84,7 +84,7 @@ export class CallMetrics {
       type: "gauge",
       name: "linchpin.calls.active",
       unit: "{call}",
-      help: "Calls that run now, by method.",
+      help: "Calls in progress, by method.",
       points: [...this.methods.values()]
         .filter(({ everUsed }) => everUsed)
         .map(({ label, active: value }) => ({ labels: { "rpc.method": label }, value })),

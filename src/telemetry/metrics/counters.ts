@@ -33,7 +33,8 @@ export class Counters implements Meters {
   }
 
   counter(name: string, help: string, labels: Labels = {}): Counter {
-    if (!NAME.test(name)) throw new Error(`"${name}" is no metric name: lower case words in dots`);
+    if (!NAME.test(name))
+      throw new Error(`"${name}" is not a metric name: expected lower case words with dots between them`);
     let named = this.named.get(name);
     if (named === undefined) {
       named = { help, series: new Map() };

@@ -32,7 +32,7 @@ export class ProcessMetrics {
     this.delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.delay.enable();
     this.observer = new PerformanceObserver((list) => {
-      attempt("while garbage collections were counted", () => {
+      attempt("while counting garbage collections", () => {
         for (const entry of list.getEntries()) this.onCollection(kindOf(entry), entry.duration / 1000);
       });
     });
@@ -74,7 +74,7 @@ export class ProcessMetrics {
         type: "gauge",
         name: "linchpin.eventloop.block.max",
         unit: "s",
-        help: "The longest time that the event loop was held by one piece of work: of the last minute, and since the start.",
+        help: "The longest block of the event loop: in the last minute, and since the start.",
         points: [
           { labels: { "linchpin.window": "minute" }, value: this.blocks.recent },
           { labels: { "linchpin.window": "process" }, value: this.blocks.ever },
@@ -96,21 +96,16 @@ export class ProcessMetrics {
       gauge(
         "v8js.memory.heap.used",
         "By",
-        "Memory that live and not yet collected objects take.",
+        "Heap memory in use, objects not yet collected included.",
         memory.heapUsed,
       ),
-      gauge(
-        "v8js.memory.heap.limit",
-        "By",
-        "What the heap may grow to.",
-        getHeapStatistics().heap_size_limit,
-      ),
-      gauge("process.uptime", "s", "Since the process began.", process.uptime()),
+      gauge("v8js.memory.heap.limit", "By", "Size limit of the heap.", getHeapStatistics().heap_size_limit),
+      gauge("process.uptime", "s", "Uptime of the process.", process.uptime()),
       {
         type: "histogram",
         name: "v8js.gc.duration",
         unit: "s",
-        help: "How long garbage collections took, by kind.",
+        help: "Duration of garbage collections, by kind.",
         bounds: GC_BOUNDS,
         points: gc,
       },

@@ -18,7 +18,7 @@ export function standardProcessFamilies(): readonly Family[] {
   if (open !== undefined) families.push(gauge("process.open_fds", "{fd}", "Open file descriptors.", open));
   const most = maxDescriptors();
   if (most !== undefined)
-    families.push(gauge("process.max_fds", "{fd}", "File descriptors that may be open.", most));
+    families.push(gauge("process.max_fds", "{fd}", "Limit of open file descriptors.", most));
   return families;
 }
 

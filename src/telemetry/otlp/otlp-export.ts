@@ -92,7 +92,7 @@ class LazyExport<Running extends RunningExport> implements Closable {
     this.context.closing(
       within(sent, FLUSH_LIMIT_MS).catch((error: unknown) => {
         this.context.log.warn(
-          `${this.what} were not all sent: ${error instanceof Error ? error.message : error}`,
+          `not all ${this.what} were sent:  ${error instanceof Error ? error.message : error}`,
         );
       }),
     );

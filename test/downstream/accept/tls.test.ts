@@ -578,11 +578,11 @@ describe("certificates that change", () => {
 
   const other = authority.server();
   for (const [what, change, problem] of [
-    ["a key that does not fit", { key: other.key }, /is not the key of the first certificate/],
-    ["a certificate cut off", { cert: other.cert.slice(0, 300) }, /is no PEM file with a certificate/],
-    ["an empty key", { key: "" }, /is no PEM file with a private key/],
+    ["a key that does not fit", { key: other.key }, /does not match the first certificate/],
+    ["a certificate cut off", { cert: other.cert.slice(0, 300) }, /is not a PEM file with a certificate/],
+    ["an empty key", { key: "" }, /is not a PEM file with a private key/],
     ["a pair that has expired", authority.server({ fromDays: -9, toDays: -1 }), /has expired/],
-    ["a CA file without one", { ca: "nothing" }, /is no PEM file with a certificate/],
+    ["a CA file without one", { ca: "nothing" }, /is not a PEM file with a certificate/],
   ] as const) {
     it(`are not used when they are wrong: ${what}; it is said once`, async (t) => {
       const { rig, files, log, tls } = await secure(t, { mtls: "request" });

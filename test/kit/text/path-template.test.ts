@@ -52,14 +52,14 @@ describe("path templates", () => {
 
   const bad: [text: string, column: number, says: RegExp][] = [
     ["", 1, /empty/],
-    ["v1/books", 1, /begins with '\/'/],
+    ["v1/books", 1, /must begin with '\/'/],
     ["/v1/", 5, /expected a segment/],
     ["//v1", 2, /expected a segment/],
     ["/v1/a*b", 6, /unexpected '\*'/],
     ["/v1/***", 7, /unexpected '\*'/],
-    ["/v1/**/**", 8, /one '\*\*' at most/],
-    ["/v1/{a=**}/b/{c=d/**}", 19, /one '\*\*' at most/],
-    ["/v1/{a={b}}", 8, /do not nest/],
+    ["/v1/**/**", 8, /at most one '\*\*'/],
+    ["/v1/{a=**}/b/{c=d/**}", 19, /at most one '\*\*'/],
+    ["/v1/{a={b}}", 8, /cannot be nested/],
     ["/v1/{}", 6, /field path/],
     ["/v1/{1a}", 6, /field path/],
     ["/v1/{a.}", 7, /'}'/],
