@@ -5,7 +5,8 @@ import type { Edge, Gateway, Snapshot } from "./call/gateway.js";
 import { RunningCalls } from "./call/running-calls.js";
 import { refusal } from "./call/status/reasons.js";
 import { formatAddress } from "./config/address.js";
-import { Listener, waitingBytes } from "./downstream/accept/listener.js";
+import { Listener } from "./downstream/accept/listener.js";
+import { SendMemory } from "./http2/send-memory.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { type Generation, Generations } from "./hub/generation.js";
 import { Readiness } from "./hub/readiness.js";
@@ -83,6 +84,8 @@ class Hub implements RunningHub, Gateway {
   private readonly snapshots: Snapshots;
   private readonly reloads: Reloads;
   private readonly readiness: Readiness;
+  /** Of all connections, to clients and to services. */
+  private readonly sendMemory: SendMemory;
   /** Of the listeners, as configured at the start. */
   private readonly addresses: readonly string[];
   private readonly listening: readonly Listener[];
@@ -99,6 +102,7 @@ class Hub implements RunningHub, Gateway {
     this.options = options;
     this.runtime = runtime;
     this.timers = new TimerWheel(clock);
+    this.sendMemory = new SendMemory(config.limits.maxProcessQueuedBytes);
     this.telemetry = new Telemetry(clock, log, () => [...gaugesOf(this), ...logFamilies(log)]);
     const meters = this.telemetry.counters;
     this.cut = meters.counter(
@@ -126,6 +130,7 @@ class Hub implements RunningHub, Gateway {
     });
     this.generations = new Generations({
       runtime,
+      sendMemory: this.sendMemory,
       log,
       lives,
       telemetry: this.telemetry,
@@ -165,6 +170,7 @@ class Hub implements RunningHub, Gateway {
           ...address,
           limits: config.limits,
           clock,
+          memory: this.sendMemory,
           meters,
           log,
           tls: tls && serverTls(tls, formatAddress(address), log, meters),
@@ -280,7 +286,7 @@ class Hub implements RunningHub, Gateway {
   }
 
   get waitingBytes(): number {
-    return waitingBytes();
+    return this.sendMemory.bytes;
   }
 
   listeners(): readonly ListenerRow[] {

@@ -37,12 +37,9 @@ export interface ConnectionOptions {
   readonly clock?: Clock;
   /** 0 ≤ n < 1, for the jitter of `maxAgeMs`. Default: Math.random. */
   readonly random?: () => number;
-  /** Where the DATA that waits is counted. Default: one for the process. */
-  readonly memory?: SendMemory;
+  /** Where the DATA that waits is counted, with that of other connections. Default: by itself. */
+  readonly memory?: SendMemory | undefined;
 }
-
-/** The DATA that waits in all connections of the process. */
-export const processSendMemory = new SendMemory(DEFAULT_LIMITS.maxProcessQueuedBytes);
 
 /** How long a socket may take to close: cut off when we break off, patient when what we wrote is worth reading. */
 const BREAK_OFF_MS = 1000;
@@ -71,7 +68,12 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   stuck = false;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
-    const { role, clock = systemClock, random = Math.random, memory = processSendMemory } = options;
+    const {
+      role,
+      clock = systemClock,
+      random = Math.random,
+      memory = new SendMemory(DEFAULT_LIMITS.maxProcessQueuedBytes),
+    } = options;
     const limits = limitsOf(options.limits);
     const now = clock.now();
     this.socket = socket;

@@ -1,4 +1,4 @@
-// How many bytes of DATA wait for peers in the whole process, in one place, and what happens when they are too many.
+// How many bytes of DATA wait for peers on all connections of a hub, in one place, and what happens when they are too many.
 
 import { attempt } from "../kit/faults.js";
 
@@ -16,8 +16,7 @@ const SHED_TO = 7 / 8;
 const WHERE = "while shedding data queued for slow peers";
 
 export class SendMemory {
-  /** For the whole process: the hub sets it by its config. */
-  maxBytes: number;
+  private readonly maxBytes: number;
   private readonly holders = new Set<Holder>();
   private readonly over = new Set<Holder>();
   private total = 0;

@@ -1,8 +1,10 @@
 // What a config makes of the hub: its interceptors and its upstreams. A reload replaces it whole.
+
 import type { Edge } from "../call/gateway.js";
 import type { Interceptor } from "../call/interceptor.js";
 import { checkPath } from "../config/files.js";
 import type { UpstreamConfig } from "../config/upstream-config.js";
+import type { SendMemory } from "../http2/send-memory.js";
 import type { KindContext } from "../interceptors/kit/kind.js";
 import { attempt } from "../kit/faults.js";
 import type { Lives } from "../kit/lives.js";
@@ -32,6 +34,8 @@ const FIRST_LEARNING_MS = 2000;
 
 export interface GenerationsOptions {
   readonly runtime: Runtime;
+  /** Of all connections, to clients and to services. */
+  readonly sendMemory: SendMemory;
   readonly log: Log;
   readonly lives: Lives;
   readonly telemetry: Telemetry;
@@ -94,7 +98,7 @@ export class Generations {
   }
 
   #keepUpstream(config: UpstreamConfig, cache: SchemaCache | undefined): LearnedUpstream {
-    const { runtime, lives, log, telemetry, serving, learned } = this.#options;
+    const { runtime, sendMemory, lives, log, telemetry, serving, learned } = this.#options;
     // With other endpoints or limits it is the same one: `update` gives it them once the config is in force.
     const { name, schema, tls } = config;
     const { upstream } = lives.keep("upstream", { name, schema, tls }, () => {
@@ -112,6 +116,7 @@ export class Generations {
       };
       const upstream = new LearnedUpstream(config, events, {
         runtime,
+        sendMemory,
         log,
         meters: telemetry.counters,
         cache,

@@ -4,6 +4,7 @@
 import { type Attempt, type AttemptObserver, NO_OBSERVERS } from "../call/attempt.js";
 import type { Handler } from "../call/sink.js";
 import { DEFAULT_POOL, type PoolLimits } from "../config/pool.js";
+import type { SendMemory } from "../http2/send-memory.js";
 import { type Clock, systemClock } from "../kit/clock.js";
 import { type Counter, type Labels, type Meters, NO_METERS } from "../kit/meters.js";
 import type { Balancer, BalancerFactory } from "./balancers/balancer.js";
@@ -27,6 +28,8 @@ export interface ClusterOptions {
   readonly onChange?: (endpoint: Endpoint) => void;
   /** The source that it follows has told its endpoints, or (with a problem) could not. */
   readonly onSource?: (problem: string | undefined) => void;
+  /** Counts what waits to be sent, on all connections of a hub. Default: each connection by itself. */
+  readonly memory?: SendMemory | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly meters?: Meters;
@@ -35,6 +38,7 @@ export interface ClusterOptions {
 export class Cluster implements EndpointOwner, QueueOwner {
   readonly name: string;
   readonly clock: Clock;
+  readonly memory: SendMemory | undefined;
   readonly random: () => number;
   limits: PoolLimits;
   /** What a call to this cluster says it is doing. */
@@ -70,6 +74,7 @@ export class Cluster implements EndpointOwner, QueueOwner {
     this.stage = `waiting for upstream "${options.name}"`;
     this.waitingStage = `waiting for a connection to upstream "${options.name}"`;
     this.clock = options.clock ?? systemClock;
+    this.memory = options.memory;
     this.random = options.random ?? Math.random;
     this.limits = { ...DEFAULT_POOL, ...options.limits };
     const counter = (name: string, help: string, labels: Labels = {}): Counter =>

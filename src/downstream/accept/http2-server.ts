@@ -1,4 +1,5 @@
 // A listener's connections of HTTP/2: each stream becomes an exchange, which goes to its protocol.
+
 import type { Socket } from "node:net";
 import type { Gateway } from "../../call/gateway.js";
 import { hubFault } from "../../call/status/hub-fault.js";
@@ -7,6 +8,7 @@ import type { ClientLimits } from "../../config/listener-limits.js";
 import { Connection } from "../../http2/connection.js";
 import { checkRequest } from "../../http2/frames/messages.js";
 import type { HeaderBlock } from "../../http2/hpack/decoder.js";
+import type { SendMemory } from "../../http2/send-memory.js";
 import type { Stream } from "../../http2/stream.js";
 import { errorName } from "../../http2/wire/protocol.js";
 import { attempt, reportFault } from "../../kit/faults.js";
@@ -26,6 +28,7 @@ export interface Http2ServerOptions {
   readonly requests: Requests;
   readonly limits: ClientLimits;
   readonly timers: TimerWheel;
+  readonly memory: SendMemory;
   readonly meters: Meters;
   readonly turnedAway: TurnedAway;
   readonly reports: LimitReports;
@@ -47,11 +50,11 @@ export class Http2Server {
 
   /** Takes a socket that is paused. */
   serve(socket: Socket): void {
-    const { gateway, limits, reports, turnedAway } = this.#options;
+    const { gateway, limits, timers, memory, reports, turnedAway } = this.#options;
     const client = new Client(gateway, socket);
     const connection: Connection = new Connection(
       socket,
-      { role: "server", limits },
+      { role: "server", limits, clock: timers.clock, memory },
       {
         onStream: (stream, block, end) => this.#onStream(client, stream, block, end),
         onClose: () => this.#connections.delete(connection),

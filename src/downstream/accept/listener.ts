@@ -6,7 +6,7 @@ import { Code, Status } from "../../call/status/status.js";
 import type { ListenAddress, UnixAddress } from "../../config/address.js";
 import { formatAddress } from "../../config/address.js";
 import { type ClientLimits, DEFAULT_LISTENER_LIMITS } from "../../config/listener-limits.js";
-import { processSendMemory } from "../../http2/connection.js";
+import { SendMemory } from "../../http2/send-memory.js";
 import { DEFAULT_LIMITS } from "../../http2/wire/limits.js";
 import { type Clock, systemClock } from "../../kit/clock.js";
 import { reportFault } from "../../kit/faults.js";
@@ -41,6 +41,8 @@ export type ListenerOptions = (ListenAddress | UnixAddress) & {
   readonly meters?: Meters;
   /** For what is late on HTTP/1.1 connections, and for bodies. Default: the system's. */
   readonly clock?: Clock;
+  /** Counts what waits to be sent, with other connections of a hub. Default: those of this listener. */
+  readonly memory?: SendMemory;
   /** What clients may speak; the last one takes what no other claims. Default: all that the hub has. */
   readonly protocols?: typeof PROTOCOLS;
 };
@@ -57,6 +59,7 @@ export class Listener {
   private readonly limits: ClientLimits;
   private readonly sockets = new Set<Socket>();
   /** Sockets that have not yet said which protocol they speak. */
+  private readonly clock: Clock;
   private readonly silent = new Set<Socket>();
   private readonly tls: ServerTls | undefined;
   private readonly perAddress = new AddressCounts();
@@ -67,10 +70,11 @@ export class Listener {
   constructor(gateway: Gateway, options: ListenerOptions) {
     this.gateway = gateway;
     this.options = options;
+    const { log, meters = NO_METERS, clock = systemClock, protocols = PROTOCOLS } = options;
     const limits = { ...DEFAULT_LISTENER_LIMITS, ...DEFAULT_LIMITS, ...options.limits };
     this.limits = limits;
-    processSendMemory.maxBytes = limits.maxProcessQueuedBytes;
-    const { log, meters = NO_METERS, clock = systemClock, protocols = PROTOCOLS } = options;
+    this.clock = clock;
+    const memory = options.memory ?? new SendMemory(limits.maxProcessQueuedBytes);
     const now = (): number => gateway.timers.clock.now();
     this.told = new Told(now);
     // Of its own: what strangers send must not keep the log from telling of limits.
@@ -80,12 +84,8 @@ export class Listener {
     // What is late on HTTP/1.1 connections, and bodies. Not the wheel of the calls, so that each stays as small as its own.
     const timers = new TimerWheel(clock);
     const reports = new LimitReports({ meters, log, told: this.told });
-    const shared = { gateway, requests, limits, timers, meters, turnedAway, reports };
-    this.http1 = new Http1Server({
-      ...shared,
-      memory: processSendMemory,
-      allByNode: options.http1 === "node",
-    });
+    const shared = { gateway, requests, limits, timers, memory, meters, turnedAway, reports };
+    this.http1 = new Http1Server({ ...shared, allByNode: options.http1 === "node" });
     this.http2 = new Http2Server(shared);
     this.server = createServer({ noDelay: true }, (socket) => this.take(socket, () => this.onSocket(socket)));
     this.tls = options.tls?.((socket) => this.onSecure(socket), limits.handshakeMs);
@@ -233,17 +233,17 @@ export class Listener {
     this.http1.drain();
     const finish = this.http2.drain();
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    const goaway = setTimeout(() => {
+    const goaway = this.clock.setTimeout(() => {
       finish();
       // Connections made ahead of need, on which nothing was ever asked.
       for (const socket of this.silent) socket.destroy();
       this.http1.closeIdle();
     }, GOAWAY_WAIT_MS);
-    const grace = setTimeout(() => this.destroyAll(), graceMs);
+    const grace = this.clock.setTimeout(() => this.destroyAll(), graceMs);
     await closed;
     this.tls?.close();
-    clearTimeout(goaway);
-    clearTimeout(grace);
+    goaway.cancel();
+    grace.cancel();
     this.http1.close();
   }
 
@@ -267,8 +267,3 @@ const NEEDS_TLS = new Status(
   Code.INVALID_ARGUMENT,
   "this port speaks TLS: call it with https://, or a gRPC client with TLS credentials",
 );
-
-/** DATA that waits for slow peers, in the whole process: clients and services alike. */
-export function waitingBytes(): number {
-  return processSendMemory.bytes;
-}

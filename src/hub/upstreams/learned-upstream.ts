@@ -2,6 +2,7 @@
 import { connect } from "node:net";
 import { formatAddress } from "../../config/address.js";
 import type { UpstreamConfig } from "../../config/upstream-config.js";
+import type { SendMemory } from "../../http2/send-memory.js";
 import type { Timer } from "../../kit/clock.js";
 import { lateLoad } from "../../kit/files/late-load.js";
 import type { Log } from "../../kit/log.js";
@@ -37,6 +38,8 @@ const REMEMBERING_MS = 10_000;
 
 export interface LearnedUpstreamOptions {
   readonly runtime: Runtime;
+  /** Counts what waits to be sent, on all connections of the hub. Default: each connection by itself. */
+  readonly sendMemory?: SendMemory;
   readonly log: Log;
   readonly meters: Meters;
   /** Where its schema is remembered; undefined: nowhere. */
@@ -74,7 +77,7 @@ export class LearnedUpstream {
    * Throws a UserError where the certificates of its TLS cannot be used.
    */
   constructor(config: UpstreamConfig, events: UpstreamEvents, options: LearnedUpstreamOptions) {
-    const { runtime, log, meters, cache } = options;
+    const { runtime, sendMemory, log, meters, cache } = options;
     const { clock } = runtime;
     this.config = config;
     this.events = events;
@@ -91,6 +94,7 @@ export class LearnedUpstream {
       clock,
       random: runtime.random,
       balancer: BALANCERS.round_robin,
+      memory: sendMemory,
       meters,
       onChange: (endpoint) => {
         // It may be another build than before.

@@ -1,11 +1,12 @@
 // One address of a cluster: its connections, more of them as calls demand, and made again with backoff after loss.
+
 import type { Duplex } from "node:stream";
 import type { PoolLimits } from "../../config/pool.js";
 import type { Timer } from "../../kit/clock.js";
 import type { BalancedEndpoint } from "../balancers/balancer.js";
 import type { EndpointTraits } from "../discovery/endpoint-source.js";
 import type { ConnectFailure } from "./connect-failure.js";
-import { Link, type LinkOwner } from "./link.js";
+import { Link, type LinkContext, type LinkOwner } from "./link.js";
 import { Reconnect, type ReconnectOwner } from "./reconnect.js";
 
 export type EndpointState = "idle" | "connecting" | "ready" | "backoff";
@@ -19,7 +20,7 @@ export interface EndpointAddress extends EndpointTraits {
 }
 
 /** The cluster, as its endpoints see it. */
-export interface EndpointOwner extends ReconnectOwner {
+export interface EndpointOwner extends ReconnectOwner, LinkContext {
   readonly limits: PoolLimits;
   /** Whether the cluster may have one connection more. */
   readonly hasRoom: boolean;
@@ -208,8 +209,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint {
 
   private dial(reserved: boolean): void {
     const { clock } = this.owner;
-    const { dial, secureAuthority } = this.target;
-    const link = new Link({ dial, secureAuthority, clock }, this);
+    const link = new Link(this.target, this.owner, this);
     link.reserved = reserved;
     const giveUp = (): void => link.giveUp(CONNECT_TIMEOUT_MS);
     this.connecting.set(link, clock.setTimeout(giveUp, CONNECT_TIMEOUT_MS));

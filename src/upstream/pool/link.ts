@@ -2,6 +2,7 @@
 import type { AttemptEndpoint } from "../../call/attempt.js";
 import type { Call } from "../../call/call.js";
 import { Connection } from "../../http2/connection.js";
+import type { SendMemory } from "../../http2/send-memory.js";
 import type { Stream, StreamHandler } from "../../http2/stream.js";
 import { ErrorCode } from "../../http2/wire/protocol.js";
 import type { Clock, Timer } from "../../kit/clock.js";
@@ -48,6 +49,18 @@ export interface LinkOwner extends AttemptEndpoint {
   onHeldEnded(client: string): void;
 }
 
+/** Where a link leads, and how. */
+export interface LinkTarget {
+  readonly dial: () => ConstructorParameters<typeof Connection>[0];
+  readonly secureAuthority?: string | undefined;
+}
+
+export interface LinkContext {
+  readonly clock: Clock;
+  /** Counts what waits to be sent, with other connections; undefined: by itself. */
+  readonly memory: SendMemory | undefined;
+}
+
 export class Link {
   readonly connection: Connection;
   /** Where it leads. */
@@ -72,18 +85,11 @@ export class Link {
   private readonly abandoned = new Map<Stream, string>();
   private windowEnd: Timer | undefined = undefined;
 
-  constructor(
-    options: {
-      readonly dial: () => ConstructorParameters<typeof Connection>[0];
-      readonly secureAuthority?: string | undefined;
-      readonly clock: Clock;
-    },
-    endpoint: LinkOwner,
-  ) {
+  constructor(target: LinkTarget, { clock, memory }: LinkContext, endpoint: LinkOwner) {
     this.endpoint = endpoint;
-    this.secureAuthority = options.secureAuthority;
-    this.clock = options.clock;
-    const socket = guarded(options.dial());
+    this.secureAuthority = target.secureAuthority;
+    this.clock = clock;
+    const socket = guarded(target.dial());
     this.secure = "encrypted" in socket;
     // Before the connection, which tells of its end when it hears of it.
     socket.once("error", (error: Error) => {
@@ -91,7 +97,7 @@ export class Link {
     });
     this.connection = new Connection(
       socket,
-      { role: "client", clock: options.clock, limits: LIMITS },
+      { role: "client", clock, limits: LIMITS, memory },
       {
         onStream: () => {},
         onReady: () => endpoint.onReady(this),
@@ -103,7 +109,7 @@ export class Link {
         },
       },
     );
-    this.silence = new Silence(this.connection, options.clock, {
+    this.silence = new Silence(this.connection, clock, {
       onSuspect: () => endpoint.onSilence(this, false),
       onSilent: () => endpoint.onSilence(this, true),
       onWord: () => endpoint.onWord(this),

@@ -5,7 +5,6 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, describe, it } from "node:test";
 import type { ClientLimits } from "#src/config/listener-limits.js";
-import { waitingBytes } from "#src/downstream/accept/listener.js";
 import type { Labels, Meters } from "#src/kit/meters.js";
 import { FakeClock } from "../../support/fake-clock.js";
 import { turns, until } from "../../support/until.js";
@@ -13,8 +12,10 @@ import { Rig, type ServiceCall } from "../support/rig.js";
 
 const rigs: Rig[] = [];
 afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.listener.close();
-  assert.equal(waitingBytes(), 0, "nothing is counted any more");
+  for (const rig of rigs.splice(0)) {
+    await rig.listener.close();
+    assert.equal(rig.memory.bytes, 0, "nothing is counted any more");
+  }
 });
 
 const MIB = 1024 * 1024;
@@ -136,7 +137,7 @@ for (const http1 of ["own", "node"] as const) {
             .message(Buffer.alloc(24 * MIB, "x"))
             .end();
         const socket = await ask(rig, request);
-        await until(() => waitingBytes() > MIB, "an answer that waits");
+        await until(() => rig.memory.bytes > MIB, "an answer that waits");
         if (halfCloses) socket.end();
         await turns(100);
         // Past every other limit, and far below this one.
@@ -163,7 +164,7 @@ for (const http1 of ["own", "node"] as const) {
       await until(() => rig.calls.length === 16 && rig.counts.size > 0, "the guard");
       await turns(100);
       assert.deepEqual([...rig.counts.keys()], ["linchpin.http1.limits.passed maxProcessQueued"]);
-      assert.ok(waitingBytes() <= 256 * MIB, `${waitingBytes()} bytes wait`);
+      assert.ok(rig.memory.bytes <= 256 * MIB, `${rig.memory.bytes} bytes wait`);
       assert.ok(rig.listener.open.http >= 8, "no more than need be");
       for (const socket of sockets) socket.destroy();
       await until(() => rig.listener.open.http === 0, "the end");

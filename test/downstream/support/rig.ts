@@ -1,4 +1,5 @@
 // A listener whose services are functions of the test, and plain clients for it.
+
 import { request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
@@ -12,6 +13,8 @@ import { RunningCalls } from "#src/call/running-calls.js";
 import type { Sink } from "#src/call/sink.js";
 import { Code, Status } from "#src/call/status/status.js";
 import { Listener, type ListenerOptions } from "#src/downstream/accept/listener.js";
+import { SendMemory } from "#src/http2/send-memory.js";
+import { DEFAULT_LIMITS } from "#src/http2/wire/limits.js";
 import { Headers } from "#src/kit/headers.js";
 import { matcherOf } from "#src/kit/net/ip.js";
 import { TimerWheel } from "#src/kit/timer-wheel.js";
@@ -78,6 +81,8 @@ export class Rig {
   readonly clock = new FakeClock(1000);
   readonly calls: ServiceCall[] = [];
   readonly listener: Listener;
+  /** What waits for its clients. */
+  readonly memory = new SendMemory(DEFAULT_LIMITS.maxProcessQueuedBytes);
   readonly steps: Step[] = [];
   readonly preflightSteps: Step[] = [];
   readonly http: Mutable<HttpPolicy> = {
@@ -168,6 +173,7 @@ export class Rig {
       },
     };
     this.listener = new Listener(gateway, {
+      memory: this.memory,
       host: "127.0.0.1",
       port: 0,
       ...options,
