@@ -1,5 +1,8 @@
 // Long work on the event loop, done in slices: what else there is to do comes between them.
 
+import { barrier } from "./barrier.js";
+import { reportFault } from "./faults.js";
+
 /** How long a slice may take; calls wait so long at most, and one step of the work more. */
 const SLICE_MS = 5;
 
@@ -23,7 +26,7 @@ export async function inSlices<T>(work: Generator<void, T>): Promise<T> {
 export function ownTurn(): Promise<void> {
   if (taken) return new Promise((resolve) => void waiting.push(resolve));
   taken = true;
-  setImmediate(nextTurn);
+  setImmediate(turn);
   return Promise.resolve();
 }
 
@@ -31,9 +34,16 @@ function nextTurn(): void {
   const next = waiting.shift();
   taken = next !== undefined;
   if (next === undefined) return;
-  setImmediate(nextTurn);
+  setImmediate(turn);
   next();
 }
+
+/** Whatever throws, those who wait get their turns. */
+const turn = barrier(nextTurn, (error) => {
+  reportFault("while work waited for its slice", error);
+  taken = true;
+  setImmediate(turn);
+});
 
 /** The same in one go. */
 export function completed<T>(work: Generator<void, T>): T {

@@ -100,6 +100,12 @@ const TABLE = {
     remedy: "Send calls to another instance.",
   },
 
+  TLS_REQUIRED: {
+    code: "INVALID_ARGUMENT",
+    when: "A client speaks clear text to a port that speaks TLS.",
+    remedy: "Call it with `https://`, or a gRPC client with TLS credentials.",
+  },
+
   // Limits.
   HEADERS_TOO_LARGE: {
     code: "RESOURCE_EXHAUSTED",

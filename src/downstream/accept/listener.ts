@@ -2,7 +2,7 @@
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Gateway } from "../../call/gateway.js";
-import { Code, Status } from "../../call/status/status.js";
+import { refusal } from "../../call/status/reasons.js";
 import type { ListenAddress, UnixAddress } from "../../config/address.js";
 import { formatAddress } from "../../config/address.js";
 import { type ClientLimits, DEFAULT_LISTENER_LIMITS } from "../../config/listener-limits.js";
@@ -263,7 +263,7 @@ export class Listener {
 }
 
 /** An answer for people, and for HTTP/1.1 clients; gRPC clients show it as what it is, no HTTP/2. */
-const NEEDS_TLS = new Status(
-  Code.INVALID_ARGUMENT,
+const NEEDS_TLS = refusal(
+  "TLS_REQUIRED",
   "this port speaks TLS: call it with https://, or a gRPC client with TLS credentials",
 );

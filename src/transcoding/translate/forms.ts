@@ -67,7 +67,7 @@ export function readMultipart(
         done = true;
       },
     });
-    parser.write(body);
+    parser.write(withReadableHeaders(body, contentType));
     if (!done) take("", sentence({ _tag: "EndNotReached" }));
   } catch {
     // A file name that is no percent-encoded UTF-8, for one.
@@ -106,9 +106,42 @@ function setFile(info: PartInfo, data: Buffer, rules: QueryRules, json: JsonObje
   return `a file can only be put into a bytes field or a google.api.HttpBody, and '${leaf.name}' is neither`;
 }
 
+const BLANK_LINE = "\r\n\r\n";
+
+/**
+ * Browsers send names as UTF-8 (RFC 7578 §5.1), and the parser takes a name only if its characters are those of Latin-1.
+ * So it is given each byte of a part's headers as the Latin-1 character of that value; `nameOf` turns it back. A body
+ * whose headers are ASCII, as nearly all are, is not copied.
+ */
+function withReadableHeaders(body: Uint8Array, contentType: string): Uint8Array {
+  const found = /;\s*boundary=(?:"([^"]*)"|([^\s;]+))/i.exec(contentType);
+  const boundary = found?.[1] ?? found?.[2];
+  if (boundary === undefined) return body;
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
+  const pieces: Buffer[] = [];
+  let done = 0;
+  // The first delimiter may stand at the very beginning.
+  let at = bytes.indexOf(delimiter.subarray(2));
+  while (at >= 0) {
+    const end = bytes.indexOf(BLANK_LINE, at, "latin1");
+    if (end < 0) break;
+    const start = bytes.indexOf("\r\n", at + 2, "latin1");
+    const headers = bytes.subarray(start, end);
+    if (headers.some((byte) => byte >= 0x80)) {
+      pieces.push(bytes.subarray(done, start), Buffer.from(headers.toString("latin1"), "utf8"));
+      done = end;
+    }
+    at = bytes.indexOf(delimiter, end);
+  }
+  return done === 0 ? body : Buffer.concat([...pieces, bytes.subarray(done)]);
+}
+
 /** Browsers escape these three in a name, and no other (HTML, "multipart/form-data encoding algorithm"). */
 function nameOf({ name }: PartInfo): string {
-  return name.replace(/%(?:22|0D|0A)/gi, decodeURIComponent);
+  return Buffer.from(name, "latin1")
+    .toString("utf8")
+    .replace(/%(?:22|0D|0A)/gi, decodeURIComponent);
 }
 
 /** A part that is packed would be taken for what it is packed in. */

@@ -139,6 +139,20 @@ describe("a form of many parts", () => {
       part('name="counts[a%22b%0D%0Ac%25]"', "1") + END,
       { id: "1", counts: { 'a"b\r\nc%25': 1 } },
     ],
+    // UTF-8, as browsers send it: characters of Latin-1, beyond it, of four bytes, and bytes that are no UTF-8.
+    ["POST /v1/b/1/all", part('name="counts[é]"', "1") + END, { id: "1", counts: { é: 1 } }],
+    ["POST /v1/b/1/all", part('name="counts[Ā]"', "1") + END, { id: "1", counts: { Ā: 1 } }],
+    [
+      "POST /v1/b/1/all",
+      `ü\r\n${part('name="counts[日本]"', "1")}${part('name="counts[😀]"', "2")}${part('name="text"', "ü")}${END}`,
+      { id: "1", counts: { 日本: 1, "😀": 2 }, text: "ü" },
+    ],
+    [
+      "POST /v1/b/1/thing",
+      part('name="icon"; filename="日本.png"\r\nContent-Type: a/b', "Ā") + END,
+      { id: "1", thing: { icon: base64("Ā") } },
+    ],
+    ["POST /v1/b/1/thing", part('name="日本"', "a") + END, /form field '日本': .*has no field/],
     [
       "POST /v1/b/1/all",
       part('name="text"\r\nContent-Transfer-Encoding: 8BIT', "a") + END,
