@@ -61,12 +61,12 @@ describe("the route of a gRPC path", () => {
   const unknown: [path: string, says: RegExp][] = [
     ["/library.v3.LibraryService/GetBook", /service library\.v3\.LibraryService is not known here/],
     ["/library.v1.Library/GetBook", /service library\.v1\.Library is not known/],
-    ["/", /no gRPC path/],
-    ["*", /no gRPC path/],
-    ["", /no gRPC path/],
-    ["/library.v1.LibraryService", /no gRPC path/],
-    ["/library.v1.LibraryService/", /no gRPC path/],
-    ["//GetBook", /no gRPC path/],
+    ["/", /not a gRPC path/],
+    ["*", /not a gRPC path/],
+    ["", /not a gRPC path/],
+    ["/library.v1.LibraryService", /not a gRPC path/],
+    ["/library.v1.LibraryService/", /not a gRPC path/],
+    ["//GetBook", /not a gRPC path/],
   ];
   for (const [path, says] of unknown) {
     it(`${JSON.stringify(path)} is UNIMPLEMENTED, and says why`, () => {

@@ -63,7 +63,8 @@ export async function startHubWithConfig(
 /** A folder that goes with the scope. */
 export async function temporaryFolder(scope: Scope): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "linchpin-e2e-"));
-  scope.after(() => rm(folder, { recursive: true, force: true }));
+  // Its hub is ended after it, and may be writing there.
+  scope.after(() => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 }));
   return folder;
 }
 
