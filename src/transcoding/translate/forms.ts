@@ -123,7 +123,8 @@ function withReadableHeaders(body: Uint8Array, contentType: string): Uint8Array 
   let done = 0;
   // The first delimiter may stand at the very beginning.
   let at = bytes.indexOf(delimiter.subarray(2));
-  while (at >= 0) {
+  // Further parts are one too many, whatever their names.
+  for (let parts = 0; at >= 0 && parts <= MAX_PARTS; parts++) {
     const end = bytes.indexOf(BLANK_LINE, at, "latin1");
     if (end < 0) break;
     const start = bytes.indexOf("\r\n", at + 2, "latin1");
