@@ -4,6 +4,9 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, it, test } from "node:test";
+import { startAdmin } from "#src/admin/admin.js";
+import type { Page } from "#src/admin/pages/page.js";
+import { PAGES } from "#src/admin/pages/pages.js";
 import { errorsPage } from "#src/call/status/reasons-page.js";
 import { formatError } from "#src/config/config-error.js";
 import { PROTOCOLS } from "#src/downstream/accept/protocols.js";
@@ -23,6 +26,7 @@ import { openSource, SOURCES } from "#src/upstream/discovery/sources.js";
 import { type Answer, ask1, ask2, Rig } from "./downstream/support/rig.js";
 import { http } from "./e2e/support/http.js";
 import { ROOT } from "./e2e/support/program.js";
+import { adminHub } from "./support/admin-hub.js";
 import { FakeClock } from "./support/fake-clock.js";
 import { H2Service } from "./support/h2-service.js";
 import { LeastReported } from "./support/toy-balancer.js";
@@ -31,6 +35,8 @@ import { TOY_TYPE, toy } from "./support/toy-protocol.js";
 import { Memory } from "./support/toy-source.js";
 import { until } from "./support/until.js";
 import { Exchange } from "./upstream/support/exchange.js";
+
+const ADMIN = { host: "127.0.0.1", port: 0 };
 
 const MANY_FIELDS = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`x-${i}`, "1"]));
 
@@ -365,4 +371,28 @@ describe("a source of endpoints is a file and a row", () => {
         target,
       );
   });
+});
+
+test("a page of the admin listener is a file and an entry in the list", async (t) => {
+  const page: Page = {
+    path: "/interceptors",
+    about: "what calls pass, outermost first",
+    remote: false,
+    answer: ({ interceptors }) => ({ status: 200, body: { interceptors } }),
+  };
+  const hub = adminHub({ interceptors: ["metrics", "quota"] });
+  const log = { info() {}, warn() {}, error() {} };
+  const [own, without] = [
+    await startAdmin(ADMIN, hub, log, [...PAGES, page]),
+    await startAdmin(ADMIN, hub, log),
+  ];
+  t.after(() => Promise.all([own.close(), without.close()]));
+  const shown = await fetch(`${own.address}/interceptors`);
+  assert.deepEqual(await shown.json(), { interceptors: ["metrics", "quota"] });
+  assert.match(
+    await (await fetch(own.address)).text(),
+    /"\/interceptors": "what calls pass, outermost first"/,
+  );
+  assert.equal((await fetch(`${own.address}/interceptors`, { method: "POST" })).status, 405);
+  assert.equal((await fetch(`${without.address}/interceptors`)).status, 404);
 });

@@ -99,7 +99,10 @@ function takes(node: SchemaNode): string {
     array: listOf(node),
     object: node.properties === undefined ? "a mapping by name" : "a mapping",
   };
-  const what = type === "string" || type === undefined ? "text" : words[type];
+  const what = [type ?? "string"]
+    .flat()
+    .map((one) => (one === "string" ? "text" : words[one]))
+    .join(", or ");
   const more = [...(range === undefined ? [] : [range]), ...(shown === "" ? [] : [`as in ${shown}`])];
   return [what, ...more].join(", ");
 }
