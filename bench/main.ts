@@ -1,11 +1,11 @@
 // `make bench`: CPU time per call of the hub beside its peers, in one run on one machine. See bench/README.md.
-//   node build/bench/main.js [--rounds N] [--seconds S] [--only WORD]…
+//   node build/bench/main.js [--rounds N] [--seconds S] [--only WORD]… [--against FOLDER]
 import { availableParallelism, cpus, release } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { largeSchemas } from "./large-schemas.js";
 import { LOADS, type Load, probe } from "./loads.js";
-import { PEERS, type RunningPeer, startPeer } from "./peers.js";
+import { LINCHPIN, otherVersion, PEERS, type RunningPeer, startPeer } from "./peers.js";
 import { findProgram, freePort, start, stopAll, stopAtExit } from "./proc.js";
 import { type Sample, tables } from "./report.js";
 
@@ -14,11 +14,12 @@ const PROXY_CORE = 0;
 const LOAD_CORE = availableParallelism() > 1 ? 1 : 0;
 const WARM_UP_SECONDS = 2;
 
-const USAGE = `node build/bench/main.js [--rounds N] [--seconds S] [--only WORD]…
-  --rounds N    how often each peer is measured under each load, 1 to 50; default 5
-  --seconds S   how long each measurement takes, 1 to 60; default 4
-  --only WORD   only peers and loads with the word in their name; may be repeated (--only linchpin --only ghz)
-  --schemas     only the part about large schemas`;
+const USAGE = `node build/bench/main.js [--rounds N] [--seconds S] [--only WORD]… [--against FOLDER]
+  --rounds N        how often each peer is measured under each load, 1 to 50; default 5
+  --seconds S       how long each measurement takes, 1 to 60; default 4
+  --only WORD       only peers and loads with the word in their name; may be repeated (--only linchpin --only ghz)
+  --against FOLDER  a built checkout of another version of the hub: measured beside this one, in the place of the peers
+  --schemas         only the part about large schemas`;
 
 function usage(problem: string): never {
   console.error(`${problem}\n${USAGE}`);
@@ -29,6 +30,8 @@ interface Options {
   readonly rounds: number;
   readonly seconds: number;
   readonly only: readonly string[];
+  /** Folder of a built checkout of another version. */
+  readonly against: string | undefined;
   /** The part about large schemas alone. */
   readonly schemas: boolean;
 }
@@ -40,6 +43,7 @@ function options(): Options {
         rounds: { type: "string", default: "5" },
         seconds: { type: "string", default: "4" },
         only: { type: "string", multiple: true, default: [] },
+        against: { type: "string" },
         schemas: { type: "boolean", default: false },
       },
     });
@@ -53,6 +57,7 @@ function options(): Options {
       rounds: within("rounds", values.rounds, 50),
       seconds: within("seconds", values.seconds, 60),
       only: values.only.map((word) => word.toLowerCase()),
+      against: values.against,
       schemas: values.schemas,
     };
   } catch (error) {
@@ -101,11 +106,12 @@ async function longestBlock(peers: readonly RunningPeer[]): Promise<string | und
 }
 
 async function main(): Promise<number> {
-  const { rounds, seconds, only, schemas } = options();
+  const { rounds, seconds, only, against, schemas } = options();
+  const all = against === undefined ? PEERS : [LINCHPIN, otherVersion(against)];
   for (const word of only)
-    if (![...PEERS, ...LOADS].some(({ name }) => name.toLowerCase().includes(word)))
+    if (![...all, ...LOADS].some(({ name }) => name.toLowerCase().includes(word)))
       usage(
-        `no peer and no load has "${word}" in its name: ${[...PEERS, ...LOADS].map((p) => p.name).join("; ")}`,
+        `no peer and no load has "${word}" in its name: ${[...all, ...LOADS].map((p) => p.name).join("; ")}`,
       );
   stopAtExit();
   if (schemas) {
@@ -134,7 +140,7 @@ async function main(): Promise<number> {
     return false;
   });
   const peers: RunningPeer[] = [];
-  for (const peer of chosen(PEERS, only)) {
+  for (const peer of chosen(all, only)) {
     if (!loads.some((load) => peer.wires.includes(load.wire))) continue;
     if (peer.program === undefined) {
       problems.push(`${peer.name}: not installed (make tools)`);
@@ -161,7 +167,9 @@ async function main(): Promise<number> {
   const samples: Sample[] = [];
   const left = new Set(rows);
   for (let round = 0; round <= rounds; round++) {
-    for (const row of left) {
+    // Two versions take turns at being first: what the first leaves behind (a hot core) meets both.
+    const order = against !== undefined && round % 2 === 1 ? [...left].reverse() : [...left];
+    for (const row of order) {
       const { peer, load } = row;
       try {
         // Round 0 warms up: connections, caches, the just-in-time compiler.
@@ -181,7 +189,7 @@ async function main(): Promise<number> {
 
   console.log(`\n${tables(samples)}`);
   if (block !== undefined) console.log(`\nThe hub's longest block of its event loop: ${block}`);
-  if (only.length === 0) console.log(`\n${await largeSchemas(PROXY_CORE)}`);
+  if (only.length === 0 && against === undefined) console.log(`\n${await largeSchemas(PROXY_CORE)}`);
   if (problems.length > 0) console.log(`\nNot measured:\n  ${problems.join("\n  ")}`);
   // The peers are there to compare with; without the hub itself it is no benchmark of it.
   return problems.some((problem) => problem.startsWith("linchpin")) ? 1 : 0;

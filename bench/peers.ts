@@ -1,7 +1,7 @@
 // The proxies that are measured: how each is started, one worker, from one port to the backend.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Wire } from "./loads.js";
 import { findProgram, freePort, type Proc, ROOT, SCRATCH, start } from "./proc.js";
 
@@ -36,13 +36,14 @@ export interface RunningPeer {
 export const PROTOSET = join(ROOT, "generated/image.binpb");
 export const SERVICE = "bench.v1.EchoService";
 
-const linchpin: Peer = {
-  name: "linchpin",
+/** The hub as built in `folder`. */
+const hub = (name: string, folder: string, version: string): Peer => ({
+  name,
   wires: ["grpc", "json"],
   program: process.execPath,
-  version: () => `this work tree, Node ${process.versions.node}`,
+  version: () => `${version}, Node ${process.versions.node}`,
   args: ({ port, adminPort, backendPort }) => [
-    join(ROOT, "dist/main.js"),
+    join(folder, "dist/main.js"),
     "serve",
     `bench=127.0.0.1:${backendPort}`,
     "--protoset",
@@ -52,7 +53,12 @@ const linchpin: Peer = {
     "--admin",
     `127.0.0.1:${adminPort}`,
   ],
-};
+});
+
+export const LINCHPIN = hub("linchpin", ROOT, "this work tree");
+
+/** Its name begins as `report.ts` looks for it. */
+export const otherVersion = (folder: string): Peer => hub("other version", resolve(folder), resolve(folder));
 
 const envoy = (name: string, wire: Wire): Peer => ({
   name,
@@ -228,7 +234,7 @@ const nghttpx: Peer = {
 
 /** In the order of the report. Ratios are to the first Envoy of the same load. */
 export const PEERS: readonly Peer[] = [
-  linchpin,
+  LINCHPIN,
   envoy("envoy", "grpc"),
   envoy("envoy transcoder", "json"),
   gateway,

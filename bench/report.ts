@@ -13,10 +13,11 @@ export interface Sample {
   readonly peakMiB: number;
 }
 
-/** Peers to which ratios are told, by how their names begin. */
+/** Peers to which ratios are printed, by how their names begin. */
 const BASES = [
   { column: "× Envoy", begins: "envoy" },
   { column: "× gateway", begins: "grpc-gateway" },
+  { column: "× other", begins: "other version" },
 ] as const;
 
 export function median(values: readonly number[]): number {
@@ -35,7 +36,7 @@ export function tables(samples: readonly Sample[]): string {
     const cpuOf = (peer: string): number[] => ofLoad.filter((s) => s.peer === peer).map((s) => s.cpuMicros);
     const bases = BASES.flatMap(({ column, begins }) => {
       const peer = peers.find((name) => name.startsWith(begins));
-      return peer === undefined ? [] : [{ column, cpu: median(cpuOf(peer)) }];
+      return peer === undefined ? [] : [{ column, cpu: cpuOf(peer) }];
     });
     const unit = ofLoad[0]?.unit ?? "call";
     const perCpuSecond = unit === "MB" ? ["MB/CPU-s"] : [];
@@ -47,7 +48,7 @@ export function tables(samples: readonly Sample[]): string {
         peer,
         micros(median(cpu)),
         `${micros(Math.min(...cpu))}–${micros(Math.max(...cpu))}`,
-        ...bases.map((base) => (median(cpu) / base.cpu).toFixed(2)),
+        ...bases.map((base) => ratio(cpu, base.cpu).toFixed(3)),
         ...perCpuSecond.map(() => micros(1e6 / median(cpu))),
         String(Math.round(median(own.map((s) => s.callsPerSecond)))),
         String(Math.round(Math.max(...own.map((s) => s.peakMiB)))),
@@ -58,6 +59,16 @@ export function tables(samples: readonly Sample[]): string {
     );
   }
   return parts.join("\n\n");
+}
+
+/** Median of the ratios of each round: what changes from round to round meets both, and cancels out. */
+function ratio(cpu: readonly number[], base: readonly number[]): number {
+  return median(
+    cpu.flatMap((value, round) => {
+      const other = base[round];
+      return other === undefined ? [] : [value / other];
+    }),
+  );
 }
 
 function micros(value: number): string {

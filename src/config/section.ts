@@ -26,19 +26,19 @@ export interface Section<S extends z.ZodType = z.ZodType, C = unknown> {
   restart?(config: C): Readonly<Record<string, unknown>>;
 }
 
-/** The keys that a feature has under `methods`. */
-export interface MethodKeys<S extends z.ZodRawShape = z.ZodRawShape, M extends object = object> {
-  /** Of a method that the config does not name. */
+/** The keys that a feature brings to a mapping that it shares with others: a method of `methods`, an upstream of `upstreams`. */
+export interface FeatureKeys<S extends z.ZodRawShape = z.ZodRawShape, M extends object = object> {
+  /** What holds where the file has none of them. */
   readonly defaults: M;
   schema(kit: Kit): S;
   /** A check across these keys: the key that is wrong, and why. */
   check?(
-    method: z.output<z.ZodObject<S>>,
+    keys: z.output<z.ZodObject<S>>,
   ): { readonly key: keyof S & string; readonly message: string } | undefined;
-  /** As those of a section, below a method. */
+  /** As those of a section, below the mapping. */
   readonly secrets?: readonly string[];
-  /** What the program gets: fields of the method's settings. */
-  read(method: z.output<z.ZodObject<S>>, at: Place): M;
+  /** What the program gets: fields of the settings that the mapping becomes. */
+  read(keys: z.output<z.ZodObject<S>>, at: Place): M;
 }
 
 /** Where a section stands in a file. Paths are relative to it. */
@@ -85,10 +85,10 @@ export function section<S extends z.ZodType, C>(it: Section<S, C>): Section<S, C
   return it;
 }
 
-/** As `section`, for keys under `methods`. */
-export function methodKeys<S extends z.ZodRawShape, M extends object>(
-  it: MethodKeys<S, M>,
-): MethodKeys<S, M> {
+/** As `section`, for keys that a feature brings to a mapping. */
+export function featureKeys<S extends z.ZodRawShape, M extends object>(
+  it: FeatureKeys<S, M>,
+): FeatureKeys<S, M> {
   return it;
 }
 
@@ -96,3 +96,10 @@ export function methodKeys<S extends z.ZodRawShape, M extends object>(
 export type ConfigOf<T> = T extends { readonly defaults: infer C } ? C : never;
 /** The zod schema of a section. */
 export type SchemaOf<T> = T extends { schema(kit: Kit): infer S extends z.ZodType } ? S : never;
+
+/** All of the members of a union at once: `A | B` becomes `A & B`. */
+export type AllOf<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void
+  ? I
+  : never;
+/** The shape of the keys of several features. */
+export type ShapeOf<K> = AllOf<K extends FeatureKeys<infer S> ? S : never>;

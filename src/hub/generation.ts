@@ -3,7 +3,6 @@
 import type { Edge } from "../call/gateway.js";
 import type { Interceptor } from "../call/interceptor.js";
 import { checkPath } from "../config/files.js";
-import type { UpstreamConfig } from "../config/upstream-config.js";
 import type { SendMemory } from "../http2/send-memory.js";
 import type { KindContext } from "../interceptors/kit/kind.js";
 import { attempt } from "../kit/faults.js";
@@ -15,6 +14,7 @@ import { SchemaCache } from "../schema/sources/schema-cache.js";
 import type { Features } from "../settings/features.js";
 import type { Config } from "../settings/sections.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
+import type { UpstreamConfig } from "../upstream/upstream-config.js";
 import { interceptorsOf } from "./interceptors.js";
 import type { OwnInterceptor } from "./own/own-interceptors.js";
 import { LearnedUpstream, type UpstreamEvents } from "./upstreams/learned-upstream.js";

@@ -12,13 +12,13 @@ import {
 import { checkPath, type PathKind } from "../config/files.js";
 import type { AdminConfig, ListenerConfig } from "../config/listener-config.js";
 import { isUpstreamName, UPSTREAM_NAME } from "../config/names.js";
-import { DEFAULT_POOL } from "../config/pool.js";
 import type { Section } from "../config/section.js";
-import type { SchemaSource, UpstreamConfig } from "../config/upstream-config.js";
 import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 import { cut } from "../kit/text/text.js";
 import { parsedOrThrow, UserError } from "../kit/text/user-error.js";
 import type { ClientTlsConfig } from "../tls/config.js";
+import type { SchemaSource, UpstreamConfig } from "../upstream/upstream-config.js";
+import { UPSTREAM_DEFAULTS } from "../upstream/upstream-keys.js";
 import type { Features } from "./features.js";
 import { type Config, sectionsOf } from "./sections.js";
 import { overWritten } from "./written.js";
@@ -138,10 +138,10 @@ function mergeUpstreams(base: readonly UpstreamConfig[], overrides: Overrides): 
   });
   for (const [name, { endpoints, tls }] of named) {
     merged.push({
+      ...UPSTREAM_DEFAULTS,
       name,
       endpoints,
       schema: schema ?? { kind: "reflection" },
-      pool: DEFAULT_POOL,
       ...(tls ? { tls: PLAIN_TLS } : {}),
     });
   }

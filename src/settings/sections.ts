@@ -1,7 +1,15 @@
 // All sections of linchpin.yaml, in the order in which it shows them: those of the hub, and those that features bring.
 import type * as z from "zod";
 import type { Kit } from "../config/kit.js";
-import { type ConfigOf, type MethodKeys, type SchemaOf, type Section, section } from "../config/section.js";
+import {
+  type AllOf,
+  type ConfigOf,
+  type FeatureKeys,
+  type SchemaOf,
+  type Section,
+  type ShapeOf,
+  section,
+} from "../config/section.js";
 import type { InterceptorKind } from "../interceptors/kit/kind.js";
 import { FEATURES, type Features } from "./features.js";
 import { httpSection } from "./sections/http.js";
@@ -27,11 +35,10 @@ type InterceptorConfigs = { readonly [K in WithSection as K["key"]]: ConfigOf<K[
 /** Of `methods`, beside those of interceptors. */
 const OTHER_METHOD_KEYS = [idempotentKeys, httpKeysOfMethods] as const;
 type AllMethodKeys =
-  | Extract<Kinds, { readonly methodKeys: MethodKeys }>["methodKeys"]
+  | Extract<Kinds, { readonly methodKeys: FeatureKeys }>["methodKeys"]
   | (typeof OTHER_METHOD_KEYS)[number];
-type Both<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
-type MethodShape = Both<AllMethodKeys extends infer K ? (K extends MethodKeys<infer S> ? S : never) : never>;
-type MethodSettings = Both<ConfigOf<AllMethodKeys>>;
+type MethodShape = ShapeOf<AllMethodKeys>;
+type MethodSettings = AllOf<ConfigOf<AllMethodKeys>>;
 
 /** By their keys under `interceptors`. */
 function interceptorSections(kinds: readonly InterceptorKind[]): readonly [key: string, of: Section][] {
@@ -100,7 +107,7 @@ export function sectionsOf(features: Features = FEATURES): Sections {
 }
 
 /** What the hub is configured by: validated, immutable, with every default filled in. */
-export type Config = Readonly<Both<ConfigOf<Sections[keyof Sections]>>>;
+export type Config = Readonly<AllOf<ConfigOf<Sections[keyof Sections]>>>;
 /** What the config says of one method, service or package. */
 export type MethodConfig = Config["methods"][number];
 

@@ -2,7 +2,7 @@
 // name. It is kept beside the Config, for people who ask what is in force; nothing is decided by it.
 import { formatAddress } from "../config/address.js";
 import { mapping } from "../config/mapping.js";
-import type { SchemaSource, UpstreamConfig } from "../config/upstream-config.js";
+import type { SchemaSource, UpstreamConfig } from "../upstream/upstream-config.js";
 import type { Config } from "./sections.js";
 
 type Mapping = Readonly<Record<string, unknown>>;

@@ -3,7 +3,6 @@
 
 import { type Attempt, type AttemptObserver, NO_OBSERVERS } from "../call/attempt.js";
 import type { Handler } from "../call/sink.js";
-import { DEFAULT_POOL, type PoolLimits } from "../config/pool.js";
 import type { SendMemory } from "../http2/send-memory.js";
 import { type Clock, systemClock } from "../kit/clock.js";
 import { type Counter, type Labels, type Meters, NO_METERS } from "../kit/meters.js";
@@ -13,6 +12,7 @@ import type { EndpointInfo, EndpointSource, Watch } from "./discovery/endpoint-s
 import { CONNECT_FAILURES, type ConnectFailure } from "./pool/connect-failure.js";
 import { Endpoint, type EndpointAddress, type EndpointOwner } from "./pool/endpoint.js";
 import type { Link } from "./pool/link.js";
+import { DEFAULT_POOL, type PoolLimits } from "./pool/pool-limits.js";
 import { Queue, type QueueOwner } from "./queue.js";
 import { transparentRetry } from "./transparent-retry.js";
 

@@ -1,13 +1,13 @@
 // The attempts that wait for a connection to a cluster: whose turn it is, on which connection, and how long they may wait.
 
 import type { Attempt } from "../call/attempt.js";
-import type { PoolLimits } from "../config/pool.js";
 import type { Clock, Timer } from "../kit/clock.js";
 import { AddressCounts } from "../kit/net/address-counts.js";
 import { FairQueue } from "./fair-queue.js";
 import { clientOf } from "./pool/client-of.js";
 import type { Endpoint } from "./pool/endpoint.js";
 import type { Link } from "./pool/link.js";
+import type { PoolLimits } from "./pool/pool-limits.js";
 import { Reserve, type ReserveOwner } from "./reserve.js";
 
 /** An attempt that waits for a connection. One of these is called, once. */

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { DEFAULT_POOL } from "#src/config/pool.js";
 import { UserError } from "#src/kit/text/user-error.js";
 import { defaultConfig, type Overrides, withOverrides } from "#src/settings/from-args.js";
 import type { Config } from "#src/settings/sections.js";
+import { UPSTREAM_DEFAULTS } from "#src/upstream/upstream-keys.js";
 
 const FILE = fileURLToPath(import.meta.url);
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
@@ -17,13 +17,13 @@ const BASE: Config = {
       name: "library",
       endpoints: [{ host: "a", port: 1 }],
       schema: { kind: "protoset", file: "/x" },
-      pool: DEFAULT_POOL,
+      ...UPSTREAM_DEFAULTS,
     },
     {
       name: "other",
       endpoints: [{ host: "b", port: 2 }],
       schema: { kind: "reflection" },
-      pool: DEFAULT_POOL,
+      ...UPSTREAM_DEFAULTS,
     },
   ],
 };

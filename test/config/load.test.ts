@@ -8,12 +8,12 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { formatError, formatErrors } from "#src/config/config-error.js";
 import { CLIENT_LIMITS } from "#src/config/listener-limits.js";
-import { DEFAULT_POOL } from "#src/config/pool.js";
 import { JWT_ALGORITHMS } from "#src/interceptors/auth/section.js";
 import { UserError } from "#src/kit/text/user-error.js";
 import { defaultConfig, withOverrides } from "#src/settings/from-args.js";
 import { loadConfig, type ParseOptions, parseConfig } from "#src/settings/load.js";
 import type { Config } from "#src/settings/sections.js";
+import { UPSTREAM_DEFAULTS } from "#src/upstream/upstream-keys.js";
 
 const OPTIONS: ParseOptions = {
   file: "c.yaml",
@@ -148,25 +148,25 @@ drain: { delay: 5s, grace: 20s }
           name: "other",
           endpoints: [{ host: "127.0.0.1", port: 50_051 }],
           schema: { kind: "protoset", file: "/etc/hub/other.binpb" },
-          pool: DEFAULT_POOL,
+          ...UPSTREAM_DEFAULTS,
         },
         {
           name: "third",
           endpoints: [{ host: "h", port: 1 }],
           schema: { kind: "protos", dirs: ["/etc/hub/proto", "/abs"] },
-          pool: DEFAULT_POOL,
+          ...UPSTREAM_DEFAULTS,
         },
         {
           name: "fourth",
           endpoints: [{ host: "h", port: 2 }],
           schema: { kind: "none", services: ["a.B"] },
-          pool: DEFAULT_POOL,
+          ...UPSTREAM_DEFAULTS,
         },
         {
           name: "fifth",
           endpoints: [{ host: "h", port: 3 }],
           schema: { kind: "none", services: undefined },
-          pool: DEFAULT_POOL,
+          ...UPSTREAM_DEFAULTS,
         },
       ],
       metrics: {

@@ -2,7 +2,7 @@
 import type { Interceptor } from "#src/call/interceptor.js";
 import { ownReasons } from "#src/call/status/reasons.js";
 import { methodConfig } from "#src/config/method-config.js";
-import { methodKeys, section } from "#src/config/section.js";
+import { featureKeys, section } from "#src/config/section.js";
 import type { InterceptorKind } from "#src/interceptors/kit/kind.js";
 
 interface Maintenance {
@@ -56,7 +56,7 @@ export const maintenanceKind = {
       return { on, pass, retryAfterMs: retryAfter };
     },
   }),
-  methodKeys: methodKeys({
+  methodKeys: featureKeys({
     defaults: { maintained: undefined } as OfMethod,
     schema: ({ z }) => ({
       maintained: z.boolean().optional().describe("false: it may be called all the time."),

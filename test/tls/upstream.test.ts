@@ -8,11 +8,11 @@ import { describe, it, type TestContext } from "node:test";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { BehaviorServiceClient } from "#generated/test/v1/behavior.js";
-import { DEFAULT_POOL } from "#src/config/pool.js";
 import { type RunningHub, startHub } from "#src/hub.js";
 import type { Log } from "#src/kit/log.js";
 import { defaultConfig } from "#src/settings/from-args.js";
 import type { ClientTlsConfig } from "#src/tls/config.js";
+import { UPSTREAM_DEFAULTS } from "#src/upstream/upstream-keys.js";
 import { Authority, folder, type Issued, selfSigned, write } from "../support/authority.js";
 import { until } from "../support/until.js";
 
@@ -108,7 +108,7 @@ async function hub(
             kind: "protoset",
             file: new URL("../../../generated/image.binpb", import.meta.url).pathname,
           },
-          pool: DEFAULT_POOL,
+          ...UPSTREAM_DEFAULTS,
           ...(tls === undefined ? {} : { tls: { ...OFF, ...tls } }),
         },
       ],

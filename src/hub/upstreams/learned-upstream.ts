@@ -1,7 +1,6 @@
 // An upstream of the config while the hub runs: the cluster that reaches it, and the schema that it was found to have.
 import { connect } from "node:net";
 import { formatAddress } from "../../config/address.js";
-import type { UpstreamConfig } from "../../config/upstream-config.js";
 import type { SendMemory } from "../../http2/send-memory.js";
 import type { Timer } from "../../kit/clock.js";
 import { lateLoad } from "../../kit/files/late-load.js";
@@ -23,6 +22,7 @@ import { openSource } from "../../upstream/discovery/sources.js";
 import { staticTarget } from "../../upstream/discovery/static-endpoints.js";
 import type { EndpointAddress } from "../../upstream/pool/endpoint.js";
 import { openRawStream } from "../../upstream/raw-stream.js";
+import type { UpstreamConfig } from "../../upstream/upstream-config.js";
 import { SchemaMemory } from "./schema-memory.js";
 import { type KnownSchema, UpstreamLog } from "./upstream-log.js";
 

@@ -1,5 +1,5 @@
 // What there is to tell of an upstream at one moment.
-import type { SchemaSource } from "../../config/upstream-config.js";
+import type { SchemaSource } from "../../upstream/upstream-config.js";
 import type { UpstreamRow } from "../../view/hub-view.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 import { timeOf } from "./upstream-log.js";

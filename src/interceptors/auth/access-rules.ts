@@ -1,7 +1,7 @@
 // `auth` and `roles` of methods, resolved for one method: whether a credential is needed, and which roles.
 
 import type { Call, Method } from "../../call/call.js";
-import { methodKeys } from "../../config/section.js";
+import { featureKeys } from "../../config/section.js";
 import { selectorsOf } from "../../config/selectors.js";
 import type { Selected } from "../kit/kind.js";
 import { roles } from "./section.js";
@@ -18,7 +18,7 @@ export interface MethodAccess {
 }
 
 /** `auth` and `roles` of methods. */
-export const accessOfMethods = methodKeys({
+export const accessOfMethods = featureKeys({
   defaults: { auth: undefined, roles: undefined } as MethodAccess,
   schema: (kit) => ({
     auth: kit.z

@@ -1,7 +1,7 @@
 // Deadlines as one of the hub's interceptors: `interceptors.deadline`, and `deadline` of methods.
 import { formatDuration } from "../../config/duration.js";
 import { methodConfig } from "../../config/method-config.js";
-import { methodKeys, section } from "../../config/section.js";
+import { featureKeys, section } from "../../config/section.js";
 import type { InterceptorKind } from "../kit/kind.js";
 import { deadline } from "./deadline.js";
 
@@ -50,7 +50,7 @@ export const deadlineSection = section({
   },
 });
 
-export const deadlineOfMethods = methodKeys({
+export const deadlineOfMethods = featureKeys({
   defaults: { deadlineMs: undefined } as MethodDeadline,
   schema: ({ durationOrNone }) => ({
     deadline: durationOrNone()

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { MetadataNames } from "../../call/http-policy.js";
 import type { Interceptor, InterceptorContext } from "../../call/interceptor.js";
 import type { ReasonRow } from "../../call/status/reasons.js";
-import type { MethodKeys, Section } from "../../config/section.js";
+import type { FeatureKeys, Section } from "../../config/section.js";
 import type { Environment } from "../../kit/runtime.js";
 import type { Telemetry } from "../../telemetry/telemetry.js";
 
@@ -21,7 +21,7 @@ export interface InterceptorKind<C = unknown, M extends object = object> {
   readonly place: string;
   readonly section?: Section<z.ZodType, C>;
   /** Its keys under `methods`. */
-  readonly methodKeys?: MethodKeys<z.ZodRawShape, M>;
+  readonly methodKeys?: FeatureKeys<z.ZodRawShape, M>;
   /** Reasons to refuse that it brings, beside those of the hub's catalogue: the `table` of ownReasons. */
   readonly reasons?: Readonly<Record<string, ReasonRow>>;
   /** undefined: by this config there is none. Throws a UserError where a file that the config names is wrong. */

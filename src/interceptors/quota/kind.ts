@@ -3,7 +3,7 @@ import type { Kit } from "../../config/kit.js";
 import { methodConfig } from "../../config/method-config.js";
 import { isMethodSelector, METHOD_SELECTOR_EXPECTED } from "../../config/names.js";
 import { parseRate, RATE_EXPECTED, type Rate } from "../../config/rate.js";
-import { methodKeys, type Place, section } from "../../config/section.js";
+import { featureKeys, type Place, section } from "../../config/section.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import type { InterceptorKind } from "../kit/kind.js";
 import { quota } from "./quota.js";
@@ -169,7 +169,7 @@ function checkKeys(rules: readonly { readonly key: readonly QuotaKey[] }[], at: 
     }
 }
 
-export const quotaOfMethods = methodKeys({
+export const quotaOfMethods = featureKeys({
   defaults: { quota: undefined } as QuotaOfMethod,
   schema: ({ z, wholeNumber }) => ({
     quota: z

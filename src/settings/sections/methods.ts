@@ -3,12 +3,12 @@ import type * as z from "zod";
 import type { Kit } from "../../config/kit.js";
 import { mapping } from "../../config/mapping.js";
 import { isMethodSelector, METHOD_SELECTOR_EXPECTED } from "../../config/names.js";
-import { type MethodKeys, methodKeys, type Place, section } from "../../config/section.js";
+import { type FeatureKeys, featureKeys, type Place, section } from "../../config/section.js";
 
 const MAX_METHODS = 10_000;
 
 /** `idempotent`: for retries, which are not there yet. */
-export const idempotentKeys = methodKeys({
+export const idempotentKeys = featureKeys({
   defaults: { idempotent: undefined } as { readonly idempotent: boolean | undefined },
   schema: ({ z }) => ({
     idempotent: z
@@ -47,7 +47,7 @@ export interface HttpOfMethod {
 const LOCATION = "must be a path with fields of the answer, as in /v1/{name}";
 
 /** What is for plain HTTP alone. */
-export const httpKeysOfMethods = methodKeys({
+export const httpKeysOfMethods = featureKeys({
   defaults: {} as HttpOfMethod,
   schema: ({ z }) => ({
     forms: z
@@ -88,7 +88,7 @@ export const httpKeysOfMethods = methodKeys({
 const DOTTED_METHOD = /^((?:[a-z_][a-z0-9_]*\.)+[A-Z][A-Za-z0-9_]*)\.([A-Z][A-Za-z0-9_]*)$/;
 
 /** @param all the keys of every feature */
-export function methodsSection<S extends z.ZodRawShape, M extends object>(all: readonly MethodKeys[]) {
+export function methodsSection<S extends z.ZodRawShape, M extends object>(all: readonly FeatureKeys[]) {
   return section({
     defaults: { methods: [] as readonly ({ readonly selector: string } & M)[] },
     secrets: all.flatMap(({ secrets = [] }) => secrets.map((path) => `*.${path}`)),
@@ -131,7 +131,7 @@ function warnOfGrpcAlone(methods: Readonly<Record<string, unknown>>, at: Place):
 
 type Method<S extends z.ZodRawShape> = z.ZodObject<S, z.core.$strict>;
 
-function schemaOf<S extends z.ZodRawShape>(all: readonly MethodKeys[], kit: Kit) {
+function schemaOf<S extends z.ZodRawShape>(all: readonly FeatureKeys[], kit: Kit) {
   const { z } = kit;
   const shape = Object.assign({}, ...all.map((keys) => keys.schema(kit)));
   const method = z.strictObject(shape).superRefine((value, ctx) => {

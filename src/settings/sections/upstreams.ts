@@ -5,10 +5,10 @@ import { isRoutable } from "../../call/routable.js";
 import { formatAddress, isHost, type ListenAddress, parseEndpoint } from "../../config/address.js";
 import type { Kit } from "../../config/kit.js";
 import { isServiceName, isUpstreamName, SERVICE_NAME, UPSTREAM_NAME } from "../../config/names.js";
-import { POOL, type PoolRow, poolOf } from "../../config/pool.js";
-import { type Place, section } from "../../config/section.js";
-import type { SchemaSource, UpstreamConfig } from "../../config/upstream-config.js";
+import { type Place, type ShapeOf, section } from "../../config/section.js";
 import type { ClientTlsConfig } from "../../tls/config.js";
+import type { SchemaSource, UpstreamConfig } from "../../upstream/upstream-config.js";
+import { UPSTREAM_KEYS, type UpstreamFeatures } from "../../upstream/upstream-keys.js";
 import { checkAuthorities, checkPair } from "./tls-files.js";
 
 /** Bounds that keep a config, and the plans built from it, small enough to reason about. */
@@ -113,32 +113,11 @@ const tls = ({ z, path }: Kit) =>
     )
     .meta({ examples: [true] });
 
-type Group = PoolRow["key"][0];
-
-/** The rows of POOL that are of a group, as its keys. */
-type Grouped<G extends Group> = {
-  [R in (typeof POOL)[keyof typeof POOL] as R["key"] extends readonly [G, infer K extends string]
-    ? K
-    : never]: R["unit"] extends "ms" ? DurationKey : CountKey;
-};
-type DurationKey = z.ZodPrefault<ReturnType<Kit["duration"]>>;
-type CountKey = z.ZodPrefault<ReturnType<Kit["wholeNumber"]>>;
-
-function grouped<G extends Group>(group: G, { duration, wholeNumber }: Kit): Grouped<G> {
-  const shape: Record<string, DurationKey | CountKey> = {};
-  for (const { key, unit, value, min, doc, ...row } of Object.values<PoolRow>(POOL)) {
-    if (key[0] !== group) continue;
-    shape[key[1]] =
-      unit === "ms"
-        ? duration(min)
-            .prefault(`${value / 1000}s`)
-            .describe(doc)
-        : wholeNumber(min, row.max ?? Number.MAX_SAFE_INTEGER)
-            .prefault(value)
-            .describe(doc);
-  }
-  return shape as Grouped<G>; // the types say the same of each row
-}
+/** Of all features of an upstream. */
+const featureShape = (kit: Kit) =>
+  Object.assign({}, ...UPSTREAM_KEYS.map((keys) => keys.schema(kit))) as ShapeOf<
+    (typeof UPSTREAM_KEYS)[number]
+  >; // as its parts say
 
 const upstream = (kit: Kit) =>
   kit.z.strictObject({
@@ -155,14 +134,7 @@ const upstream = (kit: Kit) =>
     schema: schemaSource(kit),
     services: services(kit),
     tls: tls(kit),
-    connections: kit.z
-      .strictObject(grouped("connections", kit))
-      .prefault({})
-      .describe("How many connections the hub opens to the services."),
-    pending: kit.z
-      .strictObject(grouped("pending", kit))
-      .prefault({})
-      .describe("Calls that wait for a connection."),
+    ...featureShape(kit),
   });
 
 type RawUpstream = z.output<ReturnType<typeof upstream>>;
@@ -191,14 +163,20 @@ export const upstreamsSection = section({
 });
 
 function upstreamOf(name: string, upstream: RawUpstream, at: Place): UpstreamConfig {
-  const { endpoints, connections } = upstream;
+  const { endpoints } = upstream;
   checkEndpoints(endpoints, at);
-  at.needs(["connections", "idle"], connections.max > 1, "connections.max is 1, and the first one is kept");
-  at.needs(["connections", "max"], connections.max <= connections.total, "connections.total is less");
   const tls = clientTlsOf(upstream.tls, at.at("tls"));
-  const groups: Readonly<Record<Group, Readonly<Record<string, number>>>> = upstream;
-  const pool = poolOf(({ key: [group, key], value }) => groups[group][key] ?? value);
-  return { name, endpoints, schema: schemaOf(upstream, at), pool, ...(tls === undefined ? {} : { tls }) };
+  const features: UpstreamFeatures = Object.assign(
+    {},
+    ...UPSTREAM_KEYS.map((keys) => keys.read(upstream, at)),
+  );
+  return {
+    ...features,
+    name,
+    endpoints,
+    schema: schemaOf(upstream, at),
+    ...(tls === undefined ? {} : { tls }),
+  };
 }
 
 function checkEndpoints(endpoints: readonly ListenAddress[], at: Place): void {

@@ -1,12 +1,12 @@
 // One address of a cluster: its connections, more of them as calls demand, and made again with backoff after loss.
 
 import type { Duplex } from "node:stream";
-import type { PoolLimits } from "../../config/pool.js";
 import type { Timer } from "../../kit/clock.js";
 import type { BalancedEndpoint } from "../balancers/balancer.js";
 import type { EndpointTraits } from "../discovery/endpoint-source.js";
 import type { ConnectFailure } from "./connect-failure.js";
 import { Link, type LinkContext, type LinkOwner } from "./link.js";
+import type { PoolLimits } from "./pool-limits.js";
 import { Reconnect, type ReconnectOwner } from "./reconnect.js";
 
 export type EndpointState = "idle" | "connecting" | "ready" | "backoff";

@@ -1,7 +1,8 @@
 // An upstream, as the program has it.
+
+import type { ListenAddress } from "../config/address.js";
 import type { ClientTlsConfig } from "../tls/config.js";
-import type { ListenAddress } from "./address.js";
-import type { PoolLimits } from "./pool.js";
+import type { UpstreamFeatures } from "./upstream-keys.js";
 
 export type SchemaSource =
   | { readonly kind: "reflection" }
@@ -10,11 +11,10 @@ export type SchemaSource =
   /** Nothing describes it: gRPC alone. `services`: full names; undefined: all that no other upstream has. */
   | { readonly kind: "none"; readonly services: readonly string[] | undefined };
 
-export interface UpstreamConfig {
+export interface UpstreamConfig extends UpstreamFeatures {
   readonly name: string;
   readonly endpoints: readonly ListenAddress[];
   readonly schema: SchemaSource;
-  readonly pool: PoolLimits;
   /** undefined: clear text. */
   readonly tls?: ClientTlsConfig;
 }

@@ -1,0 +1,15 @@
+// The keys of an upstream that its features bring, in the order in which docs and `init` show them. A new feature is a
+// `keys.ts` in its room and an entry here.
+import type { AllOf, ConfigOf } from "../config/section.js";
+import { poolKeys } from "./pool/keys.js";
+
+export const UPSTREAM_KEYS = [poolKeys] as const;
+
+/** What the features get of an upstream's config. */
+export type UpstreamFeatures = Readonly<AllOf<ConfigOf<(typeof UPSTREAM_KEYS)[number]>>>;
+
+/** Of an upstream whose config has none of their keys. */
+export const UPSTREAM_DEFAULTS: UpstreamFeatures = Object.assign(
+  {},
+  ...UPSTREAM_KEYS.map(({ defaults }) => defaults),
+);
