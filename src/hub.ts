@@ -16,9 +16,9 @@ import { HUB, Snapshots } from "./hub/snapshots.js";
 import { handshakeFailures, logFamilies } from "./hub/telemetry.js";
 import { upstreamRow } from "./hub/upstreams/upstream-row.js";
 import { attempt, listenToFaults } from "./kit/faults.js";
-import { Lives } from "./kit/lives.js";
 import type { Log } from "./kit/log.js";
 import type { Counter, Meters } from "./kit/meters.js";
+import { Retained } from "./kit/retained.js";
 import { processRuntime, type Runtime } from "./kit/runtime.js";
 import { cannotListen } from "./kit/text/user-error.js";
 import { TimerWheel } from "./kit/timer-wheel.js";
@@ -75,7 +75,7 @@ class Hub implements RunningHub, Gateway {
   private readonly log: Log;
   private readonly options: HubOptions;
   private readonly runtime: Runtime;
-  private readonly lives = new Lives();
+  private readonly retained = new Retained();
   private readonly telemetry: Telemetry;
   private readonly own: HubServices;
   private readonly embedded: Embedded;
@@ -96,7 +96,7 @@ class Hub implements RunningHub, Gateway {
 
   constructor(config: Config, log: Log, options: HubOptions, embedded: Embedded) {
     const { readConfig, use = [], features, runtime = processRuntime() } = options;
-    const { lives } = this;
+    const { retained } = this;
     const { clock } = runtime;
     this.log = log;
     this.options = options;
@@ -132,7 +132,7 @@ class Hub implements RunningHub, Gateway {
       runtime,
       sendMemory: this.sendMemory,
       log,
-      lives,
+      retained,
       telemetry: this.telemetry,
       features,
       use,
@@ -153,7 +153,7 @@ class Hub implements RunningHub, Gateway {
     this.reloads = new Reloads({
       clock,
       log,
-      lives,
+      retained,
       generations: this.generations,
       snapshots: this.snapshots,
       readConfig,
@@ -179,13 +179,13 @@ class Hub implements RunningHub, Gateway {
   }
 
   private firstGeneration(config: Config): Generation {
-    this.lives.begin();
+    this.retained.begin();
     try {
       const generation = this.generations.make(config);
-      this.lives.commit();
+      this.retained.commit();
       return generation;
     } catch (error) {
-      this.lives.rollback();
+      this.retained.rollback();
       this.telemetry.close();
       throw error;
     }
@@ -366,7 +366,7 @@ class Hub implements RunningHub, Gateway {
     attempt(where, () => this.own.close());
     await Promise.all([...this.listening, this.admin].map((open) => open?.close()));
     // The last calls have ended by now: what is to be sent and written of them is sent and written.
-    this.lives.close();
+    this.retained.close();
     await this.telemetry.settled();
     this.telemetry.close();
     this.stopListening();

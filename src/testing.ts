@@ -10,9 +10,9 @@ import type { Status } from "./call/status/status.js";
 import { ownInterceptors } from "./hub/own/own-interceptors.js";
 import { type Clock, systemClock } from "./kit/clock.js";
 import { Headers } from "./kit/headers.js";
-import { Lives } from "./kit/lives.js";
 import type { Log } from "./kit/log.js";
 import { NO_METERS } from "./kit/meters.js";
+import { Retained } from "./kit/retained.js";
 import { TimerWheel } from "./kit/timer-wheel.js";
 
 export interface TestCall {
@@ -55,9 +55,9 @@ const SILENT: Log = { info() {}, warn() {}, error() {} };
 
 /** What an interceptor is made with in a test. Default: a log that says nothing, and the clock of the system. */
 export function testContext(own: Partial<InterceptorContext> = {}): InterceptorContext {
-  const lives = new Lives();
-  lives.begin();
-  return { clock: systemClock, log: SILENT, lives, meters: NO_METERS, ...own };
+  const retained = new Retained();
+  retained.begin();
+  return { clock: systemClock, log: SILENT, retained, meters: NO_METERS, ...own };
 }
 
 /**

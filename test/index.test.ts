@@ -523,7 +523,7 @@ test("one that is made is made with what the hub's own are: clock, log, counters
   const maker: InterceptorMaker = {
     make(context) {
       contexts.push(context);
-      const kept = context.lives.keep("toy", {}, () => ({ made: ++counts.made, close() {} }));
+      const kept = context.retained.keep("toy", {}, () => ({ made: ++counts.made, close() {} }));
       const calls = context.meters.counter("toy.calls", "Calls of the toy.", {});
       const start = (): undefined => {
         calls.add();

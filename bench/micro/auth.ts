@@ -12,8 +12,8 @@ import { identityHeaders } from "#src/interceptors/auth/identity-headers.js";
 import { type AuthConfig, JWT_ALGORITHMS } from "#src/interceptors/auth/section.js";
 import { systemClock } from "#src/kit/clock.js";
 import { type Field, field, Headers } from "#src/kit/headers.js";
-import { Lives } from "#src/kit/lives.js";
 import { NO_METERS } from "#src/kit/meters.js";
+import { Retained } from "#src/kit/retained.js";
 
 const ROUNDS = 9;
 const CALLS_PER_ROUND = 200_000;
@@ -112,18 +112,18 @@ const config: AuthConfig = {
   forward: { identity: "x-linchpin-identity", roles: "x-linchpin-roles", authorization: true },
 };
 
-const lives = new Lives();
+const retained = new Retained();
 const log = { info: () => {}, warn: console.warn, error: console.error };
-lives.begin();
+retained.begin();
 const steps = (list: readonly Interceptor[]): Step[] => list.flatMap((i) => i.plan(METHOD) ?? []);
 const stripping = steps([identityHeaders(config)]);
 const all = [
   ...stripping,
   ...steps(
-    auth(config, RULES, { clock: systemClock, log, lives, meters: NO_METERS }, { standardPrefix: "" }),
+    auth(config, RULES, { clock: systemClock, log, retained, meters: NO_METERS }, { standardPrefix: "" }),
   ),
 ];
-lives.commit();
+retained.commit();
 
 const token = (jti: number): Promise<string> =>
   new SignJWT({
@@ -180,5 +180,5 @@ for (const text of fresh) {
 const { user, system } = process.cpuUsage(before);
 const each = (1000 * (user + system)) / FRESH_CALLS;
 console.log(`${"token, new (ES256; CPU of all threads)".padEnd(46)}${each.toFixed(0).padStart(8)} ns`);
-lives.close();
+retained.close();
 server.close();

@@ -7,8 +7,8 @@ import type { QuotaConfig } from "#src/interceptors/quota/kind.js";
 import { quota } from "#src/interceptors/quota/quota.js";
 import { systemClock } from "#src/kit/clock.js";
 import { Headers } from "#src/kit/headers.js";
-import { Lives } from "#src/kit/lives.js";
 import { NO_METERS } from "#src/kit/meters.js";
+import { Retained } from "#src/kit/retained.js";
 
 const ROUNDS = 7;
 const CALLS = 200_000;
@@ -23,9 +23,9 @@ const method: Method = {
 };
 
 function stepOf(rules: readonly Partial<QuotaConfig>[]): Step {
-  const lives = new Lives();
+  const retained = new Retained();
   const log = { info() {}, warn() {}, error() {} };
-  lives.begin();
+  retained.begin();
   const interceptor = quota(
     {
       rules: rules.map((rule, i) => ({
@@ -41,9 +41,9 @@ function stepOf(rules: readonly Partial<QuotaConfig>[]): Step {
       })),
       forMethod: () => undefined,
     },
-    { clock: systemClock, log, lives, meters: NO_METERS },
+    { clock: systemClock, log, retained, meters: NO_METERS },
   );
-  lives.commit();
+  retained.commit();
   const step = interceptor.plan(method);
   if (step === undefined) throw new Error("no step");
   return step;

@@ -2,9 +2,9 @@
 
 import type { Clock } from "../kit/clock.js";
 import type { Headers } from "../kit/headers.js";
-import type { Lives } from "../kit/lives.js";
 import type { Log } from "../kit/log.js";
 import type { Meters } from "../kit/meters.js";
+import type { Retained } from "../kit/retained.js";
 import type { AttemptObserver } from "./attempt.js";
 import type { Call, Method } from "./call.js";
 import type { Abort, Handler } from "./sink.js";
@@ -67,7 +67,7 @@ export interface InterceptorContext {
   readonly clock: Clock;
   readonly log: Log;
   /** For what must live longer than one snapshot of the config. */
-  readonly lives: Pick<Lives, "keep">;
+  readonly retained: Pick<Retained, "keep">;
   /** Counters for /metrics. */
   readonly meters: Meters;
 }

@@ -6,9 +6,9 @@ import { checkPath } from "../config/files.js";
 import type { SendMemory } from "../http2/send-memory.js";
 import type { KindContext } from "../interceptors/kit/kind.js";
 import { attempt } from "../kit/faults.js";
-import type { Lives } from "../kit/lives.js";
 import type { Log } from "../kit/log.js";
 import { matcherOf } from "../kit/net/ip.js";
+import type { Retained } from "../kit/retained.js";
 import type { Runtime } from "../kit/runtime.js";
 import { SchemaCache } from "../schema/sources/schema-cache.js";
 import type { Features } from "../settings/features.js";
@@ -37,7 +37,7 @@ export interface GenerationsOptions {
   /** Of all connections, to clients and to services. */
   readonly sendMemory: SendMemory;
   readonly log: Log;
-  readonly lives: Lives;
+  readonly retained: Retained;
   readonly telemetry: Telemetry;
   /** Interceptors of the program that the hub runs in. */
   readonly use: readonly OwnInterceptor[];
@@ -59,13 +59,13 @@ export class Generations {
     this.#options = options;
   }
 
-  /** Within a build of `lives`. Throws a UserError where a file that the config names cannot be used. */
+  /** Within a build of `retained`. Throws a UserError where a file that the config names cannot be used. */
   make(config: Config): Generation {
-    const { runtime, log, lives, telemetry, use, features } = this.#options;
+    const { runtime, log, retained, telemetry, use, features } = this.#options;
     const context: KindContext = {
       clock: runtime.clock,
       log,
-      lives,
+      retained,
       meters: telemetry.counters,
       telemetry,
       env: runtime.env,
@@ -89,8 +89,8 @@ export class Generations {
   /** Where schemas are remembered. A folder that cannot be used is no reason not to serve. */
   #keepSchemaCache(folder: string | undefined): SchemaCache | undefined {
     if (folder === undefined) return undefined;
-    const { lives, log } = this.#options;
-    return lives.keep("schema cache", folder, () => {
+    const { retained, log } = this.#options;
+    return retained.keep("schema cache", folder, () => {
       const problem = checkPath(folder, "writable directory");
       if (problem !== undefined) log.warn(`schemaCache: ${problem}; schemas are not remembered`);
       return new SchemaCache(folder, (message) => log.warn(message));
@@ -98,10 +98,10 @@ export class Generations {
   }
 
   #keepUpstream(config: UpstreamConfig, cache: SchemaCache | undefined): LearnedUpstream {
-    const { runtime, sendMemory, lives, log, telemetry, serving, learned } = this.#options;
+    const { runtime, sendMemory, retained, log, telemetry, serving, learned } = this.#options;
     // With other endpoints or limits it is the same one: `update` gives it them once the config is in force.
     const { name, schema, tls } = config;
-    const { upstream } = lives.keep("upstream", { name, schema, tls }, () => {
+    const { upstream } = retained.keep("upstream", { name, schema, tls }, () => {
       const events: UpstreamEvents = {
         onSchema: ({ schema, remembered, log }, before) => {
           // What is known at the start is in the summary of `serve`; what has changed since it was remembered is not.

@@ -1,7 +1,7 @@
 // Reloads: the config is read anew, and all of it is taken over, or nothing.
 import type { Clock } from "../kit/clock.js";
-import type { Lives } from "../kit/lives.js";
 import type { Log } from "../kit/log.js";
+import type { Retained } from "../kit/retained.js";
 import { UserError } from "../kit/text/user-error.js";
 import type { Config } from "../settings/sections.js";
 import type { ReloadState } from "../view/hub-view.js";
@@ -11,7 +11,7 @@ import type { Snapshots } from "./snapshots.js";
 export interface ReloadsOptions {
   readonly clock: Clock;
   readonly log: Log;
-  readonly lives: Lives;
+  readonly retained: Retained;
   readonly generations: Generations;
   readonly snapshots: Snapshots;
   /** Reads the config anew; throws a UserError when it is wrong. undefined: there is nothing to reload. */
@@ -67,18 +67,18 @@ export class Reloads {
   }
 
   async #change(config: Config): Promise<readonly string[]> {
-    const { lives, generations, snapshots, needsRestart } = this.#options;
+    const { retained, generations, snapshots, needsRestart } = this.#options;
     const before = snapshots.generation.config;
-    lives.begin();
+    retained.begin();
     try {
       const next = generations.make(config);
       await generations.start(next);
       await snapshots.replace(next);
     } catch (error) {
-      lives.rollback();
+      retained.rollback();
       throw error;
     }
-    lives.commit();
+    retained.commit();
     const { upstreams, schemaCache } = snapshots.generation;
     for (const [i, upstream] of upstreams.entries()) {
       const own = config.upstreams[i];

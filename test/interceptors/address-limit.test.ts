@@ -7,8 +7,8 @@ import type { Outcome, Step } from "#src/call/interceptor.js";
 import { Code, Status } from "#src/call/status/status.js";
 import { addressLimit } from "#src/interceptors/address-limit/address-limit.js";
 import type { AddressLimitConfig } from "#src/interceptors/address-limit/kind.js";
-import { Lives } from "#src/kit/lives.js";
 import { NO_METERS } from "#src/kit/meters.js";
+import { Retained } from "#src/kit/retained.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { callOf } from "../support/sinks.js";
 
@@ -24,14 +24,14 @@ const OUTCOME: Outcome = {
 
 class Rig {
   readonly clock = new FakeClock(1000);
-  readonly lives = new Lives();
+  readonly retained = new Retained();
   private readonly log = { info() {}, warn() {}, error() {} };
 
   step(config: Partial<AddressLimitConfig>): Step | undefined {
-    const context = { clock: this.clock, log: this.log, lives: this.lives, meters: NO_METERS };
-    this.lives.begin();
+    const context = { clock: this.clock, log: this.log, retained: this.retained, meters: NO_METERS };
+    this.retained.begin();
     const interceptor = addressLimit({ rate: undefined, concurrent: undefined, ...config }, context);
-    this.lives.commit();
+    this.retained.commit();
     return interceptor.plan(callOf().method);
   }
 }

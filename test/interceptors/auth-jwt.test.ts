@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { afterEach, describe, test } from "node:test";
 import { exportSPKI } from "jose";
 import { auth } from "#src/interceptors/auth/auth.js";
-import type { CredentialWay } from "#src/interceptors/auth/credential.js";
-import { jwtWay } from "#src/interceptors/auth/jwt.js";
+import type { Authenticator } from "#src/interceptors/auth/authenticator.js";
+import { jwtAuthenticator } from "#src/interceptors/auth/jwt.js";
 import { type AuthConfig, JWT_ALGORITHMS, type JwtConfig } from "#src/interceptors/auth/section.js";
 import { Headers } from "#src/kit/headers.js";
 import { UserError } from "#src/kit/text/user-error.js";
@@ -107,14 +107,14 @@ const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toSt
 describe("a right token", () => {
   test("in 12,800 spellings takes the memory of one", async () => {
     const { front, config, claims, now } = await world();
-    const ways: CredentialWay[] = [];
+    const authenticators: Authenticator[] = [];
     front.use((context) => {
-      ways.push(jwtWay(config.jwt, context, () => now() * 1000));
+      authenticators.push(jwtAuthenticator(config.jwt, context, () => now() * 1000));
       return [];
     });
     const text = await tokenOf(KEY, claims({ filling: "f".repeat(5000) }));
     const ask = (header: string) =>
-      ways[0]?.check(callOf({ headers: Headers.of(["authorization", header]) }));
+      authenticators[0]?.check(callOf({ headers: Headers.of(["authorization", header]) }));
     const identity = await ask(`Bearer ${text}`);
     assert.ok(identity !== undefined && "roles" in identity);
     collectGarbage();

@@ -4,15 +4,15 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { Code, Status } from "#src/call/status/status.js";
-import { jwtWay } from "#src/interceptors/auth/jwt.js";
+import { jwtAuthenticator } from "#src/interceptors/auth/jwt.js";
 import { parseKeyFile } from "#src/interceptors/auth/key-file.js";
 import { parseKeySet } from "#src/interceptors/auth/key-set.js";
 import { Remembered } from "#src/interceptors/auth/remembered.js";
 import { JWT_ALGORITHMS } from "#src/interceptors/auth/section.js";
 import { rolesOf } from "#src/interceptors/auth/token-roles.js";
 import { Headers } from "#src/kit/headers.js";
-import { Lives } from "#src/kit/lives.js";
 import { NO_METERS } from "#src/kit/meters.js";
+import { Retained } from "#src/kit/retained.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { callOf } from "../support/sinks.js";
 
@@ -94,9 +94,9 @@ test("a key set of any JSON has public keys for signatures alone, or is refused"
 });
 
 test("no authorization header that anybody can think of is taken, or breaks the hub", async () => {
-  const lives = new Lives();
+  const retained = new Retained();
   const log = { info() {}, warn() {}, error() {} };
-  lives.begin();
+  retained.begin();
   const config = {
     issuer: "http://127.0.0.1:9",
     audiences: ["a"],
@@ -104,8 +104,12 @@ test("no authorization header that anybody can think of is taken, or breaks the 
     rolesClaim: "roles",
     algorithms: JWT_ALGORITHMS,
   } as const;
-  const way = jwtWay([config], { clock: new FakeClock(), log, lives, meters: NO_METERS }, () => 0);
-  lives.commit();
+  const way = jwtAuthenticator(
+    [config],
+    { clock: new FakeClock(), log, retained, meters: NO_METERS },
+    () => 0,
+  );
+  retained.commit();
   const json = fc.oneof(
     fc.json(),
     fc
@@ -135,7 +139,7 @@ test("no authorization header that anybody can think of is taken, or breaks the 
       assert.ok(answer.code === Code.UNAUTHENTICATED || answer.code === Code.UNAVAILABLE);
     }),
   );
-  lives.close();
+  retained.close();
 });
 
 describe("roles of a token", () => {

@@ -10,8 +10,8 @@ import type { QuotaConfig } from "#src/interceptors/quota/kind.js";
 import { parseQuotaKey } from "#src/interceptors/quota/kind.js";
 import { type QuotaOptions, quota } from "#src/interceptors/quota/quota.js";
 import { Headers } from "#src/kit/headers.js";
-import { Lives } from "#src/kit/lives.js";
 import type { Meters } from "#src/kit/meters.js";
+import { Retained } from "#src/kit/retained.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { callOf } from "../support/sinks.js";
 
@@ -38,7 +38,7 @@ function rule({ key = [], ...rest }: RuleInit = {}): QuotaConfig {
 
 class Rig {
   readonly clock = new FakeClock(10_000);
-  readonly lives = new Lives();
+  readonly retained = new Retained();
   readonly warnings: string[] = [];
   /** e.g. `q refused` to how often. */
   readonly counts: Record<string, number> = {};
@@ -55,14 +55,14 @@ class Rig {
 
   constructor(rules: RuleInit[], forMethod: QuotaOptions["forMethod"] = () => undefined) {
     const log = { info: () => {}, warn: (text: string) => this.warnings.push(text), error: () => {} };
-    this.context = { clock: this.clock, log, lives: this.lives, meters: this.meters };
+    this.context = { clock: this.clock, log, retained: this.retained, meters: this.meters };
     this.interceptor = this.load(rules, forMethod);
   }
 
   load(rules: RuleInit[], forMethod: QuotaOptions["forMethod"] = () => undefined): Interceptor {
-    this.lives.begin();
+    this.retained.begin();
     this.interceptor = quota({ rules: rules.map(rule), forMethod }, this.context);
-    this.lives.commit();
+    this.retained.commit();
     return this.interceptor;
   }
 

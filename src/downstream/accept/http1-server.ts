@@ -14,7 +14,7 @@ import type { TimerWheel } from "../../kit/timer-wheel.js";
 import { AnswerWatch } from "../carriers/answer-watch.js";
 import { BodyWatch } from "../carriers/body-watch.js";
 import type { Exchange } from "../carriers/exchange.js";
-import { Http1Exchange } from "../carriers/exchange-http1.js";
+import { NodeHttpExchange } from "../carriers/exchange-node-http.js";
 import { Http1Connection, type Http1ConnectionOwner } from "../carriers/http1/connection.js";
 import { UnreadExchange } from "../carriers/http1/unread-exchange.js";
 import {
@@ -25,7 +25,7 @@ import {
   unknownExpectation,
 } from "../carriers/http1-guards.js";
 import { Client } from "../client/client.js";
-import type { TurnedAway } from "../client/turned-away.js";
+import type { Rejected } from "../client/rejected.js";
 import type { LimitReports } from "./limit-reports.js";
 import type { Requests } from "./requests.js";
 import { takeUpgrades } from "./upgrades.js";
@@ -60,7 +60,7 @@ export interface Http1ServerOptions {
   readonly limits: ClientLimits;
   readonly timers: TimerWheel;
   readonly memory: SendMemory;
-  readonly turnedAway: TurnedAway;
+  readonly rejected: Rejected;
   readonly reports: LimitReports;
   /** node:http reads plain requests too. */
   readonly allByNode: boolean;
@@ -77,7 +77,7 @@ export class Http1Server implements Http1ConnectionOwner {
 
   constructor(options: Http1ServerOptions) {
     this.#options = options;
-    const { gateway, requests, limits, turnedAway } = options;
+    const { gateway, requests, limits, rejected } = options;
     const server = createServer({
       maxHeaderSize: limits.maxHeaderListBytes,
       headersTimeout: limits.headersMs,
@@ -103,7 +103,7 @@ export class Http1Server implements Http1ConnectionOwner {
       busy: (socket) => this.#isAnswering(socket),
       owes: (socket) => this.#peers.get(socket)?.current !== undefined,
       refused: (socket, reason, message) =>
-        turnedAway.request(
+        rejected.request(
           "1.1",
           reason,
           socket instanceof Socket ? this.#peerOf(socket).client.ip : "unknown",
@@ -175,7 +175,7 @@ export class Http1Server implements Http1ConnectionOwner {
   onTimeout(socket: Socket): void {
     const { ip } = this.#peerOf(socket).client;
     const [reason, message] = TIMEOUT;
-    this.#options.turnedAway.request("1.1", reason, ip, "its head did not arrive in time");
+    this.#options.rejected.request("1.1", reason, ip, "its head did not arrive in time");
     this.reject(socket, refusal(reason, message));
   }
 
@@ -231,7 +231,7 @@ export class Http1Server implements Http1ConnectionOwner {
     const { requests, timers, limits } = this.#options;
     const { maxHeaderFields, bodyMs } = limits;
     const bodyWatch = new BodyWatch(timers, bodyMs);
-    const exchange = new Http1Exchange(request, response, peer.client, bodyWatch, peer.watch);
+    const exchange = new NodeHttpExchange(request, response, peer.client, bodyWatch, peer.watch);
     const refused =
       exchange.head.fields.length > maxHeaderFields ? tooManyFields(maxHeaderFields) : (malformed ?? problem);
     if (refused !== undefined) requests.refuse(exchange, refused);

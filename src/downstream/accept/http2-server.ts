@@ -19,7 +19,7 @@ import { BodyWatch } from "../carriers/body-watch.js";
 import type { ExchangeHead } from "../carriers/exchange.js";
 import { Http2Exchange } from "../carriers/exchange-http2.js";
 import { Client } from "../client/client.js";
-import type { TurnedAway } from "../client/turned-away.js";
+import type { Rejected } from "../client/rejected.js";
 import type { LimitReports } from "./limit-reports.js";
 import type { Requests } from "./requests.js";
 
@@ -30,7 +30,7 @@ export interface Http2ServerOptions {
   readonly timers: TimerWheel;
   readonly memory: SendMemory;
   readonly meters: Meters;
-  readonly turnedAway: TurnedAway;
+  readonly rejected: Rejected;
   readonly reports: LimitReports;
 }
 
@@ -50,7 +50,7 @@ export class Http2Server {
 
   /** Takes a socket that is paused. */
   serve(socket: Socket): void {
-    const { gateway, limits, timers, memory, reports, turnedAway } = this.#options;
+    const { gateway, limits, timers, memory, reports, rejected } = this.#options;
     const client = new Client(gateway, socket);
     const connection: Connection = new Connection(
       socket,
@@ -60,7 +60,7 @@ export class Http2Server {
         onClose: () => this.#connections.delete(connection),
         onLimit: (limit, ends, reason) => reports.passed("http2", limit, ends, reason, client),
         onMalformed: (ends, code, reason) =>
-          turnedAway.request("2", ends === "stream" ? "BAD_HTTP" : errorName(code), client.ip, reason),
+          rejected.request("2", ends === "stream" ? "BAD_HTTP" : errorName(code), client.ip, reason),
         onFault: (error) => this.#onFault(error, client),
       },
     );
@@ -80,9 +80,9 @@ export class Http2Server {
   }
 
   #take(client: Client, stream: Stream, block: HeaderBlock, ended: boolean): void {
-    const { requests, limits, timers, turnedAway } = this.#options;
+    const { requests, limits, timers, rejected } = this.#options;
     if (block.tooLarge) {
-      turnedAway.request("2", "HEADERS_TOO_LARGE", client.ip, "its head is larger than the limits");
+      rejected.request("2", "HEADERS_TOO_LARGE", client.ip, "its head is larger than the limits");
       const { maxHeaderFields, maxHeaderListBytes } = limits;
       const message = `the request has more than ${maxHeaderFields} header fields, or they are larger than ${maxHeaderListBytes} bytes together`;
       const exchange = new Http2Exchange(stream, unreadHead(client, block.fields));

@@ -1,9 +1,9 @@
 // Clients that passed a limit of their connection: counted, and told in the log once an hour for each limit and client.
 import { CLIENT_LIMITS, type ClientLimits } from "../../config/listener-limits.js";
 import type { Log } from "../../kit/log.js";
+import type { LogOnce } from "../../kit/log-once.js";
 import type { Meters } from "../../kit/meters.js";
 import { clientNetwork } from "../../kit/net/ip.js";
-import type { Told } from "../../kit/told.js";
 import type { Client } from "../client/client.js";
 
 const PASSED = {
@@ -20,7 +20,7 @@ const PASSED = {
 export interface LimitReportsOptions {
   readonly meters: Meters;
   readonly log: Log | undefined;
-  readonly told: Told;
+  readonly logOnce: LogOnce;
 }
 
 export class LimitReports {
@@ -38,13 +38,13 @@ export class LimitReports {
     reason: string,
     { ip }: Client,
   ): void {
-    const { meters, log, told } = this.#options;
+    const { meters, log, logOnce } = this.#options;
     const { key = limit } = CLIENT_LIMITS[limit];
     const { name, help } = PASSED[version];
     const labels = { "linchpin.limit": key, ...(version === "http2" ? { "linchpin.ends": ends } : {}) };
     meters.counter(name, help, labels).add();
     if (ends === "stream") return; // an honest client may have a slow reader, or a cookie too many
-    if (log === undefined || !told.first(`${key} ${clientNetwork(ip)}`)) return;
+    if (log === undefined || !logOnce.first(`${key} ${clientNetwork(ip)}`)) return;
     const setting = CLIENT_LIMITS[limit].key === undefined ? "" : `limits.${key}; `;
     log.warn(`a connection of ${ip} was closed: ${reason} (${setting}told once an hour)`);
   }

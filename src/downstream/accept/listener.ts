@@ -11,16 +11,16 @@ import { DEFAULT_LIMITS } from "../../http2/wire/limits.js";
 import { type Clock, systemClock } from "../../kit/clock.js";
 import { reportFault } from "../../kit/faults.js";
 import type { Log } from "../../kit/log.js";
+import { LogOnce } from "../../kit/log-once.js";
 import { type Meters, NO_METERS } from "../../kit/meters.js";
 import { AddressCounts } from "../../kit/net/address-counts.js";
 import { guarded } from "../../kit/net/guarded.js";
 import { clientNetwork, ipOf } from "../../kit/net/ip.js";
 import { peek } from "../../kit/net/peek.js";
 import { TimerWheel } from "../../kit/timer-wheel.js";
-import { Told } from "../../kit/told.js";
 import type { ServerTls } from "../../tls/server-tls.js";
 import { markUnix, peerAddress } from "../client/peer.js";
-import { TurnedAway } from "../client/turned-away.js";
+import { Rejected } from "../client/rejected.js";
 import { type Spoken, spokenIn, tlsOrNot } from "./first-bytes.js";
 import { Http1Server } from "./http1-server.js";
 import { Http2Server } from "./http2-server.js";
@@ -63,8 +63,8 @@ export class Listener {
   private readonly silent = new Set<Socket>();
   private readonly tls: ServerTls | undefined;
   private readonly perAddress = new AddressCounts();
-  private readonly turnedAway: TurnedAway;
-  private readonly told: Told;
+  private readonly rejected: Rejected;
+  private readonly logOnce: LogOnce;
   private toldOfTls = false;
 
   constructor(gateway: Gateway, options: ListenerOptions) {
@@ -76,15 +76,20 @@ export class Listener {
     this.clock = clock;
     const memory = options.memory ?? new SendMemory(limits.maxProcessQueuedBytes);
     const now = (): number => gateway.timers.clock.now();
-    this.told = new Told(now);
+    this.logOnce = new LogOnce(now);
     // Of its own: what strangers send must not keep the log from telling of limits.
-    const turnedAway = new TurnedAway({ listener: formatAddress(options), meters, log, told: new Told(now) });
-    this.turnedAway = turnedAway;
+    const rejected = new Rejected({
+      listener: formatAddress(options),
+      meters,
+      log,
+      logOnce: new LogOnce(now),
+    });
+    this.rejected = rejected;
     const requests = new Requests(gateway, protocols);
     // What is late on HTTP/1.1 connections, and bodies. Not the wheel of the calls, so that each stays as small as its own.
     const timers = new TimerWheel(clock);
-    const reports = new LimitReports({ meters, log, told: this.told });
-    const shared = { gateway, requests, limits, timers, memory, meters, turnedAway, reports };
+    const reports = new LimitReports({ meters, log, logOnce: this.logOnce });
+    const shared = { gateway, requests, limits, timers, memory, meters, rejected, reports };
     this.http1 = new Http1Server({ ...shared, allByNode: options.http1 === "node" });
     this.http2 = new Http2Server(shared);
     this.server = createServer({ noDelay: true }, (socket) => this.take(socket, () => this.onSocket(socket)));
@@ -129,7 +134,7 @@ export class Listener {
 
   private readonly onServerError = (error: NodeJS.ErrnoException): void => {
     // Before it listens, who asked for that is told.
-    if (!this.server.listening || !this.told.first(`accept ${error.code}`)) return;
+    if (!this.server.listening || !this.logOnce.first(`accept ${error.code}`)) return;
     this.options.log?.error(`connections could not be accepted: ${error.message} (told once an hour)`);
   };
 
@@ -152,7 +157,7 @@ export class Listener {
       const network = clientNetwork(ip);
       if (this.perAddress.get(network) >= edge.connectionsPerAddress) {
         // Nothing is said: whoever opens so many is to cost as little as can be.
-        this.turnedAway.connection("address_limit");
+        this.rejected.connection("address_limit");
         socket.destroy();
         return;
       }
@@ -176,7 +181,7 @@ export class Listener {
         else if (tls !== undefined) tls.accept(socket);
         else this.refuseTls(socket);
       },
-      silent: () => this.turnedAway.connection("silence"),
+      silent: () => this.rejected.connection("silence"),
     });
   }
 
@@ -191,7 +196,7 @@ export class Listener {
       timeoutMs: this.limits.firstBytesMs,
       decide: (start) => (agreed === "h2" ? "http2" : agreed === "http/1.1" ? "http1" : spokenIn(start)),
       found: (protocol) => this.serve(socket, protocol),
-      silent: () => this.turnedAway.connection("silence"),
+      silent: () => this.rejected.connection("silence"),
     });
   }
 
@@ -202,11 +207,11 @@ export class Listener {
         this.http2.serve(socket);
         break;
       case "not-tls":
-        this.turnedAway.connection("clear_text");
+        this.rejected.connection("clear_text");
         this.http1.reject(socket, NEEDS_TLS);
         break;
       case "neither":
-        this.turnedAway.connection("not_http");
+        this.rejected.connection("not_http");
         socket.destroy();
         break;
       default:
@@ -216,7 +221,7 @@ export class Listener {
 
   /** A TLS client has no use for an answer in clear text. */
   private refuseTls(socket: Socket): void {
-    this.turnedAway.connection("tls");
+    this.rejected.connection("tls");
     socket.destroy();
     if (this.toldOfTls) return;
     this.toldOfTls = true;

@@ -5,7 +5,7 @@ import { ErrorCode } from "../../http2/wire/protocol.js";
 import type { Field } from "../../kit/headers.js";
 import type { BodyWatch } from "./body-watch.js";
 import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
-import { fitting } from "./fitting.js";
+import { trimToHeaderListLimit } from "./header-list-limit.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -84,7 +84,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
   }
 
   trailers(fields: readonly Field[]): void {
-    this.stream.sendTrailers(fitting(this.maxHeaderListBytes, fields));
+    this.stream.sendTrailers(trimToHeaderListLimit(this.maxHeaderListBytes, fields));
     this.stream.stopPeer();
   }
 

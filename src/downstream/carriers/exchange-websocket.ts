@@ -16,7 +16,7 @@ import {
   NOBODY,
   type WebSocketUpgrade,
 } from "./exchange.js";
-import { fieldsOf, splitTarget } from "./exchange-http1.js";
+import { fieldsOf, splitTarget } from "./exchange-node-http.js";
 import { Heartbeat } from "./heartbeat.js";
 
 const NO_BYTES = Buffer.alloc(0);

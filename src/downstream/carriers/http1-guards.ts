@@ -7,7 +7,7 @@ import type { ClientLimits } from "../../config/listener-limits.js";
 import { reportFault } from "../../kit/faults.js";
 import { isAuthority } from "../../kit/net/authority.js";
 import { guarded } from "../../kit/net/guarded.js";
-import { splitTarget } from "./exchange-http1.js";
+import { splitTarget } from "./exchange-node-http.js";
 import { shortReads } from "./short-reads.js";
 
 /** As on HTTP/2 (docs/security.md). */

@@ -5,9 +5,9 @@ import type { Interceptor, InterceptorContext } from "../../call/interceptor.js"
 import { type ConfigError, formatError, formatErrors } from "../../config/config-error.js";
 import type { ModuleUse } from "../../config/module-use.js";
 import { systemClock } from "../../kit/clock.js";
-import { Lives } from "../../kit/lives.js";
 import type { Log } from "../../kit/log.js";
 import { NO_METERS } from "../../kit/meters.js";
+import { Retained } from "../../kit/retained.js";
 import { kindOf } from "../../kit/text/kind-of.js";
 import { errorCode, UserError } from "../../kit/text/user-error.js";
 import { FEATURES } from "../../settings/features.js";
@@ -37,9 +37,9 @@ export async function checkModules({ use }: Pick<Config, "use">): Promise<readon
   const errors = await modulesErrors(use);
   if (errors.length > 0) return errors;
   const log: Log = { info: () => {}, warn: () => {}, error: () => {} };
-  const lives = new Lives();
-  const context = { clock: systemClock, log, lives, meters: NO_METERS };
-  lives.begin();
+  const retained = new Retained();
+  const context = { clock: systemClock, log, retained, meters: NO_METERS };
+  retained.begin();
   try {
     for (const one of use) {
       const problem = problemOf(
@@ -48,8 +48,8 @@ export async function checkModules({ use }: Pick<Config, "use">): Promise<readon
       if (problem !== undefined) errors.push({ ...one.at, message: problem });
     }
   } finally {
-    lives.rollback();
-    lives.close();
+    retained.rollback();
+    retained.close();
   }
   return errors;
 }

@@ -56,10 +56,10 @@ export const accessLogKind = {
   place: "access-log",
   section: accessLogSection,
   /** Throws a UserError when the log's file cannot be opened. */
-  make({ destination, sample }, _methods, { lives, telemetry, clock }) {
+  make({ destination, sample }, _methods, { retained, telemetry, clock }) {
     if (destination === undefined) return undefined;
     const name = typeof destination === "string" ? destination : destination.file;
-    const log = lives.keep(
+    const log = retained.keep(
       "access log",
       destination,
       () => new AccessLogDestination(name, telemetry.accessLogContext()),

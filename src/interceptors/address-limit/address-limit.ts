@@ -30,7 +30,7 @@ export function addressLimit(config: AddressLimitConfig, context: InterceptorCon
       "linchpin.limit": limit,
     });
   if (rate !== undefined) {
-    const buckets = context.lives.keep(
+    const buckets = context.retained.keep(
       "address-limit",
       rate,
       () => new TokenBuckets({ perMs: rate.count / rate.perMs, burst: rate.count }),
@@ -50,7 +50,7 @@ export function addressLimit(config: AddressLimitConfig, context: InterceptorCon
     steps.push({ name: "address-limit", start });
   }
   if (concurrent !== undefined) {
-    const running = context.lives.keep("address-limit-running", {}, () => new Running());
+    const running = context.retained.keep("address-limit-running", {}, () => new Running());
     const refused = counter("concurrent");
     steps.push({
       name: "address-limit",

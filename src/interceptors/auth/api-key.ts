@@ -7,7 +7,7 @@ import { readSmallFile } from "../../config/small-file.js";
 import type { Log } from "../../kit/log.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { type FileWatch, watchFiles } from "../../tls/watch-files.js";
-import { type Answer, type CredentialWay, SEVERAL, single } from "./credential.js";
+import { type Authenticator, type AuthResult, REPEATED, singleValue } from "./authenticator.js";
 import { parseKeyFile } from "./key-file.js";
 import { REALM, unauthenticated } from "./refusals.js";
 import { Remembered } from "./remembered.js";
@@ -19,8 +19,8 @@ const MAX_KEY_BYTES = 4096;
 const MAX_REMEMBERED = 10_000;
 
 /** Throws a UserError when the key file cannot be read or is wrong. */
-export function apiKeyWay(config: ApiKeysConfig, context: InterceptorContext): CredentialWay {
-  const keys = context.lives.keep("auth:api-keys", config, () => new ApiKeys(config, context));
+export function apiKeyAuthenticator(config: ApiKeysConfig, context: InterceptorContext): Authenticator {
+  const keys = context.retained.keep("auth:api-keys", config, () => new ApiKeys(config, context));
   const { header } = config;
   const challenge = `ApiKey realm="${REALM}", header="${header}"`;
   const refuse = (message: string): Status => unauthenticated("INVALID_API_KEY", message, [challenge]);
@@ -31,10 +31,10 @@ export function apiKeyWay(config: ApiKeysConfig, context: InterceptorContext): C
   return {
     challenge,
     invitation: `an API key in ${header}`,
-    check(call: Call): Answer {
-      const presented = single(call.headers, header);
+    check(call: Call): AuthResult {
+      const presented = singleValue(call.headers, header);
       if (presented === undefined) return undefined;
-      if (presented === SEVERAL) return several;
+      if (presented === REPEATED) return several;
       if (presented.length > MAX_KEY_BYTES) return oversized;
       return keys.find(presented) ?? unknown;
     },

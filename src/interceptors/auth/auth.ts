@@ -7,12 +7,12 @@ import { Status } from "../../call/status/status.js";
 import { upstreamNames } from "../../call/upstream-names.js";
 import type { Selected } from "../kit/kind.js";
 import { AccessRules, type MethodAccess } from "./access-rules.js";
-import { apiKeyWay } from "./api-key.js";
+import { apiKeyAuthenticator } from "./api-key.js";
+import type { Authenticator, AuthResult } from "./authenticator.js";
 import { authorization } from "./authorization.js";
-import type { Answer, CredentialWay } from "./credential.js";
 import { identityTeller } from "./identity-headers.js";
-import { jwtWay } from "./jwt.js";
-import { mtlsWay } from "./mtls.js";
+import { jwtAuthenticator } from "./jwt.js";
+import { mtlsAuthenticator } from "./mtls.js";
 import { missingCredentials } from "./refusals.js";
 import type { AuthConfig } from "./section.js";
 
@@ -28,7 +28,7 @@ export function auth(
   names: Pick<MetadataNames, "standardPrefix">,
   wallClock: () => number = () => context.clock.wallTime(),
 ): readonly Interceptor[] {
-  const missing = missingCredentials(waysOf(config, context, wallClock));
+  const missing = missingCredentials(authenticatorsOf(config, context, wallClock));
   return [
     authentication(config, methods, context, names, wallClock),
     authorization(new AccessRules(methods, config.required), missing),
@@ -36,16 +36,16 @@ export function auth(
 }
 
 /** The kinds of credential that the config has, in the order in which they are looked at. */
-export function waysOf(
+export function authenticatorsOf(
   config: AuthConfig,
   context: InterceptorContext,
   wallClock: () => number = () => context.clock.wallTime(),
-): readonly CredentialWay[] {
-  const ways: CredentialWay[] = [];
-  if (config.apiKeys !== undefined) ways.push(apiKeyWay(config.apiKeys, context));
-  if (config.jwt.length > 0) ways.push(jwtWay(config.jwt, context, wallClock));
-  if (config.mtls !== undefined) ways.push(mtlsWay(config.mtls));
-  return ways;
+): readonly Authenticator[] {
+  const authenticators: Authenticator[] = [];
+  if (config.apiKeys !== undefined) authenticators.push(apiKeyAuthenticator(config.apiKeys, context));
+  if (config.jwt.length > 0) authenticators.push(jwtAuthenticator(config.jwt, context, wallClock));
+  if (config.mtls !== undefined) authenticators.push(mtlsAuthenticator(config.mtls));
+  return authenticators;
 }
 
 /** Who calls. Parameters and errors as those of `auth`. */
@@ -56,9 +56,9 @@ export function authentication(
   names: Pick<MetadataNames, "standardPrefix">,
   wallClock: () => number = () => context.clock.wallTime(),
 ): Interceptor {
-  const ways = waysOf(config, context, wallClock);
+  const authenticators = authenticatorsOf(config, context, wallClock);
   const rules = new AccessRules(methods, config.required);
-  const missing = missingCredentials(ways);
+  const missing = missingCredentials(authenticators);
   const withheld = withheldNames(config, names);
   const tell = identityTeller(config.forward);
 
@@ -75,12 +75,12 @@ export function authentication(
     withhold(call);
     return undefined;
   };
-  /** Goes on after a way that had to wait. */
+  /** Goes on after an authenticator that had to wait. */
   const resume = async (
     call: Call,
     required: boolean,
     first: Identity | undefined,
-    pending: Promise<Answer>,
+    pending: Promise<AuthResult>,
     next: number,
   ): Promise<Status | undefined> => {
     let identity = first;
@@ -88,9 +88,9 @@ export function authentication(
     for (let i = next; ; i++) {
       if (answer instanceof Status) return answer;
       identity ??= answer;
-      const way = ways[i];
-      if (way === undefined) return admit(call, identity, required);
-      answer = await way.check(call);
+      const authenticator = authenticators[i];
+      if (authenticator === undefined) return admit(call, identity, required);
+      answer = await authenticator.check(call);
     }
   };
 
@@ -109,8 +109,8 @@ export function authentication(
           const required = rule.auth === "required";
           let identity: Identity | undefined;
           // All of them: a wrong credential is refused beside a right one too, as the service may look at it.
-          for (let i = 0; i < ways.length; i++) {
-            const answer = ways[i]?.check(call);
+          for (let i = 0; i < authenticators.length; i++) {
+            const answer = authenticators[i]?.check(call);
             if (answer === undefined) continue;
             if (answer instanceof Promise) return resume(call, required, identity, answer, i + 1);
             if (answer instanceof Status) return answer;

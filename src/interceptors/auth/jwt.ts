@@ -6,7 +6,7 @@ import { type Reason, refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
 import { retryInfo } from "../../call/status/status-details.js";
 import { Headers } from "../../kit/headers.js";
-import { type Answer, type CredentialWay, SEVERAL, single } from "./credential.js";
+import { type Authenticator, type AuthResult, REPEATED, singleValue } from "./authenticator.js";
 import { IssuerKeys, loadJose, MIN_ASK_MS } from "./jwt-keys.js";
 import { REALM, unauthenticated } from "./refusals.js";
 import { Remembered } from "./remembered.js";
@@ -38,20 +38,20 @@ interface Verified {
 }
 
 /** @param wallClock milliseconds since the Unix epoch */
-export function jwtWay(
+export function jwtAuthenticator(
   config: readonly JwtConfig[],
   context: InterceptorContext,
   wallClock: () => number,
-): CredentialWay {
-  const { lives } = context;
+): Authenticator {
+  const { retained } = context;
   const issuers = config.map((entry): Issuer => {
     const { issuer, jwks } = entry;
-    const keys = lives.keep(`auth:jwks:${issuer}`, { issuer, jwks }, () => new IssuerKeys(entry, context));
+    const keys = retained.keep(`auth:jwks:${issuer}`, { issuer, jwks }, () => new IssuerKeys(entry, context));
     return { config: entry, keys };
   });
   // Before the first token comes: that may find no descriptor left. Where there is none now, a later one is told.
   loadJose().catch(() => {});
-  return lives.keep("auth:jwt", config, () => new Tokens(issuers, wallClock));
+  return retained.keep("auth:jwt", config, () => new Tokens(issuers, wallClock));
 }
 
 const CHALLENGE = `Bearer realm="${REALM}"`;
@@ -78,7 +78,7 @@ const NOT_NOW = refusal("KEYS_UNAVAILABLE", "the hub cannot load what verifies t
 });
 const NO_SUBJECT = refuse("INVALID_TOKEN", "the token does not say whose it is (sub, client_id or azp)");
 
-class Tokens implements CredentialWay {
+class Tokens implements Authenticator {
   readonly challenge = CHALLENGE;
   readonly invitation = "a token in authorization: Bearer";
   private readonly issuers: ReadonlyMap<string, Issuer>;
@@ -89,17 +89,17 @@ class Tokens implements CredentialWay {
    */
   private readonly remembered = new Remembered<Verified>(MAX_REMEMBERED);
   /** A new token mostly comes with many calls at once. */
-  private readonly verifying = new Map<string, Promise<Answer>>();
+  private readonly verifying = new Map<string, Promise<AuthResult>>();
 
   constructor(issuers: readonly Issuer[], wallClock: () => number) {
     this.issuers = new Map(issuers.map((issuer) => [issuer.config.issuer, issuer]));
     this.wallClock = wallClock;
   }
 
-  check(call: Call): Answer | Promise<Answer> {
-    const header = single(call.headers, "authorization");
+  check(call: Call): AuthResult | Promise<AuthResult> {
+    const header = singleValue(call.headers, "authorization");
     if (header === undefined) return undefined;
-    if (header === SEVERAL) return ONE_HEADER;
+    if (header === REPEATED) return ONE_HEADER;
     return this.knownOf(header) ?? this.readHeader(header);
   }
 
@@ -112,7 +112,7 @@ class Tokens implements CredentialWay {
     return undefined;
   }
 
-  private readHeader(header: string): Answer | Promise<Answer> {
+  private readHeader(header: string): AuthResult | Promise<AuthResult> {
     const token = /^bearer(?: +(.*))?$/is.exec(header);
     // Another scheme is not for us: the service may know it.
     if (token === null) return undefined;
@@ -130,7 +130,7 @@ class Tokens implements CredentialWay {
     return verifying;
   }
 
-  private async verify(header: string, token: string): Promise<Answer> {
+  private async verify(header: string, token: string): Promise<AuthResult> {
     const jose = await loadJose().catch(() => undefined);
     if (jose === undefined) return NOT_NOW;
     let alg: string | undefined;

@@ -1,7 +1,7 @@
 // Who calls, and may they: three of the hub's interceptors, with one section of the config.
 import type { InterceptorKind } from "../kit/kind.js";
 import { AccessRules, accessOfMethods, type MethodAccess } from "./access-rules.js";
-import { authentication, waysOf } from "./auth.js";
+import { authentication, authenticatorsOf } from "./auth.js";
 import { authorization } from "./authorization.js";
 import { identityHeaders } from "./identity-headers.js";
 import { missingCredentials } from "./refusals.js";
@@ -32,5 +32,8 @@ export const authorizationKind = {
   place: "authorization",
   make: (config, methods, context) =>
     config &&
-    authorization(new AccessRules(methods, config.required), missingCredentials(waysOf(config, context))),
+    authorization(
+      new AccessRules(methods, config.required),
+      missingCredentials(authenticatorsOf(config, context)),
+    ),
 } as const satisfies InterceptorKind<Config, MethodAccess>;

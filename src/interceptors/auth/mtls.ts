@@ -1,7 +1,7 @@
 // Callers with a client certificate: the listener has verified it, here it gets a name and roles.
 
 import type { Call, Identity } from "../../call/call.js";
-import type { Answer, CredentialWay } from "./credential.js";
+import type { Authenticator, AuthResult } from "./authenticator.js";
 import { REALM } from "./refusals.js";
 import { Remembered } from "./remembered.js";
 import type { AuthConfig } from "./section.js";
@@ -10,14 +10,14 @@ const MAX_REMEMBERED = 10_000;
 const NO_ROLES: readonly string[] = [];
 
 /** Every certificate that the listener's CA has signed is an identity; roles are by its name, to the letter. */
-export function mtlsWay({ roles }: NonNullable<AuthConfig["mtls"]>): CredentialWay {
+export function mtlsAuthenticator({ roles }: NonNullable<AuthConfig["mtls"]>): Authenticator {
   const byName = new Map(Object.entries(roles));
   const identities = new Remembered<Identity>(MAX_REMEMBERED);
   return {
     // No registered scheme says this, and a 401 must say something (RFC 9110 §15.5.2).
     challenge: `ClientCertificate realm="${REALM}"`,
     invitation: "a client certificate",
-    check({ peer }: Call): Answer {
+    check({ peer }: Call): AuthResult {
       const name = peer.certificate?.name;
       if (name === undefined || name === "") return undefined;
       const known = identities.get(name);

@@ -3,7 +3,7 @@
 import { type Reason, refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
 import { Headers } from "../../kit/headers.js";
-import type { CredentialWay } from "./credential.js";
+import type { Authenticator } from "./authenticator.js";
 
 /** The protection space that challenges name (RFC 9110 §11.5): the hub as a whole. */
 export const REALM = "linchpin";
@@ -20,9 +20,9 @@ export function unauthenticated(
 }
 
 /** The refusal of a call that says nothing of who makes it. */
-export function missingCredentials(ways: readonly CredentialWay[]): Status {
-  const invitations = ways.map((way) => way.invitation);
-  const challenges = ways.map((way) => way.challenge);
+export function missingCredentials(authenticators: readonly Authenticator[]): Status {
+  const invitations = authenticators.map((authenticator) => authenticator.invitation);
+  const challenges = authenticators.map((authenticator) => authenticator.challenge);
   const message = `this method needs to know who calls: send ${invitations.join(", or ")}`;
   return unauthenticated("MISSING_CREDENTIALS", message, challenges);
 }

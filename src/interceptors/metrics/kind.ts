@@ -49,14 +49,14 @@ export const metricsKind = {
   name: "metrics",
   place: "tracing",
   section: metricsSection,
-  make(config, _methods, { lives, telemetry, env }) {
+  make(config, _methods, { retained, telemetry, env }) {
     if (!config.enabled) return undefined;
     if (exports(config, env)) {
       const target = otlpTarget(config, "metrics", env);
       const ofEnv = Number(env.OTEL_METRIC_EXPORT_INTERVAL ?? "");
       const fallback = ofEnv >= MIN_EXPORT_INTERVAL_MS ? ofEnv : EXPORT_INTERVAL_MS;
       const interval = config.intervalMs ?? fallback;
-      lives.keep(
+      retained.keep(
         "metric export",
         { target, interval },
         () => new MetricExport(target, interval, telemetry.families, telemetry.exportContext("metrics")),

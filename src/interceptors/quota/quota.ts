@@ -124,7 +124,7 @@ class Rule {
   private loggedAt = Number.NEGATIVE_INFINITY;
   private unlogged = 0;
 
-  constructor(config: QuotaConfig, { lives, log, meters }: InterceptorContext) {
+  constructor(config: QuotaConfig, { retained, log, meters }: InterceptorContext) {
     const { name, key, rate, burst } = config;
     const counter = (outcome: string): Counter =>
       meters.counter("linchpin.quota.calls", "Calls that a quota counted, by what became of them.", {
@@ -136,7 +136,7 @@ class Rule {
     this.config = config;
     this.log = log;
     // Not what only changes which calls are counted, or how that is told: buckets go on over such a change.
-    this.buckets = lives.keep(
+    this.buckets = retained.keep(
       `quota:${name}`,
       { key, rate, burst },
       () => new TokenBuckets({ perMs: rate.count / rate.perMs, burst }),

@@ -51,7 +51,7 @@ export const tracingKind = {
   name: "tracing",
   place: "tracing",
   section: tracingSection,
-  make(config, _methods, { clock, lives, telemetry, env }) {
+  make(config, _methods, { clock, retained, telemetry, env }) {
     const { sample: ratio, trustedPeers } = config;
     if (!exports(config, env)) return tracing({ ratio: 0, trustedPeers, spans: undefined, clock });
     const target = otlpTarget(config, "traces", env);
@@ -59,7 +59,7 @@ export const tracingKind = {
       "linchpin.trace.spans.dropped",
       "Spans that were lost because there were too many of them before the exporter was ready.",
     );
-    const spans = lives.keep(
+    const spans = retained.keep(
       "span export",
       target,
       () => new SpanExport(target, telemetry.exportContext("traces"), dropped),

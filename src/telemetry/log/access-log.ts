@@ -1,8 +1,9 @@
 // Where the access log goes: JSON lines to stdout, stderr or a file, written in the background, flushed at the end.
 // Written here and not by a library: the usual ones flush in a hook when the process exits, which never returns while a
 // disk is full or nobody reads, and do not say how many lines they lost.
-import type { Closable } from "../../kit/lives.js";
+
 import type { Counter } from "../../kit/meters.js";
+import type { Closable } from "../../kit/retained.js";
 import { printableLine } from "../../kit/text/text.js";
 import { type LineTarget, lineTarget } from "./line-target.js";
 

@@ -2,9 +2,9 @@
 // once when the collector cannot be reached, and sends what is left when it is closed.
 import type { Clock, Timer } from "../../kit/clock.js";
 import { lateLoad } from "../../kit/files/late-load.js";
-import type { Closable } from "../../kit/lives.js";
 import type { Log } from "../../kit/log.js";
 import type { Counter } from "../../kit/meters.js";
+import type { Closable } from "../../kit/retained.js";
 import type { MetricSource } from "../metrics/family.js";
 import { SpanBuffer } from "../tracing/span-buffer.js";
 import type { SpanRecord, SpanSink } from "../tracing/span-record.js";

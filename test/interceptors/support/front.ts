@@ -4,8 +4,8 @@ import { Client, Metadata, type StatusObject } from "@grpc/grpc-js";
 import type { Identity, PeerCertificate } from "#src/call/call.js";
 import type { Interceptor, InterceptorContext, Step } from "#src/call/interceptor.js";
 import { decodeStatusProto } from "#src/call/status/status.js";
-import { Lives } from "#src/kit/lives.js";
 import { NO_METERS } from "#src/kit/meters.js";
+import { Retained } from "#src/kit/retained.js";
 import { ask1, Rig } from "../../downstream/support/rig.js";
 import { insecure } from "../../e2e/support/grpc.js";
 import { methodOf } from "../../support/sinks.js";
@@ -39,7 +39,7 @@ const METHOD = methodOf("/test.v1.Test/unary", "unary");
 
 export class Front {
   readonly rig = new Rig();
-  readonly lives = new Lives();
+  readonly retained = new Retained();
   /** What was logged, `warn: text` each. */
   readonly log: string[] = [];
   readonly context: InterceptorContext;
@@ -50,22 +50,22 @@ export class Front {
     this.context = {
       clock: this.rig.clock,
       log: { info: say("info"), warn: say("warn"), error: say("error") },
-      lives: this.lives,
+      retained: this.retained,
       meters: NO_METERS,
     };
   }
 
   /** Puts these in force, as a start or a reload does. */
   use(make: (context: InterceptorContext) => readonly Interceptor[], certificate?: PeerCertificate): void {
-    this.lives.begin();
+    this.retained.begin();
     let interceptors: readonly Interceptor[];
     try {
       interceptors = make(this.context);
     } catch (error) {
-      this.lives.rollback();
+      this.retained.rollback();
       throw error;
     }
-    this.lives.commit();
+    this.retained.commit();
     const steps: Step[] = interceptors.flatMap((interceptor) => interceptor.plan(METHOD) ?? []);
     // Stands for the listener's TLS.
     const tls: Step = {
@@ -87,7 +87,7 @@ export class Front {
 
   async close(): Promise<void> {
     this.client?.close();
-    this.lives.close();
+    this.retained.close();
     await this.rig.listener.close();
   }
 

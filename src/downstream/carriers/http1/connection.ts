@@ -13,7 +13,7 @@ import type { Client } from "../../client/client.js";
 import type { AnswerWatch } from "../answer-watch.js";
 import { type Exchange, type ExchangeHead, NOBODY } from "../exchange.js";
 import { unread } from "../short-reads.js";
-import { OwnExchange } from "./exchange.js";
+import { Http1Exchange } from "./exchange.js";
 import { HeadReader } from "./head-reader.js";
 
 export interface Http1ConnectionOptions {
@@ -77,7 +77,7 @@ export class Http1Connection implements Timed {
   /** Reads since the last request began, for what was not taken yet. */
   private aheadReads = 0;
   /** The request that is being answered, or whose body still comes. */
-  private exchange: OwnExchange | undefined = undefined;
+  private exchange: Http1Exchange | undefined = undefined;
   private bodyLeft = 0;
   /** Body that was passed on and not taken yet. */
   private owed = 0;
@@ -224,7 +224,7 @@ export class Http1Connection implements Timed {
     const { client } = this;
     const ended = length === 0;
     const head: ExchangeHead = { version: "1.1", method, target, authority: host, fields, client, ended };
-    const exchange = new OwnExchange(this, head);
+    const exchange = new Http1Exchange(this, head);
     this.exchange = exchange;
     this.owner.onExchange(exchange);
   }
@@ -313,7 +313,7 @@ export class Http1Connection implements Timed {
     if (!this.advancing || this.outBytes > MAX_COPY_BYTES) this.writeOut();
   }
 
-  /** Writes what there is. Returns false when the socket has had enough, until `OwnExchange.drained`. */
+  /** Writes what there is. Returns false when the socket has had enough, until `Http1Exchange.drained`. */
   writeOut(): boolean {
     const { out, socket } = this;
     const [first] = out;

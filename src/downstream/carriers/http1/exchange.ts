@@ -9,7 +9,7 @@ const NO_PIECES: readonly Buffer[] = [];
 const TURN_BYTES = 64 * 1024;
 
 /** Exchanges that gathered something this turn: what one turn makes goes out in one write, and in one chunk. */
-let gathering: OwnExchange[] = [];
+let gathering: Http1Exchange[] = [];
 
 function flushAll(): void {
   const exchanges = gathering;
@@ -23,7 +23,7 @@ function flushAll(): void {
   }
 }
 
-export class OwnExchange implements Exchange {
+export class Http1Exchange implements Exchange {
   readonly head: ExchangeHead;
   handler: ExchangeHandler = NOBODY;
   readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;

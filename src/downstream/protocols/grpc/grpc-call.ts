@@ -8,7 +8,7 @@ import { Code, Status } from "../../../call/status/status.js";
 import { reportFault } from "../../../kit/faults.js";
 import { type Field, field, type Headers } from "../../../kit/headers.js";
 import type { Exchange, ExchangeHandler } from "../../carriers/exchange.js";
-import { fits, fitting } from "../../carriers/fitting.js";
+import { fitsHeaderListLimit, trimToHeaderListLimit } from "../../carriers/header-list-limit.js";
 import { statusTrailers } from "./status-trailers.js";
 
 const CONTENT_TYPE = field("content-type", "application/grpc");
@@ -92,12 +92,12 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
       fields = fields.filter((f) => f.name !== "content-length");
       break;
     }
-    if (!fits(maxHeaderListBytes, fields)) {
+    if (!fitsHeaderListLimit(maxHeaderListBytes, fields)) {
       if (!end) {
         this.cannotTake(maxHeaderListBytes);
         return;
       }
-      fields = fitting(maxHeaderListBytes, fields);
+      fields = trimToHeaderListLimit(maxHeaderListBytes, fields);
     }
     this.exchange.respond(200, fields, end);
     // Not before: an exchange that threw has sent nothing.
@@ -151,7 +151,7 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
     if (this.headersSent) exchange.trailers(fields);
     else {
       const all: readonly Field[] = [CONTENT_TYPE, ...fields];
-      exchange.respond(200, fitting(exchange.maxHeaderListBytes, all), true);
+      exchange.respond(200, trimToHeaderListLimit(exchange.maxHeaderListBytes, all), true);
     }
     this.ended = true;
   }

@@ -9,7 +9,7 @@ import { isGrpcContentType } from "../../../call/wire/grpc-content-type.js";
 import { type Field, field, Headers } from "../../../kit/headers.js";
 import { cut } from "../../../kit/text/text.js";
 import type { Exchange } from "../../carriers/exchange.js";
-import { fitting } from "../../carriers/fitting.js";
+import { trimToHeaderListLimit } from "../../carriers/header-list-limit.js";
 import type { ClientProtocol } from "../client-protocol.js";
 import { GrpcCall } from "./grpc-call.js";
 import { statusTrailers } from "./status-trailers.js";
@@ -39,7 +39,7 @@ export const grpc: ClientProtocol = {
 
   reject(_gateway, exchange, status) {
     const trailers = [CONTENT_TYPE, ...statusTrailers(status).fields];
-    exchange.respond(200, fitting(exchange.maxHeaderListBytes, trailers), true);
+    exchange.respond(200, trimToHeaderListLimit(exchange.maxHeaderListBytes, trailers), true);
   },
 };
 

@@ -10,7 +10,7 @@ import { type Field, field, type Headers } from "../../../kit/headers.js";
 import { inSlices } from "../../../kit/in-slices.js";
 import { etagOf, hashingEtag, MAX_TAGGED_AT_ONCE } from "../../../kit/text/etag.js";
 import type { Exchange } from "../../carriers/exchange.js";
-import { fits } from "../../carriers/fitting.js";
+import { fitsHeaderListLimit } from "../../carriers/header-list-limit.js";
 import { Heartbeat } from "../../carriers/heartbeat.js";
 import type { AnswerOwner, CallAnswer } from "../transcoded/call-answer.js";
 import { NO_OWNER } from "../transcoded/call-answer.js";
@@ -312,7 +312,7 @@ export class RestAnswer implements CallAnswer {
   respond(status: number, fields: readonly Field[], end: boolean): void {
     const info = this.call?.http;
     if (info !== undefined) info.status = status;
-    if (!fits(this.exchange.maxHeaderListBytes, fields)) {
+    if (!fitsHeaderListLimit(this.exchange.maxHeaderListBytes, fields)) {
       this.headSent = true;
       this.exchange.reset();
       this.exchange.handler.onGone("the answer's header fields are more than the client takes");

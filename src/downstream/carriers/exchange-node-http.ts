@@ -14,7 +14,7 @@ const PAUSE_BYTES = 256 * 1024;
 /** How long the rest of a body is read and dropped after its answer: closing at once could cost the client the answer. */
 const LINGER_MS = 1000;
 
-export class Http1Exchange implements Exchange {
+export class NodeHttpExchange implements Exchange {
   readonly head: ExchangeHead;
   handler: ExchangeHandler = NOBODY;
   readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;

@@ -1,10 +1,10 @@
-// What has been told in the log already: each thing once, and never more than so many in an hour, whoever asks for it.
+// Log de-duplication: each key at most once an hour, and at most MAX_KEYS keys an hour.
 
-/** Addresses and messages of strangers are among the keys: they must fill neither the log nor the memory. */
-const MAX_TOLD = 100;
+/** Keys contain addresses and messages of clients: they must fill neither the log nor the memory. */
+const MAX_KEYS = 100;
 const FORGET_MS = 3_600_000;
 
-export class Told {
+export class LogOnce {
   private readonly keys = new Set<string>();
   private readonly now: () => number;
   private since: number;
@@ -15,14 +15,14 @@ export class Told {
     this.since = now();
   }
 
-  /** Whether this is to be told: it was not within the hour, and not too many others were. */
+  /** Whether to log this key now: false if it was logged within the hour, or if MAX_KEYS others were. */
   first(key: string): boolean {
     const now = this.now();
     if (now - this.since >= FORGET_MS) {
       this.keys.clear();
       this.since = now;
     }
-    if (this.keys.size >= MAX_TOLD || this.keys.has(key)) return false;
+    if (this.keys.size >= MAX_KEYS || this.keys.has(key)) return false;
     this.keys.add(key);
     return true;
   }

@@ -1,4 +1,5 @@
-// What outlives a snapshot: buckets, caches, key sets. A reload keeps what its config did not change, and resets the rest.
+// State that is retained across reloads: token buckets, caches, key sets, connections. A reload keeps what its config
+// did not change, and closes the rest.
 
 /** Something that may hold timers or files. */
 export interface Closable {
@@ -6,10 +7,11 @@ export interface Closable {
 }
 
 /**
- * Kept things by kind and by their own config. A build of a snapshot asks for what it needs; once the snapshot is
- * taken (`commit`), what it did not ask for is closed. A build that fails (`rollback`) closes only what it made.
+ * Objects by their kind and their own config. The build of a generation asks for what it needs (`keep`). When the
+ * generation is in use (`commit`), the objects that it did not ask for are closed. A build that fails (`rollback`) closes
+ * only what it made itself.
  */
-export class Lives {
+export class Retained {
   private readonly kept = new Map<string, Closable>();
   private building: { readonly used: Set<string>; readonly made: Map<string, Closable> } | undefined =
     undefined;
@@ -20,24 +22,25 @@ export class Lives {
   }
 
   /**
-   * The thing of this kind with this config, made if there is none.
-   * @param kind e.g. `quota:per-consumer`; unique among the kept things
-   * @param config JSON-like; another config is another thing
+   * The object of this kind with this config; `make` is called if there is none yet.
+   * @param kind for example `quota:per-consumer`; names one type of object
+   * @param config compared as JSON: a different config gives a different object
+   * @throws Error outside of a build
    */
   keep<T extends Closable>(kind: string, config: unknown, make: () => T): T {
     const { building } = this;
-    if (building === undefined) throw new Error("Lives.keep outside of a build");
+    if (building === undefined) throw new Error("Retained.keep outside of a build");
     const key = `${kind} ${JSON.stringify(config)}`;
     building.used.add(key);
     const existing = this.kept.get(key) ?? building.made.get(key);
-    // The kind names the type: whoever keeps under it gets back what it made.
+    // The kind names the type: each caller of `keep` gets back what the same code made.
     if (existing !== undefined) return existing as T;
     const made = make();
     building.made.set(key, made);
     return made;
   }
 
-  /** The snapshot that was built is in use. */
+  /** The generation that was built is in use. */
   commit(): void {
     const { building } = this;
     if (building === undefined) return;

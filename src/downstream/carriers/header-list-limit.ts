@@ -1,5 +1,5 @@
-// Answers for clients that say how large a header list they take: some end the whole connection over a larger one, and
-// with it all other calls on it.
+// Holds response heads and trailers within the client's SETTINGS_MAX_HEADER_LIST_SIZE: some clients close the whole
+// connection over a larger list, and with it all its other calls.
 
 import { listBytes } from "../../http2/frames/list-bytes.js";
 import { type Field, field } from "../../kit/headers.js";
@@ -7,26 +7,29 @@ import { type Field, field } from "../../kit/headers.js";
 /** `:status` and its value. */
 const STATUS_BYTES = listBytes([field(":status", "200")]);
 
-/** Whether the head of an answer fits, `:status` included. */
-export function fits(maxHeaderListBytes: number, fields: readonly Field[]): boolean {
+/** Whether the head of a response, `:status` included, is within the limit. */
+export function fitsHeaderListLimit(maxHeaderListBytes: number, fields: readonly Field[]): boolean {
   return (
     maxHeaderListBytes === Number.POSITIVE_INFINITY || STATUS_BYTES + listBytes(fields) <= maxHeaderListBytes
   );
 }
 
 /**
- * Trailers that are too large, cut to what the client takes: the status, as much of its message as there is room for, and
- * of the rest, details and metadata, what fits then. A client that takes not even a status gets it nevertheless.
+ * The trailers, cut to the limit if they are larger: the status always, then as much of its message as fits, then those
+ * details and metadata that still fit. The status is sent even if it alone is over the limit.
  */
-export function fitting(maxHeaderListBytes: number, trailers: readonly Field[]): readonly Field[] {
-  if (fits(maxHeaderListBytes, trailers)) return trailers;
+export function trimToHeaderListLimit(
+  maxHeaderListBytes: number,
+  trailers: readonly Field[],
+): readonly Field[] {
+  if (fitsHeaderListLimit(maxHeaderListBytes, trailers)) return trailers;
   let room = maxHeaderListBytes - STATUS_BYTES;
   const kept = trailers.filter((f) => f.name === "grpc-status" || f.name === "content-type");
   room -= listBytes(kept);
   for (const f of trailers) {
     if (f.name !== "grpc-message") continue;
     const characters = Math.max(0, room - listBytes([field(f.name, "")]));
-    // Not within an escape.
+    // Do not cut within a percent escape.
     const message = f.value.slice(0, characters).replace(/%.?$/, "");
     if (message === "") continue;
     kept.push(f.value.length <= characters ? f : field(f.name, message));

@@ -1,16 +1,16 @@
-// What never became a request: connections that were let go, and bytes that nobody can read as HTTP. There is no call
-// that could stand in the access log, so they are counted by why, and told in the hub's log once an hour for each client.
+// Connections and bytes that never became a request: closed before HTTP began, or malformed HTTP. No call stands for them
+// in the access log, so they are counted by reason, and logged once an hour for each reason and client network.
 
 import type { Log } from "../../kit/log.js";
+import type { LogOnce } from "../../kit/log-once.js";
 import type { Counter, Meters } from "../../kit/meters.js";
 import { clientNetwork } from "../../kit/net/ip.js";
 import { cut } from "../../kit/text/text.js";
-import type { Told } from "../../kit/told.js";
 
 const CONNECTION_REASONS = [
-  /** The address has as many connections as it may (`limits.connectionsPerAddress`). */
+  /** The address already has as many connections as it may have (`limits.connectionsPerAddress`). */
   "address_limit",
-  /** Clear text where TLS is expected, and the other way round. */
+  /** Clear text where TLS is expected, and TLS where clear text is. */
   "clear_text",
   "tls",
   /** Neither HTTP/1.1 nor HTTP/2. */
@@ -23,19 +23,19 @@ export type ConnectionReason = (typeof CONNECTION_REASONS)[number];
 /** Characters in the log. */
 const MAX_DETAIL = 200;
 
-export interface TurnedAwayOptions {
-  /** The listener's address, as the config has it. */
+export interface RejectedOptions {
+  /** The listener's address, as in the config. */
   readonly listener: string;
   readonly meters: Meters;
   readonly log: Log | undefined;
-  readonly told: Told;
+  readonly logOnce: LogOnce;
 }
 
-export class TurnedAway {
-  private readonly options: TurnedAwayOptions;
+export class Rejected {
+  private readonly options: RejectedOptions;
   private readonly connections: ReadonlyMap<ConnectionReason, Counter>;
 
-  constructor(options: TurnedAwayOptions) {
+  constructor(options: RejectedOptions) {
     const { listener, meters } = options;
     this.options = options;
     // All of them from the start: a rate over a series that appears with its first event misses that event.
@@ -57,10 +57,10 @@ export class TurnedAway {
 
   /**
    * @param reason of the catalogue of refusals, or HTTP/2's name of the error that ended the connection
-   * @param detail for people
+   * @param detail in words, for the log
    */
   request(version: "1.1" | "2", reason: string, ip: string, detail: string): void {
-    const { listener, meters, log, told } = this.options;
+    const { listener, meters, log, logOnce } = this.options;
     const labels = {
       "linchpin.listener": listener,
       "network.protocol.version": version,
@@ -73,8 +73,8 @@ export class TurnedAway {
         labels,
       )
       .add();
-    if (log === undefined || !told.first(`${reason} ${clientNetwork(ip)}`)) return;
-    // A field's name may be in it, which can be anything.
+    if (log === undefined || !logOnce.first(`${reason} ${clientNetwork(ip)}`)) return;
+    // It may contain a field's name, which can be any bytes.
     const shown = cut(detail.replace(/[^ -~]/g, "?"), MAX_DETAIL);
     log.info(`${ip} sent what is no request of HTTP/${version}: ${shown} (${reason}; told once an hour)`);
   }
