@@ -1,4 +1,5 @@
-// The library: a hub in a program. What is exported here keeps its meaning within a major version, and nothing else does.
+// The library: a hub in a program. What is exported here keeps its meaning within a major version, and nothing else does;
+// docs/embedding.md lists it.
 
 import type { Interceptor, InterceptorContext } from "./call/interceptor.js";
 import { loadModules } from "./hub/own/modules.js";
@@ -9,6 +10,7 @@ import { printableLine } from "./kit/text/text.js";
 import { UserError } from "./kit/text/user-error.js";
 import { withOverrides } from "./settings/from-args.js";
 import type { ConfigInput } from "./settings/schema.js";
+import type { RouteRow, UpstreamRow } from "./view/hub-view.js";
 
 export type {
   Attempt,
@@ -17,7 +19,16 @@ export type {
   AttemptObserver,
   AttemptOutcome,
 } from "./call/attempt.js";
-export type { Call, Identity, Method, MethodKind, Peer, PeerCertificate } from "./call/call.js";
+export type {
+  Call,
+  HttpRequestInfo,
+  HttpVersion,
+  Identity,
+  Method,
+  MethodKind,
+  Peer,
+  PeerCertificate,
+} from "./call/call.js";
 export { CallKey } from "./call/call-key.js";
 export type {
   Interceptor,
@@ -44,8 +55,10 @@ export type {
   Place,
   PlacedInterceptor,
 } from "./hub.js";
+export type { Clock, Timer } from "./kit/clock.js";
 export { type Field, Headers } from "./kit/headers.js";
 export type { Log } from "./kit/log.js";
+export type { Counter, Labels, Meters } from "./kit/meters.js";
 export { UserError } from "./kit/text/user-error.js";
 export { CALL_SPAN, type CallSpan } from "./telemetry/tracing/call-span.js";
 export type { EndpointRow, RouteRow, UpstreamRow } from "./view/hub-view.js";
@@ -68,9 +81,18 @@ export type InterceptorModule<Options = unknown> = (
  * Gives the function of a module its types.
  *
  * @example
+ * import { Code, defineInterceptor, Status } from "linchpin-hub";
+ *
  * export default defineInterceptor<{ header?: string }>(({ header = "x-tenant" }, { log }) => ({
  *   name: "tenants",
- *   plan: () => ({ name: "tenants", start: (call) => … }),
+ *   plan: () => ({
+ *     name: "tenants",
+ *     start(call) {
+ *       if (call.headers.get(header) !== undefined) return undefined;
+ *       return new Status(Code.PERMISSION_DENIED, `${header} is missing`);
+ *     },
+ *     end: (call, { code }) => log.info(`${call.path} ended with ${code}`),
+ *   }),
  * }));
  */
 export function defineInterceptor<Options>(make: InterceptorModule<Options>): InterceptorModule<Options> {
@@ -119,22 +141,39 @@ export interface HubFileOptions extends HubExtras {
 }
 
 /** A hub that takes calls. */
-export interface Hub
-  extends Pick<
-    RunningHub,
-    | "url"
-    | "urls"
-    | "adminUrl"
-    | "ready"
-    | "interceptors"
-    | "routes"
-    | "upstreams"
-    | "reload"
-    | "drain"
-    | "close"
-  > {
+export interface Hub {
   /** The first listener as gRPC clients take it: `HOST:PORT` as bound, or `unix:/PATH`. */
   readonly address: string;
+  /** The first listener, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */
+  readonly url: string;
+  /** Every listener, in the order of the config. */
+  readonly urls: readonly string[];
+  /** The admin listener; undefined when it is off. */
+  readonly adminUrl: string | undefined;
+  /** True once every upstream has been learned, or that took too long (`readiness.wait`), until the hub drains. */
+  readonly ready: boolean;
+  /** Names of the interceptors that calls pass, outermost first. */
+  readonly interceptors: readonly string[];
+  /** What can be called, as `linchpin routes` shows it. As of now. */
+  routes(): readonly RouteRow[];
+  /** The upstreams with their endpoints, as of now. */
+  upstreams(): readonly UpstreamRow[];
+  /**
+   * Reads the config file anew and serves by it; all or nothing. Resolves with notes on what needs a restart, which the
+   * log has too.
+   * @param by who asks, for the log, as in `SIGHUP`. Default: `reload`
+   * @throws UserError (rejects) that says what is wrong: the hub goes on as it was. Without a config file there is
+   * nothing to reload.
+   */
+  reload(by?: string): Promise<readonly string[]>;
+  /**
+   * Is not ready any more, still accepts for `drain.delay`, then stops accepting, tells clients to leave, waits for
+   * running calls until the grace time is over, and closes.
+   * @param graceMs milliseconds for all of it. Default: `drain.grace`
+   */
+  drain(graceMs?: number): Promise<void>;
+  /** Ends at once: running calls are answered with UNAVAILABLE. */
+  close(): Promise<void>;
 }
 
 /**
@@ -147,12 +186,23 @@ export interface Hub
  * be bound, a file cannot be read, or an interceptor or service cannot be taken.
  *
  * @example
+ * import { createHub } from "linchpin-hub";
+ *
  * const hub = await createHub({
  *   listen: "127.0.0.1:8080",
  *   upstreams: { library: { endpoints: ["127.0.0.1:50051"] } },
  * });
- * // …
- * await hub.drain();
+ * process.once("SIGTERM", () => void hub.drain());
+ *
+ * @example
+ * import { createHub } from "linchpin-hub";
+ *
+ * // A config file, and an interceptor of the program beside it.
+ * const hub = await createHub({
+ *   configFile: "linchpin.yaml",
+ *   use: [{ name: "path", plan: (method) => ({ name: "path", end: () => console.log(method.path) }) }],
+ * });
+ * process.on("SIGHUP", () => void hub.reload("SIGHUP").catch(() => {}));
  */
 export async function createHub(options: HubOptions | HubFileOptions): Promise<Hub> {
   const given: unknown = options;
@@ -201,8 +251,26 @@ function isModule(one: OwnInterceptor | ModuleInput): one is ModuleInput {
   return typeof one === "object" && one !== null && "module" in one;
 }
 
+/** What a program has of a hub: nothing but what semver covers. */
 function hubOf(hub: RunningHub): Hub {
-  return Object.assign(hub, { address: hub.url.replace(/^https?:\/\//, "") });
+  const { url, urls, adminUrl } = hub;
+  return {
+    address: url.replace(/^https?:\/\//, ""),
+    url,
+    urls,
+    adminUrl,
+    get ready() {
+      return hub.ready;
+    },
+    get interceptors() {
+      return hub.interceptors;
+    },
+    routes: () => hub.routes(),
+    upstreams: () => hub.upstreams(),
+    reload: (by) => hub.reload(by),
+    drain: (graceMs) => hub.drain(graceMs),
+    close: () => hub.close(),
+  };
 }
 
 /** Without the keys whose value is undefined: to leave a key out and to say nothing for it is the same. */

@@ -66,6 +66,19 @@ export function testContext(own: Partial<InterceptorContext> = {}): InterceptorC
  * is the call's status.
  *
  * @param clock of deadlines. Default: that of the system
+ *
+ * @example
+ * import assert from "node:assert/strict";
+ * import { Code, type Interceptor, Status } from "linchpin-hub";
+ * import { callThrough } from "linchpin-hub/testing";
+ *
+ * const closed: Interceptor = {
+ *   name: "closed",
+ *   plan: () => ({ name: "closed", start: () => new Status(Code.UNAVAILABLE, "closed") }),
+ * };
+ * const { code, service } = await callThrough(closed, { path: "/library.v1.LibraryService/GetBook" });
+ * assert.equal(code, Code.UNAVAILABLE);
+ * assert.equal(service, undefined);
  */
 export async function callThrough(
   interceptor: Interceptor,

@@ -86,6 +86,38 @@ function seen(
   return outcome.messages[0]?.seen?.metadata.find((entry) => entry.key === key)?.value;
 }
 
+/** Names that a module exports, types too, as its source lists them. */
+function exportsOf(file: string): string[] {
+  const source = readFileSync(join(ROOT, file), "utf8");
+  const lists = [...source.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list = ""]) =>
+    list.split(",").map((name) => name.replace(/^\s*type /, "").trim()),
+  );
+  const own = [...source.matchAll(/^export (?:async )?(?:function|interface|type|const|class) (\w+)/gm)];
+  return [...lists, ...own.map(([, name = ""]) => name)].filter((name) => name !== "").sort();
+}
+
+test("docs/embedding.md lists what is exported, and nothing else", () => {
+  const [, section = ""] =
+    /\n## What is exported\n(.*?)\n## /s.exec(readFileSync(join(ROOT, "docs/embedding.md"), "utf8")) ?? [];
+  const listed = (beginning: string): string[] =>
+    section
+      .split("\n")
+      .filter((line) => line.startsWith(beginning))
+      .flatMap((line) => [...line.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name))
+      .sort();
+  assert.deepEqual(listed("| "), exportsOf("src/index.ts"));
+  assert.deepEqual(listed("`linchpin-hub/testing` has "), exportsOf("src/testing.ts"));
+});
+
+test("a program has of its hub what is documented, and no more", async (t) => {
+  const hub = await start(t, { services: [BEHAVIOR] });
+  const documented = ["address", "url", "urls", "adminUrl", "ready", "interceptors", "routes", "upstreams"];
+  assert.deepEqual(Object.keys(hub), [...documented, "reload", "drain", "close"]);
+  const { upstreams, routes, reload } = hub;
+  assert.deepEqual([upstreams().length, routes().length > 0], [0, true]);
+  await assert.rejects(reload(), /there is no config file to reload/);
+});
+
 test("a service of one's own answers gRPC and JSON, and is in reflection, health and routes", async (t) => {
   const hub = await start(t, { services: [BEHAVIOR] });
   const client = behaviorClient(t, hub.address);

@@ -108,9 +108,27 @@ test("links of its documents lead to files that are in it", () => {
   );
 });
 
-test("a program in strict TypeScript compiles against the packed types, and runs", async () => {
+/** Programs in the docstrings of the packed types: what follows an `@example`, up to the next tag. */
+function examples(): string[] {
+  const found: string[] = [];
+  for (const name of readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".d.ts")) continue;
+    const text = readFileSync(join(installed, "dist", name), "utf8");
+    for (const [, block = ""] of text.matchAll(/\* @example\n((?: *\*(?!\/)(?! @).*\n)*)/g))
+      found.push(block.replaceAll(/^ *\* ?/gm, ""));
+  }
+  return found;
+}
+
+test("a program in strict TypeScript compiles against the packed types, and runs; examples of docstrings compile", async () => {
   link("@types/node");
   copyFileSync(join(ROOT, "test/consumer/main.ts"), join(app, "main.ts"));
+  const written = examples();
+  assert.ok(written.length >= 7, `${written.length} examples`);
+  for (const [i, text] of written.entries()) {
+    assert.match(text, /^import .* from "linchpin-hub(?:\/testing)?";$/m, "a whole program");
+    writeFileSync(join(app, `example-${i}.ts`), text);
+  }
   writeFileSync(
     join(app, "tsconfig.json"),
     JSON.stringify({

@@ -8,9 +8,18 @@ import type { Call } from "./call.js";
  * keys again and again (at each reload, say) costs nothing that stays.
  *
  * @example
+ * import { CallKey, type Step } from "linchpin-hub";
+ *
  * const TENANT = new CallKey<string>("tenant");
- * // in start:  TENANT.set(call, "blue");
- * // in end:    log.info(`served ${TENANT.get(call) ?? "nobody"}`);
+ *
+ * export const step: Step = {
+ *   name: "tenants",
+ *   start(call) {
+ *     TENANT.set(call, "blue");
+ *     return undefined;
+ *   },
+ *   end: (call) => console.log(`served ${TENANT.get(call) ?? "nobody"}`),
+ * };
  */
 export class CallKey<T> {
   /** For people who look at a key in a debugger. */

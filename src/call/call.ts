@@ -74,6 +74,19 @@ export interface HttpRequestInfo {
 
 export type AbortListener = (cause: Abort) => void;
 
+/**
+ * One call. Programs read it in their steps; what is marked `@internal` is the hub's own, and changes without notice.
+ *
+ * @example
+ * import type { Call, Identity } from "linchpin-hub";
+ *
+ * export function admit(call: Call, identity: Identity): void {
+ *   call.identity = identity;
+ *   call.headers.set("x-user", identity.name);
+ *   call.addResponseHeader("x-served-by", "linchpin");
+ *   call.onAbort(({ by }) => console.log(`${call.path} was aborted by the ${by}`));
+ * }
+ */
 export class Call {
   readonly method: Method;
   /** The path as received; differs from `method.path` for methods that no schema knows. */
@@ -86,28 +99,29 @@ export class Call {
   readonly startedAt: number;
   /** Monotonic milliseconds at which the caller no longer waits; undefined: it waits for ever. */
   deadline: number | undefined = undefined;
-  /** The deadline is the most that the hub allows, not what the caller asked for. */
+  /** @internal The deadline is the most that the hub allows, not what the caller asked for. */
   deadlineCapped = false;
   identity: Identity | undefined = undefined;
-  /** What the call is doing now, for the message of a deadline that passes. */
+  /** @internal What the call is doing now, for the message of a deadline that passes. */
   stage = "admission";
   /** The last attempt that began; undefined: none has. */
   attempt: Attempt | undefined = undefined;
   /** Attempts that began. */
   attempts = 0;
-  /** Those of its plan; set by the runner. */
+  /** @internal Those of its plan; set by the runner. */
   attemptObservers: readonly AttemptObserver[] = NO_OBSERVERS;
   /** Of HTTP, that carries the client's request. */
   httpVersion: HttpVersion = "2";
   /** Of calls that came as plain HTTP requests. */
   http: HttpRequestInfo | undefined = undefined;
-  /** What steps add to the answer's headers (`addResponseHeader`); undefined: nothing. */
+  /** @internal What steps add to the answer's headers (`addResponseHeader`); undefined: nothing. */
   responseHeaders: Headers | undefined = undefined;
-  /** What interceptors keep, by their keys: see CallKey, which alone reads and writes it. undefined: nothing. */
+  /** @internal What interceptors keep, by their keys: see CallKey, which alone reads and writes it. undefined: nothing. */
   values: unknown[] | undefined = undefined;
   #abort: Abort | undefined = undefined;
   #listeners: AbortListener[] | undefined = undefined;
 
+  /** @internal */
   constructor(
     method: Method,
     path: string,
@@ -142,7 +156,7 @@ export class Call {
     else this.#listeners.push(listener);
   }
 
-  /** Fires the abort listeners; later calls do nothing. Called by the runner alone. */
+  /** @internal Fires the abort listeners; later calls do nothing. Called by the runner alone. */
   abort(cause: Abort): void {
     if (this.#abort !== undefined) return;
     this.#abort = cause;

@@ -117,7 +117,17 @@ export interface StatusInit {
   readonly cause?: unknown;
 }
 
-/** How a call ended, or why it is refused. Immutable. `message` is for the client: it says what to change. */
+/**
+ * How a call ended, or why it is refused. Immutable. `message` is for the client: it says what to change.
+ *
+ * @example
+ * import { Code, errorInfo, Headers, retryInfo, Status } from "linchpin-hub";
+ *
+ * export const closed = new Status(Code.UNAVAILABLE, "the library is closed: try again in a minute", {
+ *   details: [errorInfo("CLOSED", "library.example"), retryInfo(60_000)],
+ *   metadata: Headers.of(["retry-after", "60"]),
+ * });
+ */
 export class Status {
   readonly code: number;
   readonly message: string;
