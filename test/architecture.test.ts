@@ -362,7 +362,7 @@ const MAY_OPEN = [
   "kit/files/late-load.ts",
   "kit/files/regular-file.ts",
   "kit/files/version.ts",
-  "downstream/client/departed.ts",
+  "downstream/client/departed-clients.ts",
   "telemetry/metrics/standard-process.ts",
   "telemetry/log/line-target.ts",
   "services/image.ts",

@@ -378,7 +378,7 @@ test("a page of the admin listener is a file and an entry in the list", async (t
     path: "/interceptors",
     about: "what calls pass, outermost first",
     remote: false,
-    answer: ({ interceptors }) => ({ status: 200, body: { interceptors } }),
+    respond: ({ interceptors }) => ({ status: 200, body: { interceptors } }),
   };
   const hub = adminHub({ interceptors: ["metrics", "quota"] });
   const log = { info() {}, warn() {}, error() {} };

@@ -36,11 +36,11 @@ import { cut, printable, printableLine } from "#src/kit/text/text.js";
 import { trimEndOf, trimOf } from "#src/kit/text/trim.js";
 import { summaryOf } from "#src/openapi/schemas/comments.js";
 import { parseProtoFile } from "#src/schema/compiler/parse-file.js";
-import { decodeAnswer } from "#src/schema/descriptors/reflection-messages.js";
+import { decodeReflectionResponse } from "#src/schema/descriptors/reflection-messages.js";
 import { parseConfig } from "#src/settings/load.js";
 import { joinTracestate, traceFlags } from "#src/telemetry/tracing/trace-context.js";
 import { alternativeNames } from "#src/tls/peer-certificate.js";
-import { harmless } from "#src/transcoding/bodies/active-content.js";
+import { safeContent } from "#src/transcoding/bodies/active-content.js";
 import { chooseFraming, wantsProblem, wantsProto, wantsXml } from "#src/transcoding/bodies/framing.js";
 import { JsonStreamSplitter } from "#src/transcoding/bodies/json-stream.js";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
@@ -277,8 +277,8 @@ const READERS: Readonly<Record<string, readonly ((text: string) => unknown)[]>> 
     (s) => chooseFraming(s, "array"),
     (s) => chooseFraming(s, undefined),
     (s) => [wantsXml(s), wantsProto(s), wantsProblem(s)],
-    (s) => [isJsonType(s), isXmlType(s), isNdjsonType(s), formTypeOf(s), isCompressible(s), harmless(s)],
-    (s) => [isJsonType(`application/json;${s}`), harmless(`text/plain;a="${s}`), harmless(`a/b${s}`)],
+    (s) => [isJsonType(s), isXmlType(s), isNdjsonType(s), formTypeOf(s), isCompressible(s), safeContent(s)],
+    (s) => [isJsonType(`application/json;${s}`), safeContent(`text/plain;a="${s}`), safeContent(`a/b${s}`)],
   ],
   "codings and entity tags": [
     (s) => [requestCoding(s), responseCoding(s)],
@@ -376,7 +376,7 @@ const READERS: Readonly<Record<string, readonly ((text: string) => unknown)[]>> 
   "protobuf of services": [
     (s) => printed(() => kinds.decode(latin1(s))),
     (s) => printed(() => kinds.decode(Buffer.concat([Buffer.from([0xaa, 1, 0x80, 0x80, 4]), latin1(s)]))),
-    (s) => decodeAnswer(latin1(s), { maxNames: 1000, maxFiles: 1000 }),
+    (s) => decodeReflectionResponse(latin1(s), { maxNames: 1000, maxFiles: 1000 }),
   ],
   "HPACK and gRPC frames": [
     (s) => parsed(() => new HpackDecoder().decode(latin1(s), 0, s.length)),

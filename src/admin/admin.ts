@@ -4,11 +4,11 @@ import type { AdminConfig } from "../config/listener-config.js";
 import { attempt, reportFault } from "../kit/faults.js";
 import type { Log } from "../kit/log.js";
 import { UserError } from "../kit/text/user-error.js";
-import { bytesOf, respond } from "./admin-answer.js";
+import { type AdminAccess, rejectUntrusted, rejectWebPages } from "./admin-access.js";
+import { bytesOf, respond } from "./admin-response.js";
 import { type AdminRequest, type AdminResponse, AdminServer } from "./admin-server.js";
-import { type Door, notTrusted, refuse } from "./door.js";
 import { index } from "./pages/index-page.js";
-import type { AdminHub, Answer, Page } from "./pages/page.js";
+import type { AdminHub, Page, PageResponse } from "./pages/page.js";
 import { PAGES } from "./pages/pages.js";
 
 export interface RunningAdmin {
@@ -29,16 +29,16 @@ export async function startAdmin(
   log: Log,
   pages: readonly Page[] = PAGES,
 ): Promise<RunningAdmin> {
-  const door: Door = {
+  const access: AdminAccess = {
     host: config.host,
     scheme: config.tls === undefined ? "http" : "https",
     tokenDigest: config.tokenSha256 === undefined ? undefined : Buffer.from(config.tokenSha256, "hex"),
   };
-  const site = { door, hub, pages };
+  const site = { access, hub, pages };
   const server = new AdminServer(config, log, (request, response) => void serve(request, response, site));
   const port = await server.listen();
   return {
-    address: `${door.scheme}://${formatAddress({ host: config.host, port })}`,
+    address: `${access.scheme}://${formatAddress({ host: config.host, port })}`,
     get certificates() {
       return server.certificates;
     },
@@ -49,17 +49,17 @@ export async function startAdmin(
 
 /** What is served, and to whom. */
 interface Site {
-  readonly door: Door;
+  readonly access: AdminAccess;
   readonly hub: AdminHub;
   readonly pages: readonly Page[];
 }
 
 async function serve(request: AdminRequest, response: AdminResponse, site: Site): Promise<void> {
   try {
-    const answer = await answerOrProblem(request, site);
-    respond(request, response, answer, await bytesOf(request, answer));
+    const page = await responseOrProblem(request, site);
+    respond(request, response, page, await bytesOf(request, page));
   } catch (error) {
-    const problem = faultAnswer(error);
+    const problem = faultResponse(error);
     // What has begun cannot be answered otherwise.
     attempt("while the admin listener answered a fault", () => {
       if (response.headersSent) response.destroy();
@@ -68,22 +68,25 @@ async function serve(request: AdminRequest, response: AdminResponse, site: Site)
   }
 }
 
-async function answerOrProblem(request: AdminRequest, site: Site): Promise<Answer> {
+async function responseOrProblem(request: AdminRequest, site: Site): Promise<PageResponse> {
   try {
-    return await answerFor(request, site);
+    return await responseFor(request, site);
   } catch (error) {
-    if (!(error instanceof UserError)) return faultAnswer(error);
+    if (!(error instanceof UserError)) return faultResponse(error);
     return { status: 409, body: { error: error.message } };
   }
 }
 
-function faultAnswer(error: unknown): Answer {
+function faultResponse(error: unknown): PageResponse {
   const id = reportFault("while the admin listener answered", error);
   return { status: 500, body: { error: `the hub failed to answer (fault ${id}); its log says why` } };
 }
 
-function answerFor(request: AdminRequest, { door, hub, pages }: Site): Answer | Promise<Answer> {
-  const refusal = refuse(request, door);
+function responseFor(
+  request: AdminRequest,
+  { access, hub, pages }: Site,
+): PageResponse | Promise<PageResponse> {
+  const refusal = rejectWebPages(request, access);
   if (refusal !== undefined) return refusal;
   const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
   const page = pages.find((page) => page.path === path);
@@ -96,7 +99,7 @@ function answerFor(request: AdminRequest, { door, hub, pages }: Site): Answer | 
       headers: { allow: methods.join(", ") },
     };
   }
-  const stranger = notTrusted(request, door);
+  const stranger = rejectUntrusted(request, access);
   if (!page.remote && stranger !== undefined) return stranger(path);
-  return page.answer(hub, { trusted: stranger === undefined, pages });
+  return page.respond(hub, { trusted: stranger === undefined, pages });
 }

@@ -22,15 +22,15 @@ export interface Snapshot {
 export type Hints = "auto" | "always" | "never";
 
 /** Whether a caller may know how things are inside. `identity`: who it proved to be, if it did. */
-export function mayKnow(hints: Hints, peer: Peer, identity: Identity | undefined): boolean {
+export function mayKnowInternals(hints: Hints, peer: Peer, identity: Identity | undefined): boolean {
   if (hints !== "auto") return hints === "always";
   return peer.local === true || identity !== undefined;
 }
 
 /** The status as the caller of this call may see it; before there was a call, as anybody may. */
-export function shownTo(call: Call | undefined, status: Status, hints: Hints): Status {
+export function visibleStatus(call: Call | undefined, status: Status, hints: Hints): Status {
   if (status.hint === undefined || call === undefined) return status;
-  return mayKnow(hints, call.peer, call.identity) ? status.withHint() : status;
+  return mayKnowInternals(hints, call.peer, call.identity) ? status.withHint() : status;
 }
 
 /** What the hub's edge allows clients, and believes of them. */

@@ -8,7 +8,7 @@ import { barrier } from "../kit/barrier.js";
 import { MESSAGE_BYTES, SLICES } from "../kit/slices.js";
 import type { Call } from "./call.js";
 import type { Verdict } from "./interceptor.js";
-import { type Direction, MessageSplitter, PREFIX_BYTES, prefixOf, unpackSoon } from "./messages.js";
+import { type Direction, MessageSplitter, PREFIX_BYTES, prefixOf, unpackAsync } from "./messages.js";
 import { brokenStep, hubFault } from "./status/hub-fault.js";
 import { Status } from "./status/status.js";
 
@@ -185,7 +185,7 @@ export class MessageGate {
       this.run();
     };
     const { direction } = this.options;
-    const message = unpackSoon(payload, encoding, maxBytes, barrier(later, this.broken), direction);
+    const message = unpackAsync(payload, encoding, maxBytes, barrier(later, this.broken), direction);
     if (message === undefined) this.pause();
     else if (message instanceof Status) this.refuse(message);
     else this.look(payload, message);

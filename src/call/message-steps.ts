@@ -23,7 +23,7 @@ interface Questions {
  *
  * @param maxBytes of one message, compressed and not
  */
-export function seenBy(steps: readonly Step[], handler: Handler, maxBytes: number): Handler {
+export function withMessageSteps(steps: readonly Step[], handler: Handler, maxBytes: number): Handler {
   const questions = questionsOf(steps);
   const { request, requestEnd, response } = questions;
   if (response.length === 0 && request.length === 0 && requestEnd.length === 0) return handler;

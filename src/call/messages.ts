@@ -168,7 +168,7 @@ const UNPACKED_HERE_BYTES = 64 * 1024;
  * The same without holding up the event loop, a message may be a thousand times as large as its payload: `done` is
  * called later, and undefined returned, where it is large.
  */
-export function unpackSoon(
+export function unpackAsync(
   payload: Buffer,
   encoding: string,
   maxBytes: number,

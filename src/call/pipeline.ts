@@ -6,7 +6,7 @@ import type { Timed, TimerWheel } from "../kit/timer-wheel.js";
 import type { AttemptObserver } from "./attempt.js";
 import type { Call, Method } from "./call.js";
 import type { Interceptor, Outcome, Step } from "./interceptor.js";
-import { seenBy } from "./message-steps.js";
+import { withMessageSteps } from "./message-steps.js";
 import type { RunningCall, RunningCalls } from "./running-calls.js";
 import { type Abort, DiscardSink, type Handler, type Sink, type Source } from "./sink.js";
 import { brokenStep, hubFault } from "./status/hub-fault.js";
@@ -41,7 +41,7 @@ export function plan(
   }
   const composed = steps.reduceRight((next, step) => step.around?.(next) ?? next, handler);
   const attemptObservers = steps.flatMap((step) => step.attempts ?? []);
-  const seen = maxMessageBytes === undefined ? composed : seenBy(steps, composed, maxMessageBytes);
+  const seen = maxMessageBytes === undefined ? composed : withMessageSteps(steps, composed, maxMessageBytes);
   return { method, steps, attemptObservers, handler: seen };
 }
 
@@ -189,7 +189,7 @@ class Running implements Sink, Timed, RunningCall {
       const added = this.call.responseHeaders;
       if (added !== undefined) for (const f of added.fields) headers.append(f.name, f.value, f.sensitive);
       this.response.headers(headers, end);
-      if (end) this.answered(headers);
+      if (end) this.responded(headers);
     } catch (error) {
       this.onFault(error);
     }
@@ -200,7 +200,7 @@ class Running implements Sink, Timed, RunningCall {
     this.responseBytes += end - start;
     try {
       this.response.data(chunk, start, end, last);
-      if (last) this.answered(undefined);
+      if (last) this.responded(undefined);
     } catch (error) {
       this.onFault(error);
     }
@@ -210,7 +210,7 @@ class Running implements Sink, Timed, RunningCall {
     if (this.done) return;
     try {
       this.response.trailers(headers);
-      this.answered(headers);
+      this.responded(headers);
     } catch (error) {
       this.onFault(error);
     }
@@ -221,7 +221,7 @@ class Running implements Sink, Timed, RunningCall {
     this.finish(cause, true);
   }
 
-  private answered(trailers: Headers | undefined): void {
+  private responded(trailers: Headers | undefined): void {
     if (this.done) return;
     this.done = true;
     const steps = this.plan.steps;

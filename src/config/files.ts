@@ -1,6 +1,6 @@
 // Whether the files that a config names are there.
 import { accessSync, constants, statSync } from "node:fs";
-import { otherKind } from "../kit/files/regular-file.js";
+import { nameOfOtherKind } from "../kit/files/regular-file.js";
 import { errorCode } from "../kit/text/user-error.js";
 
 export type PathKind = "file" | "directory" | "writable directory";
@@ -14,7 +14,7 @@ export function checkPath(path: string, kind: PathKind): string | undefined {
       if (kind === "writable directory") accessSync(path, constants.W_OK | constants.X_OK);
       return undefined;
     }
-    const other = otherKind(stats);
+    const other = nameOfOtherKind(stats);
     return other === undefined ? undefined : `${path} is ${other}, not a file`;
   } catch (error) {
     return `${path}: ${fileProblem(error)}`;

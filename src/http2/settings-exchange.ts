@@ -3,7 +3,7 @@
 import type { FrameWriter } from "./frames/frame-writer.js";
 import type { HeaderWriter } from "./frames/header-writer.js";
 import type { Sender } from "./sender.js";
-import { ConnectionError, calm, expectLength } from "./wire/connection-error.js";
+import { ConnectionError, enhanceYourCalm, expectLength } from "./wire/connection-error.js";
 import type { Guards } from "./wire/guards.js";
 import type { Limits } from "./wire/limits.js";
 import {
@@ -96,7 +96,7 @@ export class SettingsExchange {
       );
     }
     if (length > this.limits.maxSettingsEntries * ENTRY_BYTES)
-      throw calm("maxSettingsEntries", "too many settings in one frame");
+      throw enhanceYourCalm("maxSettingsEntries", "too many settings in one frame");
     this.guards.countSettings();
     if (!this.received) this.maxStreams = Number.POSITIVE_INFINITY; // unless this very frame says otherwise
     for (let at = start; at < end; at += ENTRY_BYTES) this.apply(b.readUInt16BE(at), b.readUInt32BE(at + 2));

@@ -137,7 +137,7 @@ export function successResponses(
 }
 
 /** Unary answers to GET have an ETag. */
-export function isTagged(
+export function hasEtag(
   plan: BindingPlan,
   httpMethod: string,
   http: OpenApiHttp,
@@ -161,7 +161,7 @@ function success(
   if (givesHttpBody(plan)) {
     return { description: "Raw bytes; Content-Type names their media type.", content: RAW };
   }
-  const schema = answerSchema(plan, schemas);
+  const schema = responseSchema(plan, schemas);
   // What the well-known types say of themselves is for those who write schemas.
   const comment = output.typeName.startsWith("google.protobuf.") ? "" : commentOf(output);
   const description = comment.split(/\n\s*\n/, 1)[0] || "OK";
@@ -219,14 +219,14 @@ function streamOut(plan: BindingPlan, schema: JsonObject, format: StreamFormat):
 
 const NO_DATA: JsonObject = { type: "object", maxProperties: 0 };
 
-function answerSchema({ descriptor, responseField }: BindingPlan, schemas: Schemas): JsonObject {
+function responseSchema({ descriptor, responseField }: BindingPlan, schemas: Schemas): JsonObject {
   return responseField === undefined
     ? schemas.message(descriptor.output)
-    : fieldAnswer(responseField, schemas);
+    : fieldResponseSchema(responseField, schemas);
 }
 
 /** A field alone is always one JSON value: null where it is not set and knows it. */
-function fieldAnswer(field: DescField, schemas: Schemas): JsonObject {
+function fieldResponseSchema(field: DescField, schemas: Schemas): JsonObject {
   const { description: _, readOnly: __, writeOnly: ___, ...schema } = schemas.value(field);
   if (field.fieldKind === "list" || field.fieldKind === "map" || field.presence === Presence.IMPLICIT)
     return schema;
@@ -239,7 +239,7 @@ const FRAMES = "Each text frame is the JSON of one message; an empty one half-cl
 const BINARY_FRAMES =
   "Each frame is passed on unchanged, as one message; an empty text frame half-closes the request stream.";
 const NO_FRAMES = "The request consists of path and query, so frames are not accepted.";
-const BINARY_ANSWERS = "Responses are binary frames.";
+const BINARY_RESPONSES = "Responses are binary frames.";
 const END = "A call that fails closes with 4000 + the gRPC code.";
 
 /** How a method that streams is called by a WebSocket, which OpenAPI has no words for; undefined: it is not. */
@@ -256,10 +256,12 @@ export function webSocketNote(
       : body === "all"
         ? wholeBody(plan, schemas)
         : fieldBody(plan, body, schemas);
-  const received = givesHttpBody(plan) ? undefined : { anyOf: [refTo(FAILED), answerSchema(plan, schemas)] };
+  const received = givesHttpBody(plan)
+    ? undefined
+    : { anyOf: [refTo(FAILED), responseSchema(plan, schemas)] };
   const frames = body === "none" ? NO_FRAMES : httpBody === undefined ? FRAMES : BINARY_FRAMES;
   const parts = [HANDSHAKE, frames, END];
-  if (received === undefined) parts.push(BINARY_ANSWERS);
+  if (received === undefined) parts.push(BINARY_RESPONSES);
   return {
     description: parts.join(" "),
     ...(sent === undefined ? {} : { send: { schema: sent } }),

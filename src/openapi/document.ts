@@ -7,15 +7,15 @@ import type { PrintOptions } from "../transcoding/codec/codecs.js";
 import type { BindingPlan } from "../transcoding/routes/binding.js";
 import { ANY_METHOD } from "../transcoding/routes/matcher.js";
 import type { Success } from "../transcoding/translate/success.js";
-import { isTagged, NOT_MODIFIED, requestBody, successResponses, webSocketNote } from "./bodies.js";
+import { hasEtag, NOT_MODIFIED, requestBody, successResponses, webSocketNote } from "./bodies.js";
 import { type ErrorForm, failureResponses, failuresOf } from "./failures.js";
-import { isOf, type OpenApiFilter, partsOf } from "./filter.js";
+import { isInPart, type OpenApiFilter, partsOf } from "./filter.js";
 import { pathParameters, queryParameters } from "./parameters.js";
 import { type OpenApiPath, openApiPath, printPath, shapeOf } from "./paths.js";
 import { referenced } from "./referenced.js";
-import { commentOf, summaryOf, wordsOf } from "./schemas/comments.js";
+import { commentOf, summaryOf, titleOf } from "./schemas/comments.js";
 import { HEADERS, SCHEMAS } from "./schemas/components.js";
-import { joined, reachable, Schemas } from "./schemas/schemas.js";
+import { joinParagraphs, reachable, Schemas } from "./schemas/schemas.js";
 import { SharedParameters } from "./shared-parameters.js";
 
 /** What a method asks of its callers. */
@@ -66,7 +66,7 @@ const MAX_SPREAD = 4;
 export function openApiDocument(input: OpenApiInput, filter: OpenApiFilter = {}): JsonObject {
   return new Document(
     input,
-    input.plans.filter((plan) => isOf(plan, filter)),
+    input.plans.filter((plan) => isInPart(plan, filter)),
   ).json();
 }
 
@@ -212,11 +212,11 @@ class Document {
     const { auth, roles } = access(method);
     const secured = securitySchemes !== undefined && auth !== "none";
     const { summary, description } = summaryOf(commentOf(descriptor));
-    const title = summary === "" ? wordsOf(method.name) : summary;
+    const title = summary === "" ? titleOf(method.name) : summary;
     const notes = roles === undefined ? [] : [`The caller has one of the roles ${roles.join(", ")}.`];
-    const said = joined(description, notes);
+    const said = joinParagraphs(description, notes);
     const own = success(method);
-    const tagged = isTagged(plan, httpMethod, http, own);
+    const tagged = hasEtag(plan, httpMethod, http, own);
     const body = requestBody(plan, this.#schemas);
     const parameters = [
       ...pathParameters(plan, path, this.#schemas),

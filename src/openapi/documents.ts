@@ -8,7 +8,7 @@ import { inSlices, ownTurn } from "../kit/in-slices.js";
 import { isWithoutDescriptors, notNow } from "../transcoding/messages/not-now.js";
 import type { BindingPlan } from "../transcoding/routes/binding.js";
 import { type ThreadTypes, typesOfFile } from "../transcoding/threads/schema.js";
-import { type Lost, Threads } from "../transcoding/threads/threads.js";
+import { type ThreadLost, Threads } from "../transcoding/threads/threads.js";
 import type { OpenApiInput } from "./document.js";
 import {
   type DocumentJob,
@@ -18,7 +18,7 @@ import {
   headOf,
   routeOf,
 } from "./document-job.js";
-import { filterProblem, isOf, type OpenApiFilter, type Parts, partsOfServices } from "./filter.js";
+import { filterProblem, isInPart, type OpenApiFilter, type Parts, partsOfServices } from "./filter.js";
 import { DocumentTooLarge } from "./schemas/document-too-large.js";
 
 const MIB = 1024 * 1024;
@@ -54,7 +54,7 @@ export function documentThreads(clock = systemClock): DocumentThreads {
 /** One thread for the whole process, beside those for messages: no call waits for a document. */
 const THREADS = documentThreads();
 
-export interface MadeDocument {
+export interface GeneratedDocument {
   /** The same object each time, as long as it is kept. */
   readonly body: Buffer;
   readonly etag: string;
@@ -76,7 +76,7 @@ interface Survey {
 
 /** A document that is being made. */
 interface Making {
-  readonly made: Promise<MadeDocument | Status>;
+  readonly made: Promise<GeneratedDocument | Status>;
   /** Nobody waits for it any more. */
   readonly unwanted: AbortController;
   waiters: number;
@@ -89,7 +89,7 @@ export class Documents {
   readonly #threads: DocumentThreads;
   readonly #clock: Clock;
   /** The one that was asked for last at the end. */
-  readonly #kept = new Map<string, MadeDocument | Status>();
+  readonly #kept = new Map<string, GeneratedDocument | Status>();
   #keptBytes = 0;
   readonly #making = new Map<string, Making>();
   #survey: Promise<Survey> | undefined;
@@ -104,7 +104,7 @@ export class Documents {
    * A Status says what is wrong with the filter, or why there is no document. Rejects with what nobody expected.
    * @param gone aborted when who asks has left: what all have left is made no further
    */
-  async get(format: Format, filter: OpenApiFilter, gone: AbortSignal): Promise<MadeDocument | Status> {
+  async get(format: Format, filter: OpenApiFilter, gone: AbortSignal): Promise<GeneratedDocument | Status> {
     this.#survey ??= inSlices(surveying(this.#input.plans));
     const survey = await this.#survey;
     if (gone.aborted) return NOBODY_WAITS;
@@ -139,7 +139,7 @@ export class Documents {
     return making;
   }
 
-  #wait(key: string, making: Making, gone: AbortSignal): Promise<MadeDocument | Status> {
+  #wait(key: string, making: Making, gone: AbortSignal): Promise<GeneratedDocument | Status> {
     making.waiters++;
     making.lingering?.cancel();
     const giveUp = (): void => {
@@ -154,7 +154,7 @@ export class Documents {
     return making.made.finally(() => gone.removeEventListener("abort", leave));
   }
 
-  #keep(key: string, made: MadeDocument | Status): void {
+  #keep(key: string, made: GeneratedDocument | Status): void {
     // What another moment may change is asked for anew.
     if (made instanceof Status && made.http !== TOO_LARGE.http) return;
     this.#kept.set(key, made);
@@ -171,11 +171,11 @@ export class Documents {
     filter: OpenApiFilter,
     { types, schema }: Survey,
     unwanted: AbortSignal,
-  ): Promise<MadeDocument | Status> {
+  ): Promise<GeneratedDocument | Status> {
     const bytes = await inSlices(this.#lines(filter, types, unwanted));
     // To start the thread, or to hand it the schema, takes some milliseconds.
     await ownTurn();
-    const outcome = await new Promise<DocumentResult | Lost | undefined>((resolve) => {
+    const outcome = await new Promise<DocumentResult | ThreadLost | undefined>((resolve) => {
       if (unwanted.aborted) return resolve(undefined);
       const cancel = this.#threads.run(schema, { format, bytes }, resolve);
       unwanted.addEventListener("abort", () => {
@@ -196,7 +196,7 @@ export class Documents {
   ): Generator<void, Buffer> {
     const parts = [Buffer.from(JSON.stringify(headOf(this.#input)))];
     for (const [i, plan] of this.#input.plans.entries()) {
-      if (isOf(plan, filter)) {
+      if (isInPart(plan, filter)) {
         const route = routeOf(plan, types.get(typesOf(plan)) ?? -1, this.#input);
         parts.push(Buffer.from(`\n${JSON.stringify(route)}`));
       }
@@ -233,7 +233,7 @@ function tooLarge(why: string): Status {
   return refusal("RESPONSE_TOO_LARGE", new DocumentTooLarge(why).message);
 }
 
-function statusOf(outcome: Exclude<DocumentResult, { bytes: unknown }> | Lost): Status {
+function statusOf(outcome: Exclude<DocumentResult, { bytes: unknown }> | ThreadLost): Status {
   if ("tooLarge" in outcome) return refusal("RESPONSE_TOO_LARGE", outcome.tooLarge);
   const where = "in the thread that generates OpenAPI documents";
   if ("fault" in outcome)
@@ -244,6 +244,6 @@ function statusOf(outcome: Exclude<DocumentResult, { bytes: unknown }> | Lost): 
   return hubFault("the thread that generated the OpenAPI document died", where, lost);
 }
 
-function bytesOf(made: MadeDocument | Status): number {
+function bytesOf(made: GeneratedDocument | Status): number {
   return made instanceof Status ? 0 : made.body.length;
 }

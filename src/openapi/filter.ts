@@ -11,7 +11,7 @@ export interface OpenApiFilter {
 }
 
 /** Whether a route belongs to that part. */
-export function isOf({ method: { service } }: BindingPlan, filter: OpenApiFilter): boolean {
+export function isInPart({ method: { service } }: BindingPlan, filter: OpenApiFilter): boolean {
   if (filter.service !== undefined && service !== filter.service) return false;
   return filter.version === undefined || versionOf(service) === filter.version;
 }

@@ -9,7 +9,7 @@ import { exampleOfField, examplesInComment } from "./examples.js";
 import type { OpenApiPath, PathParameter } from "./paths.js";
 import { commentOf } from "./schemas/comments.js";
 import { fieldBehaviors } from "./schemas/field-behavior.js";
-import { joined, type Schemas } from "./schemas/schemas.js";
+import { joinParagraphs, type Schemas } from "./schemas/schemas.js";
 
 /** Fields of messages in messages: deeper ones are no more listed, though the hub takes them. */
 const MAX_DEPTH = 8;
@@ -69,7 +69,7 @@ function pathParameter(
   if (whole) {
     const { description: _, readOnly: __, ...schema } = schemas.needed(field);
     const renamed = parameter.name === variable.target.key ? [] : [`This is \`${variable.target.key}\`.`];
-    const description = joined(comment, [...renamed, ...(deep ? [slashes] : [])]);
+    const description = joinParagraphs(comment, [...renamed, ...(deep ? [slashes] : [])]);
     // A time is not empty anyway, and in the clients that generators make it is no text that had a length.
     const isText = schema.type === "string" && schema.format !== "date-time";
     const nonEmpty = isText && !deep && schema.minLength === undefined ? { minLength: 1 } : {};
@@ -90,7 +90,7 @@ function pathParameter(
   ];
   return {
     schema: deep ? { type: "string" } : { type: "string", pattern: "^[^/]+$" },
-    description: joined(comment, notes),
+    description: joinParagraphs(comment, notes),
   };
 }
 
@@ -120,7 +120,7 @@ const FILLED_MASK = "Default: the fields present in the body, including those th
 
 function withNote(value: JsonObject, note: string): JsonObject {
   const { description, ...rest } = value;
-  return { description: joined(typeof description === "string" ? description : "", [note]), ...rest };
+  return { description: joinParagraphs(typeof description === "string" ? description : "", [note]), ...rest };
 }
 
 /** A field of a query or a form, which may stand in a message inside. */

@@ -19,7 +19,7 @@ export interface DescriptorSource {
 }
 
 type ReflectionCall = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>;
-type Answer = NonNullable<ServerReflectionResponse["messageResponse"]>;
+type MessageResponse = NonNullable<ServerReflectionResponse["messageResponse"]>;
 
 /** Adds grpc.reflection.v1 and v1alpha, which differ in nothing but the package's name, to a server. */
 export function addReflection(server: Server, source: DescriptorSource): void {
@@ -65,7 +65,7 @@ class Session {
     this.#source = source;
   }
 
-  answer(request: ServerReflectionRequest): Answer {
+  answer(request: ServerReflectionRequest): MessageResponse {
     const index = this.#source.index();
     if (index !== this.#index) {
       // What went out before may be of other bytes.
@@ -101,7 +101,7 @@ class Session {
   }
 
   /** The file goes out even if it did before: an answer without files would answer nothing. */
-  #files(index: Descriptors, name: string | undefined, what: string): Answer {
+  #files(index: Descriptors, name: string | undefined, what: string): MessageResponse {
     const wanted = name === undefined ? undefined : index.file(name);
     if (name === undefined || wanted === undefined) return notFound(what);
     const files = [Buffer.from(wanted.buffer, wanted.byteOffset, wanted.byteLength)];
@@ -117,10 +117,10 @@ class Session {
   }
 }
 
-function notFound(what: string): Answer {
+function notFound(what: string): MessageResponse {
   return error(status.NOT_FOUND, `${what} is not known here`);
 }
 
-function error(errorCode: number, errorMessage: string): Answer {
+function error(errorCode: number, errorMessage: string): MessageResponse {
   return { $case: "errorResponse", value: { errorCode, errorMessage } };
 }

@@ -4,7 +4,7 @@ import { type Path, pathText, type YamlFile } from "../config/yaml.js";
 import { didYouMean } from "../kit/text/nearest.js";
 import type { Features } from "./features.js";
 import { placesOfKey } from "./key-places.js";
-import { maySay } from "./secrets.js";
+import { mayQuote } from "./secrets.js";
 
 export type Report = (offset: number, path: string, message: string) => void;
 
@@ -47,7 +47,7 @@ export function reportIssue(
   } else if (!yaml.has(path)) {
     report(yaml.valueOffset(path), pathText(path), `is missing: ${message}`);
   } else {
-    const not = maySay(path, features) ? yaml.notWhat(path, KINDS.has(issue.code)) : "";
+    const not = mayQuote(path, features) ? yaml.notWhat(path, KINDS.has(issue.code)) : "";
     // In quotes a variable is text, whatever it looks like.
     const hint =
       issue.code === "invalid_type" && /^, not ["'].*\$\{/.test(not) ? "; leave out the quotes" : "";

@@ -10,7 +10,7 @@ export function secretsOf(features: Features = FEATURES): readonly (readonly str
 }
 
 /** Whether an error may repeat a wrong value: a secret that is too short, or stands in the wrong place, is still one. */
-export function maySay(path: Path, features: Features): boolean {
+export function mayQuote(path: Path, features: Features): boolean {
   const unsaid = pathsOf(features, ({ secrets = [], unquoted = [] }) => [...secrets, ...unquoted]);
   return !unsaid.some((secret) => within(path, secret));
 }

@@ -19,7 +19,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const WARNING_DAYS = 30;
 
 /** Warns of certificates that have expired, or will within 30 days. */
-export function tellExpiry(states: readonly CertificateState[], log: Log, nowMs: number = Date.now()): void {
+export function warnOfExpiry(
+  states: readonly CertificateState[],
+  log: Log,
+  nowMs: number = Date.now(),
+): void {
   for (const state of states) tellOne(state, log, nowMs);
 }
 

@@ -16,10 +16,10 @@ import type { Log } from "../kit/log.js";
 import { guarded } from "../kit/net/guarded.js";
 import type { Environment } from "../kit/runtime.js";
 import { errorCode, UserError } from "../kit/text/user-error.js";
-import { type CertificateState, tellExpiry } from "./certificate-state.js";
+import { type CertificateState, warnOfExpiry } from "./certificate-state.js";
 import type { ClientTlsConfig } from "./config.js";
 import { alternativeNames } from "./peer-certificate.js";
-import { firstEnd, readCertificates, readKeyPair } from "./pem.js";
+import { earliestExpiry, readCertificates, readKeyPair } from "./pem.js";
 import { CIPHERS } from "./server-tls.js";
 import { type FileWatch, watchFiles } from "./watch-files.js";
 
@@ -52,7 +52,7 @@ export class ClientTls {
         `${name}: dangerouslyTrustAnyServer is on: the certificate is NOT verified; any server can impersonate the service, and read and change every call`,
       );
     }
-    tellExpiry(this.certificates, log);
+    warnOfExpiry(this.certificates, log);
   }
 
   /** What the hub shows to the service, and by what it knows it: those of the config. */
@@ -117,7 +117,7 @@ export class ClientTls {
     if (loaded.fingerprint === this.loaded.fingerprint) return;
     this.loaded = loaded;
     log.info(`${name}: new certificates are in use for new connections`);
-    tellExpiry(this.certificates, log);
+    warnOfExpiry(this.certificates, log);
   }
 
   close(): void {
@@ -152,7 +152,7 @@ function load({ ca, cert, key }: ClientTlsConfig, env: Environment): Loaded | st
     const trusted = readCertificates(ca);
     if (!trusted.ok) return trusted.reason;
     options.ca = trusted.value.pem;
-    caEnd = firstEnd(trusted.value);
+    caEnd = earliestExpiry(trusted.value);
     fingerprints.push(...trusted.value.all.map((certificate) => certificate.fingerprint256));
   }
   let end: number | undefined;
@@ -161,7 +161,7 @@ function load({ ca, cert, key }: ClientTlsConfig, env: Environment): Loaded | st
     if (!pair.ok) return pair.problems.map(({ message }) => message).join("; ");
     options.cert = pair.value.cert.pem;
     options.key = pair.value.keyPem;
-    end = firstEnd(pair.value.cert);
+    end = earliestExpiry(pair.value.cert);
     fingerprints.push("|", ...pair.value.cert.all.map((certificate) => certificate.fingerprint256));
   }
   try {

@@ -100,7 +100,7 @@ export function readKeyPair(
 }
 
 /** When the first of them ends, milliseconds since 1970. */
-export function firstEnd({ all }: Certificates): number {
+export function earliestExpiry({ all }: Certificates): number {
   return Math.min(...all.map(({ validTo }) => Date.parse(validTo)));
 }
 

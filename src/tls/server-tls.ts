@@ -7,10 +7,10 @@ import { attempt, reportFault } from "../kit/faults.js";
 import type { Log } from "../kit/log.js";
 import { guarded } from "../kit/net/guarded.js";
 import { UserError } from "../kit/text/user-error.js";
-import { type CertificateState, tellExpiry } from "./certificate-state.js";
+import { type CertificateState, warnOfExpiry } from "./certificate-state.js";
 import type { ServerTlsConfig } from "./config.js";
 import { failureOf, type HandshakeFailure } from "./handshake-failure.js";
-import { firstEnd, readCertificates, readKeyPair } from "./pem.js";
+import { earliestExpiry, readCertificates, readKeyPair } from "./pem.js";
 import { type FileWatch, watchFiles } from "./watch-files.js";
 
 /** With TLS 1.2: ephemeral keys and authenticated encryption alone, none of RFC 9113 Appendix A. */
@@ -29,7 +29,7 @@ export const CIPHERS = [
 /** Handshake, preface and SETTINGS have 10 s each (docs/security.md). */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Kinds of failed handshakes that are told; the rest is counted. */
-const MAX_TOLD = 50;
+const MAX_LOGGED = 50;
 
 export interface ServerTlsOptions {
   readonly config: ServerTlsConfig;
@@ -84,7 +84,7 @@ export class ServerTls {
       socket.destroy();
     });
     this.watch = watchFiles(filesOf(config), () => this.reload());
-    tellExpiry(this.certificates, options.log);
+    warnOfExpiry(this.certificates, options.log);
   }
 
   /** What it shows to clients, and by what it knows them. */
@@ -127,14 +127,14 @@ export class ServerTls {
     this.loaded = loaded;
     this.server.setSecureContext(loaded.context);
     log.info(`${name}: new certificates are in use`);
-    tellExpiry(this.certificates, log);
+    warnOfExpiry(this.certificates, log);
   }
 
   private onFailure(error: Error & { code?: string }, socket: TLSSocket): void {
     const reason = socket.authorizationError?.toString() ?? error.code ?? error.message;
     this.options.onFailure?.(failureOf(reason));
     // Scanners and probes fail handshakes all day: each kind is told once.
-    if (this.told.has(reason) || this.told.size >= MAX_TOLD) return;
+    if (this.told.has(reason) || this.told.size >= MAX_LOGGED) return;
     this.told.add(reason);
     const { log, name } = this.options;
     log.warn(
@@ -177,8 +177,8 @@ function load(config: ServerTlsConfig): Loaded | string {
       honorCipherOrder: false,
       secureOptions,
     },
-    expiresAt: firstEnd(cert),
-    caExpiresAt: ca === undefined ? undefined : firstEnd(ca.value),
+    expiresAt: earliestExpiry(cert),
+    caExpiresAt: ca === undefined ? undefined : earliestExpiry(ca.value),
     fingerprint: [cert, ...(ca === undefined ? [] : [ca.value])]
       .flatMap(({ all }) => ["|", ...all.map((certificate) => certificate.fingerprint256)])
       .join(),

@@ -37,7 +37,7 @@ import { renderStatus } from "./bodies/status-json.js";
 import { StreamReader, streamTypeProblem } from "./bodies/stream-reader.js";
 import { StreamWriter } from "./bodies/stream-writer.js";
 import { tooLarge, UnaryReader } from "./bodies/unary-reader.js";
-import { type AnswerOptions, UnaryWriter } from "./bodies/unary-writer.js";
+import { type ResponseOptions, UnaryWriter } from "./bodies/unary-writer.js";
 import { Codecs, type PrintOptions, type UnknownFields } from "./codec/codecs.js";
 import { type BindingPlan, type BindingSource, givesHttpBody } from "./routes/binding.js";
 import { explainRoute, nearestRoutes } from "./routes/explain.js";
@@ -173,7 +173,7 @@ export function* creatingRestRouter(input: RestRouterInput): Generator<void, Bui
     methodOverride: options.methodOverride ?? false,
     unlearned: input.unlearned,
   };
-  const answers: AnswerOptions = {
+  const responseOptions: ResponseOptions = {
     codecs: request.codecs,
     codecsFor: codecsFor(request.codecs),
     streamFormat: options.streamFormat ?? "array",
@@ -181,7 +181,7 @@ export function* creatingRestRouter(input: RestRouterInput): Generator<void, Bui
     allowActiveContent: options.allowActiveContent ?? false,
     successes: successesOf(input, problems),
   };
-  const router = new Router(routes, request, answers, options.wrongMethodStatus ?? 405);
+  const router = new Router(routes, request, responseOptions, options.wrongMethodStatus ?? 405);
   return {
     router,
     bindings: routes.plans.map((plan) => ({
@@ -308,13 +308,18 @@ const OVERRIDE = /^(?!HEAD$|OPTIONS$|CONNECT$|TRACE$)[A-Z][A-Z-]{0,31}$/;
 class Router implements RestRoutes {
   readonly #routes: Routes;
   readonly #options: RouterOptions;
-  readonly #answers: AnswerOptions;
+  readonly #responseOptions: ResponseOptions;
   readonly #wrongMethodStatus: number;
 
-  constructor(routes: Routes, options: RouterOptions, answers: AnswerOptions, wrongMethodStatus: number) {
+  constructor(
+    routes: Routes,
+    options: RouterOptions,
+    responseOptions: ResponseOptions,
+    wrongMethodStatus: number,
+  ) {
     this.#routes = routes;
     this.#options = options;
-    this.#answers = answers;
+    this.#responseOptions = responseOptions;
     this.#wrongMethodStatus = wrongMethodStatus;
   }
 
@@ -336,7 +341,14 @@ class Router implements RestRoutes {
     if (plan !== undefined) {
       const question = target.indexOf("?");
       const query = question === -1 ? "" : target.slice(question + 1);
-      const match = new Match(plan, routes.prefix + plan.text, split, query, this.#options, this.#answers);
+      const match = new Match(
+        plan,
+        routes.prefix + plan.text,
+        split,
+        query,
+        this.#options,
+        this.#responseOptions,
+      );
       match.overridden = overridden;
       return match;
     }
@@ -396,7 +408,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   overridden = false;
   readonly #path: RequestPath;
   readonly #query: string;
-  readonly #answers: AnswerOptions;
+  readonly #responseOptions: ResponseOptions;
   #bound: BoundRequest | Status | undefined = undefined;
   #request: BodyRequest = NO_REQUEST;
   accept: string | undefined = undefined;
@@ -410,14 +422,14 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     path: RequestPath,
     query: string,
     options: RequestOptions,
-    answers: AnswerOptions,
+    responseOptions: ResponseOptions,
   ) {
     this.route = route;
     this.plan = plan;
     this.#path = path;
     this.#query = query;
     this.options = options;
-    this.#answers = answers;
+    this.#responseOptions = responseOptions;
   }
 
   get method(): Method {
@@ -438,7 +450,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
   }
 
   get success(): number {
-    const { successes, emptyAs204 } = this.#answers;
+    const { successes, emptyAs204 } = this.#responseOptions;
     return successStatus(this.plan, successes.get(this.plan.method), emptyAs204);
   }
 
@@ -463,7 +475,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     }
     if (!givesHttpBody(this.plan)) {
       const accept = this.accept ?? request.accept;
-      const format = this.#givesStream ? this.#answers.streamFormat : undefined;
+      const format = this.#givesStream ? this.#responseOptions.streamFormat : undefined;
       let framing = chooseFraming(accept, format);
       if (framing instanceof Status && this.options.read.anyAccept)
         framing = chooseFraming(undefined, format);
@@ -493,9 +505,11 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
     const bound = this.bound();
     const system = bound instanceof Status ? NO_SYSTEM_PARAMETERS : bound.system;
     const { enumAsNumbers, fields } = system;
-    const answers = this.#answers;
-    const codecs = enumAsNumbers === undefined ? answers.codecs : answers.codecsFor(enumAsNumbers);
-    if (this.#givesStream && givesHttpBody(this.plan)) return new HttpBodyWriter(out, this.plan, answers);
+    const responseOptions = this.#responseOptions;
+    const codecs =
+      enumAsNumbers === undefined ? responseOptions.codecs : responseOptions.codecsFor(enumAsNumbers);
+    if (this.#givesStream && givesHttpBody(this.plan))
+      return new HttpBodyWriter(out, this.plan, responseOptions);
     // A line, an event or a frame is one line: of streams only an array can be indented.
     const indented = system.pretty && this.#givesStream ? framing?.indented : undefined;
     const pretty = system.pretty && (!this.#givesStream || indented !== undefined);
@@ -506,7 +520,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
         ? { fields, pretty, proto, xml, inStream: this.#givesStream }
         : PLAIN;
     return framing === undefined || !(this.#givesStream || framing === FRAMES)
-      ? new UnaryWriter(out, this.plan, answers, codecs, form)
+      ? new UnaryWriter(out, this.plan, responseOptions, codecs, form)
       : new StreamWriter(out, this.plan, codecs, indented ?? framing, form);
   }
 }

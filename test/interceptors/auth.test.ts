@@ -11,7 +11,7 @@ import fc from "fast-check";
 import { Connection } from "#src/http2/connection.js";
 import type { HeaderBlock } from "#src/http2/hpack/decoder.js";
 import { auth } from "#src/interceptors/auth/auth.js";
-import { identityHeaders, identityTeller } from "#src/interceptors/auth/identity-headers.js";
+import { identityHeaders, identityHeaderWriter } from "#src/interceptors/auth/identity-headers.js";
 import { type AuthConfig, JWT_ALGORITHMS } from "#src/interceptors/auth/section.js";
 import { Headers } from "#src/kit/headers.js";
 import { UserError } from "#src/kit/text/user-error.js";
@@ -395,7 +395,7 @@ describe("what the service is told", () => {
   });
 
   test("any subject and role fits into the headers, and none can pass for another", () => {
-    const tell = identityTeller(TELLING);
+    const tell = identityHeaderWriter(TELLING);
     assert.ok(tell);
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.array(fc.string()), (name, roles) => {

@@ -4,10 +4,10 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { Code, Status } from "#src/call/status/status.js";
+import { GenerationalCache } from "#src/interceptors/auth/generational-cache.js";
 import { jwtAuthenticator } from "#src/interceptors/auth/jwt.js";
 import { parseKeyFile } from "#src/interceptors/auth/key-file.js";
 import { parseKeySet } from "#src/interceptors/auth/key-set.js";
-import { Remembered } from "#src/interceptors/auth/remembered.js";
 import { JWT_ALGORITHMS } from "#src/interceptors/auth/section.js";
 import { rolesOf } from "#src/interceptors/auth/token-roles.js";
 import { Headers } from "#src/kit/headers.js";
@@ -179,7 +179,7 @@ describe("roles of a token", () => {
 });
 
 test("what is remembered is bounded, and what is used stays", () => {
-  const remembered = new Remembered<number>(100);
+  const remembered = new GenerationalCache<number>(100);
   remembered.set("used", 1);
   for (let i = 0; i < 10_000; i++) {
     remembered.set(`k${i}`, i);
@@ -196,7 +196,7 @@ test("what is remembered is bounded, and what is used stays", () => {
 
 test("what is remembered is bounded in bytes too, long texts and what is kept of them included", () => {
   const key = (i: number): string => `${i}-${"k".repeat(1000)}`;
-  const remembered = new Remembered<number>(1000, 100_000);
+  const remembered = new GenerationalCache<number>(1000, 100_000);
   remembered.set("used", 1);
   for (let i = 0; i < 1000; i++) {
     remembered.set(key(i), i);
@@ -204,7 +204,7 @@ test("what is remembered is bounded in bytes too, long texts and what is kept of
     assert.equal(remembered.get("used"), 1);
     assert.ok(remembered.size <= 100, "of 1,256 bytes each");
   }
-  const heavy = new Remembered<number>(1000, 100_000);
+  const heavy = new GenerationalCache<number>(1000, 100_000);
   for (let i = 0; i < 100; i++) {
     heavy.set(`h${i}`, i, 20_000);
     assert.equal(heavy.get(`h${i}`), i);
@@ -213,14 +213,14 @@ test("what is remembered is bounded in bytes too, long texts and what is kept of
   heavy.set("too heavy", 1, 60_000);
   assert.equal(heavy.get("too heavy"), undefined);
   // The same text again takes its place once.
-  const again = new Remembered<number>(1000, 100_000);
+  const again = new GenerationalCache<number>(1000, 100_000);
   again.set("first", 0);
   for (let i = 0; i < 1000; i++) again.set("a", i);
   assert.deepEqual([again.get("first"), again.get("a"), again.size], [0, 999, 2]);
 });
 
 test("a long text is found by its digest, which is no key itself", () => {
-  const remembered = new Remembered<number>(100);
+  const remembered = new GenerationalCache<number>(100);
   const long = "t".repeat(5000);
   remembered.set(long, 1);
   assert.equal(remembered.get(long), 1);

@@ -7,7 +7,7 @@ import { Status } from "#src/call/status/status.js";
 import type { Clock } from "#src/kit/clock.js";
 import { type OpenApiInput, openApiDocument } from "#src/openapi/document.js";
 import type { Format } from "#src/openapi/document-job.js";
-import { Documents, documentThreads, type MadeDocument } from "#src/openapi/documents.js";
+import { Documents, documentThreads, type GeneratedDocument } from "#src/openapi/documents.js";
 import type { OpenApiFilter } from "#src/openapi/filter.js";
 import { printJson, printYaml } from "#src/openapi/print.js";
 import { readProtoset } from "#src/schema/sources/protoset.js";
@@ -29,7 +29,11 @@ const large = inputFor(routerFor(registryFrom(readProtoset(largeProtoset(500))))
 
 const some = inputFor(routerFor(registryFrom(readProtoset(largeProtoset(60)))));
 
-async function made(documents: Documents, format: Format, filter: OpenApiFilter = {}): Promise<MadeDocument> {
+async function made(
+  documents: Documents,
+  format: Format,
+  filter: OpenApiFilter = {},
+): Promise<GeneratedDocument> {
   const document = await documents.get(format, filter, STAYS);
   if (document instanceof Status) assert.fail(document.message);
   return document;

@@ -6,7 +6,7 @@ export const certificatesPage: Page = {
   path: "/certificates",
   about: "the certificates in use, and when they end",
   remote: false,
-  answer: (hub) => {
+  respond: (hub) => {
     const rows = hub.certificates().map(({ owner, role, file, expiresAt, problem }) => ({
       owner,
       role,

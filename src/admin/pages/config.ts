@@ -7,5 +7,5 @@ export const configPage: Page = {
   path: "/config",
   about: "the config in force, in the keys of the file, secrets masked",
   remote: false,
-  answer: async (hub) => ({ status: 200, body: await inSlices(masking(hub.written, hub.secrets)) }),
+  respond: async (hub) => ({ status: 200, body: await inSlices(masking(hub.written, hub.secrets)) }),
 };

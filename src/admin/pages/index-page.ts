@@ -6,7 +6,7 @@ export const indexPage: Page = {
   path: "/",
   about: "this index",
   remote: false,
-  answer: (_, { pages }) => ({
+  respond: (_, { pages }) => ({
     status: 200,
     body: index(pages),
     text: () => textTable(pages.map(({ path, about }) => [path, about])).join("\n"),

@@ -5,5 +5,5 @@ export const metricsPage: Page = {
   path: "/metrics",
   about: "metrics of calls, upstreams and the process, for Prometheus",
   remote: false,
-  answer: (hub) => ({ status: 200, body: undefined, raw: hub.metrics() }),
+  respond: (hub) => ({ status: 200, body: undefined, raw: hub.metrics() }),
 };

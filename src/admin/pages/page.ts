@@ -18,17 +18,17 @@ export interface Page {
   /** What changes something takes POST alone; default GET and HEAD. */
   readonly method?: "POST";
   /** What it throws is answered with 500, a UserError with 409 and its text. */
-  answer(hub: AdminHub, asked: Asked): Answer | Promise<Answer>;
+  respond(hub: AdminHub, asked: PageRequest): PageResponse | Promise<PageResponse>;
 }
 
-export interface Asked {
+export interface PageRequest {
   /** The caller may read names and addresses. */
   readonly trusted: boolean;
   /** All pages, this one too. */
   readonly pages: readonly Page[];
 }
 
-export interface Answer {
+export interface PageResponse {
   readonly status: number;
   readonly body: unknown;
   /** The same for a person, where it is asked for, in pieces where it may be much; left out: JSON in any case. */

@@ -5,7 +5,7 @@ export const livezPage: Page = {
   path: "/livez",
   about: "200 while the process lives",
   remote: true,
-  answer: () => ({ status: 200, body: { live: true } }),
+  respond: () => ({ status: 200, body: { live: true } }),
 };
 
 export const readyzPage: Page = {
@@ -13,7 +13,7 @@ export const readyzPage: Page = {
   about: "200 while the hub is ready, 503 while it still learns its upstreams and while it drains",
   remote: true,
   // An upstream that goes down does not make the hub unready: its other upstreams would go dark with it.
-  answer: (hub, { trusted }) => {
+  respond: (hub, { trusted }) => {
     const problems = (trusted ? hub.upstreams() : []).flatMap(({ name, problem }) =>
       problem === undefined ? [] : [{ upstream: name, problem }],
     );

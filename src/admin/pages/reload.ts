@@ -6,7 +6,7 @@ export const reloadPage: Page = {
   about: "POST: reads the config anew, and serves by it",
   remote: false,
   method: "POST",
-  answer: async (hub) => {
+  respond: async (hub) => {
     const notes = await hub.reload("POST /reload");
     return {
       status: 200,

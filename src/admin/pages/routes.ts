@@ -6,7 +6,7 @@ export const routesPage: Page = {
   path: "/routes",
   about: "the HTTP and gRPC routes",
   remote: false,
-  answer: (hub) => {
+  respond: (hub) => {
     const routes = hub.routes();
     return {
       status: 200,

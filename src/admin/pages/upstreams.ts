@@ -7,7 +7,7 @@ export const upstreamsPage: Page = {
   path: "/upstreams",
   about: "the services behind the hub, and their endpoints",
   remote: false,
-  answer: (hub) => {
+  respond: (hub) => {
     const rows = hub.upstreams();
     return {
       status: 200,

@@ -2,13 +2,13 @@
 import { PREFACE } from "../../http2/wire/protocol.js";
 import { beginsHttp1 } from "./begins-http1.js";
 
-export type Spoken = "http1" | "http2" | "tls" | "not-tls" | "neither";
+export type DetectedProtocol = "http1" | "http2" | "tls" | "not-tls" | "neither";
 
 /** The first byte of what a TLS client sends: a handshake, or an alert if it can't begin one (RFC 8446 §5.1). */
 const TLS_RECORDS: ReadonlySet<number | undefined> = new Set([0x15, 0x16]);
 
 /** What a client without ALPN speaks; undefined: more bytes are needed. */
-export function spokenIn(start: Buffer): Spoken | undefined {
+export function detectProtocol(start: Buffer): DetectedProtocol | undefined {
   if (TLS_RECORDS.has(start[0])) return "tls";
   const length = Math.min(start.length, PREFACE.length);
   if (PREFACE.compare(start, 0, length, 0, length) === 0)
@@ -18,6 +18,6 @@ export function spokenIn(start: Buffer): Spoken | undefined {
 }
 
 /** For a port that speaks TLS alone. */
-export function tlsOrNot(start: Buffer): Spoken {
+export function detectTls(start: Buffer): DetectedProtocol {
   return TLS_RECORDS.has(start[0]) ? "tls" : "not-tls";
 }

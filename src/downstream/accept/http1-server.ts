@@ -11,7 +11,6 @@ import type { SendMemory } from "../../http2/send-memory.js";
 import { attempt, reportFault } from "../../kit/faults.js";
 import { guarded } from "../../kit/net/guarded.js";
 import type { TimerWheel } from "../../kit/timer-wheel.js";
-import { AnswerWatch } from "../carriers/answer-watch.js";
 import { BodyWatch } from "../carriers/body-watch.js";
 import type { Exchange } from "../carriers/exchange.js";
 import { NodeHttpExchange } from "../carriers/exchange-node-http.js";
@@ -24,6 +23,7 @@ import {
   tooManyFields,
   unknownExpectation,
 } from "../carriers/http1-guards.js";
+import { ResponseWatch } from "../carriers/response-watch.js";
 import { Client } from "../client/client.js";
 import type { Rejected } from "../client/rejected.js";
 import type { LimitReports } from "./limit-reports.js";
@@ -38,7 +38,7 @@ const IDLE_INTERVAL_MS = 50;
 /** What there is for a connection of HTTP/1.1, whoever reads it. */
 interface Http1Peer {
   readonly client: Client;
-  readonly watch: AnswerWatch;
+  readonly watch: ResponseWatch;
   /** The request that node:http has read and that is not answered yet. */
   current: ServerResponse | undefined;
   /** Those that came behind it. */
@@ -134,7 +134,7 @@ export class Http1Server implements Http1ConnectionOwner {
     if (peer === undefined) {
       const { gateway, timers, limits, memory, reports } = this.#options;
       const client = new Client(gateway, socket);
-      const watch = new AnswerWatch(socket, {
+      const watch = new ResponseWatch(socket, {
         timers,
         limits,
         memory,

@@ -21,7 +21,7 @@ import { TimerWheel } from "../../kit/timer-wheel.js";
 import type { ServerTls } from "../../tls/server-tls.js";
 import { markUnix, peerAddress } from "../client/peer.js";
 import { Rejected } from "../client/rejected.js";
-import { type Spoken, spokenIn, tlsOrNot } from "./first-bytes.js";
+import { type DetectedProtocol, detectProtocol, detectTls } from "./first-bytes.js";
 import { Http1Server } from "./http1-server.js";
 import { Http2Server } from "./http2-server.js";
 import { LimitReports } from "./limit-reports.js";
@@ -174,7 +174,7 @@ export class Listener {
     const { tls } = this;
     peek(socket, {
       timeoutMs: this.limits.firstBytesMs,
-      decide: tls === undefined ? spokenIn : tlsOrNot,
+      decide: tls === undefined ? detectProtocol : detectTls,
       found: (protocol) => {
         this.silent.delete(socket);
         if (protocol !== "tls") this.serve(socket, protocol);
@@ -194,13 +194,14 @@ export class Listener {
     const agreed = socket.alpnProtocol;
     peek(socket, {
       timeoutMs: this.limits.firstBytesMs,
-      decide: (start) => (agreed === "h2" ? "http2" : agreed === "http/1.1" ? "http1" : spokenIn(start)),
+      decide: (start) =>
+        agreed === "h2" ? "http2" : agreed === "http/1.1" ? "http1" : detectProtocol(start),
       found: (protocol) => this.serve(socket, protocol),
       silent: () => this.rejected.connection("silence"),
     });
   }
 
-  private serve(socket: Socket, protocol: Spoken): void {
+  private serve(socket: Socket, protocol: DetectedProtocol): void {
     this.silent.delete(socket);
     switch (protocol) {
       case "http2":

@@ -4,8 +4,8 @@ import { hubFault } from "../../call/status/hub-fault.js";
 import type { Status } from "../../call/status/status.js";
 import { contain } from "../../kit/barrier.js";
 import { reportFault } from "../../kit/faults.js";
-import { answerBare } from "../carriers/bare-answer.js";
-import { type Exchange, type ExchangeHead, NOBODY } from "../carriers/exchange.js";
+import { respondBare } from "../carriers/bare-response.js";
+import { type Exchange, type ExchangeHead, NO_HANDLER } from "../carriers/exchange.js";
 import type { ClientProtocol } from "../protocols/client-protocol.js";
 
 export class Requests {
@@ -56,13 +56,13 @@ export class Requests {
       this.protocolOf(exchange.head).reject(this.#gateway, exchange, status);
     } catch (error) {
       reportFault("while a request was rejected", error);
-      answerBare(exchange, status);
+      respondBare(exchange, status);
     }
   }
 
   #failed(exchange: Exchange, taking: ClientProtocol | undefined, cause: unknown): void {
     const { handler } = exchange;
-    if (handler !== NOBODY) {
+    if (handler !== NO_HANDLER) {
       contain(cause, (fault) => handler.onFault(fault));
       return;
     }

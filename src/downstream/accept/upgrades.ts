@@ -9,9 +9,9 @@ import { maxTextBytes } from "../../call/transcoding.js";
 import type { ClientLimits } from "../../config/listener-limits.js";
 import { field, Headers } from "../../kit/headers.js";
 import { cut } from "../../kit/text/text.js";
-import type { AnswerWatch } from "../carriers/answer-watch.js";
 import { WebSocketExchange, WebSockets } from "../carriers/exchange-websocket.js";
 import { headProblem, onSocketEvent } from "../carriers/http1-guards.js";
+import type { ResponseWatch } from "../carriers/response-watch.js";
 import { unread, wholeReads } from "../carriers/short-reads.js";
 import type { Client } from "../client/client.js";
 import type { Requests } from "./requests.js";
@@ -23,7 +23,7 @@ const SPOKEN = new Headers([field("sec-websocket-version", VERSION), field("upgr
 /** Who is at the other end of a socket. */
 export interface Peer {
   readonly client: Client;
-  readonly watch: AnswerWatch;
+  readonly watch: ResponseWatch;
   /** Set: an answer comes before what is asked for now. */
   readonly current: object | undefined;
 }

@@ -4,14 +4,14 @@ import type { Stream, StreamHandler, StreamReset } from "../../http2/stream.js";
 import { ErrorCode } from "../../http2/wire/protocol.js";
 import type { Field } from "../../kit/headers.js";
 import type { BodyWatch } from "./body-watch.js";
-import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NO_HANDLER } from "./exchange.js";
 import { trimToHeaderListLimit } from "./header-list-limit.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
 export class Http2Exchange implements Exchange, StreamHandler {
   readonly head: ExchangeHead;
-  handler: ExchangeHandler = NOBODY;
+  handler: ExchangeHandler = NO_HANDLER;
   private readonly stream: Stream;
   /** undefined: there is no body, or none that is timed. */
   private watch: BodyWatch | undefined = undefined;

@@ -4,9 +4,9 @@ import { TLSSocket } from "node:tls";
 import { barrier } from "../../kit/barrier.js";
 import { type Field, field } from "../../kit/headers.js";
 import type { Client } from "../client/client.js";
-import type { AnswerWatch } from "./answer-watch.js";
 import type { BodyWatch } from "./body-watch.js";
-import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "./exchange.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NO_HANDLER } from "./exchange.js";
+import type { ResponseWatch } from "./response-watch.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** node:http pauses here; reading goes on once the handler has taken what it got. */
@@ -16,12 +16,12 @@ const LINGER_MS = 1000;
 
 export class NodeHttpExchange implements Exchange {
   readonly head: ExchangeHead;
-  handler: ExchangeHandler = NOBODY;
+  handler: ExchangeHandler = NO_HANDLER;
   readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly watch: BodyWatch;
-  private readonly answers: AnswerWatch;
+  private readonly responseWatch: ResponseWatch;
   private owed = 0;
   private finished = false;
   private lingers = false;
@@ -32,10 +32,10 @@ export class NodeHttpExchange implements Exchange {
     response: ServerResponse,
     client: Client,
     watch: BodyWatch,
-    answers: AnswerWatch,
+    responseWatch: ResponseWatch,
   ) {
     this.watch = watch;
-    this.answers = answers;
+    this.responseWatch = responseWatch;
     this.request = request;
     this.response = response;
     const { target, authority } = splitTarget(request.url ?? "/");
@@ -88,7 +88,7 @@ export class NodeHttpExchange implements Exchange {
     if (this.gone) return;
     this.gone = true;
     this.watch.stop();
-    this.handler.onGone(this.answers.reason ?? reason);
+    this.handler.onGone(this.responseWatch.reason ?? reason);
   }
 
   consumed(bytes: number): void {
@@ -123,7 +123,7 @@ export class NodeHttpExchange implements Exchange {
       bytes,
       barrier(() => this.handler.onSent(bytes.length), this.onFault),
     );
-    this.answers.wrote();
+    this.responseWatch.wrote();
   }
 
   trailers(fields: readonly Field[]): void {
@@ -139,13 +139,13 @@ export class NodeHttpExchange implements Exchange {
     if (!this.lingers || request.complete) {
       if (chunk === undefined || chunk.length === 0) response.end();
       else response.end(chunk);
-      this.answers.wrote();
+      this.responseWatch.wrote();
       return;
     }
     // The client has the whole answer now. A socket closed with bytes unread is reset, and with it what is on its way.
     if (chunk === undefined || chunk.length === 0) response.flushHeaders();
     else response.write(chunk);
-    this.answers.wrote();
+    this.responseWatch.wrote();
     const timer = setTimeout(() => response.end(), LINGER_MS);
     request.once("end", () => response.end());
     response.once("close", () => clearTimeout(timer));

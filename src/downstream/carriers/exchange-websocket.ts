@@ -8,16 +8,16 @@ import { type Field, field } from "../../kit/headers.js";
 import { guarded } from "../../kit/net/guarded.js";
 import type { TimerWheel } from "../../kit/timer-wheel.js";
 import type { Client } from "../client/client.js";
-import type { AnswerWatch } from "./answer-watch.js";
 import {
   type Exchange,
   type ExchangeHandler,
   type ExchangeHead,
-  NOBODY,
+  NO_HANDLER,
   type WebSocketUpgrade,
 } from "./exchange.js";
 import { fieldsOf, splitTarget } from "./exchange-node-http.js";
 import { Heartbeat } from "./heartbeat.js";
+import type { ResponseWatch } from "./response-watch.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** Read and not yet taken by the service: the socket pauses here. */
@@ -65,12 +65,12 @@ export class WebSockets {
 
 export class WebSocketExchange implements Exchange, WebSocketUpgrade {
   readonly head: ExchangeHead;
-  handler: ExchangeHandler = NOBODY;
+  handler: ExchangeHandler = NO_HANDLER;
   readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
   private readonly webSockets: WebSockets;
   private readonly request: IncomingMessage;
   private readonly socket: Socket;
-  private readonly watch: AnswerWatch;
+  private readonly watch: ResponseWatch;
   private early: Buffer;
   private webSocket: WebSocket | undefined = undefined;
   private refusal: ServerResponse | undefined = undefined;
@@ -92,7 +92,7 @@ export class WebSocketExchange implements Exchange, WebSocketUpgrade {
     socket: Socket,
     early: Buffer,
     client: Client,
-    watch: AnswerWatch,
+    watch: ResponseWatch,
   ) {
     this.watch = watch;
     this.webSockets = webSockets;

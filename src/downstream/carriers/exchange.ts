@@ -47,7 +47,7 @@ export interface ExchangeHandler {
 }
 
 /** Of an exchange between its making and its adapter. */
-export const NOBODY: ExchangeHandler = {
+export const NO_HANDLER: ExchangeHandler = {
   onBody() {},
   onStill() {},
   onGone() {},

@@ -1,5 +1,5 @@
 // A header block that comes in several frames: HEADERS, and CONTINUATION until one has END_HEADERS (RFC 9113 §4.3).
-import { ConnectionError, calm } from "../wire/connection-error.js";
+import { ConnectionError, enhanceYourCalm } from "../wire/connection-error.js";
 import type { Limits } from "../wire/limits.js";
 import { ErrorCode } from "../wire/protocol.js";
 
@@ -42,9 +42,9 @@ export class HeaderAssembler {
     this.continuations++;
     this.bytes += end - start;
     if (this.continuations > this.maxContinuations)
-      throw calm("maxContinuations", `more than ${this.maxContinuations} CONTINUATION frames`);
+      throw enhanceYourCalm("maxContinuations", `more than ${this.maxContinuations} CONTINUATION frames`);
     if (this.bytes > this.maxBytes)
-      throw calm("maxHeaderBlockBytes", `a header block of more than ${this.maxBytes} bytes`);
+      throw enhanceYourCalm("maxHeaderBlockBytes", `a header block of more than ${this.maxBytes} bytes`);
     parts.push(Buffer.from(b.subarray(start, end)));
     if (!last) return undefined;
     this.parts = undefined;

@@ -14,7 +14,7 @@ export class ConnectionError extends Error {
 }
 
 /** What is asked of us beside the calls has become too much (RFC 9113 §10.5). */
-export function calm(limit: LimitName, message: string): ConnectionError {
+export function enhanceYourCalm(limit: LimitName, message: string): ConnectionError {
   return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, message, limit);
 }
 

@@ -1,7 +1,7 @@
 // What a peer makes us do beside its calls, and what it earns by them: a budget for each kind of work (limits.ts).
 import type { Clock } from "../../kit/clock.js";
 import { Budget } from "./budget.js";
-import { calm } from "./connection-error.js";
+import { enhanceYourCalm } from "./connection-error.js";
 import type { Limits } from "./limits.js";
 
 /** Up to here what the peer earns with its calls is saved for its WINDOW_UPDATEs: they come behind a whole flight. */
@@ -68,34 +68,36 @@ export class Guards {
    */
   countReset(): void {
     if (this.role === "client" || this.resets.take(this.answered)) return;
-    throw calm("resetBurst", "too many calls were reset before a response");
+    throw enhanceYourCalm("resetBurst", "too many calls were reset before a response");
   }
 
   countPing(): void {
-    if (!this.pings.take(this.sentFrames + this.receivedFrames)) throw calm("pingBurst", "too many PINGs");
+    if (!this.pings.take(this.sentFrames + this.receivedFrames))
+      throw enhanceYourCalm("pingBurst", "too many PINGs");
   }
 
   countSettings(): void {
-    if (!this.settings.take(0)) throw calm("settingsBurst", "too many SETTINGS frames");
+    if (!this.settings.take(0)) throw enhanceYourCalm("settingsBurst", "too many SETTINGS frames");
   }
 
   countEmptyData(): void {
     if (!this.emptyData.take(this.receivedFrames))
-      throw calm("emptyDataBurst", "too many DATA frames without data");
+      throw enhanceYourCalm("emptyDataBurst", "too many DATA frames without data");
   }
 
   countPriority(): void {
     if (!this.priorities.take(4 * this.opened))
-      throw calm("priorityBurst", "too many PRIORITY or unknown frames");
+      throw enhanceYourCalm("priorityBurst", "too many PRIORITY or unknown frames");
   }
 
   countWindowUpdate(): void {
     if (!this.windowUpdates.take(10 * this.sentFrames + 4 * this.opened))
-      throw calm("windowUpdateBurst", "too many WINDOW_UPDATE frames");
+      throw enhanceYourCalm("windowUpdateBurst", "too many WINDOW_UPDATE frames");
   }
 
   /** A frame on a stream that is over. */
   countLate(): void {
-    if (!this.late.take(4 * this.opened)) throw calm("lateBurst", "too many frames on closed streams");
+    if (!this.late.take(4 * this.opened))
+      throw enhanceYourCalm("lateBurst", "too many frames on closed streams");
   }
 }

@@ -5,7 +5,7 @@ import { nearest } from "../../kit/text/nearest.js";
 import type { Config } from "../../settings/sections.js";
 
 /** So many are told: beyond that something else is wrong, and looking for the nearest name costs time. */
-const MAX_TOLD = 10;
+const MAX_LISTED = 10;
 
 /**
  * @param paths gRPC paths, `/pkg.Service/Method`, of all that is known
@@ -37,7 +37,7 @@ export function unknownSelectors(
     ([, selector]) =>
       !known.has(selector) && !undescribed.has(serviceOf(selector)) && !/^(?:grpc|linchpin)\./.test(selector),
   );
-  const told = unknown.slice(0, MAX_TOLD).map(([where, selector]) => {
+  const told = unknown.slice(0, MAX_LISTED).map(([where, selector]) => {
     const isPackage = (other: string): boolean => other.endsWith(".*");
     const hint = nearest(
       selector,

@@ -8,9 +8,9 @@ import type { Log } from "../../kit/log.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { type FileWatch, watchFiles } from "../../tls/watch-files.js";
 import { type Authenticator, type AuthResult, REPEATED, singleValue } from "./authenticator.js";
+import { GenerationalCache } from "./generational-cache.js";
 import { parseKeyFile } from "./key-file.js";
 import { REALM, unauthenticated } from "./refusals.js";
-import { Remembered } from "./remembered.js";
 import type { ApiKeyConfig, ApiKeysConfig } from "./section.js";
 
 /** Bytes of a key; longer ones are refused unread. */
@@ -47,7 +47,7 @@ class ApiKeys {
   private readonly log: Log;
   private readonly watch: FileWatch | undefined;
   private byDigest: ReadonlyMap<string, Identity>;
-  private readonly remembered = new Remembered<Identity>(MAX_REMEMBERED);
+  private readonly remembered = new GenerationalCache<Identity>(MAX_REMEMBERED);
 
   constructor(config: ApiKeysConfig, { log }: InterceptorContext) {
     this.config = config;

@@ -10,7 +10,7 @@ import { AccessRules, type MethodAccess } from "./access-rules.js";
 import { apiKeyAuthenticator } from "./api-key.js";
 import type { Authenticator, AuthResult } from "./authenticator.js";
 import { authorization } from "./authorization.js";
-import { identityTeller } from "./identity-headers.js";
+import { identityHeaderWriter } from "./identity-headers.js";
 import { jwtAuthenticator } from "./jwt.js";
 import { mtlsAuthenticator } from "./mtls.js";
 import { missingCredentials } from "./refusals.js";
@@ -60,7 +60,7 @@ export function authentication(
   const rules = new AccessRules(methods, config.required);
   const missing = missingCredentials(authenticators);
   const withheld = withheldNames(config, names);
-  const tell = identityTeller(config.forward);
+  const tell = identityHeaderWriter(config.forward);
 
   const withhold = ({ headers }: Call): void => {
     for (let i = 0; i < withheld.length; i++) headers.delete(withheld[i] ?? "");

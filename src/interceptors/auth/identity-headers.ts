@@ -33,7 +33,7 @@ export function identityHeaders(auth: AuthConfig | undefined): Interceptor {
 }
 
 /** Tells the service who calls, as the config wants it. */
-export function identityTeller(
+export function identityHeaderWriter(
   forward: AuthConfig["forward"],
 ): ((call: Call, identity: Identity) => void) | undefined {
   const { identity: nameHeader, roles: rolesHeader } = forward;

@@ -7,9 +7,9 @@ import type { Status } from "../../call/status/status.js";
 import { retryInfo } from "../../call/status/status-details.js";
 import { Headers } from "../../kit/headers.js";
 import { type Authenticator, type AuthResult, REPEATED, singleValue } from "./authenticator.js";
+import { GenerationalCache } from "./generational-cache.js";
 import { IssuerKeys, loadJose, MIN_ASK_MS } from "./jwt-keys.js";
 import { REALM, unauthenticated } from "./refusals.js";
-import { Remembered } from "./remembered.js";
 import type { JwtConfig } from "./section.js";
 import { rolesOf } from "./token-roles.js";
 
@@ -87,7 +87,7 @@ class Tokens implements Authenticator {
    * By the whole header, in its one canonical spelling: what is sliced out of it would have to be hashed for each call.
    * Other spellings (`bearer  TOKEN`) cost that, and no memory.
    */
-  private readonly remembered = new Remembered<Verified>(MAX_REMEMBERED);
+  private readonly remembered = new GenerationalCache<Verified>(MAX_REMEMBERED);
   /** A new token mostly comes with many calls at once. */
   private readonly verifying = new Map<string, Promise<AuthResult>>();
 

@@ -2,8 +2,8 @@
 
 import type { Call, Identity } from "../../call/call.js";
 import type { Authenticator, AuthResult } from "./authenticator.js";
+import { GenerationalCache } from "./generational-cache.js";
 import { REALM } from "./refusals.js";
-import { Remembered } from "./remembered.js";
 import type { AuthConfig } from "./section.js";
 
 const MAX_REMEMBERED = 10_000;
@@ -12,7 +12,7 @@ const NO_ROLES: readonly string[] = [];
 /** Every certificate that the listener's CA has signed is an identity; roles are by its name, to the letter. */
 export function mtlsAuthenticator({ roles }: NonNullable<AuthConfig["mtls"]>): Authenticator {
   const byName = new Map(Object.entries(roles));
-  const identities = new Remembered<Identity>(MAX_REMEMBERED);
+  const identities = new GenerationalCache<Identity>(MAX_REMEMBERED);
   return {
     // No registered scheme says this, and a 401 must say something (RFC 9110 §15.5.2).
     challenge: `ClientCertificate realm="${REALM}"`,

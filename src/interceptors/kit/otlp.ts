@@ -51,7 +51,12 @@ function parseEndpoint(value: string): Parsed<string> {
 }
 
 /** Warns of keys that are for the exporter alone, where there is none. */
-export function needExporter(keys: readonly string[], section: string, config: OtlpConfig, at: Place): void {
+export function warnWithoutExporter(
+  keys: readonly string[],
+  section: string,
+  config: OtlpConfig,
+  at: Place,
+): void {
   for (const key of keys) at.needs([key], config.exporter === "otlp", `${section}.exporter is none`);
 }
 

@@ -3,7 +3,7 @@ import { section } from "../../config/section.js";
 import { MetricExport } from "../../telemetry/otlp/otlp-export.js";
 import { otlpTarget } from "../../telemetry/otlp/otlp-options.js";
 import type { InterceptorKind } from "../kit/kind.js";
-import { exports, needExporter, OTLP_DEFAULTS, type OtlpConfig, otlpKeys } from "../kit/otlp.js";
+import { exports, OTLP_DEFAULTS, type OtlpConfig, otlpKeys, warnWithoutExporter } from "../kit/otlp.js";
 import { metrics } from "./metrics.js";
 
 export interface MetricsConfig extends OtlpConfig {
@@ -35,7 +35,7 @@ export const metricsSection = section({
       .describe("Metrics: rate, errors and duration of calls, and what the process takes."),
   read({ enabled, exporter, endpoint, protocol, interval }, at) {
     const config = { enabled, exporter, endpoint, protocol, intervalMs: interval };
-    needExporter(["endpoint", "protocol", "interval"], "metrics", config, at);
+    warnWithoutExporter(["endpoint", "protocol", "interval"], "metrics", config, at);
     at.needs(["exporter"], enabled, "metrics.enabled is false");
     return config;
   },

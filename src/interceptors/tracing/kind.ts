@@ -5,7 +5,7 @@ import { type AddressRange, LOOPBACK } from "../../kit/net/ip.js";
 import { SpanExport } from "../../telemetry/otlp/otlp-export.js";
 import { otlpTarget } from "../../telemetry/otlp/otlp-options.js";
 import type { InterceptorKind } from "../kit/kind.js";
-import { exports, needExporter, OTLP_DEFAULTS, type OtlpConfig, otlpKeys } from "../kit/otlp.js";
+import { exports, OTLP_DEFAULTS, type OtlpConfig, otlpKeys, warnWithoutExporter } from "../kit/otlp.js";
 import { tracing } from "./tracing.js";
 
 export interface TracingConfig extends OtlpConfig {
@@ -41,7 +41,7 @@ export const tracingSection = section({
       .describe("Traces: W3C trace context, and spans by OpenTelemetry."),
   read({ exporter, endpoint, protocol, sample, trustedPeers }, at) {
     const config = { exporter, endpoint, protocol, sample, trustedPeers };
-    needExporter(["endpoint", "protocol"], "tracing", config, at);
+    warnWithoutExporter(["endpoint", "protocol"], "tracing", config, at);
     return config;
   },
 });

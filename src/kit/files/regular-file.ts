@@ -35,7 +35,7 @@ export async function readLargeFile(path: string, maxBytes: number): Promise<Buf
 }
 
 /** What is no regular file, in words; undefined: it is one. */
-export function otherKind(stats: Stats): string | undefined {
+export function nameOfOtherKind(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) return "a directory";
   if (stats.isFIFO()) return "a FIFO";
@@ -43,7 +43,7 @@ export function otherKind(stats: Stats): string | undefined {
 }
 
 function refuseOthers(stats: Stats): void {
-  const kind = otherKind(stats);
+  const kind = nameOfOtherKind(stats);
   if (kind === undefined) return;
   const error = new Error(`is ${kind}, not a regular file`);
   throw stats.isDirectory() ? Object.assign(error, { code: "EISDIR" }) : error;

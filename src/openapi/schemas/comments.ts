@@ -104,7 +104,7 @@ export function oneLine(text: string): string {
 }
 
 /** `GetBook` and `get_book` as "Get book": what a method without a comment is called. */
-export function wordsOf(name: string): string {
+export function titleOf(name: string): string {
   let spaced = "";
   for (let i = 0; i < name.length; i++) {
     const char = name.charAt(i);

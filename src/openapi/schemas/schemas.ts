@@ -110,7 +110,7 @@ export class Schemas {
       else if (pairs.length > 0)
         conditions.push({ not: pairs.length === 1 ? { ...pairs[0] } : { anyOf: pairs } });
     }
-    const description = joined(commentOf(message), notes);
+    const description = joinParagraphs(commentOf(message), notes);
     return {
       type: "object",
       ...(description === "" ? {} : { description }),
@@ -139,7 +139,7 @@ export class Schemas {
     const behaviors = fieldBehaviors(field);
     const { schema, notes } = this.#constrained(field);
     const fixed = behaviors.has("IMMUTABLE") ? ["It cannot be changed later."] : [];
-    const description = joined(commentOf(field), [...resourceNotes(field), ...fixed, ...notes]);
+    const description = joinParagraphs(commentOf(field), [...resourceNotes(field), ...fixed, ...notes]);
     const result: JsonObject = { ...schema };
     if (description !== "") result.description = description;
     if (field.deprecated) result.deprecated = true;
@@ -363,7 +363,7 @@ function nullable(schema: JsonObject): JsonObject {
 }
 
 /** A sentence after a comment is a paragraph of its own. */
-export function joined(comment: string, notes: readonly string[]): string {
+export function joinParagraphs(comment: string, notes: readonly string[]): string {
   return [comment, ...notes].filter((part) => part !== "").join("\n\n");
 }
 

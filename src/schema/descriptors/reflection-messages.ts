@@ -6,7 +6,7 @@ export type ReflectionQuery =
   | { readonly kind: "symbol"; readonly name: string }
   | { readonly kind: "file"; readonly name: string };
 
-export type ReflectionAnswer =
+export type ReflectionResponse =
   /** `names`: the first ones, as many as were wanted and one more; `count`: of all that the answer has. */
   | { readonly kind: "services"; readonly names: readonly string[]; readonly count: number }
   /** FileDescriptorProto bytes. */
@@ -26,7 +26,7 @@ export function encodeQuery(query: ReflectionQuery): Uint8Array {
     .finish();
 }
 
-export interface AnswerLimits {
+export interface ReflectionResponseLimits {
   /** Names of services that are read; the others are counted. */
   readonly maxNames: number;
   /** Files that are read; the others are passed over. */
@@ -42,9 +42,12 @@ const MAX_NAME_BYTES = 1000;
  * Reads a ServerReflectionResponse; undefined when the bytes are none or answer something else. Files are views of the
  * bytes.
  */
-export function decodeAnswer(bytes: Uint8Array, limits: AnswerLimits): ReflectionAnswer | undefined {
+export function decodeReflectionResponse(
+  bytes: Uint8Array,
+  limits: ReflectionResponseLimits,
+): ReflectionResponse | undefined {
   try {
-    let answer: ReflectionAnswer | undefined;
+    let answer: ReflectionResponse | undefined;
     for (const [no, reader] of fields(bytes)) {
       if (no === 4) answer = { kind: "files", files: filesIn(reader.bytes(), limits.maxFiles) };
       else if (no === 6) answer = serviceNamesIn(reader.bytes(), limits.maxNames);
@@ -68,7 +71,7 @@ function filesIn(bytes: Uint8Array, max: number): Uint8Array[] {
 }
 
 // ListServiceResponse { repeated ServiceResponse service = 1; }  ServiceResponse { string name = 1; }
-function serviceNamesIn(bytes: Uint8Array, max: number): ReflectionAnswer {
+function serviceNamesIn(bytes: Uint8Array, max: number): ReflectionResponse {
   const names: string[] = [];
   let count = 0;
   for (const [no, reader] of fields(bytes)) {
@@ -87,7 +90,7 @@ function serviceNamesIn(bytes: Uint8Array, max: number): ReflectionAnswer {
 }
 
 // ErrorResponse { int32 error_code = 1; string error_message = 2; }
-function errorIn(bytes: Uint8Array): ReflectionAnswer {
+function errorIn(bytes: Uint8Array): ReflectionResponse {
   const reader = new BinaryReader(bytes);
   let code = 0;
   let message = "";

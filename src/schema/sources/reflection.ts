@@ -9,10 +9,10 @@ import { cut } from "../../kit/text/text.js";
 import { reasonOf, wellKnownFile } from "../descriptors/file-descriptor.js";
 import { type FileHead, fileHead } from "../descriptors/file-head.js";
 import {
-  decodeAnswer,
+  decodeReflectionResponse,
   encodeQuery,
-  type ReflectionAnswer,
   type ReflectionQuery,
+  type ReflectionResponse,
 } from "../descriptors/reflection-messages.js";
 import type { SchemaTables } from "../tables/schema-tables.js";
 import { isRoutable, type Schema, SchemaError, schemaOf } from "../types/schema.js";
@@ -188,7 +188,7 @@ class Learning {
     this.#stream.send(encodeQuery({ kind: "services" }));
     const answer = await this.#next();
     if (answer.kind === "error") {
-      throw new SchemaError(`the server does not list its services: ${told(answer)}`);
+      throw new SchemaError(`the server does not list its services: ${describeError(answer)}`);
     }
     if (answer.kind !== "services")
       throw new SchemaError("the server's response to list_services is of another type");
@@ -219,12 +219,12 @@ class Learning {
     }
   }
 
-  #take(query: ReflectionQuery, answer: ReflectionAnswer): void {
+  #take(query: ReflectionQuery, answer: ReflectionResponse): void {
     const name = queryName(query);
     if (answer.kind === "files") {
       for (const bytes of answer.files) this.#addFile(bytes);
     } else if (answer.kind === "error") {
-      this.#problems.set(name, told(answer));
+      this.#problems.set(name, describeError(answer));
     } else {
       throw new SchemaError(`the server's response to a query for "${name}" is a list of services`);
     }
@@ -284,13 +284,13 @@ class Learning {
     return this.#queue.length > 0;
   }
 
-  async #next(): Promise<ReflectionAnswer> {
+  async #next(): Promise<ReflectionResponse> {
     const result = await Promise.race([this.#messages.next(), this.#aborted]);
     if (result.done === true)
       throw new SchemaError("the server ended the reflection call without a response");
     this.answers++;
     const { maxFiles = MAX_FILES, maxServices = MAX_SERVICES } = this.#options;
-    const answer = decodeAnswer(result.value, { maxNames: maxServices, maxFiles: maxFiles + 1 });
+    const answer = decodeReflectionResponse(result.value, { maxNames: maxServices, maxFiles: maxFiles + 1 });
     if (answer === undefined) throw new SchemaError("the server sent a malformed reflection response");
     return answer;
   }
@@ -300,7 +300,7 @@ function queryName(query: ReflectionQuery): string {
   return query.kind === "services" ? "" : query.name;
 }
 
-function told(error: { readonly code: number; readonly message: string }): string {
+function describeError(error: { readonly code: number; readonly message: string }): string {
   return `${codeName(error.code)}: ${cut(error.message, MAX_ERROR_CHARS, "…")}`;
 }
 

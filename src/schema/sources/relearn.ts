@@ -32,7 +32,7 @@ const READ_TIMEOUT_MS = 120_000;
 /** ±20 %, so that hubs that lost the same upstream do not come back in step. */
 const JITTER_RATIO = 0.2;
 /** Different problems between two times that things went well. */
-const MAX_TOLD = 16;
+const MAX_LOGGED = 16;
 
 /** Keeps one upstream's schema fresh: from start() to close(), never two learnings at once. */
 export class SchemaWatcher {
@@ -148,7 +148,7 @@ export class SchemaWatcher {
 
   /** A server that closes connections is seen now as closed, now as reset: the two must not fill a log in turns. */
   #isFirst(problem: string): boolean {
-    if (this.#told.has(problem) || this.#told.size >= MAX_TOLD) return false;
+    if (this.#told.has(problem) || this.#told.size >= MAX_LOGGED) return false;
     this.#told.add(problem);
     return true;
   }

@@ -21,7 +21,7 @@ const MAX_ENTRIES = 10_000;
 /** Bytes that are copied in one step. */
 const COPY_BYTES = 1024 * 1024;
 /** Warnings that are remembered, so that none comes twice. */
-const MAX_TOLD = 1_000;
+const MAX_LOGGED = 1_000;
 /** Characters of an upstream's name in the name of its file, and bytes of its digest. */
 const MAX_NAME_CHARS = 63;
 const NAME_DIGEST_BYTES = 8;
@@ -141,7 +141,7 @@ export class SchemaCache {
 
   #tell(message: string): void {
     if (this.#told.has(message)) return;
-    if (this.#told.size >= MAX_TOLD) this.#told.clear();
+    if (this.#told.size >= MAX_LOGGED) this.#told.clear();
     this.#told.add(message);
     this.#warn(message);
   }

@@ -1,7 +1,7 @@
 // Where the files of a schema are read: small ones here and now, large ones in a thread, so that calls go on meanwhile.
 import { Worker } from "node:worker_threads";
 import { SchemaError } from "../descriptors/schema-error.js";
-import { TooMuchWork } from "../tables/read-file.js";
+import { WorkLimitExceeded } from "../tables/read-file.js";
 import {
   type Finish,
   type Missing,
@@ -33,7 +33,7 @@ export type ReadRequest =
   | { readonly kind: "protoset"; readonly bytes: Uint8Array }
   | { readonly kind: "protos"; readonly dirs: readonly string[] };
 
-export type ReadAnswer =
+export type ReadResult =
   | { readonly missing: readonly Missing[] }
   | { readonly tables: SchemaTables }
   /** A SchemaError's text. */
@@ -82,7 +82,7 @@ export class SchemaReading {
     return answer.tables;
   }
 
-  async #do(inPlace: (reader: SchemaReader) => ReadAnswer, request: ReadRequest): Promise<ReadAnswer> {
+  async #do(inPlace: (reader: SchemaReader) => ReadResult, request: ReadRequest): Promise<ReadResult> {
     if (this.#thread === undefined && this.#bytes <= IN_PLACE_BYTES) {
       try {
         this.#reader ??= new SchemaReader(this.#mode, IN_PLACE);
@@ -90,7 +90,7 @@ export class SchemaReading {
         this.#pending = [];
         return inPlace(this.#reader);
       } catch (error) {
-        if (!(error instanceof TooMuchWork)) throw error;
+        if (!(error instanceof WorkLimitExceeded)) throw error;
       }
     }
     if (this.#thread === undefined) {
@@ -141,14 +141,14 @@ class ReadThread {
   #fail: ((error: SchemaError) => void) | undefined;
   #closed = false;
 
-  async ask(request: ReadRequest): Promise<ReadAnswer> {
+  async ask(request: ReadRequest): Promise<ReadResult> {
     if (this.#turn === undefined) {
       this.#turn = takeTurn();
       await this.#turn.mine;
     }
     if (this.#closed) throw new SchemaError("reading the schema was cancelled");
     const worker = this.#worker ?? this.#start();
-    const answer = await new Promise<ReadAnswer>((resolve, reject) => {
+    const answer = await new Promise<ReadResult>((resolve, reject) => {
       const timer = setTimeout(
         () => this.#end(`the schema could not be read within ${MAX_READ_MS / 1000} s: it is too large`),
         MAX_READ_MS,
@@ -157,7 +157,7 @@ class ReadThread {
         clearTimeout(timer);
         reject(error);
       };
-      worker.once("message", (message: ReadAnswer) => {
+      worker.once("message", (message: ReadResult) => {
         clearTimeout(timer);
         this.#fail = undefined;
         resolve(message);

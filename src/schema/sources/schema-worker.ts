@@ -2,11 +2,11 @@
 import { parentPort } from "node:worker_threads";
 import { SchemaError } from "../descriptors/schema-error.js";
 import { SchemaReader } from "../tables/schema-reader.js";
-import type { ReadAnswer, ReadRequest } from "./schema-reading.js";
+import type { ReadRequest, ReadResult } from "./schema-reading.js";
 
 let reader = new SchemaReader("whole");
 
-async function work(request: ReadRequest): Promise<ReadAnswer> {
+async function work(request: ReadRequest): Promise<ReadResult> {
   switch (request.kind) {
     case "start":
       reader = new SchemaReader(request.mode);
@@ -32,7 +32,7 @@ async function work(request: ReadRequest): Promise<ReadAnswer> {
 
 parentPort?.on("message", (request: ReadRequest) => {
   work(request)
-    .catch((error: unknown): ReadAnswer => {
+    .catch((error: unknown): ReadResult => {
       if (error instanceof SchemaError) return { refused: error.message };
       return { fault: error instanceof Error ? error.message : String(error) };
     })

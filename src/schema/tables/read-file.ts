@@ -70,10 +70,10 @@ export interface ReadFile {
 }
 
 /** It is too much for here and now: a thread may do it. */
-export class TooMuchWork extends Error {}
+export class WorkLimitExceeded extends Error {}
 
 /**
- * @param maxRecords fields that the file may have, at every depth; more is a TooMuchWork
+ * @param maxRecords fields that the file may have, at every depth; more is a WorkLimitExceeded
  * @throws SchemaError where the bytes are no file, another one, or more than the hub takes.
  */
 export function readFile(name: string, bytes: Uint8Array, maxRecords = Number.POSITIVE_INFINITY): ReadFile {
@@ -81,11 +81,11 @@ export function readFile(name: string, bytes: Uint8Array, maxRecords = Number.PO
   let proto: FileDescriptorProto;
   try {
     scanned = scanFile(bytes);
-    if (scanned.records > maxRecords) throw new TooMuchWork();
+    if (scanned.records > maxRecords) throw new WorkLimitExceeded();
     proto = fromBinary(FileDescriptorProtoSchema, scanned.withoutSource);
   } catch (error) {
     const what = `"${cut(name, 200, "…")}"`;
-    if (error instanceof TooMuchWork) throw error;
+    if (error instanceof WorkLimitExceeded) throw error;
     if (error instanceof SchemaError) throw new SchemaError(`${what} ${error.message}`);
     throw new SchemaError(`${what} is not a file descriptor: ${reasonOf(error)}`);
   }

@@ -14,8 +14,8 @@ import {
   type ReadFile,
   type ReadSymbol,
   readFile,
-  TooMuchWork,
   type Use,
+  WorkLimitExceeded,
 } from "./read-file.js";
 import { type Declaration, sameDeclaration } from "./same-declarations.js";
 import { type SchemaTables, SymbolKind } from "./schema-tables.js";
@@ -83,7 +83,7 @@ export class SchemaReader {
   #symbols = 0;
   #lookupChars = 0;
 
-  /** @param work beyond it a TooMuchWork is thrown; default: a SchemaError, beyond what no schema needs. */
+  /** @param work beyond it a WorkLimitExceeded is thrown; default: a SchemaError, beyond what no schema needs. */
   constructor(mode: ReadMode, work: Work = { lookupChars: Number.POSITIVE_INFINITY, records: undefined }) {
     this.#mode = mode;
     this.#work = work;
@@ -195,7 +195,7 @@ export class SchemaReader {
     this.#lookupChars += chars;
     if (this.#lookupChars > MAX_LOOKUP_CHARS)
       throw new SchemaError("its type names are relative, and too many and too long to be resolved");
-    if (this.#lookupChars > this.#work.lookupChars) throw new TooMuchWork();
+    if (this.#lookupChars > this.#work.lookupChars) throw new WorkLimitExceeded();
   }
 
   /** @throws SchemaError in the mode "whole", where the files are no schema. */

@@ -3,7 +3,7 @@
 import { type Field, field } from "../../kit/headers.js";
 
 /** A content type as it may go out, with the fields that keep its body from running. */
-export interface Harmless {
+export interface SafeContent {
   readonly contentType: string;
   readonly fields: readonly Field[];
 }
@@ -32,7 +32,7 @@ const INERT =
 const NEVER = /^(?:(?:text|application)\/(?:x-)?(?:javascript|ecmascript|jscript|livescript)|multipart\/)/;
 
 /** What a body of this type goes out as. What is not on the list of what is inert is a download, without rights where it is shown after all. */
-export function harmless(contentType: string): Harmless {
+export function safeContent(contentType: string): SafeContent {
   // Nearly all answers.
   if (contentType === "application/json") return { contentType, fields: NONE };
   const type = WELL_FORMED.exec(contentType.toLowerCase())?.[1];

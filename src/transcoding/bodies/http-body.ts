@@ -10,8 +10,8 @@ import type {
 import type { BindingPlan } from "../routes/binding.js";
 import { encodeRequest, type MatchedRequest } from "../translate/request.js";
 import { decodeResponse } from "../translate/response.js";
-import { harmless } from "./active-content.js";
-import type { AnswerOptions } from "./unary-writer.js";
+import { safeContent } from "./active-content.js";
+import type { ResponseOptions } from "./unary-writer.js";
 
 const NO_BYTES = Buffer.alloc(0);
 /** Bytes of an upload in one message: below every message limit that services have. */
@@ -71,11 +71,11 @@ export class HttpBodyWriter implements ResponseWriter {
   readonly behind = false;
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
-  readonly #options: AnswerOptions;
+  readonly #options: ResponseOptions;
   #begun = false;
   #stopped = false;
 
-  constructor(out: BodyTaker, plan: BindingPlan, options: AnswerOptions) {
+  constructor(out: BodyTaker, plan: BindingPlan, options: ResponseOptions) {
     this.#out = out;
     this.#plan = plan;
     this.#options = options;
@@ -113,7 +113,7 @@ export class HttpBodyWriter implements ResponseWriter {
   #begin(contentType: string): void {
     if (this.#begun) return;
     this.#begun = true;
-    const out = this.#options.allowActiveContent ? { contentType, fields: [] } : harmless(contentType);
+    const out = this.#options.allowActiveContent ? { contentType, fields: [] } : safeContent(contentType);
     this.#out.head(out.contentType, out.fields, undefined);
   }
 }

@@ -3,9 +3,9 @@ import { encodeStatusProto, Status } from "../../call/status/status.js";
 import type { BodyTaker, ResponseWriter } from "../../call/transcoding.js";
 import type { Codecs } from "../codec/codecs.js";
 import type { BindingPlan } from "../routes/binding.js";
-import { printHere, printLarge } from "../threads/large.js";
+import { printInPlace, printLarge } from "../threads/large.js";
 import { Turns } from "../threads/turns.js";
-import { type AnswerForm, PLAIN, type PrintedBody } from "../translate/response.js";
+import { PLAIN, type PrintedBody, type ResponseForm } from "../translate/response.js";
 import { statusXml } from "../xml/body.js";
 import { ERROR } from "../xml/names.js";
 import type { Framing } from "./framing.js";
@@ -16,13 +16,19 @@ export class StreamWriter implements ResponseWriter {
   readonly #plan: BindingPlan;
   readonly #codecs: Codecs;
   readonly #framing: Framing;
-  readonly #form: AnswerForm;
+  readonly #form: ResponseForm;
   #begun = false;
   #failed = false;
   /** Made for the first message that is printed in a thread. */
   #turns: Turns | undefined = undefined;
 
-  constructor(out: BodyTaker, plan: BindingPlan, codecs: Codecs, framing: Framing, form: AnswerForm = PLAIN) {
+  constructor(
+    out: BodyTaker,
+    plan: BindingPlan,
+    codecs: Codecs,
+    framing: Framing,
+    form: ResponseForm = PLAIN,
+  ) {
     this.#out = out;
     this.#plan = plan;
     this.#codecs = codecs;
@@ -48,7 +54,7 @@ export class StreamWriter implements ResponseWriter {
   }
 
   #print(message: Uint8Array): void {
-    const here = printHere(this.#plan, message, this.#codecs, this.#form);
+    const here = printInPlace(this.#plan, message, this.#codecs, this.#form);
     if (here !== undefined) {
       this.#write(here);
       return;

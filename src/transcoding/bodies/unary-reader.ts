@@ -7,12 +7,12 @@ import {
   maxTextBytes,
   type RequestReader,
 } from "../../call/transcoding.js";
-import { TooMuch } from "../codec/codecs.js";
+import { BudgetExceeded } from "../codec/codecs.js";
 import { type Cancel, encodeLarge } from "../threads/large.js";
 import { encodeBody } from "../translate/encode-body.js";
 import type { MatchedRequest } from "../translate/request.js";
 import { PLAIN } from "../translate/response.js";
-import { budgetHere, isLargeBody } from "../translate/work.js";
+import { eventLoopBudget, isLargeBody } from "../translate/work.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -100,9 +100,9 @@ function encodeHere(
   // Bytes as they are need no work.
   if (isLargeBody(body.length, contentType) && match.plan.httpBody === undefined) return undefined;
   try {
-    return encodeBody(match, body, contentType, budgetHere(PLAIN));
+    return encodeBody(match, body, contentType, eventLoopBudget(PLAIN));
   } catch (e) {
-    if (e instanceof TooMuch) return undefined;
+    if (e instanceof BudgetExceeded) return undefined;
     throw e;
   }
 }

@@ -5,14 +5,14 @@ import type { BodyTaker, ResponseWriter } from "../../call/transcoding.js";
 import { type Field, field } from "../../kit/headers.js";
 import type { Codecs } from "../codec/codecs.js";
 import type { BindingPlan } from "../routes/binding.js";
-import { type Cancel, printHere, printLarge } from "../threads/large.js";
+import { type Cancel, printInPlace, printLarge } from "../threads/large.js";
 import { locationOf } from "../translate/location.js";
-import { type AnswerForm, PLAIN, type PrintedBody } from "../translate/response.js";
+import { PLAIN, type PrintedBody, type ResponseForm } from "../translate/response.js";
 import type { Success } from "../translate/success.js";
-import { type Harmless, harmless } from "./active-content.js";
+import { type SafeContent, safeContent } from "./active-content.js";
 import type { StreamFormat } from "./framing.js";
 
-export interface AnswerOptions {
+export interface ResponseOptions {
   /** Those that print enums as numbers, or as names: made when somebody asks. */
   readonly codecsFor: (enumAsNumbers: boolean) => Codecs;
   readonly codecs: Codecs;
@@ -30,9 +30,9 @@ export class UnaryWriter implements ResponseWriter {
   readonly behind = false;
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
-  readonly #options: AnswerOptions;
+  readonly #options: ResponseOptions;
   readonly #codecs: Codecs;
-  readonly #form: AnswerForm;
+  readonly #form: ResponseForm;
   #printed: PrintedBody | undefined = undefined;
   #location: string | undefined = undefined;
   /** Set while the message is printed in a thread. */
@@ -41,9 +41,9 @@ export class UnaryWriter implements ResponseWriter {
   constructor(
     out: BodyTaker,
     plan: BindingPlan,
-    options: AnswerOptions,
+    options: ResponseOptions,
     codecs: Codecs = options.codecs,
-    form: AnswerForm = PLAIN,
+    form: ResponseForm = PLAIN,
   ) {
     this.#out = out;
     this.#plan = plan;
@@ -53,7 +53,7 @@ export class UnaryWriter implements ResponseWriter {
   }
 
   message(message: Uint8Array): void {
-    const here = printHere(this.#plan, message, this.#codecs, this.#form);
+    const here = printInPlace(this.#plan, message, this.#codecs, this.#form);
     if (here !== undefined) this.#take(here, message);
     else {
       const onPrinted = (printed: PrintedBody | Status): void => {
@@ -89,10 +89,10 @@ export class UnaryWriter implements ResponseWriter {
   }
 
   /** XML that the hub itself has printed is elements of messages, and runs nothing. */
-  #harmless(contentType: string): Harmless {
+  #harmless(contentType: string): SafeContent {
     if (this.#options.allowActiveContent || this.#form.xml !== undefined)
       return { contentType, fields: NO_FIELDS };
-    return harmless(contentType);
+    return safeContent(contentType);
   }
 
   fail(status: Status): void {

@@ -20,10 +20,10 @@ export interface Budget {
 }
 
 /** A message comes to more than its budget. Not a fault of its bytes. */
-export class TooMuch extends Error {}
+export class BudgetExceeded extends Error {}
 
-function tooLong(maxBytes: number): TooMuch {
-  return new TooMuch(`the text has more than ${maxBytes} bytes`);
+function tooLong(maxBytes: number): BudgetExceeded {
+  return new BudgetExceeded(`the text has more than ${maxBytes} bytes`);
 }
 
 /** `buf`, `words` and `pos` are open to the loops of the codec: whoever writes there has called `ensure` first. */
@@ -39,7 +39,7 @@ export class BytesOut {
   readonly #doubleBytes = new Uint8Array(this.#double.buffer);
   readonly #floatBytes = new Uint8Array(this.#float.buffer);
 
-  /** From here on `ensure`, `spend` and `within` throw TooMuch past the budget; undefined: they never do. */
+  /** From here on `ensure`, `spend` and `within` throw BudgetExceeded past the budget; undefined: they never do. */
   allow(budget: Budget | undefined): void {
     this.#maxBytes = budget?.textBytes ?? Number.POSITIVE_INFINITY;
     this.#steps = budget?.steps ?? Number.POSITIVE_INFINITY;
@@ -48,7 +48,7 @@ export class BytesOut {
   /** Takes from the budget's steps. */
   spend(steps: number): void {
     this.#steps -= steps;
-    if (this.#steps < 0) throw new TooMuch("a message takes too much work");
+    if (this.#steps < 0) throw new BudgetExceeded("a message takes too much work");
   }
 
   /** What was written is no more than the budget has. */

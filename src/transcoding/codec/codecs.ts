@@ -7,15 +7,15 @@ import { type Json, type JsonProblem, parseJson } from "../messages/json.js";
 import { type Budget, BytesOut } from "./bytes-out.js";
 import { TextToBytes } from "./from-text.js";
 import { TreeEncoder, type UnknownFields } from "./from-tree.js";
-import type { Misfit } from "./misfit.js";
+import type { InvalidValue } from "./invalid-value.js";
 import { type MessagePlan, Plans, type PrintOptions } from "./plan.js";
 import { TextPrinter } from "./to-text.js";
 
 export type { JsonProblem } from "../messages/json.js";
-export { type Budget, TooMuch } from "./bytes-out.js";
+export { type Budget, BudgetExceeded } from "./bytes-out.js";
 export { DecodeError } from "./decode-error.js";
 export type { UnknownFields } from "./from-tree.js";
-export type { Misfit } from "./misfit.js";
+export type { InvalidValue } from "./invalid-value.js";
 export type { PrintOptions } from "./plan.js";
 
 export interface CodecOptions {
@@ -79,7 +79,7 @@ export class MessageCodec {
   }
 
   /** As `encode`, from JSON text in UTF-8. The short way for a body that is the whole message: no tree is made. */
-  encodeText(text: Uint8Array): Uint8Array | Misfit | JsonProblem {
+  encodeText(text: Uint8Array): Uint8Array | InvalidValue | JsonProblem {
     if (!isUtf8(text)) return { problem: "the text is not UTF-8", line: 1, column: 1 };
     const quick = TEXT_TO_BYTES.encode(this.#plan, text);
     if (quick !== undefined) return quick;
@@ -87,22 +87,22 @@ export class MessageCodec {
     return "value" in parsed ? this.encode(parsed.value) : parsed;
   }
 
-  /** The message in bytes, or where the JSON does not fit. A required field (proto2) that is not there is a misfit too. */
-  encode(json: Json): Uint8Array | Misfit {
+  /** The message in bytes, or where the JSON does not fit. A required field (proto2) that is missing is an InvalidValue too. */
+  encode(json: Json): Uint8Array | InvalidValue {
     return this.#encoder.encode(this.#plan, json);
   }
 
   /**
    * The message in bytes where nothing but this field is set: what is appended to other such bytes merges, as protobuf
-   * has it. `json` is the field's own JSON; paths in a Misfit start from there. Required fields beside it are not asked.
+   * has it. `json` is the field's own JSON; paths in an InvalidValue start from there. Required fields beside it are not asked.
    */
-  encodeField(field: DescField, json: Json): Uint8Array | Misfit {
+  encodeField(field: DescField, json: Json): Uint8Array | InvalidValue {
     return this.#encoder.encodeField(this.#plan, field, json);
   }
 
   /**
    * The message as JSON text in UTF-8, ready for the socket; with a mask nothing but its fields, and no others are asked
-   * for, required or not. Throws DecodeError; TooMuch past the budget, if there is one.
+   * for, required or not. Throws DecodeError; BudgetExceeded past the budget, if there is one.
    */
   decode(bytes: Uint8Array, mask?: FieldsMask, budget?: Budget): Buffer {
     return this.#printer.print(this.#masked(mask), bytes, budget);

@@ -3,7 +3,7 @@
 // message an update's mask is about, names are looked up in it: then each finds its field.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { fieldsOf, hasOwnJson, isHttpBody } from "../messages/fields.js";
-import { clip, expected, Refusal, unknownField } from "./misfit.js";
+import { clip, expected, Refusal, unknownField } from "./invalid-value.js";
 
 /** What a mask is, in a message. */
 export const MASK = `field paths in lowerCamelCase with commas between, as in "title,author.displayName"`;

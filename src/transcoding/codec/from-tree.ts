@@ -13,7 +13,15 @@ import {
 } from "../messages/json.js";
 import type { BytesOut } from "./bytes-out.js";
 import { MASK, readMask } from "./field-mask.js";
-import { clip, expected, formatPath, type Misfit, notOneOf, Refusal, unknownField } from "./misfit.js";
+import {
+  clip,
+  expected,
+  formatPath,
+  type InvalidValue,
+  Refusal,
+  unknownEnumValue,
+  unknownField,
+} from "./invalid-value.js";
 import {
   type EnumPlan,
   type FieldPlan,
@@ -55,12 +63,12 @@ export class TreeEncoder {
     this.#out = out;
   }
 
-  encode(plan: MessagePlan, json: Json): Buffer | Misfit {
+  encode(plan: MessagePlan, json: Json): Buffer | InvalidValue {
     return this.#attempt(() => this.#message(plan, json));
   }
 
   /** Only this field, with its tag. */
-  encodeField(plan: MessagePlan, desc: DescField, json: Json): Buffer | Misfit {
+  encodeField(plan: MessagePlan, desc: DescField, json: Json): Buffer | InvalidValue {
     const field = plan.byNumber(desc.number);
     if (field === undefined) return { path: "", problem: `${plan.typeName} has no field ${desc.number}` };
     return this.#attempt(() => {
@@ -68,7 +76,7 @@ export class TreeEncoder {
     });
   }
 
-  #attempt(write: () => void): Buffer | Misfit {
+  #attempt(write: () => void): Buffer | InvalidValue {
     this.#depth = 0;
     this.#steps.length = 0;
     this.#out.pos = 0;
@@ -372,7 +380,7 @@ export class TreeEncoder {
       const number = Number(typeof json === "number" ? json : integerOf(json.text));
       if (plan.open ? (number | 0) === number : plan.has(number)) return number | 0;
     }
-    throw new Refusal(notOneOf(plan.desc, json));
+    throw new Refusal(unknownEnumValue(plan.desc, json));
   }
 
   #any(json: Json): void {

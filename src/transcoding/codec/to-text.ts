@@ -20,7 +20,7 @@ export class TextPrinter {
     this.#inOrder = new InOrderPrinter(plans, out, this.#anyOrder);
   }
 
-  /** Throws DecodeError, or TooMuch. */
+  /** Throws DecodeError, or BudgetExceeded. */
   print(plan: MessagePlan, bytes: Uint8Array, budget: Budget | undefined): Buffer {
     this.#print(plan, undefined, bytes, budget);
     return this.#out.take();

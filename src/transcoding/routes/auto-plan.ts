@@ -4,7 +4,7 @@ import type { DescField, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../../call/call.js";
 import { parseTemplate, type Template } from "../../kit/text/path-template.js";
 import { hasOwnJson, isHttpBody, isWrapper } from "../messages/fields.js";
-import type { BindingPlan, HttpBodyPlace } from "./binding.js";
+import type { BindingPlan, HttpBodyField } from "./binding.js";
 
 const RULE = { body: "*", responseBody: "" };
 
@@ -38,7 +38,7 @@ export class AutoPlan implements BindingPlan {
       : new AutoPlan(method, descriptor, template);
   }
 
-  get httpBody(): HttpBodyPlace | undefined {
+  get httpBody(): HttpBodyField | undefined {
     const { input } = this.descriptor;
     return isHttpBody(input) ? { desc: input, field: undefined } : undefined;
   }

@@ -21,7 +21,7 @@ export interface Variable {
 }
 
 /** The google.api.HttpBody that takes a body as it comes. */
-export interface HttpBodyPlace {
+export interface HttpBodyField {
   readonly desc: DescMessage;
   /** undefined: it is the request itself. */
   readonly field: DescField | undefined;
@@ -43,7 +43,7 @@ export interface BindingPlan {
   readonly pathMessage: readonly PathField[] | undefined;
   readonly body: "all" | "none" | DescField;
   /** undefined: the body is JSON. */
-  readonly httpBody: HttpBodyPlace | undefined;
+  readonly httpBody: HttpBodyField | undefined;
   /** The field mask that is filled from the body's fields; undefined: none is. */
   readonly updateMask: DescField | undefined;
   /** The one field of a request that is a wrapper (google.protobuf.StringValue, …); undefined for other messages. */

@@ -1,7 +1,7 @@
 // What a path says for a variable of its template.
 import { placeIn } from "../../kit/text/path-template.js";
 import type { BindingPlan, Variable } from "./binding.js";
-import { decodeKeeping, type RequestPath } from "./path.js";
+import { decodeKeepingEscapes, type RequestPath } from "./path.js";
 import type { KeptEscapes } from "./read-options.js";
 
 /** The text that a variable binds, decoded; undefined where it is no percent-encoded UTF-8. */
@@ -25,7 +25,7 @@ export function capture(
   const parts: string[] = [];
   for (let i = from; i < to; i++) {
     const raw = i === last && tail !== undefined ? tail.rawHead : path.raw[i];
-    const part = decodeKeeping(raw ?? "", kept);
+    const part = decodeKeepingEscapes(raw ?? "", kept);
     if (part === undefined) return undefined;
     parts.push(part);
   }

@@ -11,7 +11,7 @@ export const ANY_METHOD = "*";
 type Ends<T> = Map<string, Map<string, T>>;
 
 /** What `add` says of a route with which one request could have too many nodes to look at. */
-export const CROWDED = Symbol("crowded");
+export const TOO_MANY_CANDIDATES = Symbol("crowded");
 
 /**
  * Nodes that one request may have to look at: some milliseconds. Where rules have fixed texts and `*` at the same
@@ -50,7 +50,7 @@ export class Matcher<T> {
   readonly #root: Node<T> = newNode();
 
   /** Adds a route; returns the one that already has this shape and method, and then adds nothing. */
-  add(httpMethod: string, template: Template, route: T): T | typeof CROWDED | undefined {
+  add(httpMethod: string, template: Template, route: T): T | typeof TOO_MANY_CANDIDATES | undefined {
     const existing = this.get(httpMethod, template);
     if (existing !== undefined) return existing;
     let node = this.#root;
@@ -95,7 +95,7 @@ export class Matcher<T> {
     }
     if (undo !== undefined && !grow(way)) {
       undo();
-      return CROWDED;
+      return TOO_MANY_CANDIDATES;
     }
     let ends = deep ? node.deep : node.ends;
     if (ends === undefined) {

@@ -66,7 +66,7 @@ const KEPT = {
 } as const;
 
 /** As `decodePercent`, but some escapes stay as they were written: `a%2fb/c` would else gain a segment. */
-export function decodeKeeping(text: string, kept: KeptEscapes): string | undefined {
+export function decodeKeepingEscapes(text: string, kept: KeptEscapes): string | undefined {
   if (kept === "none" || !NEEDS_DECODING.test(text)) return decodePercent(text);
   const parts: string[] = [];
   for (const [i, part] of text.split(KEPT[kept]).entries()) {

@@ -3,7 +3,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../../call/call.js";
 import { AutoPlan } from "./auto-plan.js";
 import type { BindingPlan } from "./binding.js";
-import { ANY_METHOD, CROWDED, Matcher } from "./matcher.js";
+import { ANY_METHOD, Matcher, TOO_MANY_CANDIDATES } from "./matcher.js";
 import { type RequestPath, splitPath } from "./path.js";
 
 /** All routes, explicit and auto-mapped. */
@@ -22,7 +22,7 @@ export class Routes {
   /** Returns why it cannot be added. */
   add(plan: BindingPlan): string | undefined {
     const existing = this.matcher.add(plan.httpMethod, plan.template, plan);
-    if (existing === CROWDED)
+    if (existing === TOO_MANY_CANDIDATES)
       return `with ${plan.text} one path would match the beginnings of too many rules: '*' and literals in the same segments, in too many combinations`;
     if (existing !== undefined) {
       return `${plan.httpMethod} ${plan.text} is the same route as ${existing.httpMethod} ${existing.text} of ${fullName(existing.method)}, which is used`;

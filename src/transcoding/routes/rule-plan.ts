@@ -6,7 +6,7 @@ import { parseTemplate, type Template } from "../../kit/text/path-template.js";
 import { KnownOutlines } from "../../schema/tables/outline.js";
 import { fieldsOfRules, hasOwnJson, isHttpBody, isScalarLike, isWrapper } from "../messages/fields.js";
 import { updateMaskOf } from "../messages/update-mask.js";
-import type { BindingPlan, BindingSource, HttpBodyPlace, Variable } from "./binding.js";
+import type { BindingPlan, BindingSource, HttpBodyField, Variable } from "./binding.js";
 import type { HttpRule } from "./http-rule.js";
 import { type PathField, planPathMessage } from "./path-message.js";
 import { fitsSurely } from "./rule-fit.js";
@@ -84,7 +84,7 @@ class RulePlan implements BindingPlan {
     return this.#parts.body;
   }
 
-  get httpBody(): HttpBodyPlace | undefined {
+  get httpBody(): HttpBodyField | undefined {
     return this.#parts.httpBody;
   }
 
@@ -167,7 +167,7 @@ function bind({ descriptor, httpMethod, template }: BindingPlan, rule: HttpRule)
   };
 }
 
-function planHttpBody(input: DescMessage, body: BindingPlan["body"]): HttpBodyPlace | undefined {
+function planHttpBody(input: DescMessage, body: BindingPlan["body"]): HttpBodyField | undefined {
   if (body === "all") return isHttpBody(input) ? { desc: input, field: undefined } : undefined;
   if (body === "none" || body.fieldKind !== "message" || !isHttpBody(body.message)) return undefined;
   return { desc: body.message, field: body };

@@ -2,8 +2,8 @@
 // one JSON value, and encoded once.
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { cut } from "../../kit/text/text.js";
-import type { Codecs, Misfit } from "../codec/codecs.js";
-import { notOneOf } from "../codec/misfit.js";
+import type { Codecs, InvalidValue } from "../codec/codecs.js";
+import { unknownEnumValue } from "../codec/invalid-value.js";
 import {
   type FieldsByName,
   fieldsOf,
@@ -138,7 +138,7 @@ export function textToJson(
       if (/^-?\d{1,10}$/.test(text)) return { json: Number(text) };
       // Where a body may have names that are not known, a filter that is passed over would still answer with everything.
       return target.leaf.enum?.values.some(({ name }) => name === text) === false
-        ? { problem: notOneOf(target.leaf.enum, text) }
+        ? { problem: unknownEnumValue(target.leaf.enum, text) }
         : { json: text };
     case "mask":
       // As the names of fields do, its paths have both spellings here: `display_name` and `displayName`.
@@ -253,7 +253,7 @@ export function setSame(
       setMember(owner, leaf, json);
       return undefined;
     case "same":
-    case "misfit":
+    case "invalid":
       return undefined;
     case "other":
       return "the path has a different value than the body";
@@ -265,8 +265,8 @@ export function isSameText(codecs: Codecs, target: FieldTarget, a: string, b: st
   if (a === b) return true;
   const [jsonA, jsonB] = [textToJson(target, a), textToJson(target, b)];
   if (!("json" in jsonA) || !("json" in jsonB)) return false;
-  const bytesA = encodeAlone(codecs, target.leaf, jsonA.json);
-  const bytesB = encodeAlone(codecs, target.leaf, jsonB.json);
+  const bytesA = encodeSingleField(codecs, target.leaf, jsonA.json);
+  const bytesB = encodeSingleField(codecs, target.leaf, jsonB.json);
   if (!(bytesA instanceof Uint8Array) || !(bytesB instanceof Uint8Array)) return false;
   return Buffer.compare(bytesA, bytesB) === 0;
 }
@@ -277,19 +277,19 @@ function compare(
   field: DescField,
   existing: Json,
   json: Json,
-): "same" | "other" | "unset" | "misfit" {
+): "same" | "other" | "unset" | "invalid" {
   if (existing === json) return "same";
-  const was = encodeAlone(codecs, field, existing);
-  if (!(was instanceof Uint8Array)) return "misfit";
+  const was = encodeSingleField(codecs, field, existing);
+  if (!(was instanceof Uint8Array)) return "invalid";
   if (was.length === 0) return "unset";
-  const is = encodeAlone(codecs, field, json);
+  const is = encodeSingleField(codecs, field, json);
   // What the path says does not fit: put there, the codec finds it.
   if (!(is instanceof Uint8Array)) return "unset";
   return Buffer.compare(was, is) === 0 ? "same" : "other";
 }
 
 /** The bytes of the message that has this field and no other: empty where the value is the same as none. */
-export function encodeAlone(codecs: Codecs, field: DescField, json: Json): Uint8Array | Misfit {
+export function encodeSingleField(codecs: Codecs, field: DescField, json: Json): Uint8Array | InvalidValue {
   const codec = codecs.of(field.parent);
   // The field of a wrapper is the wrapper's JSON.
   return isWrapper(field.parent) ? codec.encode(json) : codec.encodeField(field, json);

@@ -4,7 +4,7 @@ import { Status, type StatusDetail } from "../../call/status/status.js";
 import type { BindingPlan, BindingSource } from "../routes/binding.js";
 import type { RequestPath } from "../routes/path.js";
 import type { RequestOptions } from "../translate/request.js";
-import type { AnswerForm } from "../translate/response.js";
+import type { ResponseForm } from "../translate/response.js";
 
 /** The rule that a BindingPlan was made of. */
 export interface PlanSource {
@@ -32,10 +32,10 @@ export interface EncodeJob {
 }
 
 export interface PrintJob {
-  readonly kind: "answer";
+  readonly kind: "response";
   readonly plan: PlanSource;
   readonly bytes: Uint8Array;
-  readonly form: AnswerForm;
+  readonly form: ResponseForm;
 }
 
 export type Job = EncodeJob | PrintJob;

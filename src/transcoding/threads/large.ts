@@ -4,12 +4,12 @@ import { hubFault } from "../../call/status/hub-fault.js";
 import { refusal } from "../../call/status/reasons.js";
 import { Code, Status } from "../../call/status/status.js";
 import { barrier } from "../../kit/barrier.js";
-import { type Codecs, TooMuch } from "../codec/codecs.js";
+import { BudgetExceeded, type Codecs } from "../codec/codecs.js";
 import { isWithoutDescriptors, notNow } from "../messages/not-now.js";
 import type { BindingPlan } from "../routes/binding.js";
 import type { MatchedRequest } from "../translate/request.js";
-import { type AnswerForm, decodeResponse, isCopied, type PrintedBody } from "../translate/response.js";
-import { budgetHere, LARGE_ANSWER_BYTES } from "../translate/work.js";
+import { decodeResponse, isCopied, type PrintedBody, type ResponseForm } from "../translate/response.js";
+import { eventLoopBudget, LARGE_RESPONSE_BYTES } from "../translate/work.js";
 import { planSource, statusOf } from "./job.js";
 import { type Outcome, THREADS } from "./pool.js";
 import { threadSchema } from "./schema.js";
@@ -54,17 +54,17 @@ export function encodeLarge(
 }
 
 /** A message of an answer, printed at once; undefined: that is too much work for here. */
-export function printHere(
+export function printInPlace(
   plan: BindingPlan,
   message: Uint8Array,
   codecs: Codecs,
-  form: AnswerForm,
+  form: ResponseForm,
 ): PrintedBody | Status | undefined {
-  if (message.length >= LARGE_ANSWER_BYTES && !isCopied(plan, form)) return undefined;
+  if (message.length >= LARGE_RESPONSE_BYTES && !isCopied(plan, form)) return undefined;
   try {
-    return decodeResponse(plan, message, codecs, form, budgetHere(form));
+    return decodeResponse(plan, message, codecs, form, eventLoopBudget(form));
   } catch (e) {
-    if (e instanceof TooMuch) return undefined;
+    if (e instanceof BudgetExceeded) return undefined;
     throw e;
   }
 }
@@ -74,20 +74,20 @@ export function printLarge(
   plan: BindingPlan,
   message: Uint8Array,
   codecs: Codecs,
-  form: AnswerForm,
+  form: ResponseForm,
   done: (printed: PrintedBody | Status) => void,
   onFault: (error: unknown) => void,
 ): Cancel {
   const schema = threadSchema(codecs, plan.descriptor.parent.file);
-  const job = { kind: "answer" as const, plan: planSource(plan), bytes: message, form };
-  const onOutcome = (outcome: Outcome): void => done(resultOf(outcome, "answer"));
+  const job = { kind: "response" as const, plan: planSource(plan), bytes: message, form };
+  const onOutcome = (outcome: Outcome): void => done(resultOf(outcome, "response"));
   const cancel = THREADS.run(schema, job, barrier(onOutcome, onFault));
   if (cancel !== undefined) return cancel;
-  done(busy("answer"));
+  done(busy("response"));
   return NOTHING;
 }
 
-function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | Status {
+function resultOf(outcome: Outcome, what: "request" | "response"): PrintedBody | Status {
   if ("bytes" in outcome) {
     const { bytes, contentType } = outcome;
     return { contentType, body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
@@ -111,7 +111,7 @@ function resultOf(outcome: Outcome, what: "request" | "answer"): PrintedBody | S
       });
 }
 
-function busy(what: "request" | "answer"): Status {
+function busy(what: "request" | "response"): Status {
   const message = `too many large messages are waiting to be translated${what === "request" ? ": try again" : ""}`;
   // The service has done its work: who tries again on UNAVAILABLE would have it done twice.
   return what === "request"

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import type { Job, JobResult } from "./job.js";
 import type { ThreadSchema } from "./schema.js";
-import { type Lost, Threads } from "./threads.js";
+import { type ThreadLost, Threads } from "./threads.js";
 
 const MIB = 1024 * 1024;
 /** Large messages are rare; one core is left to the event loop. */
@@ -19,15 +19,15 @@ const MAX_YOUNG_MIB = 4;
  * Bytes that may wait for a thread: 32 messages of the default limit, about a second of work. Answers may be twice that,
  * so that a burst of uploads, which can be sent again, does not cost calls that the services have done already.
  */
-const MAX_WAITING_BYTES = { request: 128 * MIB, answer: 256 * MIB };
+const MAX_WAITING_BYTES = { request: 128 * MIB, response: 256 * MIB };
 
 export interface PoolOptions {
   /** Of requests and of answers, in bytes. One message may always wait, be it as large as it may. */
-  readonly maxWaitingBytes?: { readonly request: number; readonly answer: number };
+  readonly maxWaitingBytes?: { readonly request: number; readonly response: number };
 }
 
 /** What a job came to; `lost`: its thread died. */
-export type Outcome = JobResult | Lost;
+export type Outcome = JobResult | ThreadLost;
 
 export class ThreadPool extends Threads<ThreadSchema, Job, JobResult> {
   constructor({ maxWaitingBytes = MAX_WAITING_BYTES }: PoolOptions = {}) {
@@ -36,7 +36,7 @@ export class ThreadPool extends Threads<ThreadSchema, Job, JobResult> {
       maxThreads: MAX_THREADS,
       maxHeapMib: MAX_HEAP_MIB,
       maxYoungMib: MAX_YOUNG_MIB,
-      maxWaitingBytes: ({ kind }) => maxWaitingBytes[kind === "answer" ? "answer" : "request"],
+      maxWaitingBytes: ({ kind }) => maxWaitingBytes[kind === "response" ? "response" : "request"],
     });
   }
 }

@@ -41,7 +41,7 @@ export interface JobMessage<S, J> {
 }
 
 /** A job's thread died, or could not be started. */
-export interface Lost {
+export interface ThreadLost {
   readonly lost: Error;
   readonly outOfMemory: boolean;
   readonly tookTooLong: boolean;
@@ -58,7 +58,7 @@ interface Waiting<S, J, R> {
 
 interface Running<R> {
   /** undefined: nobody wants to know any more. */
-  done: ((outcome: R | Lost) => void) | undefined;
+  done: ((outcome: R | ThreadLost) => void) | undefined;
 }
 
 class Thread<R> {
@@ -105,7 +105,7 @@ export class Threads<S extends object, J extends Work, R extends object> {
   }
 
   /** Calls `done` once, later. undefined: too much waits already, and nothing is done. `bytes` must stay as they are. */
-  run(schema: S, job: J, done: (outcome: R | Lost) => void): Cancel | undefined {
+  run(schema: S, job: J, done: (outcome: R | ThreadLost) => void): Cancel | undefined {
     const bytes = job.bytes.length;
     const max = this.#options.maxWaitingBytes(job);
     if (this.#queue.length > 0 && this.#waitingBytes + bytes > max) return undefined;

@@ -4,7 +4,7 @@ import type { FileRegistry } from "@bufbuild/protobuf";
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
 import { LayeredRegistry } from "../../schema/types/layered-registry.js";
-import { Codecs, TooMuch } from "../codec/codecs.js";
+import { BudgetExceeded, Codecs } from "../codec/codecs.js";
 import type { BindingPlan } from "../routes/binding.js";
 import { encodeBody, encodeText } from "../translate/encode-body.js";
 import { bindRequest } from "../translate/request.js";
@@ -39,7 +39,7 @@ function work(message: JobMessage<ThreadSchema, Job>): JobResult {
   const known = schemas.of(message);
   const { codecs } = known;
   const plan = planOf(known, job.plan);
-  if (job.kind === "answer") {
+  if (job.kind === "response") {
     const printed = decodeResponse(plan, job.bytes, codecs, job.form, IN_THREAD);
     if (printed instanceof Status) return { status: statusParts(printed) };
     return { bytes: printed.body, contentType: printed.contentType };
@@ -56,7 +56,7 @@ function work(message: JobMessage<ThreadSchema, Job>): JobResult {
 }
 
 function tooMuch(kind: Job["kind"]): Status {
-  return kind === "answer"
+  return kind === "response"
     ? refusal("RESPONSE_TOO_LARGE", "the response is too large, or too expensive, to convert: ask for less")
     : refusal("MESSAGE_TOO_LARGE", "the body is too large, or too expensive, to convert: send less at once");
 }
@@ -66,7 +66,7 @@ parentPort?.on("message", (message: JobMessage<ThreadSchema, Job>) => {
   try {
     result = work(message);
   } catch (e) {
-    if (e instanceof TooMuch) result = { status: statusParts(tooMuch(message.job.kind)) };
+    if (e instanceof BudgetExceeded) result = { status: statusParts(tooMuch(message.job.kind)) };
     else result = { fault: e instanceof Error ? (e.stack ?? e.message) : String(e) };
   }
   parentPort?.postMessage(result, "bytes" in result ? transferable(result.bytes) : []);

@@ -3,7 +3,7 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
 import { badRequest } from "../../call/status/status-details.js";
-import { type Budget, type Codecs, TooMuch } from "../codec/codecs.js";
+import { type Budget, BudgetExceeded, type Codecs } from "../codec/codecs.js";
 import { formTypeOf, isProtoType } from "./content-type.js";
 import { binaryBody, bindRequest, encodeRequest, type MatchedRequest, readBody } from "./request.js";
 import { NO_SYSTEM_PARAMETERS } from "./system-parameters.js";
@@ -15,7 +15,7 @@ export function encodeText(match: MatchedRequest, text: Buffer): Uint8Array | St
   return encodeRequest(bound, text.length === 0 ? undefined : { kind: "text", text }, match.options);
 }
 
-/** The message of a unary request, from its whole body. Throws TooMuch past the budget. */
+/** The message of a unary request, from its whole body. Throws BudgetExceeded past the budget. */
 export function encodeBody(
   match: MatchedRequest,
   body: Buffer,
@@ -64,7 +64,7 @@ function asJson(desc: DescMessage, body: Uint8Array, codecs: Codecs, budget: Bud
   try {
     return codecs.of(desc).decode(body, undefined, budget);
   } catch (cause) {
-    if (cause instanceof TooMuch) throw cause;
+    if (cause instanceof BudgetExceeded) throw cause;
     const description = `the body is not a ${desc.typeName} in protobuf's binary formatat`;
     return refusal("INVALID_REQUEST", description, {
       cause,

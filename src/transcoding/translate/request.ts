@@ -7,8 +7,8 @@ import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
 import { badRequest } from "../../call/status/status-details.js";
 import { cut } from "../../kit/text/text.js";
-import type { Codecs, JsonProblem, Misfit } from "../codec/codecs.js";
-import { formatPath } from "../codec/misfit.js";
+import type { Codecs, InvalidValue, JsonProblem } from "../codec/codecs.js";
+import { formatPath } from "../codec/invalid-value.js";
 import { isJsonObject, type Json, type JsonObject, parseJson } from "../messages/json.js";
 import { enumName, looseText } from "../messages/loose-text.js";
 import { encodeUpdateMask, MAX_MASK_CHARACTERS, pathsOf } from "../messages/update-mask.js";
@@ -18,7 +18,7 @@ import type { RequestPath } from "../routes/path.js";
 import { encodePathMessage } from "../routes/path-message.js";
 import type { ReadOptions } from "../routes/read-options.js";
 import {
-  encodeAlone,
+  encodeSingleField,
   type FieldTarget,
   memberOf,
   oneofClash,
@@ -298,7 +298,7 @@ function assemble(plan: BindingPlan, beside: JsonObject, value: Json | undefined
 }
 
 /** A message of which the members are known. */
-function encodeTree(plan: BindingPlan, tree: JsonObject, codecs: Codecs): Uint8Array | Misfit {
+function encodeTree(plan: BindingPlan, tree: JsonObject, codecs: Codecs): Uint8Array | InvalidValue {
   const codec = codecs.of(plan.descriptor.input);
   if (plan.wrapped !== undefined) {
     const value = memberOf(tree, plan.wrapped);
@@ -389,26 +389,26 @@ function queryRules(plan: BindingPlan, options: RequestOptions): QueryRules {
 /** What the codec said, as the answer to the client: in words of the path, the query or the body, whichever it was. */
 function outcome(
   request: BoundRequest,
-  result: Uint8Array | Misfit | JsonProblem,
+  result: Uint8Array | InvalidValue | JsonProblem,
   options: RequestOptions,
 ): Uint8Array | Status {
   if (result instanceof Uint8Array) return result;
   if ("line" in result) return notJson(result);
-  return blame(request, options) ?? misfitStatus(request.plan, result);
+  return blame(request, options) ?? invalidValueStatus(request.plan, result);
 }
 
 /** The parameter that does not fit its field: each is tried by itself. On no good request's way. */
 function blame(request: BoundRequest, options: RequestOptions): Status | undefined {
   const { plan, path, query } = request;
   const { codecs } = options;
-  const misfit = (target: FieldTarget, json: Json): string | undefined => {
-    const result = encodeAlone(codecs, target.leaf, json);
+  const problemOf = (target: FieldTarget, json: Json): string | undefined => {
+    const result = encodeSingleField(codecs, target.leaf, json);
     return result instanceof Uint8Array ? undefined : result.problem;
   };
   for (const variable of plan.variables) {
     const captured = capture(plan, variable, path, options.read.keptEscapes) ?? "";
     const value = textToJson(variable.target, textOf(variable.target, captured, options));
-    const problem = "json" in value ? misfit(variable.target, value.json) : value.problem;
+    const problem = "json" in value ? problemOf(variable.target, value.json) : value.problem;
     if (problem !== undefined) return invalid(variable.target.key, problem, "path");
   }
   const rules = queryRules(plan, options);
@@ -416,7 +416,7 @@ function blame(request: BoundRequest, options: RequestOptions): Status | undefin
     const parameter = findParameter(name, rules);
     if (parameter === undefined || typeof parameter === "string") return undefined;
     const value = textToJson(parameter.target, textOf(parameter.target, text, options));
-    return "json" in value ? misfit(parameter.target, parameterJson(parameter, value.json)) : undefined;
+    return "json" in value ? problemOf(parameter.target, parameterJson(parameter, value.json)) : undefined;
   };
   const found = eachParameter(query, tried, options.read.plusAsSpace);
   return found === undefined ? undefined : invalid(found.parameter, found.problem, "query");
@@ -433,7 +433,7 @@ function invalid(field: string, problem: string, where: "path" | "query" | "form
 }
 
 /** The refusal of a place in the body; `$` is the body's own JSON. */
-function misfitStatus(plan: BindingPlan, { path, problem }: Misfit): Status {
+function invalidValueStatus(plan: BindingPlan, { path, problem }: InvalidValue): Status {
   // The body's own JSON may be one field of the message.
   const within =
     plan.wrapped === undefined && typeof plan.body === "object" ? formatPath([plan.body.jsonName]) : "";

@@ -2,7 +2,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
-import { type Budget, type Codecs, DecodeError, TooMuch } from "../codec/codecs.js";
+import { type Budget, BudgetExceeded, type Codecs, DecodeError } from "../codec/codecs.js";
 import { type FieldsMask, maskMessage } from "../messages/fields-mask.js";
 import { prettyJson } from "../messages/pretty-json.js";
 import { type BindingPlan, givesHttpBody } from "../routes/binding.js";
@@ -20,7 +20,7 @@ export interface PrintedBody {
 const JSON_TYPE = "application/json";
 
 /** What a client wants of an answer's form besides its framing. */
-export interface AnswerForm {
+export interface ResponseForm {
   /** undefined: everything. */
   readonly fields: FieldsMask | undefined;
   readonly pretty: boolean;
@@ -32,10 +32,10 @@ export interface AnswerForm {
   readonly inStream?: boolean;
 }
 
-export const PLAIN: AnswerForm = { fields: undefined, pretty: false, proto: false };
+export const PLAIN: ResponseForm = { fields: undefined, pretty: false, proto: false };
 
 /** The answer's bytes go out much as they came: nothing is printed. */
-export function isCopied(plan: BindingPlan, form: AnswerForm): boolean {
+export function isCopied(plan: BindingPlan, form: ResponseForm): boolean {
   if (form.fields !== undefined) return false;
   if (form.proto) return true;
   return givesHttpBody(plan);
@@ -43,13 +43,13 @@ export function isCopied(plan: BindingPlan, form: AnswerForm): boolean {
 
 /**
  * Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema.
- * Throws TooMuch past the budget.
+ * Throws BudgetExceeded past the budget.
  */
 export function decodeResponse(
   plan: BindingPlan,
   message: Uint8Array,
   codecs: Codecs,
-  form: AnswerForm = PLAIN,
+  form: ResponseForm = PLAIN,
   budget?: Budget,
 ): PrintedBody | Status {
   const output = plan.descriptor.output;
@@ -65,7 +65,7 @@ export function decodeResponse(
       ? printed(output, codec.decode(message, form.fields, budget), codecs, form)
       : printed(field, codec.decodeField(field, message, form.fields, budget), codecs, form);
   } catch (e) {
-    if (e instanceof TooMuch) throw e;
+    if (e instanceof BudgetExceeded) throw e;
     const why = e instanceof DecodeError && e.cause instanceof DecodeError ? `: ${e.cause.message}` : "";
     return refusal(
       "UNPRINTABLE_RESPONSE",
@@ -80,7 +80,7 @@ function printed(
   desc: DescMessage | DescField,
   json: Buffer,
   codecs: Codecs,
-  form: AnswerForm,
+  form: ResponseForm,
 ): PrintedBody | Status {
   if (form.xml === undefined) {
     return {

@@ -2,7 +2,7 @@
 // shape takes, so that no message holds up the others for more than some 30 ms of a slow core.
 import type { Budget } from "../codec/codecs.js";
 import { isProtoType, isXmlType } from "./content-type.js";
-import type { AnswerForm } from "./response.js";
+import type { ResponseForm } from "./response.js";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -14,7 +14,7 @@ const MIB = 1024 * KIB;
  */
 export const LARGE_BYTES = 64 * KIB;
 /** From this many bytes on an answer is printed in a thread: 10 to 80 ns a byte. What takes longer runs out of steps. */
-export const LARGE_ANSWER_BYTES = 128 * KIB;
+export const LARGE_RESPONSE_BYTES = 128 * KIB;
 /** XML takes up to 900 ns a byte to read. */
 export const LARGE_XML_BYTES = 16 * KIB;
 /** A body in protobuf's binary format becomes JSON first, which may be many times as long: `HERE` bounds that too. */
@@ -36,7 +36,7 @@ const HERE_XML: Budget = { textBytes: 32 * KIB, steps: HERE_STEPS };
 export const IN_THREAD: Budget = { textBytes: 512 * MIB, steps: 1_000_000_000 };
 
 /** What printing an answer in this form may come to on the event loop. */
-export function budgetHere(form: AnswerForm): Budget {
+export function eventLoopBudget(form: ResponseForm): Budget {
   if (form.xml !== undefined) return HERE_XML;
   return form.pretty ? HERE_PRETTY : HERE;
 }

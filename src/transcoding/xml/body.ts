@@ -4,7 +4,7 @@ import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
 import { badRequest } from "../../call/status/status-details.js";
-import type { Codecs, Misfit } from "../codec/codecs.js";
+import type { Codecs, InvalidValue } from "../codec/codecs.js";
 import { type Json, parseJson } from "../messages/json.js";
 import { notNow } from "../messages/not-now.js";
 import { loadXmlParser, readXml } from "./document.js";
@@ -21,7 +21,7 @@ export function readXmlBody(
   body: Uint8Array,
   codecs: Codecs,
   unknownFields: "reject" | "ignore",
-): { readonly json: Json } | Misfit | Status {
+): { readonly json: Json } | InvalidValue | Status {
   if (body.length > MAX_XML_BYTES) {
     const info = { limit: String(MAX_XML_BYTES) };
     const message = `a body in XML may have at most ${MAX_XML_BYTES} bytes: send it as application/json`;

@@ -1,7 +1,7 @@
 // The JSON of a message → XML. Everything that JSON prints is a string, a number or an object of known fields, so that
 // one walk along the schema is enough; docs/xml.md has the mapping.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { formatPath } from "../codec/misfit.js";
+import { formatPath } from "../codec/invalid-value.js";
 import { type FieldPlan, Form, Kind, type MessagePlan, type Plans, Shape } from "../codec/plan.js";
 import { ExactNumber, isJsonObject, type Json } from "../messages/json.js";
 import { ENTRY, EXTENSION, elementName, ITEM, KEY, NAME, NIL, rootName, TYPE, VALUE, XSI } from "./names.js";

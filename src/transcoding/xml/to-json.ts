@@ -1,20 +1,20 @@
 // XML elements → the JSON of a message, along its schema: only that knows what is a list, a number or a map. Whether a
 // text fits its field is left to the codec, as for JSON.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { clip, formatPath, type Misfit, Refusal, unknownField } from "../codec/misfit.js";
+import { clip, formatPath, type InvalidValue, Refusal, unknownField } from "../codec/invalid-value.js";
 import { type FieldPlan, Form, Kind, type MessagePlan, type Plans, Shape } from "../codec/plan.js";
 import { type Json, type JsonObject, parseJson } from "../messages/json.js";
 import { setOwn } from "../routes/set-field.js";
 import type { XmlElement } from "./document.js";
 import { ENTRY, EXTENSION, ITEM, KEY, NAME, NIL, rootName, TYPE, VALUE } from "./names.js";
 
-/** The root is of `desc`: a message, or a field that is the whole body. Paths in a Misfit start from it. */
+/** The root is of `desc`: a message, or a field that is the whole body. Paths in an InvalidValue start from it. */
 export function xmlToJson(
   plans: Plans,
   desc: DescMessage | DescField,
   root: XmlElement,
   unknownFields: "reject" | "ignore",
-): { readonly json: Json } | Misfit {
+): { readonly json: Json } | InvalidValue {
   const walk = new XmlWalk(plans, unknownFields);
   try {
     return { json: walk.root(desc, root) };

@@ -22,8 +22,8 @@ import {
   windowUpdate,
 } from "../../support/frames.js";
 import { until } from "../../support/until.js";
-import { ANSWER_ATTACKS } from "./attacks-answers.js";
 import { BLOCK_ATTACKS } from "./attacks-blocks.js";
+import { ANSWER_ATTACKS } from "./attacks-responses.js";
 import { SCHEMA_ATTACKS } from "./attacks-schemas.js";
 import { SOCKET_ATTACKS } from "./attacks-sockets.js";
 import { UPSTREAM_ATTACKS } from "./attacks-upstream.js";

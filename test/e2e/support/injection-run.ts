@@ -7,7 +7,7 @@ import type { Scope } from "./program.js";
 
 /** Code of one call: its throw is that call's answer. Below it, in http2/ and node's sockets, a connection may end. */
 const OF_CALLS =
-  /^(?:call\/(?:pipeline|messages|call|status\/status)|downstream\/protocols\/(?:grpc|rest|transcoded)\/(?:grpc|grpc-call|rest|rest-answer|transcoded-call|transcoded-request)\.|transcoding|interceptors|routing|hub\/pages)/;
+  /^(?:call\/(?:pipeline|messages|call|status\/status)|downstream\/protocols\/(?:grpc|rest|transcoded)\/(?:grpc|grpc-call|rest|rest-response|transcoded-call|transcoded-request)\.|transcoding|interceptors|routing|hub\/pages)/;
 /** Of connections: calls that share one with the fault, to the service too, may end with it. */
 const OF_CONNECTIONS = /^(?:http2|upstream)\/|^kit\/clock/;
 

@@ -9,7 +9,7 @@ import { Status } from "#src/call/status/status.js";
 import { flatFields } from "#src/openapi/parameters.js";
 import { Schemas } from "#src/openapi/schemas/schemas.js";
 import { maskTarget, printMaskPath, readMask } from "#src/transcoding/codec/field-mask.js";
-import { Refusal } from "#src/transcoding/codec/misfit.js";
+import { Refusal } from "#src/transcoding/codec/invalid-value.js";
 import { routerFor, send } from "../support/schema.js";
 import { shapes } from "../support/shapes.js";
 import { encodeBody, writeAnswer } from "../support/translate.js";

@@ -4,11 +4,11 @@ import { execFileSync } from "node:child_process";
 import { before, describe, it } from "node:test";
 import type { FileRegistry } from "@bufbuild/protobuf";
 import {
+  BudgetExceeded,
   type CodecOptions,
   Codecs,
   DecodeError,
   type MessageCodec,
-  TooMuch,
 } from "#src/transcoding/codec/codecs.js";
 import { costsLess } from "../../support/cpu.js";
 import { compileProtos } from "../support/schema.js";
@@ -64,11 +64,17 @@ describe("the codec", () => {
       assert.ok(emitting.decode(nine).length > 400);
       assert.throws(
         () => emitting.decode(Buffer.concat([nine, nine]), undefined, { textBytes: 400, steps: 1000 }),
-        TooMuch,
+        BudgetExceeded,
       );
-      assert.throws(() => emitting.decode(field(1, Buffer.alloc(1000, "x")), undefined, budget), TooMuch);
+      assert.throws(
+        () => emitting.decode(field(1, Buffer.alloc(1000, "x")), undefined, budget),
+        BudgetExceeded,
+      );
       // Where the buffer grows, too: a text that would fill the memory is not written first.
-      assert.throws(() => emitting.decode(field(1, Buffer.alloc(16_000, 1)), undefined, budget), TooMuch);
+      assert.throws(
+        () => emitting.decode(field(1, Buffer.alloc(16_000, 1)), undefined, budget),
+        BudgetExceeded,
+      );
       assert.equal(String(codec().decode(field(1, Buffer.from("a")), undefined, budget)), '{"text":"a"}');
       assert.ok(codec().decode(field(1, Buffer.alloc(2000, "x"))).length > 2000, "no budget is left behind");
     });
@@ -76,7 +82,10 @@ describe("the codec", () => {
     it("stops at work that prints nothing", () => {
       // Each list is looked for from its first record to its last.
       const mixed = Buffer.alloc(10_000, Buffer.from([0x40, 1, 0x3a, 0]));
-      assert.throws(() => codec().decode(mixed, undefined, { textBytes: 1e6, steps: 15_000 }), TooMuch);
+      assert.throws(
+        () => codec().decode(mixed, undefined, { textBytes: 1e6, steps: 15_000 }),
+        BudgetExceeded,
+      );
     });
 
     it("counts what costs more than its bytes", () => {
@@ -92,7 +101,7 @@ describe("the codec", () => {
       ];
       for (const [what, bytes, steps] of rows) {
         const budget = { textBytes: 1e6, steps };
-        assert.throws(() => codec().decode(bytes, undefined, budget), TooMuch, what);
+        assert.throws(() => codec().decode(bytes, undefined, budget), BudgetExceeded, what);
         assert.ok(codec().decode(bytes, undefined, { ...budget, steps: 10 * steps }).length > 0, what);
       }
     });

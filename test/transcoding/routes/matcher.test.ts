@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { parseTemplate, shapeOf, type Template } from "#src/kit/text/path-template.js";
-import { CROWDED, Matcher } from "#src/transcoding/routes/matcher.js";
+import { Matcher, TOO_MANY_CANDIDATES } from "#src/transcoding/routes/matcher.js";
 import { type RequestPath, splitPath } from "#src/transcoding/routes/path.js";
 import { path as anyPath, template as anyTemplate } from "../support/templates.js";
 
@@ -231,8 +231,8 @@ describe("the matcher", () => {
           const parts = Array.from({ length: 14 }, (_, i) => (((bits >> i) & 1) === 0 ? one : other));
           const text = `/${parts.join("/")}/x`;
           const added = matcher.add("GET", read(text), text);
-          if (added === CROWDED) crowded++;
-          assert.equal(matcher.get("GET", read(text)), added === CROWDED ? undefined : text);
+          if (added === TOO_MANY_CANDIDATES) crowded++;
+          assert.equal(matcher.get("GET", read(text)), added === TOO_MANY_CANDIDATES ? undefined : text);
         }
         assert.ok(crowded > 0);
         assert.ok(steps(matcher, `GET ${"/a".repeat(14)}/y`) <= 10_000);
@@ -251,7 +251,7 @@ describe("the matcher", () => {
       for (let before = 0; before < 60; before++)
         for (let behind = 1; behind + before < 60; behind++) {
           const text = `${"/a".repeat(before)}/**${"/a".repeat(behind)}/${before}`;
-          if (matcher.add("GET", read(text), text) === CROWDED) crowded++;
+          if (matcher.add("GET", read(text), text) === TOO_MANY_CANDIDATES) crowded++;
           else assert.equal(matcher.get("GET", read(text)), text);
         }
       assert.ok(crowded > 0);

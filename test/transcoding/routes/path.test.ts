@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { decodePercent } from "#src/kit/text/percent.js";
-import { decodeKeeping, decodeQueryPart, splitPath } from "#src/transcoding/routes/path.js";
+import { decodeKeepingEscapes, decodeQueryPart, splitPath } from "#src/transcoding/routes/path.js";
 
 describe("decoding of paths and queries", () => {
   const cases: [
@@ -36,7 +36,7 @@ describe("decoding of paths and queries", () => {
   for (const [raw, whole, keeping, query] of cases) {
     it(JSON.stringify(raw), () => {
       assert.equal(decodePercent(raw), whole);
-      assert.equal(decodeKeeping(raw, "slash"), keeping);
+      assert.equal(decodeKeepingEscapes(raw, "slash"), keeping);
       assert.equal(decodeQueryPart(raw), query);
     });
   }
@@ -49,11 +49,11 @@ describe("decoding of paths and queries", () => {
       ["%22%25%2D%2E%3C%3E%5C%5E%60%7B%7C%7D%7E", '"%-.<>\\^`{|}~', '"%-.<>\\^`{|}~'],
       ["%2523", "%23", "%23"],
     ] as const) {
-      assert.equal(decodeKeeping(raw, "reserved"), reserved ?? raw);
-      assert.equal(decodeKeeping(raw, "none"), none);
+      assert.equal(decodeKeepingEscapes(raw, "reserved"), reserved ?? raw);
+      assert.equal(decodeKeepingEscapes(raw, "none"), none);
     }
-    assert.equal(decodeKeeping("%2F%ff", "reserved"), undefined);
-    assert.equal(decodeKeeping("%ff", "none"), undefined);
+    assert.equal(decodeKeepingEscapes("%2F%ff", "reserved"), undefined);
+    assert.equal(decodeKeepingEscapes("%ff", "none"), undefined);
     assert.equal(decodeQueryPart("a+b%2B", false), "a+b+");
   });
 

@@ -63,7 +63,7 @@ describe("the threads for large messages", () => {
   });
 
   it("let no more wait than the bound, and answer all that they have taken", async () => {
-    const pool = new ThreadPool({ maxWaitingBytes: { request: 100_000, answer: 200_000 } });
+    const pool = new ThreadPool({ maxWaitingBytes: { request: 100_000, response: 200_000 } });
     const text = `{"text":"${"x".repeat(10_000)}"}`;
     const schema = schemaOf();
     const taken: Promise<Outcome>[] = [];
@@ -76,7 +76,7 @@ describe("the threads for large messages", () => {
     assert.ok(pool.waiting * text.length <= 100_000, `${pool.waiting} wait`);
     // Answers may wait where uploads may not any more.
     const { bytes } = jobOf(text);
-    const answer = run(pool, { kind: "answer", plan: planSource(plan), bytes, form: PLAIN }, schema);
+    const answer = run(pool, { kind: "response", plan: planSource(plan), bytes, form: PLAIN }, schema);
     const settled = await Promise.allSettled(taken);
     const good = settled.filter((s) => s.status === "fulfilled").map((s) => textOf(s.value));
     assert.ok(good.length >= 9 && good.every((t) => t === text), `${good.length} answered`);
@@ -88,7 +88,7 @@ describe("the threads for large messages", () => {
   });
 
   it("take one message that is larger than the bound", async () => {
-    const pool = new ThreadPool({ maxWaitingBytes: { request: 10, answer: 10 } });
+    const pool = new ThreadPool({ maxWaitingBytes: { request: 10, response: 10 } });
     const text = `{"text":"${"x".repeat(1000)}"}`;
     assert.equal(textOf(await run(pool, jobOf(text))), text);
   });
@@ -134,7 +134,7 @@ describe("the threads for large messages", () => {
     const script = `const { THREADS } = await import("#src/transcoding/threads/pool.js");
       const none = new Uint8Array();
       const plan = { service: "x", method: "y" };
-      THREADS.run({ service: none, types: none, options: {} }, { kind: "answer", plan, bytes: none }, ({ fault }) =>
+      THREADS.run({ service: none, types: none, options: {} }, { kind: "response", plan, bytes: none }, ({ fault }) =>
         console.log(fault));`;
     const said = execFileSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 60_000 });
     assert.match(said.toString(), /x\/y is not known in this thread/);

@@ -10,8 +10,8 @@ import type { Clock } from "../../../kit/clock.js";
 import { attempt, reportFault } from "../../../kit/faults.js";
 import type { Timed, TimerWheel } from "../../../kit/timer-wheel.js";
 import type { Client } from "../../client/client.js";
-import type { AnswerWatch } from "../answer-watch.js";
-import { type Exchange, type ExchangeHead, NOBODY } from "../exchange.js";
+import { type Exchange, type ExchangeHead, NO_HANDLER } from "../exchange.js";
+import type { ResponseWatch } from "../response-watch.js";
 import { unread } from "../short-reads.js";
 import { Http1Exchange } from "./exchange.js";
 import { HeadReader } from "./head-reader.js";
@@ -19,7 +19,7 @@ import { HeadReader } from "./head-reader.js";
 export interface Http1ConnectionOptions {
   readonly client: Client;
   /** Of this connection. */
-  readonly watch: AnswerWatch;
+  readonly watch: ResponseWatch;
   readonly timers: TimerWheel;
   readonly limits: Pick<
     ClientLimits,
@@ -162,7 +162,7 @@ export class Http1Connection implements Timed {
       attempt(where, () => this.owner.onBroken(socket, id));
       return;
     }
-    if (exchange.handler === NOBODY) {
+    if (exchange.handler === NO_HANDLER) {
       const status = hubFault("the hub failed while it read the request", where, error);
       attempt(where, () => this.owner.onRejected(exchange, status));
     } else contain(error, (fault) => exchange.handler.onFault(fault));
@@ -337,7 +337,7 @@ export class Http1Connection implements Timed {
   }
 
   /** The answer is complete, and handed to `send`. */
-  answered(): void {
+  responded(): void {
     if (this.over) return;
     this.owed = 0;
     if (this.bodyLeft > 0) {

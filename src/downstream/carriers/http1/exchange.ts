@@ -1,8 +1,8 @@
 // An Exchange over a connection of our own (connection.ts).
 import type { Field } from "../../../kit/headers.js";
-import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "../exchange.js";
-import { answerHead, type BodyFraming, chunkHead, lastChunk } from "./answer-head.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NO_HANDLER } from "../exchange.js";
 import type { Http1Connection } from "./connection.js";
+import { type BodyFraming, chunkHead, formatHead, lastChunk } from "./response-head.js";
 
 const NO_PIECES: readonly Buffer[] = [];
 /** Of a stream so much is gathered at most, before the turn of the event loop ends. */
@@ -25,7 +25,7 @@ function flushAll(): void {
 
 export class Http1Exchange implements Exchange {
   readonly head: ExchangeHead;
-  handler: ExchangeHandler = NOBODY;
+  handler: ExchangeHandler = NO_HANDLER;
   readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
   /** The answer is complete, or never will be: nothing more is written. */
   done = false;
@@ -53,7 +53,7 @@ export class Http1Exchange implements Exchange {
   respond(status: number, fields: readonly Field[], end: boolean): void {
     if (this.done || this.headSent) return;
     const isHead = this.head.method === "HEAD";
-    const { text, framing } = answerHead(status, fields, end, isHead, this.connection.connectionLines());
+    const { text, framing } = formatHead(status, fields, end, isHead, this.connection.connectionLines());
     this.headSent = true;
     this.text = text;
     this.framing = framing;
@@ -87,7 +87,7 @@ export class Http1Exchange implements Exchange {
     this.done = true;
     try {
       this.send(tail);
-      this.connection.answered();
+      this.connection.responded();
     } catch (error) {
       this.fault(error);
     }

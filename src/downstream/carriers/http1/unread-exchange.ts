@@ -2,15 +2,15 @@
 import type { Duplex } from "node:stream";
 import type { Field } from "../../../kit/headers.js";
 import type { Client } from "../../client/client.js";
-import { type Exchange, type ExchangeHandler, type ExchangeHead, NOBODY } from "../exchange.js";
-import { answerHead } from "./answer-head.js";
+import { type Exchange, type ExchangeHandler, type ExchangeHead, NO_HANDLER } from "../exchange.js";
+import { formatHead } from "./response-head.js";
 
 /** How long what a refused client still sends is read, and thrown away. */
 const LINGER_MS = 1000;
 
 export class UnreadExchange implements Exchange {
   readonly head: ExchangeHead;
-  handler: ExchangeHandler = NOBODY;
+  handler: ExchangeHandler = NO_HANDLER;
   readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
   readonly #socket: Duplex;
   readonly #pieces: Buffer[] = [];
@@ -24,7 +24,7 @@ export class UnreadExchange implements Exchange {
   consumed(): void {}
 
   respond(status: number, fields: readonly Field[], end: boolean): void {
-    const { text } = answerHead(status, fields, end, false, "connection: close\r\n");
+    const { text } = formatHead(status, fields, end, false, "connection: close\r\n");
     this.#pieces.push(Buffer.from(text, "latin1"));
     if (end) this.#end();
   }

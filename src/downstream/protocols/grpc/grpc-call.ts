@@ -1,6 +1,6 @@
 // One gRPC call from a client: an exchange becomes two Sinks; messages pass through unread.
 import type { Call } from "../../../call/call.js";
-import { type Gateway, shownTo } from "../../../call/gateway.js";
+import { type Gateway, visibleStatus } from "../../../call/gateway.js";
 import type { Abort, Sink, Source } from "../../../call/sink.js";
 import { hubFault } from "../../../call/status/hub-fault.js";
 import { refusal } from "../../../call/status/reasons.js";
@@ -128,7 +128,7 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
   abort({ status }: Abort): void {
     if (this.ended) return;
     try {
-      this.tell(shownTo(this.call, status, this.gateway.edge.hints));
+      this.tell(visibleStatus(this.call, status, this.gateway.edge.hints));
     } catch (error) {
       this.tellBare(status.code, error);
     }

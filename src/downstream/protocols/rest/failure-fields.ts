@@ -2,7 +2,7 @@
 import { encodeGrpcMessage, encodeStatusProto, type Status } from "../../../call/status/status.js";
 import { retrySeconds } from "../../../call/status/status-details.js";
 import { type Field, field } from "../../../kit/headers.js";
-import { fieldOf, NO_SNIFF } from "./answer-fields.js";
+import { fieldOf, NO_SNIFF } from "./response-fields.js";
 
 /** Details in a header field: clients take some 8 KiB of fields at least, and node:http 16. More is left out. */
 const MAX_DETAILS_CHARACTERS = 4096;

@@ -5,16 +5,16 @@ import type { Plan } from "../../../call/pipeline.js";
 import type { RestMiss } from "../../../call/rest.js";
 import { Status } from "../../../call/status/status.js";
 import { field, Headers } from "../../../kit/headers.js";
-import { answerBare } from "../../carriers/bare-answer.js";
+import { respondBare } from "../../carriers/bare-response.js";
 import type { Exchange } from "../../carriers/exchange.js";
 import type { ClientProtocol } from "../client-protocol.js";
-import { answeredPlan } from "../transcoded/adapted-plan.js";
+import { respondingPlan } from "../transcoded/adapted-plan.js";
 import { TranscodedCall } from "../transcoded/transcoded-call.js";
-import { NO_SNIFF } from "./answer-fields.js";
 import { addCorsFields, preflightFields, preflightOf } from "./cors.js";
-import { RestAnswer } from "./rest-answer.js";
+import { NO_SNIFF } from "./response-fields.js";
 import { type RestHead, readRestHead } from "./rest-head.js";
 import { addFields } from "./rest-headers.js";
+import { RestResponse } from "./rest-response.js";
 
 /** Of `OPTIONS *`, which asks of no path. */
 const ALL_METHODS: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
@@ -28,7 +28,7 @@ export const rest: ClientProtocol = {
     const { method, target } = exchange.head;
     const request = new RestRequest(gateway, exchange);
     if (method === "OPTIONS" && request.answerOptions()) return;
-    const { snapshot, restHead, answer, call } = request;
+    const { snapshot, restHead, response, call } = request;
     const match = snapshot.rest.match(method, target, restHead.methodOverride);
     if (match.kind === "miss") {
       call.refuseBy(snapshot.planFor(""), () => noRoute(match));
@@ -36,11 +36,11 @@ export const rest: ClientProtocol = {
     }
     const plan = snapshot.planFor(match.method.path);
     if (match.kind === "page") {
-      call.answerOwn(plan, (headers, body) => answer.page(headers, body), match);
+      call.respondFromHub(plan, (headers, body) => response.page(headers, body), match);
       return;
     }
     const transcoding = match.open(call);
-    if (match.accept !== undefined) answer.accept = match.accept;
+    if (match.accept !== undefined) response.accept = match.accept;
     if (transcoding instanceof Status) call.refuseBy(plan, () => transcoding, match);
     else call.serve(plan, match, transcoding);
   },
@@ -51,7 +51,7 @@ export const rest: ClientProtocol = {
   },
 
   reject({ snapshot }, exchange, status) {
-    answerBare(exchange, status, snapshot.rest.renderStatus(status));
+    respondBare(exchange, status, snapshot.rest.renderStatus(status));
   },
 };
 
@@ -76,7 +76,7 @@ export function noRoute(miss: RestMiss): Status {
 class RestRequest {
   readonly snapshot: Snapshot;
   readonly restHead: RestHead;
-  readonly answer: RestAnswer;
+  readonly response: RestResponse;
   readonly call: TranscodedCall;
   private readonly exchange: Exchange;
 
@@ -85,8 +85,8 @@ class RestRequest {
     this.snapshot = snapshot;
     this.exchange = exchange;
     this.restHead = readRestHead(exchange.head, snapshot.http.metadata);
-    this.answer = new RestAnswer(gateway, snapshot, exchange, this.restHead);
-    this.call = new TranscodedCall(gateway, exchange, this.restHead, this.answer);
+    this.response = new RestResponse(gateway, snapshot, exchange, this.restHead);
+    this.call = new TranscodedCall(gateway, exchange, this.restHead, this.response);
   }
 
   /**
@@ -94,7 +94,7 @@ class RestRequest {
    * preflights, which never have credentials (https://fetch.spec.whatwg.org/#cors-protocol-and-credentials).
    */
   answerOptions(): boolean {
-    const { snapshot, restHead, answer, call } = this;
+    const { snapshot, restHead, response, call } = this;
     const { target, fields: sent } = this.exchange.head;
     const { rest: routes, http } = snapshot;
     const match = routes.match("OPTIONS", target);
@@ -113,9 +113,9 @@ class RestRequest {
     if (http.cors !== undefined && asked !== undefined) {
       fields.push(...preflightFields(http.cors, asked, methods));
     } else if (http.cors !== undefined) addCorsFields(fields, http.cors, restHead.origin);
-    call.answerOwn(answeredPlan(plan), (headers) => {
+    call.respondFromHub(respondingPlan(plan), (headers) => {
       addFields(fields, headers, http.metadata.responsePrefix);
-      answer.respond(204, fields, true);
+      response.respond(204, fields, true);
     });
     return true;
   }

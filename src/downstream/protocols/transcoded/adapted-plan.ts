@@ -27,12 +27,12 @@ export function admittingPlan(plan: Plan, admitted: () => void): Plan {
   };
 }
 
-const ANSWERED: Handler = (_call, response) => {
+const RESPOND_OK: Handler = (_call, response) => {
   response.headers(Headers.of(["grpc-status", "0"]), true);
   return new DiscardSink();
 };
 
 /** Nothing is called: all is well once the steps have let the call pass. */
-export function answeredPlan(plan: Plan): Plan {
-  return { ...plan, handler: ANSWERED };
+export function respondingPlan(plan: Plan): Plan {
+  return { ...plan, handler: RESPOND_OK };
 }

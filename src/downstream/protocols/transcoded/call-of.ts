@@ -7,14 +7,14 @@ import type { ExchangeHead } from "../../carriers/exchange.js";
 import type { TranscodedHead } from "./transcoded-head.js";
 
 /** The method that a request calls, and by which route. */
-export type Called = Pick<RestMatch, "method" | "route">;
+export type CalledMethod = Pick<RestMatch, "method" | "route">;
 
 /** @param match undefined: no method is called */
 export function callOf(
   { version, method, target, authority }: ExchangeHead,
   { peer, metadata }: TranscodedHead,
   plan: Plan,
-  match: Called | undefined,
+  match: CalledMethod | undefined,
   now: number,
 ): Call {
   const path = match === undefined ? `/${plan.method.name}` : match.method.path;

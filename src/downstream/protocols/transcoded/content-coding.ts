@@ -55,7 +55,11 @@ export function encoderOf(coding: Coding): Transform {
  * Packs a whole body, off the event loop, once for a body that is kept; `done` comes in a later turn, with undefined where
  * zlib failed, and does not throw.
  */
-export function encodeWhole(body: Buffer, coding: Coding, done: (packed: Buffer | undefined) => void): void {
+export function encodeWholeBody(
+  body: Buffer,
+  coding: Coding,
+  done: (packed: Buffer | undefined) => void,
+): void {
   const pack = () => new Promise<Buffer | undefined>((resolve) => packWhole(body, coding, resolve));
   const kept = packedForm(body, coding, pack);
   if (kept === undefined) packWhole(body, coding, done);

@@ -1,7 +1,7 @@
 // A call whose client speaks no gRPC messages: an exchange becomes a Call, the Transcoding that its route gives reads its
-// request (transcoded-request.ts) and writes its answer (a CallAnswer). Here are the call and the credit of both directions.
+// request (transcoded-request.ts) and writes its response (a CallResponse). Here are the call and the credit of both directions.
 import type { Call } from "../../../call/call.js";
-import { type Gateway, shownTo } from "../../../call/gateway.js";
+import { type Gateway, visibleStatus } from "../../../call/gateway.js";
 import { type Plan, run } from "../../../call/pipeline.js";
 import { type Abort, refuse, type Sink, type Source } from "../../../call/sink.js";
 import { hubFault } from "../../../call/status/hub-fault.js";
@@ -15,10 +15,10 @@ import type { Headers } from "../../../kit/headers.js";
 import { SLICES } from "../../../kit/slices.js";
 import type { Exchange, ExchangeHandler } from "../../carriers/exchange.js";
 import { admittingPlan, deferredPlan } from "./adapted-plan.js";
-import { answerFault } from "./answer-fault.js";
-import { AnswerMessages, type AnswerMessagesOwner } from "./answer-messages.js";
-import type { AnswerOwner, CallAnswer, OwnAnswer } from "./call-answer.js";
-import { type Called, callOf } from "./call-of.js";
+import { type CalledMethod, callOf } from "./call-of.js";
+import type { CallResponse, HubResponse, ResponseOwner } from "./call-response.js";
+import { respondToFault } from "./respond-to-fault.js";
+import { ResponseMessages, type ResponseMessagesOwner } from "./response-messages.js";
 import type { TranscodedHead } from "./transcoded-head.js";
 import { TranscodedRequest, type TranscodedRequestOwner } from "./transcoded-request.js";
 
@@ -27,7 +27,7 @@ const NO_BYTES: Buffer = Buffer.alloc(0);
 const FAILED = "the hub failed while it served the call";
 
 export class TranscodedCall
-  implements ExchangeHandler, Sink, BodyRequest, AnswerMessagesOwner, AnswerOwner, TranscodedRequestOwner
+  implements ExchangeHandler, Sink, BodyRequest, ResponseMessagesOwner, ResponseOwner, TranscodedRequestOwner
 {
   // What the route's Transcoding is told (BodyRequest).
   readonly contentType: string | undefined;
@@ -39,7 +39,7 @@ export class TranscodedCall
   private readonly gateway: Gateway;
   private readonly exchange: Exchange;
   private readonly head: TranscodedHead;
-  private readonly answer: CallAnswer;
+  private readonly response: CallResponse;
 
   private transcoding: Transcoding | undefined = undefined;
   private writer: ResponseWriter | undefined = undefined;
@@ -47,8 +47,8 @@ export class TranscodedCall
 
   private service: Sink | undefined = undefined;
   private request: TranscodedRequest | undefined = undefined;
-  private response: Source | undefined = undefined;
-  private messages: AnswerMessages | undefined = undefined;
+  private responseSource: Source | undefined = undefined;
+  private messages: ResponseMessages | undefined = undefined;
   private givesOne = true;
   private onlyMessage: Buffer | undefined = undefined;
 
@@ -58,21 +58,21 @@ export class TranscodedCall
   private broken = false;
   /** The deadline, where the answer is still made when the service has ended. */
   private late: Timer | undefined = undefined;
-  private own: OwnAnswer | undefined = undefined;
+  private own: HubResponse | undefined = undefined;
   private ownBody = NO_BYTES;
 
   /** Becomes the exchange's handler. */
-  constructor(gateway: Gateway, exchange: Exchange, head: TranscodedHead, answer: CallAnswer) {
+  constructor(gateway: Gateway, exchange: Exchange, head: TranscodedHead, response: CallResponse) {
     this.gateway = gateway;
     this.exchange = exchange;
     this.head = head;
-    this.answer = answer;
+    this.response = response;
     this.contentType = head.contentType;
     this.accept = head.accept;
     this.contentLength = head.contentLength;
     this.maxMessageBytes = gateway.maxMessageBytes;
     this.framed = exchange.head.webSocket !== undefined;
-    answer.owner = this;
+    response.owner = this;
     exchange.handler = this;
   }
 
@@ -82,7 +82,7 @@ export class TranscodedCall
    * Calls the method, unless the head has a problem.
    * @param admitted the steps have let it pass
    */
-  serve(plan: Plan, match: Called, transcoding: Transcoding, admitted?: () => void): void {
+  serve(plan: Plan, match: CalledMethod, transcoding: Transcoding, admitted?: () => void): void {
     const { problem, coding } = this.head;
     if (problem !== undefined) {
       this.refuseBy(plan, () => problem, match);
@@ -93,7 +93,7 @@ export class TranscodedCall
     const takesOne = kind === "unary" || kind === "server_streaming";
     this.givesOne = kind === "unary" || kind === "client_streaming";
     this.transcoding = transcoding;
-    this.answer.success = transcoding.success;
+    this.response.success = transcoding.success;
     const call = this.begin(plan, match);
     const request = new TranscodedRequest(this, {
       exchange,
@@ -122,27 +122,27 @@ export class TranscodedCall
    * A request that is not served passes the steps nevertheless: limits, the log and metrics are for it too.
    * @param match left out: it calls no method
    */
-  refuseBy(plan: Plan, statusOf: () => Status, match?: Called): void {
-    this.answerBy({ ...plan, handler: refuse(statusOf) }, match);
+  refuseBy(plan: Plan, statusOf: () => Status, match?: CalledMethod): void {
+    this.respondBy({ ...plan, handler: refuse(statusOf) }, match);
   }
 
   /** The hub answers by itself, by the plan's handler. */
-  answerOwn(plan: Plan, own: OwnAnswer, match?: Called): void {
+  respondFromHub(plan: Plan, own: HubResponse, match?: CalledMethod): void {
     const { problem } = this.head;
     this.own = own;
-    if (problem === undefined) this.answerBy(plan, match);
+    if (problem === undefined) this.respondBy(plan, match);
     else this.refuseBy(plan, () => problem, match);
   }
 
-  private answerBy(plan: Plan, match: Called | undefined): void {
+  private respondBy(plan: Plan, match: CalledMethod | undefined): void {
     const { timers, calls } = this.gateway;
     this.service = run(plan, this.begin(plan, match), this, timers, calls);
   }
 
-  private begin(plan: Plan, match: Called | undefined): Call {
+  private begin(plan: Plan, match: CalledMethod | undefined): Call {
     const call = callOf(this.exchange.head, this.head, plan, match, this.gateway.timers.clock.now());
     this.call = call;
-    this.answer.call = call;
+    this.response.call = call;
     return call;
   }
 
@@ -170,15 +170,15 @@ export class TranscodedCall
   }
 
   onGone(reason: string): void {
-    if (this.answer.ended) return;
+    if (this.response.ended) return;
     const status = new Status(Code.CANCELLED, `the client left: ${reason}`);
-    attempt("while a client that left was taken leave of", () => this.answer.close());
+    attempt("while a client that left was taken leave of", () => this.response.close());
     this.service?.abort({ status, by: "client", sent: "maybe" });
   }
 
   onSent(bytes: number): void {
     try {
-      this.answer.sent(bytes);
+      this.response.sent(bytes);
     } catch (error) {
       this.onFault(error);
     }
@@ -198,23 +198,23 @@ export class TranscodedCall
   /** Answers with this, if there is a way left to answer, whatever state the answer is in; breaks it off otherwise. */
   private endWith(status: Status): void {
     this.done = true;
-    const shown = shownTo(this.call, status, this.gateway.edge.hints);
-    if (!this.answer.ended) answerFault(this.exchange, this.answer, this.writer, status, shown);
+    const shown = visibleStatus(this.call, status, this.gateway.edge.hints);
+    if (!this.response.ended) respondToFault(this.exchange, this.response, this.writer, status, shown);
   }
 
   // ---------------------------------------------------------------- Sink: the service's answer
 
   open(source: Source): void {
-    this.response = source;
+    this.responseSource = source;
   }
 
   headers(headers: Headers, end: boolean): void {
     if (this.over) return;
-    this.answer.metadata = headers;
+    this.response.metadata = headers;
     if (end) this.finish(headers);
     else if (this.own === undefined) {
       const encoding = headers.get("grpc-encoding");
-      this.messages = new AnswerMessages(this, this.maxMessageBytes, encoding, SLICES);
+      this.messages = new ResponseMessages(this, this.maxMessageBytes, encoding, SLICES);
     }
   }
 
@@ -232,7 +232,7 @@ export class TranscodedCall
   }
 
   onTaken(bytes: number): void {
-    this.response?.consumed(bytes);
+    this.responseSource?.consumed(bytes);
   }
 
   onBroken(status: Status): void {
@@ -248,7 +248,7 @@ export class TranscodedCall
 
   trailers(headers: Headers): void {
     if (this.over) return;
-    this.answer.trailing = headers;
+    this.response.trailing = headers;
     if (this.messages === undefined) {
       this.finish(headers);
       return;
@@ -265,11 +265,11 @@ export class TranscodedCall
 
   onAllMessages(whole: boolean): void {
     if (this.over) return;
-    if (this.answer.trailing !== undefined) this.finish(this.answer.trailing, whole);
+    if (this.response.trailing !== undefined) this.finish(this.response.trailing, whole);
   }
 
   abort({ status, by }: Abort): void {
-    if (this.answer.ended || (this.done && !this.broken)) return;
+    if (this.response.ended || (this.done && !this.broken)) return;
     this.done = true;
     this.messages?.stop();
     if (this.broken) {
@@ -299,7 +299,7 @@ export class TranscodedCall
   /** The runner's watch is over with the service's answer; a writer that needs longer has until the deadline, too. */
   private watchDeadline(): void {
     const deadline = this.call?.deadline;
-    if (this.answer.ended || deadline === undefined || this.late !== undefined) return;
+    if (this.response.ended || deadline === undefined || this.late !== undefined) return;
     const { clock } = this.gateway.timers;
     const onLate = (): void => {
       const message = "the deadline passed while the answer was written";
@@ -315,7 +315,7 @@ export class TranscodedCall
       return;
     }
     if (this.own !== undefined) {
-      this.own(this.answer.metadata ?? trailers, this.ownBody);
+      this.own(this.response.metadata ?? trailers, this.ownBody);
       return;
     }
     if (!whole) {
@@ -332,20 +332,20 @@ export class TranscodedCall
     this.writing().end();
     // A writer that needs longer: the call's steps end before the answer does.
     const info = this.call?.http;
-    if (info?.status === 0) info.status = this.answer.success;
+    if (info?.status === 0) info.status = this.response.success;
   }
 
   get holdsService(): boolean {
-    return this.answer.full || this.writer?.behind === true;
+    return this.response.full || this.writer?.behind === true;
   }
 
   private writing(): ResponseWriter {
-    this.writer ??= this.transcoding?.writer(this.answer);
+    this.writer ??= this.transcoding?.writer(this.response);
     if (this.writer === undefined) throw new Error("an answer without a route");
     return this.writer;
   }
 
-  // ---------------------------------------------------------------- AnswerOwner
+  // ---------------------------------------------------------------- ResponseOwner
 
   get keepAlive(): Buffer | undefined {
     return this.writer?.keepAlive;
@@ -355,7 +355,7 @@ export class TranscodedCall
     this.messages?.soon();
   }
 
-  onAnswered(): void {
+  onResponded(): void {
     this.late?.cancel();
     this.writer?.stop();
     this.messages?.stop();
@@ -372,7 +372,7 @@ export class TranscodedCall
 
   /** The call is over, though its answer may still be on the way to the client. */
   get over(): boolean {
-    return this.done || this.answer.ended;
+    return this.done || this.response.ended;
   }
 
   /** The call cannot go on: the client is told, and the service stopped. */
@@ -389,8 +389,8 @@ export class TranscodedCall
    * @param now without what is still being printed
    */
   private tell(status: Status, form?: Transcoding, now = false): void {
-    if (this.writer === undefined && !this.answer.begun) this.answer.refuse(status, form);
-    else this.writing().fail(shownTo(this.call, status, this.gateway.edge.hints), now);
+    if (this.writer === undefined && !this.response.begun) this.response.refuse(status, form);
+    else this.writing().fail(visibleStatus(this.call, status, this.gateway.edge.hints), now);
   }
 }
 

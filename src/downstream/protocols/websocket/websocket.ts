@@ -5,10 +5,10 @@ import { Status } from "../../../call/status/status.js";
 import type { Exchange, WebSocketUpgrade } from "../../carriers/exchange.js";
 import type { ClientProtocol } from "../client-protocol.js";
 import { noRoute, rest } from "../rest/rest.js";
-import { RestAnswer } from "../rest/rest-answer.js";
 import { readRestHead } from "../rest/rest-head.js";
+import { RestResponse } from "../rest/rest-response.js";
 import { TranscodedCall } from "../transcoded/transcoded-call.js";
-import { WebSocketAnswer } from "./websocket-answer.js";
+import { WebSocketResponse } from "./websocket-response.js";
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -50,6 +50,6 @@ function callOf(
   upgrade: WebSocketUpgrade,
 ): TranscodedCall {
   const head = readRestHead(exchange.head, snapshot.http.metadata);
-  const refusal = new RestAnswer(gateway, snapshot, exchange, head);
-  return new TranscodedCall(gateway, exchange, head, new WebSocketAnswer(exchange, upgrade, refusal));
+  const refusal = new RestResponse(gateway, snapshot, exchange, head);
+  return new TranscodedCall(gateway, exchange, head, new WebSocketResponse(exchange, upgrade, refusal));
 }

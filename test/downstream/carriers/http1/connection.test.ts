@@ -4,9 +4,9 @@ import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import type { Status } from "#src/call/status/status.js";
 import { DEFAULT_LISTENER_LIMITS } from "#src/config/listener-limits.js";
-import { AnswerWatch } from "#src/downstream/carriers/answer-watch.js";
 import type { Exchange } from "#src/downstream/carriers/exchange.js";
 import { Http1Connection, type Http1ConnectionOwner } from "#src/downstream/carriers/http1/connection.js";
+import { ResponseWatch } from "#src/downstream/carriers/response-watch.js";
 import type { Client } from "#src/downstream/client/client.js";
 import { SendMemory } from "#src/http2/send-memory.js";
 import { DEFAULT_LIMITS } from "#src/http2/wire/limits.js";
@@ -49,7 +49,7 @@ class Rig implements Http1ConnectionOwner {
     const memory = new SendMemory(limits.maxProcessQueuedBytes);
     this.connection = new Http1Connection(server, this, {
       client: {} as Client, // passed on, never looked at
-      watch: new AnswerWatch(server, { timers, limits, memory, onPassed: () => {} }),
+      watch: new ResponseWatch(server, { timers, limits, memory, onPassed: () => {} }),
       timers,
       limits,
     });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
-import { type Coding, encodeWhole } from "#src/downstream/protocols/transcoded/content-coding.js";
+import { type Coding, encodeWholeBody } from "#src/downstream/protocols/transcoded/content-coding.js";
 import { keepPackedForms } from "#src/kit/packed-forms.js";
 
 const unpackers: readonly (readonly [Coding, (packed: Buffer) => Buffer])[] = [
@@ -12,7 +12,7 @@ const unpackers: readonly (readonly [Coding, (packed: Buffer) => Buffer])[] = [
 ];
 
 const pack = (body: Buffer, coding: Coding): Promise<Buffer> =>
-  new Promise((resolve) => encodeWhole(body, coding, (packed) => resolve(packed ?? assert.fail())));
+  new Promise((resolve) => encodeWholeBody(body, coding, (packed) => resolve(packed ?? assert.fail())));
 
 for (const [coding, unpack] of unpackers) {
   test(`${coding}: a kept body is packed once, however many ask at once, and another one each time`, async () => {

@@ -6,8 +6,8 @@ import { gzipSync } from "node:zlib";
 import { frameMessage } from "#src/call/messages.js";
 import { Code, type Status } from "#src/call/status/status.js";
 import type { BodyForm } from "#src/call/transcoding.js";
-import { AnswerMessages } from "#src/downstream/protocols/transcoded/answer-messages.js";
 import { BodySlices } from "#src/downstream/protocols/transcoded/body-slices.js";
+import { ResponseMessages } from "#src/downstream/protocols/transcoded/response-messages.js";
 import { MESSAGE_BYTES, Slices, TURN_BYTES } from "#src/kit/slices.js";
 import { until } from "../../../support/until.js";
 
@@ -22,10 +22,10 @@ class Answer {
   whole: boolean | undefined = undefined;
   /** Holds after each message. */
   slow = false;
-  readonly messages: AnswerMessages;
+  readonly messages: ResponseMessages;
 
   constructor(encoding?: string, maxBytes = 4 * KIB * KIB) {
-    this.messages = new AnswerMessages(this, maxBytes, encoding, this.slices);
+    this.messages = new ResponseMessages(this, maxBytes, encoding, this.slices);
   }
 
   onMessage(message: Buffer): void {
@@ -96,7 +96,12 @@ describe("an answer's messages", () => {
         onBroken: () => assert.fail(),
         onFault: () => assert.fail(),
       };
-      return new AnswerMessages({ ...owner, onAllMessages: () => void done++ }, KIB * KIB, undefined, slices);
+      return new ResponseMessages(
+        { ...owner, onAllMessages: () => void done++ },
+        KIB * KIB,
+        undefined,
+        slices,
+      );
     });
     const frame = frameMessage(Buffer.alloc(60_000));
     for (const call of calls) call.push(frame.subarray(0, 60_000), 0, 60_000);

@@ -4,38 +4,38 @@ import type { Call } from "../../../call/call.js";
 import type { Status } from "../../../call/status/status.js";
 import type { Headers } from "../../../kit/headers.js";
 import type { Exchange, WebSocketUpgrade } from "../../carriers/exchange.js";
-import type { RestAnswer } from "../rest/rest-answer.js";
-import { type AnswerOwner, type CallAnswer, NO_OWNER } from "../transcoded/call-answer.js";
+import type { RestResponse } from "../rest/rest-response.js";
+import { type CallResponse, NO_OWNER, type ResponseOwner } from "../transcoded/call-response.js";
 
 /** Close codes (RFC 6455 §7.4). A call that failed ends with 4000 + its gRPC code, in the range for applications. */
 const CloseCode = { OK: 1000, STATUS: 4000 } as const;
 /** Messages that may wait for a slow client before the service is held back. */
 const MAX_UNSENT_BYTES = 64 * 1024;
 
-export class WebSocketAnswer implements CallAnswer {
+export class WebSocketResponse implements CallResponse {
   success = 200;
   // What the handshake has not said, HTTP cannot say any more: metadata of the answer have no place.
   metadata: Headers | undefined = undefined;
   trailing: Headers | undefined = undefined;
   private readonly exchange: Exchange;
   private readonly upgrade: WebSocketUpgrade;
-  private readonly refusal: RestAnswer;
-  private own: AnswerOwner = NO_OWNER;
+  private readonly refusal: RestResponse;
+  private own: ResponseOwner = NO_OWNER;
   private over = false;
   /** Written and not yet taken by the connection. */
   private unsent = 0;
 
-  constructor(exchange: Exchange, upgrade: WebSocketUpgrade, refusal: RestAnswer) {
+  constructor(exchange: Exchange, upgrade: WebSocketUpgrade, refusal: RestResponse) {
     this.exchange = exchange;
     this.upgrade = upgrade;
     this.refusal = refusal;
   }
 
-  get owner(): AnswerOwner {
+  get owner(): ResponseOwner {
     return this.own;
   }
 
-  set owner(owner: AnswerOwner) {
+  set owner(owner: ResponseOwner) {
     this.own = owner;
     this.refusal.owner = owner;
   }

@@ -8,7 +8,7 @@ import type { Holder, SendMemory } from "../../http2/send-memory.js";
 import { barrier } from "../../kit/barrier.js";
 import { reportFault } from "../../kit/faults.js";
 import type { Timed, TimerWheel } from "../../kit/timer-wheel.js";
-import { below, Departed } from "../client/departed.js";
+import { DepartedClients, socketBelowTls } from "../client/departed-clients.js";
 
 /** How often is looked, at most: a client is let go at most two looks late. */
 const LOOK_MS = 5000;
@@ -19,9 +19,9 @@ const LOOKS = 4;
 /** What waits is counted for the process from here on: less is what sockets hold anyway. */
 const COUNTED_BYTES = 64 * 1024;
 
-const departed = new Departed();
+const departed = new DepartedClients();
 
-export interface AnswerWatchOptions {
+export interface ResponseWatchOptions {
   readonly timers: TimerWheel;
   readonly limits: Pick<ClientLimits, "stallMs" | "http1ReadRate">;
   /** Of the whole process. */
@@ -30,7 +30,7 @@ export interface AnswerWatchOptions {
   readonly onPassed: (limit: keyof ClientLimits, reason: string) => void;
 }
 
-export class AnswerWatch implements Timed, Holder {
+export class ResponseWatch implements Timed, Holder {
   timerSlot = -1;
   timerNext: Timed | undefined = undefined;
   timerPrevious: Timed | undefined = undefined;
@@ -42,7 +42,7 @@ export class AnswerWatch implements Timed, Holder {
   /** Why the connection was ended; undefined: not by us. */
   reason: string | undefined = undefined;
   private readonly socket: Socket;
-  private readonly options: AnswerWatchOptions;
+  private readonly options: ResponseWatchOptions;
   private readonly lookMs: number;
   /**
    * Something has waited at so many looks, and so many bytes had gone at the first. Looks are counted, not minutes: no
@@ -52,7 +52,7 @@ export class AnswerWatch implements Timed, Holder {
   private gone = 0;
   private over = false;
 
-  constructor(socket: Socket, options: AnswerWatchOptions) {
+  constructor(socket: Socket, options: ResponseWatchOptions) {
     this.socket = socket;
     this.options = options;
     const { stallMs } = options.limits;
@@ -142,7 +142,7 @@ export class AnswerWatch implements Timed, Holder {
   private letGo(limit: keyof ClientLimits, reason: string): void {
     if (this.over) return;
     this.reason = reason;
-    const raw = below(this.socket);
+    const raw = socketBelowTls(this.socket);
     try {
       // Else the system would go on to offer it, megabytes, for minutes. Not to be done while node:http parses.
       if (!raw.destroyed) raw.resetAndDestroy();
@@ -169,7 +169,7 @@ export class AnswerWatch implements Timed, Holder {
  * large one may take longer than a slow client may stand still; its handle, which node's own timeouts look at, knows.
  */
 function goneFrom(socket: Socket): number {
-  const handle: unknown = Reflect.get(below(socket), "_handle");
+  const handle: unknown = Reflect.get(socketBelowTls(socket), "_handle");
   if (typeof handle === "object" && handle !== null) {
     const written: unknown = Reflect.get(handle, "bytesWritten");
     const queued: unknown = Reflect.get(handle, "writeQueueSize");

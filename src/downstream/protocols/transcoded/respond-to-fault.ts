@@ -2,28 +2,28 @@
 import type { Status } from "../../../call/status/status.js";
 import type { ResponseWriter } from "../../../call/transcoding.js";
 import { attempt } from "../../../kit/faults.js";
-import { answerBare } from "../../carriers/bare-answer.js";
+import { respondBare } from "../../carriers/bare-response.js";
 import type { Exchange } from "../../carriers/exchange.js";
-import type { CallAnswer } from "./call-answer.js";
+import type { CallResponse } from "./call-response.js";
 
 const WHERE = "while a fault was answered";
 
 /** @param shown the status as the caller may see it */
-export function answerFault(
+export function respondToFault(
   exchange: Exchange,
-  answer: CallAnswer,
+  response: CallResponse,
   writer: ResponseWriter | undefined,
   status: Status,
   shown: Status,
 ): void {
-  if (!answer.begun) {
-    attempt(WHERE, () => answer.refuse(status));
-    if (!answer.begun && !answer.ended) answerBare(exchange, status);
-    if (answer.begun && !answer.ended) attempt(WHERE, () => exchange.reset());
+  if (!response.begun) {
+    attempt(WHERE, () => response.refuse(status));
+    if (!response.begun && !response.ended) respondBare(exchange, status);
+    if (response.begun && !response.ended) attempt(WHERE, () => exchange.reset());
   } else {
     // The body says it in its own way, if its writer still can.
     if (writer !== undefined) attempt(WHERE, () => writer.fail(shown, true));
-    if (!answer.ended) attempt(WHERE, () => exchange.reset());
+    if (!response.ended) attempt(WHERE, () => exchange.reset());
   }
-  if (!answer.ended) attempt(WHERE, () => answer.close());
+  if (!response.ended) attempt(WHERE, () => response.close());
 }

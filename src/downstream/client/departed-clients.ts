@@ -12,24 +12,24 @@ const STATE_COLUMN = 3;
 const INODE_COLUMN = 9;
 
 /** The socket below TLS, where there is TLS: node names it so, and keeps it to itself. */
-export function below(socket: Socket): Socket {
+export function socketBelowTls(socket: Socket): Socket {
   const parent: unknown = Reflect.get(socket, "_parent");
   return parent instanceof Socket ? parent : socket;
 }
 
 /** Of node's handle below the socket: undefined for one that is closed. */
 function ofHandle(socket: Socket, name: string): unknown {
-  const handle: unknown = Reflect.get(below(socket), "_handle");
+  const handle: unknown = Reflect.get(socketBelowTls(socket), "_handle");
   return typeof handle === "object" && handle !== null ? Reflect.get(handle, name) : undefined;
 }
 
-export class Departed {
+export class DepartedClients {
   private readonly asked = new Map<Socket, () => void>();
   private looking = false;
 
   /** Asks once. `gone` runs later, if the client is gone, and the socket is still not read. */
   ask(socket: Socket, gone: () => void): void {
-    below(socket).setKeepAlive(true, KEEPALIVE_MS);
+    socketBelowTls(socket).setKeepAlive(true, KEEPALIVE_MS);
     this.asked.set(socket, gone);
     if (this.looking) return;
     this.looking = true;
@@ -55,7 +55,7 @@ export class Departed {
 function wasReset(socket: Socket): boolean {
   const getpeername = ofHandle(socket, "getpeername");
   if (typeof getpeername !== "function") return false;
-  const handle: unknown = Reflect.get(below(socket), "_handle");
+  const handle: unknown = Reflect.get(socketBelowTls(socket), "_handle");
   return Reflect.apply(getpeername, handle, [{}]) !== 0;
 }
 

@@ -8,7 +8,7 @@ import type { Exchange } from "./exchange.js";
  * Answers with the status in JSON; where even that fails, the exchange is broken off.
  * @param text google.rpc.Status in JSON; left out: without its details
  */
-export function answerBare(exchange: Exchange, { http, code, message }: Status, text?: string): void {
+export function respondBare(exchange: Exchange, { http, code, message }: Status, text?: string): void {
   try {
     const body = Buffer.from(text ?? JSON.stringify({ code, message, details: [] }));
     const fields = [

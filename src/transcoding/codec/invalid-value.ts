@@ -5,7 +5,7 @@ import { fieldsOf, nearestName } from "../messages/fields.js";
 import { ExactNumber, type Json, MaskText } from "../messages/json.js";
 
 /** Where a value does not fit its message, and why. */
-export interface Misfit {
+export interface InvalidValue {
   /** Path from the value that was read, e.g. `author.tags[2]`; "" for the value itself. */
   readonly path: string;
   readonly problem: string;
@@ -47,7 +47,7 @@ export function expected(what: string, json: Json): Refusal {
 }
 
 /** What is wrong with a value that the enum does not have. */
-export function notOneOf({ values }: DescEnum, json: Json): string {
+export function unknownEnumValue({ values }: DescEnum, json: Json): string {
   const names = values.slice(0, MAX_LISTED).map(({ name }) => name);
   return notAs(`one of ${names.join(", ")}${values.length > MAX_LISTED ? ", …" : ""}, or its number`, json);
 }

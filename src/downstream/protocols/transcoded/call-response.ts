@@ -6,13 +6,13 @@ import { reportFault } from "../../../kit/faults.js";
 import type { Headers } from "../../../kit/headers.js";
 
 /** The call that is answered. */
-export interface AnswerOwner {
+export interface ResponseOwner {
   /** A comment that keeps an idle stream open; undefined where its format has none. */
   readonly keepAlive: Buffer | undefined;
   /** The client has taken something: the service may go on. */
   onRoom(): void;
   /** The answer is complete, or broken off: whoever still works on it stops. */
-  onAnswered(): void;
+  onResponded(): void;
   /** Nothing more of the service's answer is wanted; its call may have ended by itself. */
   stopService(status: Status): void;
   /** A callback of the answer's threw: the call ends. */
@@ -20,18 +20,18 @@ export interface AnswerOwner {
 }
 
 /** Of an answer between its making and its call. */
-export const NO_OWNER: AnswerOwner = {
+export const NO_OWNER: ResponseOwner = {
   keepAlive: undefined,
   onRoom() {},
-  onAnswered() {},
+  onResponded() {},
   stopService() {},
   onFault(error) {
     reportFault("while an answer was prepared", error);
   },
 };
 
-export interface CallAnswer extends BodyTaker {
-  owner: AnswerOwner;
+export interface CallResponse extends BodyTaker {
+  owner: ResponseOwner;
   /** The call that is answered, where there is one. */
   call: Call | undefined;
   /** What the service said before its messages, and after them. */
@@ -60,4 +60,4 @@ export interface CallAnswer extends BodyTaker {
  * Makes an answer that the hub gives by itself out of what its handler has: headers, what the steps have added at their
  * end, and the body as it is, in one piece.
  */
-export type OwnAnswer = (headers: Headers, body: Buffer) => void;
+export type HubResponse = (headers: Headers, body: Buffer) => void;

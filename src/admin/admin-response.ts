@@ -3,31 +3,36 @@ import { inSlices } from "../kit/in-slices.js";
 import { jsonPieces } from "../kit/text/json-pieces.js";
 import { printable } from "../kit/text/text.js";
 import type { AdminRequest, AdminResponse } from "./admin-server.js";
-import type { Answer } from "./pages/page.js";
+import type { PageResponse } from "./pages/page.js";
 
-export function respond(request: AdminRequest, response: AdminResponse, answer: Answer, bytes: Buffer): void {
-  const type = isText(request, answer) ? "text/plain; charset=utf-8" : "application/json";
-  response.writeHead(answer.status, {
-    "content-type": answer.raw?.contentType ?? type,
+export function respond(
+  request: AdminRequest,
+  response: AdminResponse,
+  page: PageResponse,
+  bytes: Buffer,
+): void {
+  const type = isText(request, page) ? "text/plain; charset=utf-8" : "application/json";
+  response.writeHead(page.status, {
+    "content-type": page.raw?.contentType ?? type,
     "content-length": String(bytes.length),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'",
     vary: "accept",
-    ...answer.headers,
+    ...page.headers,
   });
   response.end(request.method === "HEAD" ? Buffer.alloc(0) : bytes);
 }
 
-function isText(request: AdminRequest, { text }: Answer): boolean {
+function isText(request: AdminRequest, { text }: PageResponse): boolean {
   return text !== undefined && prefersText(request.headers.accept);
 }
 
 /** What `respond` sends; made in slices, for it may be much. */
-export function bytesOf(request: AdminRequest, answer: Answer): Promise<Buffer> {
-  const { raw, text, body } = answer;
+export function bytesOf(request: AdminRequest, page: PageResponse): Promise<Buffer> {
+  const { raw, text, body } = page;
   if (raw !== undefined) return inSlices(gathering(raw.pieces));
-  const shown = text !== undefined && isText(request, answer) ? text() : jsonPieces(body);
+  const shown = text !== undefined && isText(request, page) ? text() : jsonPieces(body);
   return inSlices(gathering(printables(typeof shown === "string" ? [shown] : shown)));
 }
 

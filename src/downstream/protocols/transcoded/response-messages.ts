@@ -3,12 +3,12 @@
 // them was taken, so neither a thousand small messages in one read nor a few that unpack to gigabytes are more than the
 // client has asked for.
 
-import { MessageSplitter, unpackSoon } from "../../../call/messages.js";
+import { MessageSplitter, unpackAsync } from "../../../call/messages.js";
 import { Status } from "../../../call/status/status.js";
 import { barrier } from "../../../kit/barrier.js";
 import { MESSAGE_BYTES, type Slices } from "../../../kit/slices.js";
 
-export interface AnswerMessagesOwner {
+export interface ResponseMessagesOwner {
   /** Something threw, in a turn of its own. */
   onFault(error: unknown): void;
   /** No message is wanted for now; `soon` is called when one is. */
@@ -28,9 +28,9 @@ interface Piece {
   readonly end: number;
 }
 
-export class AnswerMessages {
+export class ResponseMessages {
   readonly #splitter: MessageSplitter;
-  readonly #owner: AnswerMessagesOwner;
+  readonly #owner: ResponseMessagesOwner;
   readonly #slices: Slices;
   /** What came and was not looked at yet. */
   readonly #waiting: Piece[] = [];
@@ -46,7 +46,7 @@ export class AnswerMessages {
   #later = false;
 
   /** @param encoding grpc-encoding of the answer */
-  constructor(owner: AnswerMessagesOwner, maxBytes: number, encoding: string | undefined, slices: Slices) {
+  constructor(owner: ResponseMessagesOwner, maxBytes: number, encoding: string | undefined, slices: Slices) {
     this.#owner = owner;
     this.#splitter = new MessageSplitter(maxBytes, encoding);
     this.#slices = slices;
@@ -143,7 +143,7 @@ export class AnswerMessages {
       this.go();
     };
     const { encoding, maxBytes } = splitter;
-    const message = unpackSoon(payload, encoding, maxBytes, barrier(onUnpacked, this.#faulty));
+    const message = unpackAsync(payload, encoding, maxBytes, barrier(onUnpacked, this.#faulty));
     if (message !== undefined) return this.#give(message);
     this.#unpacking = true;
     return false;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { DEFAULT_LISTENER_LIMITS } from "#src/config/listener-limits.js";
-import { AnswerWatch } from "#src/downstream/carriers/answer-watch.js";
+import { ResponseWatch } from "#src/downstream/carriers/response-watch.js";
 import { SendMemory } from "#src/http2/send-memory.js";
 import { DEFAULT_LIMITS } from "#src/http2/wire/limits.js";
 import { TimerWheel } from "#src/kit/timer-wheel.js";
@@ -37,7 +37,7 @@ class Rig {
   readonly passed: string[] = [];
   readonly server: Socket;
   readonly client: Socket;
-  readonly watch: AnswerWatch;
+  readonly watch: ResponseWatch;
   received = 0;
 
   constructor(server: Socket, client: Socket, { rate, stallMs, memory }: Options) {
@@ -46,7 +46,7 @@ class Rig {
     client.pause();
     client.on("error", () => {});
     server.on("error", () => {});
-    this.watch = new AnswerWatch(server, {
+    this.watch = new ResponseWatch(server, {
       timers: this.timers,
       limits: {
         stallMs: stallMs ?? DEFAULT_LIMITS.stallMs,

@@ -2,28 +2,28 @@
 // comments, and a failure in whatever way is still open. The Transcoding writes the body to it (`BodyTaker`).
 import type { Transform } from "node:stream";
 import type { Call } from "../../../call/call.js";
-import { type Gateway, type Snapshot, shownTo } from "../../../call/gateway.js";
+import { type Gateway, type Snapshot, visibleStatus } from "../../../call/gateway.js";
 import { Code, encodeGrpcMessage, Status } from "../../../call/status/status.js";
 import type { Transcoding } from "../../../call/transcoding.js";
 import { barrier } from "../../../kit/barrier.js";
 import { type Field, field, type Headers } from "../../../kit/headers.js";
 import { inSlices } from "../../../kit/in-slices.js";
-import { etagOf, hashingEtag, MAX_TAGGED_AT_ONCE } from "../../../kit/text/etag.js";
+import { etagOf, hashingEtag, MAX_ETAG_INLINE_BYTES } from "../../../kit/text/etag.js";
 import type { Exchange } from "../../carriers/exchange.js";
 import { fitsHeaderListLimit } from "../../carriers/header-list-limit.js";
 import { Heartbeat } from "../../carriers/heartbeat.js";
-import type { AnswerOwner, CallAnswer } from "../transcoded/call-answer.js";
-import { NO_OWNER } from "../transcoded/call-answer.js";
+import type { CallResponse, ResponseOwner } from "../transcoded/call-response.js";
+import { NO_OWNER } from "../transcoded/call-response.js";
 import {
   type Coding,
   encoderOf,
-  encodeWhole,
+  encodeWholeBody,
   isCompressible,
   responseCoding,
 } from "../transcoded/content-coding.js";
-import { fieldOf, isBodyless, NO_SNIFF, replace, withCors, withoutContent } from "./answer-fields.js";
 import { codedTag, matchesTag } from "./etag.js";
 import { addRetryAndChallenge, failureFields } from "./failure-fields.js";
+import { fieldOf, isBodyless, NO_SNIFF, replace, withCors, withoutContent } from "./response-fields.js";
 import type { RestHead } from "./rest-head.js";
 import { addErrorFields, addFields } from "./rest-headers.js";
 
@@ -38,8 +38,8 @@ const VARY_ENCODING = field("vary", "accept-encoding");
 /** Of streams: what comes is of this moment. */
 const NO_STORE = field("cache-control", "no-store");
 
-export class RestAnswer implements CallAnswer {
-  owner: AnswerOwner = NO_OWNER;
+export class RestResponse implements CallResponse {
+  owner: ResponseOwner = NO_OWNER;
   success = 200;
   /** Accept, or what counts in its place: in which form failures are told. */
   accept: string | undefined;
@@ -92,7 +92,7 @@ export class RestAnswer implements CallAnswer {
       this.wholeFields = fields;
       return;
     }
-    const all = this.answerFields(contentType, fields);
+    const all = this.responseFields(contentType, fields);
     if (fieldOf(all, "cache-control") === undefined) all.push(NO_STORE);
     const status = this.success;
     const bodyless = this.exchange.head.method === "HEAD" || isBodyless(status);
@@ -119,7 +119,7 @@ export class RestAnswer implements CallAnswer {
   write(bytes: Buffer, last: boolean): void {
     if (this.ended) return;
     if (this.wholeType !== undefined) {
-      this.answerWhole(this.wholeType, bytes);
+      this.respondWhole(this.wholeType, bytes);
       return;
     }
     if (bytes.length > 0) {
@@ -163,10 +163,10 @@ export class RestAnswer implements CallAnswer {
   }
 
   /** A body that is known to its last byte. */
-  private answerWhole(contentType: string, body: Buffer): void {
+  private respondWhole(contentType: string, body: Buffer): void {
     const { http } = this.snapshot;
     const { method } = this.exchange.head;
-    const all = this.answerFields(contentType, this.wholeFields);
+    const all = this.responseFields(contentType, this.wholeFields);
     // Of a stream nobody knows it yet: there it is a trailer.
     if (http.statusHeaders) all.push(field("grpc-status", "0"));
     const status = this.success;
@@ -184,24 +184,24 @@ export class RestAnswer implements CallAnswer {
     if (own !== undefined) {
       // Packed, it is no longer byte for byte what the service has given the tag to (RFC 9110 §8.8.3.3).
       if (coding !== undefined && !own.startsWith("W/")) replace(all, field("etag", `W/${own}`));
-      this.answerUnlessKnown(own, all, body, coding);
+      this.respondUnlessKnown(own, all, body, coding);
     } else if (!http.etag) this.packWhole(status, all, body, coding);
-    else if (body.length <= MAX_TAGGED_AT_ONCE) this.answerTagged(etagOf(body), all, body, coding);
+    else if (body.length <= MAX_ETAG_INLINE_BYTES) this.respondTagged(etagOf(body), all, body, coding);
     else {
       const onTag = (etag: string): void => {
-        if (!this.ended) this.answerTagged(etag, all, body, coding);
+        if (!this.ended) this.respondTagged(etag, all, body, coding);
       };
       inSlices(hashingEtag(body)).then(barrier(onTag, this.fault), this.fault);
     }
   }
 
-  private answerTagged(etag: string, all: Field[], body: Buffer, coding: Coding | undefined): void {
+  private respondTagged(etag: string, all: Field[], body: Buffer, coding: Coding | undefined): void {
     all.push(field("etag", coding === undefined ? etag : codedTag(etag, coding)));
-    this.answerUnlessKnown(etag, all, body, coding);
+    this.respondUnlessKnown(etag, all, body, coding);
   }
 
   /** 304 where the client has the body. */
-  private answerUnlessKnown(etag: string, all: Field[], body: Buffer, coding: Coding | undefined): void {
+  private respondUnlessKnown(etag: string, all: Field[], body: Buffer, coding: Coding | undefined): void {
     const { ifNoneMatch } = this.restHead;
     if (ifNoneMatch !== undefined && matchesTag(ifNoneMatch, etag))
       this.respond(304, withoutContent(all), true);
@@ -218,7 +218,7 @@ export class RestAnswer implements CallAnswer {
       if (packed !== undefined) all.push(field("content-encoding", coding));
       this.sendWhole(status, all, packed ?? body);
     };
-    encodeWhole(body, coding, barrier(onPacked, this.fault));
+    encodeWholeBody(body, coding, barrier(onPacked, this.fault));
   }
 
   private sendWhole(status: number, fields: Field[], body: Buffer): void {
@@ -250,7 +250,7 @@ export class RestAnswer implements CallAnswer {
   }
 
   /** What every good answer has, and the service's metadata. */
-  private answerFields(contentType: string, own: readonly Field[]): Field[] {
+  private responseFields(contentType: string, own: readonly Field[]): Field[] {
     const { http } = this.snapshot;
     const all = [
       contentType === "application/json" ? JSON_CONTENT : field("content-type", contentType),
@@ -347,7 +347,7 @@ export class RestAnswer implements CallAnswer {
     if (this.ended) return;
     const { head } = this.exchange;
     const { http, rest } = this.snapshot;
-    const shown = shownTo(this.call, status, this.gateway.edge.hints);
+    const shown = visibleStatus(this.call, status, this.gateway.edge.hints);
     const accept = http.errorForm === "problem" ? "application/problem+json" : this.accept;
     const error = rest.renderError(shown, accept, head.target);
     const { contentType } = error;
@@ -379,6 +379,6 @@ export class RestAnswer implements CallAnswer {
     this.ended = true;
     this.heartbeat?.stop();
     this.encoder?.destroy();
-    this.owner.onAnswered();
+    this.owner.onResponded();
   }
 }

@@ -3,10 +3,10 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { isLoopback } from "../config/address.js";
 import type { AdminRequest } from "./admin-server.js";
-import type { Answer } from "./pages/page.js";
+import type { PageResponse } from "./pages/page.js";
 
 /** Who gets in. */
-export interface Door {
+export interface AdminAccess {
   readonly host: string;
   readonly scheme: "http" | "https";
   /** SHA-256 of the token; undefined: callers on this machine need none, and others do not get in. */
@@ -14,8 +14,11 @@ export interface Door {
 }
 
 /** Why a caller is not trusted, as the answer for a page; undefined: it is. */
-export function notTrusted(request: AdminRequest, door: Door): ((path: string) => Answer) | undefined {
-  const { tokenDigest } = door;
+export function rejectUntrusted(
+  request: AdminRequest,
+  access: AdminAccess,
+): ((path: string) => PageResponse) | undefined {
+  const { tokenDigest } = access;
   if (tokenDigest === undefined) {
     if (isLoopback(request.socket.remoteAddress ?? "")) return undefined;
     const who = "is shown to callers on the hub's own machine alone; /livez and /readyz are for all";
@@ -41,7 +44,10 @@ function sha256(text: string): Buffer {
  * Keeps web pages out. A page of another site can make a browser call loopback: with its own name as Host once that
  * name resolves here (DNS rebinding), or with its Origin. Tools send neither.
  */
-export function refuse(request: AdminRequest, { host: boundHost, scheme }: Door): Answer | undefined {
+export function rejectWebPages(
+  request: AdminRequest,
+  { host: boundHost, scheme }: AdminAccess,
+): PageResponse | undefined {
   const authority = request.headers[":authority"];
   const host = typeof authority === "string" ? authority : request.headers.host;
   for (const name of [host, request.headers.host]) {

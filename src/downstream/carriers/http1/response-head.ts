@@ -5,7 +5,7 @@ import type { Field } from "../../../kit/headers.js";
 /** How the end of the body is told (RFC 9112 §6): it has none, or a length that the fields tell, or chunks. */
 export type BodyFraming = "none" | "length" | "chunked";
 
-export interface AnswerHead {
+export interface FormattedHead {
   /** ISO-8859-1, with the empty line at its end. */
   readonly text: string;
   readonly framing: BodyFraming;
@@ -16,13 +16,13 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** `end`: nothing follows the head. Fields that no header can carry are left out. */
-export function answerHead(
+export function formatHead(
   status: number,
   fields: readonly Field[],
   end: boolean,
   isHead: boolean,
   connection: string,
-): AnswerHead {
+): FormattedHead {
   let text = statusLine(status);
   let length = false;
   let dated = false;

@@ -17,7 +17,7 @@ interface Entry<T> {
  * Two generations instead of a list in order of use: a lookup is one `Map.get`, and what was not asked for while half
  * of what fits came new is forgotten. Never holds more than `capacity` entries, nor more than `maxBytes`.
  */
-export class Remembered<T> {
+export class GenerationalCache<T> {
   private readonly half: number;
   private readonly halfBytes: number;
   private young = new Map<string, Entry<T>>();

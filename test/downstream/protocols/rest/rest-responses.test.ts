@@ -15,7 +15,7 @@ import { frameMessage } from "#src/call/messages.js";
 import { Code, encodeStatusProto, Status } from "#src/call/status/status.js";
 import { codedTag, matchesTag } from "#src/downstream/protocols/rest/etag.js";
 import { responseCoding } from "#src/downstream/protocols/transcoded/content-coding.js";
-import { etagOf, MAX_TAGGED_AT_ONCE } from "#src/kit/text/etag.js";
+import { etagOf, MAX_ETAG_INLINE_BYTES } from "#src/kit/text/etag.js";
 import { until } from "../../../support/until.js";
 import { type Answer, type Asked, ask1, ask2, Rig, type ServiceCall } from "../../support/rig.js";
 
@@ -400,7 +400,7 @@ for (const [version, ask] of [
       assert.equal((await ask(rig, { method: "GET", path: "/stream" })).headers.etag, undefined);
     });
 
-    for (const bytes of [MAX_TAGGED_AT_ONCE, MAX_TAGGED_AT_ONCE + 1, 1_000_000])
+    for (const bytes of [MAX_ETAG_INLINE_BYTES, MAX_ETAG_INLINE_BYTES + 1, 1_000_000])
       it(`of ${bytes} bytes: 304 for who has them, and the body for who has not`, async () => {
         const rig = await started();
         rig.http.etag = true;
