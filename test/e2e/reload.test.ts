@@ -1,13 +1,15 @@
 // A reload while the hub serves: the new config holds at once, a wrong one changes nothing, and no call is lost.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, rename, symlink, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
+import { until } from "../support/until.js";
 import { behaviorClient, callServerStream, callUnary, streamed } from "./support/grpc.js";
-import { fileOf, startHub } from "./support/hub.js";
+import { fileOf, startHub, temporaryFolder } from "./support/hub.js";
 import { startService } from "./support/service.js";
 
 const scope = { after };
@@ -64,6 +66,48 @@ describe("reload", () => {
     assert.ok((await timeLeft()) <= 30);
     const { messages } = await callUnary(client, {});
     assert.equal(messages[0]?.seen?.instance, "two");
+  });
+
+  test("--watch reloads when the file is edited, renamed into place, or comes by the symlinks of a ConfigMap", async () => {
+    // As the kubelet lays it: linchpin.yaml → ..data/linchpin.yaml, ..data → a folder for each version.
+    const folder = await temporaryFolder(scope);
+    const config = (seconds: number): string => configOf([one.address], `${seconds}s`);
+    const version = async (name: string, text: string): Promise<void> => {
+      await mkdir(join(folder, name));
+      await writeFile(join(folder, name, "linchpin.yaml"), text);
+      await symlink(name, join(folder, `${name}.link`));
+      await rename(join(folder, `${name}.link`), join(folder, "..data"));
+    };
+    await version("..v1", config(20));
+    const file = join(folder, "linchpin.yaml");
+    await symlink("..data/linchpin.yaml", file);
+    const hub = await startHub(scope, ["--config", file, "--watch"]);
+    const client = behaviorClient(scope, hub.address);
+    const deadline = async (): Promise<number> => {
+      const { messages } = await callUnary(client, {});
+      return Math.ceil(Number(messages[0]?.seen?.timeLeft?.seconds ?? 0) / 100) * 100;
+    };
+    const logged = /linchpin\.yaml has changed: the config was reloaded/;
+    const reloaded = (count: number): Promise<void> =>
+      until(() => hub.program.stderr.matching(logged).length === count, `reload ${count}`);
+    assert.equal(await deadline(), 100);
+
+    await version("..v2", config(200));
+    await reloaded(1);
+    assert.equal(await deadline(), 200, "the symlinks were swapped");
+
+    await writeFile(join(folder, "next.yaml"), config(300));
+    await rename(join(folder, "next.yaml"), file);
+    await reloaded(2);
+    assert.equal(await deadline(), 300, "another was renamed into its place");
+
+    await writeFile(file, `${config(400)}nonsense: [\n`);
+    await hub.program.stderr.waitFor(/has changed: nothing was changed: .*linchpin\.yaml:\d+:\d+/);
+    assert.equal(await deadline(), 300, "a wrong file changes nothing");
+
+    await writeFile(file, config(400));
+    await reloaded(3);
+    assert.equal(await deadline(), 400, "it was edited in place");
   });
 
   test("a changed address is told to need a restart", async () => {

@@ -1,8 +1,10 @@
 // `linchpin serve`: a hub in the foreground, until a signal ends it.
 import { setFlagsFromString } from "node:v8";
+import type { RunningHub } from "../../hub.js";
 import type { Log } from "../../kit/log.js";
 import { defaultConfig, withOverrides } from "../../settings/from-args.js";
 import type { Config } from "../../settings/sections.js";
+import { watchFiles } from "../../tls/watch-files.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import { defaultConfigFile, isConfigFile, NO_CONFIG } from "../terminal/config-file.js";
@@ -43,6 +45,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       listen: given.value("listen"),
       admin: given.value("admin"),
     });
+  // Before it is read: a change while the hub starts is one, too.
+  const reloads = given.flag("watch") ? watchConfig(file) : undefined;
   const config = await readConfig();
   io.serving?.();
 
@@ -55,7 +59,31 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   for (const line of summary(hub)) say(line);
   if (hub.adminUrl !== undefined) say(`admin on ${hub.adminUrl}`);
   for (const url of hub.urls) say(`listening on ${url}`);
-  return serveUntilSignal(hub, signals, log);
+  reloads?.start(hub);
+  try {
+    return await serveUntilSignal(hub, signals, log);
+  } finally {
+    reloads?.close();
+  }
+}
+
+/** Reloads the hub, once it is started, when the file has changed. */
+function watchConfig(file: string | undefined): { start(hub: RunningHub): void; close(): void } {
+  if (file === undefined) throw new UsageError("--watch: there is no config file to watch");
+  let running: RunningHub | undefined;
+  let changed = false;
+  const watch = watchFiles([file], () => {
+    changed = true;
+    // How it went is in the log.
+    running?.reload(`${file} has changed`).catch(() => undefined);
+  });
+  return {
+    start(hub) {
+      running = hub;
+      if (changed) hub.reload(`${file} has changed`).catch(() => undefined);
+    },
+    close: () => watch.close(),
+  };
 }
 
 /** The YAML parser and the schema are loaded only for who has a file. */

@@ -33,6 +33,7 @@ export const COMMANDS = {
     maxPositionals: 1_000,
     options: {
       config: { value: "FILE", help: "the config file (default: LINCHPIN_CONFIG, or ./linchpin.yaml)" },
+      watch: { help: "reload when the config file changes, however it is replaced" },
       ...LEARNING,
       "schema-cache": {
         value: "DIR",
@@ -49,7 +50,9 @@ a target replaces the upstream of its name, or joins the upstreams of the file.
 
 SIGTERM and SIGINT drain: the hub is not ready any more, accepts for drain.delay, and lets running calls end within
 drain.grace; then the exit code is 0. A second signal ends at once, with 128 plus its number. SIGHUP, or POST /reload on
-the admin listener, reads the config file anew and serves by it, all or nothing: a file with errors changes nothing.`,
+the admin listener, reads the config file anew and serves by it, all or nothing: a file with errors changes nothing.
+With --watch the hub does so by itself when the file is edited or replaced, by renaming or by the symlinks of a
+Kubernetes ConfigMap.`,
   },
   check: {
     name: "check",
