@@ -9,6 +9,8 @@ import { type Counter, type Labels, type Meters, NO_METERS } from "../kit/meters
 import type { Balancer, BalancerFactory } from "./balancers/balancer.js";
 import { roundRobin } from "./balancers/round-robin.js";
 import type { EndpointInfo, EndpointSource, Watch } from "./discovery/endpoint-source.js";
+import { ClusterHealth, type HealthOwner } from "./health/cluster-health.js";
+import { type HealthFeatures, NO_HEALTH } from "./health/keys.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "./pool/connect-failure.js";
 import { Endpoint, type EndpointAddress, type EndpointOwner } from "./pool/endpoint.js";
 import type { Link } from "./pool/link.js";
@@ -24,6 +26,10 @@ export interface ClusterOptions {
   readonly limits?: Partial<PoolLimits>;
   /** Default: round robin. */
   readonly balancer?: BalancerFactory;
+  /** Default: every endpoint that can be reached gets calls, and there are no circuit breakers. */
+  readonly health?: Partial<HealthFeatures>;
+  /** An endpoint was taken out for its health, or gets calls again. */
+  readonly onHealth?: (endpoint: Endpoint) => void;
   /** An endpoint has become ready, or has stopped being so. */
   readonly onChange?: (endpoint: Endpoint) => void;
   /** The source that it follows has told its endpoints, or (with a problem) could not. */
@@ -35,7 +41,7 @@ export interface ClusterOptions {
   readonly meters?: Meters;
 }
 
-export class Cluster implements EndpointOwner, QueueOwner {
+export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint> {
   readonly name: string;
   readonly clock: Clock;
   readonly memory: SendMemory | undefined;
@@ -48,7 +54,8 @@ export class Cluster implements EndpointOwner, QueueOwner {
   /** Why its source has no newer list of endpoints; undefined: it has. */
   sourceProblem: string | undefined = undefined;
   /** Observe every attempt at the cluster. */
-  readonly observers: readonly AttemptObserver[];
+  observers: readonly AttemptObserver[] = NO_OBSERVERS;
+  readonly health: ClusterHealth<Endpoint>;
   readonly queue: Queue;
   /** Sends a call to one of the endpoints. */
   readonly handler: Handler;
@@ -77,11 +84,7 @@ export class Cluster implements EndpointOwner, QueueOwner {
     this.memory = options.memory;
     this.random = options.random ?? Math.random;
     this.limits = { ...DEFAULT_POOL, ...options.limits };
-    const counter = (name: string, help: string, labels: Labels = {}): Counter =>
-      (options.meters ?? NO_METERS).counter(`linchpin.upstream.${name}`, help, {
-        "linchpin.upstream": options.name,
-        ...labels,
-      });
+    const counter = this.counter.bind(this);
     this.connectFailures = new Map(
       CONNECT_FAILURES.map((failure) => [
         failure,
@@ -104,10 +107,23 @@ export class Cluster implements EndpointOwner, QueueOwner {
     );
     this.queue = new Queue(this);
     this.balancer = (options.balancer ?? roundRobin)({ clock: this.clock, random: this.random });
-    const { begin, headers, end } = this.balancer;
-    this.observers = begin || headers || end ? [this.balancer] : NO_OBSERVERS;
+    this.health = new ClusterHealth(this);
     this.handler = transparentRetry(this);
     this.take(options.endpoints ?? []);
+    this.configure({ ...NO_HEALTH, ...options.health });
+  }
+
+  /** Takes over what a config says of health, outliers and breakers. */
+  configure(health: HealthFeatures): void {
+    this.health.configure(health);
+    const { begin, headers, end } = this.balancer;
+    const observers = [...(begin || headers || end ? [this.balancer] : []), ...this.health.observers];
+    this.observers = observers.length > 0 ? observers : NO_OBSERVERS;
+  }
+
+  counter(name: string, help: string, labels: Labels = {}): Counter {
+    const { name: upstream, meters = NO_METERS } = this.options;
+    return meters.counter(`linchpin.upstream.${name}`, help, { "linchpin.upstream": upstream, ...labels });
   }
 
   /** Calls that wait for a connection. */
@@ -167,6 +183,7 @@ export class Cluster implements EndpointOwner, QueueOwner {
       return same ?? new Endpoint(target, this);
     });
     this.balancer.update(this.endpoints);
+    this.health.update(this.endpoints);
     return before.values();
   }
 
@@ -178,13 +195,19 @@ export class Cluster implements EndpointOwner, QueueOwner {
     this.room = undefined;
     if (endpoint !== undefined) return room?.endpoint === endpoint ? room : endpoint.available();
     for (const other of this.endpoints) {
-      const link = other.lastResort();
+      const link = this.takes(other) ? other.lastResort() : undefined;
       if (link !== undefined) return link;
     }
     return undefined;
   }
 
+  /** Whether an endpoint gets calls, if it has room for them. */
+  takes(endpoint: Endpoint): boolean {
+    return this.health.allows(endpoint);
+  }
+
   private readonly usable = (endpoint: Endpoint): boolean => {
+    if (endpoint.health !== undefined && !this.takes(endpoint)) return false;
     const link = endpoint.available();
     if (link === undefined) return false;
     this.room = link;
@@ -218,8 +241,17 @@ export class Cluster implements EndpointOwner, QueueOwner {
       if (endpoint.total === 0) this.removed.delete(endpoint);
       return;
     }
-    this.queue.onChange(lasted && !this.endpoints.some(({ state }) => state === "ready"));
+    this.health.onChange();
+    this.queue.onChange(lasted && !this.endpoints.some((one) => one.state === "ready" && this.takes(one)));
     this.options.onChange?.(endpoint);
+  }
+
+  // ---------------------------------------------------------------- HealthOwner
+
+  onHealth(endpoint: Endpoint): void {
+    if (this.closed) return;
+    this.queue.onChange(false);
+    this.options.onHealth?.(endpoint);
   }
 
   onConnectFailed(failure: ConnectFailure): void {
@@ -252,6 +284,7 @@ export class Cluster implements EndpointOwner, QueueOwner {
   private end(how: (endpoint: Endpoint) => void): void {
     this.closed = true;
     this.watch?.close();
+    this.health.close();
     for (const endpoint of [...this.endpoints, ...this.removed]) how(endpoint);
     this.queue.close();
   }

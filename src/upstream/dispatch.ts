@@ -43,6 +43,11 @@ function open(attempt: StreamAttempt, link: Link): void {
     attempt.fail(refusal("HEADERS_TOO_LARGE", message, { info: { upstream: name } }), "never");
     return;
   }
+  const refused = cluster.health.breakers?.refuses(call);
+  if (refused !== undefined) {
+    attempt.fail(refused, "never");
+    return;
+  }
   const stream = link.connection.open(attempt);
   if (stream === undefined) {
     pick(attempt);
@@ -102,7 +107,9 @@ function overloaded({ name, limits }: Cluster): Status {
 
 function unreachable({ name, endpoints, sourceProblem }: Cluster): Status {
   // The system's errors name the address once more.
-  const reasons = endpoints.map((e) => `${e.address}: ${e.problem.replace(` ${e.address}`, "")}`);
+  const reasons = endpoints.map(
+    (e) => `${e.address}: ${e.health?.why ?? e.problem.replace(` ${e.address}`, "")}`,
+  );
   if (sourceProblem !== undefined) reasons.unshift(`its endpoints: ${sourceProblem}`);
   else if (reasons.length === 0) reasons.push("it has no endpoints");
   const waits = endpoints.flatMap((e) => e.retryInMs ?? []);

@@ -32,6 +32,8 @@ export interface QueueOwner {
   readonly limits: PoolLimits;
   readonly endpoints: readonly Endpoint[];
   readonly closed: boolean;
+  /** Whether an endpoint gets calls, if it has room for them. */
+  takes(endpoint: Endpoint): boolean;
   /** A connection with room, at the endpoint that the balancer picks. */
   linkFor(attempt: Attempt): Link | undefined;
   /** A call was refused since too many wait. */
@@ -59,6 +61,10 @@ export class Queue implements ReserveOwner {
 
   get endpoints(): readonly Endpoint[] {
     return this.owner.endpoints;
+  }
+
+  takes(endpoint: Endpoint): boolean {
+    return this.owner.takes(endpoint);
   }
 
   get pending(): number {
@@ -138,7 +144,8 @@ export class Queue implements ReserveOwner {
     for (let i = 0; i < count; i++) expected += endpoints[i]?.expected ?? 0;
     for (let i = 0; i < count && expected < this.waiters.size; i++) {
       const endpoint = endpoints[(this.nextToGrow + i) % count];
-      if (endpoint === undefined) continue;
+      // One that gets no calls needs no room for them.
+      if (endpoint === undefined || !this.takes(endpoint)) continue;
       const before = endpoint.expected;
       endpoint.grow();
       expected += endpoint.expected - before;
@@ -150,7 +157,7 @@ export class Queue implements ReserveOwner {
   private mayWait(): boolean {
     const { owner } = this;
     if (owner.closed) return false;
-    if (owner.endpoints.some((endpoint) => endpoint.hopeful)) return true;
+    if (owner.endpoints.some((endpoint) => endpoint.hopeful && this.takes(endpoint))) return true;
     if (!this.isPatient) return false;
     this.patience ??= this.clock.setTimeout(
       () => {

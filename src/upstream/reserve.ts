@@ -11,6 +11,8 @@ const STARVED_MS = 200;
 export interface ReserveOwner {
   readonly clock: Clock;
   readonly endpoints: readonly Endpoint[];
+  /** Whether an endpoint gets calls, if it has room for them. */
+  takes(endpoint: Endpoint): boolean;
   /** Calls that wait. */
   readonly pending: number;
   /** Clients that wait, and have not been served since then. */
@@ -44,11 +46,12 @@ export class Reserve {
     if (owner.pending === 0) return;
     this.watch();
     // Where there can be another connection for everybody, or is none at all, nobody has the room of others.
-    if (!owner.endpoints.every((endpoint) => endpoint.exhausted)) return;
+    if (!owner.endpoints.every((endpoint) => endpoint.exhausted || !owner.takes(endpoint))) return;
     this.count();
     if (this.link !== undefined) return;
     const starved = owner.waiting(owner.clock.now() - STARVED_MS).some((client) => this.hasLess(client));
-    if (starved) for (const endpoint of owner.endpoints) if (endpoint.openReserve()) return;
+    if (starved)
+      for (const endpoint of owner.endpoints) if (owner.takes(endpoint) && endpoint.openReserve()) return;
   };
 
   private count(): void {
@@ -69,7 +72,9 @@ export class Reserve {
   }
 
   private get link(): Link | undefined {
-    for (const { reserve } of this.owner.endpoints) if (reserve !== undefined) return reserve;
+    const { owner } = this;
+    for (const endpoint of owner.endpoints)
+      if (endpoint.reserve !== undefined && owner.takes(endpoint)) return endpoint.reserve;
     return undefined;
   }
 

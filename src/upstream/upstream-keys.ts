@@ -1,9 +1,10 @@
 // The keys of an upstream that its features bring, in the order in which docs and `init` show them. A new feature is a
 // `keys.ts` in its room and an entry here.
 import type { AllOf, ConfigOf } from "../config/section.js";
+import { healthKeys } from "./health/keys.js";
 import { poolKeys } from "./pool/keys.js";
 
-export const UPSTREAM_KEYS = [poolKeys] as const;
+export const UPSTREAM_KEYS = [poolKeys, healthKeys] as const;
 
 /** What the features get of an upstream's config. */
 export type UpstreamFeatures = Readonly<AllOf<ConfigOf<(typeof UPSTREAM_KEYS)[number]>>>;

@@ -55,6 +55,9 @@ upstreams:
     endpoints: [127.0.0.1:50051, "[::1]:50052"]
     connections: { max: 3, total: 7, idle: 90s }
     pending: { max: 5, wait: 0s }
+    outliers: { consecutive: none, successRate: { hosts: 3 }, codes: [UNKNOWN], ejection: 10m, maxShare: 0.5 }
+    panic: 0
+    breakers: { calls: 10 }
     schema: reflection
   other:
     endpoints: [127.0.0.1:50051]
@@ -136,11 +139,23 @@ drain: { delay: 5s, grace: 20s }
       admin: undefined,
       upstreams: [
         {
+          ...UPSTREAM_DEFAULTS,
           name: "library",
           endpoints: [
             { host: "127.0.0.1", port: 50_051 },
             { host: "::1", port: 50_052 },
           ],
+          outliers: {
+            consecutive: undefined,
+            successRate: { hosts: 3, requests: 100, deviations: 1.9 },
+            codes: ["UNKNOWN"],
+            intervalMs: 10_000,
+            ejectionMs: 600_000,
+            maxEjectionMs: 600_000,
+            maxShare: 0.5,
+          },
+          panicShare: 0,
+          breakers: { calls: 10, streams: undefined },
           schema: { kind: "reflection" },
           pool: { maxPerEndpoint: 3, maxConnections: 7, idleMs: 90_000, maxPending: 5, lostWaitMs: 0 },
         },
@@ -411,6 +426,19 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "services of an upstream that has a schema",
     "upstreams: { a: { endpoints: [h:1], services: [b.C] } }\n",
     ["1:47: upstreams.a.services: needs schema: none; else the schema says which services there are"],
+  ],
+  [
+    "outlier detection and breakers that make no sense",
+    "upstreams:\n  a:\n    endpoints: [h:1]\n    outliers: { consecutive: 0, successRate: { deviations: 0 }, codes: [OK], maxShare: 2 }\n    panic: 50%\n    breakers: { calls: 0, stream: 3 }\n",
+    [
+      "4:30: upstreams.a.outliers.consecutive: must be a whole number from 1 to 1000, or none, not 0",
+      "4:60: upstreams.a.outliers.successRate.deviations: must be a number from 0.1 to 10, not 0",
+      "4:73: upstreams.a.outliers.codes[0]: must be one of UNAVAILABLE, INTERNAL, DATA_LOSS, DEADLINE_EXCEEDED, UNKNOWN, RESOURCE_EXHAUSTED, UNIMPLEMENTED, not OK",
+      "4:88: upstreams.a.outliers.maxShare: must be a number from 0 to 1, not 2",
+      "5:12: upstreams.a.panic: must be a number from 0 to 1, not 50%",
+      "6:24: upstreams.a.breakers.calls: must be a whole number from 1 to 10000000, or none, not 0",
+      "6:27: upstreams.a.breakers.stream: unknown key (did you mean streams?); allowed: calls, streams",
+    ],
   ],
   [
     "names that no service has, and services of the hub",
@@ -1001,6 +1029,14 @@ const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly strin
     ["1:52: upstreams.a.connections.max: has no effect: connections.total is less"],
   ],
   ["upstreams: { a: { endpoints: [h:1], connections: { total: 2 } } }\n", []],
+  [
+    "upstreams: { a: { endpoints: [h:1], outliers: { consecutive: none, successRate: false } } }\n",
+    ["1:37: upstreams.a.outliers: ejects nothing: consecutive is none, and successRate false"],
+  ],
+  [
+    "upstreams: { a: { endpoints: [h:1], outliers: { ejection: 2m, maxEjection: 1m } } }\n",
+    ["1:63: upstreams.a.outliers.maxEjection: has no effect: outliers.ejection is longer, and counts"],
+  ],
   [
     `${UP}interceptors: { tracing: { endpoint: "http://h:1", protocol: grpc } }\n`,
     [

@@ -219,6 +219,11 @@ const TABLE = {
     remedy:
       "Try again; the upstream takes too few streams at once, or is slow. `upstreams.NAME.pending.max` is the limit of calls; of what is sent, 64 MiB may wait in a connection, and for five minutes.",
   },
+  BREAKER_OPEN: {
+    code: "UNAVAILABLE",
+    when: "As many calls or streams as may are running at the upstream (`upstreams.NAME.breakers`).",
+    remedy: "Try again later, or somewhere else; the service has slowed down, or the limit is too low.",
+  },
   UPSTREAM_RESET: {
     code: "UNAVAILABLE",
     when: "The service, or its connection, broke the call off. For HTTP/2 error codes other than a lost connection the gRPC code is the one that gRPC maps it to (CANCELLED, RESOURCE_EXHAUSTED, PERMISSION_DENIED, INTERNAL).",

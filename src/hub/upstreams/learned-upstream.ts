@@ -91,6 +91,7 @@ export class LearnedUpstream {
     this.cluster = new Cluster({
       name: config.name,
       limits: config.pool,
+      health: config,
       clock,
       random: runtime.random,
       balancer: BALANCERS.round_robin,
@@ -101,6 +102,7 @@ export class LearnedUpstream {
         if (endpoint.state === "ready" && this.learning) this.watcher?.poke();
         this.log.endpoint(endpoint);
       },
+      onHealth: (endpoint) => this.log.health(endpoint.address, endpoint.health?.why),
       onSource: (problem) => {
         this.log.source(problem);
         this.log.retain(this.cluster.endpoints.map(({ address }) => address));
@@ -223,6 +225,7 @@ export class LearnedUpstream {
     this.memory.moved(cache);
     this.config = config;
     this.cluster.limits = config.pool;
+    this.cluster.configure(config);
     // One that has not begun yet follows what is in force by then.
     if (this.target !== undefined) this.follow();
   }

@@ -39,6 +39,8 @@ export class UpstreamLog {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #endpoints = new Map<string, Followed>();
+  /** Of endpoints that were out: whether the last line about their health says so, and when it was written. */
+  readonly #health = new Map<string, { out: boolean; at: number }>();
   /** The last line about its source tells of a problem, and when it was written. */
   #sourceFails = false;
   #sourceSaidAt = Number.NEGATIVE_INFINITY;
@@ -79,6 +81,20 @@ export class UpstreamLog {
     if (state === "backoff" && followed.ready) this.#lost(address, followed, problem);
   }
 
+  /** An endpoint was taken out for its health (it has a reason), or gets calls again. */
+  health(address: string, why: string | undefined): void {
+    const said = this.#health.get(address);
+    if (why === undefined) {
+      if (said?.out === true) this.#info(`${address} gets calls again`);
+      if (said !== undefined) said.out = false;
+      return;
+    }
+    const now = this.#clock.now();
+    if (said === undefined ? this.#health.size >= MAX_ENDPOINTS : now - said.at < MIN_INTERVAL_MS) return;
+    this.#health.set(address, { out: true, at: now });
+    this.#log.warn(`upstream "${this.#name}": ${address} gets no calls: ${why}`);
+  }
+
   /** Its source of endpoints has a problem, or (undefined) has told them. */
   source(problem: string | undefined): void {
     if ((problem !== undefined) === this.#sourceFails) return;
@@ -100,6 +116,7 @@ export class UpstreamLog {
       timer?.cancel();
       this.#endpoints.delete(address);
     }
+    for (const address of this.#health.keys()) if (!kept.has(address)) this.#health.delete(address);
   }
 
   close(): void {

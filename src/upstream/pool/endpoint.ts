@@ -4,7 +4,9 @@ import type { Duplex } from "node:stream";
 import type { Timer } from "../../kit/clock.js";
 import type { BalancedEndpoint } from "../balancers/balancer.js";
 import type { EndpointTraits } from "../discovery/endpoint-source.js";
+import type { EndpointHealth, HealthEndpoint } from "../health/endpoint-health.js";
 import type { ConnectFailure } from "./connect-failure.js";
+import { IdleSweep } from "./idle-sweep.js";
 import { Link, type LinkContext, type LinkOwner } from "./link.js";
 import type { PoolLimits } from "./pool-limits.js";
 import { Reconnect, type ReconnectOwner } from "./reconnect.js";
@@ -45,8 +47,9 @@ const STABLE_MS = 1000;
 /** What a connection is expected to take while it is being made, before any has told (RFC 9113 §6.5.2). */
 const USUAL_MAX_STREAMS = 100;
 
-export class Endpoint implements LinkOwner, BalancedEndpoint {
+export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
   readonly address: string;
+  health: EndpointHealth | undefined = undefined;
   private target: EndpointAddress;
   private readonly owner: EndpointOwner;
   /** Those that take new calls, or will when one of theirs ends. */
@@ -55,7 +58,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint {
   private readonly leaving = new Set<Link>();
   private readonly connecting = new Map<Link, Timer>();
   private readonly reconnect: Reconnect;
-  private sweep: Timer | undefined = undefined;
+  private readonly sweep: IdleSweep;
   /** What the service's SETTINGS last said, made finite. */
   private maxStreams = USUAL_MAX_STREAMS;
   private closed = false;
@@ -65,6 +68,18 @@ export class Endpoint implements LinkOwner, BalancedEndpoint {
     this.target = target;
     this.owner = owner;
     this.address = target.address;
+    const { links } = this;
+    this.sweep = new IdleSweep(owner.clock, {
+      links,
+      get idleMs() {
+        return owner.limits.idleMs;
+      },
+      onIdle: (link) => {
+        this.takeOut(link);
+        this.leaving.add(link);
+        link.connection.drain();
+      },
+    });
     this.reconnect = new Reconnect(owner, () => {
       this.connect();
       if (owner.pending > 0) owner.onCapacity();
@@ -224,7 +239,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint {
     this.noteMaxStreams(link);
     if (this.links.length > 0) this.reconnect.proven();
     this.links.push(link);
-    if (this.links.length > 1) this.startSweep();
+    if (this.links.length > 1 && !this.closed) this.sweep.start();
     this.owner.onChange(this, false);
     this.owner.onCapacity();
   }
@@ -359,32 +374,11 @@ export class Endpoint implements LinkOwner, BalancedEndpoint {
     if (this.reconnect.lost(this.hasLasted(link))) this.connect();
   }
 
-  /** Closes connections beyond the first that have had no call for a while. */
-  private startSweep(): void {
-    if (this.sweep !== undefined || this.closed) return;
-    this.sweep = this.owner.clock.setTimeout(() => {
-      this.sweep = undefined;
-      for (const link of this.links.slice(1)) {
-        const { connection } = link;
-        if (connection.active > 0 || connection.opened !== link.openedAtLook) {
-          // A call that is open now counts as one of the time to come.
-          link.openedAtLook = connection.active > 0 ? -1 : connection.opened;
-          continue;
-        }
-        this.takeOut(link);
-        this.leaving.add(link);
-        connection.drain();
-      }
-      if (this.links.length > 1) this.startSweep();
-    }, this.owner.limits.idleMs);
-  }
-
   /** No new calls; connections close when their calls have ended. */
   drain(reason: string): void {
     this.closed = true;
     this.reconnect.cancel();
-    this.sweep?.cancel();
-    this.sweep = undefined;
+    this.sweep.cancel();
     for (const link of [...this.connecting.keys()]) link.connection.destroy();
     this.lastProblem = reason;
     for (const link of this.links.splice(0)) {

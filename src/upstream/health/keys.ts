@@ -1,0 +1,172 @@
+// `outliers`, `panic` and `breakers` of an upstream: which of its endpoints get no calls, and when it takes no more.
+import { featureKeys } from "../../config/section.js";
+import type { BreakerConfig } from "./breakers.js";
+import type { FailureCode } from "./failures.js";
+import { FAILURE_CODES } from "./failures.js";
+import type { OutlierConfig } from "./outliers.js";
+
+export interface HealthFeatures {
+  /** undefined: no endpoint is ejected. */
+  readonly outliers: OutlierConfig | undefined;
+  /** 0..1: when fewer of the endpoints are healthy, all of them get calls. */
+  readonly panicShare: number;
+  readonly breakers: BreakerConfig;
+}
+
+export const NO_HEALTH: HealthFeatures = {
+  // Off in gRPC (A50), in Envoy and in linkerd (failure accrual) until it is configured, and so it is here: an upgrade
+  // must not begin to take instances out.
+  outliers: undefined,
+  // Envoy's, and so that of most meshes.
+  panicShare: 0.5,
+  // Envoy's 1,024 ends the 1,025th stream of a service that only has streams (envoyproxy/envoy#9250).
+  breakers: { calls: undefined, streams: undefined },
+};
+
+/** Ten times what a machine carries. */
+const MAX_ACTIVE = 10_000_000;
+
+export const healthKeys = featureKeys({
+  defaults: NO_HEALTH,
+  schema: ({ z, duration, wholeNumber, share }) => {
+    const numberOrNone = (min: number, max: number) => {
+      const error = `must be a whole number from ${min} to ${max}, or none`;
+      return z.union(
+        [z.int({ error }).min(min, { error }).max(max, { error }), z.literal("none", { error })],
+        {
+          error,
+        },
+      );
+    };
+    const deviations = "must be a number from 0.1 to 10";
+    return {
+      outliers: z
+        .union(
+          [
+            z.literal(false),
+            z.strictObject({
+              consecutive: numberOrNone(1, 1000)
+                .prefault(5)
+                .describe("An endpoint is ejected after so many failed calls in a row; none: not for that."),
+              successRate: z
+                .union(
+                  [
+                    z.literal(false),
+                    z.strictObject({
+                      hosts: wholeNumber(2, 1000)
+                        .prefault(5)
+                        .describe(
+                          "Compared are endpoints with enough calls, where there are so many of them.",
+                        ),
+                      requests: wholeNumber(1, 1_000_000)
+                        .prefault(100)
+                        .describe("Calls within an interval that are enough."),
+                      deviations: z
+                        .number({ error: deviations })
+                        .min(0.1, { error: deviations })
+                        .max(10, { error: deviations })
+                        .prefault(1.9)
+                        .describe("How many standard deviations below the mean is too few successes."),
+                    }),
+                  ],
+                  { error: "must be false, or { hosts, requests, deviations }" },
+                )
+                .prefault({})
+                .describe(
+                  "Ejects an endpoint whose share of successful calls is far below that of the others; false: not for that.",
+                ),
+              codes: z
+                .array(z.enum(FAILURE_CODES, { error: `must be one of ${FAILURE_CODES.join(", ")}` }))
+                .min(1, { error: "must name at least one code" })
+                .max(FAILURE_CODES.length)
+                .prefault(["UNAVAILABLE", "INTERNAL", "DATA_LOSS", "DEADLINE_EXCEEDED"])
+                .describe(
+                  "Statuses of a service that count as failures. Calls that it broke off, or answered in something else than gRPC, always do.",
+                ),
+              interval: duration(100).prefault("10s").describe("How often success rates are compared."),
+              ejection: duration(100)
+                .prefault("30s")
+                .describe(
+                  "How long the first ejection of an endpoint takes, the second twice as long, and so on.",
+                ),
+              maxEjection: duration(100).prefault("300s").describe("The longest ejection."),
+              maxShare: share()
+                .prefault(0.1)
+                .describe("Share of the endpoints that may be ejected at a time; one may be in any case."),
+            }),
+          ],
+          { error: "must be false, or { consecutive, … }; {} takes the defaults" },
+        )
+        .prefault(false)
+        .describe(
+          "Takes endpoints out for a while that fail more calls than others (outlier detection, gRFC A50); false: none is taken out.",
+        )
+        .meta({ examples: [{ consecutive: 5 }] }),
+      panic: share()
+        .prefault(NO_HEALTH.panicShare)
+        .describe(
+          "When a smaller share of the endpoints than this can be reached and is healthy, all that can be reached get calls, ejected or not; 0: never.",
+        ),
+      breakers: z
+        .strictObject({
+          calls: numberOrNone(1, MAX_ACTIVE)
+            .prefault("none")
+            .describe(
+              "Unary calls that may run at the upstream at a time; further ones are refused at once.",
+            ),
+          streams: numberOrNone(1, MAX_ACTIVE)
+            .prefault("none")
+            .describe("The same for calls that stream, and for those of methods that nothing describes."),
+        })
+        .prefault({})
+        .describe(
+          "Circuit breakers: what may run at the upstream at a time. Connections and calls that wait for one have limits in connections and pending.",
+        ),
+    };
+  },
+  read({ outliers, panic, breakers: { calls, streams } }, at) {
+    if (outliers !== false) {
+      const { consecutive, successRate, ejection, maxEjection } = outliers;
+      if (consecutive === "none" && successRate === false)
+        at.warn(["outliers"], "ejects nothing: consecutive is none, and successRate false");
+      at.needs(
+        ["outliers", "maxEjection"],
+        maxEjection >= ejection,
+        "outliers.ejection is longer, and counts",
+      );
+    }
+    return {
+      outliers: outliers === false ? undefined : outliersOf(outliers),
+      panicShare: panic,
+      breakers: { calls: numberOf(calls), streams: numberOf(streams) },
+    };
+  },
+});
+
+function numberOf(value: number | "none"): number | undefined {
+  return value === "none" ? undefined : value;
+}
+
+interface OutlierKeys {
+  readonly consecutive: number | "none";
+  readonly successRate:
+    | false
+    | { readonly hosts: number; readonly requests: number; readonly deviations: number };
+  readonly codes: readonly FailureCode[];
+  readonly interval: number;
+  readonly ejection: number;
+  readonly maxEjection: number;
+  readonly maxShare: number;
+}
+
+function outliersOf(keys: OutlierKeys): OutlierConfig {
+  return {
+    consecutive: numberOf(keys.consecutive),
+    successRate: keys.successRate === false ? undefined : keys.successRate,
+    codes: keys.codes,
+    intervalMs: keys.interval,
+    ejectionMs: keys.ejection,
+    maxEjectionMs: Math.max(keys.ejection, keys.maxEjection),
+    maxShare: keys.maxShare,
+  };
+}
