@@ -11,6 +11,7 @@ import { type Embedded, embed } from "./hub/embedded.js";
 import { type Generation, Generations } from "./hub/generation.js";
 import { Readiness } from "./hub/readiness.js";
 import { Reloads } from "./hub/reloads.js";
+import { changedModules } from "./hub/own/modules.js";
 import type { HubOptions, RunningHub } from "./hub/running-hub.js";
 import { HUB, Snapshots } from "./hub/snapshots.js";
 import { handshakeFailures, logFamilies } from "./hub/telemetry.js";
@@ -139,7 +140,7 @@ class Hub implements RunningHub, Gateway {
       serving: () => this.state !== "starting",
       learned: () => this.snapshots.rebuildLater(),
     });
-    this.snapshots = new Snapshots(this.firstGeneration(config), {
+    this.snapshots = new Snapshots(this.generations.empty(config), {
       log,
       handler: this.ownCluster.handler,
       ownServices: this.own.services,
@@ -157,7 +158,7 @@ class Hub implements RunningHub, Gateway {
       generations: this.generations,
       snapshots: this.snapshots,
       readConfig,
-      needsRestart: (before, after) => needsRestart(before, after, features),
+      needsRestart: (before, after) => [...needsRestart(before, after, features), ...changedModules(after)],
       obstacle: () => (this.state === "serving" ? undefined : `the hub is ${this.state}`),
       reloadCertificates: () => {
         for (const holder of this.certified) holder.reloadCertificates();
@@ -178,19 +179,6 @@ class Hub implements RunningHub, Gateway {
     );
   }
 
-  private firstGeneration(config: Config): Generation {
-    this.retained.begin();
-    try {
-      const generation = this.generations.make(config);
-      this.retained.commit();
-      return generation;
-    } catch (error) {
-      this.retained.rollback();
-      this.telemetry.close();
-      throw error;
-    }
-  }
-
   async start(): Promise<void> {
     const faults = this.telemetry.counters.counter(
       "linchpin.faults",
@@ -201,15 +189,14 @@ class Hub implements RunningHub, Gateway {
       if (line !== undefined) this.log.error(line);
     });
     if (this.embedded.services.length > 0) await this.own.start();
-    const started = this.generations.start(this.snapshots.generation);
+    const started = this.reloads.start(this.config);
     try {
-      // While they are waited for.
+      // While upstreams are waited for.
       loadXmlParser();
     } catch {
       // The call that needs it tries again, and is told.
     }
     await started;
-    await this.snapshots.rebuild();
     const { listen, admin, readinessWaitMs } = this.config;
     this.urls = await Promise.all(
       this.listening.map((listener, i) =>

@@ -70,12 +70,13 @@ export type ModuleInput = NonNullable<ConfigInput["use"]>[number];
 /**
  * What a module of `use` exports by default. It is called at the start and at each reload, with the options of the
  * config, which are whatever the file has: check them. What it throws makes the start or the reload fail, with the
- * place of the module in the file. What must be awaited is awaited at the top of the module, or in `start` of a step.
+ * place of the module in the file. A promise is waited for, for at most 30 seconds: the hub serves, or serves by the new
+ * config, once the interceptors are made, one after the other.
  */
 export type InterceptorModule<Options = unknown> = (
   options: Options,
   context: InterceptorContext,
-) => Interceptor;
+) => Interceptor | Promise<Interceptor>;
 
 /**
  * Gives the function of a module its types.

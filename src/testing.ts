@@ -81,7 +81,7 @@ export function testContext(own: Partial<InterceptorContext> = {}): InterceptorC
  * assert.equal(service, undefined);
  */
 export async function callThrough(
-  interceptor: Interceptor,
+  interceptor: Interceptor | Promise<Interceptor>,
   test: TestCall = {},
   clock: Clock = systemClock,
 ): Promise<TestResult> {
@@ -90,7 +90,7 @@ export async function callThrough(
   const kind = test.kind ?? "unary";
   const method = { service, name, path, kind, idempotent: false, descriptor: undefined };
   const places = { places: ["auth"], names: [] };
-  const [, list = []] = ownInterceptors([interceptor], places, testContext({ clock }));
+  const [, list = []] = await ownInterceptors([await interceptor], places, testContext({ clock }));
   const headers = new Headers(Headers.of(...Object.entries(test.headers ?? {})).fields);
   const call = new Call(
     method,

@@ -563,8 +563,12 @@ test("one that is made is made with what the hub's own are: clock, log, counters
       return { name: `toy-${kept.made}`, plan: () => ({ name: "toy", start }) };
     },
   };
-  const hub = await withInterceptors(t, [{ interceptor: maker, after: "quota" }]);
-  assert.equal(hub.interceptors.at(-1), "toy-1");
+  const later: InterceptorMaker = { make: async () => ({ name: "later", plan: () => undefined }) };
+  const hub = await withInterceptors(t, [
+    { interceptor: later, after: "quota" },
+    { interceptor: maker, after: "quota" },
+  ]);
+  assert.deepEqual(hub.interceptors.slice(-2), ["later", "toy-1"]);
   assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, 0);
   assert.deepEqual(
     contexts.map(({ clock, log }) => [typeof clock.now(), typeof log.warn]),

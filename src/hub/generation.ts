@@ -59,8 +59,13 @@ export class Generations {
     this.#options = options;
   }
 
-  /** Within a build of `retained`. Throws a UserError where a file that the config names cannot be used. */
-  make(config: Config): Generation {
+  /** One without interceptors and upstreams, for a hub that has not started. */
+  empty(config: Config): Generation {
+    return { config, schemaCache: undefined, edge: edgeOf(config), interceptors: [], upstreams: [] };
+  }
+
+  /** Within a build of `retained`. Rejects with a UserError where a file that the config names cannot be used. */
+  async make(config: Config): Promise<Generation> {
     const { runtime, log, retained, telemetry, use, features } = this.#options;
     const context: KindContext = {
       clock: runtime.clock,
@@ -71,17 +76,14 @@ export class Generations {
       env: runtime.env,
       metadataNames: config.http.metadata,
     };
+    // Those of programs may take their time; all else is made at once, when they are there.
+    const interceptors = await interceptorsOf(config, use, context, features);
     const schemaCache = this.#keepSchemaCache(config.schemaCache);
     return {
       config,
       schemaCache,
-      edge: {
-        trusts: matcherOf(config.trustedProxies),
-        hints: config.hints,
-        connectionsPerAddress: config.limits.connectionsPerAddress,
-        webSocketOrigins: config.http.webSocketOrigins,
-      },
-      interceptors: interceptorsOf(config, use, context, features),
+      edge: edgeOf(config),
+      interceptors,
       upstreams: config.upstreams.map((upstream) => this.#keepUpstream(upstream, schemaCache)),
     };
   }
@@ -167,4 +169,13 @@ export class Generations {
       attempt("while the hub was closed", () => upstream.close());
     this.#retired.clear();
   }
+}
+
+function edgeOf({ trustedProxies, hints, limits, http }: Config): Edge {
+  return {
+    trusts: matcherOf(trustedProxies),
+    hints,
+    connectionsPerAddress: limits.connectionsPerAddress,
+    webSocketOrigins: http.webSocketOrigins,
+  };
 }

@@ -7,16 +7,16 @@ import type { Config } from "../settings/sections.js";
 import { placed } from "./own/modules.js";
 import { type OwnInterceptor, ownInterceptors, placesOf } from "./own/own-interceptors.js";
 
-/** Throws a UserError where an interceptor of the program cannot be one, or a file that the config names is wrong. */
-export function interceptorsOf(
+/** Rejects with a UserError where an interceptor of the program cannot be one, or a file that the config names is wrong. */
+export async function interceptorsOf(
   config: Config,
   own: readonly OwnInterceptor[],
   context: KindContext,
   { interceptors: kinds }: Features = FEATURES,
-): Interceptor[] {
+): Promise<Interceptor[]> {
   const hubs = placesOf(kinds);
   const { places } = hubs;
-  const between = ownInterceptors([...config.use.map(placed), ...own], hubs, context);
+  const between = await ownInterceptors([...config.use.map(placed), ...own], hubs, context);
   return [
     ...places.flatMap((place, i) => [
       ...(between[i] ?? []),

@@ -1,4 +1,4 @@
-// Reloads: the config is read anew, and all of it is taken over, or nothing.
+// The first config is taken over, and at a reload another: all of it, or nothing.
 import type { Clock } from "../kit/clock.js";
 import type { Log } from "../kit/log.js";
 import type { Retained } from "../kit/retained.js";
@@ -47,6 +47,12 @@ export class Reloads {
     return this.#running;
   }
 
+  /** Takes over the first config. Rejects with a UserError when anything is wrong. */
+  async start(config: Config): Promise<void> {
+    await this.#take(config);
+    this.last = this.#ended(true);
+  }
+
   async #reload(by: string): Promise<readonly string[]> {
     const { log, readConfig, obstacle, reloadCertificates } = this.#options;
     reloadCertificates();
@@ -67,11 +73,22 @@ export class Reloads {
   }
 
   async #change(config: Config): Promise<readonly string[]> {
-    const { retained, generations, snapshots, needsRestart } = this.#options;
+    const { snapshots, needsRestart } = this.#options;
     const before = snapshots.generation.config;
+    await this.#take(config);
+    const { upstreams, schemaCache } = snapshots.generation;
+    for (const [i, upstream] of upstreams.entries()) {
+      const own = config.upstreams[i];
+      if (own !== undefined) upstream.update(own, schemaCache);
+    }
+    return needsRestart(before, config);
+  }
+
+  async #take(config: Config): Promise<void> {
+    const { retained, generations, snapshots } = this.#options;
     retained.begin();
     try {
-      const next = generations.make(config);
+      const next = await generations.make(config);
       await generations.start(next);
       await snapshots.replace(next);
     } catch (error) {
@@ -79,12 +96,6 @@ export class Reloads {
       throw error;
     }
     retained.commit();
-    const { upstreams, schemaCache } = snapshots.generation;
-    for (const [i, upstream] of upstreams.entries()) {
-      const own = config.upstreams[i];
-      if (own !== undefined) upstream.update(own, schemaCache);
-    }
-    return needsRestart(before, config);
   }
 
   #ended(succeeded: boolean): ReloadState {

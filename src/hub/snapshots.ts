@@ -43,8 +43,10 @@ export class Snapshots {
   #rebuilds = 0;
   /** Something was learned since the running rebuild began. */
   #stale = false;
+  /** A generation was put in force. */
+  #begun = false;
 
-  /** @param generation of which nothing is learned yet */
+  /** @param generation an empty one, until `replace` puts the first in force */
   constructor(generation: Generation, options: SnapshotsOptions) {
     this.#options = options;
     this.generation = generation;
@@ -54,6 +56,8 @@ export class Snapshots {
   /** Takes in all that is known by now. Running calls keep the snapshot that they began with. */
   rebuild(): Promise<void> {
     this.#rebuilds++;
+    // What was learned is in the first.
+    if (!this.#begun) return Promise.resolve();
     if (this.#rebuilding !== undefined) {
       // What came meanwhile is in the next one.
       this.#stale = true;
@@ -85,6 +89,7 @@ export class Snapshots {
     const rebuilds = this.#rebuilds;
     const assembly = await inSlices(this.#assembling(next));
     this.generation = next;
+    this.#begun = true;
     this.#take(assembly);
     // Something was learned meanwhile.
     if (rebuilds !== this.#rebuilds) this.rebuildLater();

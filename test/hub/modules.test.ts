@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { BehaviorServiceService } from "#generated/test/v1/behavior.js";
+import { within } from "#src/hub/own/within.js";
 import { createHub, UserError } from "#src/index.js";
 import { behavior } from "#src/samples/echo/behavior.js";
 import { behaviorClient, callUnary, metadataOf } from "../e2e/support/grpc.js";
@@ -64,6 +65,68 @@ test("a module of a config file is on the way, and a reload gives it new options
   assert.equal(await code("green"), 0);
 });
 
+test("a module may take its time: a start and a reload wait for it", async (t) => {
+  put(
+    "slow.mjs",
+    `import { setImmediate } from "node:timers/promises";
+    import { Code, Status } from "linchpin-hub";
+    export default async ({ refuse }, { retained }) => {
+      await setImmediate();
+      // What is kept across reloads is kept after an await as well.
+      const kept = retained.keep("slow", {}, () => ({ made: 0 }));
+      kept.made++;
+      const start = () => (refuse ? new Status(Code.ABORTED, "made " + kept.made) : undefined);
+      return { name: "slow", plan: () => ({ name: "slow", start }) };
+    };`,
+  );
+  const options = (refuse: boolean): string => config("./slow.mjs", `    options: { refuse: ${refuse} }\n`);
+  const hub = await start(options(false));
+  t.after(() => hub.close());
+  const client = behaviorClient(t, hub.address);
+  assert.equal((await callUnary(client, {})).code, 0);
+  options(true);
+  assert.deepEqual(await hub.reload(), []);
+  const { code, details } = await callUnary(client, {});
+  assert.deepEqual([code, details], [10, "made 2"]);
+});
+
+test("a reload says which modules have changed since they were loaded", async (t) => {
+  const text = (note: string): string =>
+    `export default () => ({ name: "note-${note}", plan: () => undefined });`;
+  put("changing.mjs", text("one"));
+  const hub = await start(config("./changing.mjs"));
+  t.after(() => hub.close());
+  assert.deepEqual(await hub.reload(), []);
+  put("changing.mjs", text("two"));
+  const note =
+    "./changing.mjs has changed since it was loaded: that takes effect when the hub is started again";
+  assert.deepEqual(await hub.reload(), [note]);
+  assert.ok(hub.interceptors.includes("note-one"), hub.interceptors.join());
+  put("changing.mjs", text("one"));
+  assert.deepEqual(await hub.reload(), []);
+});
+
+test("a module that could not be loaded is loaded once it is mended, without a restart", async (t) => {
+  const hub = await start(config("./tenants.js", "    options: { header: x-tenant }\n"));
+  t.after(() => hub.close());
+  put("mended.mjs", "export default {{");
+  config("./mended.mjs");
+  await assert.rejects(hub.reload(), /is not a valid module/);
+  put("mended.mjs", 'throw new Error("no database");');
+  await assert.rejects(hub.reload(), /failed while it was loaded: no database/);
+  put("mended.mjs", 'export default () => ({ name: "mended", plan: () => undefined });');
+  assert.deepEqual(await hub.reload(), []);
+  assert.ok(hub.interceptors.includes("mended"), hub.interceptors.join());
+});
+
+test("what does not end is not waited for for ever", async () => {
+  await assert.rejects(
+    within(1, new Promise(() => {}), "making its interceptor"),
+    /^UserError: making its interceptor did not end within 0\.001 seconds$/,
+  );
+  assert.equal(await within(60_000, Promise.resolve(7), "it"), 7);
+});
+
 test("a program names modules in the same key", async (t) => {
   const known = { module: join(folder, "tenants.js"), options: { header: "x-tenant", known: ["blue"] } };
   const other = { name: "other", plan: () => undefined };
@@ -98,7 +161,12 @@ const WRONG: readonly (readonly [what: string, text: string | undefined, says: R
   ],
   ["that makes nothing", "export default () => {};", /must return an interceptor, .*, not undefined$/],
   ["that makes something else", "export default () => ({ name: 'x' });", /not an object without them$/],
-  ["that makes a promise", "export default async () => ({});", /at once, not a promise/],
+  ["that promises something else", "export default async () => ({});", /not an object without them$/],
+  [
+    "whose promise is rejected",
+    "export default async () => { throw new Error('no'); };",
+    /wrong\d+\.mjs: no$/,
+  ],
   ["that cannot make it", "export default () => { throw new Error('no'); };", /wrong\d+\.mjs: no$/],
   ["of a name that cannot be", "export default () => ({ name: 'A b', plan() {} });", /a name has 1 to 63/],
   [
@@ -115,7 +183,7 @@ for (const [i, [what, text, says]] of WRONG.entries()) {
     const error: unknown = await start(config(`./${name}`)).catch((error: unknown) => error);
     assert.ok(error instanceof UserError, String(error));
     assert.match(error.message, says);
-    if (i < 11) assert.match(error.message, /^\S+linchpin\.yaml:3:13: use\[0\]\.module: /);
+    if (i < 12) assert.match(error.message, /^\S+linchpin\.yaml:3:13: use\[0\]\.module: /);
   });
 }
 

@@ -6,7 +6,10 @@ import { kindOf } from "../../kit/text/kind-of.js";
 import { didYouMean } from "../../kit/text/nearest.js";
 import { UserError } from "../../kit/text/user-error.js";
 import type { InterceptorMaker, OwnInterceptor, PlacedInterceptor } from "./own-interceptors.js";
+import { within } from "./within.js";
 
+/** What takes longer to make an interceptor does not end. */
+export const MAKING_MS = 30_000;
 /** Names of interceptors stand in messages and lists. */
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const PLACED_KEYS = ["interceptor", "before", "after"];
@@ -19,18 +22,18 @@ const STEP_OBJECTS = {
 const STEP_KEYS = [...STEP_FUNCTIONS, "messages", "attempts"] as const;
 
 /**
- * One of `use`, in the form that has a place. Throws a UserError that says what is missing.
+ * One of `use`, made and in the form that has a place. Rejects with a UserError that says what is missing.
  * @param at its index
  */
-export function checkInterceptor(
+export async function checkInterceptor(
   one: OwnInterceptor,
   at: number,
   context: InterceptorContext,
-): Pick<PlacedInterceptor, "before" | "after"> & { readonly interceptor: Interceptor } {
+): Promise<Pick<PlacedInterceptor, "before" | "after"> & { readonly interceptor: Interceptor }> {
   const where = `use[${at}]`;
   checkObject(one, where);
   if (!("interceptor" in one)) {
-    const interceptor = made(one, where, context);
+    const interceptor = await made(one, where, context);
     // A place that stands within would be none.
     for (const key of ["before", "after"])
       if (key in one)
@@ -44,10 +47,14 @@ export function checkInterceptor(
     throw new UserError(`${where}.${key}: unknown key${didYouMean(key, PLACED_KEYS)}`);
   }
   const { interceptor, before, after } = one;
-  return { interceptor: made(interceptor, `${where}.interceptor`, context), before, after };
+  return { interceptor: await made(interceptor, `${where}.interceptor`, context), before, after };
 }
 
-function made(one: Interceptor | InterceptorMaker, where: string, context: InterceptorContext): Interceptor {
+async function made(
+  one: Interceptor | InterceptorMaker,
+  where: string,
+  context: InterceptorContext,
+): Promise<Interceptor> {
   checkObject(one, where);
   if (!("make" in one)) {
     checkName(one, where);
@@ -57,7 +64,7 @@ function made(one: Interceptor | InterceptorMaker, where: string, context: Inter
     throw new UserError(
       `${where}.make must be a function that returns an interceptor, not ${kindOf(one.make)}`,
     );
-  const interceptor = one.make(context);
+  const interceptor = await within(MAKING_MS, one.make(context), `${where}.make`);
   checkObject(interceptor, `what ${where}.make returns`);
   checkName(interceptor, `what ${where}.make returns`);
   return interceptor;

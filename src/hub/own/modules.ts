@@ -1,6 +1,5 @@
 // Modules with interceptors that a config names (`use`): loaded before a start and a reload, since that takes time; made
 // into interceptors with what all are made with, where the others are.
-import { pathToFileURL } from "node:url";
 import type { Interceptor, InterceptorContext } from "../../call/interceptor.js";
 import { type ConfigError, formatError, formatErrors } from "../../config/config-error.js";
 import type { ModuleUse } from "../../config/module-use.js";
@@ -9,14 +8,13 @@ import type { Log } from "../../kit/log.js";
 import { NO_METERS } from "../../kit/meters.js";
 import { Retained } from "../../kit/retained.js";
 import { kindOf } from "../../kit/text/kind-of.js";
-import { errorCode, UserError } from "../../kit/text/user-error.js";
+import { UserError } from "../../kit/text/user-error.js";
 import { FEATURES } from "../../settings/features.js";
 import type { Config } from "../../settings/sections.js";
-import { checkInterceptor } from "./check-interceptor.js";
+import { checkInterceptor, MAKING_MS } from "./check-interceptor.js";
+import { hasChanged, loadModule } from "./load-module.js";
 import { ownInterceptors, type PlacedInterceptor, placesOf } from "./own-interceptors.js";
-
-/** A module that waits for longer where it is loaded does not end. */
-const LOADING_MS = 30_000;
+import { within } from "./within.js";
 
 type Maker = (options: unknown, context: InterceptorContext) => unknown;
 
@@ -24,12 +22,23 @@ type Maker = (options: unknown, context: InterceptorContext) => unknown;
 const makers = new WeakMap<ModuleUse, Maker>();
 
 /**
- * Loads the modules of a config; what is wrong is a UserError with a line for each. Node keeps the code of a module for
- * as long as the process runs: one that was loaded before is the same again, whatever its file says by now.
+ * Loads the modules of a config; what is wrong is a UserError with a line for each. One that was loaded before is the
+ * same again, whatever its file says by now.
  */
 export async function loadModules({ use }: Pick<Config, "use">): Promise<void> {
   const errors = await modulesErrors(use);
   if (errors.length > 0) throw new UserError(formatErrors(errors));
+}
+
+/** Modules of a config whose files have changed since they were loaded, a sentence each. */
+export function changedModules({ use }: Pick<Config, "use">): string[] {
+  const files = new Map(use.map(({ file, name }) => [file, name]));
+  return [...files]
+    .filter(([file]) => hasChanged(file))
+    .map(
+      ([, name]) =>
+        `${name} has changed since it was loaded: that takes effect when the hub is started again`,
+    );
 }
 
 /** Loads the modules of a config, and makes their interceptors for no hub; what is wrong, in the order of the file. */
@@ -42,8 +51,9 @@ export async function checkModules({ use }: Pick<Config, "use">): Promise<readon
   retained.begin();
   try {
     for (const one of use) {
-      const problem = problemOf(
-        () => void ownInterceptors([placed(one)], placesOf(FEATURES.interceptors), context),
+      const problem = await ownInterceptors([placed(one)], placesOf(FEATURES.interceptors), context).then(
+        () => undefined,
+        problemOf,
       );
       if (problem !== undefined) errors.push({ ...one.at, message: problem });
     }
@@ -54,14 +64,8 @@ export async function checkModules({ use }: Pick<Config, "use">): Promise<readon
   return errors;
 }
 
-function problemOf(work: () => void): string | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    if (error instanceof ModuleError) return error.problem;
-    return messageOf(error);
-  }
+function problemOf(error: unknown): string {
+  return error instanceof ModuleError ? error.problem : messageOf(error);
 }
 
 async function modulesErrors(use: readonly ModuleUse[]): Promise<ConfigError[]> {
@@ -76,15 +80,11 @@ async function modulesErrors(use: readonly ModuleUse[]): Promise<ConfigError[]> 
   return errors;
 }
 
-/** Throws an error whose message says what is wrong with the module. */
+/** Rejects with an error whose message says what is wrong with the module. */
 async function load({ file, name }: ModuleUse): Promise<Maker> {
-  let module: { readonly default?: unknown };
-  try {
-    module = await within(LOADING_MS, import(pathToFileURL(file).href));
-  } catch (error) {
-    throw new UserError(`${name} ${loadingProblem(name, error)}`, { cause: error });
-  }
-  const { default: maker } = module;
+  const { default: maker } = await loadModule(file, name).catch((error: unknown) => {
+    throw new UserError(`${name} ${messageOf(error)}`, { cause: error });
+  });
   if (isMaker(maker)) return maker;
   const example = "as in: export default (options, context) => ({ name, plan })";
   if (maker === undefined)
@@ -94,28 +94,6 @@ async function load({ file, name }: ModuleUse): Promise<Maker> {
 
 function isMaker(value: unknown): value is Maker {
   return typeof value === "function";
-}
-
-function loadingProblem(name: string, error: unknown): string {
-  const message = messageOf(error);
-  // Node tells the line of it to nobody but its own printer of errors.
-  if (error instanceof SyntaxError)
-    return `is not a valid module: ${message}; node --check ${name} says where`;
-  if (errorCode(error) === "ERR_MODULE_NOT_FOUND")
-    return `imports what is not there: ${message}${message.includes("linchpin-hub") ? "; install linchpin-hub where the module is, and run that one" : ""}`;
-  return `failed while it was loaded: ${message}`;
-}
-
-async function within<T>(ms: number, loading: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`it did not end within ${ms / 1000} seconds`)), ms);
-  });
-  try {
-    return await Promise.race([loading, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** What a module, not its caller, has done wrong while it made its interceptor. */
@@ -134,31 +112,24 @@ export function placed(use: ModuleUse): PlacedInterceptor {
   return { interceptor: { make: (context) => made(use, context) }, before, after } as PlacedInterceptor; // the section checks the places
 }
 
-/** Throws a UserError that says where in the file the module stands, and what is wrong. */
-function made(use: ModuleUse, context: InterceptorContext): Interceptor {
+/** Rejects with a UserError that says where in the file the module stands, and what is wrong. */
+async function made(use: ModuleUse, context: InterceptorContext): Promise<Interceptor> {
   const maker = makers.get(use);
   const wrong = (message: string, options?: ErrorOptions): ModuleError =>
     new ModuleError({ ...use.at, message }, options);
   if (maker === undefined) throw wrong(`${use.name} was not loaded`);
   let interceptor: unknown;
   try {
-    interceptor = maker(use.options, context);
+    interceptor = await within(MAKING_MS, maker(use.options, context), "making its interceptor");
   } catch (error) {
     throw wrong(`${use.name}: ${messageOf(error)}`, { cause: error });
   }
   if (isInterceptor(interceptor)) {
     try {
-      return checkInterceptor(interceptor, 0, context).interceptor;
+      return (await checkInterceptor(interceptor, 0, context)).interceptor;
     } catch (error) {
       throw wrong(messageOf(error), { cause: error });
     }
-  }
-  if (interceptor instanceof Promise) {
-    // Nobody waits for it.
-    interceptor.catch(() => {});
-    throw wrong(
-      `${use.name} must return its interceptor at once, not a promise: await at the top of the module, or in start`,
-    );
   }
   const is =
     typeof interceptor === "object" && interceptor !== null ? "an object without them" : kindOf(interceptor);

@@ -14,7 +14,8 @@ export type Place = (typeof ORDER)[number]["place"];
 
 /** In place of an interceptor: makes it with what those of the hub are made with, at the start and at each reload. */
 export interface InterceptorMaker {
-  make(context: InterceptorContext): Interceptor;
+  /** The start or the reload waits for a promise, for at most 30 seconds. */
+  make(context: InterceptorContext): Interceptor | Promise<Interceptor>;
 }
 
 /** An interceptor of one's own, and where it stands. */
@@ -46,19 +47,19 @@ export interface HubPlaces {
 /**
  * Interceptors of one's own, by where they stand: the first list before all places of the hub, the second after the first
  * place, and so on. Several at one place keep their order.
- * Throws a UserError where one is no interceptor, or a name or a place cannot be.
+ * Rejects with a UserError where one is no interceptor, or a name or a place cannot be.
  * @param hubs places and names of the hub's own
  */
-export function ownInterceptors(
+export async function ownInterceptors(
   own: readonly OwnInterceptor[],
   hubs: HubPlaces,
   context: InterceptorContext,
-): readonly (readonly Interceptor[])[] {
+): Promise<readonly (readonly Interceptor[])[]> {
   const { places } = hubs;
   const between = Array.from({ length: places.length + 1 }, (): Interceptor[] => []);
   const names = new Set(hubs.names);
   for (const [i, one] of own.entries()) {
-    const { interceptor, before, after } = checkInterceptor(one, i, context);
+    const { interceptor, before, after } = await checkInterceptor(one, i, context);
     const { name } = interceptor;
     if (names.has(name)) throw new UserError(`interceptor "${name}": another interceptor has that name`);
     names.add(name);
