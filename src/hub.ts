@@ -122,7 +122,8 @@ class Hub implements RunningHub, Gateway {
     this.readiness = new Readiness({
       clock,
       log,
-      missing: () => this.upstreamsInForce.flatMap((u) => (u.schema === undefined ? [u.config.name] : [])),
+      unlearned: () => this.upstreamsInForce.flatMap((u) => (u.schema === undefined ? [u.config.name] : [])),
+      unlocated: () => this.upstreamsInForce.flatMap((u) => (u.knowsEndpoints ? [] : [u.config.name])),
       onChange: (ready) => this.own.health.set("", ready),
     });
     this.ownCluster = new Cluster({
@@ -139,6 +140,7 @@ class Hub implements RunningHub, Gateway {
       use,
       serving: () => this.state !== "starting",
       learned: () => this.snapshots.rebuildLater(),
+      located: () => this.readiness.check(),
     });
     this.snapshots = new Snapshots(this.generations.empty(config), {
       log,

@@ -319,11 +319,15 @@ describe("a balancer is a file and a row", () => {
 
 describe("a source of endpoints is a file and a row", () => {
   const context = { clock: new FakeClock(0), random: () => 0.5 };
-  const addressOf = ({ host, port, ...traits }: EndpointInfo) => ({
-    ...traits,
-    address: `${host}:${port}`,
-    dial: () => connect({ host, port, noDelay: true }),
-  });
+  const addressOf = (endpoint: EndpointInfo) => {
+    assert.ok("host" in endpoint);
+    const { host, port, ...traits } = endpoint;
+    return {
+      ...traits,
+      address: `${host}:${port}`,
+      dial: () => connect({ host, port, noDelay: true }),
+    };
+  };
 
   it("whose endpoints a cluster takes over, now and later, and whose problems its callers hear", async () => {
     const memory = new Memory();

@@ -34,8 +34,17 @@ const MAX_SOCKET_PATH_BYTES = 107;
 
 /** HOST:PORT or unix:/PATH, to listen on. */
 export function parseListener(text: string): Parsed<ListenAddress | UnixAddress> {
-  if (!text.startsWith("unix:")) return parseListenAddress(text);
-  const path = text.slice("unix:".length);
+  return text.startsWith("unix:") ? parseUnix(text) : parseListenAddress(text);
+}
+
+/** HOST:PORT or unix:/PATH, to connect to. */
+export function parseEndpointAddress(text: string): Parsed<ListenAddress | UnixAddress> {
+  return text.startsWith("unix:") ? parseUnix(text) : parseEndpoint(text);
+}
+
+/** `unix:/PATH`, or `unix:///PATH` as gRPC has it too. */
+function parseUnix(text: string): Parsed<UnixAddress> {
+  const path = text.slice("unix:".length).replace(/^\/\/\//, "/");
   if (!path.startsWith("/") || path.endsWith("/") || path.includes("\0")) {
     return rejected("must name a socket by its full path, as in unix:/run/linchpin.sock");
   }

@@ -46,6 +46,8 @@ export interface GenerationsOptions {
   serving(): boolean;
   /** An upstream was learned, or could not be. */
   learned(): void;
+  /** The source of an upstream's endpoints has said something. */
+  located(): void;
 }
 
 /** Makes generations; keeps what must live longer than one, and lets go of upstreams that none has any more. */
@@ -100,7 +102,7 @@ export class Generations {
   }
 
   #keepUpstream(config: UpstreamConfig, cache: SchemaCache | undefined): LearnedUpstream {
-    const { runtime, sendMemory, retained, log, telemetry, serving, learned } = this.#options;
+    const { runtime, sendMemory, retained, log, telemetry, serving, learned, located } = this.#options;
     // With other endpoints or limits it is the same one: `update` gives it them once the config is in force.
     const { name, schema, tls } = config;
     const { upstream } = retained.keep("upstream", { name, schema, tls }, () => {
@@ -115,6 +117,7 @@ export class Generations {
           if (first) log.warn(`upstream "${config.name}": ${message}`);
           learned();
         },
+        onEndpoints: located,
       };
       const upstream = new LearnedUpstream(config, events, {
         runtime,

@@ -1,4 +1,5 @@
-// When the hub is ready: once it listens and every upstream has been learned once, or that took too long, until it drains.
+// When the hub is ready: once it listens, every upstream has been learned once and its endpoints are known, or that took
+// too long, until it drains.
 import type { Clock, Timer } from "../kit/clock.js";
 import type { Log } from "../kit/log.js";
 
@@ -6,7 +7,9 @@ export interface ReadinessOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Names of the upstreams that have never been learned. */
-  missing(): readonly string[];
+  unlearned(): readonly string[];
+  /** Names of the upstreams whose source has never told their endpoints. */
+  unlocated(): readonly string[];
   /** For the health service: called with each change, first with what holds at the start. */
   onChange(ready: boolean): void;
 }
@@ -28,8 +31,17 @@ export class Readiness {
   get reasons(): readonly string[] {
     if (this.#state === "ready") return [];
     if (this.#state !== "learning") return [this.#state];
-    const { length } = this.#options.missing();
-    return [`learning the services of ${length} ${length === 1 ? "upstream" : "upstreams"}`];
+    const unlocated = this.#options.unlocated();
+    // One without endpoints cannot be learned either, and the endpoints are what to look for.
+    const unlearned = this.#options.unlearned().filter((name) => !unlocated.includes(name));
+    return [
+      ...(unlocated.length === 0 ? [] : [`finding the endpoints of ${upstreams(unlocated.length)}`]),
+      ...(unlearned.length === 0 ? [] : [`learning the services of ${upstreams(unlearned.length)}`]),
+    ];
+  }
+
+  get #missing(): readonly string[] {
+    return [...new Set([...this.#options.unlearned(), ...this.#options.unlocated()])];
   }
 
   /**
@@ -37,22 +49,22 @@ export class Readiness {
    * @param waitMs how long to wait for upstreams that have not been learned; 0: not at all, undefined: for ever
    */
   start(waitMs: number | undefined): void {
-    const { clock, log, missing } = this.#options;
-    if (waitMs === 0 || missing().length === 0) {
+    const { clock, log } = this.#options;
+    if (waitMs === 0 || this.#missing.length === 0) {
       this.#become("ready");
       return;
     }
     this.#become("learning");
     if (waitMs === undefined) return;
     this.#timer = clock.setTimeout(() => {
-      log.warn(`ready after ${waitMs / 1000} s, though not learned yet: ${missing().join(", ")}`);
+      log.warn(`ready after ${waitMs / 1000} s, though not learned yet: ${this.#missing.join(", ")}`);
       this.#become("ready");
     }, waitMs);
   }
 
   /** An upstream was learned, or is gone. */
   check(): void {
-    if (this.#state !== "learning" || this.#options.missing().length > 0) return;
+    if (this.#state !== "learning" || this.#missing.length > 0) return;
     this.#options.log.info("ready: every upstream has been learned");
     this.#become("ready");
   }
@@ -66,4 +78,8 @@ export class Readiness {
     this.#state = state;
     this.#options.onChange(state === "ready");
   }
+}
+
+function upstreams(count: number): string {
+  return `${count} ${count === 1 ? "upstream" : "upstreams"}`;
 }

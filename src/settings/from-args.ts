@@ -132,6 +132,7 @@ function mergeUpstreams(base: readonly UpstreamConfig[], overrides: Overrides): 
     return {
       ...upstream,
       endpoints: replaced.endpoints,
+      source: undefined,
       schema: schema ?? upstream.schema,
       ...(tls === undefined ? {} : { tls }),
     };

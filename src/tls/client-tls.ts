@@ -68,21 +68,21 @@ export class ClientTls {
   }
 
   /** What calls to this endpoint say as `:authority`: the name that the service's certificate has. */
-  authority({ host, port }: Target): string {
+  authority(target: Target): string {
     const { serverName } = this.options.config;
     if (serverName !== undefined) return serverName;
+    const host = nameOf(target);
     const name = host.includes(":") ? `[${host}]` : host;
-    return port === 443 ? name : `${name}:${port}`;
+    return "path" in target || target.port === 443 ? name : `${name}:${target.port}`;
   }
 
   /** Opens a connection. It fails, with an error that says why, unless the server is the right one and speaks HTTP/2. */
-  dial({ host, port }: Target): TLSSocket {
+  dial(target: Target): TLSSocket {
     const { config } = this.options;
-    const name = config.serverName ?? host;
+    const name = config.serverName ?? nameOf(target);
     const socket = guarded(
       connect({
-        host,
-        port,
+        ...("path" in target ? { path: target.path } : { host: target.host, port: target.port }),
         secureContext: this.loaded.context,
         ALPNProtocols: ["h2"],
         // A name to ask for is never an address (RFC 6066 §3).
@@ -125,9 +125,14 @@ export class ClientTls {
   }
 }
 
-interface Target {
-  readonly host: string;
-  readonly port: number;
+/** `name`: what the certificate is to be for, where `host` is an address of it. */
+type Target =
+  | { readonly host: string; readonly port: number; readonly name?: string | undefined }
+  | { readonly path: string };
+
+/** A socket of the file system is on this machine (RFC 6761 §6.3), as gRPC says of it too. */
+function nameOf(target: Target): string {
+  return "path" in target ? "localhost" : (target.name ?? target.host);
 }
 
 interface Loaded {

@@ -8,7 +8,8 @@ import { type Clock, systemClock } from "../kit/clock.js";
 import { type Counter, type Labels, type Meters, NO_METERS } from "../kit/meters.js";
 import type { Balancer, BalancerFactory } from "./balancers/balancer.js";
 import { roundRobin } from "./balancers/round-robin.js";
-import type { EndpointInfo, EndpointSource, Watch } from "./discovery/endpoint-source.js";
+import type { EndpointInfo, EndpointSource } from "./discovery/endpoint-source.js";
+import { FollowedSource } from "./discovery/followed-source.js";
 import { ClusterHealth, type HealthOwner } from "./health/cluster-health.js";
 import { type HealthFeatures, NO_HEALTH } from "./health/keys.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "./pool/connect-failure.js";
@@ -51,8 +52,8 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   readonly stage: string;
   readonly waitingStage: string;
   endpoints: readonly Endpoint[] = [];
-  /** Why its source has no newer list of endpoints; undefined: it has. */
-  sourceProblem: string | undefined = undefined;
+  /** Where its endpoints come from, as far as it was told. */
+  readonly source: FollowedSource;
   /** Observe every attempt at the cluster. */
   observers: readonly AttemptObserver[] = NO_OBSERVERS;
   readonly health: ClusterHealth<Endpoint>;
@@ -63,7 +64,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
 
   private readonly balancer: Balancer<Endpoint>;
   private readonly options: ClusterOptions;
-  private watch: Watch | undefined = undefined;
+  private addressOf: ((endpoint: EndpointInfo) => EndpointAddress) | undefined = undefined;
   /** Endpoints that were taken out, until their calls have ended. */
   private readonly removed = new Set<Endpoint>();
   private readonly refusals: Counter;
@@ -105,6 +106,24 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
       "connections.reserved",
       "Connections beyond the limit, made for clients that others had left no room.",
     );
+    const sourceProblems = counter(
+      "discovery.problems",
+      "Times that the source of an upstream's endpoints had no newer list, or one with mistakes.",
+    );
+    this.source = new FollowedSource({
+      clock: this.clock,
+      onEndpoints: (all) => {
+        const { addressOf } = this;
+        if (addressOf !== undefined) this.setEndpoints(all.map(addressOf));
+      },
+      onWord: () => {
+        const problem = this.source.problem?.text;
+        if (problem !== undefined) sourceProblems.add();
+        this.options.onSource?.(problem);
+        // What waited for the first word of it may have nothing to wait for.
+        this.queue.onChange(false);
+      },
+    });
     this.queue = new Queue(this);
     this.balancer = (options.balancer ?? roundRobin)({ clock: this.clock, random: this.random });
     this.health = new ClusterHealth(this);
@@ -143,18 +162,10 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
    * @param addressOf how an endpoint is reached
    */
   follow(source: EndpointSource, addressOf: (endpoint: EndpointInfo) => EndpointAddress): void {
-    this.watch?.close();
-    this.watch = source.watch({
-      endpoints: (all) => {
-        this.sourceProblem = undefined;
-        this.setEndpoints(all.map(addressOf));
-        this.options.onSource?.(undefined);
-      },
-      problem: (text) => {
-        this.sourceProblem = text;
-        this.options.onSource?.(text);
-      },
-    });
+    if (this.closed) return;
+    this.addressOf = addressOf;
+    this.queue.onSource();
+    this.source.follow(source);
   }
 
   /**
@@ -188,6 +199,10 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   }
 
   // ---------------------------------------------------------------- QueueOwner
+
+  get knowsEndpoints(): boolean {
+    return this.endpoints.length > 0 || !this.source.silent;
+  }
 
   linkFor(attempt: Attempt): Link | undefined {
     const endpoint = this.balancer.pick(attempt, this.usable);
@@ -256,6 +271,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
 
   onConnectFailed(failure: ConnectFailure): void {
     this.connectFailures.get(failure)?.add();
+    this.source.refresh();
   }
 
   onResetSent(): void {
@@ -283,7 +299,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
 
   private end(how: (endpoint: Endpoint) => void): void {
     this.closed = true;
-    this.watch?.close();
+    this.source.close();
     this.health.close();
     for (const endpoint of [...this.endpoints, ...this.removed]) how(endpoint);
     this.queue.close();

@@ -105,12 +105,17 @@ function overloaded({ name, limits }: Cluster): Status {
   return refusal("UPSTREAM_OVERLOADED", message, { info: { upstream: name }, hint });
 }
 
-function unreachable({ name, endpoints, sourceProblem }: Cluster): Status {
-  // The system's errors name the address once more.
-  const reasons = endpoints.map(
-    (e) => `${e.address}: ${e.health?.why ?? e.problem.replace(` ${e.address}`, "")}`,
-  );
-  if (sourceProblem !== undefined) reasons.unshift(`its endpoints: ${sourceProblem}`);
+/** Endpoints that a message names. */
+const MAX_NAMED = 10;
+
+function unreachable({ name, endpoints, source }: Cluster): Status {
+  const reasons = endpoints
+    .filter((_, i) => i < MAX_NAMED)
+    // The system's errors name the address once more.
+    .map((e) => `${e.address}: ${e.health?.why ?? e.problem.replace(` ${e.address}`, "")}`);
+  if (endpoints.length > MAX_NAMED) reasons.push(`and ${endpoints.length - MAX_NAMED} more`);
+  if (source.problem !== undefined) reasons.unshift(`its endpoints: ${source.problem.text}`);
+  else if (source.silent) reasons.unshift("its endpoints are not known yet");
   else if (reasons.length === 0) reasons.push("it has no endpoints");
   const waits = endpoints.flatMap((e) => e.retryInMs ?? []);
   // Whole seconds, and never "at once": that is what has just failed.

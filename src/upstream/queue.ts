@@ -34,6 +34,8 @@ export interface QueueOwner {
   readonly closed: boolean;
   /** Whether an endpoint gets calls, if it has room for them. */
   takes(endpoint: Endpoint): boolean;
+  /** False until the source of its endpoints has said a word. */
+  readonly knowsEndpoints: boolean;
   /** A connection with room, at the endpoint that the balancer picks. */
   linkFor(attempt: Attempt): Link | undefined;
   /** A call was refused since too many wait. */
@@ -49,6 +51,8 @@ export class Queue implements ReserveOwner {
   private readonly waiters: FairQueue;
   /** When the last endpoint was lost; -Infinity: never. */
   private lostAt = Number.NEGATIVE_INFINITY;
+  /** Since when the source of the endpoints is asked. */
+  private askedAt = Number.NEGATIVE_INFINITY;
   private patience: Timer | undefined = undefined;
   private nextToGrow = 0;
 
@@ -158,14 +162,13 @@ export class Queue implements ReserveOwner {
     const { owner } = this;
     if (owner.closed) return false;
     if (owner.endpoints.some((endpoint) => endpoint.hopeful && this.takes(endpoint))) return true;
-    if (!this.isPatient) return false;
-    this.patience ??= this.clock.setTimeout(
-      () => {
-        this.patience = undefined;
-        if (this.waiters.size > 0) this.failUnlessMayWait();
-      },
-      this.lostAt + owner.limits.lostWaitMs - this.clock.now(),
-    );
+    const since = owner.knowsEndpoints ? this.lostAt : Math.max(this.lostAt, this.askedAt);
+    const leftMs = since + owner.limits.lostWaitMs - this.clock.now();
+    if (leftMs <= 0) return false;
+    this.patience ??= this.clock.setTimeout(() => {
+      this.patience = undefined;
+      if (this.waiters.size > 0) this.failUnlessMayWait();
+    }, leftMs);
     return true;
   }
 
@@ -180,6 +183,11 @@ export class Queue implements ReserveOwner {
     if (this.waiters.size === 0) return;
     this.serve();
     this.failUnlessMayWait();
+  }
+
+  /** Another source of endpoints is asked: while there is none, calls wait for its first word as for one that was lost. */
+  onSource(): void {
+    this.askedAt = this.clock.now();
   }
 
   onHeld(client: string): void {

@@ -51,5 +51,5 @@ export function writeHead(stream: Stream, { call, headers }: Attempt, link: Link
 
 /** Without TLS the client's, if it named one. */
 function authorityOf(clients: string, link: Link): string {
-  return link.secureAuthority ?? (clients || link.endpoint.address);
+  return link.secureAuthority ?? (clients || link.authority);
 }

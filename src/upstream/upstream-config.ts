@@ -1,6 +1,4 @@
 // An upstream, as the program has it.
-
-import type { ListenAddress } from "../config/address.js";
 import type { ClientTlsConfig } from "../tls/config.js";
 import type { UpstreamFeatures } from "./upstream-keys.js";
 
@@ -13,7 +11,6 @@ export type SchemaSource =
 
 export interface UpstreamConfig extends UpstreamFeatures {
   readonly name: string;
-  readonly endpoints: readonly ListenAddress[];
   readonly schema: SchemaSource;
   /** undefined: clear text. */
   readonly tls?: ClientTlsConfig;

@@ -1,16 +1,17 @@
 // The keys of an upstream that its features bring, in the order in which docs and `init` show them. A new feature is a
 // `keys.ts` in its room and an entry here.
 import type { AllOf, ConfigOf } from "../config/section.js";
+import { type DiscoveryConfig, discoveryKeys } from "./discovery/keys.js";
 import { healthKeys } from "./health/keys.js";
 import { poolKeys } from "./pool/keys.js";
 
-export const UPSTREAM_KEYS = [poolKeys, healthKeys] as const;
+export const UPSTREAM_KEYS = [discoveryKeys, poolKeys, healthKeys] as const;
 
 /** What the features get of an upstream's config. */
 export type UpstreamFeatures = Readonly<AllOf<ConfigOf<(typeof UPSTREAM_KEYS)[number]>>>;
 
-/** Of an upstream whose config has none of their keys. */
-export const UPSTREAM_DEFAULTS: UpstreamFeatures = Object.assign(
+/** Of an upstream whose config has none of their keys but `endpoints`, which has no default. */
+export const UPSTREAM_DEFAULTS: Omit<UpstreamFeatures, keyof DiscoveryConfig> = Object.assign(
   {},
-  ...UPSTREAM_KEYS.map(({ defaults }) => defaults),
+  ...UPSTREAM_KEYS.flatMap((keys) => (keys === discoveryKeys ? [] : [keys.defaults])),
 );

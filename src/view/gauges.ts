@@ -71,6 +71,16 @@ function upstreamFamilies(view: HubView): Family[] {
     },
     {
       type: "gauge",
+      name: "linchpin.upstream.discovery.successful",
+      unit: "1",
+      help: "Whether the source of an upstream's endpoints told them all the last time; while it does not, the last list stays in use.",
+      points: upstreams.map(({ name, source }) => ({
+        labels: { "linchpin.upstream": name },
+        value: source?.problem === undefined ? 1 : 0,
+      })),
+    },
+    {
+      type: "gauge",
       name: "linchpin.upstream.connections",
       unit: "{connection}",
       help: "Connections to an upstream: open ones take calls, draining ones take no more.",

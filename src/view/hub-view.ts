@@ -65,9 +65,21 @@ export interface EndpointRow {
   readonly calls: number;
 }
 
+/** Where the endpoints of an upstream come from. */
+export interface SourceRow {
+  /** As in the config, user and password masked; `list`: they are listed there. */
+  readonly target: string;
+  /** Why there is no newer list, or what is wrong with a part of it; undefined: nothing. */
+  readonly problem: string | undefined;
+  /** Since when there is one (RFC 3339, UTC). */
+  readonly since: string | undefined;
+}
+
 export interface UpstreamRow {
   readonly name: string;
   readonly endpoints: readonly EndpointRow[];
+  /** undefined: a list in the config, and nothing is wrong with it. */
+  readonly source?: SourceRow | undefined;
   /** Calls that wait for a connection. */
   readonly pending: number;
   /** Where its services are learned; `none`: gRPC clients alone can call them. */

@@ -31,7 +31,7 @@ const BASE: Config = {
 function upstreams(targets: readonly string[], base = defaultConfig()): string[] {
   return withOverrides(base, { targets }).upstreams.map(
     ({ name, endpoints, schema }) =>
-      `${name} ${endpoints.map(({ host, port }) => `${host}|${port}`).join()} ${schema.kind}`,
+      `${name} ${endpoints.map((e) => ("host" in e ? `${e.host}|${e.port}` : e.path)).join()} ${schema.kind}`,
   );
 }
 

@@ -635,7 +635,9 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "an upstream without endpoints",
     "upstreams:\n  a: {}\n",
-    ["2:3: upstreams.a.endpoints: is missing: must be a list"],
+    [
+      "2:3: upstreams.a.endpoints: is missing: must be a list, as in [127.0.0.1:50051], or one of static:HOST:PORT",
+    ],
   ],
   ["an upstream without a value", "upstreams:\n  a:\n", ["2:3: upstreams.a: is missing: must be a mapping"]],
   [
@@ -646,7 +648,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "endpoints that are no list",
     "upstreams:\n  a: { endpoints: h:1 }\n",
-    ["2:19: upstreams.a.endpoints: must be a list, not h:1"],
+    ["2:19: upstreams.a.endpoints: must be a list, as in [127.0.0.1:50051], or one of static:HOST:PORT"],
   ],
   [
     "an endpoint with TLS",
@@ -658,7 +660,9 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "an empty endpoint",
     "upstreams:\n  a:\n    endpoints:\n      -\n",
-    ["4:8: upstreams.a.endpoints[0]: is missing: must be HOST:PORT, as in 127.0.0.1:50051"],
+    [
+      "4:8: upstreams.a.endpoints[0]: is missing: must be HOST:PORT, unix:/PATH or { address, weight, zone, priority }",
+    ],
   ],
   [
     "an upstream's name",

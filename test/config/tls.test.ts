@@ -328,7 +328,7 @@ describe("https:// targets", () => {
   const of = (...targets: string[]) =>
     withOverrides(defaultConfig(), { targets }).upstreams.map(({ name, endpoints, tls }) => [
       name,
-      ...endpoints.map(({ host, port }) => `${host} ${port}`),
+      ...endpoints.map((e) => ("host" in e ? `${e.host} ${e.port}` : e.path)),
       tls !== undefined,
     ]);
   test("are called over TLS, by default on port 443", () => {

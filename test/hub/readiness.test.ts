@@ -5,6 +5,7 @@ import { Readiness } from "#src/hub/readiness.js";
 import { FakeClock } from "../support/fake-clock.js";
 
 function setUp(...missing: string[]) {
+  const unlocated: string[] = [];
   const clock = new FakeClock();
   const lines: string[] = [];
   const add = (line: string) => lines.push(line);
@@ -16,10 +17,11 @@ function setUp(...missing: string[]) {
   const readiness = new Readiness({
     clock,
     log: { info: add, warn: add, error: add },
-    missing: () => missing,
+    unlearned: () => missing,
+    unlocated: () => unlocated,
     onChange: (ready) => changes.push(ready),
   });
-  return { readiness, clock, lines, changes, learned };
+  return { readiness, clock, lines, changes, learned, unlocated };
 }
 
 describe("readiness", () => {
@@ -55,6 +57,22 @@ describe("readiness", () => {
       assert.deepEqual(changes, [false, true]);
       assert.deepEqual(lines, ["ready: every upstream has been learned"]);
     });
+
+  test("waits for endpoints, and says of one upstream only what comes first", () => {
+    const { readiness, lines, learned, unlocated } = setUp("a", "b");
+    unlocated.push("b", "c");
+    readiness.start(60_000);
+    assert.deepEqual(readiness.reasons, [
+      "finding the endpoints of 2 upstreams",
+      "learning the services of 1 upstream",
+    ]);
+    learned("a");
+    assert.deepEqual(readiness.reasons, ["finding the endpoints of 2 upstreams"]);
+    unlocated.length = 0;
+    assert.deepEqual(readiness.reasons, ["learning the services of 1 upstream"]);
+    learned("b");
+    assert.deepEqual([readiness.ready, lines], [true, ["ready: every upstream has been learned"]]);
+  });
 
   test("comes without an upstream once the wait is over, and the log names it", () => {
     const { readiness, clock, lines, learned } = setUp("a", "b");

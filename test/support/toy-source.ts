@@ -6,6 +6,8 @@ import type { EndpointWatcher, SourceFactory } from "#src/upstream/discovery/end
 export class Memory {
   readonly targets: string[] = [];
   watcher: EndpointWatcher | undefined = undefined;
+  /** How often it was asked to look for a newer list. */
+  refreshes = 0;
 
   readonly source: SourceFactory = (target) => {
     if (target === "") throw new UserError("memory: names nothing");
@@ -15,7 +17,10 @@ export class Memory {
         this.watcher = watcher;
         return {
           close: () => {
-            this.watcher = undefined;
+            if (this.watcher === watcher) this.watcher = undefined;
+          },
+          refresh: () => {
+            this.refreshes++;
           },
         };
       },

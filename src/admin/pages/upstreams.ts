@@ -21,6 +21,11 @@ function* rowsText(rows: readonly UpstreamRow[]): Generator<string> {
   for (const [i, row] of rows.entries()) {
     const name = row.problem === undefined ? row.name : `${row.name}: ${row.problem}`;
     yield i === 0 ? name : `\n${name}`;
+    const { source } = row;
+    if (source !== undefined) {
+      const problem = source.problem === undefined ? "" : `, since ${source.since}: ${source.problem}`;
+      yield `\n  endpoints from ${source.target}${problem}`;
+    }
     if (row.endpoints.length > 0) yield "\n";
     yield* textTablePieces(row.endpoints.map(endpointCells));
     const more = [

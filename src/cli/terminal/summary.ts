@@ -1,7 +1,7 @@
 // What the hub learned at start, in a few lines for a person.
 import type { HubView, RouteRow, UpstreamRow } from "../../view/hub-view.js";
 
-/** Services named in a line; the rest is counted. */
+/** Services, or endpoints, named in a line; the rest is counted. */
 const MAX_NAMES = 6;
 
 /** One line for each upstream, its services under it; two where its schema is not known. */
@@ -11,7 +11,7 @@ export function summary(hub: Pick<HubView, "routes" | "upstreams">): string[] {
 }
 
 function upstreamLines(upstream: UpstreamRow, routes: readonly RouteRow[]): string[] {
-  const endpoints = upstream.endpoints.map((endpoint) => endpoint.address).join(", ");
+  const endpoints = endpointsOf(upstream);
   const { remembered } = upstream;
   if (upstream.problem !== undefined && remembered === undefined) {
     // Why is in the log already.
@@ -29,6 +29,15 @@ function upstreamLines(upstream: UpstreamRow, routes: readonly RouteRow[]): stri
   const counts = `${plural(upstream.services.length, "service")}, ${plural(methods, "method")}, ${plural(rest, "REST route")}`;
   const since = remembered === undefined ? [] : [`  remembered, from ${remembered}; the hub keeps asking it`];
   return [`${upstream.name} (${endpoints}): ${counts}`, ...namesOf(upstream), ...since];
+}
+
+function endpointsOf({ endpoints, source }: UpstreamRow): string {
+  const from = source === undefined ? [] : [source.target];
+  const more = endpoints.length - MAX_NAMES;
+  const named = endpoints.filter((_, i) => more <= 1 || i < MAX_NAMES).map(({ address }) => address);
+  const rest = more > 1 ? [`and ${more} more`] : [];
+  const known = endpoints.length === 0 && source !== undefined ? ["no endpoint known yet"] : [];
+  return [...from, ...known, ...named, ...rest].join(", ");
 }
 
 function namesOf({ services }: UpstreamRow): string[] {

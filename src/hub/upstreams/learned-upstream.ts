@@ -1,5 +1,5 @@
 // An upstream of the config while the hub runs: the cluster that reaches it, and the schema that it was found to have.
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { formatAddress } from "../../config/address.js";
 import type { SendMemory } from "../../http2/send-memory.js";
 import type { Timer } from "../../kit/clock.js";
@@ -7,6 +7,7 @@ import { lateLoad } from "../../kit/files/late-load.js";
 import type { Log } from "../../kit/log.js";
 import type { Meters } from "../../kit/meters.js";
 import type { Runtime } from "../../kit/runtime.js";
+import { maskedText } from "../../kit/text/masked-text.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { loadProtoset } from "../../schema/sources/protoset.js";
 import { LastRead, learnByReflection } from "../../schema/sources/reflection.js";
@@ -19,7 +20,7 @@ import { BALANCERS } from "../../upstream/balancers/balancers.js";
 import { Cluster } from "../../upstream/cluster.js";
 import type { EndpointInfo } from "../../upstream/discovery/endpoint-source.js";
 import { openSource } from "../../upstream/discovery/sources.js";
-import { staticTarget } from "../../upstream/discovery/static-endpoints.js";
+import { listedEndpoints } from "../../upstream/discovery/static-endpoints.js";
 import type { EndpointAddress } from "../../upstream/pool/endpoint.js";
 import { openRawStream } from "../../upstream/raw-stream.js";
 import type { UpstreamConfig } from "../../upstream/upstream-config.js";
@@ -31,6 +32,8 @@ export interface UpstreamEvents {
   onSchema(upstream: LearnedUpstream, before: KnownSchema | undefined): void;
   /** It could not be learned (again); an older schema stays in use. `first`: this reason is new since things went well. */
   onProblem(upstream: LearnedUpstream, message: string, first: boolean): void;
+  /** Its source has told its endpoints, or why it does not know them. */
+  onEndpoints?(upstream: LearnedUpstream): void;
 }
 
 /** Learning waits so long for what is remembered, which it is compared with; a folder may hang. */
@@ -60,8 +63,8 @@ export class LearnedUpstream {
   private readonly tls: ClientTls | undefined;
   private readonly watcher: SchemaWatcher | undefined;
   private readonly memory: SchemaMemory;
-  /** Where its endpoints come from; undefined before the start. */
-  private target: string | undefined = undefined;
+  /** Where its endpoints come from, as JSON; undefined before the start. */
+  private followed: string | undefined = undefined;
   /** What is remembered has been read. */
   private learning = false;
   /** Resolves with the first answer to what it serves, be it a problem. */
@@ -105,6 +108,7 @@ export class LearnedUpstream {
       onHealth: (endpoint) => this.log.health(endpoint.address, endpoint.health?.why),
       onSource: (problem) => {
         this.log.source(problem);
+        events.onEndpoints?.(this);
         this.log.retain(this.cluster.endpoints.map(({ address }) => address));
       },
     });
@@ -196,26 +200,38 @@ export class LearnedUpstream {
   }
 
   private get owner(): Owner {
-    const { name, endpoints } = this.config;
-    return { name, endpoints: endpoints.map(formatAddress) };
+    const { name, endpoints, source } = this.config;
+    // It is written to the disk, as it is shown.
+    return { name, endpoints: source ? [maskedText(source.target)] : endpoints.map(formatAddress) };
   }
 
-  /** Takes endpoints from where the config says. */
+  /** They are listed in the config, or its source has told them once. */
+  get knowsEndpoints(): boolean {
+    return this.config.source === undefined || this.cluster.source.known;
+  }
+
+  /** Takes endpoints from where the config says; from where they come already is gone on with. */
   private follow(): void {
-    const target = staticTarget(this.config.endpoints);
-    if (target === this.target) return;
-    this.target = target;
-    const source = openSource(target, this.runtime);
-    this.cluster.follow(source, (endpoint) => this.addressOf(endpoint));
+    const { endpoints, source } = this.config;
+    const followed = JSON.stringify([endpoints, source]);
+    if (followed === this.followed) return;
+    this.followed = followed;
+    const opened =
+      source === undefined ? listedEndpoints(endpoints) : openSource(source.target, this.runtime);
+    this.cluster.follow(opened, (endpoint) => this.addressOf(endpoint));
   }
 
-  private addressOf({ host, port, ...traits }: EndpointInfo): EndpointAddress {
+  private addressOf(endpoint: EndpointInfo): EndpointAddress {
     const { tls } = this;
+    const { weight, priority, zone } = endpoint;
     return {
-      ...traits,
-      address: formatAddress({ host, port }),
-      secureAuthority: tls?.authority({ host, port }),
-      dial: () => tls?.dial({ host, port }) ?? connect({ host, port, noDelay: true }),
+      weight,
+      priority,
+      zone,
+      address: formatAddress(endpoint),
+      secureAuthority: tls?.authority(endpoint),
+      authority: clearAuthority(endpoint),
+      dial: () => tls?.dial(endpoint) ?? dial(endpoint),
     };
   }
 
@@ -227,7 +243,7 @@ export class LearnedUpstream {
     this.cluster.limits = config.pool;
     this.cluster.configure(config);
     // One that has not begun yet follows what is in force by then.
-    if (this.target !== undefined) this.follow();
+    if (this.followed !== undefined) this.follow();
   }
 
   /** What the hub shows to it, and by what it knows it; none in clear text. */
@@ -256,4 +272,16 @@ export class LearnedUpstream {
     this.log.close();
     this.cluster.close();
   }
+}
+
+function dial(endpoint: EndpointInfo): Socket {
+  return "path" in endpoint
+    ? connect({ path: endpoint.path })
+    : connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+}
+
+/** What calls in clear text say where the client names nothing; of a socket, what gRPC says. */
+function clearAuthority(endpoint: EndpointInfo): string {
+  if ("path" in endpoint) return "localhost";
+  return formatAddress({ host: endpoint.name ?? endpoint.host, port: endpoint.port });
 }

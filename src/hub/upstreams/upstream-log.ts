@@ -41,8 +41,8 @@ export class UpstreamLog {
   readonly #endpoints = new Map<string, Followed>();
   /** Of endpoints that were out: whether the last line about their health says so, and when it was written. */
   readonly #health = new Map<string, { out: boolean; at: number }>();
-  /** The last line about its source tells of a problem, and when it was written. */
-  #sourceFails = false;
+  /** The problem that the last line about its source tells of, and when it was written. */
+  #sourceProblem: string | undefined = undefined;
   #sourceSaidAt = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, log: Log, clock: Clock) {
@@ -97,7 +97,7 @@ export class UpstreamLog {
 
   /** Its source of endpoints has a problem, or (undefined) has told them. */
   source(problem: string | undefined): void {
-    if ((problem !== undefined) === this.#sourceFails) return;
+    if (problem === this.#sourceProblem) return;
     if (problem === undefined) this.#info("its endpoints are known again");
     else {
       const now = this.#clock.now();
@@ -105,7 +105,7 @@ export class UpstreamLog {
       this.#sourceSaidAt = now;
       this.#log.warn(`upstream "${this.#name}": its endpoints are not known, or out of date: ${problem}`);
     }
-    this.#sourceFails = problem !== undefined;
+    this.#sourceProblem = problem;
   }
 
   /** Forgets endpoints that are not among these. */

@@ -1,6 +1,8 @@
 // What there is to tell of an upstream at one moment.
+
+import { maskedText } from "../../kit/text/masked-text.js";
 import type { SchemaSource } from "../../upstream/upstream-config.js";
-import type { UpstreamRow } from "../../view/hub-view.js";
+import type { SourceRow, UpstreamRow } from "../../view/hub-view.js";
 import type { LearnedUpstream } from "./learned-upstream.js";
 import { timeOf } from "./upstream-log.js";
 
@@ -14,6 +16,7 @@ export function upstreamRow(upstream: LearnedUpstream): UpstreamRow {
       connections: open,
       ...others,
     })),
+    source: sourceRow(upstream),
     pending: cluster.pending,
     schema: config.schema.kind,
     // There may be thousands, and gauges do not ask.
@@ -23,6 +26,16 @@ export function upstreamRow(upstream: LearnedUpstream): UpstreamRow {
     takesOthers: takesOthers(upstream),
     remembered: remembered === undefined ? undefined : timeOf(remembered),
     problem: problem ?? unlearned,
+  };
+}
+
+function sourceRow({ config, cluster }: LearnedUpstream): SourceRow | undefined {
+  const { problem } = cluster.source;
+  if (config.source === undefined && problem === undefined) return undefined;
+  return {
+    target: config.source === undefined ? "list" : maskedText(config.source.target),
+    problem: problem?.text,
+    since: problem && timeOf(problem.since),
   };
 }
 

@@ -2,7 +2,7 @@
 import { isIPv6 } from "node:net";
 import type * as z from "zod";
 import { isRoutable } from "../../call/routable.js";
-import { formatAddress, isHost, type ListenAddress, parseEndpoint } from "../../config/address.js";
+import { isHost } from "../../config/address.js";
 import type { Kit } from "../../config/kit.js";
 import { isServiceName, isUpstreamName, SERVICE_NAME, UPSTREAM_NAME } from "../../config/names.js";
 import { type Place, type ShapeOf, section } from "../../config/section.js";
@@ -13,7 +13,6 @@ import { checkAuthorities, checkPair } from "./tls-files.js";
 
 /** Bounds that keep a config, and the plans built from it, small enough to reason about. */
 const MAX_UPSTREAMS = 1_000;
-const MAX_ENDPOINTS = 1_000;
 const MAX_SERVICES = 10_000;
 
 const schemaSource = ({ z, path, isMapping }: Kit) =>
@@ -119,23 +118,17 @@ const featureShape = (kit: Kit) =>
     (typeof UPSTREAM_KEYS)[number]
   >; // as its parts say
 
-const upstream = (kit: Kit) =>
-  kit.z.strictObject({
-    endpoints: kit.z
-      .array(
-        kit.text(parseEndpoint, "must be HOST:PORT, as in 127.0.0.1:50051", [
-          "127.0.0.1:50051",
-          "library:50051",
-        ]),
-      )
-      .min(1, { error: "must have at least one endpoint" })
-      .max(MAX_ENDPOINTS)
-      .describe("HOST:PORT of each instance; calls are spread over them."),
+const upstream = (kit: Kit) => {
+  const { endpoints, ...features } = featureShape(kit);
+  return kit.z.strictObject({
+    // The first that a reader looks for.
+    endpoints,
     schema: schemaSource(kit),
     services: services(kit),
     tls: tls(kit),
-    ...featureShape(kit),
+    ...features,
   });
+};
 
 type RawUpstream = z.output<ReturnType<typeof upstream>>;
 
@@ -163,8 +156,6 @@ export const upstreamsSection = section({
 });
 
 function upstreamOf(name: string, upstream: RawUpstream, at: Place): UpstreamConfig {
-  const { endpoints } = upstream;
-  checkEndpoints(endpoints, at);
   const tls = clientTlsOf(upstream.tls, at.at("tls"));
   const features: UpstreamFeatures = Object.assign(
     {},
@@ -173,19 +164,9 @@ function upstreamOf(name: string, upstream: RawUpstream, at: Place): UpstreamCon
   return {
     ...features,
     name,
-    endpoints,
     schema: schemaOf(upstream, at),
     ...(tls === undefined ? {} : { tls }),
   };
-}
-
-function checkEndpoints(endpoints: readonly ListenAddress[], at: Place): void {
-  const seen = new Set<string>();
-  for (const [i, endpoint] of endpoints.entries()) {
-    const address = formatAddress(endpoint).toLowerCase();
-    if (seen.has(address)) at.warn(["endpoints", i], "stands twice: it gets two shares of the calls");
-    seen.add(address);
-  }
 }
 
 function schemaOf({ schema, services }: RawUpstream, at: Place): SchemaSource {

@@ -1,4 +1,6 @@
 // The sources of endpoints, by the scheme of a target such as `static:127.0.0.1:50051`. A new one is a file here and a row.
+import { systemClock } from "../../kit/clock.js";
+import { maskedText } from "../../kit/text/masked-text.js";
 import { UserError } from "../../kit/text/user-error.js";
 import type { EndpointSource, SourceContext, SourceFactory } from "./endpoint-source.js";
 import { staticEndpoints } from "./static-endpoints.js";
@@ -7,18 +9,34 @@ export const SOURCES = {
   static: staticEndpoints,
 } as const satisfies Readonly<Record<string, SourceFactory>>;
 
+/** What a config may say for a source, in words. */
+export const FORMS = "static:HOST:PORT";
+
 /** The source of a target. Throws a UserError that names the schemes there are, or says what is malformed. */
 export function openSource(
   target: string,
   context: SourceContext,
   sources: Readonly<Record<string, SourceFactory>> = SOURCES,
 ): EndpointSource {
-  const colon = target.indexOf(":");
-  const scheme = target.slice(0, Math.max(0, colon));
+  const scheme = schemeOf(target);
   const factory = Object.hasOwn(sources, scheme) ? sources[scheme] : undefined;
   if (factory === undefined) {
     const known = Object.keys(sources).map((name) => `${name}:`);
-    throw new UserError(`endpoints "${target}": must begin with ${known.join(", ")}`);
+    throw new UserError(`endpoints "${maskedText(target)}": must begin with ${known.join(", ")}`);
   }
-  return factory(target.slice(colon + 1), context);
+  return factory(target.slice(scheme.length + 1), context);
+}
+
+/** Throws as `openSource`. */
+export function checkTarget(target: string): void {
+  openSource(target, { clock: systemClock, random: Math.random });
+}
+
+/** Whether a text is meant for a source, right or wrong, and for no address. */
+export function hasScheme(text: string): boolean {
+  return Object.hasOwn(SOURCES, schemeOf(text)) || text.includes("://");
+}
+
+function schemeOf(target: string): string {
+  return target.slice(0, Math.max(0, target.indexOf(":")));
 }

@@ -1,25 +1,18 @@
 // One address of a cluster: its connections, more of them as calls demand, and made again with backoff after loss.
 
-import type { Duplex } from "node:stream";
 import type { Timer } from "../../kit/clock.js";
 import type { BalancedEndpoint } from "../balancers/balancer.js";
 import type { EndpointTraits } from "../discovery/endpoint-source.js";
 import type { EndpointHealth, HealthEndpoint } from "../health/endpoint-health.js";
 import type { ConnectFailure } from "./connect-failure.js";
 import { IdleSweep } from "./idle-sweep.js";
-import { Link, type LinkContext, type LinkOwner } from "./link.js";
+import { Link, type LinkContext, type LinkOwner, type LinkTarget } from "./link.js";
 import type { PoolLimits } from "./pool-limits.js";
 import { Reconnect, type ReconnectOwner } from "./reconnect.js";
 
 export type EndpointState = "idle" | "connecting" | "ready" | "backoff";
 
-export interface EndpointAddress extends EndpointTraits {
-  readonly address: string;
-  /** Over TLS: what calls say as `:authority`; undefined: clear text, and the authority is the client's. */
-  readonly secureAuthority?: string | undefined;
-  /** Opens a transport. */
-  readonly dial: () => Duplex;
-}
+export interface EndpointAddress extends EndpointTraits, LinkTarget {}
 
 /** The cluster, as its endpoints see it. */
 export interface EndpointOwner extends ReconnectOwner, LinkContext {

@@ -1,4 +1,5 @@
 // One connection of an endpoint's pool, and what it may still be told: services end connections that bring many resets.
+import type { Duplex } from "node:stream";
 import type { AttemptEndpoint } from "../../call/attempt.js";
 import type { Call } from "../../call/call.js";
 import { Connection } from "../../http2/connection.js";
@@ -51,8 +52,13 @@ export interface LinkOwner extends AttemptEndpoint {
 
 /** Where a link leads, and how. */
 export interface LinkTarget {
-  readonly dial: () => ConstructorParameters<typeof Connection>[0];
+  readonly address: string;
+  /** Over TLS: what calls say as `:authority`; undefined: clear text, and the authority is the client's. */
   readonly secureAuthority?: string | undefined;
+  /** What calls in clear text say as `:authority` where the client named none. Default: the address. */
+  readonly authority?: string | undefined;
+  /** Opens a transport. */
+  readonly dial: () => Duplex;
 }
 
 export interface LinkContext {
@@ -67,6 +73,8 @@ export class Link {
   readonly endpoint: LinkOwner;
   /** What calls say as `:authority`; undefined: what the client said, and no TLS. */
   readonly secureAuthority: string | undefined;
+  /** What calls in clear text say as `:authority` where the client named none. */
+  readonly authority: string;
   /** Since when it is ready, ms. */
   readyAt = 0;
   /** Beyond the limit of connections, for clients that others leave no room (reserve.ts): not for every call. */
@@ -88,6 +96,7 @@ export class Link {
   constructor(target: LinkTarget, { clock, memory }: LinkContext, endpoint: LinkOwner) {
     this.endpoint = endpoint;
     this.secureAuthority = target.secureAuthority;
+    this.authority = target.authority ?? target.address;
     this.clock = clock;
     const socket = guarded(target.dial());
     this.secure = "encrypted" in socket;

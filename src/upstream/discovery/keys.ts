@@ -1,0 +1,110 @@
+// `endpoints` of an upstream: a list of addresses, or one source that tells them.
+import { formatAddress, parseEndpointAddress } from "../../config/address.js";
+import type { Kit } from "../../config/kit.js";
+import { featureKeys, type Place } from "../../config/section.js";
+import { UserError } from "../../kit/text/user-error.js";
+import { type EndpointInfo, MAX_ENDPOINTS } from "./endpoint-source.js";
+import { MAX_PRIORITY, MAX_WEIGHT, MAX_ZONE } from "./entries.js";
+import { refusalOf } from "./followed-source.js";
+import { checkTarget, FORMS, hasScheme } from "./sources.js";
+
+/** Where the endpoints of an upstream come from, if its config does not list them. */
+export interface SourceConfig {
+  /** As `dns:///library:50051`. It may have a user and a password: `maskedText` before it is shown. */
+  readonly target: string;
+}
+
+export interface DiscoveryConfig {
+  /** Those that the config lists; empty where there is a source. */
+  readonly endpoints: readonly EndpointInfo[];
+  readonly source?: SourceConfig | undefined;
+}
+
+const ENTRY = "must be HOST:PORT, unix:/PATH or { address, weight, zone, priority }";
+const LIST_OR_SOURCE = `must be a list, as in [127.0.0.1:50051], or one of ${FORMS}`;
+
+const entry = ({ z, taking, wholeNumber }: Kit) => {
+  const address = z
+    .string({ error: "must be HOST:PORT or unix:/PATH" })
+    .transform(taking(parseEndpointAddress))
+    .describe("HOST:PORT, or unix:/PATH.");
+  return z
+    .union(
+      [
+        z.string(),
+        z.strictObject({
+          address,
+          weight: wholeNumber(0, MAX_WEIGHT)
+            .optional()
+            .describe(
+              "Its share of the calls beside that of others, which is 1 where none is given; 0: it gets none.",
+            ),
+          zone: z
+            .string({ error: "must be the name of a zone" })
+            .min(1, { error: "must be the name of a zone" })
+            .max(MAX_ZONE)
+            .optional()
+            .describe("Where it runs, for balancers that prefer the hub's own zone."),
+          priority: wholeNumber(0, MAX_PRIORITY)
+            .optional()
+            .describe("Endpoints of a lower number come first; 0 where none is given."),
+        }),
+      ],
+      { error: ENTRY },
+    )
+    .transform((value, ctx): EndpointInfo => {
+      if (typeof value === "string") return taking(parseEndpointAddress)(value, ctx);
+      const { address: at, ...traits } = value;
+      return { ...at, ...traits };
+    });
+};
+
+export const discoveryKeys = featureKeys({
+  defaults: { endpoints: [] } as DiscoveryConfig,
+  schema: (kit) => ({
+    endpoints: kit.z
+      .union([kit.z.string(), kit.z.array(entry(kit)).meta({ minItems: 1, maxItems: MAX_ENDPOINTS })], {
+        error: LIST_OR_SOURCE,
+      })
+      .refine((value) => value.length > 0, { error: "must have at least one endpoint" })
+      .refine((value) => typeof value === "string" || value.length <= MAX_ENDPOINTS, {
+        error: `must have at most ${MAX_ENDPOINTS} endpoints`,
+      })
+      .describe(
+        "The instances; calls are spread over them. A list of HOST:PORT, unix:/PATH or { address, weight, zone, priority }, or a source that tells them, as in docs/upstreams.md.",
+      )
+      .meta({
+        examples: [
+          ["127.0.0.1:50051", "library:50051"],
+          [{ address: "10.0.0.1:50051", weight: 2 }, "unix:/run/library.sock"],
+        ],
+      }),
+  }),
+  read({ endpoints }, at): DiscoveryConfig {
+    if (typeof endpoints === "string") return { endpoints: [], source: sourceOf(endpoints, at) };
+    checkList(endpoints, at);
+    return { endpoints };
+  },
+});
+
+function sourceOf(target: string, at: Place): SourceConfig {
+  try {
+    if (!hasScheme(target)) throw new UserError(LIST_OR_SOURCE);
+    checkTarget(target);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    at.wrong(["endpoints"], error.message);
+  }
+  return { target };
+}
+
+function checkList(endpoints: readonly EndpointInfo[], at: Place): void {
+  const seen = new Set<string>();
+  for (const [i, endpoint] of endpoints.entries()) {
+    const address = formatAddress(endpoint).toLowerCase();
+    if (seen.has(address)) at.warn(["endpoints", i], "stands twice: it gets two shares of the calls");
+    seen.add(address);
+  }
+  const refusal = refusalOf(endpoints);
+  if (refusal !== undefined) at.wrong(["endpoints"], refusal);
+}
