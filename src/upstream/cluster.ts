@@ -13,6 +13,7 @@ import { FollowedSource } from "./discovery/followed-source.js";
 import { ClusterHealth, type HealthOwner } from "./health/cluster-health.js";
 import { type HealthFeatures, NO_HEALTH } from "./health/keys.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "./pool/connect-failure.js";
+import { Connector } from "./pool/connector.js";
 import { Endpoint, type EndpointAddress, type EndpointOwner } from "./pool/endpoint.js";
 import type { Link } from "./pool/link.js";
 import { DEFAULT_POOL, type PoolLimits } from "./pool/pool-limits.js";
@@ -65,6 +66,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   private readonly balancer: Balancer<Endpoint>;
   private readonly options: ClusterOptions;
   private addressOf: ((endpoint: EndpointInfo) => EndpointAddress) | undefined = undefined;
+  private readonly connector = new Connector();
   /** Endpoints that were taken out, until their calls have ended. */
   private readonly removed = new Set<Endpoint>();
   private readonly refusals: Counter;
@@ -154,7 +156,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
 
   /** Connects to every endpoint, and keeps connected. */
   connect(): void {
-    for (const endpoint of this.endpoints) endpoint.connect();
+    this.connector.start(this.endpoints);
   }
 
   /**
@@ -300,6 +302,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   private end(how: (endpoint: Endpoint) => void): void {
     this.closed = true;
     this.source.close();
+    this.connector.stop();
     this.health.close();
     for (const endpoint of [...this.endpoints, ...this.removed]) how(endpoint);
     this.queue.close();

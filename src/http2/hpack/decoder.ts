@@ -234,6 +234,8 @@ const MAX_REMEMBERED_BLOCK_BYTES = 1024;
 // Two slots to a set. 64 blocks of at most 1 KiB are also the bound in bytes: 64 KiB a connection.
 const REMEMBERED_BLOCKS = 64;
 
+const NOTHING_SEEN = new Int32Array(0);
+
 interface RememberedBlock {
   readonly hash: number;
   readonly bytes: Uint8Array;
@@ -245,10 +247,9 @@ interface RememberedBlock {
  * same block with every call. A block is kept at its second sighting, so one-off blocks cost a hash and no copy.
  */
 class BlockMemory {
-  readonly #slots: (RememberedBlock | undefined)[] = new Array<RememberedBlock | undefined>(
-    REMEMBERED_BLOCKS,
-  ).fill(undefined);
-  readonly #seen = new Int32Array(REMEMBERED_BLOCKS);
+  // A kilobyte with its first block: many connections to services never carry a call.
+  #slots: (RememberedBlock | undefined)[] = [];
+  #seen = NOTHING_SEEN;
   #count = 0;
 
   find(buf: Buffer, start: number, end: number): HeaderBlock | undefined {
@@ -266,6 +267,10 @@ class BlockMemory {
 
   note(buf: Buffer, start: number, end: number, block: HeaderBlock): void {
     if (end - start > MAX_REMEMBERED_BLOCK_BYTES) return;
+    if (this.#slots.length === 0) {
+      this.#slots = new Array<RememberedBlock | undefined>(REMEMBERED_BLOCKS).fill(undefined);
+      this.#seen = new Int32Array(REMEMBERED_BLOCKS);
+    }
     const hash = hashBytes(buf, start, end);
     let slot = hash & (REMEMBERED_BLOCKS - 1);
     if (this.#seen[slot] !== hash) {
