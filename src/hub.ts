@@ -9,9 +9,9 @@ import { Listener } from "./downstream/accept/listener.js";
 import { SendMemory } from "./http2/send-memory.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { type Generation, Generations } from "./hub/generation.js";
+import { changedModules } from "./hub/own/modules.js";
 import { Readiness } from "./hub/readiness.js";
 import { Reloads } from "./hub/reloads.js";
-import { changedModules } from "./hub/own/modules.js";
 import type { HubOptions, RunningHub } from "./hub/running-hub.js";
 import { HUB, Snapshots } from "./hub/snapshots.js";
 import { handshakeFailures, logFamilies } from "./hub/telemetry.js";
@@ -34,6 +34,7 @@ import type { ServerTlsConfig } from "./tls/config.js";
 import { ServerTls } from "./tls/server-tls.js";
 import { loadXmlParser } from "./transcoding/xml/document.js";
 import { Cluster } from "./upstream/cluster.js";
+import { ReplayMemory } from "./upstream/replay-memory.js";
 import { gaugesOf } from "./view/gauges.js";
 import type { HubView, ListenerRow, ReloadState, RouteRow, UpstreamRow } from "./view/hub-view.js";
 
@@ -87,6 +88,8 @@ class Hub implements RunningHub, Gateway {
   private readonly readiness: Readiness;
   /** Of all connections, to clients and to services. */
   private readonly sendMemory: SendMemory;
+  /** Of all calls. */
+  private readonly replayMemory: ReplayMemory;
   /** Of the listeners, as configured at the start. */
   private readonly addresses: readonly string[];
   private readonly listening: readonly Listener[];
@@ -106,6 +109,7 @@ class Hub implements RunningHub, Gateway {
     this.sendMemory = new SendMemory(config.limits.maxProcessQueuedBytes);
     this.telemetry = new Telemetry(clock, log, () => [...gaugesOf(this), ...logFamilies(log)]);
     const meters = this.telemetry.counters;
+    this.replayMemory = new ReplayMemory(meters);
     this.cut = meters.counter(
       "linchpin.calls.cut",
       "Calls that still ran when the grace time of a drain was over, or the hub was closed.",
@@ -133,6 +137,7 @@ class Hub implements RunningHub, Gateway {
     this.generations = new Generations({
       runtime,
       sendMemory: this.sendMemory,
+      replayMemory: this.replayMemory,
       log,
       retained,
       telemetry: this.telemetry,
@@ -276,6 +281,10 @@ class Hub implements RunningHub, Gateway {
 
   get waitingBytes(): number {
     return this.sendMemory.bytes;
+  }
+
+  get replayBytes(): number {
+    return this.replayMemory.bytes;
   }
 
   listeners(): readonly ListenerRow[] {

@@ -113,6 +113,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "upstream/health": ["http2/*", ...SHARED],
   "upstream/balancers": ["upstream/discovery", "config", ...BASE],
   "upstream/discovery": ["config", ...BASE],
+  "upstream/retry": ["upstream", "upstream/retry/policy", ...BASE],
+  "upstream/retry/policy": ["config", ...BASE],
   "schema/sources": ["schema/types", "schema/compiler", "schema/tables", "schema/descriptors", ...BASE],
   "schema/types": ["schema/compiler", "schema/tables", "schema/descriptors", ...BASE],
   "schema/compiler": ["schema/descriptors", ...BASE],

@@ -135,7 +135,7 @@ describe("an interceptor with keys of its own, as one file and one entry", () =>
       `${UPSTREAMS}\ninterceptors: { maintenance: { retryafter: 5s } }\nmethods: { a.B: { maintaned: true } }`,
       [
         "c.yaml:2:32: interceptors.maintenance.retryafter: unknown key (did you mean retryAfter?); allowed: on, pass, retryAfter",
-        'c.yaml:3:19: methods["a.B"].maintaned: unknown key (did you mean maintained?); allowed: deadline, auth, roles, quota, maintained, idempotent, forms, http',
+        'c.yaml:3:19: methods["a.B"].maintaned: unknown key (did you mean maintained?); allowed: deadline, auth, roles, quota, maintained, idempotent, retries, forms, http',
       ],
     ],
     [

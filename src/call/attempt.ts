@@ -4,8 +4,12 @@ import type { Headers } from "../kit/headers.js";
 import type { Call } from "./call.js";
 import type { Abort } from "./sink.js";
 
-/** `transparent`: the attempt before it never left, or the service refused it unprocessed (gRFC A6). */
-export type AttemptKind = "first" | "transparent";
+/**
+ * `transparent`: the attempt before it never left, or the service refused it unprocessed; `retry`: the one before it
+ * failed, and a policy says to try again; `hedge`: beside others that still run (gRFC A6).
+ */
+export const ATTEMPT_KINDS = ["first", "transparent", "retry", "hedge"] as const;
+export type AttemptKind = (typeof ATTEMPT_KINDS)[number];
 
 export interface Attempt {
   readonly call: Call;
@@ -18,9 +22,11 @@ export interface Attempt {
   readonly endpoint: AttemptEndpoint | undefined;
   /** When it began, monotonic milliseconds; 0 while it waits for a connection. */
   readonly startedAt: number;
+  /** Endpoints that other attempts of its call went to: another one with room is better. undefined: there are none. */
+  readonly avoids?: ((endpoint: AttemptEndpoint) => boolean) | undefined;
   /** Request metadata: the call's, with what `setHeader` changed for this attempt. */
   readonly headers: Headers;
-  /** Replaces a field of this attempt's request. Only within `AttemptObserver.begin`: afterwards the head is sent. */
+  /** Replaces a field of this attempt's request. At the latest within `AttemptObserver.begin`: then the head is sent. */
   setHeader(name: string, value: string): void;
 }
 

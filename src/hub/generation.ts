@@ -14,6 +14,8 @@ import { SchemaCache } from "../schema/sources/schema-cache.js";
 import type { Features } from "../settings/features.js";
 import type { Config } from "../settings/sections.js";
 import type { Telemetry } from "../telemetry/telemetry.js";
+import type { ReplayMemory } from "../upstream/replay-memory.js";
+import { UpstreamRetries } from "../upstream/retry/upstream-retries.js";
 import type { UpstreamConfig } from "../upstream/upstream-config.js";
 import { interceptorsOf } from "./interceptors.js";
 import type { OwnInterceptor } from "./own/own-interceptors.js";
@@ -36,6 +38,8 @@ export interface GenerationsOptions {
   readonly runtime: Runtime;
   /** Of all connections, to clients and to services. */
   readonly sendMemory: SendMemory;
+  /** Of all calls. */
+  readonly replayMemory: ReplayMemory;
   readonly log: Log;
   readonly retained: Retained;
   readonly telemetry: Telemetry;
@@ -102,7 +106,13 @@ export class Generations {
   }
 
   #keepUpstream(config: UpstreamConfig, cache: SchemaCache | undefined): LearnedUpstream {
-    const { runtime, sendMemory, retained, log, telemetry, serving, learned, located } = this.#options;
+    const { runtime, sendMemory, replayMemory, retained, log, telemetry, serving, learned, located } =
+      this.#options;
+    const { counters: meters } = telemetry;
+    const { retries } = retained.keep("retries", config.name, () => ({
+      retries: new UpstreamRetries(config.name, runtime.clock, meters),
+      close() {},
+    }));
     // With other endpoints or limits it is the same one: `update` gives it them once the config is in force.
     const { name, schema, tls } = config;
     const { upstream } = retained.keep("upstream", { name, schema, tls }, () => {
@@ -122,8 +132,10 @@ export class Generations {
       const upstream = new LearnedUpstream(config, events, {
         runtime,
         sendMemory,
+        replayMemory,
+        retries,
         log,
-        meters: telemetry.counters,
+        meters,
         cache,
       });
       return { upstream, close: () => this.#retire(upstream) };

@@ -20,6 +20,8 @@ export interface ServiceRoute {
   /** Name of the upstream */
   readonly upstream: string;
   readonly handler: Handler;
+  /** Of a method whose calls are handled in another way. */
+  readonly handlerOf?: ((method: Method) => Handler | undefined) | undefined;
 }
 
 /** Where calls to a service that is in no schema go; a problem says why the answer may be incomplete. */
@@ -98,7 +100,8 @@ export class RouteTable {
       }
       owners.set(route.service, route.upstream);
       for (const method of [...route.methods, ...(route.named ?? [])]) {
-        const planned = plan(method, interceptors, route.handler, maxMessageBytes);
+        const handler = route.handlerOf?.(method) ?? route.handler;
+        const planned = plan(method, interceptors, handler, maxMessageBytes);
         this.methods.set(method.path, planned);
         const folded = foldName(method.path);
         if (!this.folded.has(folded)) this.folded.set(folded, planned);

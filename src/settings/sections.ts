@@ -11,6 +11,7 @@ import {
   section,
 } from "../config/section.js";
 import type { InterceptorKind } from "../interceptors/kit/kind.js";
+import { UPSTREAM_KEYS_OF_METHODS } from "../upstream/upstream-keys.js";
 import { FEATURES, type Features } from "./features.js";
 import { httpSection } from "./sections/http.js";
 import {
@@ -23,7 +24,7 @@ import {
 } from "./sections/hub.js";
 import { limitsSection } from "./sections/limits.js";
 import { adminSection, listenSection } from "./sections/listen.js";
-import { httpKeysOfMethods, idempotentKeys, methodsSection } from "./sections/methods.js";
+import { httpKeysOfMethods, methodsSection } from "./sections/methods.js";
 import { upstreamsSection } from "./sections/upstreams.js";
 import { useSection } from "./sections/use.js";
 
@@ -33,7 +34,7 @@ type InterceptorShape = { [K in WithSection as K["key"]]: SchemaOf<K["section"]>
 type InterceptorConfigs = { readonly [K in WithSection as K["key"]]: ConfigOf<K["section"]> };
 
 /** Of `methods`, beside those of interceptors. */
-const OTHER_METHOD_KEYS = [idempotentKeys, httpKeysOfMethods] as const;
+const OTHER_METHOD_KEYS = [...UPSTREAM_KEYS_OF_METHODS, httpKeysOfMethods] as const;
 type AllMethodKeys =
   | Extract<Kinds, { readonly methodKeys: FeatureKeys }>["methodKeys"]
   | (typeof OTHER_METHOD_KEYS)[number];

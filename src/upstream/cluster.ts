@@ -18,6 +18,7 @@ import { Endpoint, type EndpointAddress, type EndpointOwner } from "./pool/endpo
 import type { Link } from "./pool/link.js";
 import { DEFAULT_POOL, type PoolLimits } from "./pool/pool-limits.js";
 import { Queue, type QueueOwner } from "./queue.js";
+import { ReplayMemory } from "./replay-memory.js";
 import { transparentRetry } from "./transparent-retry.js";
 
 export interface ClusterOptions {
@@ -38,6 +39,8 @@ export interface ClusterOptions {
   readonly onSource?: (problem: string | undefined) => void;
   /** Counts what waits to be sent, on all connections of a hub. Default: each connection by itself. */
   readonly memory?: SendMemory | undefined;
+  /** Counts what is kept of requests, of all calls of a hub. Default: those of the cluster by themselves. */
+  readonly replayMemory?: ReplayMemory | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly meters?: Meters;
@@ -47,6 +50,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   readonly name: string;
   readonly clock: Clock;
   readonly memory: SendMemory | undefined;
+  readonly replayMemory: ReplayMemory;
   readonly random: () => number;
   limits: PoolLimits;
   /** What a call to this cluster says it is doing. */
@@ -85,6 +89,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     this.waitingStage = `waiting for a connection to upstream "${options.name}"`;
     this.clock = options.clock ?? systemClock;
     this.memory = options.memory;
+    this.replayMemory = options.replayMemory ?? new ReplayMemory();
     this.random = options.random ?? Math.random;
     this.limits = { ...DEFAULT_POOL, ...options.limits };
     const counter = this.counter.bind(this);
@@ -207,7 +212,9 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   }
 
   linkFor(attempt: Attempt): Link | undefined {
-    const endpoint = this.balancer.pick(attempt, this.usable);
+    const { avoids } = attempt;
+    const other = avoids && this.balancer.pick(attempt, (one) => !avoids(one) && this.usable(one));
+    const endpoint = other ?? this.balancer.pick(attempt, this.usable);
     const { room } = this;
     this.room = undefined;
     if (endpoint !== undefined) return room?.endpoint === endpoint ? room : endpoint.available();

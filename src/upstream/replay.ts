@@ -1,10 +1,11 @@
-// The request of a call: goes to its attempt, and is kept until the response begins, so that another attempt can have it.
+// The request of a call: goes to its attempts, and is kept until the response begins, so that another one can have it.
 import type { Abort, Sink, Source } from "../call/sink.js";
 import type { Stream } from "../http2/stream.js";
+import type { ReplayMemory } from "./replay-memory.js";
 import type { StreamAttempt } from "./stream-attempt.js";
 
 /** Request bytes kept until the first sign of a response. */
-const REPLAY_BYTES = 64 * 1024;
+export const REPLAY_BYTES = 64 * 1024;
 
 interface Chunk {
   readonly chunk: Buffer;
@@ -13,9 +14,23 @@ interface Chunk {
   readonly last: boolean;
 }
 
+/** The Handler whose attempts have the request. */
+export interface ReplayOwner {
+  /** The client has left, or the call was ended. */
+  onAbort(cause: Abort): void;
+  /** It is not kept any more: one of the attempts that run must do. Only where there are several. */
+  onLost(): void;
+}
+
 export class Replay implements Sink {
-  /** Who has the request. Another one gets it from its beginning, as long as it is `whole`. */
-  attempt: StreamAttempt | undefined = undefined;
+  private readonly owner: ReplayOwner;
+  private readonly memory: ReplayMemory;
+  private readonly maxBytes: number;
+  /** What has the request; with hedging there are others beside it. */
+  private attempt: StreamAttempt | undefined = undefined;
+  private others: StreamAttempt[] | undefined = undefined;
+  /** Another attempt is coming: what comes meanwhile is for it. */
+  private paused = false;
   private source: Source | undefined = undefined;
   /** What the client has sent so far; undefined once it is not kept any more. */
   private kept: Chunk[] | undefined = [];
@@ -23,14 +38,59 @@ export class Replay implements Sink {
   /** Bytes that the source has credit for already: another attempt does not give it twice. */
   private credited = 0;
 
-  /** All that has come is still here. */
+  /** @param maxBytes beyond it the request is not kept any more */
+  constructor(owner: ReplayOwner, memory: ReplayMemory, maxBytes = REPLAY_BYTES) {
+    this.owner = owner;
+    this.memory = memory;
+    this.maxBytes = maxBytes;
+  }
+
+  /** All that has come is still here: an attempt can have it from its beginning. */
   get whole(): boolean {
     return this.kept !== undefined;
   }
 
+  /** An attempt gets the request, beside those that run: what has come once it has a stream, and what comes. */
+  feed(attempt: StreamAttempt): void {
+    this.paused = false;
+    if (this.attempt === undefined || this.attempt.done) this.attempt = attempt;
+    else {
+      this.others = (this.others ?? []).filter(({ done }) => !done);
+      this.others.push(attempt);
+    }
+  }
+
+  /** No attempt has it now, but one will. */
+  pause(): void {
+    this.paused = true;
+    const { kept } = this;
+    if (kept === undefined) return;
+    // A chunk is a slice of what was read from a socket at once, and would keep all of that while it waits.
+    const chunk = Buffer.concat(kept.map((c) => c.chunk.subarray(c.start, c.end)));
+    if (kept.length > 0)
+      this.kept = [{ chunk, start: 0, end: chunk.length, last: kept.at(-1)?.last ?? false }];
+  }
+
+  /** There will be no other attempt than this one. */
+  only(attempt: StreamAttempt): void {
+    this.attempt = attempt;
+    this.others = undefined;
+    this.letGo();
+  }
+
   /** There will be no other attempt. */
   letGo(): void {
+    if (this.kept === undefined) return;
     this.kept = undefined;
+    this.memory.release(this.keptBytes);
+  }
+
+  /** Nobody has it any more. */
+  close(): void {
+    this.attempt = undefined;
+    this.others = undefined;
+    this.paused = false;
+    this.letGo();
   }
 
   /** What has come, to a stream that has had nothing of it. */
@@ -57,23 +117,40 @@ export class Replay implements Sink {
   headers(): void {}
 
   data(chunk: Buffer, start: number, end: number, last: boolean): void {
-    const { attempt, kept } = this;
-    if (attempt === undefined || attempt.done) {
+    if (!this.wanted) {
       this.source?.consumed(end - start);
       return;
     }
-    if (kept !== undefined) {
-      this.keptBytes += end - start;
-      // Before there is a stream, chunks wait here without credit: the client's own window bounds them.
-      if (this.keptBytes > REPLAY_BYTES && attempt.begun) this.kept = undefined;
-      else kept.push({ chunk, start, end, last });
+    if (this.kept !== undefined) this.keep({ chunk, start, end, last });
+    const { attempt, others } = this;
+    if (attempt?.done === false) attempt.send(chunk, start, end, last);
+    if (others === undefined) return;
+    for (const other of others) if (!other.done) other.send(chunk, start, end, last);
+  }
+
+  private get wanted(): boolean {
+    return this.attempt?.done === false || this.others !== undefined || this.paused;
+  }
+
+  private keep(chunk: Chunk): void {
+    const bytes = chunk.end - chunk.start;
+    const fits = this.keptBytes + bytes <= this.maxBytes && this.memory.take(bytes);
+    // Before there is a stream, chunks wait here without credit: the client's own window bounds them.
+    if (!fits) {
+      if (this.attempt?.sending === true || this.others?.some(({ sending }) => sending)) {
+        this.letGo();
+        if (this.others !== undefined) this.owner.onLost();
+        return;
+      }
+      this.memory.add(bytes);
     }
-    attempt.send(chunk, start, end, last);
+    this.keptBytes += bytes;
+    this.kept?.push(chunk);
   }
 
   trailers(): void {}
 
   abort(cause: Abort): void {
-    this.attempt?.abort(cause);
+    this.owner.onAbort(cause);
   }
 }

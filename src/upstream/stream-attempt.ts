@@ -48,6 +48,9 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
   startedAt = 0;
   /** Nothing more comes of it. */
   done = false;
+  avoids: ((endpoint: AttemptEndpoint) => boolean) | undefined = undefined;
+  /** Bytes of the request that have gone. */
+  sentBytes = 0;
   /** While it waits for a connection. */
   waiter: Waiter | undefined = undefined;
 
@@ -59,8 +62,6 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
   private heardBefore = 0;
   /** It has begun, and its observers have not been told the end. */
   private running = false;
-  /** Bytes of the request that have gone. */
-  private sentBytes = 0;
   private headersMs: number | undefined = undefined;
   private ownHeaders: Headers | undefined = undefined;
 
@@ -94,6 +95,11 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
   /** It has had a stream. */
   get begun(): boolean {
     return this.number > 0;
+  }
+
+  /** It has a stream, and has not ended. */
+  get sending(): boolean {
+    return this.begun && !this.done;
   }
 
   /** Whose call it is, where clients share the room of the upstream. */

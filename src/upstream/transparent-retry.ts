@@ -1,40 +1,56 @@
 // A Handler that sends a call again which never left, or which the service refused unprocessed (gRFC A6, "Transparent
-// Retries"). Retries by policy and hedging are other Handlers of this form: they decide what becomes of an attempt's end.
-import type { AttemptKind } from "../call/attempt.js";
+// Retries"). Retries by policy and hedging (retry/) are Handlers of this form: they decide what becomes of an attempt's end.
+import type { AttemptEndpoint, AttemptKind } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { Abort, Handler, Sink } from "../call/sink.js";
 import type { Cluster } from "./cluster.js";
 import { dispatch } from "./dispatch.js";
-import { Replay } from "./replay.js";
+import { Replay, type ReplayOwner } from "./replay.js";
 import { type AttemptOwner, StreamAttempt } from "./stream-attempt.js";
 
 /** A peer that refuses gets one more chance; a call that never left is sent again without limit (A6). */
 const MAX_REFUSED_RETRIES = 1;
 
+/** How often the attempts of a call were refused unprocessed, and whether one that ended may be made again for that. */
+export class Refusals {
+  private count = 0;
+
+  /** The service cannot have seen the attempt: to make it again is no retry that anybody needs to allow. */
+  mayRepeat({ sent }: Abort): boolean {
+    if (sent === "never") return true;
+    return sent === "refused" && this.count++ < MAX_REFUSED_RETRIES;
+  }
+}
+
 export function transparentRetry(cluster: Cluster): Handler {
   return (call, response) => {
     const retry = new TransparentRetry(cluster, call, response);
-    retry.start("first");
+    retry.start("first", undefined);
     return retry.request;
   };
 }
 
-class TransparentRetry implements AttemptOwner {
-  readonly request = new Replay();
+class TransparentRetry implements AttemptOwner, ReplayOwner {
+  readonly request: Replay;
   private readonly cluster: Cluster;
   private readonly call: Call;
   private readonly response: Sink;
-  private refusedRetries = 0;
+  private attempt: StreamAttempt | undefined = undefined;
+  private refusals: Refusals | undefined = undefined;
 
   constructor(cluster: Cluster, call: Call, response: Sink) {
     this.cluster = cluster;
     this.call = call;
     this.response = response;
+    this.request = new Replay(this, cluster.replayMemory);
   }
 
-  start(kind: AttemptKind): void {
+  /** @param before where the attempt before it went */
+  start(kind: AttemptKind, before: AttemptEndpoint | undefined): void {
     const attempt = new StreamAttempt(this.cluster, this.call, kind, this.request, this);
-    this.request.attempt = attempt;
+    if (before !== undefined) attempt.avoids = (endpoint) => endpoint === before;
+    this.attempt = attempt;
+    this.request.feed(attempt);
     dispatch(attempt);
   }
 
@@ -44,13 +60,19 @@ class TransparentRetry implements AttemptOwner {
   }
 
   onFailure(attempt: StreamAttempt, cause: Abort): void {
-    if (attempt.begun && this.request.whole && this.mayRetry(cause)) this.start("transparent");
-    else this.response.abort(cause);
+    this.refusals ??= new Refusals();
+    if (attempt.begun && this.request.whole && this.refusals.mayRepeat(cause))
+      this.start("transparent", attempt.endpoint);
+    else {
+      this.request.close();
+      this.response.abort(cause);
+    }
   }
 
-  private mayRetry({ sent }: Abort): boolean {
-    if (sent === "never") return true;
-    if (sent === "refused") return this.refusedRetries++ < MAX_REFUSED_RETRIES;
-    return false;
+  onAbort(cause: Abort): void {
+    this.request.close();
+    this.attempt?.abort(cause);
   }
+
+  onLost(): void {}
 }

@@ -4,8 +4,12 @@ import type { AllOf, ConfigOf } from "../config/section.js";
 import { type DiscoveryConfig, discoveryKeys } from "./discovery/keys.js";
 import { healthKeys } from "./health/keys.js";
 import { poolKeys } from "./pool/keys.js";
+import { retryKeys, retryKeysOfMethods } from "./retry/policy/keys.js";
 
-export const UPSTREAM_KEYS = [discoveryKeys, poolKeys, healthKeys] as const;
+export const UPSTREAM_KEYS = [discoveryKeys, poolKeys, healthKeys, retryKeys] as const;
+
+/** The keys of a method that they bring. */
+export const UPSTREAM_KEYS_OF_METHODS = [retryKeysOfMethods] as const;
 
 /** What the features get of an upstream's config. */
 export type UpstreamFeatures = Readonly<AllOf<ConfigOf<(typeof UPSTREAM_KEYS)[number]>>>;

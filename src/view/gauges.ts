@@ -38,6 +38,13 @@ function connectionFamilies(view: HubView): Family[] {
       help: "Data that waits in the hub for clients and services to take it, over HTTP/1.1 as well (limits.maxProcessQueued).",
       points: [{ labels: {}, value: view.waitingBytes }],
     },
+    {
+      type: "gauge",
+      name: "linchpin.replay",
+      unit: "By",
+      help: "What is kept of requests so that another attempt can have them.",
+      points: [{ labels: {}, value: view.replayBytes }],
+    },
   ];
 }
 

@@ -17,6 +17,8 @@ export interface HubView {
   readonly lastReload: ReloadState;
   /** Bytes that wait in the hub for clients and services to take them. */
   readonly waitingBytes: number;
+  /** Bytes of requests that are kept so that another attempt can have them. */
+  readonly replayBytes: number;
   listeners(): readonly ListenerRow[];
   routes(): readonly RouteRow[];
   upstreams(): readonly UpstreamRow[];

@@ -13,6 +13,7 @@ import { UserError } from "#src/kit/text/user-error.js";
 import { defaultConfig, withOverrides } from "#src/settings/from-args.js";
 import { loadConfig, type ParseOptions, parseConfig } from "#src/settings/load.js";
 import type { Config } from "#src/settings/sections.js";
+import { DEFAULT_RETRIES } from "#src/upstream/retry/policy/policy.js";
 import { UPSTREAM_DEFAULTS } from "#src/upstream/upstream-keys.js";
 
 const OPTIONS: ParseOptions = {
@@ -40,6 +41,47 @@ function configOf(text: string): Config {
 const UP = "upstreams: { a: { endpoints: [h:1] } }\n";
 
 describe("a file that is fine", () => {
+  test("retries are read with what is left out by default, those of a method as its upstream has it", () => {
+    const { upstreams, methods } = configOf(`
+upstreams:
+  plain: { endpoints: [a:1] }
+  off: { endpoints: [b:1], retries: false }
+  usual: { endpoints: [c:1], retries: {} }
+  full:
+    endpoints: [d:1]
+    retries: { attempts: 2, on: [ABORTED, UNAVAILABLE], budget: { share: 5%, perSecond: 1 }, backoff: { max: 200ms }, replay: 1MiB, hedge: { delay: 50ms } }
+methods:
+  a.B/C: { retries: { attempts: 4, budget: none } }
+  a.B/D: { retries: { dangerouslyRepeatAnyCall: true, budget: 12.5% } }
+  a.B/E: { retries: false }
+`);
+    assert.deepEqual(
+      upstreams.map(({ retries }) => retries),
+      [
+        undefined,
+        undefined,
+        DEFAULT_RETRIES,
+        {
+          attempts: 2,
+          on: [10, 14],
+          budget: { share: 0.05, perSecond: 1 },
+          backoff: { baseMs: 25, maxMs: 200, multiplier: 2 },
+          replayBytes: 1024 ** 2,
+          hedgeDelayMs: 50,
+          throttling: undefined,
+        },
+      ],
+    );
+    assert.deepEqual(
+      methods.map(({ retries }) => retries),
+      [
+        { attempts: 4, budget: undefined, anyCall: false },
+        { budget: { share: 0.125, perSecond: 10 }, anyCall: true },
+        false,
+      ],
+    );
+  });
+
   test("gets every default, the same as targets on the command line", () => {
     assert.deepEqual(configOf(UP), {
       ...withOverrides(defaultConfig(), { targets: ["a=h:1"] }),
@@ -739,6 +781,18 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     ],
   ],
   [
+    "retries that cannot be",
+    "upstreams: { a: { endpoints: [a:1], retries: { attempts: 11, on: [OK, UNAVAILABLE], budget: 120%, backoff: { base: 0s }, replay: 5MiB, hedge: {} } } }\n",
+    [
+      "1:58: upstreams.a.retries.attempts: must be a whole number from 1 to 10, not 11",
+      "1:67: upstreams.a.retries.on[0]: must be one of CANCELLED, UNKNOWN, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS, UNAUTHENTICATED, not OK",
+      "1:93: upstreams.a.retries.budget: must be a share such as 20%, none, or { share: 20%, perSecond: 10 }, not 120%",
+      "1:116: upstreams.a.retries.backoff.base: must be from 1ms to 576h, not 0s",
+      "1:130: upstreams.a.retries.replay: must be from 1KiB to 4MiB, not 5MiB",
+      "1:136: upstreams.a.retries.hedge.delay: is missing: must be a duration such as 250ms, 15s, 2m or 1h",
+    ],
+  ],
+  [
     "a prefix without its slash",
     `${UP}http: { prefix: api }\n`,
     ["2:17: http.prefix: must be a path such as /api, without a slash at its end, not api"],
@@ -934,7 +988,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
       "2:46: upstreams.a.schema.protoset: /etc/hub/missing: no such file or directory",
       "3:13: reflection: must be true or false, not yes",
       "4:9: listen: the environment variable NOPE is not set; ${NOPE:-default} gives it a default",
-      '5:19: methods["a.B"].deadlin: unknown key (did you mean deadline?); allowed: deadline, auth, roles, quota, idempotent, forms, http',
+      '5:19: methods["a.B"].deadlin: unknown key (did you mean deadline?); allowed: deadline, auth, roles, quota, idempotent, retries, forms, http',
     ],
   ],
   [
@@ -1063,8 +1117,17 @@ const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly strin
     `${UP}interceptors: { deadline: { max: 5s } }\nmethods: { a.B/C: { deadline: 9s, idempotent: true }, a.B.C: { deadline: 5s } }\n`,
     [
       '3:21: methods["a.B/C"].deadline: has no effect: deadline.max caps it at 5s',
-      '3:35: methods["a.B/C"].idempotent: has no effect yet: no call is sent again that a service may have seen, idempotent or not',
+      '3:35: methods["a.B/C"].idempotent: has no effect: no upstream has retries, which are off until they are configured',
       '3:55: methods["a.B.C"]: is read as the name of a service; a method is a.B/C',
+    ],
+  ],
+  ["upstreams: { a: { endpoints: [a:1], retries: {} } }\nmethods: { a.B/C: { idempotent: true } }\n", []],
+  [`${UP}methods: { a.B/C: { idempotent: true, retries: {} }, a.B/D: { idempotent: false } }\n`, []],
+  [
+    `${UP}methods: { a.B/C: { idempotent: true, retries: false }, a.B/D: { idempotent: false, retries: { attempts: 2 } } }\n`,
+    [
+      '2:21: methods["a.B/C"].idempotent: has no effect: retries is false',
+      '2:85: methods["a.B/D"].retries: has no effect: idempotent is false',
     ],
   ],
   [`${UP}http: { openapi: false }\n`, []],
@@ -1213,7 +1276,10 @@ describe("whatever the file is", () => {
       '"',
       "'",
       "#",
-      "?",
+      "1:93: upstreams.a.retries.budget: must be a share such as 20%, none, or { share: 20%, perSecond: 10 }, not 120%",
+      "1:116: upstreams.a.retries.backoff.base: must be from 1ms to 576h, not 0s",
+      "1:130: upstreams.a.retries.replay: must be from 1KiB to 4MiB, not 5MiB",
+      "1:136: upstreams.a.retries.hedge.delay: is missing: must be a duration such as 250ms, 15s, 2m or 1h",
       "\t",
       "<<",
       "${PORT}",

@@ -11,6 +11,7 @@ export function adminHub(given: Partial<AdminHub>): AdminHub {
     secrets: [],
     lastReload: { succeeded: true, at: 0 },
     waitingBytes: 0,
+    replayBytes: 0,
     listeners: () => [],
     routes: () => [],
     upstreams: () => [],

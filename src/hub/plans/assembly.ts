@@ -13,6 +13,7 @@ import { mergingSchemas } from "../../schema/types/merge-schemas.js";
 import { isRoutable, methodsOfService, type Schema } from "../../schema/types/schema.js";
 import type { Config } from "../../settings/sections.js";
 import { creatingRestRouter } from "../../transcoding/rest-router.js";
+import type { RetryPolicy } from "../../upstream/retry/policy/policy.js";
 import type { SchemaSource } from "../../upstream/upstream-config.js";
 import type { RouteRow } from "../../view/hub-view.js";
 import type { HealthState } from "../pages/health-page.js";
@@ -22,6 +23,7 @@ import type { LearnedUpstream } from "../upstreams/learned-upstream.js";
 import { takesOthers } from "../upstreams/upstream-row.js";
 import { type Named, namedOf } from "./named-methods.js";
 import { openApiInput } from "./openapi-input.js";
+import { type PolicyOf, retryPolicies } from "./retry-policies.js";
 import { unknownSelectors } from "./unknown-selectors.js";
 
 /** About all upstreams together. */
@@ -44,6 +46,8 @@ export interface Assembly {
 export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
   readonly config: { readonly name: string; readonly schema?: SchemaSource };
   readonly cluster: { readonly handler: Handler };
+  /** Sends calls again by a policy. */
+  readonly handlerFor?: (policy: RetryPolicy) => Handler;
   /** Its schema is remembered, not learned yet. */
   readonly remembered?: number | undefined;
 };
@@ -70,8 +74,9 @@ export function* assembling(
     ...origins.filter(({ remembered }) => remembered !== undefined),
   ];
   const named = namedOf(config);
+  const policyOf = retryPolicies(config);
   const routes: ServiceRoute[] = ownRoutes.map((route) => withNamed(route, named));
-  for (const upstream of upstreams) yield* addRoutesOf(upstream, named, routes);
+  for (const upstream of upstreams) yield* addRoutesOf(upstream, named, policyOf, routes);
   const schema = yield* mergingSchemas(
     upstreams.flatMap((u) => (u.schema === undefined ? [] : [{ upstream: u.config.name, schema: u.schema }])),
   );
@@ -168,13 +173,19 @@ function forms(config: Config): (method: Method) => boolean {
 }
 
 function* addRoutesOf(
-  { cluster, config, schema }: Origin,
+  { cluster, config, schema, handlerFor }: Origin,
   named: Named,
+  policyOf: PolicyOf,
   routes: ServiceRoute[],
 ): Generator<void> {
   if (schema === undefined) return;
+  const handlerOf = (method: Method): Handler | undefined => {
+    const policy = policyOf(config.name, method);
+    return policy && handlerFor?.(policy);
+  };
   const add = (service: string, methods: readonly Method[]): void => {
-    routes.push(withNamed({ service, methods, upstream: config.name, handler: cluster.handler }, named));
+    const route = { service, methods, upstream: config.name, handler: cluster.handler, handlerOf };
+    routes.push(withNamed(route, named));
   };
   for (const service of schema.services) {
     add(service.typeName, methodsOfService(service));

@@ -1,5 +1,6 @@
 // An upstream of the config while the hub runs: the cluster that reaches it, and the schema that it was found to have.
 import { connect, type Socket } from "node:net";
+import type { Handler } from "../../call/sink.js";
 import { formatAddress } from "../../config/address.js";
 import type { SendMemory } from "../../http2/send-memory.js";
 import type { Timer } from "../../kit/clock.js";
@@ -23,6 +24,10 @@ import { openSource } from "../../upstream/discovery/sources.js";
 import { listedEndpoints } from "../../upstream/discovery/static-endpoints.js";
 import type { EndpointAddress } from "../../upstream/pool/endpoint.js";
 import { openRawStream } from "../../upstream/raw-stream.js";
+import type { ReplayMemory } from "../../upstream/replay-memory.js";
+import type { RetryPolicy } from "../../upstream/retry/policy/policy.js";
+import { retrying } from "../../upstream/retry/retrying.js";
+import { UpstreamRetries } from "../../upstream/retry/upstream-retries.js";
 import type { UpstreamConfig } from "../../upstream/upstream-config.js";
 import { SchemaMemory } from "./schema-memory.js";
 import { type KnownSchema, UpstreamLog } from "./upstream-log.js";
@@ -43,6 +48,10 @@ export interface LearnedUpstreamOptions {
   readonly runtime: Runtime;
   /** Counts what waits to be sent, on all connections of the hub. Default: each connection by itself. */
   readonly sendMemory?: SendMemory;
+  /** Counts what is kept of requests, of all calls of the hub. Default: those of the upstream by themselves. */
+  readonly replayMemory?: ReplayMemory;
+  /** What its retries have in common, where that outlives it. */
+  readonly retries?: UpstreamRetries;
   readonly log: Log;
   readonly meters: Meters;
   /** Where its schema is remembered; undefined: nowhere. */
@@ -73,6 +82,7 @@ export class LearnedUpstream {
 
   readonly log: UpstreamLog;
 
+  private readonly retries: UpstreamRetries;
   private readonly events: UpstreamEvents;
   private readonly runtime: Runtime;
 
@@ -80,8 +90,9 @@ export class LearnedUpstream {
    * Throws a UserError where the certificates of its TLS cannot be used.
    */
   constructor(config: UpstreamConfig, events: UpstreamEvents, options: LearnedUpstreamOptions) {
-    const { runtime, sendMemory, log, meters, cache } = options;
+    const { runtime, sendMemory, replayMemory, log, meters, cache } = options;
     const { clock } = runtime;
+    this.retries = options.retries ?? new UpstreamRetries(config.name, clock, meters);
     this.config = config;
     this.events = events;
     this.runtime = runtime;
@@ -99,6 +110,7 @@ export class LearnedUpstream {
       random: runtime.random,
       balancer: BALANCERS.round_robin,
       memory: sendMemory,
+      replayMemory,
       meters,
       onChange: (endpoint) => {
         // It may be another build than before.
@@ -245,6 +257,10 @@ export class LearnedUpstream {
     // One that has not begun yet follows what is in force by then.
     if (this.followed !== undefined) this.follow();
   }
+
+  /** Sends calls there, and again by a policy where they fail. */
+  readonly handlerFor = (policy: RetryPolicy): Handler =>
+    retrying({ cluster: this.cluster, retries: this.retries, policy });
 
   /** What the hub shows to it, and by what it knows it; none in clear text. */
   get certificates(): readonly CertificateState[] {

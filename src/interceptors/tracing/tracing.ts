@@ -206,10 +206,11 @@ class TracedCall implements CallSpan {
     const spanId = this.attempts.get(attempt);
     if (spanId === undefined) return;
     this.attempts.delete(attempt);
-    const { call, endpoint, number, startedAt, upstream } = attempt;
+    const { call, endpoint, kind, number, startedAt, upstream } = attempt;
     const attributes = this.rpcAttributes(call, code);
     attributes["linchpin.upstream"] = upstream;
     if (number > 1) attributes["linchpin.attempt"] = number;
+    if (kind !== "first") attributes["linchpin.attempt.kind"] = kind;
     if (endpoint !== undefined) address(attributes, "server", endpoint.address);
     if (code !== Code.OK) attributes["error.type"] = codeName(code);
     this.spans.take({

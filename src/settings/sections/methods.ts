@@ -7,28 +7,6 @@ import { type FeatureKeys, featureKeys, type Place, section } from "../../config
 
 const MAX_METHODS = 10_000;
 
-/** `idempotent`: for retries, which are not there yet. */
-export const idempotentKeys = featureKeys({
-  defaults: { idempotent: undefined } as { readonly idempotent: boolean | undefined },
-  schema: ({ z }) => ({
-    idempotent: z
-      .boolean()
-      .optional()
-      .describe(
-        "true: calling it twice does what calling it once does, so that a failed call may be sent again.",
-      )
-      .meta({ examples: [true] }),
-  }),
-  read({ idempotent }, at) {
-    if (idempotent !== undefined)
-      at.warn(
-        ["idempotent"],
-        "has no effect yet: no call is sent again that a service may have seen, idempotent or not",
-      );
-    return { idempotent };
-  },
-});
-
 /** The answers of one method over HTTP. */
 export interface MethodHttpConfig {
   /** HTTP status of a good answer. */

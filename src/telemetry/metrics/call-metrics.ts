@@ -1,5 +1,5 @@
 // What is measured of calls: rate, errors and duration by method and code, of calls and of attempts; calls that run.
-import type { Attempt, AttemptOutcome } from "../../call/attempt.js";
+import type { Attempt, AttemptKind, AttemptOutcome } from "../../call/attempt.js";
 import type { Call, HttpRequestInfo, HttpVersion, Method } from "../../call/call.js";
 import type { Outcome } from "../../call/interceptor.js";
 import { Code, codeName } from "../../call/status/status.js";
@@ -11,6 +11,8 @@ import type { Family, GaugeFamily } from "./family.js";
 const OTHER = "_OTHER";
 const CODES = 17;
 const UNKNOWN = 2;
+/** Label of attempts. */
+const KIND = "linchpin.attempt.kind";
 /** Which codes are the server's fault (semantic conventions for gRPC, "Status"). */
 export const SERVER_ERRORS: ReadonlySet<number> = new Set([
   Code.UNKNOWN,
@@ -55,10 +57,10 @@ export class CallMetrics {
   });
   private readonly client = new Durations({
     name: "rpc.client.call.duration",
-    help: "Duration of attempts, by method, upstream and status code.",
+    help: "Duration of attempts, by method, upstream, kind and status code.",
     // For clients every code but OK is an error.
     columns: codeLabels((code) => code !== Code.OK),
-    other: { ...rpcLabels(OTHER), "linchpin.upstream": OTHER },
+    other: { ...rpcLabels(OTHER), "linchpin.upstream": OTHER, [KIND]: OTHER },
   });
   private readonly http = new Durations({
     name: "http.server.request.duration",
@@ -89,10 +91,12 @@ export class CallMetrics {
         .filter(({ everUsed }) => everUsed)
         .map(({ label, active: value }) => ({ labels: { "rpc.method": label }, value })),
     };
-    const retries = [...this.upstreams].map(([upstream, { retries }]) => ({
-      labels: { "linchpin.upstream": upstream },
-      value: retries,
-    }));
+    const retries = [...this.upstreams].flatMap(([upstream, counts]) =>
+      RETRIES.map((kind) => ({
+        labels: { "linchpin.upstream": upstream, [KIND]: kind },
+        value: counts[kind],
+      })),
+    );
     return [
       this.server.family(),
       this.client.family(),
@@ -102,19 +106,21 @@ export class CallMetrics {
         type: "counter",
         name: "linchpin.retries",
         unit: "{attempt}",
-        help: "Attempts beyond the first one of a call, by upstream.",
+        help: "Attempts beyond the first one of a call, by upstream and kind.",
         points: retries,
       },
     ];
   }
 }
 
-interface UpstreamCounts {
-  retries: number;
-}
+/** Why there was more than one attempt. */
+const RETRIES = ["transparent", "retry", "hedge"] as const satisfies readonly AttemptKind[];
+type UpstreamCounts = Record<(typeof RETRIES)[number], number>;
 
+/** Of the attempts of one kind at one upstream. */
 interface UpstreamRow {
   readonly name: string;
+  readonly kind: AttemptKind;
   readonly row: number;
   readonly counts: UpstreamCounts;
 }
@@ -136,7 +142,7 @@ export class MethodMetrics {
   private readonly client: Durations;
   private readonly http: Durations;
   private readonly upstreams: Map<string, UpstreamCounts>;
-  /** A method has one upstream nearly always: the last one is found without a Map. */
+  /** A method has one upstream nearly always, and one attempt for each call: the last row is found without a Map. */
   private last: UpstreamRow | undefined = undefined;
   private readonly rows = new Map<string, UpstreamRow>();
   private readonly httpRows = new Map<string, number>();
@@ -184,24 +190,26 @@ export class MethodMetrics {
     }
   }
 
-  attempt({ number, upstream: name }: Attempt, { code, durationMs }: AttemptOutcome): void {
-    const last = this.last;
-    const upstream = last !== undefined && last.name === name ? last : this.upstream(name);
+  attempt({ kind, upstream: name }: Attempt, { code, durationMs }: AttemptOutcome): void {
+    const { last } = this;
+    const known = last !== undefined && last.name === name && last.kind === kind;
+    const upstream = known ? last : this.upstream(name, kind);
     this.client.record(upstream.row, column(code), durationMs);
-    if (number > 1) upstream.counts.retries++;
+    if (kind !== "first") upstream.counts[kind]++;
   }
 
-  private upstream(name: string): UpstreamRow {
-    let found = this.rows.get(name);
+  private upstream(name: string, kind: AttemptKind): UpstreamRow {
+    const key = `${kind} ${name}`;
+    let found = this.rows.get(key);
     if (found === undefined) {
       let counts = this.upstreams.get(name);
       if (counts === undefined) {
-        counts = { retries: 0 };
+        counts = { transparent: 0, retry: 0, hedge: 0 };
         this.upstreams.set(name, counts);
       }
-      const row = this.client.row({ ...rpcLabels(this.label), "linchpin.upstream": name });
-      found = { name, row, counts };
-      this.rows.set(name, found);
+      const labels = { ...rpcLabels(this.label), "linchpin.upstream": name, [KIND]: kind };
+      found = { name, kind, row: this.client.row(labels), counts };
+      this.rows.set(key, found);
     }
     this.last = found;
     return found;

@@ -1,7 +1,7 @@
 // A call through a cluster, both of its ends in the test's hand.
 import type { Call } from "#src/call/call.js";
 import { frameMessage } from "#src/call/messages.js";
-import type { Sink } from "#src/call/sink.js";
+import type { Handler, Sink } from "#src/call/sink.js";
 import type { Cluster } from "#src/upstream/cluster.js";
 import { abortOf, callOf, RecordingSink, RecordingSource } from "../../support/sinks.js";
 import { until } from "../../support/until.js";
@@ -12,9 +12,9 @@ export class Exchange {
   readonly request: Sink;
   readonly call: Call;
 
-  constructor(cluster: Cluster, call = callOf()) {
+  constructor(cluster: Cluster, call = callOf(), handler: Handler = cluster.handler) {
     this.call = call;
-    this.request = cluster.handler(call, this.response);
+    this.request = handler(call, this.response);
     this.request.open(this.client);
   }
 

@@ -2,7 +2,7 @@
 import type { Duplex } from "node:stream";
 import { Flag, FrameType } from "#src/http2/wire/protocol.js";
 import { duplexPair } from "#src/kit/net/duplex-pair.js";
-import { block, type Frame, frame, RawPeer, settings } from "../../support/frames.js";
+import { block, type Fields, type Frame, frame, RawPeer, settings } from "../../support/frames.js";
 
 export class ScriptedService {
   readonly address = "scripted";
@@ -60,16 +60,22 @@ export function answerHead(id: number): Buffer {
 }
 
 /** A whole answer, trailers only. */
-export function answer(id: number, status = "0"): Buffer {
+export function answer(id: number, status = "0", ...more: Fields): Buffer {
   const fields = [
     [":status", "200"],
     ["content-type", "application/grpc"],
     ["grpc-status", status],
+    ...more,
   ] as const;
   return frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, id, block(fields));
 }
 
 /** What ends an answer that has a head. */
-export function trailers(id: number): Buffer {
-  return frame(FrameType.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, id, block([["grpc-status", "0"]]));
+export function trailers(id: number, status = "0", ...more: Fields): Buffer {
+  return frame(
+    FrameType.HEADERS,
+    Flag.END_HEADERS | Flag.END_STREAM,
+    id,
+    block([["grpc-status", status], ...more]),
+  );
 }

@@ -1,0 +1,51 @@
+// A Handler that makes attempts of a call side by side, and takes the first that answers (gRFC A6, "Hedging Policy").
+import type { Call } from "../../call/call.js";
+import type { Sink } from "../../call/sink.js";
+import { type Ending, PolicyCall, type RetryContext } from "./policy-call.js";
+
+export class Hedging extends PolicyCall {
+  private readonly delayMs: number;
+  /** No attempt beyond those that there are. */
+  private stopped = false;
+
+  constructor(context: RetryContext, call: Call, response: Sink, delayMs: number) {
+    super(context, call, response);
+    this.delayMs = delayMs;
+  }
+
+  override start(): void {
+    super.start();
+    if (this.live.size > 0) this.wait(this.delayMs, this.next);
+  }
+
+  private readonly next = (): void => {
+    const { attempts } = this.context.policy;
+    if (this.stopped || this.launched >= attempts) return;
+    // Where there is no connection for one there is none for two.
+    for (const attempt of this.live) {
+      if (attempt.begun) continue;
+      this.wait(this.delayMs, this.next);
+      return;
+    }
+    if (this.mayLaunch()) this.launch("hedge");
+    else this.stopped = true;
+    if (!this.stopped && this.launched < attempts && !this.waiting && this.live.size > 0)
+      this.wait(this.delayMs, this.next);
+  };
+
+  protected onFailed(ending: Ending): void {
+    const { pushback } = ending;
+    if (pushback === "never") {
+      this.stopped = true;
+      this.stopWaiting();
+    } else if (!this.stopped && this.launched < this.context.policy.attempts) {
+      if (pushback === undefined) {
+        this.stopWaiting();
+        this.next();
+      } else if (!this.wait(pushback, this.next)) this.stopped = true;
+    }
+    if (this.live.size > 0) return;
+    if (this.waiting) this.request.pause();
+    else this.finish(ending);
+  }
+}
