@@ -10,6 +10,7 @@ import { SendMemory } from "./http2/send-memory.js";
 import { type Embedded, embed } from "./hub/embedded.js";
 import { type Generation, Generations } from "./hub/generation.js";
 import { changedModules } from "./hub/own/modules.js";
+import { hubThreads } from "./hub/plans/threads.js";
 import { Readiness } from "./hub/readiness.js";
 import { Reloads } from "./hub/reloads.js";
 import type { HubOptions, RunningHub } from "./hub/running-hub.js";
@@ -152,6 +153,7 @@ class Hub implements RunningHub, Gateway {
       handler: this.ownCluster.handler,
       ownServices: this.own.services,
       embedded: this.embedded,
+      threads: hubThreads(clock),
       notReady: () => this.readiness.reasons,
       onChange: () => {
         this.own.health.refresh();

@@ -824,6 +824,25 @@ test("a config file, with interceptors and services beside; reload keeps them", 
   assert.equal(calls.length, 2);
 });
 
+test("two hubs in one program share no threads: what one has to translate takes no bound of the other", async (t) => {
+  const hubs = await Promise.all(
+    [1, 2].map(() => start(t, { services: [BEHAVIOR], http: { openapi: "/openapi" } })),
+  );
+  let started = 0;
+  const count = (): void => void started++;
+  process.on("worker", count);
+  t.after(() => process.off("worker", count));
+  const body = JSON.stringify({ payload: "a".repeat(1024 * 1024) });
+  for (const hub of hubs) {
+    const before = started;
+    const answer = await http("1.1", hub.address, "/test/v1/unary", { body });
+    assert.equal(answer.status, 200, answer.text.slice(0, 200));
+    assert.equal((await http("1.1", hub.address, "/openapi.json")).status, 200);
+    // Each starts one for messages and one for documents, and the second does not find those of the first.
+    assert.equal(started - before, 2);
+  }
+});
+
 test("nothing listens but what was asked for", async (t) => {
   const hub = await start(t, { services: [BEHAVIOR] });
   assert.equal(hub.adminUrl, undefined);

@@ -11,6 +11,7 @@ import { filesOf, STATUS_TYPES } from "../services/image.js";
 import type { Embedded } from "./embedded.js";
 import type { Generation } from "./generation.js";
 import { type Assembly, assembling } from "./plans/assembly.js";
+import type { HubThreads } from "./plans/threads.js";
 
 /** The hub's own services, as an upstream. */
 export const HUB = "hub";
@@ -24,6 +25,7 @@ export interface SnapshotsOptions {
   /** Full names of the hub's own services. */
   readonly ownServices: readonly string[];
   readonly embedded: Embedded;
+  readonly threads: HubThreads;
   /** Why the hub is not ready, for the health page. */
   notReady(): readonly string[];
   /** A new snapshot is in force. */
@@ -138,7 +140,7 @@ export class Snapshots {
   }
 
   #assembling({ config, upstreams, interceptors }: Generation): Generator<void, Assembly> {
-    const { handler, embedded, ownServices, notReady } = this.#options;
+    const { handler, embedded, ownServices, notReady, threads } = this.#options;
     const route = (service: string, methods: readonly Method[]): ServiceRoute => ({
       service,
       methods,
@@ -155,9 +157,7 @@ export class Snapshots {
       schema: embedded.schema,
       problem: undefined,
     };
-    return assembling(config, [program, ...upstreams], interceptors, own, {
-      notServing: notReady,
-      services: () => this.services,
-    });
+    const health = { notServing: notReady, services: () => this.services };
+    return assembling(config, [program, ...upstreams], interceptors, own, health, threads);
   }
 }

@@ -1,5 +1,9 @@
 // Faults: what the hub, or a program's own code in it, threw where nothing should throw. Each is told in one line, with
 // its stack, under an id; a call that it ended carries the id in its answer, so that the two can be brought together.
+//
+// They are those of the process: a fault is a place in the code, which all hubs of a program run, and what throws in a timer
+// or a socket belongs to none of them. So each hub hears of every fault, and remembers for itself what it has heard: none
+// silences another's log.
 import { createHash } from "node:crypto";
 
 /** Called for each fault. undefined: its line was told a moment ago, so that this one is only to be counted. */
@@ -19,13 +23,54 @@ interface Known {
   again: number;
 }
 
-const listeners = new Set<FaultListener>();
-const known = new Map<string, Known>();
+/** Who listens, and what was heard before. */
+class Hearing {
+  readonly #listener: FaultListener;
+  readonly #known = new Map<string, Known>();
+
+  constructor(listener: FaultListener) {
+    this.#listener = listener;
+  }
+
+  hear(id: string, where: string, text: string): void {
+    try {
+      this.#listener(this.#lineOf(id, where, text));
+    } catch {
+      // The log itself fails: the others are told all the same.
+    }
+  }
+
+  #lineOf(id: string, where: string, text: string): string | undefined {
+    const now = performance.now();
+    const before = this.#known.get(id);
+    if (before === undefined) {
+      this.#known.set(id, { toldAt: now, again: 0 });
+      for (const oldest of this.#known.keys()) {
+        if (this.#known.size <= MAX_KNOWN) break;
+        this.#known.delete(oldest);
+      }
+      return `fault ${id} of the hub, ${where}: ${text}`;
+    }
+    before.again++;
+    if (now - before.toldAt < AGAIN_MS) return undefined;
+    const line = `fault ${id} of the hub occurred again, ${before.again} times since it was last logged`;
+    before.toldAt = now;
+    before.again = 0;
+    return line;
+  }
+}
+
+const hearings = new Set<Hearing>();
+/** Where no hub runs, or none any more. */
+const nobody = new Hearing((line) => {
+  if (line !== undefined) process.emitWarning(line);
+});
 
 /** Tells every fault of the process to this listener, until the returned function is called. */
 export function listenToFaults(listener: FaultListener): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
+  const hearing = new Hearing(listener);
+  hearings.add(hearing);
+  return () => hearings.delete(hearing);
 }
 
 /**
@@ -39,23 +84,8 @@ export function reportFault(where: string, error: unknown): string {
   try {
     const text = textOf(error);
     id = idOf(where, text);
-    const now = performance.now();
-    const before = known.get(id);
-    if (before === undefined) {
-      known.set(id, { toldAt: now, again: 0 });
-      for (const oldest of known.keys()) {
-        if (known.size <= MAX_KNOWN) break;
-        known.delete(oldest);
-      }
-      tell(`fault ${id} of the hub, ${where}: ${text}`);
-    } else {
-      before.again++;
-      if (now - before.toldAt >= AGAIN_MS) {
-        before.toldAt = now;
-        tell(`fault ${id} of the hub occurred again, ${before.again} times since it was last logged`);
-        before.again = 0;
-      } else tell(undefined);
-    }
+    if (hearings.size === 0) nobody.hear(id, where, text);
+    for (const hearing of hearings) hearing.hear(id, where, text);
   } catch {
     // A value whose message cannot be read, say. There is nobody left to tell.
   }
@@ -68,17 +98,6 @@ export function attempt(where: string, step: () => void): void {
     step();
   } catch (error) {
     reportFault(where, error);
-  }
-}
-
-function tell(line: string | undefined): void {
-  if (listeners.size === 0 && line !== undefined) process.emitWarning(line);
-  for (const listener of listeners) {
-    try {
-      listener(line);
-    } catch {
-      // The log itself fails: the others are told all the same.
-    }
   }
 }
 

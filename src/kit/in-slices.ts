@@ -1,4 +1,5 @@
-// Long work on the event loop, done in slices: what else there is to do comes between them.
+// Long work on the event loop, done in slices: what else there is to do comes between them. Its state is the module's, since
+// there is one event loop for all hubs of a thread: a slice for each hub would be that many in a turn.
 
 import { barrier } from "./barrier.js";
 import { reportFault } from "./faults.js";

@@ -36,6 +36,7 @@ const LINGER_MS = 1000;
 
 export type DocumentThreads = Threads<DocumentSchema, DocumentJob, DocumentResult>;
 
+/** One thread, beside those for messages: no call waits for a document. A hub has one for all its documents. */
 export function documentThreads(clock = systemClock): DocumentThreads {
   return new Threads({
     script: new URL("./document-worker.js", import.meta.url),
@@ -51,9 +52,6 @@ export function documentThreads(clock = systemClock): DocumentThreads {
   });
 }
 
-/** One thread for the whole process, beside those for messages: no call waits for a document. */
-const THREADS = documentThreads();
-
 export interface GeneratedDocument {
   /** The same object each time, as long as it is kept. */
   readonly body: Buffer;
@@ -61,7 +59,7 @@ export interface GeneratedDocument {
 }
 
 export interface DocumentsOptions {
-  /** Default: those of the process. */
+  /** Default: some of these documents' own. */
   readonly threads?: DocumentThreads;
   readonly clock?: Clock;
 }
@@ -94,9 +92,9 @@ export class Documents {
   readonly #making = new Map<string, Making>();
   #survey: Promise<Survey> | undefined;
 
-  constructor(input: OpenApiInput, { threads = THREADS, clock = systemClock }: DocumentsOptions = {}) {
+  constructor(input: OpenApiInput, { threads, clock = systemClock }: DocumentsOptions = {}) {
     this.#input = input;
-    this.#threads = threads;
+    this.#threads = threads ?? documentThreads(clock);
     this.#clock = clock;
   }
 

@@ -46,13 +46,14 @@ import { type RequestPath, splitPath } from "./routes/path.js";
 import type { ReadOptions } from "./routes/read-options.js";
 import { fullName, Routes } from "./routes/routes.js";
 import { planBinding } from "./routes/rule-plan.js";
+import type { ThreadedRequest } from "./threads/large.js";
+import { ThreadPool } from "./threads/pool.js";
 import { locationProblem } from "./translate/location.js";
 import {
   altOf,
   type BoundRequest,
   bindRequest,
   encodeRequest,
-  type MatchedRequest,
   type RequestOptions,
 } from "./translate/request.js";
 import { PLAIN } from "./translate/response.js";
@@ -73,6 +74,8 @@ export interface RestRouterInput {
   readonly forms?: (method: Method) => boolean;
   /** Why a path without a route may have one soon, for those who may know; then it is 503 in place of 404. */
   readonly unlearned?: string | undefined;
+  /** For large messages. Default: some of the router's own. */
+  readonly threads?: ThreadPool;
   /** What a good answer of a method is; undefined: 200. */
   readonly success?: (method: Method) => Success | undefined;
 }
@@ -176,6 +179,7 @@ export function* creatingRestRouter(input: RestRouterInput): Generator<void, Bui
   const responseOptions: ResponseOptions = {
     codecs: request.codecs,
     codecsFor: codecsFor(request.codecs),
+    threads: input.threads ?? new ThreadPool(),
     streamFormat: options.streamFormat ?? "array",
     emptyAs204: options.emptyAs204 ?? false,
     allowActiveContent: options.allowActiveContent ?? false,
@@ -400,7 +404,7 @@ class Router implements RestRoutes {
 }
 
 /** One object for the match and its Transcoding: there is one for every call. */
-class Match implements RestMatch, Transcoding, MatchedRequest {
+class Match implements RestMatch, Transcoding, ThreadedRequest {
   readonly kind = "match";
   readonly route: string;
   readonly plan: BindingPlan;
@@ -434,6 +438,10 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
 
   get method(): Method {
     return this.plan.method;
+  }
+
+  get threads(): ThreadPool {
+    return this.#responseOptions.threads;
   }
 
   bound(): BoundRequest | Status {
@@ -521,7 +529,7 @@ class Match implements RestMatch, Transcoding, MatchedRequest {
         : PLAIN;
     return framing === undefined || !(this.#givesStream || framing === FRAMES)
       ? new UnaryWriter(out, this.plan, responseOptions, codecs, form)
-      : new StreamWriter(out, this.plan, codecs, indented ?? framing, form);
+      : new StreamWriter(out, this.plan, codecs, responseOptions.threads, indented ?? framing, form);
   }
 }
 

@@ -14,6 +14,7 @@ import { defaultConfig } from "#src/settings/from-args.js";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
 import { createRestRouter } from "#src/transcoding/rest-router.js";
 import { printLarge } from "#src/transcoding/threads/large.js";
+import { ThreadPool } from "#src/transcoding/threads/pool.js";
 import { PLAIN } from "#src/transcoding/translate/response.js";
 import { filesOf } from "../schema/support/files.js";
 import { ODD_SCHEMAS, type OddSchema } from "../schema/support/odd-schemas.js";
@@ -22,6 +23,8 @@ import { openBody } from "../transcoding/support/translate.js";
 
 /** Past what is translated here, of blanks that mean nothing. */
 const BLANKS = " ".repeat(256 * 1024);
+
+const threads = new ThreadPool();
 
 type Router = ReturnType<typeof createRestRouter>;
 
@@ -42,6 +45,7 @@ async function print(built: Router, schema: Schema, path: string, message: Uint8
   const here = codecs.of(plan.descriptor.output).decode(message).toString();
   const there = await new Promise<string>((resolve, reject) => {
     printLarge(
+      threads,
       plan,
       message,
       codecs,

@@ -52,6 +52,18 @@ describe("a fault", () => {
     assert.equal(lines[100], `fault ${id} of the hub occurred again, 100 times since it was last logged`);
   });
 
+  it("is told in full to each hub of a program, whatever another has heard before", async () => {
+    const error = bug("two hubs");
+    const fault = (): string => reportFault("while it was tested", error);
+    const first: (string | undefined)[] = [];
+    const stop = listenToFaults((line) => first.push(line));
+    fault();
+    const second = await told(() => void fault());
+    stop();
+    assert.deepEqual([first.length, first[1], second.length], [2, undefined, 1]);
+    assert.equal(second[0], first[0]);
+  });
+
   it("that is no Error, or cannot be read, is told too; a log that fails keeps nobody from it", async () => {
     const unreadable = {
       toString() {

@@ -9,7 +9,7 @@ import { keepPackedForms } from "../../kit/packed-forms.js";
 import { cut } from "../../kit/text/text.js";
 import type { OpenApiInput } from "../../openapi/document.js";
 import type { Format } from "../../openapi/document-job.js";
-import { Documents } from "../../openapi/documents.js";
+import { Documents, type DocumentThreads } from "../../openapi/documents.js";
 import type { OpenApiFilter } from "../../openapi/filter.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
 
@@ -22,8 +22,8 @@ const CONTENT_TYPES: Readonly<Record<Format, string>> = {
 const FIELDS = [field("cache-control", "no-cache")];
 
 /** @param base what stands before the dot, as in `/openapi` */
-export function openApiPages(base: string, input: OpenApiInput): Page[] {
-  const documents = new Documents(input);
+export function openApiPages(base: string, input: OpenApiInput, threads: DocumentThreads): Page[] {
+  const documents = new Documents(input, { threads });
   return (["json", "yaml"] as const).map((format) => ({
     path: `${base}.${format}`,
     about: "the OpenAPI document of the routes (http.openapi)",

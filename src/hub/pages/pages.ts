@@ -1,6 +1,7 @@
 // Which pages a hub has, by its config; a route of a service that has the same path takes a page's place.
 
 import type { OpenApiInput } from "../../openapi/document.js";
+import type { DocumentThreads } from "../../openapi/documents.js";
 import type { HttpConfig } from "../../settings/sections/http.js";
 import type { BuiltRestRouter } from "../../transcoding/rest-router.js";
 import { docsPages } from "./docs-pages.js";
@@ -19,9 +20,10 @@ export function pagesOf(
   input: OpenApiInput,
   literal: BuiltRestRouter["literal"],
   state: HealthState,
+  threads: DocumentThreads,
 ): Pages {
   const all = [
-    ...(openapi === false ? [] : openApiPages(openapi, input)),
+    ...(openapi === false ? [] : openApiPages(openapi, input, threads)),
     ...(openapi === false || docs === false ? [] : docsPages(docs, `${openapi}.json`)),
     ...(health === false ? [] : [healthPage(health, state)]),
   ];

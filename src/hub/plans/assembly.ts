@@ -5,6 +5,7 @@ import type { Snapshot } from "../../call/gateway.js";
 import type { Interceptor } from "../../call/interceptor.js";
 import type { Handler } from "../../call/sink.js";
 import { methodConfig } from "../../config/method-config.js";
+import { systemClock } from "../../kit/clock.js";
 import { completed } from "../../kit/in-slices.js";
 import { BoundedTexts } from "../../kit/text/bounded-texts.js";
 import type { OpenApiInput } from "../../openapi/document.js";
@@ -24,6 +25,7 @@ import { takesOthers } from "../upstreams/upstream-row.js";
 import { type Named, namedOf } from "./named-methods.js";
 import { openApiInput } from "./openapi-input.js";
 import { type PolicyOf, retryPolicies } from "./retry-policies.js";
+import { type HubThreads, hubThreads } from "./threads.js";
 import { unknownSelectors } from "./unknown-selectors.js";
 
 /** About all upstreams together. */
@@ -55,6 +57,7 @@ export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
 /**
  * @param ownRoutes the hub's own services; they come before those of upstreams.
  * @param health what the health page tells
+ * @param threads of the hub; they outlive the snapshot. Default: some of its own, for who only looks at it
  */
 export function assemble(...all: Parameters<typeof assembling>): Assembly {
   return completed(assembling(...all));
@@ -67,6 +70,7 @@ export function* assembling(
   interceptors: readonly Interceptor[],
   ownRoutes: readonly ServiceRoute[],
   health: HealthState = { notServing: () => ["starting"], services: () => [] },
+  threads: HubThreads = hubThreads(systemClock),
 ): Generator<void, Assembly> {
   // A service that has moved while the hub was down is where it was learned, not where it is remembered to be.
   const upstreams = [
@@ -118,6 +122,7 @@ export function* assembling(
     prefix: config.http.prefix,
     options: config.http,
     forms: forms(config),
+    threads: threads.messages,
     unlearned,
     success: methodConfig(config.methods)((method) => method?.http),
   });
@@ -145,7 +150,7 @@ export function* assembling(
   }
   yield;
   const openApi = openApiInput(config, rest);
-  const { pages, warnings: hidden } = pagesOf(config.http, openApi, rest.literal, health);
+  const { pages, warnings: hidden } = pagesOf(config.http, openApi, rest.literal, health, threads.documents);
   warnings.pushAll(hidden);
   const router = new PageRouter(rest.router, pages, interceptors);
   return {

@@ -1,4 +1,5 @@
-// One after the other: who takes a turn has it once all before it have ended theirs.
+// One after the other: who takes a turn has it once all before it have ended theirs. The queue is that of the process: the
+// memory and the cores that a large schema takes are the process's, whichever hub of a program reads it.
 
 export interface Turn {
   readonly mine: Promise<void>;

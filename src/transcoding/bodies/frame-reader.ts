@@ -2,7 +2,8 @@
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../../call/transcoding.js";
-import { encodeRequest, type MatchedRequest } from "../translate/request.js";
+import type { ThreadedRequest } from "../threads/large.js";
+import { encodeRequest } from "../translate/request.js";
 import { MessageEncoder } from "./message-encoder.js";
 import { tooLarge } from "./unary-reader.js";
 
@@ -10,7 +11,7 @@ export class FrameReader implements RequestReader {
   readonly form = "pieces";
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
-  readonly #match: MatchedRequest;
+  readonly #match: ThreadedRequest;
   readonly #encoder: MessageEncoder;
   #pushed = 0;
   #messages = 0;
@@ -19,7 +20,7 @@ export class FrameReader implements RequestReader {
   /** The call is over. */
   #stopped = false;
 
-  constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
+  constructor(out: MessageTaker, request: BodyRequest, match: ThreadedRequest) {
     this.#out = out;
     this.#request = request;
     this.#match = match;

@@ -1,13 +1,12 @@
 // The messages of a stream, each from its JSON text: in order, though the large ones are translated in threads.
 import type { Status } from "../../call/status/status.js";
-import { encodeLarge } from "../threads/large.js";
+import { encodeLarge, type ThreadedRequest } from "../threads/large.js";
 import { Turns } from "../threads/turns.js";
 import { encodeText } from "../translate/encode-body.js";
-import type { MatchedRequest } from "../translate/request.js";
 import { LARGE_BYTES } from "../translate/work.js";
 
 export class MessageEncoder {
-  readonly #match: MatchedRequest;
+  readonly #match: ThreadedRequest;
   readonly #take: (message: Uint8Array | Status) => void;
   readonly #onFault: (error: unknown) => void;
   /** Made for the first large message. */
@@ -18,7 +17,7 @@ export class MessageEncoder {
    * @param onFault gets what was thrown as that came from a thread
    */
   constructor(
-    match: MatchedRequest,
+    match: ThreadedRequest,
     take: (message: Uint8Array | Status) => void,
     onFault: (error: unknown) => void,
   ) {

@@ -7,8 +7,9 @@ import {
   maxTextBytes,
   type RequestReader,
 } from "../../call/transcoding.js";
+import type { ThreadedRequest } from "../threads/large.js";
 import { isJsonType, isNdjsonType, unsupportedType } from "../translate/content-type.js";
-import { encodeRequest, type MatchedRequest } from "../translate/request.js";
+import { encodeRequest } from "../translate/request.js";
 import { type JsonStreamProblem, JsonStreamSplitter } from "./json-stream.js";
 import { MessageEncoder } from "./message-encoder.js";
 import { tooLarge } from "./unary-reader.js";
@@ -20,7 +21,7 @@ export class StreamReader implements RequestReader {
   readonly form = "stream";
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
-  readonly #match: MatchedRequest;
+  readonly #match: ThreadedRequest;
   readonly #encoder: MessageEncoder;
   readonly #splitter: JsonStreamSplitter;
   #messages = 0;
@@ -28,7 +29,7 @@ export class StreamReader implements RequestReader {
   #closed = false;
   #stopped = false;
 
-  constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
+  constructor(out: MessageTaker, request: BodyRequest, match: ThreadedRequest) {
     this.#out = out;
     this.#request = request;
     this.#match = match;

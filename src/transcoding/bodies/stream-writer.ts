@@ -4,6 +4,7 @@ import type { BodyTaker, ResponseWriter } from "../../call/transcoding.js";
 import type { Codecs } from "../codec/codecs.js";
 import type { BindingPlan } from "../routes/binding.js";
 import { printInPlace, printLarge } from "../threads/large.js";
+import type { ThreadPool } from "../threads/pool.js";
 import { Turns } from "../threads/turns.js";
 import { PLAIN, type PrintedBody, type ResponseForm } from "../translate/response.js";
 import { statusXml } from "../xml/body.js";
@@ -15,6 +16,7 @@ export class StreamWriter implements ResponseWriter {
   readonly #out: BodyTaker;
   readonly #plan: BindingPlan;
   readonly #codecs: Codecs;
+  readonly #threads: ThreadPool;
   readonly #framing: Framing;
   readonly #form: ResponseForm;
   #begun = false;
@@ -26,12 +28,14 @@ export class StreamWriter implements ResponseWriter {
     out: BodyTaker,
     plan: BindingPlan,
     codecs: Codecs,
+    threads: ThreadPool,
     framing: Framing,
     form: ResponseForm = PLAIN,
   ) {
     this.#out = out;
     this.#plan = plan;
     this.#codecs = codecs;
+    this.#threads = threads;
     this.#framing = framing;
     this.#form = form;
   }
@@ -60,8 +64,9 @@ export class StreamWriter implements ResponseWriter {
       return;
     }
     this.#turns ??= new Turns();
+    const onFault = (error: unknown): void => this.#out.fault(error);
     this.#turns.await<PrintedBody | Status>(
-      (done) => printLarge(this.#plan, message, this.#codecs, this.#form, done, (e) => this.#out.fault(e)),
+      (done) => printLarge(this.#threads, this.#plan, message, this.#codecs, this.#form, done, onFault),
       (printed) => this.#write(printed),
     );
   }

@@ -8,9 +8,8 @@ import {
   type RequestReader,
 } from "../../call/transcoding.js";
 import { BudgetExceeded } from "../codec/codecs.js";
-import { type Cancel, encodeLarge } from "../threads/large.js";
+import { type Cancel, encodeLarge, type ThreadedRequest } from "../threads/large.js";
 import { encodeBody } from "../translate/encode-body.js";
-import type { MatchedRequest } from "../translate/request.js";
 import { PLAIN } from "../translate/response.js";
 import { eventLoopBudget, isLargeBody } from "../translate/work.js";
 
@@ -28,7 +27,7 @@ export class UnaryReader implements RequestReader {
   readonly behind = false;
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
-  readonly #match: MatchedRequest;
+  readonly #match: ThreadedRequest;
   /** Most bodies come in one piece. */
   #first: Buffer = NO_BYTES;
   #rest: Buffer[] | undefined = undefined;
@@ -37,7 +36,7 @@ export class UnaryReader implements RequestReader {
   /** Set while the body is in a thread. */
   #cancel: Cancel | undefined = undefined;
 
-  constructor(out: MessageTaker, request: BodyRequest, match: MatchedRequest) {
+  constructor(out: MessageTaker, request: BodyRequest, match: ThreadedRequest) {
     this.#out = out;
     this.#request = request;
     this.#match = match;
@@ -93,7 +92,7 @@ export class UnaryReader implements RequestReader {
 
 /** The message of a unary request, at once; undefined: that is too much work for here. */
 function encodeHere(
-  match: MatchedRequest,
+  match: ThreadedRequest,
   body: Buffer,
   contentType: string | undefined,
 ): Uint8Array | Status | undefined {

@@ -6,6 +6,7 @@ import { type Field, field } from "../../kit/headers.js";
 import type { Codecs } from "../codec/codecs.js";
 import type { BindingPlan } from "../routes/binding.js";
 import { type Cancel, printInPlace, printLarge } from "../threads/large.js";
+import type { ThreadPool } from "../threads/pool.js";
 import { locationOf } from "../translate/location.js";
 import { PLAIN, type PrintedBody, type ResponseForm } from "../translate/response.js";
 import type { Success } from "../translate/success.js";
@@ -16,6 +17,8 @@ export interface ResponseOptions {
   /** Those that print enums as numbers, or as names: made when somebody asks. */
   readonly codecsFor: (enumAsNumbers: boolean) => Codecs;
   readonly codecs: Codecs;
+  /** For large messages, requests too. */
+  readonly threads: ThreadPool;
   readonly streamFormat: StreamFormat;
   /** google.protobuf.Empty is 204. */
   readonly emptyAs204: boolean;
@@ -63,7 +66,8 @@ export class UnaryWriter implements ResponseWriter {
         this.end();
       };
       const onFault = (error: unknown): void => this.#out.fault(error);
-      this.#cancel = printLarge(this.#plan, message, this.#codecs, this.#form, onPrinted, onFault);
+      const { threads } = this.#options;
+      this.#cancel = printLarge(threads, this.#plan, message, this.#codecs, this.#form, onPrinted, onFault);
     }
   }
 

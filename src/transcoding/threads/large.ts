@@ -11,7 +11,7 @@ import type { MatchedRequest } from "../translate/request.js";
 import { decodeResponse, isCopied, type PrintedBody, type ResponseForm } from "../translate/response.js";
 import { eventLoopBudget, LARGE_RESPONSE_BYTES } from "../translate/work.js";
 import { planSource, statusOf } from "./job.js";
-import { type Outcome, THREADS } from "./pool.js";
+import type { Outcome, ThreadPool } from "./pool.js";
 import { threadSchema } from "./schema.js";
 import type { Cancel } from "./threads.js";
 
@@ -20,12 +20,17 @@ export type { Cancel } from "./threads.js";
 /** Nothing runs that could be cancelled. */
 const NOTHING: Cancel = () => {};
 
+/** A request whose large messages have threads. */
+export interface ThreadedRequest extends MatchedRequest {
+  readonly threads: ThreadPool;
+}
+
 /**
  * A message of a request. body: the whole body of a unary one, of this type; text: the JSON of one of a stream. `done`
  * is called once, maybe at once, unless it is cancelled before; what it throws when it is called later goes to `onFault`.
  */
 export function encodeLarge(
-  match: MatchedRequest,
+  match: ThreadedRequest,
   kind: "body" | "text",
   bytes: Uint8Array,
   contentType: string | undefined,
@@ -37,7 +42,7 @@ export function encodeLarge(
     done(bound);
     return NOTHING;
   }
-  const { plan } = match;
+  const { plan, threads } = match;
   const { path, query } = bound;
   const { codecs, ...options } = match.options;
   const schema = threadSchema(codecs, plan.descriptor.parent.file);
@@ -47,7 +52,7 @@ export function encodeLarge(
     const result = resultOf(outcome, "request");
     done(result instanceof Status ? result : result.body);
   };
-  const cancel = THREADS.run(schema, job, barrier(onOutcome, onFault));
+  const cancel = threads.run(schema, job, barrier(onOutcome, onFault));
   if (cancel !== undefined) return cancel;
   done(busy("request"));
   return NOTHING;
@@ -71,6 +76,7 @@ export function printInPlace(
 
 /** The same in a thread; as `encodeLarge`. */
 export function printLarge(
+  threads: ThreadPool,
   plan: BindingPlan,
   message: Uint8Array,
   codecs: Codecs,
@@ -81,7 +87,7 @@ export function printLarge(
   const schema = threadSchema(codecs, plan.descriptor.parent.file);
   const job = { kind: "response" as const, plan: planSource(plan), bytes: message, form };
   const onOutcome = (outcome: Outcome): void => done(resultOf(outcome, "response"));
-  const cancel = THREADS.run(schema, job, barrier(onOutcome, onFault));
+  const cancel = threads.run(schema, job, barrier(onOutcome, onFault));
   if (cancel !== undefined) return cancel;
   done(busy("response"));
   return NOTHING;

@@ -1,5 +1,7 @@
-// Threads for large messages, so that no call stalls the others: a few for the whole process.
+// Threads for large messages, so that no call stalls the others: a few for each hub, so that no hub's messages wait for
+// those of another.
 import { availableParallelism } from "node:os";
+import { type Clock, systemClock } from "../../kit/clock.js";
 import type { Job, JobResult } from "./job.js";
 import type { ThreadSchema } from "./schema.js";
 import { type ThreadLost, Threads } from "./threads.js";
@@ -24,14 +26,17 @@ const MAX_WAITING_BYTES = { request: 128 * MIB, response: 256 * MIB };
 export interface PoolOptions {
   /** Of requests and of answers, in bytes. One message may always wait, be it as large as it may. */
   readonly maxWaitingBytes?: { readonly request: number; readonly response: number };
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 /** What a job came to; `lost`: its thread died. */
 export type Outcome = JobResult | ThreadLost;
 
 export class ThreadPool extends Threads<ThreadSchema, Job, JobResult> {
-  constructor({ maxWaitingBytes = MAX_WAITING_BYTES }: PoolOptions = {}) {
+  constructor({ maxWaitingBytes = MAX_WAITING_BYTES, clock = systemClock }: PoolOptions = {}) {
     super({
+      clock,
       script: new URL("./worker.js", import.meta.url),
       maxThreads: MAX_THREADS,
       maxHeapMib: MAX_HEAP_MIB,
@@ -40,6 +45,3 @@ export class ThreadPool extends Threads<ThreadSchema, Job, JobResult> {
     });
   }
 }
-
-/** The threads of this process. */
-export const THREADS = new ThreadPool();

@@ -8,7 +8,7 @@ import { Code, Status } from "#src/call/status/status.js";
 import type { BodyRequest, RequestReader, ResponseWriter, Transcoding } from "#src/call/transcoding.js";
 import type { Field } from "#src/kit/headers.js";
 import { Codecs } from "#src/transcoding/codec/codecs.js";
-import { THREADS } from "#src/transcoding/threads/pool.js";
+import { ThreadPool } from "#src/transcoding/threads/pool.js";
 import { compileProtos, encode, methodsOf, routerFor } from "../support/schema.js";
 import { openBody } from "../support/translate.js";
 
@@ -31,7 +31,8 @@ const proto = (more = ""): string => `syntax = "proto3"; package large.v1;
     rpc Chat(stream Items) returns (stream Items) { option (google.api.http) = { post: "/v1/chat" body: "*" }; }
   }`;
 const registry = compileProtos({ "large/v1/large.proto": proto() });
-const built = routerFor(registry, {}, { forms: () => true });
+const threads = new ThreadPool();
+const built = routerFor(registry, {}, { forms: () => true, threads });
 
 const ITEM = { name: "item “one”", size: "12345678901", labels: { a: "b" }, at: "2024-05-01T10:00:00Z" };
 const MANY = Array.from({ length: 12_000 }, () => ITEM);
@@ -204,7 +205,7 @@ describe("a large body", () => {
     for (const one of more) push(one.reader, LARGE, true);
     for (const one of more.slice(1)) one.reader.stop();
     await more[0]?.over;
-    assert.equal(THREADS.waiting, 0);
+    assert.equal(threads.waiting, 0);
     assert.deepEqual(events, []);
     assert.equal(await Promise.race([over, more[3]?.over, "nothing"]), "nothing");
   });

@@ -131,10 +131,10 @@ describe("the threads for large messages", () => {
 
   it("keep no process alive", () => {
     // This one would run into its timeout.
-    const script = `const { THREADS } = await import("#src/transcoding/threads/pool.js");
+    const script = `const { ThreadPool } = await import("#src/transcoding/threads/pool.js");
       const none = new Uint8Array();
       const plan = { service: "x", method: "y" };
-      THREADS.run({ service: none, types: none, options: {} }, { kind: "response", plan, bytes: none }, ({ fault }) =>
+      new ThreadPool().run({ service: none, types: none, options: {} }, { kind: "response", plan, bytes: none }, ({ fault }) =>
         console.log(fault));`;
     const said = execFileSync(process.execPath, ["--input-type=module", "-e", script], { timeout: 60_000 });
     assert.match(said.toString(), /x\/y is not known in this thread/);
