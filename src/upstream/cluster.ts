@@ -265,7 +265,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
       if (endpoint.total === 0) this.removed.delete(endpoint);
       return;
     }
-    this.health.onChange();
+    this.health.onChange(endpoint);
     this.queue.onChange(lasted && !this.endpoints.some((one) => one.state === "ready" && this.takes(one)));
     this.options.onChange?.(endpoint);
   }

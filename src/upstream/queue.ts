@@ -161,7 +161,8 @@ export class Queue implements ReserveOwner {
   private mayWait(): boolean {
     const { owner } = this;
     if (owner.closed) return false;
-    if (owner.endpoints.some((endpoint) => endpoint.hopeful && this.takes(endpoint))) return true;
+    if (owner.endpoints.some((one) => one.hopeful && (this.takes(one) || one.health?.checking === true)))
+      return true;
     const since = owner.knowsEndpoints ? this.lostAt : Math.max(this.lostAt, this.askedAt);
     const leftMs = since + owner.limits.lostWaitMs - this.clock.now();
     if (leftMs <= 0) return false;

@@ -99,6 +99,7 @@ upstreams:
     pending: { max: 5, wait: 0s }
     outliers: { consecutive: none, successRate: { hosts: 3 }, codes: [UNKNOWN], ejection: 10m, maxShare: 0.5 }
     panic: 0
+    health: { service: library.v1.Books }
     breakers: { calls: 10 }
     schema: reflection
   other:
@@ -197,6 +198,7 @@ drain: { delay: 5s, grace: 20s }
             maxShare: 0.5,
           },
           panicShare: 0,
+          health: { service: "library.v1.Books", timeoutMs: 2000 },
           breakers: { calls: 10, streams: undefined },
           schema: { kind: "reflection" },
           pool: { maxPerEndpoint: 3, maxConnections: 7, idleMs: 90_000, maxPending: 5, lostWaitMs: 0 },

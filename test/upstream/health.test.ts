@@ -6,7 +6,7 @@ import { Code } from "#src/call/status/status.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
 import { EndpointHealth, type HealthEndpoint } from "#src/upstream/health/endpoint-health.js";
 import { judge } from "#src/upstream/health/failures.js";
-import type { HealthFeatures } from "#src/upstream/health/keys.js";
+import { type HealthFeatures, NO_HEALTH } from "#src/upstream/health/keys.js";
 import { type OutlierConfig, Outliers } from "#src/upstream/health/outliers.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { H2Service, type ServiceRequest } from "../support/h2-service.js";
@@ -96,6 +96,7 @@ class Hosts {
       address: `${i}`,
       state: "ready",
       health: undefined,
+      firstLink: undefined,
     }));
     const { clock, events } = this;
     const owner = {
@@ -355,6 +356,7 @@ describe("a cluster with outlier detection", () => {
     const joined = await service();
     cluster.setEndpoints([...services, joined].map(({ address, dial }) => ({ address, dial, weight: 2 })));
     cluster.configure({
+      ...NO_HEALTH,
       outliers: { ...OUTLIERS, consecutive: 9 },
       panicShare: 0.5,
       breakers: { calls: undefined, streams: undefined },
@@ -362,6 +364,7 @@ describe("a cluster with outlier detection", () => {
     await until(() => cluster.endpoints.every(({ state }) => state === "ready"), "the one that joined");
     assert.deepEqual(await shares(cluster, [...services, joined], 12), [0, 4, 4, 4]);
     cluster.configure({
+      ...NO_HEALTH,
       outliers: undefined,
       panicShare: 0.5,
       breakers: { calls: undefined, streams: undefined },
@@ -411,7 +414,12 @@ describe("circuit breakers", () => {
     const { cluster } = await clusterOf(services, {});
     assert.equal(cluster.observers.length, 0);
     const early = new Exchange(cluster).send("q", true);
-    cluster.configure({ outliers: undefined, panicShare: 0.5, breakers: { calls: 1, streams: undefined } });
+    cluster.configure({
+      ...NO_HEALTH,
+      outliers: undefined,
+      panicShare: 0.5,
+      breakers: { calls: 1, streams: undefined },
+    });
     const counted = new Exchange(cluster).send("q", true);
     await until(() => held.length === 2, "the calls");
     held[0]?.ok();
@@ -420,5 +428,278 @@ describe("circuit breakers", () => {
     held[1]?.ok();
     assert.equal(await counted.status(), "0");
     assert.deepEqual(cluster.health.breakers?.states, [{ name: "calls", active: 0, max: 1 }]);
+  });
+});
+
+// ---------------------------------------------------------------- what endpoints say of themselves
+
+const WATCH = "/grpc.health.v1.Health/Watch";
+const HEALTH = { service: "library.v1.Books", timeoutMs: 2000 };
+
+/** A service whose health the test sets. Other calls it answers. */
+class WatchedService {
+  readonly watches: ServiceRequest[] = [];
+  calls = 0;
+  /** What a new Watch is told; "": nothing. Another string: the status that ends it. */
+  says: number | string = 1;
+
+  readonly onRequest = (request: ServiceRequest): void => {
+    if (request.path !== WATCH) {
+      this.calls++;
+      answers(0)(request);
+      return;
+    }
+    this.watches.push(request);
+    const { says } = this;
+    if (typeof says === "string" && says !== "") answers(Number(says))(request);
+    if (typeof says === "number") request.headers().message(Buffer.from([8, says]));
+  };
+
+  /** Tells those who watch. */
+  say(status: number): void {
+    if (this.says === "") this.watches.at(-1)?.headers();
+    this.says = status;
+    this.watches.at(-1)?.message(Buffer.from([8, status]));
+  }
+}
+
+async function watched(count: number, options: Partial<ClusterOptions> = {}, says: number | string = 1) {
+  const services = Array.from({ length: count }, () => new WatchedService());
+  for (const one of services) one.says = says;
+  const servers = await Promise.all(services.map(({ onRequest }) => service(onRequest)));
+  const { cluster, clock } = await clusterOf(servers, { health: HEALTH }, options);
+  const calls = async (times: number): Promise<number[]> => {
+    const before = services.map((one) => one.calls);
+    for (let i = 0; i < times; i++) await new Exchange(cluster).send("q", true).end();
+    return services.map((one, i) => one.calls - (before[i] ?? 0));
+  };
+  const verdicts = (): string[] =>
+    cluster.endpoints.map(({ health }) => (health?.checking === true ? "checking" : (health?.why ?? "well")));
+  const settled = (...wanted: string[]): Promise<void> =>
+    until(() => verdicts().join() === wanted.join(), `${wanted.join()}; they are ${verdicts().join()}`);
+  return { services, servers, cluster, clock, calls, verdicts, settled };
+}
+
+describe("active health", () => {
+  it("asks each endpoint on its own connection, for the service that is configured", async () => {
+    const { services, servers, settled } = await watched(3);
+    await settled("well", "well", "well");
+    for (const [i, { watches }] of services.entries()) {
+      assert.equal(watches.length, 1);
+      assert.equal(watches[0]?.body.subarray(7).toString(), "library.v1.Books");
+      assert.equal(watches[0]?.get("te"), "trailers");
+      assert.equal(watches[0]?.authority, servers[i]?.address);
+    }
+  });
+
+  it("sends calls to who says SERVING alone, as it changes", async () => {
+    const { services, calls, settled } = await watched(3);
+    await settled("well", "well", "well");
+    services[0]?.say(2);
+    await settled("unhealthy: it says NOT_SERVING", "well", "well");
+    assert.deepEqual(await calls(6), [0, 3, 3]);
+    services[0]?.say(1);
+    services[2]?.say(3);
+    await settled("well", "well", "unhealthy: it says SERVICE_UNKNOWN");
+    assert.deepEqual(await calls(6), [3, 3, 0]);
+  });
+
+  it("a service without health is well, and is not asked again on that connection", async () => {
+    const { services, clock, calls, settled } = await watched(2, {}, "12");
+    await settled("well", "well");
+    clock.advance(600_000);
+    assert.deepEqual(await calls(4), [2, 2]);
+    assert.deepEqual(
+      services.map(({ watches }) => watches.length),
+      [1, 1],
+    );
+  });
+
+  it("calls wait for the first answer, for as long as it may take", async () => {
+    const { services, clock, cluster, settled, verdicts } = await watched(2, {}, "");
+    await until(() => services.every(({ watches }) => watches.length === 1), "the questions");
+    assert.deepEqual(verdicts(), ["checking", "checking"]);
+    const waiting = new Exchange(cluster).send("q", true);
+    await turns();
+    assert.equal(waiting.response.ended, false);
+    services[1]?.say(1);
+    assert.equal(await waiting.status(), "0");
+    assert.deepEqual(
+      services.map(({ calls }) => calls),
+      [0, 1],
+    );
+    clock.advance(2000);
+    await settled("unhealthy: there was no answer within 2 s", "well");
+  });
+
+  it("when nobody is well, all get calls (panic), without waiting for anything", async () => {
+    const { calls, settled, cluster } = await watched(2, {}, 2);
+    await settled("unhealthy: it says NOT_SERVING", "unhealthy: it says NOT_SERVING");
+    assert.equal(cluster.health.panics, true);
+    assert.deepEqual(await calls(4), [2, 2]);
+  });
+
+  it("without panic calls fail at once, and say why", async () => {
+    const services = new WatchedService();
+    services.says = 2;
+    const { cluster } = await clusterOf([await service(services.onRequest)], {
+      health: HEALTH,
+      panicShare: 0,
+    });
+    await until(() => cluster.endpoints[0]?.health?.why !== undefined, "the verdict");
+    const said = await new Exchange(cluster).send("q", true).status();
+    assert.match(
+      said,
+      /^14 upstream "library" cannot be reached \(127.0.0.1:\d+: unhealthy: it says NOT_SERVING\)$/,
+    );
+    assert.equal(services.calls, 0);
+  });
+
+  it("asks again after 1 s, doubling to 60 s, when the question fails", async () => {
+    const { services, clock, cluster, settled } = await watched(2, {}, "13");
+    const [first] = services;
+    await settled("unhealthy: it ended with INTERNAL", "unhealthy: it ended with INTERNAL");
+    const idle = (): boolean =>
+      cluster.endpoints.every(({ firstLink }) => firstLink?.connection.active === 0);
+    // Each has one until it is asked again.
+    const own = clock.pending - 2;
+    for (const [i, delay] of [1, 2, 4, 8, 16, 32, 60, 60].entries()) {
+      clock.advance(delay * 1000 - 1);
+      await turns(3);
+      assert.equal(first?.watches.length, i + 1);
+      clock.advance(1);
+      await until(() => first?.watches.length === i + 2, `the question after ${delay} s`);
+      // Its answer has come as well.
+      await until(idle, "the end of the question");
+    }
+    for (const one of services) one.says = 1;
+    clock.advance(60_000);
+    await settled("well", "well");
+    assert.equal(clock.pending, own, "a healthy endpoint costs no timer");
+  });
+
+  it("asks anew at once when an answered question ends, and holds nothing against it", async () => {
+    const { services, clock, settled, verdicts } = await watched(2);
+    await settled("well", "well");
+    const [first] = services;
+    clock.advance(1000);
+    const heard: string[] = [];
+    const own = clock.pending;
+    first?.watches[0]?.trailers({ "grpc-status": "14" });
+    await until(() => clock.pending === own + 1, "the end");
+    heard.push(...verdicts());
+    clock.advance(0);
+    await until(() => first?.watches.length === 2, "the next question");
+    assert.deepEqual(heard, ["well", "well"]);
+    // One that ends at once every time is asked with backoff.
+    first?.watches[1]?.trailers({ "grpc-status": "14" });
+    await settled("unhealthy: it ended with UNAVAILABLE", "well");
+    clock.advance(999);
+    await turns();
+    assert.equal(first?.watches.length, 2);
+  });
+
+  it("an instance that restarts is asked before it gets calls", async () => {
+    const { services, servers, clock, cluster, calls, settled } = await watched(2);
+    await settled("well", "well");
+    const [first] = services;
+    if (first !== undefined) first.says = "";
+    await servers[0]?.stop();
+    await until(() => cluster.endpoints[0]?.state === "backoff", "the loss");
+    assert.deepEqual(await calls(4), [0, 4]);
+    await servers[0]?.start();
+    clock.advance(1000);
+    await until(() => first?.watches.length === 2, "the question");
+    assert.deepEqual(await calls(4), [0, 4]);
+    first?.say(1);
+    await settled("well", "well");
+    assert.deepEqual(await calls(4), [2, 2]);
+  });
+
+  it("is no call: not in the load, not in drains, not for observers", async () => {
+    const { services, servers, cluster, settled, clock } = await watched(2);
+    await settled("well", "well");
+    assert.deepEqual(
+      cluster.endpoints.map(({ calls, counts }) => [calls, counts.calls]),
+      [
+        [0, 0],
+        [0, 0],
+      ],
+    );
+    const [kept] = servers;
+    assert.ok(kept);
+    // Taken out: its connection closes at once, for it has no call.
+    const [, out] = servers;
+    cluster.setEndpoints([{ address: kept.address, dial: kept.dial }]);
+    await until(() => out?.open === 0, "the connection to close");
+    assert.equal(services[1]?.watches[0]?.reset?.code, 8, "CANCEL");
+    // The service leaves: GOAWAY, and the connection closes though it was watched.
+    kept.connections[0]?.drain();
+    clock.advance(1000);
+    await until(() => kept.accepted === 2 && kept.open === 1, "another connection in its place");
+    await until(() => services[0]?.watches.length === 2, "the question on it");
+    await settled("well");
+    cluster.drain();
+    await until(() => kept.open === 0, "all to be closed");
+    assert.equal(clock.pending, 0);
+  });
+
+  it("a service that takes one stream at a time is not asked: there would be none for calls", async () => {
+    const watcher = new WatchedService();
+    const server = await new H2Service(watcher.onRequest, { limits: { maxConcurrentStreams: 1 } }).start();
+    cleanups.push(() => server.stop());
+    const { cluster } = await clusterOf([server], { health: HEALTH });
+    assert.equal(await new Exchange(cluster).send("q", true).status(), "0");
+    assert.deepEqual([watcher.watches.length, watcher.calls], [0, 1]);
+  });
+
+  it("what is no health is a failure that says so, and its connection goes on", async () => {
+    for (const [bad, why] of [
+      [
+        (r: ServiceRequest) => r.headers().message(Buffer.from([0xff])),
+        "what it said is no HealthCheckResponse",
+      ],
+      [(r: ServiceRequest) => r.headers().message(Buffer.from([8, 0])), "it says UNKNOWN"],
+      [(r: ServiceRequest) => r.headers().message(Buffer.from([8, 99])), "it says 99"],
+      [(r: ServiceRequest) => r.headers().data("", true), "it ended without a status"],
+      [
+        (r: ServiceRequest) => r.headers({ ":status": "500" }, true),
+        "it was not answered in gRPC (HTTP status 500)",
+      ],
+      [(r: ServiceRequest) => r.headers().data(Buffer.from([0, 1, 0, 0, 0])), /^its message|message/],
+    ] as const) {
+      const server = await service((r) => (r.path === WATCH ? void bad(r) : answers(0)(r)));
+      const { cluster } = await clusterOf([server], { health: HEALTH });
+      const why1 = (): string => cluster.endpoints[0]?.health?.why ?? "";
+      await until(() => why1() !== "", "the verdict");
+      if (typeof why === "string") assert.equal(why1(), `unhealthy: ${why}`);
+      else assert.match(why1(), why);
+      assert.equal(await new Exchange(cluster).send("q", true).status(), "0", "in panic");
+      assert.equal(server.accepted, 1);
+    }
+    const missing = await service((r) =>
+      r.path === WATCH ? void r.headers({ ":status": "404" }, true) : answers(0)(r),
+    );
+    const { cluster } = await clusterOf([missing], { health: HEALTH, panicShare: 0 });
+    assert.equal(await new Exchange(cluster).send("q", true).status(), "0", "a proxy's 404 is UNIMPLEMENTED");
+  });
+
+  it("switched on by a reload, nobody waits for it; switched off, it is forgotten", async () => {
+    const one = new WatchedService();
+    one.says = "";
+    const { cluster, clock } = await clusterOf([await service(one.onRequest), await service()], {
+      panicShare: 0,
+    });
+    const own = clock.pending;
+    cluster.configure({ ...NO_HEALTH, panicShare: 0, health: HEALTH });
+    await until(() => one.watches.length === 1, "the question");
+    assert.equal(await new Exchange(cluster).send("q", true).status(), "0");
+    clock.advance(2000);
+    assert.equal(cluster.endpoints[0]?.health?.out, true);
+    cluster.configure({ ...NO_HEALTH, panicShare: 0, health: { ...HEALTH, service: "" } });
+    await until(() => one.watches.length === 2, "the question for another service");
+    cluster.configure({ ...NO_HEALTH, panicShare: 0 });
+    assert.deepEqual([cluster.endpoints[0]?.health?.out, clock.pending], [false, own]);
+    await until(() => one.watches[1]?.reset !== undefined, "the end of the question");
   });
 });

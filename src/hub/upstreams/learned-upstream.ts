@@ -117,7 +117,9 @@ export class LearnedUpstream {
         if (endpoint.state === "ready" && this.learning) this.watcher?.poke();
         this.log.endpoint(endpoint);
       },
-      onHealth: (endpoint) => this.log.health(endpoint.address, endpoint.health?.why),
+      onHealth: ({ address, health }) => {
+        if (health?.checking !== true) this.log.health(address, health?.why);
+      },
       onSource: (problem) => {
         this.log.source(problem);
         events.onEndpoints?.(this);

@@ -1,10 +1,11 @@
 // Which endpoints of a cluster get calls, apart from room and connections: those that outlier detection has not taken
-// out, or all of them where too few are left (panic).
+// out and that say they are well, or all of them where too few are left (panic).
 import type { AttemptObserver } from "../../call/attempt.js";
 import type { Clock } from "../../kit/clock.js";
 import type { Counter, Labels } from "../../kit/meters.js";
 import { Breakers } from "./breakers.js";
 import { EndpointHealth, type HealthEndpoint } from "./endpoint-health.js";
+import { HealthCheck, type HealthCheckOwner, type HealthConfig, type Verdict } from "./health-check.js";
 import type { HealthFeatures } from "./keys.js";
 import { type EjectionReason, type OutlierOwner, Outliers } from "./outliers.js";
 
@@ -12,6 +13,8 @@ import { type EjectionReason, type OutlierOwner, Outliers } from "./outliers.js"
 export interface HealthOwner<E extends HealthEndpoint> {
   readonly name: string;
   readonly clock: Clock;
+  /** 0 ≤ n < 1 */
+  readonly random: () => number;
   readonly endpoints: readonly E[];
   counter(name: string, help: string, labels?: Labels): Counter;
   /** Its health has changed, and with it perhaps who gets calls. */
@@ -23,6 +26,10 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
   breakers: Breakers | undefined = undefined;
   private readonly owner: HealthOwner<E>;
   private outliers: Outliers<E> | undefined = undefined;
+  /** By endpoint; undefined: none is asked. */
+  private checks: Map<E, HealthCheck> | undefined = undefined;
+  private readonly asking: { -readonly [K in keyof HealthCheckOwner]: HealthCheckOwner[K] };
+  private verdicts: { readonly healthy: Counter; readonly unhealthy: Counter } | undefined = undefined;
   private panicShare = 0;
   /** undefined: to be counted. */
   private panic: boolean | undefined = undefined;
@@ -30,11 +37,13 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
   constructor(owner: HealthOwner<E>) {
     this.owner = owner;
     this.clock = owner.clock;
+    this.asking = { clock: owner.clock, random: owner.random, config: { service: "", timeoutMs: 0 } };
   }
 
   /** Takes over what a config says; what goes on being watched keeps what is known. */
-  configure({ outliers, panicShare, breakers }: HealthFeatures): void {
+  configure({ health, outliers, panicShare, breakers }: HealthFeatures): void {
     this.panicShare = panicShare;
+    this.configureChecks(health);
     if (outliers === undefined) {
       this.outliers?.close();
       this.outliers = undefined;
@@ -59,7 +68,64 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
         }),
       );
     }
-    this.onChange();
+    this.panic = undefined;
+  }
+
+  private configureChecks(config: HealthConfig | undefined): void {
+    if (config === undefined) {
+      for (const [endpoint, check] of this.checks ?? []) {
+        check.close();
+        this.take(endpoint, "serving");
+      }
+      this.checks = undefined;
+      return;
+    }
+    const { service } = this.asking.config;
+    this.asking.config = config;
+    if (this.checks !== undefined) {
+      if (service !== config.service) for (const check of this.checks.values()) check.restart();
+      return;
+    }
+    const changes = (health: string): Counter =>
+      this.owner.counter("health.changes", "Endpoints that became healthy or unhealthy by what they say.", {
+        "linchpin.health": health,
+      });
+    this.verdicts ??= { healthy: changes("healthy"), unhealthy: changes("unhealthy") };
+    this.checks = new Map();
+    this.updateChecks(this.owner.endpoints);
+  }
+
+  private updateChecks(endpoints: readonly E[]): void {
+    const { checks } = this;
+    if (checks === undefined) return;
+    const gone = new Set(checks.keys());
+    for (const endpoint of endpoints) {
+      gone.delete(endpoint);
+      if (checks.has(endpoint)) continue;
+      checks.set(
+        endpoint,
+        new HealthCheck(this.asking, endpoint.address, (verdict) => this.take(endpoint, verdict)),
+      );
+      // One that serves already goes on while it is asked for the first time.
+      this.healthOf(endpoint).verdict = endpoint.state === "ready" ? "serving" : "checking";
+      checks.get(endpoint)?.attend(endpoint.firstLink);
+    }
+    for (const endpoint of gone) {
+      checks.get(endpoint)?.close();
+      checks.delete(endpoint);
+    }
+  }
+
+  private take(endpoint: E, verdict: Verdict): void {
+    const health = this.healthOf(endpoint);
+    const before = health.verdict;
+    health.verdict = verdict;
+    const wasWell = typeof before !== "object";
+    const isWell = typeof verdict !== "object";
+    if (wasWell !== isWell) this.verdicts?.[isWell ? "healthy" : "unhealthy"].add();
+    if (wasWell === isWell && before === verdict) return;
+    this.panic = undefined;
+    this.owner.onHealth(endpoint);
   }
 
   /** Of every attempt; none where nothing is configured that needs to know of them. */
@@ -70,12 +136,14 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
   /** The endpoints are others. */
   update(endpoints: readonly E[]): void {
     this.outliers?.update(endpoints);
-    this.onChange();
+    this.updateChecks(endpoints);
+    this.panic = undefined;
   }
 
-  /** An endpoint can be reached, or not any more. */
-  onChange(): void {
+  /** An endpoint can be reached, or not any more, or by another connection. */
+  onChange(endpoint: E): void {
     this.panic = undefined;
+    this.checks?.get(endpoint)?.attend(endpoint.firstLink);
   }
 
   /** Whether an endpoint gets calls, if it can be reached. */
@@ -94,7 +162,8 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
     let healthy = 0;
     let out = false;
     for (const { state, health } of endpoints) {
-      if (health?.out === true) out = true;
+      if (health?.checking === true) healthy++;
+      else if (health?.out === true) out = true;
       else if (state === "ready") healthy++;
     }
     return out && healthy < this.panicShare * endpoints.length;
@@ -106,6 +175,7 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
 
   close(): void {
     this.outliers?.close();
+    for (const check of this.checks?.values() ?? []) check.close();
   }
 
   // ---------------------------------------------------------------- OutlierOwner
@@ -116,7 +186,7 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
   }
 
   onEjection(endpoint: E): void {
-    this.onChange();
+    this.panic = undefined;
     this.owner.onHealth(endpoint);
   }
 }

@@ -1,4 +1,6 @@
 // Whether an endpoint gets calls, apart from its connections: why not, and until when.
+import type { Verdict } from "./health-check.js";
+import type { WatchedLink } from "./health-stream.js";
 
 /** Taken out for failing calls, until a time. */
 export interface Ejection {
@@ -13,21 +15,31 @@ export interface HealthEndpoint {
   readonly address: string;
   /** What its connections come to; `ready`: it can be reached. */
   readonly state: string;
+  /** The connection that its health is asked through. */
+  readonly firstLink: WatchedLink | undefined;
   /** undefined: nothing is known against it. */
   health: EndpointHealth | undefined;
 }
 
 export class EndpointHealth {
   ejection: Ejection | undefined = undefined;
+  /** What its own health service says. */
+  verdict: Verdict = "serving";
 
   /** It gets no calls, unless too few others do. Read for each pick. */
   get out(): boolean {
-    return this.ejection !== undefined;
+    return this.ejection !== undefined || this.verdict !== "serving";
   }
 
-  /** Why it is out, for people; undefined: it is not. */
+  /** Its health is not known yet, and nothing else is against it: calls may wait for it. */
+  get checking(): boolean {
+    return this.ejection === undefined && this.verdict === "checking";
+  }
+
+  /** Why it is out, for people; undefined: it is not, or not known to be. */
   get why(): string | undefined {
-    const { ejection } = this;
+    const { ejection, verdict } = this;
+    if (typeof verdict === "object") return `unhealthy: ${verdict.why}`;
     return ejection && `ejected: ${ejection.why}`;
   }
 }

@@ -1,11 +1,14 @@
-// `outliers`, `panic` and `breakers` of an upstream: which of its endpoints get no calls, and when it takes no more.
+// `health`, `outliers`, `panic` and `breakers` of an upstream: which of its endpoints get no calls, and when it takes no more.
 import { featureKeys } from "../../config/section.js";
 import type { BreakerConfig } from "./breakers.js";
 import type { FailureCode } from "./failures.js";
 import { FAILURE_CODES } from "./failures.js";
+import type { HealthConfig } from "./health-check.js";
 import type { OutlierConfig } from "./outliers.js";
 
 export interface HealthFeatures {
+  /** undefined: endpoints are not asked for their health. */
+  readonly health: HealthConfig | undefined;
   /** undefined: no endpoint is ejected. */
   readonly outliers: OutlierConfig | undefined;
   /** 0..1: when fewer of the endpoints are healthy, all of them get calls. */
@@ -14,6 +17,8 @@ export interface HealthFeatures {
 }
 
 export const NO_HEALTH: HealthFeatures = {
+  // Off until it is configured, as in gRPC (A17): one stream for each endpoint, and the service must mean what it says.
+  health: undefined,
   // Off in gRPC (A50), in Envoy and in linkerd (failure accrual) until it is configured, and so it is here: an upgrade
   // must not begin to take instances out.
   outliers: undefined,
@@ -23,6 +28,7 @@ export const NO_HEALTH: HealthFeatures = {
   breakers: { calls: undefined, streams: undefined },
 };
 
+const MAX_SERVICE_NAME = 512;
 /** Ten times what a machine carries. */
 const MAX_ACTIVE = 10_000_000;
 
@@ -40,6 +46,26 @@ export const healthKeys = featureKeys({
     };
     const deviations = "must be a number from 0.1 to 10";
     return {
+      health: z
+        .union(
+          [
+            z.literal(false),
+            z.strictObject({
+              service: z
+                .string({ error: "must be text" })
+                .max(MAX_SERVICE_NAME)
+                .prefault("")
+                .describe("Whose health is asked for; empty: that of the server as a whole."),
+              timeout: duration(10).prefault("2s").describe("How long the first answer may take."),
+            }),
+          ],
+          { error: "must be false, or { service, timeout }; {} takes the defaults" },
+        )
+        .prefault(false)
+        .describe(
+          "Asks every endpoint for its health by grpc.health.v1 Watch, and sends no calls to those that say anything but SERVING; false: none is asked.",
+        )
+        .meta({ examples: [{ service: "" }] }),
       outliers: z
         .union(
           [
@@ -124,7 +150,7 @@ export const healthKeys = featureKeys({
         ),
     };
   },
-  read({ outliers, panic, breakers: { calls, streams } }, at) {
+  read({ health, outliers, panic, breakers: { calls, streams } }, at) {
     if (outliers !== false) {
       const { consecutive, successRate, ejection, maxEjection } = outliers;
       if (consecutive === "none" && successRate === false)
@@ -136,6 +162,7 @@ export const healthKeys = featureKeys({
       );
     }
     return {
+      health: health === false ? undefined : { service: health.service, timeoutMs: health.timeout },
       outliers: outliers === false ? undefined : outliersOf(outliers),
       panicShare: panic,
       breakers: { calls: numberOf(calls), streams: numberOf(streams) },

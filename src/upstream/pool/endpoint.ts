@@ -105,6 +105,10 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     return this.reconnect.dueInMs;
   }
 
+  get firstLink(): Link | undefined {
+    return this.links[0];
+  }
+
   get calls(): number {
     let calls = 0;
     for (const link of this.links) calls += link.calls;

@@ -8,6 +8,7 @@ import type { Stream, StreamHandler } from "../../http2/stream.js";
 import { ErrorCode } from "../../http2/wire/protocol.js";
 import type { Clock, Timer } from "../../kit/clock.js";
 import { guarded } from "../../kit/net/guarded.js";
+import type { WatchedLink } from "../health/health-stream.js";
 import { clientOf } from "./client-of.js";
 import { type ConnectFailure, connectFailureOf } from "./connect-failure.js";
 import { Silence } from "./silence.js";
@@ -67,7 +68,7 @@ export interface LinkContext {
   readonly memory: SendMemory | undefined;
 }
 
-export class Link {
+export class Link implements WatchedLink {
   readonly connection: Connection;
   /** Where it leads. */
   readonly endpoint: LinkOwner;
@@ -79,6 +80,7 @@ export class Link {
   readyAt = 0;
   /** Beyond the limit of connections, for clients that others leave no room (reserve.ts): not for every call. */
   reserved = false;
+  own = 0;
   /** For the sweep of idle connections: streams ever opened at the last look. */
   openedAtLook = -1;
 
@@ -166,7 +168,7 @@ export class Link {
 
   /** Calls that somebody waits for. */
   get calls(): number {
-    return this.connection.active - this.abandoned.size;
+    return this.connection.active - this.abandoned.size - this.own;
   }
 
   /** Ends a client's call with RST_STREAM(CANCEL), or, when that would be one too many, leaves it to itself for now. */
