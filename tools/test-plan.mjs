@@ -40,7 +40,7 @@ const DEPENDS_ON_NODE = [
 ];
 
 /** With npm packages only, but long: `make test` leaves them to `make test-all`. */
-const LONG = [/^e2e\/(?:attacks|injection)\./, /^fuzz\/fuzz\./, /^linear\./];
+const LONG = [/^e2e\/(?:attacks|chaos|injection)\./, /^fuzz\/fuzz\./, /^linear\./];
 
 /** Long, and seldom breaking: `make test-nightly` runs them. */
 const NIGHTLY = [

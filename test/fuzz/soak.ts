@@ -2,8 +2,12 @@
 // `make soak ARGS="--inputs 100000 --seed 7 --only listener"`.
 // A failure names its target and seed; `--only TARGET --seed SEED --inputs 1` makes it again.
 import { parseArgs } from "node:util";
+import { chaosSoak } from "../e2e/support/chaos-soak.js";
 import { fuzz, type Target } from "./target.js";
 import { targets } from "./targets.js";
+
+/** A fault takes as long as some thousands of inputs. */
+const INPUTS_PER_FAULT = 5_000;
 
 const { values } = parseArgs({
   options: {
@@ -26,6 +30,10 @@ for (const target of chosen) {
   console.log(
     `${name.padEnd(40)} ${String(inputs).padStart(8)} inputs  ${(ms / 1000).toFixed(1).padStart(7)} s  heap ${growth} MiB`,
   );
+}
+if (only === undefined || only === "chaos") {
+  const faults = Math.max(1, Math.round(Number(values.inputs) / INPUTS_PER_FAULT));
+  for (const line of await chaosSoak(faults, Number(values.seed))) console.log(line);
 }
 const seconds = (performance.now() - startedAt) / 1000;
 console.log(

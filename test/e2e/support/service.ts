@@ -13,7 +13,7 @@ import { files } from "./files.js";
 import { kinds } from "./kinds.js";
 import { type Program, type Scope, startNode } from "./program.js";
 
-export type Kind = "behavior" | "files" | "kinds" | "library" | "library-v1";
+export type Kind = "behavior" | "behavior-and-kinds" | "files" | "kinds" | "library" | "library-v1";
 
 /** A service's process. It prints `began METHOD ID` and `cancelled METHOD ID` for calls with an `x-call-id`. */
 export interface Service {
@@ -90,6 +90,10 @@ const STARTERS: Readonly<Record<Kind, (options: ServeOptions) => Promise<Running
   behavior: (options) => {
     const implementation = watched(behavior(options.instance ?? ""), console.log);
     return serve([{ ...BEHAVIOR, implementation }], options);
+  },
+  "behavior-and-kinds": (options) => {
+    const implementation = watched(behavior(options.instance ?? ""), console.log);
+    return serve([{ ...BEHAVIOR, implementation }, kinds()], options);
   },
   files: (options) =>
     serve(
