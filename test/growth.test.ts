@@ -363,9 +363,10 @@ describe("a source of endpoints is a file and a row", () => {
   it("which a target names by its scheme, and an error names those there are", () => {
     const memory = new Memory();
     const sources = { ...SOURCES, memory: memory.source };
+    const all = [...Object.keys(SOURCES), "memory"].map((name) => `${name}:`).join(", ");
     for (const [target, said] of [
-      ["toString:x", 'endpoints "toString:x": must begin with static:, memory:'],
-      ["plain", 'endpoints "plain": must begin with static:, memory:'],
+      ["toString:x", `endpoints "toString:x": must begin with ${all}`],
+      ["plain", `endpoints "plain": must begin with ${all}`],
       ["static:a:1,b", 'endpoint must be HOST:PORT, as in 127.0.0.1:50051, not "b"'],
       ["memory:", "memory: names nothing"],
     ] as const)

@@ -73,9 +73,19 @@ interface Place {
   failed: boolean;
 }
 
+/** What a file is for, in messages. */
+export interface FileKind {
+  /** e.g. `a config` */
+  readonly what: string;
+  /** e.g. `at least upstreams` */
+  readonly needs: string;
+}
+
+const CONFIG: FileKind = { what: "a config", needs: "at least upstreams" };
+
 /** Never throws: whatever is wrong with the bytes is in `errors`. */
-export function readYaml(bytes: Uint8Array, env: Environment): YamlFile {
-  const reader = new Reader(env);
+export function readYaml(bytes: Uint8Array, env: Environment, kind: FileKind = CONFIG): YamlFile {
+  const reader = new Reader(env, kind);
   reader.read(bytes);
   return reader;
 }
@@ -88,6 +98,7 @@ class Reader implements YamlFile {
   /** Values with environment variables in them, by path. */
   readonly #variables = new Map<string, string>();
   readonly #env: Environment;
+  readonly #kind: FileKind;
   readonly #lines = new LineCounter();
   readonly #places = new Map<string, Place>();
   #text = "";
@@ -97,13 +108,18 @@ class Reader implements YamlFile {
   readonly #open = new Set<Node>();
   #values = 0;
 
-  constructor(env: Environment) {
+  constructor(env: Environment, kind: FileKind) {
     this.#env = env;
+    this.#kind = kind;
   }
 
   read(bytes: Uint8Array): void {
     if (bytes.length > MAX_FILE_BYTES) {
-      this.#wrong(0, [], `the file has ${bytes.length} bytes; a config file has at most ${MAX_FILE_BYTES}`);
+      this.#wrong(
+        0,
+        [],
+        `the file has ${bytes.length} bytes; ${this.#kind.what} file has at most ${MAX_FILE_BYTES}`,
+      );
       return;
     }
     const wrongByte = firstNonUtf8(bytes);
@@ -121,10 +137,10 @@ class Reader implements YamlFile {
     if (documents === undefined) return;
     const [document, second] = documents;
     if (second !== undefined) {
-      this.#wrong(second.range[0], [], "the file has more than one YAML document; a config is one");
+      this.#wrong(second.range[0], [], `the file has more than one YAML document; ${this.#kind.what} is one`);
     }
     if (document === undefined || (document.contents === null && document.errors.length === 0)) {
-      this.#wrong(0, [], "the file is empty: a config needs at least upstreams");
+      this.#wrong(0, [], `the file is empty: ${this.#kind.what} needs ${this.#kind.needs}`);
       return;
     }
     // The first of each line: the next ones are mostly its echoes.

@@ -12,6 +12,7 @@ import {
 } from "node:tls";
 import { attempt, reportFault } from "../kit/faults.js";
 import { readRegularFile } from "../kit/files/regular-file.js";
+import { type FileWatch, watchFiles } from "../kit/files/watch-files.js";
 import type { Log } from "../kit/log.js";
 import { guarded } from "../kit/net/guarded.js";
 import type { Environment } from "../kit/runtime.js";
@@ -21,7 +22,6 @@ import type { ClientTlsConfig } from "./config.js";
 import { alternativeNames } from "./peer-certificate.js";
 import { earliestExpiry, readCertificates, readKeyPair } from "./pem.js";
 import { CIPHERS } from "./server-tls.js";
-import { type FileWatch, watchFiles } from "./watch-files.js";
 
 export interface ClientTlsOptions {
   readonly config: ClientTlsConfig;

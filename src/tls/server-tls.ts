@@ -4,6 +4,7 @@ import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
 import { attempt, reportFault } from "../kit/faults.js";
+import { type FileWatch, watchFiles } from "../kit/files/watch-files.js";
 import type { Log } from "../kit/log.js";
 import { guarded } from "../kit/net/guarded.js";
 import { UserError } from "../kit/text/user-error.js";
@@ -11,7 +12,6 @@ import { type CertificateState, warnOfExpiry } from "./certificate-state.js";
 import type { ServerTlsConfig } from "./config.js";
 import { failureOf, type HandshakeFailure } from "./handshake-failure.js";
 import { earliestExpiry, readCertificates, readKeyPair } from "./pem.js";
-import { type FileWatch, watchFiles } from "./watch-files.js";
 
 /** With TLS 1.2: ephemeral keys and authenticated encryption alone, none of RFC 9113 Appendix A. */
 export const CIPHERS = [

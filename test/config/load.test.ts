@@ -680,7 +680,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an upstream without endpoints",
     "upstreams:\n  a: {}\n",
     [
-      "2:3: upstreams.a.endpoints: is missing: must be a list, as in [127.0.0.1:50051], or one of static:HOST:PORT",
+      "2:3: upstreams.a.endpoints: is missing: must be a list, as in [127.0.0.1:50051], or a source, as in dns:///library:50051",
     ],
   ],
   ["an upstream without a value", "upstreams:\n  a:\n", ["2:3: upstreams.a: is missing: must be a mapping"]],
@@ -692,7 +692,9 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   [
     "endpoints that are no list",
     "upstreams:\n  a: { endpoints: h:1 }\n",
-    ["2:19: upstreams.a.endpoints: must be a list, as in [127.0.0.1:50051], or one of static:HOST:PORT"],
+    [
+      "2:19: upstreams.a.endpoints: must be a list, as in [127.0.0.1:50051], or a source, as in dns:///library:50051",
+    ],
   ],
   [
     "an endpoint with TLS",

@@ -64,6 +64,16 @@ describe("schemas", () => {
     });
 });
 
+test("a source of endpoints: each of its problems once, and that they are over", () => {
+  const { lines, log } = rig();
+  for (const problem of ["away", "away", "garbage", "garbage", undefined, undefined, "away", undefined])
+    log.source(problem);
+  assert.deepEqual(
+    lines.map((line) => line.replace(/^.*out of date: /, "")),
+    ["away", "garbage", 'upstream "x": its endpoints are known again'],
+  );
+});
+
 describe("endpoints", () => {
   test("lost and back, and nothing of the first connection or of those between", () => {
     const { lines, say } = rig();

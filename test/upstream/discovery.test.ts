@@ -68,7 +68,10 @@ describe("the key endpoints", () => {
   for (const [text, said] of [
     ["[]", /4:16: upstreams\.a\.endpoints: must have at least one endpoint/],
     ["''", /4:16: upstreams\.a\.endpoints: must have at least one endpoint/],
-    ["h:1", /4:16: upstreams\.a\.endpoints: must be a list, as in \[127\.0\.0\.1:50051\], or one of /],
+    [
+      "h:1",
+      /4:16: upstreams\.a\.endpoints: must be a list, as in \[127\.0\.0\.1:50051\], or a source, as in dns:/,
+    ],
     ["nowhere://h:1", /4:16: upstreams\.a\.endpoints: .*"nowhere:\/\/h:1": must begin with static:/],
     ["nowhere://joe:hidden@h:1", /"nowhere:\/\/\*\*\*@h:1": must begin with static:/],
     ["static:h", /4:16: upstreams\.a\.endpoints: endpoint must be HOST:PORT.*, not "h"/],

@@ -1,10 +1,10 @@
 // `linchpin serve`: a hub in the foreground, until a signal ends it.
 import { setFlagsFromString } from "node:v8";
 import type { RunningHub } from "../../hub.js";
+import { watchFiles } from "../../kit/files/watch-files.js";
 import type { Log } from "../../kit/log.js";
 import { defaultConfig, withOverrides } from "../../settings/from-args.js";
 import type { Config } from "../../settings/sections.js";
-import { watchFiles } from "../../tls/watch-files.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import { defaultConfigFile, isConfigFile, NO_CONFIG } from "../terminal/config-file.js";

@@ -1,6 +1,7 @@
 // Lines of the log about one upstream: learned, changed, lost, back. What flaps is counted, not written each time.
 import type { Clock, Timer } from "../../kit/clock.js";
 import type { Log } from "../../kit/log.js";
+import { LogOnce } from "../../kit/log-once.js";
 import type { Schema } from "../../schema/types/schema.js";
 import { schemaChanges } from "./schema-changes.js";
 
@@ -41,14 +42,15 @@ export class UpstreamLog {
   readonly #endpoints = new Map<string, Followed>();
   /** Of endpoints that were out: whether the last line about their health says so, and when it was written. */
   readonly #health = new Map<string, { out: boolean; at: number }>();
-  /** The problem that the last line about its source tells of, and when it was written. */
+  /** The problem that the last line about its source tells of. */
   #sourceProblem: string | undefined = undefined;
-  #sourceSaidAt = Number.NEGATIVE_INFINITY;
+  readonly #sourceProblems: LogOnce;
 
   constructor(name: string, log: Log, clock: Clock) {
     this.#name = name;
     this.#log = log;
     this.#clock = clock;
+    this.#sourceProblems = new LogOnce(() => clock.now());
   }
 
   /** @param before undefined: it was not known until now */
@@ -99,12 +101,8 @@ export class UpstreamLog {
   source(problem: string | undefined): void {
     if (problem === this.#sourceProblem) return;
     if (problem === undefined) this.#info("its endpoints are known again");
-    else {
-      const now = this.#clock.now();
-      if (now - this.#sourceSaidAt < MIN_INTERVAL_MS) return;
-      this.#sourceSaidAt = now;
-      this.#log.warn(`upstream "${this.#name}": its endpoints are not known, or out of date: ${problem}`);
-    }
+    else if (!this.#sourceProblems.first(problem)) return;
+    else this.#log.warn(`upstream "${this.#name}": its endpoints are not known, or out of date: ${problem}`);
     this.#sourceProblem = problem;
   }
 

@@ -4,9 +4,9 @@ import type { InterceptorContext } from "../../call/interceptor.js";
 import { readSmallFile } from "../../config/small-file.js";
 import type { Clock, Timer } from "../../kit/clock.js";
 import { lateLoad } from "../../kit/files/late-load.js";
+import { type FileWatch, watchFiles } from "../../kit/files/watch-files.js";
 import type { Log } from "../../kit/log.js";
 import { UserError } from "../../kit/text/user-error.js";
-import { type FileWatch, watchFiles } from "../../tls/watch-files.js";
 import { fieldsOf, json, parseKeySet } from "./key-set.js";
 import type { JwtConfig } from "./section.js";
 

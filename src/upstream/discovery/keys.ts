@@ -5,8 +5,9 @@ import { featureKeys, type Place } from "../../config/section.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { type EndpointInfo, MAX_ENDPOINTS } from "./endpoint-source.js";
 import { MAX_PRIORITY, MAX_WEIGHT, MAX_ZONE } from "./entries.js";
+import { endpointsFile } from "./file-endpoints.js";
 import { refusalOf } from "./followed-source.js";
-import { checkTarget, FORMS, hasScheme } from "./sources.js";
+import { checkTarget, hasScheme } from "./sources.js";
 
 /** Where the endpoints of an upstream come from, if its config does not list them. */
 export interface SourceConfig {
@@ -21,7 +22,7 @@ export interface DiscoveryConfig {
 }
 
 const ENTRY = "must be HOST:PORT, unix:/PATH or { address, weight, zone, priority }";
-const LIST_OR_SOURCE = `must be a list, as in [127.0.0.1:50051], or one of ${FORMS}`;
+const LIST_OR_SOURCE = "must be a list, as in [127.0.0.1:50051], or a source, as in dns:///library:50051";
 
 const entry = ({ z, taking, wholeNumber }: Kit) => {
   const address = z
@@ -95,7 +96,13 @@ function sourceOf(target: string, at: Place): SourceConfig {
     if (!(error instanceof UserError)) throw error;
     at.wrong(["endpoints"], error.message);
   }
-  return { target };
+  const path = endpointsFile(target);
+  if (path === undefined) return { target };
+  const full = at.resolved(path);
+  const problem = at.checkPath(full, "file");
+  // It may come later, and the hub waits for it.
+  if (problem !== undefined) at.warn(["endpoints"], problem);
+  return { target: `file://${encodeURI(full)}` };
 }
 
 function checkList(endpoints: readonly EndpointInfo[], at: Place): void {

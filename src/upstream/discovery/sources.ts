@@ -3,14 +3,13 @@ import { systemClock } from "../../kit/clock.js";
 import { maskedText } from "../../kit/text/masked-text.js";
 import { UserError } from "../../kit/text/user-error.js";
 import type { EndpointSource, SourceContext, SourceFactory } from "./endpoint-source.js";
+import { fileEndpoints } from "./file-endpoints.js";
 import { staticEndpoints } from "./static-endpoints.js";
 
 export const SOURCES = {
   static: staticEndpoints,
+  file: fileEndpoints,
 } as const satisfies Readonly<Record<string, SourceFactory>>;
-
-/** What a config may say for a source, in words. */
-export const FORMS = "static:HOST:PORT";
 
 /** The source of a target. Throws a UserError that names the schemes there are, or says what is malformed. */
 export function openSource(

@@ -1,13 +1,16 @@
 // Tells when files have changed, however they are replaced: in place, by rename, or by Kubernetes' swap of symlinks.
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
-import { attempt } from "../kit/faults.js";
+import { type Clock, systemClock, type Timer } from "../clock.js";
+import { attempt } from "../faults.js";
 
 export interface WatchOptions {
   /** From the last change seen to `onChange`, so that a pair of files is read when both are there. Default 200 ms. */
   readonly settleMs?: number;
   /** How often times and sizes are looked at, for file systems that tell nothing (NFS, some mounts). Default 30 s. */
   readonly pollMs?: number;
+  /** Default: the process's. */
+  readonly clock?: Clock;
 }
 
 export interface FileWatch {
@@ -22,9 +25,9 @@ export function watchFiles(
   onChange: () => void,
   options: WatchOptions = {},
 ): FileWatch {
-  const { settleMs = 200, pollMs = 30_000 } = options;
+  const { settleMs = 200, pollMs = 30_000, clock = systemClock } = options;
   let known = files.map(stampOf);
-  let settling: NodeJS.Timeout | undefined;
+  let settling: Timer | undefined;
   const check = (): void => {
     const now = files.map(stampOf);
     if (now.every((stamp, i) => stamp === known[i])) return;
@@ -32,19 +35,24 @@ export function watchFiles(
     attempt("while reading changed files", onChange);
   };
   const touched = (): void => {
-    clearTimeout(settling);
-    settling = setTimeout(check, settleMs).unref();
+    settling?.cancel();
+    settling = clock.setTimeout(check, settleMs);
   };
   // The folders, not the files: a file that is replaced takes its watch with it.
   const watchers = [...new Set(files.map((file) => dirname(file)))].flatMap((folder) =>
     watchFolder(folder, touched),
   );
-  const poll = setInterval(check, pollMs).unref();
+  let poll: Timer;
+  const look = (): void => {
+    poll = clock.setTimeout(look, pollMs);
+    check();
+  };
+  poll = clock.setTimeout(look, pollMs);
   return {
     check,
     close: () => {
-      clearTimeout(settling);
-      clearInterval(poll);
+      settling?.cancel();
+      poll.cancel();
       for (const watcher of watchers) watcher.close();
     },
   };
