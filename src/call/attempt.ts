@@ -1,12 +1,12 @@
-// One attempt to have a call served: what two attempts of one call must not share, and who observes attempts.
+// One attempt to serve a call: the state that two attempts of one call must not share, and the observers of attempts.
 
 import type { Headers } from "../kit/headers.js";
 import type { Call } from "./call.js";
 import type { Abort } from "./sink.js";
 
 /**
- * `transparent`: the attempt before it never left, or the service refused it unprocessed; `retry`: the one before it
- * failed, and a policy says to try again; `hedge`: beside others that still run (gRFC A6).
+ * `transparent`: the attempt before it was never sent, or the service refused it unprocessed; `retry`: the one before
+ * it failed, and a policy retries it; `hedge`: runs concurrently with other attempts (gRFC A6).
  */
 export const ATTEMPT_KINDS = ["first", "transparent", "retry", "hedge"] as const;
 export type AttemptKind = (typeof ATTEMPT_KINDS)[number];
@@ -22,15 +22,15 @@ export interface Attempt {
   readonly endpoint: AttemptEndpoint | undefined;
   /** When it began, monotonic milliseconds; 0 while it waits for a connection. */
   readonly startedAt: number;
-  /** Endpoints that other attempts of its call went to: another one with room is better. undefined: there are none. */
+  /** Endpoints that other attempts of the call used: prefer another one with room. undefined: there are none. */
   readonly avoids?: ((endpoint: AttemptEndpoint) => boolean) | undefined;
-  /** Request metadata: the call's, with what `setHeader` changed for this attempt. */
+  /** Request metadata: the call's, with the changes of `setHeader` for this attempt. */
   readonly headers: Headers;
   /** Replaces a field of this attempt's request. At the latest within `AttemptObserver.begin`: then the head is sent. */
   setHeader(name: string, value: string): void;
 }
 
-/** Where an attempt goes; one object for as long as the upstream has the endpoint. */
+/** The target of an attempt; one object for as long as the upstream has the endpoint. */
 export interface AttemptEndpoint {
   /** `HOST:PORT` */
   readonly address: string;
@@ -38,13 +38,13 @@ export interface AttemptEndpoint {
 
 /** How an attempt ended. */
 export interface AttemptOutcome {
-  /** gRPC status code; CANCELLED where the hub or the client gave up. */
+  /** gRPC status code; CANCELLED if the hub or the client gave up. */
   readonly code: number;
-  /** Who decided it. */
+  /** Who ended it. */
   readonly by: Abort["by"];
   /** Whether the service can have processed it. */
   readonly sent: Abort["sent"];
-  /** From the begin to the head of the response; undefined: no head came, or no observer has `headers`. */
+  /** From the begin to the head of the response; undefined: no head arrived, or no observer has `headers`. */
   readonly headersMs: number | undefined;
   readonly durationMs: number;
   /** With grpc-status and, for balancers, load reports; undefined: the service did not end it. */
@@ -58,7 +58,7 @@ export interface AttemptOutcome {
 export interface AttemptObserver {
   /** Before the request's head is written. */
   begin?(attempt: Attempt): void;
-  /** The response's head has come, so many milliseconds after the begin. */
+  /** The response's head has arrived, this many milliseconds after the begin. */
   headers?(attempt: Attempt, headersMs: number): void;
   end?(attempt: Attempt, outcome: AttemptOutcome): void;
 }

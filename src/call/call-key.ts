@@ -1,11 +1,12 @@
-// What an interceptor keeps of a call, from its start to its end and for others behind it, without a field on Call.
+// State that an interceptor keeps of a call, from its start to its end and for interceptors after it, without a field
+// on Call.
 import type { Call } from "./call.js";
 
 /**
- * A value of type T that calls may have. Made once, where its interceptor is; whoever may read it imports the key.
+ * A value of type T that calls may have. Made once, beside its interceptor; code that may read it imports the key.
  *
- * A call has a place for values once the first is set, and looks through the few it has: nothing is numbered, so making
- * keys again and again (at each reload, say) costs nothing that stays.
+ * A call has storage for values once the first is set, and searches the few it has: keys have no numbers, so making new
+ * ones (at each reload, for example) leaks nothing.
  *
  * @example
  * import { CallKey, type Step } from "linchpin-hub";
@@ -22,19 +23,19 @@ import type { Call } from "./call.js";
  * };
  */
 export class CallKey<T> {
-  /** For people who look at a key in a debugger. */
+  /** Shown in a debugger. */
   readonly name: string;
 
   constructor(name: string) {
     this.name = name;
   }
 
-  /** undefined: nobody has set it. */
+  /** undefined: not set. */
   get(call: Call): T | undefined {
     const values = call.values;
     if (values === undefined) return undefined;
     for (let i = 0; i < values.length; i += 2) {
-      // `set` alone puts something behind a key, and its type is T.
+      // Only `set` stores a value under a key, and its type is T.
       if (values[i] === this) return values[i + 1] as T;
     }
     return undefined;

@@ -1,4 +1,4 @@
-// One RPC crossing the hub, whatever protocol carried it: from its first header to its one outcome.
+// One RPC through the hub, whatever its protocol: from its first header to its one outcome.
 import type { DescMethod } from "@bufbuild/protobuf";
 import { reportFault } from "../kit/faults.js";
 import { Headers } from "../kit/headers.js";
@@ -11,32 +11,35 @@ export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bi
 export interface Method {
   /** Full name of the service, e.g. `library.v1.LibraryService`. */
   readonly service: string;
-  /** e.g. `GetBook`; `_OTHER` for the shared plan of methods that no schema knows. */
+  /** e.g. `GetBook`; `_OTHER` for the shared plan of methods without a schema. */
   readonly name: string;
   /** `/package.Service/Method`; the pattern for `_OTHER`. */
   readonly path: string;
   readonly kind: MethodKind;
   /** From `option idempotency_level`; NO_SIDE_EFFECTS and IDEMPOTENT methods may be retried. */
   readonly idempotent: boolean;
-  /** Known when a schema is. */
+  /** Known once a schema is known. */
   readonly descriptor: DescMethod | undefined;
 }
 
-/** Who is at the other end of the client's connection. */
+/** The other end of the client's connection. */
 export interface Peer {
   /** e.g. `127.0.0.1:51234`, `[::1]:51234`, `in-memory` */
   readonly address: string;
-  /** What the client speaks: `grpc`, or `rest` for plain HTTP and WebSockets. Further protocols have names of their own. */
+  /** The client's protocol: `grpc`, or `rest` for plain HTTP and WebSockets. Further protocols have their own names. */
   readonly protocol: string;
-  /** The client's IP, without port: what trusted proxies say of it, else that of the connection. undefined: as `address`. */
+  /**
+   * The client's IP, without port: as trusted proxies report it, otherwise that of the connection. undefined: as
+   * `address`.
+   */
   readonly ip?: string | undefined;
   /** The connection is that of a proxy of `trustedProxies`. */
   readonly trusted?: boolean | undefined;
-  /** The client is on this machine, and nothing says that it speaks for another. */
+  /** The client is on this machine, and nothing indicates that it forwards for another. */
   readonly local?: boolean | undefined;
   /** How the client speaks: to the hub, or to the first of the trusted proxies before it. undefined: in clear text. */
   readonly scheme?: "http" | "https" | undefined;
-  /** What the client's certificate says, once it was verified; undefined without TLS or certificate. */
+  /** The content of the client's certificate, once it was verified; undefined without TLS or certificate. */
   readonly certificate?: PeerCertificate | undefined;
 }
 
@@ -48,7 +51,7 @@ export interface PeerCertificate {
   readonly fingerprint: string;
 }
 
-/** Who the caller proved to be; set by the auth interceptors, or by one of a program's own (`custom`). */
+/** The authenticated caller; set by the auth interceptors, or by one of a program's own (`custom`). */
 export interface Identity {
   /** Unique among the callers of its kind. */
   readonly name: string;
@@ -59,23 +62,23 @@ export interface Identity {
 /** As network.protocol.version has it. */
 export type HttpVersion = "1.0" | "1.1" | "2";
 
-/** What is known of a call that came as a plain HTTP request, besides its metadata. */
+/** A call that arrived as a plain HTTP request: its HTTP properties, besides its metadata. */
 export interface HttpRequestInfo {
   readonly method: string;
-  /** The route's path template: bounded in number, unlike paths. undefined: none, so no method was called. */
+  /** The route's path template: bounded in number, unlike paths. undefined: no method was called. */
   readonly route: string | undefined;
   /** The path as received, without its query. */
   readonly path: string;
-  /** What follows its `?`, as received; "" where there is none. */
+  /** The part after its `?`, as received; "" if there is none. */
   readonly query: string;
-  /** The status that was answered; 0 before, and for a client that left first. */
+  /** The status of the response; 0 before it, and if the client disconnected first. */
   status: number;
 }
 
 export type AbortListener = (cause: Abort) => void;
 
 /**
- * One call. Programs read it in their steps; what is marked `@internal` is the hub's own, and changes without notice.
+ * One call. Programs read it in their steps; members marked `@internal` belong to the hub, and change without notice.
  *
  * @example
  * import type { Call, Identity } from "linchpin-hub";
@@ -89,7 +92,7 @@ export type AbortListener = (cause: Abort) => void;
  */
 export class Call {
   readonly method: Method;
-  /** The path as received; differs from `method.path` for methods that no schema knows. */
+  /** The path as received; differs from `method.path` for methods without a schema. */
   readonly path: string;
   readonly authority: string;
   readonly peer: Peer;
@@ -99,12 +102,12 @@ export class Call {
   readonly startedAt: number;
   /** Monotonic milliseconds at which the caller no longer waits; undefined: it waits for ever. */
   deadline: number | undefined = undefined;
-  /** @internal The deadline is the most that the hub allows, not what the caller asked for. */
+  /** @internal The deadline is the hub's maximum, not the client's own. */
   deadlineCapped = false;
   identity: Identity | undefined = undefined;
-  /** @internal What the call is doing now, for the message of a deadline that passes. */
+  /** @internal What the call is doing now, for the message of an expired deadline. */
   stage = "admission";
-  /** The last attempt that began; undefined: none has. */
+  /** The last attempt that began; undefined: none. */
   attempt: Attempt | undefined = undefined;
   /** Attempts that began. */
   attempts = 0;
@@ -112,11 +115,11 @@ export class Call {
   attemptObservers: readonly AttemptObserver[] = NO_OBSERVERS;
   /** Of HTTP, that carries the client's request. */
   httpVersion: HttpVersion = "2";
-  /** Of calls that came as plain HTTP requests. */
+  /** For calls that arrived as plain HTTP requests. */
   http: HttpRequestInfo | undefined = undefined;
-  /** @internal What steps add to the answer's headers (`addResponseHeader`); undefined: nothing. */
+  /** @internal Fields that steps add to the response's headers (`addResponseHeader`); undefined: none. */
   responseHeaders: Headers | undefined = undefined;
-  /** @internal What interceptors keep, by their keys: see CallKey, which alone reads and writes it. undefined: nothing. */
+  /** @internal State of interceptors, by their keys: see CallKey, which alone reads and writes it. undefined: none. */
   values: unknown[] | undefined = undefined;
   #abort: Abort | undefined = undefined;
   #listeners: AbortListener[] | undefined = undefined;
@@ -138,7 +141,7 @@ export class Call {
     this.startedAt = startedAt;
   }
 
-  /** Adds a field to the answer's headers, whatever the answer will be. Before the answer begins. */
+  /** Adds a field to the response's headers, success or failure. Only before the response begins. */
   addResponseHeader(name: string, value: string): void {
     this.responseHeaders ??= new Headers();
     this.responseHeaders.append(name, value);
@@ -149,14 +152,14 @@ export class Call {
     return this.#abort;
   }
 
-  /** Calls back once when the call is aborted, at once if it was already. For whoever must stop waiting. */
+  /** Runs the listener once when the call is aborted, at once if it was already: for code that must stop waiting. */
   onAbort(listener: AbortListener): void {
     if (this.#abort !== undefined) listener(this.#abort);
     else if (this.#listeners === undefined) this.#listeners = [listener];
     else this.#listeners.push(listener);
   }
 
-  /** @internal Fires the abort listeners; later calls do nothing. Called by the runner alone. */
+  /** @internal Runs the abort listeners; later calls do nothing. Called only by the runner. */
   abort(cause: Abort): void {
     if (this.#abort !== undefined) return;
     this.#abort = cause;
@@ -167,7 +170,7 @@ export class Call {
       try {
         listener(cause);
       } catch (error) {
-        // The call must still end: its other listeners and its steps are told.
+        // The call must still end: its other listeners and its steps are notified.
         reportFault(`in an abort listener of a call to ${this.method.path}`, error);
       }
     }

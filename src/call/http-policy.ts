@@ -1,25 +1,25 @@
-// What config says of plain HTTP beyond the formats of bodies: read by the REST adapter.
+// Config of plain HTTP except the formats of bodies: read by the REST adapter.
 
-/** Which names request fields and metadata have for each other. Lower case; "" for no prefix. */
+/** How names of request fields and of metadata correspond. Lower case; "" for no prefix. */
 export interface MetadataNames {
-  /** Request fields that begin with it become metadata without it; all others as they are. */
+  /** Request fields that begin with it become metadata without it; all others unchanged. */
   readonly requestPrefix: string;
   /** Fields that HTTP itself defines are metadata under this prefix too, e.g. `grpcgateway-`. */
   readonly standardPrefix: string;
   /** Before the names of response metadata. */
   readonly responsePrefix: string;
-  /** Before the names of trailing metadata where they become header fields. */
+  /** Prefix of trailing metadata that become header fields. */
   readonly trailerPrefix: string;
-  /** `trailerPrefix` stands before their names where they are HTTP trailers too. */
+  /** `trailerPrefix` also applies if they are HTTP trailers. */
   readonly prefixTrailers: boolean;
 }
 
-/** Which pages of other sites may call (CORS, as the Fetch standard has it). */
+/** Which pages of other sites may call (CORS, as in the Fetch standard). */
 export interface CorsPolicy {
   readonly origins: "*" | readonly string[];
-  /** Request fields that pages may send; undefined: those they ask for. */
+  /** Request fields that pages may send; undefined: those that they request. */
   readonly headers: readonly string[] | undefined;
-  /** Fields of answers that pages may read. */
+  /** Response fields that pages may read. */
   readonly exposeHeaders: readonly string[];
   readonly maxAgeSeconds: number;
   /** Never with `*`. */
@@ -38,11 +38,11 @@ export interface HttpPolicy {
   readonly metadata: MetadataNames;
   /** undefined: none. */
   readonly cors: CorsPolicy | undefined;
-  /** undefined: answers are not compressed. */
+  /** undefined: responses are not compressed. */
   readonly compression: CompressionPolicy | undefined;
-  /** Unary answers to GET have an ETag. */
+  /** Unary responses to GET have an ETag. */
   readonly etag: boolean;
-  /** grpc-status and grpc-message are fields of every answer. */
+  /** Every response has grpc-status and grpc-message as fields. */
   readonly statusHeaders: boolean;
   readonly errorForm: ErrorForm;
 }

@@ -1,8 +1,9 @@
-// One direction of a call whose steps see messages: bytes in, the same bytes out, once the messages in them were accepted.
+// One direction of a call whose steps see messages: bytes in, the same bytes out, once the messages in them were
+// accepted.
 //
-// Memory: a message that is not complete is collected, up to the limit of a message; bytes that come while a step waits
-// are kept, and the sender's window bounds them. Credit: bytes are given back when the receiver has taken them. A message
-// may be larger than a window, though, so what is collected of one is given back in advance, one message at a time.
+// Memory: an incomplete message is collected, up to the limit of a message; bytes that arrive while a step waits are
+// buffered, bounded by the sender's window. Credit: bytes are credited when the receiver has consumed them. Since a
+// message may be larger than a window, the collected part of one message is credited in advance, one message at a time.
 
 import { barrier } from "../kit/barrier.js";
 import { MESSAGE_BYTES, SLICES } from "../kit/slices.js";
@@ -12,7 +13,7 @@ import { type Direction, MessageSplitter, PREFIX_BYTES, prefixOf, unpackAsync } 
 import { brokenStep, hubFault } from "./status/hub-fault.js";
 import { Status } from "./status/status.js";
 
-/** What a step is asked about one direction. */
+/** A question to one step about one direction. */
 export interface Question<V> {
   /** Of the step. */
   readonly name: string;
@@ -27,14 +28,14 @@ interface Piece {
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** What a gate stands between. */
+/** The two sides of a gate. */
 export interface GateSides {
   readonly call: Call;
   /** To the receiver. The range is never empty. */
   forward(chunk: Buffer, start: number, end: number): void;
   /** To the sender. */
   credit(bytes: number): void;
-  /** All messages were accepted; start..end are the last bytes that go on, if any. */
+  /** All messages were accepted; start..end are the last bytes to pass on, if any. */
   finish(chunk: Buffer, start: number, end: number): void;
   /** The bytes end within a message. */
   cutShort(): void;
@@ -51,23 +52,23 @@ export interface GateOptions {
   readonly direction: Direction;
 }
 
-/** What is pushed goes on in its order. Never asks or forwards once the call was aborted. */
+/** Pushed bytes are passed on in order. Never asks or forwards after the call was aborted. */
 export class MessageGate {
   private readonly sides: GateSides;
   private readonly options: GateOptions;
   private readonly splitter: MessageSplitter;
-  /** Not looked at yet, from `next` on. */
+  /** Not examined yet, from `next` on. */
   private coming: Piece[] = [];
   private next = 0;
-  /** Being looked at: `sent` is where what has gone on ends, `accepted` what may go on. */
+  /** Being examined: bytes up to `sent` were passed on, bytes up to `accepted` may be. */
   private piece: Piece | undefined = undefined;
   private sent = 0;
   private accepted = 0;
   /** Bytes of earlier pieces that a message began with whose end was not there; the splitter has them. */
   private held = 0;
-  /** Those of them for which the sender has no credit yet. */
+  /** Buffered bytes for which the sender has no credit yet. */
   private owed = 0;
-  /** Bytes that have gone on, were credited in advance, and were not taken by the receiver yet. */
+  /** Bytes that were passed on, credited in advance, and not consumed by the receiver yet. */
   private debt = 0;
   private messages = 0;
   private ended = false;
@@ -92,25 +93,25 @@ export class MessageGate {
     this.run();
   }
 
-  /** Nothing more comes. */
+  /** No more bytes arrive. */
   end(): void {
     this.ended = true;
     this.run();
   }
 
-  /** The call is over: what a step says from now on does not count. */
+  /** The call has ended: results of pending steps are ignored. */
   stop(): void {
     this.stopped = true;
     this.coming = [];
     this.piece = undefined;
   }
 
-  /** Nobody wants what comes. */
+  /** Further bytes are dropped. */
   private get gone(): boolean {
     return this.stopped || this.sides.call.aborted !== undefined;
   }
 
-  /** The receiver has taken so many bytes. */
+  /** The receiver has consumed this many bytes. */
   taken(bytes: number): void {
     const paid = Math.min(bytes, this.debt);
     this.debt -= paid;
@@ -122,7 +123,10 @@ export class MessageGate {
     return this.next === this.coming.length;
   }
 
-  /** Credit for what is held. Not before what had it in advance was taken: a receiver that takes nothing gets no more. */
+  /**
+   * Credits collected bytes, but not before those credited in advance were consumed: a receiver that reads nothing gets
+   * no more.
+   */
   private advance(): void {
     if (this.owed === 0 || this.debt > 0 || this.waiting || this.gone) return;
     const bytes = this.owed;
@@ -197,7 +201,7 @@ export class MessageGate {
     this.decide(askAll(this.options.questions, this.sides.call, message), () => this.accept(payload));
   }
 
-  /** Goes on by what the steps say, now or later. */
+  /** Continues with the verdict of the steps, now or later. */
   private decide(verdict: Verdict | Promise<Verdict>, accept: () => void): void {
     if (verdict instanceof Promise) {
       this.pause();
@@ -214,13 +218,13 @@ export class MessageGate {
     else if (!this.gone) accept();
   }
 
-  /** What was accepted before goes on meanwhile. */
+  /** Bytes accepted before are passed on meanwhile. */
   private pause(): void {
     this.flush();
     this.waiting = true;
   }
 
-  /** What was accepted goes on before, wherever the bytes were cut. */
+  /** Bytes accepted before are passed on first, wherever the chunks were cut. */
   private refuse(status: Status): void {
     this.flush();
     this.sides.refuse(status);
@@ -232,7 +236,7 @@ export class MessageGate {
     this.run();
   };
 
-  /** Of what runs in a turn of its own: before it nothing catches. */
+  /** For code that runs in its own turn of the event loop: nothing above it catches. */
   private readonly broken = (error: unknown): void => {
     const where = `while messages of a call to ${this.sides.call.method.path} were looked at`;
     this.sides.refuse(hubFault("the hub failed while it looked at the call's messages", where, error));
@@ -242,7 +246,7 @@ export class MessageGate {
     const { offset, packed } = this.splitter;
     this.accepted = offset;
     if (this.held === 0) return;
-    // It began in another piece: what the splitter has collected goes on in its place.
+    // The message began in another chunk: pass on what the splitter has collected instead.
     this.sent = offset;
     this.debt += this.held - this.owed;
     this.held = 0;
@@ -286,7 +290,9 @@ export class MessageGate {
   }
 }
 
-/** Asks one after the other until one refuses; a promise only where one waits. Never throws, never rejects. */
+/**
+ * Asks one step after the other until one rejects; returns a promise only if one waits. Never throws, never rejects.
+ */
 function askAll<V>(
   questions: readonly Question<V>[],
   call: Call,

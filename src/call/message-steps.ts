@@ -1,4 +1,4 @@
-// Steps that see messages: in front of the handler of their plan stands one splitter for each direction, for all of them.
+// Steps that see messages: one splitter for each direction, shared by all of them, before the handler of their plan.
 
 import type { Headers } from "../kit/headers.js";
 import type { Call } from "./call.js";
@@ -8,7 +8,7 @@ import type { Abort, Handler, Sink, Source } from "./sink.js";
 import { refusal } from "./status/reasons.js";
 import { Code, parseGrpcStatus, type Status } from "./status/status.js";
 
-/** Of one plan: who is asked, in which order. */
+/** The questions of one plan, in order. */
 interface Questions {
   readonly request: readonly Question<Buffer>[];
   readonly requestEnd: readonly Question<number>[];
@@ -16,12 +16,12 @@ interface Questions {
 }
 
 /**
- * The handler behind the steps that see messages; the handler itself where no step does.
+ * Wraps the handler for the steps that see messages; returns the handler itself if none does.
  *
- * Requests pass the steps in their order, responses the other way round. The handler is called once the first message
- * has been accepted, or the end of a request without one.
+ * Requests pass the steps in their order, responses in reverse. The handler is called once the first message has been
+ * accepted, or the end of a request without one.
  *
- * @param maxBytes of one message, compressed and not
+ * @param maxBytes of one message, compressed and decompressed
  */
 export function withMessageSteps(steps: readonly Step[], handler: Handler, maxBytes: number): Handler {
   const questions = questionsOf(steps);
@@ -48,7 +48,7 @@ function questionsOf(steps: readonly Step[]): Questions {
   return { request, requestEnd, response };
 }
 
-/** The request's way, from the runner to the handler. */
+/** The request direction, from the runner to the handler. */
 class RequestSide implements Sink, Source, GateSides {
   readonly call: Call;
   private readonly gate: MessageGate;
@@ -118,7 +118,7 @@ class RequestSide implements Sink, Source, GateSides {
     const cause: Abort = { status, by: "hub", sent: this.upstream === undefined ? "never" : "maybe" };
     this.gate.stop();
     this.response.abort(cause);
-    // The runner does it as well, unless the answer had ended.
+    // The runner does it as well, unless the response had ended.
     this.abort(cause);
   }
 
@@ -126,7 +126,7 @@ class RequestSide implements Sink, Source, GateSides {
     if (this.upstream === undefined) {
       const upstream = this.next(this.call, this.response);
       this.upstream = upstream;
-      // It may have answered or refused before it returned.
+      // It may have responded or rejected before it returned.
       if (this.stopped !== undefined) upstream.abort(this.stopped);
       else if (this.source !== undefined) upstream.open(this);
     }
@@ -134,7 +134,7 @@ class RequestSide implements Sink, Source, GateSides {
   }
 }
 
-/** The response's way, from the handler to the runner. Headers and a handler's abort wait for no message. */
+/** The response direction, from the handler to the runner. Headers and a handler's abort do not wait for messages. */
 class ResponseSide implements Sink, Source, GateSides {
   readonly call: Call;
   private readonly questions: Questions;
@@ -211,7 +211,7 @@ class ResponseSide implements Sink, Source, GateSides {
     this.source?.consumed(bytes);
   }
 
-  /** A service that has failed may leave a message unfinished; one that says it has not may not. */
+  /** A service that failed may leave a message unfinished; one that reports success may not. */
   cutShort(): void {
     const { trailing } = this;
     if (trailing !== undefined && parseGrpcStatus(trailing.get("grpc-status")) !== Code.OK) {

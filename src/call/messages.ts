@@ -17,7 +17,7 @@ export function frameMessage(message: Uint8Array): Buffer {
   return frame;
 }
 
-/** What stands before a payload. */
+/** The prefix of a payload. */
 export function prefixOf(payload: Uint8Array, packed: boolean): Buffer {
   const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
   prefix[0] = packed ? 1 : 0;
@@ -30,7 +30,7 @@ const NO_BYTES = Buffer.alloc(0);
 /** Whose messages they are: in a request the client is at fault, in a response the service. */
 export type Direction = "request" | "response";
 
-/** Takes what comes out of a `MessageSplitter`; a view of its input, mostly. */
+/** Takes the output of a `MessageSplitter`; usually a view of its input. */
 export interface MessageOwner {
   onMessage(message: Buffer): void;
 }
@@ -44,12 +44,12 @@ export class MessageSplitter {
   /** grpc-encoding of the direction; `identity` when absent */
   readonly encoding: string;
   private readonly direction: Direction;
-  /** What `next` returned is compressed. */
+  /** Whether the message that `next` returned is compressed. */
   packed = false;
   private chunk: Buffer = NO_BYTES;
   private at = 0;
   private end = 0;
-  /** Of a prefix that comes in pieces; most lie in one chunk and are read there. */
+  /** A prefix that arrives in pieces; most are in one chunk and are read there. */
   private prefix: Buffer | undefined = undefined;
   private prefixLength = 0;
   private body: Buffer | undefined = undefined;
@@ -62,7 +62,7 @@ export class MessageSplitter {
     this.direction = direction;
   }
 
-  /** Where the next byte to be read stands in the chunk that was given: past the message that `next` returned. */
+  /** Position of the next unread byte in the current chunk: after the message that `next` returned. */
   get offset(): number {
     return this.at;
   }
@@ -72,7 +72,9 @@ export class MessageSplitter {
     return this.prefixLength === 0;
   }
 
-  /** Gives the owner each message that is complete with bytes start..end. A Status says what is wrong with them. */
+  /**
+   * Gives the owner each message that is completed by bytes start..end. Returns a Status if the bytes are malformed.
+   */
   push(chunk: Buffer, start: number, end: number, owner: MessageOwner): Status | undefined {
     this.give(chunk, start, end);
     for (;;) {
@@ -92,7 +94,7 @@ export class MessageSplitter {
     this.end = end;
   }
 
-  /** The next message as it came, `packed` or not; undefined: the bytes are used up. */
+  /** The next message unchanged, `packed` (compressed) or not; undefined: the bytes are used up. */
   next(): Buffer | Status | undefined {
     const { chunk, end } = this;
     while (this.at < end) {
@@ -145,7 +147,7 @@ export class MessageSplitter {
   }
 }
 
-/** The message of a payload; a Status where it is none, or a larger one. */
+/** The message of a payload; a Status if it is malformed or too large. */
 export function unpack(
   payload: Buffer,
   encoding: string,
@@ -161,12 +163,12 @@ export function unpack(
   }
 }
 
-/** What is unpacked at once takes less than half a millisecond; more is done in one of zlib's threads. */
+/** Decompressing this much in place takes less than half a millisecond; more is done in one of zlib's threads. */
 const UNPACKED_HERE_BYTES = 64 * 1024;
 
 /**
- * The same without holding up the event loop, a message may be a thousand times as large as its payload: `done` is
- * called later, and undefined returned, where it is large.
+ * The same without blocking the event loop (a message may be a thousand times as large as its payload): for a large
+ * message it returns undefined, and calls `done` later.
  */
 export function unpackAsync(
   payload: Buffer,
@@ -219,7 +221,7 @@ function notUnpacked(error: unknown, encoding: string, maxBytes: number, directi
   return malformed(`a message is not valid ${encoding} data`, direction);
 }
 
-/** What a server says that is sent an encoding it does not know (gRPC's "Compression"). */
+/** The response of a server to an unsupported encoding (gRPC's "Compression"). */
 const TAKEN_ENCODINGS = Headers.of(["grpc-accept-encoding", "identity,gzip,deflate"]);
 
 function malformed(

@@ -13,20 +13,21 @@ import { brokenStep, hubFault } from "./status/hub-fault.js";
 import { refusal } from "./status/reasons.js";
 import { Code, parseGrpcStatus, type Status } from "./status/status.js";
 
-/** All that is known of a method before a call comes; immutable, made when config or schema changes. */
+/** Everything known of a method before a call arrives; immutable, made when config or schema changes. */
 export interface Plan {
   readonly method: Method;
   readonly steps: readonly Step[];
   /** The steps' `attempts`. */
   readonly attemptObservers: readonly AttemptObserver[];
-  /** The steps' `messages`, then their `around`, composed over the handler that the routes gave. */
+  /** The routes' handler, wrapped by the steps' `messages` and then their `around`. */
   readonly handler: Handler;
 }
 
 /**
- * Resolves the interceptors (outermost first) for one method. Throws what an interceptor's `plan` throws.
- * @param maxMessageBytes of a message that steps see; undefined: what the handler takes and answers are no messages (it
- * refuses, or answers a page)
+ * Plans the interceptors (outermost first) for one method. An exception of an interceptor's `plan` is passed to the
+ * caller: a start or a reload then fails, and after a change of schema the hub keeps the previous plans.
+ * @param maxMessageBytes of a message that steps see; undefined: the handler neither takes nor sends messages (it
+ * rejects, or responds with a page)
  */
 export function plan(
   method: Method,
@@ -46,15 +47,16 @@ export function plan(
 }
 
 /**
- * Runs a call. Returns the Sink that takes its request; `response` gets its answer, or an abort.
+ * Runs a call. Returns the Sink of its request; `response` gets its response, or an abort.
  *
- * While a step waits, request chunks are kept without giving credit back, so the client's own flow control
- * bounds them. A call that is aborted meanwhile runs no further step; its ends run once the waiting step settled.
+ * While a step waits, request chunks are buffered without giving credit, so the client's own flow control bounds them.
+ * If the call is aborted meanwhile, no further step runs; `end` of the started steps runs once the waiting step has
+ * settled.
  *
- * It is the barrier between the two sides of a call: neither `run` nor what it returns ever throws, and what the
- * handler is given as the response does not either. What throws behind them ends the call with HUB_FAULT.
+ * This is the barrier between the two sides of a call: neither `run` nor the returned Sink ever throws, and neither
+ * does the response Sink that the handler gets. An exception behind them ends the call with HUB_FAULT.
  *
- * @param calls has the call in it until it ends
+ * @param calls contains the call until it ends
  */
 export function run(plan: Plan, call: Call, response: Sink, timers: TimerWheel, calls: RunningCalls): Sink {
   const running = new Running(plan, call, response, timers, calls);
@@ -66,7 +68,7 @@ export function run(plan: Plan, call: Call, response: Sink, timers: TimerWheel, 
   return running.request;
 }
 
-/** The response's way: what the handler answers passes here, so that the end of the call is seen. */
+/** The response direction: everything from the handler passes here, so that the end of the call is noticed. */
 class Running implements Sink, Timed, RunningCall {
   runningNext: RunningCall | undefined = undefined;
   runningPrevious: RunningCall | undefined = undefined;
@@ -152,7 +154,7 @@ class Running implements Sink, Timed, RunningCall {
       upstream = new DiscardSink();
       this.onFault(error, "the hub failed to dispatch the call");
     }
-    // The handler may have answered or refused before it returned.
+    // The handler may have responded or rejected before it returned.
     this.request.connect(upstream);
   }
 
@@ -172,7 +174,7 @@ class Running implements Sink, Timed, RunningCall {
     this.finish({ status: deadlineExceeded(this.call), by: "hub", sent: "maybe" }, true);
   }
 
-  // Each way has its `try` in place: closures and rest parameters would cost every chunk.
+  // Each direction has its own `try`: closures and rest parameters would cost every chunk.
 
   open(source: Source): void {
     if (this.done) return;
@@ -216,7 +218,7 @@ class Running implements Sink, Timed, RunningCall {
     }
   }
 
-  /** The handler gives up: the client is told, the request side is stopped. */
+  /** The handler gives up: the client is notified, the request side is stopped. */
   abort(cause: Abort): void {
     this.finish(cause, true);
   }
@@ -240,7 +242,7 @@ class Running implements Sink, Timed, RunningCall {
     this.runEnds();
   }
 
-  /** Of what knows the call from outside. Whatever that makes of it, both sides are still to be told. */
+  /** Called by the code that owns the call. Even if that throws, both sides must still be notified. */
   private letGo(): void {
     try {
       this.calls.delete(this);
@@ -250,11 +252,11 @@ class Running implements Sink, Timed, RunningCall {
     }
   }
 
-  /** Something on the way of the call threw: the call ends, and its client is answered whatever became of it. */
+  /** Something on the path of the call threw: the call ends, and its client gets a response whatever state it is in. */
   onFault(error: unknown, what = "the hub failed while it served the call"): void {
     const status = hubFault(what, `while a call to ${this.plan.method.path} was served`, error);
     const cause: Abort = { status, by: "hub", sent: "maybe" };
-    // A sink that threw as it was told of the end has told the client nothing.
+    // A sink that threw while it was notified of the end has not sent it to the client.
     if (this.done) this.tell(cause);
     else this.finish(cause, true);
   }
@@ -263,7 +265,7 @@ class Running implements Sink, Timed, RunningCall {
     attempt(`while a call to ${this.plan.method.path} was cut`, () => this.finish(cause, true));
   }
 
-  /** Tells the client; a sink that throws is asked once more, with that as the cause. */
+  /** Notifies the client; a sink that throws is called once more, with that as the cause. */
   private tell(cause: Abort): void {
     const { response } = this;
     try {
@@ -296,7 +298,7 @@ class Running implements Sink, Timed, RunningCall {
     if (!this.waiting) this.runEnds();
   }
 
-  /** A call that nobody answered has not succeeded: a client that was told so would go on with nothing. */
+  /** A call without a response has not succeeded: a client that believed it would continue with nothing. */
   private noFailure({ by, sent }: Abort): Abort {
     const where = `while a call to ${this.plan.method.path} was ended`;
     const error = new TypeError("a call that ends early needs a Status of another code than OK");
@@ -323,7 +325,7 @@ class Running implements Sink, Timed, RunningCall {
   }
 }
 
-/** The request's way: keeps chunks while a step waits, then hands everything on. */
+/** The request direction: buffers chunks while a step waits, then passes everything on. */
 class RequestSide implements Sink, Source {
   private readonly running: Running;
   private upstream: Sink | undefined = undefined;
@@ -362,7 +364,7 @@ class RequestSide implements Sink, Source {
   disconnect(cause: Abort): void {
     this.stopped = cause;
     this.kept = undefined;
-    // Each is told, whatever the other makes of it.
+    // Each is notified, even if the other throws.
     try {
       this.upstream?.abort(cause);
     } catch (error) {

@@ -1,4 +1,4 @@
-// What client protocols need of transcoding/ and of the hub's pages: they meet in hub.ts through these types.
+// What client protocols need of transcoding/ and of the hub's pages: hub.ts connects them through these types.
 import type { Method } from "./call.js";
 import type { Status } from "./status/status.js";
 import type { BodyRequest, Transcoding } from "./transcoding.js";
@@ -7,14 +7,14 @@ import type { BodyRequest, Transcoding } from "./transcoding.js";
 export interface RestRouter {
   /**
    * `target` is the raw request target, path and query as received; it begins with "/". `override` is the value of
-   * X-HTTP-Method-Override: it counts on POST, where that is configured.
+   * X-HTTP-Method-Override, which applies to POST if it is configured.
    */
   match(httpMethod: string, target: string, override?: string): RestMatch | PageMatch | RestMiss;
-  /** For a WebSocket, which always says GET: the streaming method at this path, whatever HTTP method its rule names. */
+  /** For a WebSocket, which always uses GET: the streaming method at this path, whatever HTTP method its rule has. */
   matchWebSocket(target: string): RestMatch | RestMiss;
-  /** google.rpc.Status as JSON text, details printed through the schema where it knows their types. */
+  /** google.rpc.Status as JSON text; details are printed through the schema if it has their types. */
   renderStatus(status: Status): string;
-  /** The body that tells a failure, in the form that `accept` asks for. `target`: of the request, for its path. */
+  /** The body of a failure, in the format that `accept` asks for. `target`: that of the request, for its path. */
   renderError(status: Status, accept: string | undefined, target: string): ErrorBody;
 }
 
@@ -36,16 +36,16 @@ export interface RestMatch {
   /** The route's path template with the prefix, for logs and metrics: bounded in number, unlike paths. */
   readonly route: string;
   /**
-   * How the bodies of this request and its answer are translated; asked once. A Status says why they cannot be:
-   * answer it with `status.http`, as for an unsupported type (415) or nothing that Accept takes (406).
+   * How the bodies of this request and its response are translated; called once. A Status says why they cannot be:
+   * respond with `status.http`, as for an unsupported type (415) or an Accept that no format matches (406).
    */
   open(request: BodyRequest): Transcoding | Status;
-  /** Once open: what counts in the place of Accept, for failures too, where the query says so. */
+  /** Once open: replaces Accept, for failures too, if the query sets a format. */
   readonly accept?: string | undefined;
 }
 
 /**
- * A page of the hub itself. The handler of its method's plan answers in HTTP's own terms: its headers are the answer's
+ * A page of the hub itself. The handler of its method's plan responds in HTTP's terms: its headers are the response's
  * fields, its data the body in one piece, and its trailers say how the call ended.
  */
 export interface PageMatch {
@@ -55,12 +55,12 @@ export interface PageMatch {
   readonly route: string;
 }
 
-/** No route. `status.http` is 405 when the path has other methods, 400 when it is no valid path, else 404. */
+/** No route. `status.http` is 405 if the path has other methods, 400 if it is malformed, otherwise 404. */
 export interface RestMiss {
   readonly kind: "miss";
-  /** The methods that the path knows, for Allow; HEAD where GET is, OPTIONS never. Empty unless 405. */
+  /** The methods of the path, for Allow; HEAD if GET is, OPTIONS never. Empty unless 405. */
   readonly allow: readonly string[];
   readonly status: Status;
-  /** The nearest routes, as in `GET /v1/books`: for those who may know them. Computed when asked for. */
+  /** The nearest routes, as in `GET /v1/books`: for callers who may see them. Computed on demand. */
   hints(): readonly string[];
 }

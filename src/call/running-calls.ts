@@ -1,7 +1,7 @@
-// The calls of one hub that run now, so that a drain whose time is over can end each of them with an answer.
+// The running calls of one hub, so that a drain can end each of them with a response when its time is over.
 import type { Abort } from "./sink.js";
 
-/** A call in the list; the links are the list's own. Linked in place, since every call comes and goes. */
+/** A call in the list; the links belong to the list. Linked in place, since every call is added and removed. */
 export interface RunningCall {
   runningNext: RunningCall | undefined;
   runningPrevious: RunningCall | undefined;

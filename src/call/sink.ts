@@ -1,48 +1,60 @@
-// How the halves of a call flow: a Sink takes one direction of it, pushed; a Source is the way back for credit.
+// How the halves of a call are connected: a Sink takes one direction of it, pushed; a Source gets the credit in return.
 
 import type { Headers } from "../kit/headers.js";
 import type { Call } from "./call.js";
 import type { Status } from "./status/status.js";
 
-/** Why a call ended early, and whether the service can have seen it (what retries need to know). */
+/** Why a call ended early, and whether the service can have processed it (for retries). */
 export interface Abort {
   readonly status: Status;
   readonly by: "client" | "hub" | "upstream";
-  /** never: not one byte left; refused: the peer said it did not process it; maybe: it can have been processed. */
+  /**
+   * never: not one byte was sent; refused: the peer reported that it did not process it; maybe: it may have been
+   * processed.
+   */
   readonly sent: "never" | "refused" | "maybe";
 }
 
 /**
- * One direction of a call, pushed. Order: open, then (responses only) headers once, data*, and one ending:
- * `headers(…, true)`, `data(…, last)`, trailers or abort. Nothing follows the ending but a late abort, which is ignored.
+ * One direction of a call, pushed. Order: open, then (responses only) headers once, data*, and one ending: `headers(…,
+ * true)`, `data(…, last)`, trailers or abort. Nothing follows the ending but a late abort, which is ignored.
  *
- * A request's headers are those of its Call, so a request Sink is never given headers or trailers.
- * A response Sink that throws is aborted for it, and still answers: the runner keeps each side from the other's faults.
- * Chunks are immutable and garbage-collected: keep a slice if you need it, copy small ones.
+ * A request's headers are those of its Call, so a request Sink gets no headers or trailers. A response Sink that throws
+ * is aborted and still responds: the runner isolates each side from the other's faults. Chunks are immutable and
+ * garbage-collected: keep a slice if you need it, copy small ones.
  */
 export interface Sink {
   open(source: Source): void;
-  /** Once. `end`: nothing follows (trailers-only, or an answer without body). */
+  /** Once. `end`: nothing follows (trailers-only, or a response without body). */
   headers(headers: Headers, end: boolean): void;
-  /** Bytes start..end of chunk. The range may be empty when `last`. Each byte is given back by `Source.consumed`. */
+  /** Bytes start..end of chunk. The range may be empty when `last`. Each byte is credited by `Source.consumed`. */
   data(chunk: Buffer, start: number, end: number, last: boolean): void;
   trailers(headers: Headers): void;
-  /** Idempotent; may come at any time after construction, before `open` too. */
+  /** Idempotent; possible at any time after construction, before `open` too. */
   abort(cause: Abort): void;
 }
 
-/** The other end of a Sink: takes credit back, or is told to stop sending. */
+/** The other end of a Sink: gets credit, or is asked to stop sending. */
 export interface Source {
-  /** The receiver is done with so many bytes, and can take as many again; they never come from within this call. */
+  /** The receiver has consumed this many bytes, and can take as many again; never sent from within this call. */
   consumed(bytes: number): void;
   /** The receiver wants no more of this direction. Idempotent. */
   cancel(cause: Abort): void;
 }
 
-/** Takes a call and where its response goes; returns where its request goes. Routing, cache, retry, hedging are Handlers. */
+/**
+ * Takes a call and the Sink of its response; returns the Sink of its request. Routing, cache, retry, hedging are
+ * Handlers.
+ *
+ * It may respond, even completely, before it returns; the caller must expect that. It returns a Sink in any case
+ * (`DiscardSink` if it needs no request). Its obligations: give the response exactly one ending; give credit
+ * (`Source.consumed`) for every request byte that it consumes or drops, or the client stalls; pass an abort of the
+ * request Sink on, and accept a second one; stop sending after `Source.cancel`. If it throws, the runner ends the call
+ * with HUB_FAULT.
+ */
 export type Handler = (call: Call, response: Sink) => Sink;
 
-/** A request Sink for calls that are already answered: takes everything, gives credit back, does nothing. */
+/** A request Sink for calls that already have a response: discards everything, gives credit. */
 export class DiscardSink implements Sink {
   #source: Source | undefined;
   open(source: Source): void {
@@ -56,7 +68,7 @@ export class DiscardSink implements Sink {
   abort(): void {}
 }
 
-/** A Handler that answers every call with this status, before a byte goes anywhere. */
+/** A Handler that rejects every call with this status, before a byte is sent anywhere. */
 export function refuse(statusOf: (call: Call) => Status): Handler {
   return (call, response) => {
     response.abort({ status: statusOf(call), by: "hub", sent: "never" });

@@ -1,9 +1,9 @@
-// Under which names a client's field may reach a service, and which names the hub alone sends: for every protocol.
+// Under which names a client's field may reach a service, and which names only the hub sends: for every protocol.
 import type { MetadataNames } from "./http-policy.js";
 
 /**
- * Those that a gateway's service may want to see nevertheless (`MetadataNames.standardPrefix`): RFC 9110 and cookies. Host
- * is none of them, which is `x-forwarded-host`.
+ * Fields that a gateway's service may want to see nevertheless (`MetadataNames.standardPrefix`): RFC 9110 and cookies.
+ * Not Host, which becomes `x-forwarded-host`.
  */
 const STANDARD: ReadonlySet<string> = new Set([
   "accept",
@@ -42,28 +42,31 @@ const FORWARDING_LENGTHS: readonly boolean[] = lengthsOf(FORWARDING);
 
 type Prefix = Pick<MetadataNames, "standardPrefix">;
 
-/** The name that a field of HTTP's own gets beside its own one; undefined: it has but one. */
+/** The second name of a field of HTTP's own; undefined: it has only one. */
 export function standardName(name: string, { standardPrefix }: Prefix): string | undefined {
   return standardPrefix !== "" && STANDARD.has(name) ? standardPrefix + name : undefined;
 }
 
-/** Every name under which the hub gives a client's field of this name to services: what is kept back goes by all of them. */
+/**
+ * Every name under which the hub passes a client's field of this name to services: a withheld field is withheld under
+ * all of them.
+ */
 export function upstreamNames(name: string, prefix: Prefix): readonly string[] {
   const standard = standardName(name, prefix);
   return standard === undefined ? [name] : [name, standard];
 }
 
-/** Whether a request field speaks of the hops before this one. */
+/** Whether a request field describes earlier hops. */
 export function isForwarding(name: string): boolean {
-  // Nearly no field does: two comparisons for all the others.
+  // Almost no field does: two comparisons for all the others.
   const first = name.charCodeAt(0);
   if (first !== 0x78 /* x */ && first !== 0x66 /* f */) return false;
   return FORWARDING_LENGTHS[name.length] === true && FORWARDING.has(folded(name));
 }
 
 /**
- * Whether a field of this name is the hub's to send, so that a client's is dropped, whatever protocol it comes by: what
- * says how the call came (x-forwarded-for, …), and what says what came as HTTP's own field (`standardPrefix`).
+ * Whether only the hub may send a field of this name, so that a client's is dropped, in every protocol: fields about
+ * the client (x-forwarded-for, …), and copies of HTTP's own fields (`standardPrefix`).
  */
 export function isHubs(name: string, { standardPrefix }: Prefix): boolean {
   if (isForwarding(name)) return true;
@@ -72,8 +75,8 @@ export function isHubs(name: string, { standardPrefix }: Prefix): boolean {
 }
 
 /**
- * A name as frameworks may read it: CGI and WSGI make one of dashes, dots and underscores, so what is told apart by them
- * here would be one there.
+ * A name as frameworks may normalize it: CGI and WSGI treat dashes, dots and underscores alike, so names that differ
+ * only in these are one name there.
  */
 export function folded(name: string): string {
   return name.toLowerCase().replace(/[._]/g, "-");

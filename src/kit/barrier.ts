@@ -1,11 +1,10 @@
-// The barrier at an entry from outside: a callback of a socket, of zlib, of a thread, of a timer, of node:http. What
-// throws behind it is the end of one call or of one connection, as its owner says, and never of the process.
+// The barrier at an entry from outside: a callback of a socket, of zlib, of a thread, of a timer, of node:http. An
+// exception behind it ends one call or one connection, as its owner says, and never the process.
 import { reportFault } from "./faults.js";
 
 /**
- * The callback with its barrier. `onFault` tells of the fault and ends what it has to do with; should it throw as well,
- * that is told. Where something comes for each frame, entries have their `try` in place instead: no closure, no rest
- * parameters.
+ * Wraps the callback in its barrier. `onFault` reports the fault and ends what it affects; if it throws too, that is
+ * reported. Entries that run for each frame have their own `try` instead: no closure, no rest parameters.
  */
 export function barrier<A extends readonly unknown[]>(
   entry: (...args: A) => void,
@@ -20,7 +19,7 @@ export function barrier<A extends readonly unknown[]>(
   };
 }
 
-/** Ends what a fault has to do with. */
+/** Ends what a fault affects. */
 export function contain(error: unknown, onFault: (error: unknown) => void): void {
   try {
     onFault(error);

@@ -1,12 +1,12 @@
-// Where time comes from, so that tests can move it by hand.
+// The source of time, so that tests can move it by hand.
 import { reportFault } from "./faults.js";
 
 export interface Clock {
   /** Monotonic milliseconds, with fractions. */
   now(): number;
-  /** Unix time in milliseconds: for what is shown, written down, or compared with dates of others. It may jump. */
+  /** Unix time in milliseconds: for display, storage, and comparison with dates from outside. It may jump. */
   wallTime(): number;
-  /** The timer does not keep the process alive. What its callback throws is told, and ends nothing else. */
+  /** The timer does not keep the process alive. An exception of its callback is reported, and ends nothing else. */
   setTimeout(callback: () => void, delayMs: number): Timer;
 }
 

@@ -1,20 +1,20 @@
-// Faults: what the hub, or a program's own code in it, threw where nothing should throw. Each is told in one line, with
-// its stack, under an id; a call that it ended carries the id in its answer, so that the two can be brought together.
+// Faults: unexpected exceptions of the hub, or of a program's own code in it. Each is logged in one line, with its
+// stack and an id; the response of a call that it ended has the same id, so that the two can be matched.
 //
-// They are those of the process: a fault is a place in the code, which all hubs of a program run, and what throws in a timer
-// or a socket belongs to none of them. So each hub hears of every fault, and remembers for itself what it has heard: none
-// silences another's log.
+// Faults are those of the process: a fault is a place in the code, which all hubs of a program run, and an exception in a
+// timer or a socket belongs to no hub. So each hub is notified of every fault, and remembers by itself which it has
+// logged: no hub silences another's log.
 import { createHash } from "node:crypto";
 
-/** Called for each fault. undefined: its line was told a moment ago, so that this one is only to be counted. */
+/** Called for each fault. undefined: its line was logged a moment ago, so this one is only counted. */
 export type FaultListener = (line: string | undefined) => void;
 
-/** A fault that comes again is told so often, at most: strangers may be able to bring it about. */
+/** A repeated fault is logged at most this often: clients may be able to cause it. */
 const AGAIN_MS = 60_000;
 /** Faults that are remembered, the oldest forgotten first: each is a place in the code. */
 const MAX_KNOWN = 1000;
 const ID_CHARACTERS = 8;
-/** Frames of the stack that tell one fault from another. */
+/** Frames of the stack that distinguish one fault from another. */
 const FRAMES = 8;
 
 interface Known {
@@ -23,7 +23,7 @@ interface Known {
   again: number;
 }
 
-/** Who listens, and what was heard before. */
+/** One listener, and the faults that it has been notified of. */
 class Hearing {
   readonly #listener: FaultListener;
   readonly #known = new Map<string, Known>();
@@ -36,7 +36,7 @@ class Hearing {
     try {
       this.#listener(this.#lineOf(id, where, text));
     } catch {
-      // The log itself fails: the others are told all the same.
+      // The log itself fails: notify the others all the same.
     }
   }
 
@@ -61,12 +61,12 @@ class Hearing {
 }
 
 const hearings = new Set<Hearing>();
-/** Where no hub runs, or none any more. */
+/** Used while no hub runs. */
 const nobody = new Hearing((line) => {
   if (line !== undefined) process.emitWarning(line);
 });
 
-/** Tells every fault of the process to this listener, until the returned function is called. */
+/** Reports every fault of the process to this listener, until the returned function is called. */
 export function listenToFaults(listener: FaultListener): () => void {
   const hearing = new Hearing(listener);
   hearings.add(hearing);
@@ -74,8 +74,8 @@ export function listenToFaults(listener: FaultListener): () => void {
 }
 
 /**
- * Tells of a fault, and returns its id: the same for each that was thrown at the same place in the same way. Never
- * throws. Without a listener the line becomes a warning of the process.
+ * Reports a fault, and returns its id: the same for every fault thrown at the same place in the same way. Never throws.
+ * Without a listener the line becomes a warning of the process.
  *
  * @param where what the hub was doing, and what ends with it, e.g. `while a call to /a.B/C was served`
  */
@@ -87,12 +87,12 @@ export function reportFault(where: string, error: unknown): string {
     if (hearings.size === 0) nobody.hear(id, where, text);
     for (const hearing of hearings) hearing.hear(id, where, text);
   } catch {
-    // A value whose message cannot be read, say. There is nobody left to tell.
+    // For example a value whose message cannot be read. Nothing is left that could report it.
   }
   return id;
 }
 
-/** Runs what must not keep others from being run; a throw is told, and that is all. */
+/** Runs something that must not prevent the next step; an exception is reported, and ignored. */
 export function attempt(where: string, step: () => void): void {
   try {
     step();
@@ -105,7 +105,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** By where it was thrown, not by what it says: a message may quote a caller, and callers may say anything. */
+/** By the place of the throw, not by the message: a message may quote a caller. */
 function idOf(where: string, text: string): string {
   const frames = text.split("\n").filter((line) => line.startsWith("    at "));
   const shape = frames.length === 0 ? where : frames.slice(0, FRAMES).join("\n");

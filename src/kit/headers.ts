@@ -1,10 +1,10 @@
-// Header fields as they stand on the wire, and the metadata of a call: an overlay over a received block.
+// Header fields as they are on the wire, and the metadata of a call: an overlay over a received block.
 
 /** One header field. Names are lower case, values ISO-8859-1 text; `-bin` values stay base64 as received. */
 export interface Field {
   readonly name: string;
   readonly value: string;
-  /** Never-indexed (RFC 7541 §7.1.3): kept so on every hop. */
+  /** Never-indexed (RFC 7541 §7.1.3): preserved on every hop. */
   readonly sensitive: boolean;
 }
 
@@ -63,7 +63,9 @@ export class Headers {
     this.append(name, value, sensitive);
   }
 
-  /** Throws a TypeError for what no header can carry: such a field would break the message, or split it. */
+  /**
+   * Throws a TypeError for a name or value that no header can carry: such a field would break the message, or split it.
+   */
   append(name: string, value: string, sensitive = false): void {
     if (!NAME.test(name) || !VALUE.test(value))
       throw new TypeError(`not a valid header field: ${JSON.stringify(name)}`);

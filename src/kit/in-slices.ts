@@ -1,15 +1,17 @@
-// Long work on the event loop, done in slices: what else there is to do comes between them. Its state is the module's, since
-// there is one event loop for all hubs of a thread: a slice for each hub would be that many in a turn.
+// Long work on the event loop, done in slices: other work runs between them. The state is the module's, since all hubs of a
+// thread share one event loop: with a slice for each hub, a turn would have that many.
 
 import { barrier } from "./barrier.js";
 import { reportFault } from "./faults.js";
 
-/** How long a slice may take; calls wait so long at most, and one step of the work more. */
+/** How long a slice may take; calls wait at most this long, plus one step of the work. */
 const SLICE_MS = 5;
 
 /** Works that wait for a turn. */
 const waiting: (() => void)[] = [];
-/** This turn of the event loop has its slice: of one work, however many there are, and however short each is. */
+/**
+ * This turn of the event loop has had its slice: one for all tasks, however many there are, and however short each is.
+ */
 let taken = false;
 
 /** Runs work that yields now and then to its end. */
@@ -23,7 +25,7 @@ export async function inSlices<T>(work: Generator<void, T>): Promise<T> {
   }
 }
 
-/** Resolves in a turn of the event loop that no other slice is in: this one, if it has none yet. */
+/** Resolves in a turn of the event loop without another slice: this one, if it has none yet. */
 export function ownTurn(): Promise<void> {
   if (taken) return new Promise((resolve) => void waiting.push(resolve));
   taken = true;
@@ -39,14 +41,14 @@ function nextTurn(): void {
   next();
 }
 
-/** Whatever throws, those who wait get their turns. */
+/** Waiting tasks get their turns, even after an exception. */
 const turn = barrier(nextTurn, (error) => {
   reportFault("while work waited for its slice", error);
   taken = true;
   setImmediate(turn);
 });
 
-/** The same in one go. */
+/** The same without interruption. */
 export function completed<T>(work: Generator<void, T>): T {
   for (;;) {
     const step = work.next();

@@ -1,10 +1,10 @@
-// Where the hub says what it does.
+// The hub's log.
 
-/** The text is for a person; it never holds a secret. */
+/** The text is for people; it never contains a secret. */
 export interface Log {
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
-  /** Lines that were lost, since nobody could take them; left out: not known. */
+  /** Lines that were dropped, since nothing accepted them; left out: not known. */
   lost?(): number;
 }

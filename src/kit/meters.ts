@@ -1,4 +1,4 @@
-// Named counters of the hub: what steps and clusters count; telemetry/ keeps them and shows them at /metrics.
+// Named counters of the hub: steps and clusters count; telemetry/ keeps the counts and shows them at /metrics.
 
 /** e.g. `{ "linchpin.quota": "per-consumer" }`: names in dots, values from a bounded set (never what a client made up). */
 export type Labels = Readonly<Record<string, string>>;
@@ -19,5 +19,5 @@ export interface Meters {
   counter(name: string, help: string, labels?: Labels): Counter;
 }
 
-/** Counts nothing: for tests, and for who has no telemetry. */
+/** Counts nothing: for tests, and for users without telemetry. */
 export const NO_METERS: Meters = { counter: () => ({ add() {} }) };

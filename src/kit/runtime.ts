@@ -1,5 +1,5 @@
-// What a hub takes from the process that it runs in. Made once, at the edge, and handed down: nothing below reads it by
-// itself, so that tests move the time and two hubs in one program have nothing in common.
+// What a hub takes from its process. Made once, at the edge, and handed down: no code below reads it by itself, so that
+// tests control the time and two hubs in one program share nothing.
 import { type Clock, systemClock } from "./clock.js";
 
 /** Environment variables. */

@@ -1,15 +1,15 @@
-// The work of one turn of the event loop, kept short: one read of a socket can bring a thousand small messages, or end
-// a hundred calls at once, each with a message to translate. What does not fit in a turn goes on in the next, behind
-// what came meanwhile.
+// Keeps each turn of the event loop short: one read of a socket can bring a thousand small messages, or end a hundred
+// calls at once, each with a message to translate. What does not fit into a turn continues in the next, after work that
+// has arrived meanwhile.
 
 import { reportFault } from "./faults.js";
 
 /**
- * What a turn has room for, in bytes of JSON or protobuf that are read or printed: 1 to 5 ms as a rule, and some 20
- * where each byte takes as long as it can.
+ * Budget of a turn, in bytes of JSON or protobuf that are read or printed: usually 1 to 5 ms, and some 20 ms for the
+ * most expensive bytes.
  */
 export const TURN_BYTES = 256 * 1024;
-/** What a message costs beside its bytes: about 5 µs. */
+/** Cost of a message beside its bytes: about 5 µs. */
 export const MESSAGE_BYTES = 512;
 
 const WHERE = "in work deferred to another turn of the event loop";
@@ -21,18 +21,18 @@ export class Slices {
   /** How many turns have had work; for tests. */
   turns = 0;
 
-  /** There is room in this turn. */
+  /** Whether this turn has budget left. */
   get room(): boolean {
     return this.#left > 0;
   }
 
-  /** Work that is done in this turn. It may be more than there was room for: the last piece always fits. */
+  /** Counts work done in this turn. It may exceed the budget: the last piece always fits. */
   spend(bytes: number): void {
     this.#left -= bytes;
     this.#schedule();
   }
 
-  /** Calls `step` in the next turn that has room. What it does not get done it puts here again. */
+  /** Calls `step` in the next turn with budget. Work that it does not finish it enqueues again. */
   later(step: () => void): void {
     this.#waiting.push(step);
     this.#schedule();
@@ -49,7 +49,7 @@ export class Slices {
       this.#turn();
     } catch (error) {
       reportFault(WHERE, error);
-      // All messages of all calls come by here: whatever threw, there are further turns.
+      // All messages of all calls pass here: after an exception there must be further turns.
       this.#scheduled = false;
       this.#left = TURN_BYTES;
       if (this.#waiting.length > 0) this.#schedule();
@@ -71,7 +71,7 @@ export class Slices {
         reportFault(WHERE, error);
       }
     }
-    // Those that had no room stand before those that were put back: each gets its turn.
+    // Those that found no budget come before those that were enqueued again: each gets its turn.
     if (done < steps.length) this.#waiting = [...steps.slice(done), ...this.#waiting];
     if (this.#waiting.length > 0) this.#schedule();
   }

@@ -2,7 +2,7 @@
 import { completed } from "./in-slices.js";
 import { printableLine } from "./text/text.js";
 
-/** Rows in one step of a slice: a fraction of a millisecond. */
+/** Rows per step of a slice: a fraction of a millisecond. */
 const ROWS_PER_STEP = 100;
 
 /** Pads every column but the last to its widest cell; two spaces between columns. */
@@ -10,7 +10,7 @@ export function textTable(cells: readonly (readonly string[])[]): string[] {
   return completed(makingTextTable(cells));
 }
 
-/** The same as one text, in pieces; some are empty, for the widths come first. */
+/** The same as one text, in pieces; some are empty, since the widths are computed first. */
 export function* textTablePieces(cells: readonly (readonly string[])[]): Generator<string> {
   const making = makingTextTable(cells);
   let step = making.next();
@@ -22,12 +22,12 @@ export function* textTablePieces(cells: readonly (readonly string[])[]): Generat
   }
 }
 
-/** As textTable; yields now and then, so that who has other things to do can do them. */
+/** Like textTable, in slices: other work runs in between. */
 export function* makingTextTable(cells: readonly (readonly string[])[]): Generator<void, string[]> {
   const rows: string[][] = [];
   const widths: number[] = [];
   for (const [i, row] of cells.entries()) {
-    // Names and paths come from services.
+    // Names and paths are chosen by services.
     const own = row.map(printableLine);
     rows.push(own);
     own.forEach((cell, column) => {

@@ -1,12 +1,14 @@
-// Deadlines of many calls at the cost of one timer: a hashed wheel of intrusive lists.
-// Nearly every deadline is cancelled, not reached, so adding and removing must cost next to nothing.
+// Deadlines of many calls at the cost of one timer: a hashed wheel of intrusive lists. Nearly every deadline is
+// cancelled, not reached, so adding and removing must cost next to nothing.
 import { contain } from "./barrier.js";
 import type { Clock, Timer } from "./clock.js";
 import { reportFault } from "./faults.js";
 
 /** Width of a slot. A deadline fires at most this much late (and the timer's millisecond), never early. */
 const SLOT_MS = 4;
-/** One turn of the wheel is 4096 × 4 ms = 16.4 s: longer than the default deadline, so most entries are seen once. */
+/**
+ * One turn of the wheel is 4096 × 4 ms = 16.4 s: longer than the default deadline, so most entries are visited once.
+ */
 const SLOTS = 4096;
 
 /** Something with a deadline. The wheel owns the three fields while it is scheduled. */
@@ -17,7 +19,7 @@ export interface Timed {
   /** Monotonic milliseconds; not to be changed while scheduled. */
   readonly expiresAt: number;
   onExpired(): void;
-  /** `onExpired` threw: what ends with that. Left out: the fault is told, and that is all. */
+  /** `onExpired` threw: end what that affects. Left out: the fault is only reported. */
   onFault?(error: unknown): void;
 }
 
@@ -80,7 +82,7 @@ export class TimerWheel {
       this.turn();
     } catch (error) {
       reportFault("while looking for expired timers", error);
-      // A wheel that stood still would be the end of every deadline.
+      // If the wheel stopped, no deadline would be reached any more.
       this.timer = undefined;
       this.wakeSlot = Number.POSITIVE_INFINITY;
       if (this.count > 0) this.arm(this.doneSlot + 1);
@@ -98,20 +100,20 @@ export class TimerWheel {
     if (this.count > 0) this.arm(this.nextFilled());
   }
 
-  /** Fires what is due in one slot; entries of a later turn of the wheel stay. */
+  /** Fires the due entries of one slot; entries of a later turn of the wheel stay. */
   private fire(slot: number, now: number): void {
     let e = this.slots[slot];
     if (e === undefined) return;
     const due: Timed[] = [];
     for (; e !== undefined; e = e.timerNext) if (e.expiresAt <= now) due.push(e);
     for (const entry of due) {
-      // Cancelled, or put off, by one that fired before it.
+      // Cancelled, or postponed, by an entry that fired before it.
       if (entry.timerSlot < 0 || entry.expiresAt > now) continue;
       this.cancel(entry);
       try {
         entry.onExpired();
       } catch (error) {
-        // The others of the slot, and of the wheel, have their time too.
+        // The other entries of the slot, and of the wheel, must still fire.
         contain(error, (fault) => {
           if (entry.onFault === undefined) reportFault("in an expired timer", fault);
           else entry.onFault(fault);

@@ -1,12 +1,15 @@
-// The refusal of gRPC and HTTP alike while an upstream that was never learned may have what is asked for.
+// The status for gRPC and HTTP alike if an upstream that was never learned may have the requested method.
 import { Headers } from "../../kit/headers.js";
 import { refusal } from "./reasons.js";
 import type { Status } from "./status.js";
 
-/** A service that is learned is tried again about as often, at first. */
+/** About how often a service is tried again at first. */
 const LEARNING_RETRY_SECONDS = 1;
 
-/** What is asked for is not known, but an upstream that was never learned may have it. `why`: for those who may know. */
+/**
+ * The requested method is unknown, but an upstream that was never learned may have it. `why`: for callers who may see
+ * it.
+ */
 export function notLearned(message: string, why: string): Status {
   return refusal("SERVICE_NOT_LEARNED", message, {
     hint: `: ${why}`,

@@ -1,4 +1,4 @@
-// The catalogue of refusals as a page: docs/errors.md is what this gives, and a test holds it to that.
+// The catalogue of errors as a page: docs/errors.md is generated from it, and a test compares them.
 import { ERROR_DOMAIN, REASONS, type ReasonRow } from "./reasons.js";
 import { Code, httpStatusOf } from "./status.js";
 
@@ -22,7 +22,7 @@ This page is made from \`src/call/status/reasons.ts\` by \`node tools/write-erro
 |---|---|---|---|---|
 `;
 
-/** Markdown. @param own reasons of features, beside those of the catalogue */
+/** Markdown. @param own reasons of features, in addition to the catalogue */
 export function errorsPage(own: Readonly<Record<string, ReasonRow>> = {}): string {
   const rows = Object.entries<ReasonRow>({ ...REASONS, ...own }).map(
     ([reason, { code, http, when, remedy }]) =>

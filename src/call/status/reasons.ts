@@ -1,5 +1,5 @@
-// The catalogue of the hub's own refusals: for each reason its gRPC code, its HTTP status, when it comes and what helps.
-// docs/errors.md is made from it. A refusal is told to people by its message, and to programs by its reason.
+// The catalogue of the hub's own errors: for each reason its gRPC code, its HTTP status, when it occurs and what to do.
+// docs/errors.md is generated from it. The message is for people, the reason for programs.
 import type { Headers } from "../../kit/headers.js";
 import { Code, type Hint, Status, type StatusDetail } from "./status.js";
 import { errorInfo } from "./status-details.js";
@@ -8,13 +8,13 @@ import { errorInfo } from "./status-details.js";
 export const ERROR_DOMAIN = "linchpin";
 
 export interface ReasonRow {
-  /** Name of the gRPC code; some reasons have others besides, as `when` says. */
+  /** Name of the gRPC code; some reasons use others too, as `when` says. */
   readonly code: keyof typeof Code;
-  /** HTTP status where the table of codes is not exact enough. */
+  /** HTTP status if the table of codes is not specific enough. */
   readonly http?: number;
-  /** When the hub refuses so. */
+  /** When the hub rejects with it. */
   readonly when: string;
-  /** What the caller, or who runs the hub, can do. */
+  /** What the caller, or the operator of the hub, can do. */
   readonly remedy: string;
 }
 
@@ -170,7 +170,7 @@ const TABLE = {
       "Allow more time (`grpc-timeout`, `x-request-timeout`, `methods: deadline`), or find what is slow.",
   },
 
-  // Who calls.
+  // The authenticated caller.
   MISSING_CREDENTIALS: {
     code: "UNAUTHENTICATED",
     when: "The method wants a caller who says who it is, and this one does not.",
@@ -257,13 +257,13 @@ export type Reason = keyof typeof TABLE;
 export const REASONS: Readonly<Record<Reason, ReasonRow>> = TABLE;
 
 export interface RefusalInit {
-  /** What varies, for programs: goes into ErrorInfo's metadata. Never a secret. */
+  /** The variable part, for programs: becomes ErrorInfo's metadata. Never a secret. */
   readonly info?: Readonly<Record<string, string>>;
   /** After the ErrorInfo: RetryInfo, QuotaFailure, BadRequest, … */
   readonly details?: readonly StatusDetail[];
   /** Trailers for gRPC, header fields for HTTP: www-authenticate, retry-after, … */
   readonly metadata?: Headers | undefined;
-  /** In place of the catalogue's code, for the reasons whose `when` says that it varies. */
+  /** Replaces the catalogue's code, for the reasons whose `when` says that it varies. */
   readonly code?: number;
   /** In place of the catalogue's HTTP status. */
   readonly http?: number;
@@ -273,20 +273,20 @@ export interface RefusalInit {
   readonly cause?: unknown;
 }
 
-/** Refuses with what varies left out of `info`. */
+/** Makes the Status with everything but the constant part of `info`. */
 type Refuse = (message: string, init?: Omit<RefusalInit, "info">) => Status;
 
-/** A Status that says `message` to people and `reason` to programs. */
+/** A Status with `message` for people and `reason` for programs. */
 export function refusal(reason: Reason, message: string, init: RefusalInit = {}): Status {
   return refuser(reason, init.info)(message, init);
 }
 
-/** `refusal` for a reason and info that are always the same: its ErrorInfo is written once. For refusals under load. */
+/** Like `refusal` with a constant reason and info: its ErrorInfo is encoded once. For rejections under load. */
 export function refuser(reason: Reason, info: Readonly<Record<string, string>> = {}): Refuse {
   return refuserBy(TABLE[reason], reason, info);
 }
 
-/** Reasons of a feature, in the form of the catalogue; its kind has the `table`, for docs/errors.md. */
+/** Reasons of a feature, in the format of the catalogue; its kind has the `table`, for docs/errors.md. */
 export function ownReasons<R extends string>(table: Readonly<Record<R, ReasonRow>>) {
   return {
     table,

@@ -1,4 +1,4 @@
-// How a call that the hub made itself ended, when it did not end well.
+// The failure of a call that the hub made itself.
 
 /** A call that ended with a status other than OK. */
 export class RpcError extends Error {

@@ -1,17 +1,17 @@
-// Builders of the google.rpc error details (google/rpc/error_details.proto) that the hub's own refusals carry.
-// Written by hand on the wire format: core knows no generated code.
+// Builders of the google.rpc error details (google/rpc/error_details.proto) in the hub's own errors. Encoded by hand:
+// call/ does not depend on generated code.
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { StatusDetail } from "./status.js";
 
 export interface FieldViolation {
   /** Path of the field in the request message, e.g. `book.author.name` or `tags[2]`, or a header's name; "" for the whole. */
   readonly field: string;
-  /** What is wrong with it, and what would be right. */
+  /** What is wrong with it, and what is allowed. */
   readonly description: string;
 }
 
 export interface QuotaViolation {
-  /** Who ran out, e.g. `identity:web`. */
+  /** Whose quota is used up, e.g. `identity:web`. */
   readonly subject: string;
   /** Which quota, with its limit. */
   readonly description: string;
@@ -30,8 +30,8 @@ export function badRequest(violations: readonly FieldViolation[]): StatusDetail 
 }
 
 /**
- * google.rpc.ErrorInfo: a reason for programs.
- * `reason` is UPPER_SNAKE_CASE and constant; `domain` says whose reason it is; `metadata` has what varies.
+ * google.rpc.ErrorInfo: a reason for programs. `reason` is UPPER_SNAKE_CASE and constant; `domain` says who defines it;
+ * `metadata` has the variable part.
  */
 export function errorInfo(
   reason: string,
@@ -75,7 +75,9 @@ export function retryInfo(delayMs: number): StatusDetail {
   return detail("RetryInfo", w);
 }
 
-/** Whole seconds to wait, as a google.rpc.RetryInfo among the details says; undefined where there is none to be read. */
+/**
+ * Whole seconds to wait, from a google.rpc.RetryInfo among the details; undefined if there is none that can be read.
+ */
 export function retrySeconds(details: readonly StatusDetail[]): number | undefined {
   for (const { typeUrl, value } of details) {
     if (!typeUrl.endsWith("/google.rpc.RetryInfo")) continue;

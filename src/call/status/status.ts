@@ -1,4 +1,4 @@
-// The one class for failure, and the one table from gRPC codes to HTTP and Connect.
+// The one class for failures, and the one table from gRPC codes to HTTP and Connect.
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Headers } from "../../kit/headers.js";
 import { kindOf } from "../../kit/text/kind-of.js";
@@ -69,10 +69,7 @@ export function connectCodeName(code: number): string {
   return (TABLE[code] ?? UNKNOWN_ROW).connect;
 }
 
-/**
- * The gRPC code for an HTTP answer that carried no grpc-status
- * (grpc/doc/http-grpc-status-mapping.md).
- */
+/** The gRPC code for an HTTP response without grpc-status (grpc/doc/http-grpc-status-mapping.md). */
 export function codeFromHttpStatus(status: number): Code {
   switch (status) {
     case 400:
@@ -104,13 +101,13 @@ export type Hint = string | (() => string);
 
 export interface StatusInit {
   readonly details?: readonly StatusDetail[];
-  /** Metadata that goes with a refusal: trailers for gRPC, header fields for HTTP (www-authenticate, retry-after, …). */
+  /** Metadata of an error: trailers for gRPC, header fields for HTTP (www-authenticate, retry-after, …). */
   readonly metadata?: Headers;
-  /** HTTP status to answer with where the table's is not exact enough (405, 413, 415, …). */
+  /** HTTP status, if the table's is not specific enough (405, 413, 415, …). */
   readonly http?: number;
   /**
-   * A tail for the message that tells how things are inside (addresses, reasons, names of routes), with what joins it
-   * to the message: only for callers who may know (`errors.hints`). A function is asked only when one of them is told.
+   * A suffix of the message with internals (addresses, reasons, names of routes), including what joins it to the
+   * message: only for callers who may see them (`errors.hints`). A function is called only for such a caller.
    */
   readonly hint?: Hint;
   /** For the log only: never reaches a client. */
@@ -118,7 +115,7 @@ export interface StatusInit {
 }
 
 /**
- * How a call ended, or why it is refused. Immutable. `message` is for the client: it says what to change.
+ * How a call ended, or why it is rejected. Immutable. `message` is for the client: it says what to change.
  *
  * @example
  * import { Code, errorInfo, Headers, retryInfo, Status } from "linchpin-hub";
@@ -137,7 +134,7 @@ export class Status {
   readonly cause: unknown;
   readonly #http: number | undefined;
 
-  /** Throws a TypeError where it is given no message, or no number as the code. */
+  /** Throws a TypeError if the message is missing or the code is not a number. */
   constructor(code: number, message: string, init: StatusInit = {}) {
     if (typeof code !== "number" || typeof message !== "string") {
       const given = typeof code === "number" ? `message ${kindOf(message)}` : `code ${kindOf(code)}`;
@@ -146,7 +143,7 @@ export class Status {
       );
     }
     this.code = code;
-    // Half a character cannot be told: every form of an answer would have it otherwise, or fail.
+    // Half a character cannot be sent: each response format would replace it differently, or fail.
     this.message = wellFormed(message);
     this.details = init.details ?? [];
     this.metadata = init.metadata;
@@ -160,7 +157,7 @@ export class Status {
     return this.#http ?? httpStatusOf(this.code);
   }
 
-  /** The status for those who may know how things are inside: its hint in the message. */
+  /** The status for callers who may see internals: with its hint in the message. */
   withHint(): Status {
     return this.hint === undefined ? this : this.#copy(this.message + said(this.hint), undefined);
   }
@@ -235,8 +232,8 @@ function decodeAny(bytes: Uint8Array): StatusDetail {
 }
 
 /**
- * Percent-encodes a grpc-message (gRPC over HTTP/2: all but 0x20–0x7E, and `%`, as %XX of the UTF-8 bytes).
- * A space at either end as well: a field value may not have one there (RFC 9113 §8.2.1).
+ * Percent-encodes a grpc-message (gRPC over HTTP/2: all but 0x20–0x7E, and `%`, as %XX of the UTF-8 bytes). Also a
+ * space at either end: a field value may not have one there (RFC 9113 §8.2.1).
  */
 export function encodeGrpcMessage(message: string): string {
   if (/^(?:[!-$&-~](?:[ -$&-~]*[!-$&-~])?)?$/.test(message)) return message;
@@ -252,8 +249,8 @@ export function encodeGrpcMessage(message: string): string {
 }
 
 /**
- * Decodes a grpc-message, a field value as ISO-8859-1 text. Never fails: what is no valid escape stays as it stands,
- * and bytes beyond ASCII, which some servers send raw, are read as UTF-8.
+ * Decodes a grpc-message, a field value as ISO-8859-1 text. Never fails: an invalid escape stays unchanged, and bytes
+ * beyond ASCII, which some servers send raw, are read as UTF-8.
  */
 export function decodeGrpcMessage(encoded: string): string {
   if (/^[ -$&-~]*$/.test(encoded)) return encoded;
@@ -273,7 +270,7 @@ export function decodeGrpcMessage(encoded: string): string {
 
 const OK = new Status(Code.OK, "");
 
-/** Reads the status out of trailers: grpc-status-details-bin where it has the same code, else grpc-message. */
+/** Reads the status from trailers: grpc-status-details-bin if it has the same code, otherwise grpc-message. */
 export function statusFromTrailers(trailers: Headers): Status {
   const code = parseGrpcStatus(trailers.get("grpc-status"));
   if (code === Code.OK) return OK;
@@ -290,7 +287,7 @@ export function parseGrpcStatus(value: string | undefined): number {
   return value !== undefined && /^\d{1,3}$/.test(value) ? Number(value) : Code.UNKNOWN;
 }
 
-/** A hint that fails is left out: the status itself must be told. */
+/** A hint that throws is left out: the status itself must be sent. */
 function said(hint: Hint): string {
   if (typeof hint === "string") return hint;
   try {

@@ -1,10 +1,10 @@
-// Whether a content type is gRPC's: the same rule for requests, which choose a protocol by it, and for answers.
+// Whether a content type is gRPC's: the same rule for requests, which select a protocol by it, and for responses.
 
 const GRPC = "application/grpc";
 
 /**
- * `application/grpc`, or it with `+proto`, `+json` or a parameter behind it (gRPC over HTTP/2, "Content-Type").
- * gRPC-Web's types begin with it, too, and are none.
+ * `application/grpc`, optionally followed by `+proto`, `+json` or a parameter (gRPC over HTTP/2, "Content-Type").
+ * gRPC-Web's types begin with it too, but are not gRPC.
  */
 export function isGrpcContentType(type: string): boolean {
   if (!type.startsWith(GRPC)) return false;

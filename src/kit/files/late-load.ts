@@ -6,8 +6,8 @@ import { devNull } from "node:os";
 const DESCRIPTORS = 64;
 
 /**
- * Loads what `load` imports or requires, or throws at once, with the code EMFILE, where too few descriptors are left. To
- * try without is worse than a failure: Node remembers that a module could not be read, for ever.
+ * Loads what `load` imports or requires, or throws at once, with the code EMFILE, if too few descriptors are left.
+ * Trying it without descriptors is worse than failing: Node caches forever that a module could not be read.
  */
 export function lateLoad<T>(load: () => T): T {
   const open: number[] = [];

@@ -1,14 +1,14 @@
-// Files that a config names, read whole: regular files alone, up to a size. To open a FIFO, or to read a device, may hold
-// the whole process, at the start and at every reload.
+// Reads files that a config names, whole: regular files only, up to a size. Opening a FIFO, or reading a device, may
+// block the whole process, at the start and at every reload.
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 
-/** Whatever became of the path since it was looked at, opening it does not wait. */
+/** Opening does not block, even if the path has changed since it was checked. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
-/** For files that say nothing of their size, as those of /proc. */
+/** For files that report no size, such as those of /proc. */
 const MIN_READ_BYTES = 4_096;
 
-/** Throws an Error whose message goes on after the file's name; it has Node's code where it is Node's. */
+/** Throws an Error whose message continues the file's name; it has Node's code if Node threw it. */
 export function readRegularFile(path: string, maxBytes: number): Buffer {
   refuseOthers(statSync(path));
   const fd = openSync(path, FLAGS);
@@ -34,7 +34,7 @@ export async function readLargeFile(path: string, maxBytes: number): Promise<Buf
   }
 }
 
-/** What is no regular file, in words; undefined: it is one. */
+/** Names the kind of a file that is not regular; undefined: it is regular. */
 export function nameOfOtherKind(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) return "a directory";
@@ -49,7 +49,7 @@ function refuseOthers(stats: Stats): void {
   throw stats.isDirectory() ? Object.assign(error, { code: "EISDIR" }) : error;
 }
 
-/** What has been read so far; a file may grow meanwhile. */
+/** Read so far; a file may grow meanwhile. */
 class Whole {
   buffer: Buffer;
   length = 0;
@@ -59,7 +59,7 @@ class Whole {
     refuseOthers(stats);
     this.#maxBytes = maxBytes;
     this.#check(stats.size);
-    // One byte more, to see the end.
+    // One byte more, to detect the end.
     this.buffer = Buffer.allocUnsafe(Math.max(stats.size, MIN_READ_BYTES) + 1);
   }
 

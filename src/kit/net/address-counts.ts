@@ -1,4 +1,4 @@
-// How much of something each client has right now: connections, running calls. Holds only clients that have some.
+// How many of something each client has now: connections, running calls. Has entries only for clients with some.
 
 export class AddressCounts {
   private readonly counts = new Map<string, number>();
@@ -12,7 +12,7 @@ export class AddressCounts {
     return this.counts.size;
   }
 
-  /** One more; how many there are then. */
+  /** Adds one; returns the new count. */
   add(network: string): number {
     const count = this.get(network) + 1;
     this.counts.set(network, count);

@@ -1,8 +1,8 @@
 // The host that a request names: `Host`, `:authority`, or the one in a target of absolute form.
 
 /**
- * RFC 3986 §3.2, without user information, which such a name never has (RFC 9110 §4.2.4). Empty where a client names
- * no host. It goes on to services, and libraries there end a connection with many requests that name none.
+ * RFC 3986 §3.2, without user information, which is not allowed here (RFC 9110 §4.2.4). Empty if a client gives no
+ * host. It is passed on to services, and some libraries there close a connection with many requests without one.
  */
 const AUTHORITY = /^[A-Za-z0-9._~!$&'()*+,;=:%[\]-]*$/;
 

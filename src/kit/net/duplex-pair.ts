@@ -1,23 +1,23 @@
-// Two Duplex streams that are each other's other end: a connection inside the process, without a socket.
+// Two connected Duplex streams: a connection inside the process, without a socket.
 import { Duplex } from "node:stream";
 import { attempt, reportFault } from "../faults.js";
 import { guarded } from "./guarded.js";
 
-/** What one side may be ahead of the other; Node's own default differs between its lines. */
+/** Buffer of each side; Node's own default differs between its versions. */
 const HELD_BYTES = 16 * 1024;
 
 class Half extends Duplex {
   other: Half | undefined = undefined;
-  /** Ends our write once the other side's reader takes more. */
+  /** Completes our write once the other side's reader takes more. */
   private written: (() => void) | undefined = undefined;
 
   constructor() {
     super({ allowHalfOpen: true, autoDestroy: true, highWaterMark: HELD_BYTES });
   }
 
-  // Node calls these, and would pass a throw on to whoever reads or writes: it is the end of the pair.
+  // Node calls these, and would pass an exception on to the reader or writer: it ends the pair.
 
-  // Reading is pushed by the other side.
+  // The other side pushes what is read.
   override _read(): void {
     try {
       this.other?.goOn();
@@ -63,7 +63,7 @@ class Half extends Duplex {
     const other = this.other;
     this.other = undefined;
     attempt("on a connection within the process", () => this.goOn());
-    // A side that is done both ways just goes: what it wrote can still be read, as with a socket.
+    // A side that is finished in both directions is destroyed: what it wrote can still be read, as with a socket.
     const complete = this.readableEnded && this.writableFinished;
     if (other !== undefined && !complete) process.nextTick(() => other.destroy());
     done(error);
@@ -76,7 +76,7 @@ class Half extends Duplex {
   }
 }
 
-/** Bytes written to one can be read from the other, with backpressure; breaking one off breaks both off. */
+/** Bytes written to one can be read from the other, with backpressure; aborting one aborts both. */
 export function duplexPair(): [Duplex, Duplex] {
   const a = guarded(new Half());
   const b = guarded(new Half());

@@ -1,4 +1,4 @@
-// IP addresses as texts: out of `HOST:PORT`, and what counts as one client.
+// IP addresses as text: parsed out of `HOST:PORT`, and grouped into clients.
 import { BlockList, isIP } from "node:net";
 
 /** The host of `127.0.0.1:51234`, `[::1]:51234`, `[::ffff:10.0.0.1]:1`; an address without a port as it is. */
@@ -14,7 +14,7 @@ export function ipOf(address: string): string {
   return plainIp(host);
 }
 
-/** An IPv4 address that came over an IPv6 socket (RFC 4291 §2.5.5.2) is the IPv4 address. */
+/** An IPv4 address over an IPv6 socket (RFC 4291 §2.5.5.2) is the IPv4 address. */
 export function plainIp(ip: string): string {
   return ip.length > 7 && /^::ffff:\d/i.test(ip) ? ip.slice(7) : ip;
 }
@@ -25,8 +25,8 @@ export function isLoopbackIp(ip: string): boolean {
 }
 
 /**
- * What counts as one client where addresses are limited: an IPv4 address, or the /64 of an IPv6 address, which is
- * the least that a site gets (RFC 6177): whoever has one address has 2^64 of them.
+ * One client, where addresses are limited: an IPv4 address, or the /64 of an IPv6 address, which is the smallest
+ * network that a site gets (RFC 6177): the owner of one address has 2^64 of them.
  */
 export function clientNetwork(ip: string): string {
   if (isIP(ip) !== 6) return ip;

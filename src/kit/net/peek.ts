@@ -1,21 +1,21 @@
-// Looks at the first bytes of a connection before anyone reads it: what speaks there?
+// Detects the protocol from the first bytes of a connection, before anything else reads it.
 import type { Socket } from "node:net";
 import { barrier } from "../barrier.js";
 import { reportFault } from "../faults.js";
 import { guarded } from "./guarded.js";
 
 export interface PeekOptions<T> {
-  /** A client that says nothing for so long is let go. */
+  /** A client that sends nothing for this long is disconnected. */
   readonly timeoutMs: number;
-  /** What the bytes so far tell; undefined: more are needed. Must tell within a few dozen bytes. */
+  /** The result for the bytes so far; undefined: more are needed. Must decide within a few dozen bytes. */
   readonly decide: (start: Buffer) => T | undefined;
-  /** The socket is paused, and has all its bytes again; whoever takes it resumes it. Not called for one that is gone. */
+  /** The socket is paused, and has all its bytes again; its new owner resumes it. Not called for a closed one. */
   readonly found: (what: T) => void;
-  /** The time is over: the client is let go. */
+  /** Time is up: the client is disconnected. */
   readonly silent?: () => void;
 }
 
-/** Takes the socket until it is decided. Errors before that end it. */
+/** Owns the socket until the protocol is known. Errors before that end it. */
 export function peek<T>(socket: Socket, options: PeekOptions<T>): void {
   guarded(socket);
   let held: Buffer | undefined;
@@ -30,7 +30,7 @@ export function peek<T>(socket: Socket, options: PeekOptions<T>): void {
   const timer = setTimeout(silent, options.timeoutMs);
   const stop = (): void => clearTimeout(timer);
   const onData = barrier((chunk: Buffer): void => {
-    // Few bytes in few chunks: whoever dribbles them is done after the longest preface.
+    // Few bytes in few chunks: even a client that sends byte by byte is decided after the longest preface.
     const start = held === undefined ? chunk : Buffer.concat([held, chunk]);
     const what = options.decide(start);
     if (what === undefined) {

@@ -1,9 +1,9 @@
-// Sentences about what a service or a config has wrong: the first ones are kept, each cut, and the rest are counted. A
-// service chooses how many there are and how long they are, so neither may decide what the hub keeps or logs.
+// Error texts about a service or a config: the first ones are kept, each cut, and the rest are counted. A service
+// chooses how many there are and how long they are, so neither may decide what the hub keeps or logs.
 
 import { cut } from "./text.js";
 
-/** Enough to see what is wrong; who mends these sees the next ones. */
+/** Enough to see the problem; after fixing these one sees the next. */
 const MAX_TEXTS = 50;
 /** Characters of one of them. */
 const MAX_TEXT_CHARS = 500;
@@ -27,7 +27,7 @@ export class BoundedTexts {
     for (const text of texts) this.push(text);
   }
 
-  /** Those that were kept, and one line that counts the others. `what`: of what there are more, e.g. `rules left out`. */
+  /** The texts that were kept, and one line that counts the others. `what`: what is counted, e.g. `rules left out`. */
   list(what: string): readonly string[] {
     if (this.#more === 0) return this.#texts;
     return [...this.#texts, `and ${this.#more} more ${what}`];

@@ -1,8 +1,8 @@
-// JSON text of a value that may be large, piece by piece, so that who prints it can do other things between them.
+// JSON text of a value that may be large, piece by piece, so that other work can run in between.
 
-/** Characters of a piece, and what an object or list without others in it has beyond: a fraction of a millisecond. */
+/** Characters of a piece, beyond which an object or list without nested ones is split: a fraction of a millisecond. */
 const PIECE_CHARS = 16_384;
-/** Members of an object or list that is printed in one go. */
+/** Members of an object or list that is printed at once. */
 const MAX_AT_ONCE = 100;
 
 /** As JSON.stringify prints it with two spaces. Of plain data: no toJSON, and no circle. */
@@ -15,7 +15,7 @@ export function* jsonPieces(value: unknown): Generator<string> {
 class Printer {
   text = "";
 
-  /** @param line what begins a new line at this depth */
+  /** @param line starts a new line at this depth */
   *print(value: unknown, line: string): Generator<string> {
     if (typeof value !== "object" || value === null || isFlat(value)) {
       const text = JSON.stringify(value, null, 2) ?? "null";

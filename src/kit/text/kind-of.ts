@@ -1,4 +1,4 @@
-// What a value is, in a word or two, for messages about values that should be something else.
+// The kind of a value in a word or two, for messages about wrong types.
 
 /** As a person would call it: `null`, `a list`, `a promise`, `an object`, `a string`. */
 export function kindOf(value: unknown): string {

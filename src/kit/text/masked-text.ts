@@ -1,6 +1,6 @@
 // Text that may have URLs with credentials in them, for people to read: in errors, in logs, in a config that is shown.
 
-/** What stands in place of a secret. */
+/** Replaces a secret. */
 export const MASK = "***";
 /** `user:password@` of a URL, with or without a scheme before it: all from the first slashes to the last `@`. */
 const USER = /\/\/[^/?#\s]*@/g;

@@ -30,8 +30,8 @@ function at(row: Uint32Array, j: number): number {
 }
 
 /**
- * The candidate that `word` may be a misspelling of: a third of the letters may be wrong, one at least, and `maxEdits`
- * at most; undefined when none is near.
+ * The candidate that `word` may be a misspelling of: up to a third of the letters may differ, at least one, and at most
+ * `maxEdits`; undefined if none is near.
  */
 export function nearest(
   word: string,

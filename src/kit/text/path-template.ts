@@ -3,7 +3,7 @@
 import { decodePercent } from "./percent.js";
 import { cut } from "./text.js";
 
-/** One place of a path: a fixed text, one segment of any text, or any number of segments. */
+/** One segment of a template: a literal, any one segment, or any number of segments. */
 export type Segment =
   | { readonly kind: "literal"; readonly text: string }
   | { readonly kind: "*" }
@@ -22,7 +22,7 @@ export interface Variable {
 export interface Template {
   /** Literals are percent-decoded. */
   readonly segments: readonly Segment[];
-  /** The place of the one `**` among the segments; -1: there is none. */
+  /** Index of the one `**` among the segments; -1: there is none. */
   readonly deepAt: number;
   readonly variables: readonly Variable[];
   /** Percent-decoded, without its colon. */
@@ -35,9 +35,9 @@ export interface TemplateError {
   readonly column: number;
 }
 
-// Characters that a literal takes as they stand: RFC 3986 pchar without ":" (it starts the verb) and "*".
+// Characters allowed in a literal: RFC 3986 pchar without ":" (it starts the verb) and "*".
 const LITERAL = /(?:[A-Za-z0-9\-._~!$&'()+,;=@]|%[0-9A-Fa-f]{2})+/y;
-/** Far more than any path has; how deep the matcher may have to go. */
+/** Far more than any path has; it bounds how deep the matcher goes. */
 const MAX_SEGMENTS = 64;
 const FIELD_PATH = /[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*/y;
 
@@ -59,8 +59,8 @@ export function parseTemplate(text: string): Template | TemplateError {
 }
 
 /**
- * Where a segment of the template stands in a path of so many segments. One that stands behind the `**` goes with the
- * path's end. Less than the place of the `**` where the path is too short for both ends.
+ * The position of a template's segment in a path with this number of segments. A segment after the `**` is counted from
+ * the path's end. Less than the position of the `**` if the path is too short for both ends.
  */
 export function placeIn(
   { segments, deepAt }: Pick<Template, "segments" | "deepAt">,
@@ -85,7 +85,7 @@ export function printTemplate(template: Omit<Template, "deepAt">): string {
   return `/${parts.join("/")}${verb === undefined ? "" : `:${printLiteral(verb)}`}`;
 }
 
-/** What two templates have in common when they match the same paths: segments and verb, without the variables. */
+/** What two templates that match the same paths have in common: segments and verb, without the variables. */
 export function shapeOf(template: Template): string {
   return printTemplate({ ...template, variables: [] });
 }

@@ -1,5 +1,5 @@
-// Ends of texts, taken off in one pass. /x+$/ looks at each run of x within the text once for each x in it, and so takes
-// seconds for 64 KiB of them; String.prototype.trim does not, but has characters of its own.
+// Trims the ends of texts in one pass. /x+$/ scans each run of x within the text once for each x in it, and so takes
+// seconds for 64 KiB of them; String.prototype.trim does not, but has its own set of characters.
 
 /** The text without any of these characters at its ends. */
 export function trimOf(text: string, chars: string): string {

@@ -1,4 +1,4 @@
-// A failure that the person who started the hub can mend: the CLI prints its sentence, never a stack trace.
+// A failure that the person who started the hub can fix: the CLI prints its message, never a stack trace.
 import { maskedText } from "./masked-text.js";
 import type { Parsed } from "./parsed.js";
 
@@ -7,15 +7,15 @@ export class UserError extends Error {
   override readonly name = "UserError";
 }
 
-/** The value, or a UserError that says what the text was for: `--listen must be HOST:PORT, not "x"`. */
+/** The value, or a UserError that names the text's purpose: `--listen must be HOST:PORT, not "x"`. */
 export function parsedOrThrow<T>(parsed: Parsed<T>, what: string, text: string): T {
   if (parsed.ok) return parsed.value;
   throw new UserError(`${what} ${parsed.reason}, not ${JSON.stringify(maskedText(text))}`);
 }
 
 /**
- * The sentence for a listener that could not be bound.
- * @param what - what listens there, e.g. `the hub`
+ * The message for a listener that could not be bound.
+ * @param what - the listener, e.g. `the hub`
  * @param address - as the user wrote it, e.g. `127.0.0.1:8080`
  * @param error - what `net.Server` emitted
  */
@@ -40,7 +40,7 @@ function listenReason(error: unknown): string {
   }
 }
 
-/** The `code` of a system error, e.g. `ENOENT`; undefined where there is none. */
+/** The `code` of a system error, e.g. `ENOENT`; undefined if it has none. */
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
