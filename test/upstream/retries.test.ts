@@ -1,6 +1,7 @@
 // Calls that are sent again by a policy: which, when, how often, to which endpoint, and what everybody is told of it.
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import fc from "fast-check";
 import type { Attempt, AttemptObserver, AttemptOutcome } from "#src/call/attempt.js";
 import { frameMessage } from "#src/call/messages.js";
 import { Code } from "#src/call/status/status.js";
@@ -12,11 +13,12 @@ import { ReplayMemory } from "#src/upstream/replay-memory.js";
 import { BudgetCounts } from "#src/upstream/retry/budget.js";
 import { DEFAULT_RETRIES, type RetryPolicy } from "#src/upstream/retry/policy/policy.js";
 import { retryPolicy } from "#src/upstream/retry/policy/retry-policies.js";
+import { readServiceConfig } from "#src/upstream/retry/policy/service-config.js";
 import { retrying } from "#src/upstream/retry/retrying.js";
 import { UpstreamRetries } from "#src/upstream/retry/upstream-retries.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { block, data, frame, goaway, rst, SETTINGS_ACK } from "../support/frames.js";
-import { callOf } from "../support/sinks.js";
+import { callOf, methodOf } from "../support/sinks.js";
 import { until } from "../support/until.js";
 import { Exchange } from "./support/exchange.js";
 import { answer, answerHead, requestsOf, resetsOf, ScriptedService, trailers } from "./support/scripted.js";
@@ -617,8 +619,9 @@ describe("attempts side by side", () => {
   });
 });
 
+const upstream = { ...DEFAULT_RETRIES, attempts: 4 };
+
 describe("the policy of a method", () => {
-  const upstream = { ...DEFAULT_RETRIES, attempts: 4 };
   const own = { attempts: 2, anyCall: false };
   it("is for what is idempotent alone, by the schema or by the config, unless a key of the method says otherwise", () => {
     const rows = [];
@@ -629,7 +632,7 @@ describe("the policy of a method", () => {
     for (const { schema, config, from, anyCall } of rows) {
       const ofMethod = from === "method" || from === "both";
       const policy = retryPolicy(
-        { kind: "unary", idempotent: schema },
+        { ...methodOf(), idempotent: schema },
         {
           upstream: from === "method" || from === "neither" ? undefined : upstream,
           method: from === "switched off" ? false : ofMethod ? { ...own, anyCall } : undefined,
@@ -645,11 +648,169 @@ describe("the policy of a method", () => {
 
   it("is none where nothing is known of the method, or there is but one attempt", () => {
     const sources = { upstream, method: { ...own, anyCall: true }, idempotent: true };
-    assert.equal(retryPolicy({ kind: "unknown", idempotent: true }, sources), undefined);
+    assert.equal(retryPolicy({ ...methodOf("/a.B/C", "unknown"), idempotent: true }, sources), undefined);
     const single = { ...sources, method: { attempts: 1, anyCall: false } };
-    assert.equal(retryPolicy({ kind: "unary", idempotent: true }, single), undefined);
+    assert.equal(retryPolicy({ ...methodOf(), idempotent: true }, single), undefined);
     for (const kind of ["unary", "server_streaming", "client_streaming", "bidi_streaming"] as const)
-      assert.notEqual(retryPolicy({ kind, idempotent: false }, sources), undefined);
+      assert.notEqual(retryPolicy(methodOf("/a.B/C", kind), sources), undefined);
+  });
+});
+
+describe("a gRPC service config", () => {
+  const retryPolicyOf = {
+    maxAttempts: 4,
+    initialBackoff: "0.1s",
+    maxBackoff: "1.5s",
+    backoffMultiplier: 3,
+    retryableStatusCodes: ["unavailable", 10],
+  };
+  const retries = {
+    attempts: 4,
+    on: [14, 10],
+    backoff: { baseMs: 100, maxMs: 1500, multiplier: 3 },
+    hedgeDelayMs: undefined,
+    throttling: { maxTokens: 10, tokenRatio: 0.123 },
+  };
+
+  it("has policies and timeouts for methods, services and all others", () => {
+    const { config, problems, warnings } = readServiceConfig(
+      JSON.stringify({
+        loadBalancingConfig: [{ round_robin: {} }],
+        retryThrottling: { maxTokens: 10, tokenRatio: 0.1239 },
+        methodConfig: [
+          {
+            name: [
+              { service: "a.B", method: "C" },
+              { service: "a.B", method: "D" },
+            ],
+            retryPolicy: retryPolicyOf,
+          },
+          { name: [{ service: "a.B" }], timeout: "1.25s", waitForReady: true },
+          { name: [{}], hedgingPolicy: { maxAttempts: 9, hedgingDelay: "0.05s", nonFatalStatusCodes: [14] } },
+          { name: [{ service: "a.E" }], hedgingPolicy: { maxAttempts: 2 }, timeOut: "1s" },
+        ],
+      }),
+    );
+    assert.deepEqual(problems, []);
+    assert.deepEqual(warnings, [
+      "loadBalancingConfig: has no effect: balancer of the upstream is what counts",
+      "methodConfig[1].waitForReady: has no effect: calls wait for a connection as pending.wait says",
+      "methodConfig[2].hedgingPolicy.maxAttempts: is 9, but at most 5 are made",
+      "methodConfig[3].timeOut: is not known, and has no effect; did you mean timeout?",
+    ]);
+    const { throttling } = retries;
+    assert.deepEqual(Object.fromEntries(config), {
+      "a.B/C": { retries, timeoutMs: undefined },
+      "a.B/D": { retries, timeoutMs: undefined },
+      "a.B": { retries: undefined, timeoutMs: 1250 },
+      "": { retries: { attempts: 5, on: [14], hedgeDelayMs: 50, throttling }, timeoutMs: undefined },
+      "a.E": { retries: { attempts: 2, on: [], hedgeDelayMs: 1, throttling }, timeoutMs: undefined },
+    });
+  });
+
+  const method = { service: "a.B", method: "C" };
+  const wrong: readonly (readonly [what: string, json: unknown, problems: readonly string[]])[] = [
+    ["a list", [], ["must be an object, not a list"]],
+    ["no list of methods", { methodConfig: {} }, ["methodConfig: must be a list, not an object"]],
+    [
+      "names that cannot be",
+      { methodConfig: [{ name: [{ method: "C" }, { service: 1 }, method, method, 7] }] },
+      [
+        "methodConfig[0].name[0]: must have a service, since it has a method",
+        "methodConfig[0].name[1]: must be {}, { service } or { service, method }, with names such as pkg.Service",
+        "methodConfig[0].name[3]: stands twice: a.B/C",
+        "methodConfig[0].name[4]: must be an object, not a number",
+      ],
+    ],
+    [
+      "both policies",
+      { methodConfig: [{ name: [method], retryPolicy: retryPolicyOf, hedgingPolicy: { maxAttempts: 2 } }] },
+      ["methodConfig[0]: must have retryPolicy or hedgingPolicy, not both"],
+    ],
+    [
+      "a policy without its fields",
+      { methodConfig: [{ name: [method], retryPolicy: {} }] },
+      [
+        "methodConfig[0].retryPolicy.backoffMultiplier: must be a number above 0",
+        "methodConfig[0].retryPolicy.retryableStatusCodes: must be a list, not undefined",
+        "methodConfig[0].retryPolicy.maxAttempts: must be a whole number from 2 on",
+        "methodConfig[0].retryPolicy.initialBackoff: must be a duration in seconds, such as 0.1s, of at least 0.001s",
+        "methodConfig[0].retryPolicy.maxBackoff: must be a duration in seconds, such as 0.1s, of at least 0.001s",
+      ],
+    ],
+    [
+      "values out of range",
+      {
+        retryThrottling: { maxTokens: 1001, tokenRatio: 0 },
+        methodConfig: [
+          {
+            name: [method],
+            timeout: 5,
+            retryPolicy: {
+              ...retryPolicyOf,
+              maxAttempts: 1,
+              maxBackoff: "-1s",
+              retryableStatusCodes: ["OK", 99],
+            },
+          },
+        ],
+      },
+      [
+        "retryThrottling.maxTokens: must be a number above 0, and at most 1000",
+        "retryThrottling.tokenRatio: must be a number above 0",
+        "methodConfig[0].retryPolicy.retryableStatusCodes[0]: must be one of CANCELLED, UNKNOWN",
+        "methodConfig[0].retryPolicy.retryableStatusCodes[1]: must be one of CANCELLED, UNKNOWN",
+        "methodConfig[0].retryPolicy.retryableStatusCodes: must name at least one code",
+        "methodConfig[0].retryPolicy.maxAttempts: must be a whole number from 2 on",
+        "methodConfig[0].retryPolicy.maxBackoff: must be a duration in seconds, such as 0.1s, of at least 0.001s",
+        "methodConfig[0].timeout: must be a duration in seconds, such as 0.1s, of at least 0.001s",
+      ],
+    ],
+  ];
+  for (const [what, json, problems] of wrong)
+    it(`says where it is wrong: ${what}`, () => {
+      const told = readServiceConfig(JSON.stringify(json)).problems;
+      assert.deepEqual(
+        told.map((problem) => problem.replace(/(UNKNOWN), INVALID_ARGUMENT.*/, "$1")),
+        problems,
+      );
+    });
+
+  it("takes any text without throwing", () => {
+    assert.match(readServiceConfig("{").problems.join(), /^is not JSON: /);
+    fc.assert(
+      fc.property(fc.jsonValue(), (json) => {
+        readServiceConfig(JSON.stringify(json));
+        readServiceConfig(JSON.stringify({ methodConfig: [json, { name: [method], retryPolicy: json }] }));
+      }),
+    );
+  });
+
+  it("lets calls of a method be sent again that it names; of others only where they are idempotent", () => {
+    const entry = { retries, timeoutMs: undefined };
+    for (const [key, idempotent, config, allowed] of [
+      ["a.B/C", false, undefined, true],
+      ["a.B/C", false, false, false],
+      ["a.B/C", true, undefined, true],
+      ["a.B", false, undefined, false],
+      ["a.B", true, undefined, true],
+      ["a.B", false, true, true],
+      ["", false, undefined, false],
+      ["", true, undefined, true],
+      ["a.X", true, undefined, false],
+    ] as const) {
+      const sources = { upstream: undefined, serviceConfig: new Map([[key, entry]]), method: undefined };
+      const policy = retryPolicy({ ...methodOf("/a.B/C"), idempotent }, { ...sources, idempotent: config });
+      assert.equal(policy?.attempts, allowed ? 4 : undefined, `${key} ${idempotent} ${config}`);
+      assert.equal(policy?.replayBytes, allowed ? 64 * 1024 : undefined);
+    }
+    const own = retryPolicy(methodOf("/a.B/C"), {
+      upstream,
+      serviceConfig: new Map([["a.B/C", entry]]),
+      method: { attempts: 2, anyCall: false },
+      idempotent: undefined,
+    });
+    assert.deepEqual([own?.attempts, own?.on], [2, retries.on], "the method's own keys come first");
   });
 });
 

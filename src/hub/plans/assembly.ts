@@ -24,7 +24,12 @@ import type { LearnedUpstream } from "../upstreams/learned-upstream.js";
 import { takesOthers } from "../upstreams/upstream-row.js";
 import { type Named, namedOf } from "./named-methods.js";
 import { openApiInput } from "./openapi-input.js";
-import { type PolicyOf, retryPolicies } from "./retry-policies.js";
+import {
+  type PolicyOf,
+  retriesWithoutEffect,
+  retryPolicies,
+  serviceConfigTimeouts,
+} from "./retry-policies.js";
 import { type HubThreads, hubThreads } from "./threads.js";
 import { unknownSelectors } from "./unknown-selectors.js";
 
@@ -97,9 +102,11 @@ export function* assembling(
   // What is not learned yet may have the services that the config names.
   if (taker !== undefined && unlearned === undefined) routes.push(...routesToTaker(taker, named, routes));
   const taken = new Map<string, string>();
+  for (const { service, upstream } of routes) if (!taken.has(service)) taken.set(service, upstream);
+  const timeouts = serviceConfigTimeouts(config, (service) => taken.get(service));
   const table = yield* RouteTable.making(
     routes,
-    interceptors,
+    [...interceptors, ...timeouts],
     {
       problem: unlearned,
       taker: taker && { handler: taker.cluster.handler, packages: named.packages },
@@ -111,10 +118,8 @@ export function* assembling(
     },
     config.limits.maxMessageBytes,
   );
-  const visible = routes.filter(({ service, upstream }) => {
-    if (!taken.has(service)) taken.set(service, upstream);
-    return taken.get(service) === upstream;
-  });
+  const visible = routes.filter(({ service, upstream }) => taken.get(service) === upstream);
+  warnings.pushAll(retriesWithoutEffect(config, visible, policyOf));
   const rest = yield* creatingRestRouter({
     methods: visible.flatMap((route) => route.methods),
     registry: schema.registry,

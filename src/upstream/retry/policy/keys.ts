@@ -1,11 +1,15 @@
 // `retries` of an upstream, and of a method, which changes what it says.
-import { Code, codeName } from "../../../call/status/status.js";
+import { codeName } from "../../../call/status/status.js";
 import type { Kit } from "../../../config/kit.js";
 import { mapping } from "../../../config/mapping.js";
 import { featureKeys, type Place } from "../../../config/section.js";
 import { formatSize, parseSize } from "../../../config/size.js";
+import { readSmallFile } from "../../../config/small-file.js";
 import { type Parsed, parsed, rejected } from "../../../kit/text/parsed.js";
+import { UserError } from "../../../kit/text/user-error.js";
+import { CODES } from "./codes.js";
 import { DEFAULT_RETRIES, type MethodRetries, type RetryBudget, type RetryPolicy } from "./policy.js";
+import { readServiceConfig, type ServiceConfig } from "./service-config.js";
 
 /** Every attempt is a call that a service in trouble gets more: gRPC clients allow five. */
 export const MAX_ATTEMPTS = 10;
@@ -14,13 +18,6 @@ const MIN_REPLAY_BYTES = 1024;
 const SIZE = "must be a size such as 64KiB";
 const BUDGET = "must be a share such as 20%, none, or { share: 20%, perSecond: 10 }";
 const SHARE = /^(\d{1,3}(?:\.\d{1,2})?)%$/;
-
-/** The codes that an attempt can fail with, by their names. */
-const CODES: ReadonlyMap<string, number> = new Map(
-  Object.values(Code)
-    .filter((code) => code !== Code.OK)
-    .map((code) => [codeName(code), code]),
-);
 
 export function parseShare(text: string): Parsed<number> {
   const percent = Number(SHARE.exec(text)?.[1] ?? Number.NaN);
@@ -143,6 +140,8 @@ const FALSE_OR_MAPPING = "must be false, or { attempts, on, budget, backoff, rep
 export interface UpstreamRetriesConfig {
   /** undefined: only transparent retries. */
   readonly retries?: RetryPolicy | undefined;
+  /** What its file says; undefined: there is none. */
+  readonly serviceConfig?: ServiceConfig | undefined;
 }
 
 export const retryKeys = featureKeys({
@@ -157,12 +156,40 @@ export const retryKeys = featureKeys({
         "Calls that failed are sent again, of methods that are idempotent by their schema (idempotency_level) or by methods. Left out, or false: none is that a service may have seen.",
       )
       .meta({ examples: [{ attempts: 3, on: ["UNAVAILABLE"], budget: "20%" }] }),
+    serviceConfig: kit
+      .path()
+      .optional()
+      .describe(
+        "A gRPC service config, a JSON file: its retryPolicy, hedgingPolicy, retryThrottling and timeout hold; relative to this file.",
+      )
+      .meta({ examples: ["service_config.json"] }),
   }),
-  read: ({ retries }) =>
-    retries === undefined || retries === false
+  read: ({ retries, serviceConfig }, at) => ({
+    ...(retries === undefined || retries === false
       ? {}
-      : { retries: { ...DEFAULT_RETRIES, ...given(retries, DEFAULT_RETRIES) } },
+      : { retries: { ...DEFAULT_RETRIES, ...given(retries, DEFAULT_RETRIES) } }),
+    ...(serviceConfig === undefined ? {} : { serviceConfig: serviceConfigOf(serviceConfig, at) }),
+  }),
 });
+
+/** More are not told: the first is what to mend. */
+const MAX_TOLD = 20;
+
+function serviceConfigOf(path: string, at: Place): ServiceConfig | undefined {
+  const key = ["serviceConfig"];
+  const file = at.located(key, path);
+  if (!at.readsFiles) return undefined;
+  try {
+    const { config, problems, warnings } = readServiceConfig(readSmallFile(file, "the service config"));
+    for (const problem of problems.slice(0, MAX_TOLD)) at.wrong(key, `${file}: ${problem}`);
+    for (const warning of warnings.slice(0, MAX_TOLD)) at.warn(key, `${file}: ${warning}`);
+    return config;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    at.wrong(key, error.message);
+    return undefined;
+  }
+}
 
 /** What a method says of retries. */
 export interface MethodRetriesConfig {
@@ -217,7 +244,7 @@ const NO_RETRIES = "no upstream has retries, which are off until they are config
 
 function anyRetries({ whole }: Place): boolean {
   return Object.values(mapping(whole.value(["upstreams"]))).some((upstream) => {
-    const { retries } = mapping(upstream);
-    return retries !== undefined && retries !== false;
+    const { retries, serviceConfig } = mapping(upstream);
+    return (retries !== undefined && retries !== false) || serviceConfig !== undefined;
   });
 }
