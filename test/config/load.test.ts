@@ -1341,6 +1341,24 @@ describe("loadConfig", () => {
     writeFileSync(file, "upstreams: { a: { endpoints: [h:1], schema: { protos: [x.binpb] } } }");
     assert.throws(() => loadConfig(file, {}), /c\.yaml:1:56: .*x\.binpb is no directory/);
   });
+  test("reads a gRPC service config, and says what is wrong in it", (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "linchpin-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "c.yaml");
+    const json = join(folder, "s.json");
+    writeFileSync(file, "upstreams: { a: { endpoints: [h:1], serviceConfig: s.json } }");
+    assert.throws(() => loadConfig(file, {}), /c\.yaml:1:52: .*s\.json: no such file/);
+    writeFileSync(json, `{ "methodConfig": [{ "name": [{ "service": "a.B" }], "timeout": "1s" }] }`);
+    assert.deepEqual(
+      [...(loadConfig(file, {}).upstreams[0]?.serviceConfig ?? [])],
+      [["a.B", { retries: undefined, timeoutMs: 1000 }]],
+    );
+    writeFileSync(json, `{ "methodConfig": [{ "name": [7], "timeout": 1 }] }`);
+    assert.throws(
+      () => loadConfig(file, {}),
+      /c\.yaml:1:52: upstreams\.a\.serviceConfig: .*s\.json: methodConfig\[0\]\.timeout: must be a duration in seconds/,
+    );
+  });
   test("says in one sentence that there is no such file", () => {
     assert.throws(
       () => loadConfig("/nowhere/c.yaml", {}),

@@ -17,9 +17,9 @@ import { readServiceConfig } from "#src/upstream/retry/policy/service-config.js"
 import { retrying } from "#src/upstream/retry/retrying.js";
 import { UpstreamRetries } from "#src/upstream/retry/upstream-retries.js";
 import { FakeClock } from "../support/fake-clock.js";
-import { block, data, frame, goaway, rst, SETTINGS_ACK } from "../support/frames.js";
+import { block, data, frame, goaway, type RawPeer, rst, SETTINGS_ACK } from "../support/frames.js";
 import { callOf, methodOf } from "../support/sinks.js";
-import { until } from "../support/until.js";
+import { turns, until } from "../support/until.js";
 import { Exchange } from "./support/exchange.js";
 import { answer, answerHead, requestsOf, resetsOf, ScriptedService, trailers } from "./support/scripted.js";
 
@@ -833,6 +833,135 @@ it("the budget forgets what is 10 s old, second by second", () => {
   clock.advance(3_600_000);
   assert.equal(all(0.2, 10), 100);
   assert.equal(all(1, 0), 0);
+});
+
+/** What a service does with a request that has come in full. Those that say so have not processed it. */
+const FAULTS = {
+  answers: (peer: RawPeer, id: number) => peer.send(answerHead(id), trailers(id)),
+  "answers UNAVAILABLE": (peer: RawPeer, id: number) => peer.send(answer(id, "14")),
+  "answers UNAVAILABLE behind a head": (peer: RawPeer, id: number) =>
+    peer.send(answerHead(id), trailers(id, "14")),
+  "resets it": (peer: RawPeer, id: number) => peer.send(rst(id, ErrorCode.INTERNAL_ERROR)),
+  "resets it behind a head": (peer: RawPeer, id: number) =>
+    peer.send(answerHead(id), rst(id, ErrorCode.INTERNAL_ERROR)),
+  "cuts the connection": (peer: RawPeer) => void peer.socket.destroy(),
+  "cuts the connection within a frame": (peer: RawPeer, id: number) => {
+    peer.socket.write(answerHead(id).subarray(0, 12));
+    peer.socket.end();
+  },
+  "leaves after it": (peer: RawPeer, id: number) => {
+    peer.send(goaway(id));
+    peer.socket.end();
+  },
+  "refuses it": (peer: RawPeer, id: number) => peer.send(rst(id, ErrorCode.REFUSED_STREAM)),
+  "leaves before it": (peer: RawPeer, id: number) => peer.send(goaway(Math.max(0, id - 2))),
+} as const;
+type Fault = keyof typeof FAULTS;
+const UNPROCESSED: ReadonlySet<Fault> = new Set(["refuses it", "leaves before it"]);
+
+it("a call reaches services at most once where it is not idempotent, and at most as often as its policy says", async () => {
+  const names = Object.keys(FAULTS) as Fault[]; // the keys of the object above
+  const calls = fc.array(
+    fc.record({
+      policy: fc.constantFrom<Partial<RetryPolicy> | undefined>(
+        undefined,
+        undefined,
+        { attempts: 3, on: [Code.UNAVAILABLE, Code.INTERNAL] },
+        { attempts: 3, hedgeDelayMs: 10 },
+      ),
+      /** In one piece, or in two, the second of which comes late. */
+      pieces: fc.constantFrom(1, 2),
+      leaves: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+    }),
+    { minLength: 1, maxLength: 6 },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      calls,
+      fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 12 }),
+      async (all, faults) => {
+        const clock = new FakeClock(100_000);
+        const processed = new Map<string, number>();
+        let next = 0;
+        const services = ["a", "b"].map((address) => {
+          const service = new ScriptedService();
+          service.answersSettings = true;
+          return { address, service };
+        });
+        const memory = new ReplayMemory();
+        const dial =
+          ({ dial, peers }: ScriptedService) =>
+          () => {
+            const near = dial();
+            const peer = peers.at(-1);
+            const done = new Set<number>();
+            /** What the service has said that it does not look at: later streams than this. */
+            let last = Number.POSITIVE_INFINITY;
+            peer?.socket.on("data", () => {
+              for (const id of requestsOf(peer)) {
+                if (done.has(id) || id > last || peer.find(FrameType.DATA, id, Flag.END_STREAM) === undefined)
+                  continue;
+                done.add(id);
+                // What comes behind the last of them is answered, so that every call ends.
+                const fault = faults[next++] ?? "answers";
+                const call = peer.body(id).subarray(5).toString();
+                if (!UNPROCESSED.has(fault)) processed.set(call, (processed.get(call) ?? 0) + 1);
+                if (fault === "leaves after it") last = id;
+                if (fault === "leaves before it") last = Math.max(0, id - 2);
+                FAULTS[fault](peer, id);
+              }
+            });
+            return near;
+          };
+        const cluster = new Cluster({
+          name: "s",
+          endpoints: services.map(({ address, service }) => ({ address, dial: dial(service) })),
+          clock,
+          replayMemory: memory,
+          random: () => 0.5,
+        });
+        cluster.connect();
+        await until(() => cluster.endpoints.every(({ state }) => state === "ready"), "the connections");
+        const retries = new UpstreamRetries("s", clock);
+        const exchanges = all.map(({ policy, pieces }, i) => {
+          const handler =
+            policy === undefined
+              ? cluster.handler
+              : retrying({ cluster, retries, policy: { ...DEFAULT_RETRIES, ...policy } });
+          const exchange = new Exchange(cluster, callOf(), handler);
+          const frame = frameMessage(Buffer.from(`call ${i}`));
+          const half = Math.ceil(frame.length / pieces);
+          exchange.request.data(frame, 0, half, pieces === 1);
+          return {
+            exchange,
+            rest: () => pieces === 2 && exchange.request.data(frame, half, frame.length, true),
+          };
+        });
+        await turns(1);
+        for (const { rest } of exchanges) rest();
+        for (const [i, { exchange }] of exchanges.entries()) if (all[i]?.leaves) exchange.cancel();
+        const over = (): boolean =>
+          exchanges.every(({ exchange }, i) => all[i]?.leaves === true || exchange.response.ended);
+        for (let at = 0; at < 2000 && !over(); at++) {
+          clock.advance(25);
+          await turns(1);
+        }
+        const what = JSON.stringify({ all, faults });
+        assert.ok(over(), `every call ends: ${what}`);
+        for (const [i, { policy }] of all.entries()) {
+          const times = processed.get(`call ${i}`) ?? 0;
+          assert.ok(
+            times <= (policy === undefined ? 1 : 3),
+            `call ${i} was processed ${times} times: ${what}`,
+          );
+          assert.deepEqual(exchanges[i]?.exchange.response.late, []);
+        }
+        assert.equal(memory.bytes, 0, what);
+        cluster.close();
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 /** What a proxy answers that has lost the service. */

@@ -5,6 +5,7 @@ import { mapping } from "../../../config/mapping.js";
 import { featureKeys, type Place } from "../../../config/section.js";
 import { formatSize, parseSize } from "../../../config/size.js";
 import { readSmallFile } from "../../../config/small-file.js";
+import { BoundedTexts } from "../../../kit/text/bounded-texts.js";
 import { type Parsed, parsed, rejected } from "../../../kit/text/parsed.js";
 import { UserError } from "../../../kit/text/user-error.js";
 import { CODES } from "./codes.js";
@@ -172,8 +173,14 @@ export const retryKeys = featureKeys({
   }),
 });
 
-/** More are not told: the first is what to mend. */
+/** More are only counted: the first is what to mend. */
 const MAX_TOLD = 20;
+
+function bounded(texts: readonly string[], what: string): readonly string[] {
+  const all = new BoundedTexts(MAX_TOLD);
+  all.pushAll(texts);
+  return all.list(what);
+}
 
 function serviceConfigOf(path: string, at: Place): ServiceConfig | undefined {
   const key = ["serviceConfig"];
@@ -181,8 +188,8 @@ function serviceConfigOf(path: string, at: Place): ServiceConfig | undefined {
   if (!at.readsFiles) return undefined;
   try {
     const { config, problems, warnings } = readServiceConfig(readSmallFile(file, "the service config"));
-    for (const problem of problems.slice(0, MAX_TOLD)) at.wrong(key, `${file}: ${problem}`);
-    for (const warning of warnings.slice(0, MAX_TOLD)) at.warn(key, `${file}: ${warning}`);
+    for (const problem of bounded(problems, "problems")) at.wrong(key, `${file}: ${problem}`);
+    for (const warning of bounded(warnings, "warnings")) at.warn(key, `${file}: ${warning}`);
     return config;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
