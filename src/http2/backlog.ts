@@ -8,8 +8,8 @@ import type { LimitName, Limits } from "./wire/limits.js";
 import { ErrorCode } from "./wire/protocol.js";
 
 /**
- * A stream is slow that would need more looks of the watch than this for what it holds, at its pace of the last two:
- * a minute by the defaults, 4 KiB per second for a whole window.
+ * A stream is slow if, at its rate between the last two checks of the watch, it would need more checks than this for
+ * its backlog: with the defaults a minute, or 4 KiB per second for a whole window.
  */
 const SLOW_LOOKS = 12;
 
@@ -30,14 +30,14 @@ export class Backlog implements Holder {
     this.stallMs = limits.stallMs;
   }
 
-  /** DATA has come to wait in a stream (`bytes` above 0), or has gone from it. */
+  /** DATA of a stream was buffered (`bytes` above 0), or was sent. */
   count(bytes: number): void {
     this.queuedBytes += bytes;
     if (bytes > 0) this.memory.add(this, bytes);
     else this.memory.remove(this, -bytes);
   }
 
-  /** Resets the streams of which nothing has gone for too long. */
+  /** Resets the streams of which nothing was sent for too long. */
   resetStalled(now: number): void {
     for (const stream of this.table.values()) {
       if (!stream.hasQueued) continue;

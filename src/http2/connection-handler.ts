@@ -1,4 +1,4 @@
-// What the owner of a connection is told: of requests, of its beginning and its end, and of what went wrong.
+// The callbacks of a connection's owner: requests, the connection's begin and end, and errors.
 import { reportFault as report } from "../kit/faults.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
 import type { Stream } from "./stream.js";
@@ -7,21 +7,21 @@ import type { LimitName } from "./wire/limits.js";
 export interface ConnectionHandler {
   /** Server role: a request has begun. Sets `stream.handler` before it returns. */
   onStream(stream: Stream, block: HeaderBlock, end: boolean): void;
-  /** The peer's first SETTINGS came: the connection is usable. */
+  /** The peer's first SETTINGS arrived: the connection is usable. */
   onReady?(): void;
-  /** The peer will take no new streams (GOAWAY came), or room for streams came back. */
+  /** The peer accepts no new streams (GOAWAY arrived), or streams became available again. */
   onCapacity?(): void;
-  /** Once: the connection is over, whoever ended it. Its streams have been told before. */
+  /** Once: the connection has ended, whoever ended it. Its streams were notified before. */
   onClose(reason: string): void;
   /**
-   * A handler threw, or the engine did: a bug, for the log. The stream it was for is reset, or the connection closed,
-   * with INTERNAL_ERROR. Without this it is told as a fault like others. A stream's handler with an `onFault` of its
-   * own ends its stream itself, and this is not called.
+   * A handler threw, or the engine did: a bug, for the log. Its stream is reset, or the connection closed, with
+   * INTERNAL_ERROR. Default: reported as any other fault. If a stream's handler has an `onFault`, that ends its stream,
+   * and this is not called.
    */
   onFault?(error: unknown): void;
-  /** The peer passed a limit: for the log and for metrics. What it ends has been told, or will be, on its own way. */
+  /** The peer exceeded a limit: for the log and for metrics. Whatever it ends is notified separately. */
   onLimit?(limit: LimitName, ends: "stream" | "connection", reason: string): void;
-  /** The peer sent a request that is none, or what is no HTTP/2: for metrics. `code`: of RFC 9113 §7. */
+  /** The peer sent a malformed request, or something other than HTTP/2: for metrics. `code`: of RFC 9113 §7. */
   onMalformed?(ends: "stream" | "connection", code: number, reason: string): void;
 }
 

@@ -1,6 +1,6 @@
-// An HTTP/2 connection over any Duplex, either role (RFC 9113): its parts put together, its shutdown, and what its owner
-// may ask of it. Knows nothing of gRPC or of the hub. docs/architecture.md, "The wire", shows a frame's way.
-// Hot path: no part makes an object, closure, promise or event per frame.
+// An HTTP/2 connection over any Duplex, in either role (RFC 9113): combines its parts, its shutdown, and the methods
+// for its owner. Independent of gRPC and of the hub. docs/architecture.md, "The wire", shows the path of a frame. Hot
+// path: no part makes an object, closure, promise or event per frame.
 import type { Duplex } from "node:stream";
 import { barrier, contain } from "../kit/barrier.js";
 import { type Clock, systemClock } from "../kit/clock.js";
@@ -31,17 +31,17 @@ export type { ConnectionHandler };
 
 export interface ConnectionOptions {
   readonly role: "server" | "client";
-  /** Those that differ from `DEFAULT_LIMITS`; limits.ts says what each is for. */
+  /** Differences from `DEFAULT_LIMITS`; limits.ts describes each. */
   readonly limits?: Partial<Limits>;
   /** Default: the system's. */
   readonly clock?: Clock;
   /** 0 ≤ n < 1, for the jitter of `maxAgeMs`. Default: Math.random. */
   readonly random?: () => number;
-  /** Where the DATA that waits is counted, with that of other connections. Default: by itself. */
+  /** Counts buffered DATA, together with that of other connections. Default: for this connection alone. */
   readonly memory?: SendMemory | undefined;
 }
 
-/** How long a socket may take to close: cut off when we break off, patient when what we wrote is worth reading. */
+/** How long a socket may take to close: short if we abort, longer if the peer should read what we wrote. */
 const BREAK_OFF_MS = 1000;
 const LINGER_MS = 30_000;
 
@@ -60,11 +60,11 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   private readonly watch: Watch;
 
   private state: "open" | "draining" | "closed" = "open";
-  /** The last stream of ours that the peer takes, once its GOAWAY has said so. */
+  /** The last stream of ours that the peer accepts, after its GOAWAY. */
   private peerLastId: number | undefined = undefined;
   private closeReason: string | undefined = undefined;
   private told = false;
-  /** The peer's TCP has taken nothing for a while: the watch sets it, and takes it back. */
+  /** The peer's TCP has accepted nothing for a while: set and cleared by the watch. */
   stuck = false;
 
   constructor(socket: Duplex, options: ConnectionOptions, handler: ConnectionHandler) {
@@ -110,7 +110,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     this.settings.announce();
     window.announce();
     this.watch = new Watch(this, this.reader, this.out, this.streams.backlog, limits, clock, now, random);
-    // A client's owner sees to it that the connection comes about.
+    // The owner of a client connection makes sure that it gets connected.
     if (role === "server") this.watch.start();
     const onFault = (error: unknown): void => this.fault(error);
     socket.on("data", this.onChunk);
@@ -126,7 +126,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     return this.streams.size;
   }
 
-  /** The peer's first SETTINGS have come. */
+  /** The peer's first SETTINGS have arrived. */
   get ready(): boolean {
     return this.settings.received;
   }
@@ -150,14 +150,15 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     return this.closeReason;
   }
 
-  /** Client role: the most streams that the peer lets us have open; Infinity where it does not say. */
+  /** Client role: the peer's limit of open streams; Infinity if it sets none. */
   get maxStreams(): number {
     return this.settings.maxStreams;
   }
 
   /**
-   * The largest header list that the peer takes (`listBytes`); Infinity where it does not say. It is advice, but some end
-   * the whole connection over a block that is larger, and with it the calls of others: who sends one looks at it before.
+   * The largest header list that the peer accepts (`listBytes`); Infinity if it sets no limit. It is advisory, but some
+   * peers close the whole connection over a larger block, and with it the calls of others: so check a list before
+   * sending it.
    */
   get maxHeaderListBytes(): number {
     return this.settings.maxHeaderListBytes;
@@ -168,7 +169,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     return this.guards.opened;
   }
 
-  /** Frames of headers, and of data, that came. */
+  /** HEADERS and DATA frames that arrived. */
   get answers(): number {
     return this.guards.receivedFrames;
   }
@@ -178,7 +179,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     return this.streams.backlog.queuedBytes;
   }
 
-  /** Bytes that the socket still holds. */
+  /** Bytes that the socket still buffers. */
   get unwritten(): number {
     return this.out.unwritten;
   }
@@ -191,30 +192,30 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     return stream;
   }
 
-  /** Chunks that came from the peer: a service that says anything at all is there. */
+  /** Chunks from the peer: a service that sends anything at all is alive. */
   get heard(): number {
     return this.reader.heard;
   }
 
-  /** What the owners of open streams are: to count whose they are. Looks at each. */
+  /** The owners of open streams, to count them. Visits each. */
   get owners(): StreamHandler[] {
     return this.streams.owners;
   }
 
-  /** Asks the peer whether it is there, at no cost but an answer: `onAck` runs when there is one. */
+  /** Checks whether the peer is alive, at no cost but a response: `onAck` runs when it arrives. */
   probe(onAck: () => void): void {
     if (this.state !== "closed") this.settings.probe(onAck);
   }
 
-  /** Sends a PING; `onPong` runs when it is answered, and never if the connection ends before. */
+  /** Sends a PING; `onPong` runs when it is acknowledged, and never if the connection ends before. */
   ping(onPong: () => void): void {
     if (this.state !== "closed") this.pings.send(onPong);
   }
 
   /**
-   * Tells the peer that no more streams will be taken; the connection closes when its streams have ended.
-   * Server role: in two steps (RFC 9113 §6.8), so that requests under way are not lost: GOAWAY(2³¹−1), then,
-   * once a PING has come back, GOAWAY with the last stream. Returns the function that ends the wait for the PING.
+   * Announces that no more streams are accepted; the connection closes when its streams have ended. Server role: in two
+   * steps (RFC 9113 §6.8), so that requests in flight are not lost: GOAWAY(2³¹−1), then, once a PING was acknowledged,
+   * GOAWAY with the last stream. Returns the function that ends the wait for the PING.
    */
   drain(): () => void {
     if (this.state !== "open") return () => {};
@@ -232,7 +233,9 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     return finish;
   }
 
-  /** Ends the connection at once, with GOAWAY. Streams are told. `limit`: the one that the peer passed, if it did. */
+  /**
+   * Ends the connection at once, with GOAWAY. Streams are notified. `limit`: the one that the peer exceeded, if it did.
+   */
   destroy(code: number = ErrorCode.NO_ERROR, reason = "the connection was closed", limit?: LimitName): void {
     if (this.state === "closed") return;
     if (limit !== undefined) this.handler.onLimit?.(limit, "connection", reason);
@@ -302,7 +305,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     );
   }
 
-  /** The connection's own code threw: that is its end, in whatever way is left. */
+  /** The connection's own code threw: it ends, in whatever way is still possible. */
   fault(error: unknown): void {
     reportFault(this.handler, error);
     try {
@@ -357,7 +360,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   private readonly onError = (error: NodeJS.ErrnoException): void => {
     const why = `the connection failed: ${error.message}`;
     this.lose(error.code === "ECONNRESET" ? this.whyOver(why) : why);
-    // A TLS socket can tell of an error and stay open: the peer must not wait on it.
+    // A TLS socket can emit an error and stay open: the peer must not wait for it.
     this.socket.destroy();
   };
 
@@ -386,12 +389,12 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
     this.destroy(code, `${errorName(code)}: ${message}`, limit);
   }
 
-  /** Writes what is gathered, ends our side of the socket, and sees to it that the socket goes. */
+  /** Writes the collected output, ends our side of the socket, and makes sure that the socket closes. */
   private hangUp(reason: string, patienceMs: number): void {
     if (this.state === "closed") return;
     const { socket } = this;
     this.stopReading(reason);
-    // A peer that does not read, or does not close its side, must not keep the socket.
+    // A peer that does not read, or does not close its side, must not keep the socket open.
     const timer = setTimeout(() => socket.destroy(), patienceMs);
     timer.unref();
     socket.once("close", () => clearTimeout(timer));
@@ -420,7 +423,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   private tellAll(reason: string): void {
     if (this.told) return;
     this.told = true;
-    // Whatever one of them makes of it, the others are told.
+    // Whatever one of them does, the others are notified.
     const parts = [
       () => this.streams.endAll(reason),
       () => this.out.close(),

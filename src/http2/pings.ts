@@ -1,4 +1,4 @@
-// PING, both ways (RFC 9113 §6.7): the peer's are answered; ours have a number, so that an answer is known for its own.
+// PING in both directions (RFC 9113 §6.7): the peer's are acknowledged; ours have a number to match their ACK.
 
 import type { FrameWriter } from "./frames/frame-writer.js";
 import { ConnectionError, expectLength } from "./wire/connection-error.js";
@@ -9,7 +9,7 @@ export class Pings {
   private readonly writer: FrameWriter;
   private readonly guards: Guards;
   private sent = 0;
-  /** What to call for those not yet answered: the last ones, in order. */
+  /** Callbacks of the PINGs without an ACK: the last ones, in order. */
   private readonly pongs: (() => void)[] = [];
 
   constructor(writer: FrameWriter, guards: Guards) {
@@ -22,12 +22,12 @@ export class Pings {
     this.writer.ping(++this.sent >>> 0);
   }
 
-  /** A PING frame came. */
+  /** A PING frame arrived. */
   receive(flags: number, id: number, b: Buffer, start: number, end: number): void {
     if (id !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "PING on a stream");
     expectLength(end - start, 8, "PING");
     if ((flags & Flag.ACK) !== 0) {
-      // Answers come in the order of the PINGs; what answers none of ours is ignored.
+      // ACKs arrive in the order of the PINGs; an ACK of none of ours is ignored.
       const oldest = (this.sent - this.pongs.length + 1) >>> 0;
       if (b.readUInt32BE(start) === 0 && b.readUInt32BE(start + 4) === oldest) this.pongs.shift()?.();
       return;
@@ -36,7 +36,7 @@ export class Pings {
     this.writer.frame(FrameType.PING, Flag.ACK, 0, b, start, end);
   }
 
-  /** No answer will come any more. */
+  /** No more ACKs will arrive. */
   close(): void {
     this.pongs.length = 0;
   }

@@ -1,5 +1,5 @@
-// What the peer may send on all streams together. Credit comes back on receipt: one slow stream must not stall the
-// others, and each stream's own window bounds what waits (stream.ts).
+// The connection's receive window. Credit is returned on receipt: one slow stream must not stall the others, and each
+// stream's own window bounds its buffer (stream.ts).
 
 import type { FrameWriter } from "./frames/frame-writer.js";
 import { ConnectionError } from "./wire/connection-error.js";
@@ -11,7 +11,7 @@ const WINDOW_BYTES = 1024 * 1024;
 export class ReceiveWindow {
   private readonly writer: FrameWriter;
   private left = DEFAULT_WINDOW_BYTES;
-  /** Not yet given back. */
+  /** Not returned yet. */
   private owed = 0;
 
   constructor(writer: FrameWriter) {

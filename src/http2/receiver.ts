@@ -1,5 +1,5 @@
-// What the peer's frames mean: each is checked, counted, and told to the stream it is for, or to the connection.
-// A ConnectionError that is thrown here ends the connection; what is wrong on one stream ends that stream.
+// Handles the peer's frames: each is validated, counted, and passed to its stream or to the connection. A
+// ConnectionError thrown here ends the connection; an error on one stream ends that stream.
 
 import type { ConnectionHandler } from "./connection-handler.js";
 import type { FrameSink } from "./frames/frame-reader.js";
@@ -15,7 +15,7 @@ import type { Guards } from "./wire/guards.js";
 import type { Limits } from "./wire/limits.js";
 import { ErrorCode, errorName, Flag, FrameType, MAX_STREAM_ID, MAX_WINDOW_BYTES } from "./wire/protocol.js";
 
-/** The frames that speak of the connection alone. */
+/** Frame types that are valid for the connection only. */
 export interface ConnectionFrames {
   readonly role: "server" | "client";
   onSettings(flags: number, id: number, b: Buffer, start: number, end: number): void;
@@ -34,7 +34,7 @@ export class Receiver implements FrameSink {
   private readonly decoder: HpackDecoder;
   private readonly maxInterimResponses: number;
 
-  // The DATA frame that is coming: whose it is, undefined when nobody takes it, and whether it ends its stream.
+  // The current DATA frame: its stream, undefined if nobody takes it, and whether it ends its stream.
   private dataStream: Stream | undefined = undefined;
   private dataEnds = false;
 
@@ -126,7 +126,7 @@ export class Receiver implements FrameSink {
     if (block !== undefined) this.onBlock(headers.id, headers.ends, block, 0, block.length);
   }
 
-  /** A complete header block. It is decoded whatever becomes of it: the table must stay in step. */
+  /** A complete header block. It is always decoded: the table must stay in step. */
   private onBlock(id: number, ends: boolean, b: Buffer, start: number, end: number): void {
     const block = this.decoder.decode(b, start, end);
     const stream = this.streams.get(id);
@@ -154,7 +154,7 @@ export class Receiver implements FrameSink {
     try {
       this.beginRequest(stream, block, ends);
     } catch (error) {
-      // What ends the connection, such as a budget that is used up, is no fault of the stream.
+      // Errors that end the connection, such as a used-up budget, are not the stream's.
       if (error instanceof ConnectionError) throw error;
       this.streams.threw(stream, error);
     }
@@ -192,7 +192,7 @@ export class Receiver implements FrameSink {
       this.onInterimResponse(stream, ends);
       return;
     }
-    // A 304 tells the length that it spares (RFC 9110 §8.6), as answers to HEAD do, which the hub never sends.
+    // A 304 has the length of the omitted body (RFC 9110 §8.6), as responses to HEAD do, which the hub never sends.
     if (ends && head.contentLength > 0 && head.status !== 304) {
       this.streams.error(stream, ErrorCode.PROTOCOL_ERROR, NO_BODY_COMES);
       return;
@@ -241,7 +241,7 @@ export class Receiver implements FrameSink {
     this.forgetIfClosed(stream);
   }
 
-  /** After the owner was told of the peer's end, so that it hears of the connection's end behind it. */
+  /** After the owner was notified of the peer's end, so that the connection's end comes after it. */
   private forgetIfClosed(stream: Stream): void {
     if (stream.closed) this.streams.forget(stream);
   }
@@ -262,14 +262,14 @@ export class Receiver implements FrameSink {
     }
   }
 
-  /** The stream that takes so much DATA now. Where there is none, who is to know has been told. */
+  /** The stream of this DATA frame. Without one, the owner has been notified already. */
   private takerOf(id: number, length: number): Stream | undefined {
     const { streams } = this;
     const stream = streams.get(id);
     if (stream === undefined) {
       streams.checkNotIdle(id, "DATA");
       if (streams.wasReset(id)) return undefined;
-      // A client's is its stream's matter; a service that goes on behind an end is not to be trusted with others.
+      // A client's error is its stream's; a service that sends after an end is not trusted with other streams.
       if (this.connection.role === "client") {
         throw new ConnectionError(ErrorCode.STREAM_CLOSED, `DATA on stream ${id}, which is closed`);
       }

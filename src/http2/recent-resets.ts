@@ -1,11 +1,11 @@
-// The streams that we reset a while ago: frames on them may still be under way, and are late, not wrong.
+// Streams that we reset recently: frames on them may still be in flight, and are late, not errors.
 
-/** Resets that are remembered one by one. */
+/** Resets that are stored individually. */
 const REMEMBERED = 128;
 
 export class RecentResets {
   private readonly ids: number[] = [];
-  /** The highest of those that no longer are among them: below it we cannot tell. */
+  /** The highest id that is no longer stored: below it we cannot tell. */
   private forgotten = 0;
 
   add(id: number): void {

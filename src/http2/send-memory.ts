@@ -1,11 +1,11 @@
-// How many bytes of DATA wait for peers on all connections of a hub, in one place, and what happens when they are too many.
+// Counts the DATA buffered for peers on all connections of a hub, and resets streams when it is too much.
 
 import { attempt } from "../kit/faults.js";
 
 export interface Holder {
   readonly queuedBytes: number;
   readonly maxQueuedBytes: number;
-  /** Of `queuedBytes`, those of whoever takes them so slowly that they would wait for minutes. */
+  /** Of `queuedBytes`, those of peers so slow that the bytes would wait for minutes. */
   slowBytes(): number;
   /** Drops streams, slow ones first, then those without window, then the largest, until this much is left. */
   shed(toBytes: number): void;
@@ -31,13 +31,13 @@ export class SendMemory {
     return this.total;
   }
 
-  /** A holder has come to hold so many bytes more. */
+  /** A holder has buffered this many more bytes. */
   add(holder: Holder, bytes: number): void {
     this.total += bytes;
     if (holder.queuedBytes === bytes) this.holders.add(holder);
     if (holder.queuedBytes > holder.maxQueuedBytes) this.over.add(holder);
     else if (this.total <= this.maxBytes) return;
-    // Not at once: who holds it is in the midst of sending.
+    // Not at once: the holder is in the middle of sending.
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(this.shed);
@@ -74,8 +74,8 @@ export class SendMemory {
   }
 
   /**
-   * Those who drip first, on however many connections: else a thousand that each hold a little, for ever, would have
-   * the one reset that holds more and reads it.
+   * Slow readers first, on however many connections: otherwise a thousand that each hold a little, forever, would cause
+   * the reset of one that holds more and reads it.
    */
   private shedSlow(target: number): void {
     const slow = [...this.holders].map((holder) => ({ holder, bytes: holder.slowBytes() }));

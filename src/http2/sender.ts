@@ -1,4 +1,5 @@
-// What the streams of a connection send: header blocks at once, DATA as windows and socket allow, in turn (RFC 9113 §5.2).
+// The send side of a connection's streams: header blocks at once, DATA as windows and socket allow, in turn (RFC 9113
+// §5.2).
 
 import type { FrameWriter } from "./frames/frame-writer.js";
 import type { HeaderWriter } from "./frames/header-writer.js";
@@ -9,22 +10,22 @@ import { ConnectionError } from "./wire/connection-error.js";
 import type { Guards } from "./wire/guards.js";
 import { DEFAULT_WINDOW_BYTES, ErrorCode, Flag, FrameType, MAX_WINDOW_BYTES } from "./wire/protocol.js";
 
-/** How many dead streams the ring may hold beside twice the living, and how many places whose turn is over. */
+/** How many dead streams the ring may hold beside twice the living, and how many slots whose turn is over. */
 const RING_SLACK = 64;
 /** DATA per stream and turn of the round-robin. */
 const QUANTUM_BYTES = 16 * 1024;
-/** DATA cut to less than this by the peer's window is of the peer's own making: it earns nothing. */
+/** If the peer's window cuts DATA to less than this, the peer caused the small frames itself: they earn nothing. */
 const DRIBBLE_BYTES = 64;
 
 export interface SenderOwner {
   /** Something threw outside any stream: the end of the connection. */
   fault(error: unknown): void;
-  /** The stream's header block went out as far as it had come, and no more of it will. */
+  /** The stream's header block was sent as far as it was written, and no more of it will be. */
   brokenBlock(stream: Stream): void;
 }
 
 export class Sender {
-  /** The window that the peer's SETTINGS give a stream to begin with. */
+  /** The initial window of a stream, from the peer's SETTINGS. */
   initialWindowBytes: number = DEFAULT_WINDOW_BYTES;
   private readonly owner: SenderOwner;
   private readonly out: Output;
@@ -70,8 +71,8 @@ export class Sender {
   }
 
   /**
-   * A block was begun, and what was to fill it threw. It may have changed the table that both sides keep (RFC 7541
-   * §2.2), so it goes out as far as it has come, and its stream is reset: the connection's other streams go on.
+   * A block was begun, and its filler threw. It may have changed the table that both sides keep (RFC 7541 §2.2), so the
+   * written part is sent, and its stream is reset: the connection's other streams continue.
    */
   mendBlock(): void {
     const stream = this.blockOf;
@@ -87,7 +88,7 @@ export class Sender {
     this.headers.field(name, value, sensitive);
   }
 
-  /** A frame that was begun and not ended leaves the peer with bytes that mean nothing: that is the connection's end. */
+  /** An incomplete frame leaves the peer with meaningless bytes: the connection ends. */
   private torn(error: unknown): never {
     this.owner.fault(error);
     throw error;
@@ -100,7 +101,7 @@ export class Sender {
       this.torn(error);
     }
     this.guards.sentFrames++;
-    // The first block is what counts: a request whose trailers did not leave was sent all the same.
+    // The first block counts: a request whose trailers were not sent was sent all the same.
     if (stream.headersMark === Number.POSITIVE_INFINITY) {
       stream.headersMark = this.out.appendedBytes;
       this.guards.answered++;
@@ -113,8 +114,8 @@ export class Sender {
   }
 
   /**
-   * Writes as much DATA of start..end as windows and socket allow; returns how many bytes went.
-   * An empty range with `last` always goes.
+   * Writes as much DATA of start..end as windows and socket allow; returns how many bytes were written. An empty range
+   * with `last` is always written.
    */
   sendData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): number {
     try {
@@ -159,7 +160,7 @@ export class Sender {
     this.out.touch();
   }
 
-  /** Gives the peer credit for a stream. */
+  /** Returns credit to the peer for a stream. */
   sendWindowUpdate(id: number, increment: number): void {
     try {
       this.writer.windowUpdate(id, increment);
@@ -206,7 +207,7 @@ export class Sender {
     }
   }
 
-  /** A WINDOW_UPDATE for the connection came. */
+  /** A WINDOW_UPDATE for the connection arrived. */
   addWindow(increment: number): void {
     this.window += increment;
     if (this.window > MAX_WINDOW_BYTES) {
@@ -219,7 +220,7 @@ export class Sender {
     this.out.touch();
   }
 
-  /** The peer's SETTINGS change the windows of the streams there are, too (RFC 9113 §6.9.2). */
+  /** The peer's SETTINGS also change the windows of existing streams (RFC 9113 §6.9.2). */
   setInitialWindow(bytes: number): void {
     const change = bytes - this.initialWindowBytes;
     this.initialWindowBytes = bytes;
@@ -240,7 +241,7 @@ export class Sender {
     this.ringAt = 0;
   }
 
-  /** Drops the dead: while nothing can go they would pile up, reset and replaced without end. */
+  /** Removes dead streams: while nothing can be sent they would accumulate, reset and replaced without end. */
   private compactRing(): void {
     const live = this.ring.slice(this.ringAt).filter((stream) => !stream.dead);
     this.ring.length = 0;

@@ -1,4 +1,4 @@
-// SETTINGS, ours and the peer's (RFC 9113 §6.5): what the peer's say is given to those who are to heed it.
+// SETTINGS, ours and the peer's (RFC 9113 §6.5): applies the peer's, and passes them to the parts that depend on them.
 
 import type { FrameWriter } from "./frames/frame-writer.js";
 import type { HeaderWriter } from "./frames/header-writer.js";
@@ -15,16 +15,16 @@ import {
   Setting,
 } from "./wire/protocol.js";
 
-/** Before the peer's SETTINGS come we assume it takes this many streams (RFC 9113 §6.5.2 recommends at least 100). */
+/** Before the peer's SETTINGS arrive we assume this many streams (RFC 9113 §6.5.2 recommends at least 100). */
 const INITIAL_MAX_STREAMS = 100;
 const ENTRY_BYTES = 6;
 
 export class SettingsExchange {
-  /** The peer's first SETTINGS have come. */
+  /** The peer's first SETTINGS have arrived. */
   received = false;
-  /** The most streams that the peer lets us have open; Infinity where it does not say. */
+  /** The peer's limit of open streams; Infinity if it sets none. */
   maxStreams = INITIAL_MAX_STREAMS;
-  /** The largest header list that the peer takes, as RFC 9113 §6.5.2 counts it; Infinity where it does not say. */
+  /** The largest header list that the peer accepts, counted as in RFC 9113 §6.5.2; Infinity if it sets no limit. */
   maxHeaderListBytes = Number.POSITIVE_INFINITY;
   private readonly role: "server" | "client";
   private readonly limits: Limits;
@@ -32,7 +32,7 @@ export class SettingsExchange {
   private readonly writer: FrameWriter;
   private readonly headers: HeaderWriter;
   private readonly sender: Sender;
-  /** What the next ACK is for, beside our first SETTINGS. */
+  /** What the next ACK refers to, beside our first SETTINGS. */
   private onAck: (() => void) | undefined = undefined;
 
   constructor(
@@ -63,16 +63,16 @@ export class SettingsExchange {
   }
 
   /**
-   * Asks the peer whether it is there: SETTINGS that change nothing, which it must acknowledge as soon as it can
-   * (RFC 9113 §6.5.3). gRPC servers strike clients for their PINGs (gRFC A8), and for these they do not.
-   * `onAck` runs once: at the next ACK, of whichever SETTINGS, since any word of the peer's is a sign of life.
+   * Checks whether the peer is alive: SETTINGS without changes, which it must acknowledge as soon as it can (RFC 9113
+   * §6.5.3). gRPC servers count PINGs against the client (gRFC A8), but not these. `onAck` runs once: at the next ACK,
+   * of whichever SETTINGS, since any frame of the peer's is a sign of life.
    */
   probe(onAck: () => void): void {
     this.onAck = onAck;
     this.writer.settings([]);
   }
 
-  /** A SETTINGS frame came. Applies and acknowledges it; false: it acknowledges ours. */
+  /** A SETTINGS frame arrived. Applies and acknowledges it; false: it acknowledges ours. */
   receive(flags: number, id: number, b: Buffer, start: number, end: number): boolean {
     if (id !== 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, "SETTINGS on a stream");
     const length = end - start;
@@ -98,7 +98,7 @@ export class SettingsExchange {
     if (length > this.limits.maxSettingsEntries * ENTRY_BYTES)
       throw enhanceYourCalm("maxSettingsEntries", "too many settings in one frame");
     this.guards.countSettings();
-    if (!this.received) this.maxStreams = Number.POSITIVE_INFINITY; // unless this very frame says otherwise
+    if (!this.received) this.maxStreams = Number.POSITIVE_INFINITY; // unless this very frame changes it
     for (let at = start; at < end; at += ENTRY_BYTES) this.apply(b.readUInt16BE(at), b.readUInt32BE(at + 2));
     this.writer.settingsAck();
     this.received = true;

@@ -1,6 +1,6 @@
-// The open streams of a connection by id: open addressing over one array.
-// Not a Map: V8 makes a Map's table anew as entries come and go, and each table points to the next, so that one dead
-// table in the old generation keeps every later call from being collected young.
+// The open streams of a connection by id: open addressing over one array. Not a Map: V8 rebuilds a Map's table as
+// entries are added and removed, and each table points to the next, so that one dead table in the old generation keeps
+// every later call from being collected young.
 import type { Stream } from "./stream.js";
 
 const MIN_SLOTS = 16;
@@ -70,7 +70,7 @@ export class StreamTable {
     if (at !== home(stream.id, this.slots.length - 1)) this.displaced++;
   }
 
-  /** Where the stream is, or where it would be. */
+  /** The slot of the stream, or where it would be. */
   private find(id: number): number {
     const { slots } = this;
     const mask = slots.length - 1;

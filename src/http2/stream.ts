@@ -1,4 +1,4 @@
-// One HTTP/2 stream, either role: its state, its flow-control windows, and the DATA that waits for room.
+// One HTTP/2 stream, in either role: its state, its flow-control windows, and its buffered DATA.
 import type { Field } from "../kit/headers.js";
 import type { Connection } from "./connection.js";
 import type { HeaderBlock } from "./hpack/decoder.js";
@@ -10,27 +10,30 @@ import { ErrorCode } from "./wire/protocol.js";
 export interface StreamReset {
   /** HTTP/2 error code */
   readonly code: number;
-  /** peer: RST_STREAM came; local: we sent it, or the frames were malformed; connection: it was lost or closed. */
+  /** peer: RST_STREAM arrived; local: we sent it, or the frames were malformed; connection: it was lost or closed. */
   readonly by: "peer" | "local" | "connection";
-  /** never: our HEADERS did not leave; refused: the peer said it did not process the stream; maybe: it can have. */
+  /**
+   * never: our HEADERS were not sent; refused: the peer reported that it did not process the stream; maybe: it may
+   * have.
+   */
   readonly sent: "never" | "refused" | "maybe";
-  /** For people: what happened. */
+  /** What happened, for people. */
   readonly reason: string;
 }
 
-/** What the owner of a stream is told. `onReset` is the last thing, and comes at most once. */
+/** The callbacks of a stream's owner. `onReset` is the last one, and is called at most once. */
 export interface StreamHandler {
-  /** A response's header block (client role). 1xx blocks do not come through. */
+  /** A response's header block (client role). 1xx blocks are not passed on. */
   onHeaders(stream: Stream, block: HeaderBlock, end: boolean): void;
-  /** Bytes start..end of chunk; give them back by `stream.consumed`. The range may be empty when `last`. */
+  /** Bytes start..end of chunk; credit them by `stream.consumed`. The range may be empty when `last`. */
   onData(stream: Stream, chunk: Buffer, start: number, end: number, last: boolean): void;
   onTrailers(stream: Stream, block: HeaderBlock): void;
   onReset(stream: Stream, reset: StreamReset): void;
-  /** So many bytes of DATA have gone to the connection: the sender may bring as many again. */
+  /** This many bytes of DATA were passed to the connection: the sender may write as many again. */
   onSent(bytes: number): void;
   /**
-   * One of these threw. Tells of it and ends the stream, so that its peer gets an answer. Left out, or where it throws
-   * as well: the connection tells of it, and resets the stream with INTERNAL_ERROR.
+   * One of these threw. Reports it and ends the stream, so that its peer gets a response. Left out, or if it throws
+   * too: the connection reports it, and resets the stream with INTERNAL_ERROR.
    */
   onFault?(error: unknown): void;
 }
@@ -43,7 +46,7 @@ interface Segment {
   readonly own: boolean;
 }
 
-/** Below this a slice of a read buffer is copied before it waits, so as not to keep 64 KiB alive for a few bytes. */
+/** A smaller slice of a read buffer is copied before it is buffered, so as not to keep 64 KiB alive for a few bytes. */
 const KEEP_SLICE_BYTES = 4096;
 
 export class Stream {
@@ -59,38 +62,38 @@ export class Stream {
   /** Reset by either side, or lost: no event follows, nothing is sent. */
   dead = false;
   headersReceived = false;
-  /** Server role: the clock when the request came, in ms. */
+  /** Server role: the time of the request, in ms. */
   openedAt = 0;
-  /** Client role: 1xx responses that came. */
+  /** Client role: number of 1xx responses. */
   interimResponses = 0;
 
   /** What the peer lets us send. May be negative after a SETTINGS change (RFC 9113 §6.9.2). */
   sendWindow: number;
   /** What the peer may still send. */
   receiveWindow: number;
-  /** The window we mean the peer to have; grows while the stream is read. */
+  /** The window that we intend the peer to have; grows while the stream is read. */
   receiveTarget: number;
-  /** Taken by the owner, not yet given back to the peer. */
+  /** Consumed by the owner, not yet returned to the peer. */
   private owed = 0;
   private readSinceGrowth = 0;
-  /** Bytes announced by content-length that have not come; -1: none announced. */
+  /** Bytes announced by content-length that have not arrived; -1: not announced. */
   announcedBytes = -1;
 
-  /** DATA that waits for window or room, and what comes after it. */
+  /** Buffered DATA, and what follows it. */
   private segments: Segment[] | undefined = undefined;
   private endQueued = false;
   /** Bytes of them. */
   queuedBytes = 0;
-  /** Some of them have gone since the connection's watch last looked, or since when none have, in ms. */
+  /** Whether some was sent since the connection's watch last checked, or since when none was, in ms. */
   moved = true;
   stillSince = 0;
-  /** Bytes that have gone since the watch last looked, and between its two looks before. */
+  /** Bytes sent since the watch last checked, and between its two checks before. */
   taken = 0;
   takenBefore = 0;
   private trailersQueued: readonly Field[] | undefined = undefined;
   /** Once our side has ended, the peer is asked to stop. */
   private stopAfterEnd = false;
-  /** Bytes that went while the owner was being told of others. */
+  /** Bytes sent while the owner was being notified of others. */
   private untold = 0;
   private telling = false;
   /** In the sender's ring. */
@@ -120,7 +123,7 @@ export class Stream {
     return this.streams.connection;
   }
 
-  /** Nothing more will come or go. */
+  /** Nothing more will be received or sent. */
   get closed(): boolean {
     return this.dead || (this.localEnded && this.remoteEnded);
   }
@@ -130,13 +133,13 @@ export class Stream {
   }
 
   /**
-   * Starts the header block of this stream; follow at once with `header` for each field and `endHeaders`.
-   * False when the stream takes none any more.
+   * Starts the header block of this stream; follow at once with `header` for each field and `endHeaders`. False if the
+   * stream accepts no more blocks.
    */
   beginHeaders(): boolean {
     if (this.dead || this.localEnded) return false;
     this.sender.beginHeaders(this);
-    // It may have had a block that was never ended: then it is reset by now.
+    // It may have had a block that was never ended: then it has been reset by now.
     return !this.dead;
   }
 
@@ -149,7 +152,7 @@ export class Stream {
     if (end) this.finishLocal();
   }
 
-  /** Sends bytes start..end of chunk, now or when windows and socket allow. `onSent` tells when they have gone. */
+  /** Sends bytes start..end of chunk, now or when windows and socket allow. `onSent` reports when they were sent. */
   sendData(chunk: Buffer, start: number, end: number, last: boolean): void {
     if (this.dead || this.localEnded || this.endQueued) {
       this.tellSent(end - start);
@@ -166,11 +169,11 @@ export class Stream {
       if (last) this.endQueued = true;
       this.segments = [];
       this.moved = true;
-      this.taken = Number.POSITIVE_INFINITY; // its pace is known after a whole look
+      this.taken = Number.POSITIVE_INFINITY; // its rate is known after a whole interval
       this.enqueue(this.segments, chunk, start + sent, end);
       this.sender.schedule(this);
     } else if (last) this.finishLocal();
-    // Last: the sender may answer with more at once.
+    // Last: the sender may respond with more at once.
     this.tellSent(sent);
   }
 
@@ -189,14 +192,14 @@ export class Stream {
       tail.end += bytes;
       return;
     }
-    // The first small piece takes what it needs. Behind others there is room for more to join it, so that
-    // a sender of tiny pieces does not cost many times what it sends.
+    // The first small piece gets a buffer of its size. After others there is room for more to join it, so that a sender
+    // of tiny pieces does not cost many times what it sends.
     const copy = Buffer.allocUnsafeSlow(tail === undefined ? bytes : KEEP_SLICE_BYTES);
     chunk.copy(copy, 0, start, end);
     segments.push({ chunk: copy, start: 0, end: bytes, own: true });
   }
 
-  /** Tells the owner, and not within its being told: an owner that answers with more would nest without end. */
+  /** Notifies the owner, but not recursively: an owner that responds with more would nest without end. */
   private tellSent(bytes: number): void {
     this.untold += bytes;
     if (this.telling) return;
@@ -238,8 +241,8 @@ export class Stream {
   }
 
   /**
-   * Sends up to `budget` bytes of what waits. Called by the connection in turn with the other streams.
-   * Returns true when more is waiting that could go at once.
+   * Sends up to `budget` bytes of the buffered DATA. Called by the connection in turn with the other streams. Returns
+   * true if more could be sent at once.
    */
   pump(budget: number): boolean {
     const segments = this.segments;
@@ -272,7 +275,7 @@ export class Stream {
     return this.segments !== undefined && sent > 0 && this.sendWindow > 0;
   }
 
-  /** The owner has taken so many bytes that came by onData. Credit goes back in few, large WINDOW_UPDATEs. */
+  /** The owner has consumed this many bytes of onData. Credit is returned in few, large WINDOW_UPDATEs. */
   consumed(bytes: number): void {
     if (this.remoteEnded || this.dead) return;
     this.owed += bytes;
@@ -280,7 +283,7 @@ export class Stream {
     this.readSinceGrowth += this.owed;
     let increment = this.owed;
     this.owed = 0;
-    // A stream that is read as fast as it comes gets a larger window, doubling up to the cap.
+    // A stream that is read as fast as it arrives gets a larger window, doubling up to the maximum.
     const cap = this.streams.maxWindowBytes;
     if (this.readSinceGrowth >= this.receiveTarget && this.receiveTarget < cap) {
       const grown = Math.min(cap, this.receiveTarget * 2);
@@ -292,7 +295,7 @@ export class Stream {
     this.sender.sendWindowUpdate(this.id, increment);
   }
 
-  /** Ends the stream with RST_STREAM; the handler is not told. Idempotent. Unsent DATA is dropped. */
+  /** Ends the stream with RST_STREAM; the handler is not notified. Idempotent. Unsent DATA is dropped. */
   reset(code: number): void {
     if (this.closed) return;
     this.die();
@@ -300,8 +303,8 @@ export class Stream {
   }
 
   /**
-   * The server's answer is complete while the request still comes: asks the client to stop (RFC 9113 §8.1).
-   * Call after the ending; does nothing when the client has ended too.
+   * The server's response is complete while the request still arrives: asks the client to stop (RFC 9113 §8.1). Call
+   * after the ending; does nothing if the client has ended too.
    */
   stopPeer(): void {
     if (this.remoteEnded || this.dead) return;
@@ -315,7 +318,7 @@ export class Stream {
     else if (this.stopAfterEnd) this.reset(ErrorCode.NO_ERROR);
   }
 
-  /** Marks dead, and drops what waits. */
+  /** Marks the stream dead, and drops its buffer. */
   die(): void {
     this.dead = true;
     this.segments = undefined;

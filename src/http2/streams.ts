@@ -13,7 +13,7 @@ import type { Guards } from "./wire/guards.js";
 import type { LimitName, Limits } from "./wire/limits.js";
 import { DEFAULT_WINDOW_BYTES, ErrorCode, MAX_STREAM_ID } from "./wire/protocol.js";
 
-/** A handler for streams that nobody owns (yet): drops what comes. */
+/** A handler for streams without an owner (yet): drops everything. */
 const NOBODY: StreamHandler = {
   onHeaders() {},
   onData(stream, _chunk, start, end) {
@@ -46,7 +46,7 @@ export class Streams {
   private readonly isClient: boolean;
   private nextId: number;
   private lastPeerId = 0;
-  /** The last stream of the peer's that we take, once we have said so for good. */
+  /** The peer's last stream that we accept, once we have announced it finally. */
   private goawayId: number | undefined = undefined;
 
   constructor(
@@ -100,12 +100,15 @@ export class Streams {
     return this.add(id, handler);
   }
 
-  /** Whether HEADERS with this id begin a request: it is the peer's, and above all others. */
+  /** Whether HEADERS with this id begin a request: the id is the peer's, and above all others. */
   isNew(id: number): boolean {
     return !this.isClient && (id & 1) === 1 && id > this.lastPeerId;
   }
 
-  /** Server role: the stream of a request whose header block came; undefined: it was refused. Only for an id that `isNew`. */
+  /**
+   * Server role: the stream of a request whose header block arrived; undefined: it was refused. Only for an id that
+   * `isNew`.
+   */
   accept(id: number): Stream | undefined {
     this.lastPeerId = id;
     this.guards.opened++;
@@ -141,14 +144,14 @@ export class Streams {
     }
   }
 
-  /** We reset it, as far as we can tell: frames on it are late, not wrong. */
+  /** We reset it, as far as we can tell: frames on it are late, not errors. */
   wasReset(id: number): boolean {
     return this.resets.has(id);
   }
 
   // ---------------------------------------------------------------- the end of the connection
 
-  /** Requests that begin from now on are refused. */
+  /** New requests are refused. */
   stopTaking(): void {
     this.goawayId = this.lastPeerId;
   }
@@ -157,12 +160,12 @@ export class Streams {
     return this.goawayId === undefined;
   }
 
-  /** What GOAWAY says: streams of the peer's above it were not looked at. */
+  /** For GOAWAY: the peer's streams above it were not processed. */
   get lastTaken(): number {
     return this.goawayId ?? this.lastPeerId;
   }
 
-  /** The peer will not look at streams of ours above this one. */
+  /** The peer will not process our streams above this one. */
   refusedAbove(lastId: number, reason: string): void {
     for (const stream of this.table.values()) {
       if (stream.id <= lastId) continue;
@@ -183,14 +186,14 @@ export class Streams {
 
   // ---------------------------------------------------------------- the end of one
 
-  /** What the peer did on one stream was wrong. Called while its frames are handled. */
+  /** The peer made an error on one stream. Called while its frames are handled. */
   error(stream: Stream, code: number, reason: string, limit?: LimitName): void {
     if (stream.closed) return;
     this.abort(stream, code, reason, limit);
     this.guards.countReset();
   }
 
-  /** RST_STREAM to the peer, a reset to the owner. `limit`: the one that the peer passed, if it did. */
+  /** RST_STREAM to the peer, a reset to the owner. `limit`: the one that the peer exceeded, if it did. */
   abort(stream: Stream, code: number, reason: string, limit?: LimitName): void {
     if (stream.closed) return;
     if (limit !== undefined) this.handler.onLimit?.(limit, "stream", reason);
@@ -218,10 +221,10 @@ export class Streams {
     this.abort(stream, ErrorCode.INTERNAL_ERROR, "internal error");
   }
 
-  /** The stream's owner resets it, and knows. */
+  /** The stream's owner resets it, and needs no notification. */
   reset(stream: Stream, code: number): void {
     this.sender.mendBlock();
-    // RFC 9113 §6.4: none for a stream that the peer has never heard of.
+    // RFC 9113 §6.4: none for a stream that the peer has never seen.
     if (stream.headersMark !== Number.POSITIVE_INFINITY || !this.isClient) this.refuse(stream.id, code);
     this.forget(stream);
   }
@@ -232,7 +235,7 @@ export class Streams {
     this.resets.add(id);
   }
 
-  /** Tells the stream's owner. */
+  /** Notifies the stream's owner. */
   end(stream: Stream, reset: StreamReset): void {
     this.tell(stream, reset);
     this.forget(stream);

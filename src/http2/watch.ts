@@ -1,5 +1,5 @@
-// What a connection owes to time: a slow beginning, slow headers, silence, idleness, age. One timer per connection
-// looks at counters every few seconds, so that nothing on the way of a call reads a clock or sets a timer.
+// All timeouts of a connection: a slow beginning, slow headers, silence, idleness, age. One timer per connection checks
+// counters every few seconds, so that nothing on the path of a call reads a clock or sets a timer.
 import { contain } from "../kit/barrier.js";
 import type { Clock } from "../kit/clock.js";
 import type { Backlog } from "./backlog.js";
@@ -8,7 +8,7 @@ import type { Output } from "./frames/output.js";
 import type { LimitName, Limits } from "./wire/limits.js";
 import { ErrorCode } from "./wire/protocol.js";
 
-/** The connection: what the watch looks at, beside its parts, and what it does. */
+/** The connection: what the watch checks beside its parts, and what it calls. */
 export interface Watched {
   readonly role: "server" | "client";
   readonly ready: boolean;
@@ -21,25 +21,25 @@ export interface Watched {
   destroy(code: number, reason: string, limit: LimitName | undefined): void;
   ping(onPong: () => void): void;
   drain(): () => void;
-  /** A look threw: the end of the connection, which nothing would watch any more. */
+  /** A check threw: ends the connection, which nothing would watch any more. */
   fault(error: unknown): void;
 }
 
-/** A limit is noticed at the latest after half of the shortest one; of the defaults, 5 s late. */
+/** A limit is noticed at the latest after half of the shortest one; with the defaults, 5 s late. */
 const MIN_TICK_MS = 5;
 const MAX_TICK_MS = 60_000;
-/** How long a drain waits for the PING that tells that the first GOAWAY arrived. */
+/** How long a drain waits for the PING ACK that shows that the first GOAWAY arrived. */
 const GOAWAY_WAIT_MS = 1000;
 const AGE_JITTER = 0.1;
-/** A socket that has not moved for so long is told of as stuck: calls are better sent elsewhere. */
+/** A socket without progress for this long is reported as stuck: new calls should use another connection. */
 const STUCK_MS = 5_000;
-/** A service that was sent calls and has not said a byte for so long is asked whether it is there. */
+/** A service that was sent calls and has not sent a byte for this long is checked with a PING. */
 const UNANSWERED_MS = 20_000;
 
 interface Overdue {
   readonly code: number;
   readonly text: string;
-  /** The one that the peer passed; undefined: it did nothing wrong. */
+  /** The one that the peer exceeded; undefined: it made no error. */
   readonly limit: LimitName | undefined;
 }
 
@@ -57,7 +57,7 @@ export class Watch {
   private timer: { cancel(): void } | undefined = undefined;
   private stopped = false;
 
-  // What was seen at the last look, and since when it is so.
+  // Values of the last check, and since when they are unchanged.
   private unfinished = -1;
   private unfinishedSince = 0;
   private opened = 0;
@@ -66,7 +66,7 @@ export class Watch {
   private heardAt: number;
   private pingedAt = -1;
   private lastPingAt = Number.NEGATIVE_INFINITY;
-  /** Streams there had been when something was heard last. */
+  /** Number of streams when something was last received. */
   private openedWhenHeard = 0;
   private written = 0;
   private writtenAt: number;
@@ -172,7 +172,7 @@ export class Watch {
     return this.lookForLife(now);
   }
 
-  /** How long the socket has held bytes without any of them going. */
+  /** How long the socket has buffered bytes without progress. */
   private lookAtSocket(now: number): number {
     const { out } = this;
     if (out.unwritten === 0 || out.finishedWrites !== this.written) {

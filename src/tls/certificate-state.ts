@@ -1,7 +1,7 @@
-// What there is to tell of a certificate in use: for the log, the admin listener and metrics.
+// The state of a certificate in use: for the log, the admin listener and metrics.
 import type { Log } from "../kit/log.js";
 
-/** Shown to clients or to a service; or a CA by which clients are known, or a service is. */
+/** Sent to clients or to a service; or a CA that verifies clients, or a service. */
 export type CertificateRole = "server" | "client" | "client_ca" | "server_ca";
 
 export interface CertificateState {
@@ -11,7 +11,7 @@ export interface CertificateState {
   readonly file: string;
   /** When the first of those in the file ends, milliseconds since 1970. */
   readonly expiresAt: number;
-  /** Why what lies in the files now is not in use, if it is not. */
+  /** Why the pair that is in the files now is not used; undefined: it is used. */
   readonly problem: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// The hub as a TLS client of a service: whom it trusts, what it shows, and why a connection did not come about.
+// The hub as a TLS client of a service: trusted CAs, client certificate, and why a connection failed.
 import { constants } from "node:crypto";
 import { isIP } from "node:net";
 import {
@@ -28,7 +28,7 @@ export interface ClientTlsOptions {
   /** In messages, e.g. `upstream "library"`. */
   readonly name: string;
   readonly log: Log;
-  /** `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS` say whom this machine trusts, where the config names no CA. */
+  /** If the config names no CA, `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS` say which CAs this machine trusts. */
   readonly env: Environment;
 }
 
@@ -38,7 +38,7 @@ export class ClientTls {
   private loaded: Loaded;
   private problem: string | undefined = undefined;
 
-  /** Throws a UserError where the files cannot be used. */
+  /** Throws a UserError if the files are invalid. */
   constructor(options: ClientTlsOptions) {
     this.options = options;
     const { config, name, log, env } = options;
@@ -55,7 +55,7 @@ export class ClientTls {
     warnOfExpiry(this.certificates, log);
   }
 
-  /** What the hub shows to the service, and by what it knows it: those of the config. */
+  /** The hub's certificate and the CAs that verify the service: those of the config. */
   get certificates(): readonly CertificateState[] {
     const { config, name: owner } = this.options;
     const { loaded, problem } = this;
@@ -67,7 +67,7 @@ export class ClientTls {
     return states;
   }
 
-  /** What calls to this endpoint say as `:authority`: the name that the service's certificate has. */
+  /** `:authority` of calls to this endpoint: the name in the service's certificate. */
   authority(target: Target): string {
     const { serverName } = this.options.config;
     if (serverName !== undefined) return serverName;
@@ -76,7 +76,10 @@ export class ClientTls {
     return "path" in target || target.port === 443 ? name : `${name}:${target.port}`;
   }
 
-  /** Opens a connection. It fails, with an error that says why, unless the server is the right one and speaks HTTP/2. */
+  /**
+   * Opens a connection. It fails, with an error that says why, unless the server has a valid certificate and speaks
+   * HTTP/2.
+   */
   dial(target: Target): TLSSocket {
     const { config } = this.options;
     const name = config.serverName ?? nameOf(target);
@@ -85,14 +88,14 @@ export class ClientTls {
         ...("path" in target ? { path: target.path } : { host: target.host, port: target.port }),
         secureContext: this.loaded.context,
         ALPNProtocols: ["h2"],
-        // A name to ask for is never an address (RFC 6066 §3).
+        // A server name is never an address (RFC 6066 §3).
         ...(isIP(name) === 0 ? { servername: name } : {}),
         rejectUnauthorized: !config.dangerouslyTrustAnyServer,
         checkServerIdentity: (_host, certificate) => nameProblemOf(name, certificate),
       }),
     );
     socket.setNoDelay(true);
-    // Before other listeners, so that who comes after reads what can be done about it.
+    // Before other listeners, so that later ones get the message that says what to do.
     socket.on("error", (error) =>
       attempt("while explaining a failed TLS connection", () => {
         error.message = explain(error, name, config);
@@ -104,7 +107,7 @@ export class ClientTls {
     return socket;
   }
 
-  /** Reads the files again, for new connections; what cannot be used changes nothing. */
+  /** Reads the files again, for new connections; an invalid pair changes nothing. */
   reload(): void {
     const { config, name, log, env } = this.options;
     const loaded = load(config, env);
@@ -125,12 +128,12 @@ export class ClientTls {
   }
 }
 
-/** `name`: what the certificate is to be for, where `host` is an address of it. */
+/** `name`: the name that the certificate must have, if `host` is its address. */
 type Target =
   | { readonly host: string; readonly port: number; readonly name?: string | undefined }
   | { readonly path: string };
 
-/** A socket of the file system is on this machine (RFC 6761 §6.3), as gRPC says of it too. */
+/** A Unix domain socket is on this machine (RFC 6761 §6.3), as in gRPC. */
 function nameOf(target: Target): string {
   return "path" in target ? "localhost" : (target.name ?? target.host);
 }
@@ -181,7 +184,7 @@ function load({ ca, cert, key }: ClientTlsConfig, env: Environment): Loaded | st
   }
 }
 
-/** Where systems keep the CAs they trust: Debian, Fedora, SUSE, Alpine and BSD, as Go's crypto/x509 looks for them. */
+/** Where systems store the trusted CAs: Debian, Fedora, SUSE, Alpine and BSD, the same places as Go's crypto/x509. */
 const SYSTEM_FILES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -196,7 +199,7 @@ const MAX_AUTHORITIES_BYTES = 16 * 1024 * 1024;
 /** Read once for each pair of files that the environment names. */
 const systemPem = new Map<string, readonly string[]>();
 
-/** What this machine trusts; undefined: nothing of the kind was found, and Node's own list (Mozilla's) serves. */
+/** The CAs that this machine trusts; undefined: none found, and Node's own list (Mozilla's) is used. */
 function systemAuthorities({ SSL_CERT_FILE, NODE_EXTRA_CA_CERTS }: Environment): string[] | undefined {
   const key = `${SSL_CERT_FILE}\n${NODE_EXTRA_CA_CERTS}`;
   let pem = systemPem.get(key);
@@ -204,7 +207,7 @@ function systemAuthorities({ SSL_CERT_FILE, NODE_EXTRA_CA_CERTS }: Environment):
     const own = firstReadable(
       SSL_CERT_FILE === undefined || SSL_CERT_FILE === "" ? SYSTEM_FILES : [SSL_CERT_FILE],
     );
-    // Node itself adds these to its own list alone.
+    // Node adds these to its own list only.
     const extra =
       own.length > 0 && NODE_EXTRA_CA_CERTS !== undefined && NODE_EXTRA_CA_CERTS !== ""
         ? firstReadable([NODE_EXTRA_CA_CERTS])
@@ -229,7 +232,7 @@ function firstReadable(files: readonly string[]): string[] {
 
 const NO_HTTP2 = "the server did not negotiate HTTP/2 (ALPN h2): is it a gRPC server?";
 
-/** Node falls back to the subject's common name; RFC 9525 §2 does away with that, and so do Go, Envoy and browsers. */
+/** Node falls back to the subject's common name; RFC 9525 §2 forbids that, and so do Go, Envoy and browsers. */
 function nameProblem(name: string, certificate: PeerCertificate): Error | undefined {
   const names = alternativeNames(certificate.subjectaltname ?? "") ?? [];
   if (names.some(({ kind }) => kind === "DNS" || kind === "IP Address")) {
@@ -240,7 +243,7 @@ function nameProblem(name: string, certificate: PeerCertificate): Error | undefi
   );
 }
 
-/** The reason in words that name what to change. */
+/** The reason, in words that say what to change. */
 function explain(error: Error, name: string, config: ClientTlsConfig): string {
   const code = errorCode(error);
   switch (code) {
@@ -264,7 +267,7 @@ function explain(error: Error, name: string, config: ClientTlsConfig): string {
   }
 }
 
-// RFC 8446 §6; the code that Node gives such an error depends on when the alert came.
+// RFC 8446 §6; the code that Node gives such an error depends on when the alert arrived.
 function explainAlert(message: string, config: ClientTlsConfig): string | undefined {
   switch (/SSL alert number (\d+)/.exec(message)?.[1]) {
     case "120":
@@ -294,13 +297,13 @@ function plain(message: string): string {
   return /:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message)?.[1] ?? message.trim();
 }
 
-/** The names that a certificate has, for who gave the wrong one. */
+/** The names in a certificate, for a user who configured the wrong one. */
 function namesIn(error: Error): string {
   const names = "cert" in error ? Reflect.get(Object(error.cert), "subjectaltname") : undefined;
   return typeof names === "string" && names.length <= 300 ? names : "it has others";
 }
 
-/** The certificate is the server's own making: one that cannot be read is none to trust. */
+/** The server chose the certificate: one that cannot be read is not trusted. */
 function nameProblemOf(name: string, certificate: PeerCertificate): Error | undefined {
   try {
     return nameProblem(name, certificate);

@@ -1,4 +1,4 @@
-// What a config says about TLS, on both sides of the hub. Files are named by full path.
+// TLS config, for both sides of the hub. Files have full paths.
 
 /** Of a listener. */
 export interface ServerTlsConfig {
@@ -6,9 +6,9 @@ export interface ServerTlsConfig {
   readonly cert: string;
   /** PEM, without a passphrase. */
   readonly key: string;
-  /** PEM: those who sign clients' certificates; undefined: clients are not asked for one. */
+  /** PEM: CAs of clients' certificates; undefined: clients are not asked for one. */
   readonly clientCa: string | undefined;
-  /** What becomes of a client without a certificate that clientCa has signed: no connection, or no identity. */
+  /** A client without a certificate signed by clientCa: no connection, or no identity. */
   readonly clientAuth: "require" | "request";
 }
 
@@ -16,11 +16,11 @@ export interface ServerTlsConfig {
 export interface ClientTlsConfig {
   /** PEM: those whose certificates the hub trusts; undefined: those that the system trusts. */
   readonly ca: string | undefined;
-  /** PEM: what the hub shows to services that ask. Both or neither. */
+  /** PEM: the hub's certificate for services that request one. Both or neither. */
   readonly cert: string | undefined;
   readonly key: string | undefined;
   /** The name that the service's certificate must have; undefined: the endpoint's host. */
   readonly serverName: string | undefined;
-  /** Any certificate will do: whoever is in between can read and change every call. */
+  /** Accepts any certificate: anyone on the network path can read and change every call. */
   readonly dangerouslyTrustAnyServer: boolean;
 }

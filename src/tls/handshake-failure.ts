@@ -1,9 +1,9 @@
-// Why TLS handshakes of clients fail, as far as the label of a metric can say; the log has the rest.
+// Why TLS handshakes of clients fail, as the label of a metric; the log has the details.
 
 export const HANDSHAKE_FAILURES = [
-  /** The client showed no certificate, or none that clientCa has signed. */
+  /** The client sent no certificate, or none signed by clientCa. */
   "client_certificate",
-  /** The client does not take the hub's certificate, as its alert says. */
+  /** The client rejects the hub's certificate, by its alert. */
   "server_certificate",
   /** No version, cipher or protocol that both have. */
   "no_agreement",
@@ -14,7 +14,7 @@ export const HANDSHAKE_FAILURES = [
 ] as const;
 export type HandshakeFailure = (typeof HANDSHAKE_FAILURES)[number];
 
-/** In their order: the first that fits. Alerts are what the client says (RFC 8446 §6.2). */
+/** In order: the first match counts. Alerts come from the client (RFC 8446 §6.2). */
 const NAMES: readonly (readonly [pattern: RegExp, failure: HandshakeFailure])[] = [
   [/^ERR_TLS_HANDSHAKE_TIMEOUT$/, "timeout"],
   [/^(?:ECONNRESET|EPIPE)$/, "reset"],

@@ -1,4 +1,4 @@
-// Who a client's certificate says it is. Read once per connection, after the handshake has verified it.
+// The identity in a client's certificate. Read once per connection, after the handshake has verified it.
 import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
@@ -13,11 +13,11 @@ const DNS_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*$/;
 
 /**
- * What the client proved to be; undefined without TLS, without a certificate, with one that the listener's clientCa did
- * not sign, and with one that names nobody or more than one.
+ * The client's certificate; undefined without TLS, without a certificate, with one that the listener's clientCa did not
+ * sign, and with one that has no name or more than one.
  */
 export function peerCertificate(socket: Socket): PeerCertificate | undefined {
-  // `authorized` alone is not enough: a TLS 1.3 session that is resumed without any certificate has it too.
+  // `authorized` alone is not enough: it is also true of a TLS 1.3 session that is resumed without a certificate.
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
   const certificate = socket.getPeerX509Certificate();
   return certificate === undefined ? undefined : certificateName(certificate);
@@ -52,7 +52,7 @@ interface AlternativeName {
 // Node writes `KIND:value, KIND:value`, a value that could be mistaken as a JSON string (since CVE-2021-44532).
 const ALTERNATIVE_NAME = /([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y;
 
-/** Undefined where the text is not exactly a list of names: then none of them is believed. */
+/** Undefined if the text is not exactly a list of names: then none of them is trusted. */
 export function alternativeNames(text: string): readonly AlternativeName[] | undefined {
   const names: AlternativeName[] = [];
   const pattern = new RegExp(ALTERNATIVE_NAME);
@@ -76,7 +76,7 @@ function unquoted(text: string): string | undefined {
   }
 }
 
-/** One common name, of printable characters, that does not pose as an id of another kind. */
+/** One common name, of printable characters, that does not look like an id of another kind. */
 function commonName(certificate: X509Certificate): string | undefined {
   const name: unknown = certificate.toLegacyObject().subject?.CN;
   if (typeof name !== "string" || name === "" || name.length > MAX_NAME_LENGTH) return undefined;

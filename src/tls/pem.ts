@@ -1,4 +1,4 @@
-// Keys and certificates in PEM files: read, and found right or said to be wrong in a sentence that tells what to do.
+// Keys and certificates in PEM files: parsed and checked, with errors that say what to do.
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readRegularFile } from "../kit/files/regular-file.js";
 import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
@@ -10,7 +10,7 @@ const MAX_CERTIFICATES = 2_000;
 
 const DASHES = "-----";
 
-/** Certificates as they stood in a file. */
+/** Certificates as they are in a file. */
 export interface Certificates {
   readonly pem: Buffer;
   /** The first one: of a chain, the holder's own. */
@@ -23,13 +23,13 @@ export interface KeyPair {
   readonly keyPem: Buffer;
 }
 
-/** What is wrong with one of the two files; `file` says which. */
+/** The problem of one of the two files; `file` says which. */
 export interface KeyPairProblem {
   readonly file: "cert" | "key";
   readonly message: string;
 }
 
-/** Certificates, one after the other. The reason names the file. */
+/** Concatenated certificates. The reason names the file. */
 export function readCertificates(file: string): Parsed<Certificates> {
   const read = readPem(file, "certificate");
   if (!read.ok) return read;
@@ -79,7 +79,7 @@ export function readKey(file: string): Parsed<{ pem: Buffer; key: KeyObject }> {
   }
 }
 
-/** A certificate and the key that belongs to it; otherwise all that is wrong. */
+/** A certificate and its key; otherwise all problems. */
 export function readKeyPair(
   certFile: string,
   keyFile: string,
@@ -125,10 +125,10 @@ function readPem(file: string, what: string): Parsed<{ pem: Buffer; blocks: read
   return rejected(`${file} is not a PEM file with a ${what}${hint}`);
 }
 
-/** What stands between BEGIN and END of one label, without five dashes within (an old key's header has single ones). */
+/** Text between BEGIN and END of one label, without five dashes within (an old key's header has single ones). */
 function blocksIn(text: string): readonly Block[] {
   const blocks: Block[] = [];
-  // What stands between one row of dashes and the next: a label, a body, a label, and what is between blocks.
+  // Text between one row of dashes and the next: a label, a body, a label, and the text between blocks.
   const parts = text.split(DASHES);
   for (let i = 1; i + 2 < parts.length; i++) {
     const label = /^BEGIN ([A-Z0-9 ]+)$/.exec(parts[i] ?? "")?.[1];

@@ -1,5 +1,5 @@
-// The hub as a TLS server: takes connections after their first bytes were seen, hands them on once the handshake is done,
-// and takes over new certificates without losing a connection.
+// The hub as a TLS server: takes connections after their first bytes were read, passes them on once the handshake is
+// done, and applies new certificates without losing a connection.
 import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
@@ -13,7 +13,7 @@ import type { ServerTlsConfig } from "./config.js";
 import { failureOf, type HandshakeFailure } from "./handshake-failure.js";
 import { earliestExpiry, readCertificates, readKeyPair } from "./pem.js";
 
-/** With TLS 1.2: ephemeral keys and authenticated encryption alone, none of RFC 9113 Appendix A. */
+/** With TLS 1.2: only ephemeral keys and authenticated encryption, none of RFC 9113 Appendix A. */
 export const CIPHERS = [
   "TLS_AES_128_GCM_SHA256",
   "TLS_AES_256_GCM_SHA384",
@@ -28,7 +28,7 @@ export const CIPHERS = [
 
 /** Handshake, preface and SETTINGS have 10 s each (docs/security.md). */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Kinds of failed handshakes that are told; the rest is counted. */
+/** Kinds of failed handshakes that are logged; the others are only counted. */
 const MAX_LOGGED = 50;
 
 export interface ServerTlsOptions {
@@ -51,7 +51,7 @@ export class ServerTls {
   private loaded: Loaded;
   private problem: string | undefined = undefined;
 
-  /** Throws a UserError where the files cannot be used. */
+  /** Throws a UserError if the files are invalid. */
   constructor(options: ServerTlsOptions) {
     this.options = options;
     const { config } = options;
@@ -87,7 +87,7 @@ export class ServerTls {
     warnOfExpiry(this.certificates, options.log);
   }
 
-  /** What it shows to clients, and by what it knows them. */
+  /** The hub's certificate, and the CAs that verify clients. */
   get certificates(): readonly CertificateState[] {
     const { config, name } = this.options;
     const { loaded, problem } = this;
@@ -107,7 +107,7 @@ export class ServerTls {
     this.server.emit("connection", guarded(socket));
   }
 
-  /** Reads the files again; what cannot be used changes nothing. Connections that are open keep what they have. */
+  /** Reads the files again; an invalid pair changes nothing. Open connections keep their certificate. */
   reload(): void {
     const { log, name, config } = this.options;
     const loaded = load(config);
@@ -133,7 +133,7 @@ export class ServerTls {
   private onFailure(error: Error & { code?: string }, socket: TLSSocket): void {
     const reason = socket.authorizationError?.toString() ?? error.code ?? error.message;
     this.options.onFailure?.(failureOf(reason));
-    // Scanners and probes fail handshakes all day: each kind is told once.
+    // Scanners and probes fail handshakes all day: each kind is logged once.
     if (this.told.has(reason) || this.told.size >= MAX_LOGGED) return;
     this.told.add(reason);
     const { log, name } = this.options;
@@ -152,19 +152,19 @@ interface Loaded {
   readonly context: SecureContextOptions;
   readonly expiresAt: number;
   readonly caExpiresAt: number | undefined;
-  /** Tells one state of the files from another. */
+  /** Distinguishes one state of the files from another. */
   readonly fingerprint: string;
 }
 
-/** The files as a secure context, or what is wrong with them. */
+/** The files as a secure context, or their problem. */
 function load(config: ServerTlsConfig): Loaded | string {
   const pair = readKeyPair(config.cert, config.key);
   if (!pair.ok) return pair.problems.map(({ message }) => message).join("; ");
   const { cert, keyPem } = pair.value;
   const ca = config.clientCa === undefined ? undefined : readCertificates(config.clientCa);
   if (ca?.ok === false) return ca.reason;
-  // RFC 9113 §9.2.1 forbids renegotiation. Sessions are not resumed where clients show certificates: a ticket would
-  // go on vouching for one whose CA is trusted no more (CVE-2025-23419 is of this kind).
+  // RFC 9113 §9.2.1 forbids renegotiation. Sessions are not resumed if clients send certificates: a ticket would keep
+  // vouching for one whose CA is no longer trusted (CVE-2025-23419 is of this kind).
   const secureOptions =
     constants.SSL_OP_NO_RENEGOTIATION | (ca === undefined ? 0 : constants.SSL_OP_NO_TICKET);
   return {

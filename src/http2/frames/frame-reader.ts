@@ -1,5 +1,5 @@
-// The bytes of a connection to frames (RFC 9113 §4): the way in begins here. Knows lengths and types, not what they mean.
-// Frames are parsed in place from the socket's chunks; DATA is passed on as it comes.
+// Parses the bytes of a connection into frames (RFC 9113 §4). Handles lengths and types, not their meaning. Frames are
+// parsed in place from the socket's chunks; DATA is passed on as it arrives.
 import { ConnectionError } from "../wire/connection-error.js";
 import { foreignPeer } from "../wire/foreign-peer.js";
 import {
@@ -12,25 +12,27 @@ import {
 } from "../wire/protocol.js";
 import type { HeaderAssembler } from "./header-assembler.js";
 
-/** Where frames go. It may throw a ConnectionError. */
+/** Receives frames. It may throw a ConnectionError. */
 export interface FrameSink {
   /** A whole frame, but for DATA. Its payload is start..end of `b`, and may be overwritten after the call. */
   onFrame(type: number, flags: number, id: number, b: Buffer, start: number, end: number): void;
   /** The header of a DATA frame: its `length` counts against the windows, padding and all. */
   onDataBegin(flags: number, id: number, length: number): void;
-  /** The pad length of that frame has come: so many bytes of it carry nothing. `only`: it has no data. */
+  /** The pad length of that frame: this many bytes of it are padding. `only`: it has no data. */
   onPadding(bytes: number, only: boolean): void;
-  /** Bytes start..end of its data; `complete`: its last ones, in one call for each frame, the range may be empty. */
+  /**
+   * Bytes start..end of its data; `complete`: the last ones, exactly one call for each frame, the range may be empty.
+   */
   onData(chunk: Buffer, start: number, end: number, complete: boolean): void;
 }
 
 export class FrameReader {
-  /** Chunks that came. */
+  /** Number of chunks. */
   heard = 0;
   private readonly sink: FrameSink;
   private readonly headers: HeaderAssembler;
   private prefaceLeft: number;
-  /** The peer's first frame has come; it is SETTINGS. */
+  /** The peer's first frame has arrived; it is SETTINGS. */
   private begun = false;
   private stopped = false;
   /** Frames, and header blocks, that have begun. */
@@ -60,15 +62,15 @@ export class FrameReader {
   }
 
   /**
-   * Of a frame or header block that has begun and not ended, but for DATA: a number that grows with each. -1: there
-   * is none.
+   * Identifies a frame or header block (except DATA) that has begun and not ended: a number that grows with each. -1:
+   * there is none.
    */
   get unfinished(): number {
     const within = this.headers.open || this.assembly !== undefined || this.headLength > 0;
     return within || this.prefaceLeft > 0 ? this.begins : -1;
   }
 
-  /** What has come of a frame's header, while it is not complete. */
+  /** The received part of a frame's header, while it is incomplete. */
   get partialHead(): Buffer {
     return this.head.subarray(0, this.headLength);
   }
@@ -172,7 +174,7 @@ export class FrameReader {
     this.needPadLength = (this.flags & Flag.PADDED) !== 0;
   }
 
-  /** Passes on what the chunk has of the DATA frame; `inData` is false once the frame is complete. */
+  /** Passes on the chunk's part of the DATA frame; `inData` is false once the frame is complete. */
   private readData(chunk: Buffer, start: number, length: number): number {
     let at = start;
     if (this.needPadLength) {

@@ -1,4 +1,4 @@
-// Frames to bytes, on the way out of a connection: each is a header of nine bytes and its payload (RFC 9113 §4.1).
+// Writes frames as bytes: each is a header of nine bytes and its payload (RFC 9113 §4.1).
 
 import { DEFAULT_FRAME_BYTES, Flag, FRAME_HEADER_BYTES, FrameType, PREFACE } from "../wire/protocol.js";
 import type { Output } from "./output.js";
@@ -11,7 +11,7 @@ const LOOP_COPY_BYTES = 32;
 const DEBUG_CHARS = 256;
 
 export class FrameWriter {
-  /** The largest payload that the peer takes. */
+  /** The largest payload that the peer accepts. */
   maxFrameBytes: number = DEFAULT_FRAME_BYTES;
   private readonly out: Output;
 
@@ -19,7 +19,7 @@ export class FrameWriter {
     this.out = out;
   }
 
-  /** What a client's connection begins with. */
+  /** The beginning of a client's connection. */
   preface(): void {
     this.out.append(PREFACE, 0, PREFACE.length);
   }
@@ -56,7 +56,7 @@ export class FrameWriter {
     this.out.advance(b.writeUInt32BE(code, this.out.position + FRAME_HEADER_BYTES));
   }
 
-  /** `debug`: for people; cut where it is long. */
+  /** `debug`: a text for people; cut if it is long. */
   goaway(lastId: number, code: number, debug: string): void {
     const text = Buffer.from(debug.slice(0, DEBUG_CHARS), "utf8");
     const b = this.begin(FrameType.GOAWAY, 0, 0, 8 + text.length);

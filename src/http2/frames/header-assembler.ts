@@ -1,4 +1,4 @@
-// A header block that comes in several frames: HEADERS, and CONTINUATION until one has END_HEADERS (RFC 9113 §4.3).
+// Assembles a header block from several frames: HEADERS, and CONTINUATION until END_HEADERS (RFC 9113 §4.3).
 import { ConnectionError, enhanceYourCalm } from "../wire/connection-error.js";
 import type { Limits } from "../wire/limits.js";
 import { ErrorCode } from "../wire/protocol.js";

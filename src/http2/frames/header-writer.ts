@@ -1,4 +1,5 @@
-// The header blocks that a connection sends: encoded one at a time, begun and ended without a break, and cut to frames.
+// Writes the header blocks of a connection: encoded one at a time, begun and ended without a break, and cut into
+// frames.
 
 import { HpackEncoder, maxFieldBytes } from "../hpack/encoder.js";
 import { Flag, FrameType } from "../wire/protocol.js";
@@ -22,12 +23,12 @@ export class HeaderWriter {
     this.writer = writer;
   }
 
-  /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE. */
+  /** Applies the peer's SETTINGS_HEADER_TABLE_SIZE. */
   setPeerTableSize(bytes: number): void {
     this.encoder.setPeerTableSize(bytes);
   }
 
-  /** Of the open block, what was written is lost, or what the peer's table will hold is not known any more. */
+  /** The open block is lost, or the state of the peer's table is no longer known. */
   get torn(): boolean {
     return this.halfField || holder !== this;
   }
@@ -55,7 +56,7 @@ export class HeaderWriter {
     }
   }
 
-  /** Writes HEADERS, and CONTINUATION for what one frame cannot hold. `ends`: with END_STREAM. */
+  /** Writes HEADERS, and CONTINUATION for what does not fit into one frame. `ends`: with END_STREAM. */
   end(id: number, ends: boolean): void {
     this.open = false;
     const { writer, length } = this;
@@ -68,6 +69,6 @@ export class HeaderWriter {
       writer.frame(FrameType.CONTINUATION, last, id, scratch, sent, next);
       sent = next;
     }
-    scratch = USUAL_SCRATCH; // a larger one is let go of
+    scratch = USUAL_SCRATCH; // a larger one is released
   }
 }

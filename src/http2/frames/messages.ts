@@ -1,4 +1,4 @@
-// What makes a header block a valid request, response or trailer section (RFC 9113 §8), checked once per block.
+// Validates a header block as request, response or trailer section (RFC 9113 §8), once per block.
 
 import { type Field, field } from "../../kit/headers.js";
 import { isAuthority } from "../../kit/net/authority.js";
@@ -13,7 +13,7 @@ export class RequestHead {
   readonly authority: string;
   /** Without the pseudo-header fields. */
   readonly fields: readonly Field[];
-  /** Bytes; -1: none announced */
+  /** Bytes; -1: not announced */
   readonly contentLength: number;
 
   constructor(
@@ -45,11 +45,11 @@ export class ResponseHead {
   }
 }
 
-/** Token characters of RFC 9110 §5.6.2 less upper case: what a field name may have (RFC 9113 §8.2.1). */
+/** Token characters of RFC 9110 §5.6.2 without upper case: allowed in a field name (RFC 9113 §8.2.1). */
 const NAME_CHARS = new Uint8Array(256);
 for (const c of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") NAME_CHARS[c.charCodeAt(0)] = 1;
 
-/** Names found valid: names repeat, so a look-up saves the walk over their characters. Bounded. */
+/** Names known to be valid: names repeat, so a look-up saves checking their characters. Bounded. */
 const validNames = new Set<string>();
 const VALID_NAMES_MAX = 1024;
 const VALID_NAME_CHARS_MAX = 64;
@@ -76,10 +76,10 @@ function validValue(value: string): boolean {
   return true;
 }
 
-/** RFC 9110 §5.6.2: what a method is made of. */
+/** RFC 9110 §5.6.2: the characters of a method. */
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** No space or control character: a path with one is another thing to whoever reads it next. */
+/** No space or control character: other software would parse such a path differently. */
 function visible(value: string): boolean {
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
@@ -88,7 +88,7 @@ function visible(value: string): boolean {
   return true;
 }
 
-/** A string that says what is wrong with an ordinary field, or undefined. */
+/** The problem of an ordinary field, or undefined. */
 function fieldProblem(f: Field): string | undefined {
   if (!validName(f.name)) {
     return f.name.startsWith(":")
@@ -112,8 +112,8 @@ function fieldProblem(f: Field): string | undefined {
 }
 
 /**
- * The fields that came, or what is wrong with one. gRPC leaves the spaces of a grpc-message as they are, HTTP/2 allows
- * none at its ends: there they are escaped now, which says the same (gRPC over HTTP/2, "Status-Message").
+ * The received fields, or the problem of one. gRPC leaves the spaces of a grpc-message unescaped, HTTP/2 allows none at
+ * its ends: they are escaped here, which means the same (gRPC over HTTP/2, "Status-Message").
  */
 function mended(fields: readonly Field[]): readonly Field[] | string {
   let own: Field[] | undefined;
@@ -148,7 +148,7 @@ function parseLength(value: string, before: number): number | string {
   return before >= 0 && before !== length ? "content-length is repeated with different values" : length;
 }
 
-/** The head of a request, or what is wrong with it. */
+/** The head of a request, or its problem. */
 export function checkRequest(block: HeaderBlock, ends: boolean): RequestHead | string {
   const memo = block.memo;
   const head = memo instanceof RequestHead ? memo : readRequest(block);
@@ -213,7 +213,7 @@ function readRequest(block: HeaderBlock): RequestHead | string {
   if (!METHOD.test(method)) return ":method is not a valid token";
   const names = authority ?? host ?? "";
   if (!isAuthority(names)) return "the authority is not a valid host";
-  // RFC 9113 §8.3.1: whoever reads the one must not see another host than whoever reads the other.
+  // RFC 9113 §8.3.1: a reader of one must not see another host than a reader of the other.
   if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase())
     return "field host differs from :authority";
   if (method === "CONNECT") {
@@ -229,7 +229,7 @@ function readRequest(block: HeaderBlock): RequestHead | string {
   return new RequestHead(method, scheme, path, names, fields, contentLength);
 }
 
-/** The head of a response, or what is wrong with it. */
+/** The head of a response, or its problem. */
 export function checkResponse(block: HeaderBlock): ResponseHead | string {
   const memo = block.memo;
   const head = memo instanceof ResponseHead ? memo : readResponse(block);
@@ -263,7 +263,7 @@ function readResponse(block: HeaderBlock): ResponseHead | string {
 /** The memo of a block that was found to be a valid trailer section. */
 const TRAILERS_FINE = Symbol("valid trailers");
 
-/** What is wrong with a trailer section, or undefined. */
+/** The problem of a trailer section, or undefined. */
 export function checkTrailers(block: HeaderBlock): string | undefined {
   if (block.memo === TRAILERS_FINE) return undefined;
   const fields = mended(block.fields);

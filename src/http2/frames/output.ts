@@ -1,5 +1,5 @@
-// The way out of a connection: small writes gathered in pooled buffers, large data passed on as slices,
-// all of it written to the socket once per turn of the event loop.
+// The output of a connection: small writes collected in pooled buffers, large data passed on as slices, all of it
+// written to the socket once per turn of the event loop.
 import type { Duplex } from "node:stream";
 import { contain } from "../../kit/barrier.js";
 import { FRAME_HEADER_BYTES } from "../wire/protocol.js";
@@ -10,12 +10,12 @@ const BUFFER_BYTES = 16 * 1024 + FRAME_HEADER_BYTES;
 const POOL_MAX = 256;
 const pool: Buffer[] = [];
 
-/** Data of at least this many bytes goes out as a slice: below it a copy is cheaper than one more iovec. */
+/** Data of at least this many bytes is sent as a slice: for less, a copy is cheaper than one more iovec. */
 const SLICE_BYTES = 2048;
 
-/** What one turn gathers at most: DATA beyond it waits in its stream. */
+/** Collected per turn at most: DATA beyond it waits in its stream. */
 const TURN_BYTES = 64 * 1024;
-/** No more is handed to the socket while it holds this many bytes: order stays ours to decide. */
+/** Nothing more is passed to the socket while it buffers this many bytes, so that we keep control of the order. */
 const SOCKET_HIGH_BYTES = 64 * 1024;
 /** Connections with something to write this turn. */
 let dirty: Output[] = [];
@@ -36,9 +36,9 @@ function flushAll(): void {
 }
 
 export interface OutputOwner {
-  /** Asked at each flush for more, as long as there is room: the connection adds queued DATA. */
+  /** Called at each flush for more, while there is room: the connection adds queued DATA. */
   fill(): void;
-  /** The peer does not read: far more waits for it than should. Called at most once per turn. */
+  /** The peer does not read: far more is buffered for it than should be. Called at most once per turn. */
   overflow(): void;
   /** The output itself threw: the end of the connection. */
   fault(error: unknown): void;
@@ -49,11 +49,11 @@ export class Output {
   private readonly owner: OutputOwner;
   private readonly maxUnreadBytes: number;
   private buffer: Buffer | undefined = undefined;
-  /** Start of what is not yet in `parts`, and the end of it. */
+  /** Start and end of the bytes that are not in `parts` yet. */
   private from = 0;
   private at = 0;
   private parts: Buffer[] = [];
-  /** Buffers of `parts` that go back to the pool when they are written. */
+  /** Buffers of `parts` that return to the pool when they are written. */
   private used: Buffer[] = [];
   private pendingBytes = 0;
   private queued = false;
@@ -67,24 +67,24 @@ export class Output {
   /** One entry per write that the socket has not finished: its pooled buffers. */
   private readonly writes: Buffer[][] = [];
 
-  /** `maxUnreadBytes`: what may wait in the socket beside DATA, which is held back. */
+  /** `maxUnreadBytes`: limit of what the socket buffers beside DATA, which is held back. */
   constructor(socket: Duplex, owner: OutputOwner, maxUnreadBytes: number) {
     this.socket = socket;
     this.maxUnreadBytes = maxUnreadBytes;
     this.owner = owner;
   }
 
-  /** True while the socket holds more than it should, or a turn's worth is gathered: DATA waits in its stream. */
+  /** True while the socket buffers more than it should, or a turn's worth is collected: DATA waits in its stream. */
   get blocked(): boolean {
     return this.pendingBytes >= TURN_BYTES || this.socket.writableLength > SOCKET_HIGH_BYTES;
   }
 
-  /** Bytes that the socket still holds. */
+  /** Bytes that the socket still buffers. */
   get unwritten(): number {
     return this.socket.writableLength;
   }
 
-  /** Of the appended bytes, those handed to the socket: what lies between has not left. */
+  /** Of the appended bytes, those passed to the socket: the difference has not been sent. */
   get flushedBytes(): number {
     return this.ending ? this.appendedBytes : this.appendedBytes - this.pendingBytes;
   }
@@ -139,7 +139,7 @@ export class Output {
     this.from = this.at;
   }
 
-  /** Asks for a flush at the end of this turn. */
+  /** Requests a flush at the end of this turn. */
   touch(): void {
     if (this.queued || this.flushing || this.closed) return;
     this.queued = true;
@@ -150,7 +150,7 @@ export class Output {
     }
   }
 
-  /** Writes what there is, as long as the socket takes it. */
+  /** Writes the collected output, as long as the socket accepts it. */
   flush(): void {
     if (this.flushing || this.closed) return;
     this.flushing = true;
@@ -168,7 +168,7 @@ export class Output {
     else if (this.pendingBytes > 0) this.touch();
   }
 
-  /** Writes what is gathered, without asking for more, and ends our side of the socket. */
+  /** Writes the collected output, without asking for more, and ends our side of the socket. */
   end(): void {
     this.ending = true;
     this.flush();
@@ -215,7 +215,7 @@ export class Output {
   private written(error: Error | null | undefined): void {
     const buffers = this.writes.shift();
     this.finishedWrites++;
-    if (error) return; // the socket may still hold the memory: let it be collected
+    if (error) return; // the socket may still reference the memory: let it be collected
     if (buffers !== undefined) {
       for (let i = 0; i < buffers.length; i++) {
         const buffer = buffers[i];
@@ -223,11 +223,11 @@ export class Output {
       }
     }
     if (!this.closed && !this.flushing) {
-      this.owner.fill(); // what this appends asks for a flush
+      this.owner.fill(); // whatever this appends requests a flush
     }
   }
 
-  /** Drops what is gathered; nothing is written any more. Does nothing after `end`. */
+  /** Drops the collected output; nothing is written any more. Does nothing after `end`. */
   close(): void {
     if (this.ending) return;
     this.closed = true;

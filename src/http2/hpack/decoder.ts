@@ -1,5 +1,5 @@
-// HPACK decoding (RFC 7541): the header blocks of one connection's peer, in the order they arrive.
-// On the way of a call it is the first thing that sees its headers, on both sides of the hub.
+// HPACK decoding (RFC 7541): the header blocks of one connection's peer, in the order they arrive. The first code that
+// sees the headers of a call, on both sides of the hub.
 import type { Field } from "../../kit/headers.js";
 import { DynamicTable, ENTRY_OVERHEAD_BYTES, INITIAL_TABLE_BYTES } from "./dynamic-table.js";
 import { HpackError } from "./error.js";
@@ -8,15 +8,15 @@ import { COMMON_NAMES, STATIC_FIELDS, STATIC_LENGTH } from "./static-table.js";
 
 export { HpackError } from "./error.js";
 
-/** One decoded block. Shared by every stream whose block had the very same bytes: never changed. */
+/** One decoded block. Shared by every stream whose block had exactly the same bytes: immutable. */
 export class HeaderBlock {
   /** The fields in order; cut short when `tooLarge`. */
   fields: readonly Field[];
   /** The size as RFC 9113 §10.5.1 counts it: name, value and 32 for every field, those cut off included. */
   readonly listBytes: number;
-  /** More bytes or fields than the limit allows. The table is right all the same: only this block is refused. */
+  /** More bytes or fields than the limit allows. The table is still in step: only this block is rejected. */
   readonly tooLarge: boolean;
-  /** For the connection: what it made of the fields, so that a remembered block is looked through once. */
+  /** For the connection: its result for the fields, so that a cached block is validated once. */
   memo: unknown = undefined;
 
   constructor(fields: readonly Field[], listBytes: number, tooLarge: boolean) {
@@ -55,8 +55,8 @@ export class HpackDecoder {
   }
 
   /**
-   * The peer acknowledged our SETTINGS. When they allow less than the table holds by default, its next block must
-   * begin with a size update (RFC 7541 §4.2). Only needed with `maxTableBytes` below 4096.
+   * The peer acknowledged our SETTINGS. If they allow less than the table's default, its next block must begin with a
+   * size update (RFC 7541 §4.2). Only needed with `maxTableBytes` below 4096.
    */
   settingsAcknowledged(): void {
     this.#mustResize = this.#table.maxBytes > this.#maxTableBytes;
@@ -143,7 +143,7 @@ export class HpackDecoder {
   }
 }
 
-// The readers below leave the offset behind what they read here: a second result without an object.
+// The readers below leave the new offset here: a second result without an object.
 let cursor = 0;
 
 // An honest integer is below 2^28 (an index, a length within a block, a table size); five continuation bytes
@@ -170,7 +170,7 @@ function readInteger(buf: Buffer, start: number, end: number, mask: number): num
   return value;
 }
 
-// Where Huffman-coded text is unpacked to. Grown for a longer string, which is then let go of.
+// Buffer for Huffman-decoded text. Grown for a longer string, and released afterwards.
 const SCRATCH_BYTES = 16384;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
@@ -201,8 +201,8 @@ for (const field of STATIC_FIELDS) if (field !== undefined) NAMES.set(field.name
 for (const name of COMMON_NAMES) NAMES.set(name, name);
 
 /**
- * ISO-8859-1 text of `b[s, end)`. Short texts, such as a grpc-timeout, are made without a call out of JavaScript:
- * 15-35 ns up to 12 characters, where Buffer.toString takes 65. Longer, the difference is gone.
+ * ISO-8859-1 text of `b[s, end)`. Short texts, such as a grpc-timeout, are built without a call out of JavaScript:
+ * 15-35 ns up to 12 characters, where Buffer.toString takes 65. For longer ones there is no difference.
  */
 // biome-ignore format: a table, one length a row
 function latin1(b: Buffer, s: number, end: number): string {
@@ -243,8 +243,8 @@ interface RememberedBlock {
 }
 
 /**
- * Blocks by their bytes, as long as the table stays the same: clients that send no changing field send the very
- * same block with every call. A block is kept at its second sighting, so one-off blocks cost a hash and no copy.
+ * Blocks by their bytes, as long as the table stays the same: clients without changing fields send the same block with
+ * every call. A block is stored when it is seen the second time, so one-off blocks cost a hash and no copy.
  */
 class BlockMemory {
   // A kilobyte with its first block: many connections to services never carry a call.
@@ -279,7 +279,7 @@ class BlockMemory {
     }
     if (this.#slots[slot] !== undefined && this.#slots[slot ^ 1] === undefined) slot ^= 1;
     if (this.#slots[slot] === undefined) this.#count++;
-    // Not a Buffer: its pool of 8 KiB would be held by a few bytes.
+    // Not a Buffer: a few bytes would keep its pool of 8 KiB alive.
     const bytes = new Uint8Array(end - start);
     bytes.set(buf.subarray(start, end));
     this.#slots[slot] = { hash, bytes, block };

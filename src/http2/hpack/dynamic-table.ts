@@ -14,11 +14,11 @@ export class DynamicTable {
   length = 0;
   /** The entries' size, as RFC 7541 §4.1 counts it. */
   bytes = 0;
-  /** What `bytes` never exceeds. */
+  /** `bytes` never exceeds it. */
   maxBytes: number;
   /** How many entries were ever inserted: an entry's own number, counted from 1, which stays the same. */
   inserted = 0;
-  /** Counts everything that can give an index another meaning. */
+  /** Counts every event that changes the meaning of an index. */
   changes = 0;
   #ring: (Field | undefined)[] = new Array<Field | undefined>(FIRST_RING_LENGTH).fill(undefined);
   #mask = FIRST_RING_LENGTH - 1;
@@ -28,7 +28,7 @@ export class DynamicTable {
     this.maxBytes = maxBytes;
   }
 
-  /** The entry that `age` others were inserted after: 0 is the newest. Undefined outside the table. */
+  /** The entry after which `age` others were inserted: 0 is the newest. Undefined outside the table. */
   get(age: number): Field | undefined {
     return age < this.length ? this.#ring[(this.#next - 1 - age) & this.#mask] : undefined;
   }

@@ -13,7 +13,7 @@ export function maxFieldBytes(name: string, value: string): number {
 }
 
 export interface HpackEncoderOptions {
-  /** The most table bytes used, whatever the peer offers. Default 4096. */
+  /** The most table bytes used, even if the peer offers more. Default 4096. */
   readonly maxTableBytes?: number;
 }
 
@@ -26,7 +26,7 @@ const NEVER_INDEXED: ReadonlySet<string> = new Set([
   "x-api-key",
 ]);
 
-// Values that are another one with each call. Indexing them would only push the stable ones out.
+// Fields whose values change with each call. Indexing them would only evict the stable ones.
 const CHANGING: ReadonlySet<string> = new Set([
   "grpc-timeout",
   "grpc-message",
@@ -55,8 +55,8 @@ const CHANGING: ReadonlySet<string> = new Set([
 // Longer values are not indexed: one would take an eighth of the usual table.
 const MAX_INDEXED_VALUE_BYTES = 512;
 
-// What is remembered of the values seen: bounded, since clients choose names and values. Beyond it all is
-// forgotten, which costs no more than learning it anew.
+// Cache of values seen: bounded, since clients choose names and values. When it is full it is cleared, which costs no
+// more than filling it again.
 const MAX_NAMES = 256;
 const MAX_VALUES_PER_NAME = 16;
 const MAX_REMEMBERED_BYTES = 65536;
@@ -66,14 +66,16 @@ const NAME_SIGHTINGS_TO_INDEX = 2;
 
 const SEEN_ONCE = 0;
 
-/** What the encoder knows of one name on this connection. */
+/** State of one name on this connection. */
 class NameMemory {
   readonly name: string;
   /** The first static entry with this name, or 0. */
   readonly staticIndex: number;
   readonly neverIndexed: boolean;
   readonly changing: boolean;
-  /** Values seen, and for each the number of its entry (which may be evicted since), -index of a static one, or SEEN_ONCE. */
+  /**
+   * Values seen, each with the number of its entry (which may have been evicted), -index of a static one, or SEEN_ONCE.
+   */
   readonly values: string[] = [];
   readonly entries: number[] = [];
   /** How many of the values are static ones, which stay. */
@@ -81,9 +83,9 @@ class NameMemory {
   /** The number of the newest entry with this name; 0 for none. */
   newest = 0;
   sightings = 0;
-  /** Where the value was found last: most names have one value, and this is it. */
+  /** Where the value was found last: most names have one value, which is this one. */
   hit = 0;
-  /** The name that came after this one last time: fields come in the same order, and it saves the look-up. */
+  /** The name that followed this one last time: fields come in the same order, which saves the look-up. */
   follower: NameMemory | undefined = undefined;
   #replace = 0;
 
@@ -103,7 +105,7 @@ class NameMemory {
     this.changing = CHANGING.has(name);
   }
 
-  /** Remembers a value; returns the bytes that this adds to what is remembered. */
+  /** Caches a value; returns the bytes that this adds to the cache. */
   note(value: string, entry: number): number {
     let slot = this.values.length;
     let freed = 0;
@@ -139,7 +141,7 @@ export class HpackEncoder {
     return this.#table.bytes;
   }
 
-  /** Takes the peer's SETTINGS_HEADER_TABLE_SIZE; the next block begins with the size updates this calls for. */
+  /** Applies the peer's SETTINGS_HEADER_TABLE_SIZE; the next block begins with the size updates that it requires. */
   setPeerTableSize(bytes: number): void {
     this.#lastBytes = Math.min(bytes, this.#maxTableBytes);
     this.#smallestBytes = Math.min(this.#smallestBytes, this.#lastBytes);
@@ -243,7 +245,7 @@ export class HpackEncoder {
     return this.#live(memory.newest) ? STATIC_LENGTH + 1 + this.#table.inserted - memory.newest : 0;
   }
 
-  /** A literal with indexing (§6.2.1). Written once and then referred to, so it is packed as well as can be. */
+  /** A literal with indexing (§6.2.1). Written once and then referenced, so it is Huffman-coded if that is shorter. */
   #insert(out: Buffer, at: number, memory: NameMemory, name: string, value: string): number {
     const index = this.#nameIndex(memory);
     let offset = writeInteger(out, at, 0x40, 0x3f, index);

@@ -105,7 +105,7 @@ export function huffmanDecode(buf: Uint8Array, start: number, end: number, out: 
   for (let i = start; i < end; i++) {
     const entry = STEP[(state << 8) | (buf[i] ?? 0)] ?? -1;
     if (entry < 0) return -1;
-    // Both symbols are stored, whether they ended or not: cheaper than asking.
+    // Both symbols are stored, even if fewer ended: cheaper than a branch.
     out[length] = entry;
     out[length + 1] = entry >> 8;
     length += entry >> 24;
@@ -131,7 +131,7 @@ export function huffmanEncode(text: string, out: Uint8Array, at: number): number
     let code = CODES[symbol] ?? 0;
     let length = CODE_LENGTHS[symbol] ?? 0;
     if (length > 24) {
-      // Up to 7 bits held and 30 more do not fit 32: the first part goes ahead.
+      // Up to 7 bits held and 30 more do not fit into 32: the first part is written before.
       length -= 16;
       held = (held << length) | (code >>> 16);
       bits += length;

@@ -1,9 +1,9 @@
-// How much of something a peer may do that costs us work and is no call: a burst, a rate, and what its calls earn.
+// Limits work that a peer causes beside its calls: a burst, a rate, and what its calls earn.
 import type { Clock } from "../../kit/clock.js";
 
 /**
- * A token bucket that costs a subtraction per use: time and earnings are looked at only when it has run empty.
- * For that it lets a peer that was quiet for long have its burst twice.
+ * A token bucket that costs a subtraction per use: time and earnings are read only when it is empty. In return a peer
+ * that was quiet for long may have its burst twice.
  */
 export class Budget {
   private tokens: number;
@@ -14,7 +14,7 @@ export class Budget {
   private filledAt: number;
   private earnedBefore = 0;
 
-  /** `maxEarned`: what is earned counts up to here between two fillings. */
+  /** `maxEarned`: limit of what can be earned between two refills. */
   constructor(burst: number, perSecond: number, clock: Clock, startedAt: number, maxEarned: number = burst) {
     this.tokens = burst;
     this.burst = burst;
@@ -24,7 +24,7 @@ export class Budget {
     this.filledAt = startedAt;
   }
 
-  /** Uses one; false when there is none. `earned`: all that was ever earned, a number that only grows. */
+  /** Uses one; false if there is none. `earned`: the total ever earned, a number that only grows. */
   take(earned: number): boolean {
     if (this.tokens < 1) {
       const now = this.clock.now();

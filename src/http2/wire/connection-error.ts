@@ -1,10 +1,10 @@
-// What the peer did that ends the connection. Thrown while its frames are handled; the connection closes with it.
+// An error of the peer that ends the connection. Thrown while its frames are handled; the connection closes with it.
 import type { LimitName } from "./limits.js";
 import { ErrorCode } from "./protocol.js";
 
 export class ConnectionError extends Error {
   readonly code: number;
-  /** The one that the peer passed; undefined: it broke the protocol. */
+  /** The limit that the peer exceeded; undefined: it broke the protocol. */
   readonly limit: LimitName | undefined;
   constructor(code: number, message: string, limit?: LimitName) {
     super(message);
@@ -13,7 +13,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** What is asked of us beside the calls has become too much (RFC 9113 §10.5). */
+/** The peer caused too much work beside its calls (RFC 9113 §10.5). */
 export function enhanceYourCalm(limit: LimitName, message: string): ConnectionError {
   return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, message, limit);
 }

@@ -1,4 +1,4 @@
-// Who answers where HTTP/2 was expected: what a client's connection says instead of "a frame of 4740180 bytes".
+// Names the protocol of a server that does not speak HTTP/2, for an error better than "a frame of 4740180 bytes".
 
 /** As much as is shown of a line of text. */
 const LINE_CHARS = 80;
@@ -6,7 +6,7 @@ const LINE_CHARS = 80;
 const ALERT_RECORD = 0x15;
 const TLS_MAJOR = 3;
 
-/** By a server's first bytes; undefined: nothing that is known. */
+/** By a server's first bytes; undefined: unknown. */
 export function foreignPeer(start: Buffer): string | undefined {
   if (start[0] === ALERT_RECORD && start[1] === TLS_MAJOR)
     return "the server expects TLS: it answered with a TLS alert";

@@ -1,19 +1,21 @@
-// What a peer makes us do beside its calls, and what it earns by them: a budget for each kind of work (limits.ts).
+// The work that a peer causes beside its calls, and what it earns by them: a budget for each kind of work (limits.ts).
 import type { Clock } from "../../kit/clock.js";
 import { Budget } from "./budget.js";
 import { enhanceYourCalm } from "./connection-error.js";
 import type { Limits } from "./limits.js";
 
-/** Up to here what the peer earns with its calls is saved for its WINDOW_UPDATEs: they come behind a whole flight. */
+/**
+ * Up to this much of what the peer earns with its calls is saved for its WINDOW_UPDATEs: they follow a whole flight.
+ */
 const MAX_UPDATES_EARNED = 1_000_000;
 
 /** The `count` methods throw a ConnectionError when the budget is used up. They are called while frames are handled. */
 export class Guards {
   /** Streams that either side has opened. */
   opened = 0;
-  /** Calls of the peer's that we have begun to answer. */
+  /** Calls of the peer whose response has begun. */
   answered = 0;
-  /** HEADERS and DATA sent, less what a small window cut to pieces. */
+  /** HEADERS and DATA sent, except DATA that a small window cut to pieces. */
   sentFrames = 0;
   /** Header blocks, and DATA that has some, received. */
   receivedFrames = 0;
@@ -28,7 +30,7 @@ export class Guards {
   private readonly priorities: Budget;
   private readonly windowUpdates: Budget;
   private readonly late: Budget;
-  /** When the chunk came whose frames are handled; -1: nobody has asked yet. */
+  /** Arrival time of the chunk whose frames are handled; -1: not read yet. */
   private chunkTime = -1;
 
   constructor(role: "server" | "client", limits: Limits, clock: Clock, startedAt: number) {
@@ -46,25 +48,25 @@ export class Guards {
     this.late = budget(limits.lateBurst, limits.latePerSecond);
   }
 
-  /** A chunk has come: its time is read when somebody asks for it. */
+  /** A chunk arrived: its time is read on demand. */
   chunkCame(): void {
     this.chunkTime = -1;
   }
 
-  /** Milliseconds; one reading of the clock per chunk at most. */
+  /** Milliseconds; at most one clock read per chunk. */
   now(): number {
     if (this.chunkTime < 0) this.chunkTime = this.clock.now();
     return this.chunkTime;
   }
 
-  /** Whether a reset of a call that came then, and has no answer, counts. */
+  /** Whether a reset of a call of that age without a response counts. */
   isYoung(openedAt: number): boolean {
     return this.now() - openedAt < this.resetYoungMs;
   }
 
   /**
-   * A reset that the peer caused, whoever sent it: its stream is over while the work for it may not be, and the
-   * limit of concurrent streams does not see it. A service may reset what it likes.
+   * A reset that the peer caused, whoever sent it: its stream has ended while its work may not have, and the limit of
+   * concurrent streams does not count it. A service may reset as much as it likes.
    */
   countReset(): void {
     if (this.role === "client" || this.resets.take(this.answered)) return;

@@ -1,18 +1,18 @@
-// Every limit that guards a connection, in one table: name, default, range, reason, source. The config file's `limits:`
-// and its JSON Schema are made from it; docs/security.md shows it, and a test holds them together.
+// Every limit that guards a connection, in one table: name, default, range, reason, source. The config's `limits:` and
+// its JSON Schema are made from it; docs/security.md shows it, and a test compares them.
 
 export interface Limit {
   /** Infinity: off unless an owner sets it. */
   readonly value: number;
   readonly unit: "" | "bytes" | "ms" | "per second";
-  /** What the config file's `limits:` calls it; undefined: it is not for clients, and stands as it is. */
+  /** Its key in the config's `limits:`; undefined: it cannot be configured, and is fixed. */
   readonly key: string | undefined;
-  /** What it may be set to, both included. A `max` of Infinity: it may be switched off (`none`). */
+  /** Allowed range, both included. A `max` of Infinity: it may be turned off (`none`). */
   readonly min: number;
   readonly max: number;
-  /** What it guards against, and what happens past it. */
+  /** What it guards against, and what happens beyond it. */
   readonly reason: string;
-  /** A CVE, an RFC, or where an honest peer was known to trip a stricter limit. */
+  /** A CVE, an RFC, or where an honest peer is known to exceed a stricter limit. */
   readonly source: string;
   /** A reload changes it. Left out: that needs a restart. */
   readonly live?: true;
@@ -26,8 +26,8 @@ const MAX_MS = 24 * 24 * 3_600_000;
 const NONE = Number.POSITIVE_INFINITY;
 
 /**
- * A budget is a pair of limits: a burst, and what comes back per second. Honest traffic earns more, as the reason
- * says, so that a budget bounds what a peer makes us do beside its calls, not the calls.
+ * A budget is a pair of limits: a burst, and a refill per second. Honest traffic earns more, as the reason says, so
+ * that a budget bounds the work beside the calls, not the calls.
  */
 export const LIMITS = {
   maxConcurrentStreams: {
@@ -377,7 +377,7 @@ export const DEFAULT_LIMITS: Limits = Object.fromEntries(
   Object.entries(LIMITS).map(([name, limit]) => [name, limit.value]),
 ) as Record<LimitName, number>;
 
-/** Defaults, with the given ones in their place. */
+/** The defaults, overridden by the given values. */
 export function limitsOf(given: Partial<Limits> | undefined): Limits {
   if (given === undefined) return DEFAULT_LIMITS;
   const limits = filled.get(given) ?? { ...DEFAULT_LIMITS, ...given };
