@@ -1,4 +1,4 @@
-// HOST:PORT, as it stands in config and on the command line.
+// HOST:PORT, as in config and on the command line.
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 
@@ -56,7 +56,7 @@ function parseUnix(text: string): Parsed<UnixAddress> {
 
 const SCHEME_PORTS = { https: 443, http: 80 } as const;
 
-/** `https://HOST[:PORT]` or `http://HOST[:PORT]`; undefined for what has no such scheme. */
+/** `https://HOST[:PORT]` or `http://HOST[:PORT]`; undefined for a text without such a scheme. */
 export function parseUrlEndpoint(
   text: string,
 ): Parsed<{ endpoint: ListenAddress; tls: boolean }> | undefined {
@@ -106,7 +106,7 @@ function parseHostPort(text: string, minPort: number): Parsed<ListenAddress> {
 
 /** Whether it is a host name or an IP address. */
 export function isHost(host: string): boolean {
-  // All digits and dots: meant as IPv4, whatever a resolver would make of it (inet_aton takes 127.1).
+  // All digits and dots: meant as IPv4, whatever a resolver would make of it (inet_aton accepts 127.1).
   if (/^[\d.]+$/.test(host)) return isIPv4(host);
   return host.length <= MAX_HOST_LENGTH && host.split(".").every((label) => HOST_LABEL.test(label));
 }
@@ -117,7 +117,7 @@ export function formatAddress(address: ListenAddress | UnixAddress): string {
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
-/** True for what only this machine can reach. */
+/** True for addresses that only this machine can reach. */
 export function isLoopback(host: string): boolean {
   const h = host.toLowerCase();
   if (isIP(h) === 0) return h === "localhost" || h.endsWith(".localhost");

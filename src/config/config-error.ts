@@ -1,24 +1,24 @@
-// What is wrong with a config, and where: for errors that come while it is read, and for those that come later.
+// Errors of a config with their position: those found while it is read, and later ones.
 
-/** Where a key stands in a file. Line and column count from 1; the column counts UTF-16 units. */
+/** Position of a key in a file. Line and column count from 1; the column counts UTF-16 units. */
 export interface Position {
-  /** "" where the config is an object of a program: then the path alone counts. */
+  /** "" if the config is an object of a program: then only the path is shown. */
   readonly file: string;
   readonly line: number;
   readonly column: number;
-  /** e.g. `upstreams.library.endpoints[0]`; empty where the text is no YAML. */
+  /** e.g. `upstreams.library.endpoints[0]`; empty if the text is not YAML. */
   readonly path: string;
 }
 
-/** One thing that is wrong, or has no effect. */
+/** One error, or one key without effect. */
 export interface ConfigError extends Position {
   readonly message: string;
 }
 
-/** Beyond this many errors a person starts anew; the last line says how many more there are. */
+/** Nobody fixes more errors than this at once; the last line counts the others. */
 const MAX_ERRORS = 100;
 
-/** `file:line:column: path: message`; `path: message` where there is no file. */
+/** `file:line:column: path: message`; `path: message` if there is no file. */
 export function formatError({ file, line, column, path, message }: ConfigError): string {
   const place = file === "" ? "" : `${file}:${line}:${column}: `;
   return `${place}${path === "" ? "" : `${path}: `}${message}`;

@@ -5,7 +5,7 @@ import { errorCode } from "../kit/text/user-error.js";
 
 export type PathKind = "file" | "directory" | "writable directory";
 
-/** Says what is wrong with a path, in a sentence that names it; undefined: nothing. */
+/** The problem of a path, in a sentence that names it; undefined: none. */
 export function checkPath(path: string, kind: PathKind): string | undefined {
   try {
     const stats = statSync(path);

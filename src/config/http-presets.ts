@@ -1,18 +1,18 @@
-// The keys of `http` that are flags, choices or prefixes, a row each: what it is for, and what it is when it is left out,
-// by the hub's own choice (strict) and by what those who come from a peer are used to. docs/coming-from.md has the table; a
-// test holds it to this. Sources: Envoy's GrpcJsonTranscoder (envoy.extensions.filters.http.grpc_json_transcoder.v3) and
-// grpc-gateway's runtime.NewServeMux, each with its defaults.
+// The keys of `http` that are flags, choices or prefixes, a row each: its meaning, and its default, in the hub's own
+// preset (strict) and in those that imitate other gateways. docs/coming-from.md has the table; a test compares them.
+// Sources: Envoy's GrpcJsonTranscoder (envoy.extensions.filters.http.grpc_json_transcoder.v3) and grpc-gateway's
+// runtime.NewServeMux, each with its defaults.
 
 export const PRESETS = ["strict", "envoy", "grpc-gateway"] as const;
 export type HttpPresetName = (typeof PRESETS)[number];
 
-/** A flag; one of a list; or the beginning of a header's name. */
+/** A flag; one of a list; or a prefix of header names. */
 export type HttpRow<T = unknown> = {
   readonly type: "flag" | "prefix" | readonly T[];
   readonly doc: string;
 } & (
   | { readonly default: T }
-  /** By preset; one that is left out is as `strict`. */
+  /** By preset; if one is missing it is as in `strict`. */
   | { readonly strict: T; readonly envoy?: T; readonly "grpc-gateway"?: T }
 );
 
@@ -28,10 +28,10 @@ type ValueOf<R> = R extends { readonly type: "flag" }
 export type ValuesOf<T extends HttpRows> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
 /**
- * Of Envoy: unknown fields are always ignored (ProtoStreamObjectWriter's ignore_unknown_fields); unknown parameters are
- * refused where ignore_unknown_query_parameters is not set; without convert_grpc_status a failure has no body, and its
- * status is in the fields grpc-status and grpc-message. A path of another method is one that no rule matches.
- * Of grpc-gateway: JSONPb with EmitUnpopulated and DiscardUnknown; PopulateQueryParameters passes over what it does not know;
+ * Envoy: unknown fields are always ignored (ProtoStreamObjectWriter's ignore_unknown_fields); unknown parameters are
+ * rejected unless ignore_unknown_query_parameters is set; without convert_grpc_status a failure has no body, and its
+ * status is in the fields grpc-status and grpc-message. A path with another method matches no rule. grpc-gateway:
+ * JSONPb with EmitUnpopulated and DiscardUnknown; PopulateQueryParameters ignores unknown parameters;
  * ForwardResponseStream's lines; a wrong method is codes.Unimplemented.
  */
 export const HTTP_KEYS = {
@@ -130,9 +130,9 @@ export const PRINT_KEYS = {
 } as const satisfies HttpRows;
 
 /**
- * `http.read`: how loosely requests are read. Envoy looks at no Content-Type and Accept; query_param_unescape_plus is off,
- * url_unescape_spec ALL_CHARACTERS_EXCEPT_RESERVED. grpc-gateway reads with strconv.ParseBool and time.ParseDuration, never
- * reads a body that the rule does not name, and has UnescapingModeLegacy.
+ * `http.read`: how leniently requests are parsed. Envoy ignores Content-Type and Accept; query_param_unescape_plus is
+ * off, url_unescape_spec ALL_CHARACTERS_EXCEPT_RESERVED. grpc-gateway parses with strconv.ParseBool and
+ * time.ParseDuration, never reads a body that the rule does not name, and has UnescapingModeLegacy.
  */
 export const READ_KEYS = {
   anyContentType: {
@@ -221,17 +221,17 @@ export const METADATA_KEYS = {
   },
 } as const satisfies HttpRows;
 
-/** Whether answers are compressed, which has a form of its own besides. */
+/** Whether responses are compressed; this key also has a longer form. */
 const COMPRESSION = {
   compression: { type: "flag", strict: true, envoy: false, "grpc-gateway": false, doc: "" },
 } as const;
 
-/** What a row is where the file does not say. */
+/** The value of a row if the file does not set it. */
 export function defaultOf(row: HttpRow, preset: HttpPresetName): unknown {
   return "default" in row ? row.default : (row[preset] ?? row.strict);
 }
 
-/** What the file says, and what it does not say by the preset. */
+/** The file's values, and the preset's for the others. */
 export function valuesOf<T extends HttpRows>(
   rows: T,
   preset: HttpPresetName,

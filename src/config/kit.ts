@@ -1,5 +1,5 @@
-// What sections build their checks with: zod, and the values that have a grammar of their own. It is handed to them, so
-// that a hub that reads no file loads no zod.
+// The tools with which sections build their checks: zod, and values with their own grammar. Passed as a parameter, so
+// that a hub that reads no file does not load zod.
 import * as z from "zod";
 import type { AddressRange } from "../kit/net/ip.js";
 import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
@@ -22,7 +22,7 @@ function taking<T>(parse: (text: string) => Parsed<T>) {
   };
 }
 
-/** What a parser takes, or `none`. */
+/** The values of a parser, or `none`. */
 function orNone<T>(parse: (text: string) => Parsed<T>, expected: string, examples: string[], range?: string) {
   return text<T | "none">(
     (value) => {
@@ -56,7 +56,7 @@ function durationRange(minMs: number): string {
   return `${formatDuration(minMs)} to ${formatDuration(MAX_DURATION_MS)}`;
 }
 
-/** A whole number in a range, with one sentence for whatever else stands there. */
+/** A whole number in a range, with one message for everything else. */
 function wholeNumber(min: number, max: number) {
   const error = `must be a whole number from ${min} to ${max}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
@@ -77,12 +77,12 @@ function addressRanges(max: number, examples: string[]) {
   return z.array(text<AddressRange>(parseRange, RANGE_EXPECTED, examples)).max(max);
 }
 
-/** When to run a check across keys: even where a value inside is wrong, so that every error is told at once. */
+/** When to run a check across keys: even if a value inside is invalid, so that every error is reported at once. */
 function isMapping(payload: z.core.ParsePayload): boolean {
   return typeof payload.value === "object" && payload.value !== null;
 }
 
-/** A mapping whose keys have a form of their own; each wrong key is told at its own place. */
+/** A mapping whose keys have a grammar; each invalid key is reported at its own position. */
 function keyed<T extends z.ZodRecord>(
   record: T,
   wrong: (key: string) => string | undefined,
@@ -101,7 +101,7 @@ function keyed<T extends z.ZodRecord>(
   return record.superRefine(check, { when: isMapping });
 }
 
-/** As a file writes it: `15s`; `none` for undefined. */
+/** As written in a file: `15s`; `none` for undefined. */
 function durationText(ms: number | undefined): string {
   return ms === undefined ? "none" : formatDuration(ms);
 }

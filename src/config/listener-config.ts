@@ -1,4 +1,4 @@
-// Where the hub listens, as the program has it.
+// Config of the listeners, as the program uses it.
 import type { ServerTlsConfig } from "../tls/config.js";
 import type { ListenAddress, UnixAddress } from "./address.js";
 
@@ -10,7 +10,7 @@ export interface ListenerConfig {
 }
 
 export interface AdminConfig extends ListenAddress {
-  /** SHA-256 of the token that callers show, hexadecimal; undefined: those on this machine need none. */
+  /** SHA-256 of the callers' token, hexadecimal; undefined: callers on this machine need none. */
   readonly tokenSha256?: string;
   readonly tls?: ServerTlsConfig;
 }

@@ -1,4 +1,4 @@
-// What a listener allows a client before and beside HTTP/2, in the same form as the limits of http2/wire/limits.ts:
+// Limits of a listener for clients before and outside HTTP/2, in the same format as the limits of http2/wire/limits.ts:
 // default, range, reason, source. Loads no schema.
 import { LIMITS, type Limit, type Limits } from "../http2/wire/limits.js";
 import { MAX_DURATION_MS } from "./duration.js";
@@ -104,7 +104,7 @@ export const DEFAULT_LISTENER_LIMITS: ListenerLimits = Object.fromEntries(
   Object.entries(LISTENER_LIMITS).map(([name, limit]) => [name, limit.value]),
 ) as Record<keyof ListenerLimits, number>;
 
-/** What a client meets: the limits of the listener, and those of its HTTP/2 connections. */
+/** The limits for a client: those of the listener, and those of its HTTP/2 connections. */
 export interface ClientLimits extends ListenerLimits, Limits {}
 
 /** Of both tables: by the name that they have in `ClientLimits`. */

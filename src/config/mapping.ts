@@ -1,6 +1,6 @@
-// Values of which nothing is known, as mappings.
+// Unknown values as mappings.
 
-/** The fields of an object; those of anything else: none. */
+/** The fields of an object; any other value has none. */
 export function mapping(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
 }

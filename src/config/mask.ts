@@ -1,18 +1,18 @@
-// Takes the secrets out of a config before somebody reads it.
+// Removes the secrets from a config before it is shown.
 import { completed } from "../kit/in-slices.js";
 import { MASK, maskedText } from "../kit/text/masked-text.js";
 import type { Path } from "./yaml.js";
 
-/** Keys whose values are nobody's to read. Digests are masked too: a weak key can be guessed from one. */
+/** Keys whose values are secret. Digests are masked too: a weak key can be guessed from one. */
 const SECRET_KEY =
   /token|secret|passw|passphrase|sha256|credential|authorization|cookie|private|api[-_]?key$/i;
-/** Of such a name, but a file in which the secret stands. */
+/** Has such a name, but is the file that contains the secret. */
 const FILE_KEY = /file$/i;
 /** A variable by name, without a default that might be the secret. */
 const VARIABLE = /^\$\{[A-Za-z_]\w*\}$/;
 /**
- * The same tree with `***` in place of each secret: at their paths, under keys that are called like one, and in URLs.
- * @param secrets where the sections say that there are some; `*` stands for names and for entries of lists
+ * The same tree with `***` in place of each secret: at their paths, under keys that look like secrets, and in URLs.
+ * @param secrets paths of the sections' secrets; `*` stands for names and for list entries
  */
 export function masked(value: unknown, secrets: readonly Path[] = []): unknown {
   return completed(masking(value, secrets));
@@ -39,12 +39,12 @@ function below(secrets: readonly Path[], key: string | number): readonly Path[] 
   return secrets.filter(([first]) => first === key || first === "*").map(([, ...rest]) => rest);
 }
 
-/** Whether what stands under a key is a secret, by its name. */
+/** Whether the value of a key is a secret, judged by the key's name. */
 export function isSecret(key: string): boolean {
   return SECRET_KEY.test(key) && !FILE_KEY.test(key);
 }
 
-/** Texts and numbers, those in a list too; what has keys of its own has a name that only looks like a secret's. */
+/** Texts and numbers, also in lists; for a mapping the name only looks like a secret's. */
 function hidden(value: unknown): unknown {
   if (typeof value === "string") return VARIABLE.test(value) ? value : MASK;
   if (typeof value === "number") return MASK;

@@ -1,8 +1,8 @@
-// What is configured for single methods and services, looked up while plans are made.
+// Config of single methods and services, looked up while plans are made.
 import type { Method } from "../call/call.js";
 import { selectorsOf } from "./selectors.js";
 
-/** Makes the lookup of one setting: what is configured for a method, else for its service, else for its package. */
+/** Makes the lookup of one setting: that of a method, otherwise of its service, otherwise of its package. */
 export type ForMethod<M> = <T>(
   pick: (own: M | undefined) => T | undefined,
 ) => (method: Method) => T | undefined;

@@ -1,4 +1,4 @@
-// An interceptor of somebody's own that a config file names: the module, its place, its options.
+// A user's own interceptor in a config file: the module, its place, its options.
 
 import type { Position } from "./config-error.js";
 
@@ -9,7 +9,7 @@ export interface ModuleUse {
   readonly file: string;
   readonly before: string | undefined;
   readonly after: string | undefined;
-  /** Handed to the module as they stand. */
+  /** Passed to the module unchanged. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly at: Position;
 }

@@ -1,4 +1,4 @@
-// The forms of the names in a config: upstreams, services and methods.
+// The grammar of names in a config: upstreams, services and methods.
 
 const IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*";
 const FULL_NAME = new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER})*$`);
@@ -6,7 +6,7 @@ const METHOD_SELECTOR = new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER})*(?:/${IDE
 /** Characters of a method's, service's or package's name. */
 const MAX_SELECTOR_CHARS = 512;
 
-/** What an upstream's name must be. It stands in metrics, logs and URLs of the admin listener. */
+/** Grammar of an upstream's name. It appears in metrics, logs and URLs of the admin listener. */
 export const UPSTREAM_NAME =
   "must be a name of 1 to 63 letters, digits, dots, dashes and underscores that starts with a letter or digit, and is not hub";
 
@@ -15,7 +15,7 @@ export function isUpstreamName(name: string): boolean {
   return name !== "hub" && /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
 }
 
-/** What an upstream's `services` must be. */
+/** Grammar of an upstream's `services`. */
 export const SERVICE_NAME = "must be the full name of a service, as in library.v1.LibraryService";
 
 /** `pkg.Service` or `Service`. */
@@ -23,7 +23,7 @@ export function isServiceName(name: string): boolean {
   return name.length <= MAX_SELECTOR_CHARS && FULL_NAME.test(name);
 }
 
-/** What a key of `methods` must be. */
+/** Grammar of the keys of `methods`. */
 export const METHOD_SELECTOR_EXPECTED =
   "must be pkg.Service/Method, pkg.Service for all its methods, or pkg.* for all services below pkg";
 
@@ -38,14 +38,14 @@ export const HTTP_RULE_SELECTOR = {
   expected: "must be pkg.Service.Method, with dots only",
 };
 
-/** What the name of a caller with an API key must be. It stands in logs, metrics and headers. */
+/** Grammar of the name of a caller with an API key. It appears in logs, metrics and headers. */
 export const CALLER_NAME = {
   pattern: /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/,
   expected: "must be a name of 1 to 128 letters, digits and . _ : @ / -, starting with a letter or digit",
 };
 
 export const ROLE = {
-  // What a scope can be (RFC 6749 §3.3), less the comma that separates roles in a header.
+  // A scope (RFC 6749 §3.3), without the comma that separates roles in a header.
   pattern: /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128}$/,
   expected: "must be a role of 1 to 128 characters, without spaces, commas, quotes and backslashes",
 };
@@ -55,6 +55,6 @@ export const KEY_SHA256 = {
   expected: "must be the key's SHA-256, 64 hexadecimal digits: printf %s KEY | sha256sum",
 };
 
-/** Bounds of what a config may list. */
+/** Limits of lists in a config. */
 export const MAX_KEYS = 10_000;
 export const MAX_ROLES = 100;

@@ -1,10 +1,10 @@
-// A config that a program has as an object, in the form that the checks of a file take: it has paths, but no places.
+// The config of a program, an object, in the form that the checks of a file need: it has paths, but no positions.
 import { maskedText } from "../kit/text/masked-text.js";
 import { cut } from "../kit/text/text.js";
 import { isSecret } from "./mask.js";
 import type { Path, YamlFile } from "./yaml.js";
 
-/** Characters of a wrong value that an error message repeats. */
+/** Characters of an invalid value that an error message quotes. */
 const MAX_QUOTED = 60;
 
 export function plainFile(value: unknown): YamlFile {

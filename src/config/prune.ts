@@ -1,9 +1,9 @@
-// A config without its wrong values: what the later checks look at, so that one run finds the mistakes of all of them.
+// A config without its invalid values: the input of later checks, so that one run finds the errors of all checks.
 import type { Path } from "./yaml.js";
 
 /**
- * A copy of `value` without what stands at these paths. What is wrong in a list takes the whole list along: its other
- * elements would move to other places.
+ * A copy of `value` without these paths. An invalid entry removes its whole list: the other entries would change their
+ * indexes.
  */
 export function without(value: unknown, paths: readonly Path[]): unknown {
   let pruned = value;

@@ -3,7 +3,7 @@ import { type Parsed, parsed, rejected } from "../kit/text/parsed.js";
 
 export interface Rate {
   readonly count: number;
-  /** Milliseconds in which `count` come back. */
+  /** Milliseconds in which `count` are refilled. */
   readonly perMs: number;
 }
 

@@ -1,4 +1,4 @@
-// The keys of `methods` that hold for a method: pkg.Service/Method, pkg.Service, and pkg.* for all services below pkg.
+// The keys of `methods` that apply to a method: pkg.Service/Method, pkg.Service, and pkg.* for all services below pkg.
 
 /**
  * The selectors of a method, the nearest first: `a.b.C/D`, `a.b.C`, `a.b.*`, `a.*`.

@@ -1,4 +1,4 @@
-// Files of keys: read whole, and never larger than a person would write one.
+// Reads small files such as key files whole, up to a size limit.
 import { readRegularFile } from "../kit/files/regular-file.js";
 import { UserError } from "../kit/text/user-error.js";
 import { fileProblem } from "./files.js";

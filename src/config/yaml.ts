@@ -1,4 +1,4 @@
-// Reads YAML into plain values, puts environment variables in, and remembers where each value stood.
+// Parses YAML into plain values, substitutes environment variables, and records the position of each value.
 
 import {
   Composer,
@@ -31,35 +31,35 @@ export interface YamlProblem {
   readonly message: string;
 }
 
-/** 1 MiB: far beyond what a person writes, small enough to parse in one go. */
+/** 1 MiB: far beyond a hand-written file, small enough to parse at once. */
 export const MAX_FILE_BYTES = 1024 ** 2;
 /** Levels of nesting; the schema has 7. Bounds the recursion here and in the schema. */
 const MAX_DEPTH = 32;
-/** A level takes up to two tokens of the parser's stack: the collection, and the value that is open in it. */
+/** A level takes up to two tokens of the parser's stack: the collection, and its open value. */
 const MAX_OPEN_TOKENS = 2 * MAX_DEPTH + 8;
 /** Values after aliases are written out: 10 aliases of 10 aliases of … end here. */
 const MAX_VALUES = 100_000;
-/** Characters of a wrong value that an error message repeats. */
+/** Characters of an invalid value that an error message quotes. */
 const MAX_QUOTED = 60;
 
 export interface YamlFile {
-  /** False: the text is no YAML, and `value` stands for nothing. */
+  /** False: the text is not YAML, and `value` is meaningless. */
   readonly wellFormed: boolean;
   readonly value: unknown;
-  /** The same as it stands in the file: environment variables by name. */
+  /** The same as in the file: environment variables by name. */
   readonly written: unknown;
   readonly errors: readonly YamlProblem[];
   lineAndColumn(offset: number): { line: number; column: number };
-  /** Where the value stands; for one that is missing, where the mapping it misses in is named. */
+  /** The position of the value; for a missing one, that of the mapping in which it is missing. */
   valueOffset(path: Path): number;
-  /** Where the key of the value stands, or of the nearest thing around it. */
+  /** The position of the value's key, or of the nearest enclosing one. */
   keyOffset(path: Path): number;
   has(path: Path): boolean;
-  /** True where the value has an error of its own already. */
+  /** True if the value already has an error. */
   failed(path: Path): boolean;
   /**
-   * `, not "x"`: the value as the file has it; environment variables stay names, as they may be secrets.
-   * Empty for a mapping or list, unless `collections`: there it is the kind that is wrong.
+   * `, not "x"`: the value as in the file; environment variables by name, since they may be secrets. Empty for a
+   * mapping or list, unless `collections`: there the kind is the error.
    */
   notWhat(path: Path, collections: boolean): string;
 }
@@ -83,7 +83,7 @@ export interface FileKind {
 
 const CONFIG: FileKind = { what: "a config", needs: "at least upstreams" };
 
-/** Never throws: whatever is wrong with the bytes is in `errors`. */
+/** Never throws: errors in the bytes are in `errors`. */
 export function readYaml(bytes: Uint8Array, env: Environment, kind: FileKind = CONFIG): YamlFile {
   const reader = new Reader(env, kind);
   reader.read(bytes);
@@ -123,7 +123,7 @@ class Reader implements YamlFile {
       return;
     }
     const wrongByte = firstNonUtf8(bytes);
-    // stream: a character that the wrong byte cuts is left out.
+    // stream: drops a character that the invalid byte cuts.
     this.#text = new TextDecoder("utf-8").decode(bytes.subarray(0, wrongByte), {
       stream: wrongByte !== undefined,
     });
@@ -143,7 +143,7 @@ class Reader implements YamlFile {
       this.#wrong(0, [], `the file is empty: ${this.#kind.what} needs ${this.#kind.needs}`);
       return;
     }
-    // The first of each line: the next ones are mostly its echoes.
+    // The first error of each line: the next ones usually follow from it.
     let line = 0;
     for (const error of [...document.errors, ...document.warnings]) {
       const at = this.#lines.linePos(error.pos[0]).line;
@@ -168,7 +168,7 @@ class Reader implements YamlFile {
     return documents;
   }
 
-  /** What `Parser.parse` does, but that it gives up on nesting: the composer recurses, and would exhaust the stack. */
+  /** Like `Parser.parse`, but with a limit on nesting: the composer recurses, and would exhaust the stack. */
   #parse(): CST.Token[] | undefined {
     const parser = new Parser(this.#lines.addNewLine);
     const tokens: CST.Token[] = [];
@@ -262,7 +262,7 @@ class Reader implements YamlFile {
       }
       seen.set(key, offset);
       const value = this.#convert(pair.value, at, offset, depth + 1);
-      // A key without a value is as good as left out; the schema says so where it must not be.
+      // A key without a value counts as missing; the schema reports it if it is required.
       object[key] = value === null ? undefined : value;
     }
     return object;
@@ -298,11 +298,11 @@ class Reader implements YamlFile {
       return "";
     });
     if (replaced) this.#variables.set(id(path), scalar.value);
-    // As in YAML itself: quotes make it text, without them it is what it looks like.
+    // As in YAML itself: quoted values are text, others get their type from their form.
     return replaced && scalar.type === Scalar.PLAIN ? plainValue(text) : text;
   }
 
-  /** The value with the names of variables in place of what they stand for. */
+  /** The value with the names of variables instead of their values. */
   #named(value: unknown, path: Path): unknown {
     if (Array.isArray(value)) return value.map((inner, i) => this.#named(inner, [...path, i]));
     if (typeof value !== "object" || value === null) return this.#variables.get(id(path)) ?? value;
@@ -356,7 +356,7 @@ class Reader implements YamlFile {
 // $${ | ${NAME} or ${NAME:-default} | any other ${
 const VARIABLE = /(\$\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}|(\$\{)/g;
 
-/** The value that unquoted text has in YAML's core schema, as far as a config has use for it. */
+/** The type of unquoted text in YAML's core schema, as far as a config needs it. */
 function plainValue(text: string): unknown {
   if (/^[-+]?\d{1,15}(?:\.\d{1,15})?$/.test(text)) return Number(text);
   if (/^(?:true|True|TRUE)$/.test(text)) return true;
@@ -391,7 +391,9 @@ export function pathText(path: Path): string {
   return text;
 }
 
-/** A text of nothing but errors has tens of thousands: to take their stacks, which nobody reads, is most of the work. */
+/**
+ * A text of nothing but errors has tens of thousands: collecting their stacks, which nobody reads, is most of the work.
+ */
 function withoutStacks<T>(work: () => T): T {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
@@ -402,7 +404,7 @@ function withoutStacks<T>(work: () => T): T {
   }
 }
 
-/** What the YAML library found, in the words of this program where its own do not help. */
+/** The YAML library's error, reworded if its own text does not help. */
 function sentence(error: YAMLError, text: string): string {
   const lineStart = text.lastIndexOf("\n", error.pos[0] - 1) + 1;
   const lineEnd = text.indexOf("\n", error.pos[0]);
@@ -436,7 +438,7 @@ function firstNonUtf8(bytes: Uint8Array): number | undefined {
     new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     return undefined;
   } catch {
-    // `decodes` holds up to the wrong byte and never again: halve the range.
+    // `decodes` is true up to the invalid byte and never after it: bisect.
     let good = 0;
     let bad = bytes.length + 1;
     while (bad - good > 1) {

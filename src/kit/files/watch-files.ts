@@ -1,4 +1,4 @@
-// Tells when files have changed, however they are replaced: in place, by rename, or by Kubernetes' swap of symlinks.
+// Reports changed files, however they are replaced: in place, by rename, or by Kubernetes' swap of symlinks.
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { type Clock, systemClock, type Timer } from "../clock.js";
@@ -7,14 +7,14 @@ import { attempt } from "../faults.js";
 export interface WatchOptions {
   /** From the last change seen to `onChange`, so that a pair of files is read when both are there. Default 200 ms. */
   readonly settleMs?: number;
-  /** How often times and sizes are looked at, for file systems that tell nothing (NFS, some mounts). Default 30 s. */
+  /** How often times and sizes are checked, for file systems that report no changes (NFS, some mounts). Default 30 s. */
   readonly pollMs?: number;
   /** Default: the process's. */
   readonly clock?: Clock;
 }
 
 export interface FileWatch {
-  /** Looks now; calls back when something has changed. */
+  /** Checks now; calls back if something has changed. */
   check(): void;
   close(): void;
 }
@@ -38,7 +38,7 @@ export function watchFiles(
     settling?.cancel();
     settling = clock.setTimeout(check, settleMs);
   };
-  // The folders, not the files: a file that is replaced takes its watch with it.
+  // Watches the folders, not the files: a watch on a file is lost when the file is replaced.
   const watchers = [...new Set(files.map((file) => dirname(file)))].flatMap((folder) =>
     watchFolder(folder, touched),
   );
@@ -61,7 +61,7 @@ export function watchFiles(
 function watchFolder(folder: string, onEvent: () => void): FSWatcher[] {
   try {
     const watcher = watch(folder, { persistent: false }, onEvent);
-    // Polling goes on without it.
+    // Polling continues without it.
     watcher.on("error", () => watcher.close());
     return [watcher];
   } catch {
@@ -69,7 +69,7 @@ function watchFolder(folder: string, onEvent: () => void): FSWatcher[] {
   }
 }
 
-/** Follows symlinks: what counts is what would be read. */
+/** Follows symlinks: what counts is the file that would be read. */
 function stampOf(file: string): string {
   try {
     const { ino, size, mtimeMs } = statSync(file);
