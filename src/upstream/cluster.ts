@@ -6,7 +6,13 @@ import type { Handler } from "../call/sink.js";
 import type { SendMemory } from "../http2/send-memory.js";
 import { type Clock, systemClock } from "../kit/clock.js";
 import { type Counter, type Labels, type Meters, NO_METERS } from "../kit/meters.js";
-import type { Balancer, BalancerFactory } from "./balancers/balancer.js";
+import type {
+  BalancerContext,
+  BalancerFactory,
+  BalancerOptions,
+  BalancerView,
+} from "./balancers/balancer.js";
+import { Layers, type LayersOptions } from "./balancers/layers.js";
 import { roundRobin } from "./balancers/round-robin.js";
 import type { EndpointInfo, EndpointSource } from "./discovery/endpoint-source.js";
 import { FollowedSource } from "./discovery/followed-source.js";
@@ -14,12 +20,18 @@ import { ClusterHealth, type HealthOwner } from "./health/cluster-health.js";
 import { type HealthFeatures, NO_HEALTH } from "./health/keys.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "./pool/connect-failure.js";
 import { Connector } from "./pool/connector.js";
-import { Endpoint, type EndpointAddress, type EndpointOwner } from "./pool/endpoint.js";
+import { Endpoint, type EndpointAddress } from "./pool/endpoint.js";
+import type { EndpointOwner } from "./pool/endpoint-owner.js";
 import type { Link } from "./pool/link.js";
 import { DEFAULT_POOL, type PoolLimits } from "./pool/pool-limits.js";
 import { Queue, type QueueOwner } from "./queue.js";
 import { ReplayMemory } from "./replay-memory.js";
 import { transparentRetry } from "./transparent-retry.js";
+
+/** How a cluster's endpoints are picked, beside the balancer itself. */
+export interface Balancing extends LayersOptions {
+  readonly options?: BalancerOptions;
+}
 
 export interface ClusterOptions {
   readonly name: string;
@@ -29,6 +41,7 @@ export interface ClusterOptions {
   readonly limits?: Partial<PoolLimits>;
   /** Default: round robin. */
   readonly balancer?: BalancerFactory;
+  readonly balancing?: Balancing;
   /** Default: every endpoint that can be reached gets calls, and there are no circuit breakers. */
   readonly health?: Partial<HealthFeatures>;
   /** An endpoint was taken out for its health, or gets calls again. */
@@ -43,6 +56,8 @@ export interface ClusterOptions {
   readonly replayMemory?: ReplayMemory | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
+  /** A load report of an endpoint was of no use. Told for each. */
+  readonly onBadReport?: (address: string, reason: string) => void;
   readonly meters?: Meters;
 }
 
@@ -67,7 +82,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   readonly handler: Handler;
   closed = false;
 
-  private readonly balancer: Balancer<Endpoint>;
+  private balancer: Layers<Endpoint>;
   private readonly options: ClusterOptions;
   private addressOf: ((endpoint: EndpointInfo) => EndpointAddress) | undefined = undefined;
   private readonly connector = new Connector();
@@ -78,6 +93,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   private readonly resetsHeld: Counter;
   private readonly retirements: Counter;
   private readonly reserves: Counter;
+  private readonly badReports: Counter;
   private readonly connectFailures: ReadonlyMap<ConnectFailure, Counter>;
   /** While the balancer picks: the last connection with room, which is that of the endpoint it picks, nearly always. */
   private room: Link | undefined = undefined;
@@ -132,7 +148,11 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
       },
     });
     this.queue = new Queue(this);
-    this.balancer = (options.balancer ?? roundRobin)({ clock: this.clock, random: this.random });
+    this.badReports = counter(
+      "load_reports.rejected",
+      "Load reports of services that were of no use: malformed, negative, not finite, or beyond all reason.",
+    );
+    this.balancer = this.layersOf(options.balancer ?? roundRobin, options.balancing);
     this.health = new ClusterHealth(this);
     this.handler = transparentRetry(this);
     this.take(options.endpoints ?? []);
@@ -142,14 +162,46 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   /** Takes over what a config says of health, outliers and breakers. */
   configure(health: HealthFeatures): void {
     this.health.configure(health);
-    const { begin, headers, end } = this.balancer;
-    const observers = [...(begin || headers || end ? [this.balancer] : []), ...this.health.observers];
+    this.observe();
+  }
+
+  private observe(): void {
+    const observers = [...this.balancer.observers, ...this.health.observers];
     this.observers = observers.length > 0 ? observers : NO_OBSERVERS;
   }
 
   counter(name: string, help: string, labels: Labels = {}): Counter {
     const { name: upstream, meters = NO_METERS } = this.options;
     return meters.counter(`linchpin.upstream.${name}`, help, { "linchpin.upstream": upstream, ...labels });
+  }
+
+  private layersOf(factory: BalancerFactory, { options, ...layers }: Balancing = {}): Layers<Endpoint> {
+    const context: BalancerContext = {
+      clock: this.clock,
+      random: this.random,
+      ...(options === undefined ? {} : { options }),
+      onBadReport: (address, reason) => {
+        this.badReports.add();
+        this.options.onBadReport?.(address, reason);
+      },
+      onRoom: () => this.queue.serve(),
+    };
+    return new Layers<Endpoint>(factory, context, layers);
+  }
+
+  /** Takes over another balancer, or other options of it. Connections, calls, and what is known of endpoints stay. */
+  setBalancer(factory: BalancerFactory, balancing: Balancing): void {
+    if (this.closed) return;
+    this.balancer.close();
+    this.balancer = this.layersOf(factory, balancing);
+    this.observe();
+    this.balancer.update(this.endpoints);
+    if (this.pending > 0) this.queue.serve();
+  }
+
+  /** What the balancer knows of an endpoint, for people. */
+  describe(endpoint: Endpoint): BalancerView {
+    return this.balancer.describe(endpoint);
   }
 
   /** Calls that wait for a connection. */
@@ -266,6 +318,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
       return;
     }
     this.health.onChange(endpoint);
+    this.balancer.changed(endpoint);
     this.queue.onChange(lasted && !this.endpoints.some((one) => one.state === "ready" && this.takes(one)));
     this.options.onChange?.(endpoint);
   }
@@ -274,6 +327,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
 
   onHealth(endpoint: Endpoint): void {
     if (this.closed) return;
+    this.balancer.changed(endpoint);
     this.queue.onChange(false);
     this.options.onHealth?.(endpoint);
   }
@@ -311,6 +365,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     this.source.close();
     this.connector.stop();
     this.health.close();
+    this.balancer.close();
     for (const endpoint of [...this.endpoints, ...this.removed]) how(endpoint);
     this.queue.close();
   }

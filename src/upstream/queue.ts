@@ -146,13 +146,17 @@ export class Queue implements ReserveOwner {
     const count = endpoints.length;
     let expected = 0;
     for (let i = 0; i < count; i++) expected += endpoints[i]?.expected ?? 0;
-    for (let i = 0; i < count && expected < this.waiters.size; i++) {
-      const endpoint = endpoints[(this.nextToGrow + i) % count];
-      // One that gets no calls needs no room for them.
-      if (endpoint === undefined || !this.takes(endpoint)) continue;
-      const before = endpoint.expected;
-      endpoint.grow();
-      expected += endpoint.expected - before;
+    // Those that calls go to; where these cannot grow, those that take what they have no room for.
+    for (const spare of [false, true]) {
+      for (let i = 0; i < count && expected < this.waiters.size; i++) {
+        const endpoint = endpoints[(this.nextToGrow + i) % count];
+        // One that gets no calls needs no room for them.
+        if (endpoint === undefined || endpoint.load.spare !== spare || !this.takes(endpoint)) continue;
+        const before = endpoint.expected;
+        endpoint.grow();
+        expected += endpoint.expected - before;
+      }
+      if (expected > 0) break;
     }
     this.nextToGrow = count === 0 ? 0 : (this.nextToGrow + 1) % count;
   }

@@ -1,29 +1,68 @@
-// Each usable endpoint in turn.
+// Each usable endpoint in turn; where weights differ, by weight.
 import type { Attempt } from "../../call/attempt.js";
-import type { BalancedEndpoint, Balancer } from "./balancer.js";
+import type { BalancedEndpoint, Balancer, BalancerContext } from "./balancer.js";
+import { Schedule } from "./parts/schedule.js";
 
-class RoundRobin<E extends BalancedEndpoint> implements Balancer<E> {
-  private endpoints: readonly E[] = [];
+/** Turns that go to endpoints that cannot be used before all are looked through. */
+const TURNS = 32;
+
+export class RoundRobin<E extends BalancedEndpoint> implements Balancer<E> {
+  protected endpoints: readonly E[] = [];
   private next = 0;
+  private readonly schedule: Schedule;
+  /** Weights differ. */
+  private weighs = false;
+
+  constructor({ random }: Pick<BalancerContext, "random">) {
+    this.schedule = new Schedule(random);
+  }
 
   update(endpoints: readonly E[]): void {
+    const same = alike(this.endpoints, endpoints);
     this.endpoints = endpoints;
+    this.weigh(this.weights(), same);
+  }
+
+  protected weights(): Float64Array {
+    return Float64Array.from(this.endpoints, ({ load }) => load.weight);
+  }
+
+  /** @param same they are those of the same endpoints as before, in the same order */
+  protected weigh(weights: Float64Array, same: boolean): void {
+    const weighed = this.weighs;
+    this.weighs = weights.some((weight) => weight !== weights[0]);
+    if (!this.weighs) return;
+    if (same && weighed) this.schedule.change(weights);
+    else this.schedule.set(weights);
   }
 
   pick(_attempt: Attempt, usable: (endpoint: E) => boolean): E | undefined {
     const { endpoints } = this;
     const count = endpoints.length;
+    if (this.weighs) {
+      for (let turn = Math.min(TURNS, count); turn > 0; turn--) {
+        const endpoint = endpoints[this.schedule.next()];
+        if (endpoint !== undefined && usable(endpoint)) return endpoint;
+      }
+    }
+    let at = this.next < count ? this.next : 0;
     for (let i = 0; i < count; i++) {
-      const at = (this.next + i) % count;
       const endpoint = endpoints[at];
+      at = at + 1 < count ? at + 1 : 0;
       if (endpoint === undefined || !usable(endpoint)) continue;
-      this.next = at + 1;
+      this.next = at;
       return endpoint;
     }
     return undefined;
   }
 }
 
-export function roundRobin<E extends BalancedEndpoint>(): Balancer<E> {
-  return new RoundRobin();
+function alike<E>(a: readonly E[], b: readonly E[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i]);
+}
+
+export function roundRobin<E extends BalancedEndpoint>(
+  context: Pick<BalancerContext, "random"> = { random: Math.random },
+): Balancer<E> {
+  return new RoundRobin(context);
 }

@@ -2,36 +2,17 @@
 
 import type { Timer } from "../../kit/clock.js";
 import type { BalancedEndpoint } from "../balancers/balancer.js";
+import { EndpointLoad } from "../balancers/endpoint-load.js";
 import type { EndpointTraits } from "../discovery/endpoint-source.js";
 import type { EndpointHealth, HealthEndpoint } from "../health/endpoint-health.js";
-import type { ConnectFailure } from "./connect-failure.js";
+import type { EndpointOwner } from "./endpoint-owner.js";
 import { IdleSweep } from "./idle-sweep.js";
-import { Link, type LinkContext, type LinkOwner, type LinkTarget } from "./link.js";
-import type { PoolLimits } from "./pool-limits.js";
-import { Reconnect, type ReconnectOwner } from "./reconnect.js";
+import { Link, type LinkOwner, type LinkTarget } from "./link.js";
+import { Reconnect } from "./reconnect.js";
 
 export type EndpointState = "idle" | "connecting" | "ready" | "backoff";
 
 export interface EndpointAddress extends EndpointTraits, LinkTarget {}
-
-/** The cluster, as its endpoints see it. */
-export interface EndpointOwner extends ReconnectOwner, LinkContext {
-  readonly limits: PoolLimits;
-  /** Whether the cluster may have one connection more. */
-  readonly hasRoom: boolean;
-  /** There may be room for calls. */
-  onCapacity(): void;
-  /** It has become ready, or has stopped being so. `lasted`: it was, for long enough to be counted on. */
-  onChange(endpoint: Endpoint, lasted: boolean): void;
-  /** A connection did not come about. */
-  onConnectFailed(failure: ConnectFailure): void;
-  onResetSent(): void;
-  onResetHeld(client: string): void;
-  onHeldEnded(client: string): void;
-  onRetired(): void;
-  /** A connection was made beyond the limit. */
-  onReserved(): void;
-}
 
 /** TCP, TLS and the peer's SETTINGS together. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -42,6 +23,7 @@ const USUAL_MAX_STREAMS = 100;
 
 export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
   readonly address: string;
+  readonly load = new EndpointLoad();
   health: EndpointHealth | undefined = undefined;
   private target: EndpointAddress;
   private readonly owner: EndpointOwner;
@@ -55,6 +37,8 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
   /** What the service's SETTINGS last said, made finite. */
   private maxStreams = USUAL_MAX_STREAMS;
   private closed = false;
+  /** It was lost, or could not be reached, and has not been since. */
+  private unreachable = false;
   private lastProblem = "not connected yet";
 
   constructor(target: EndpointAddress, owner: EndpointOwner) {
@@ -107,6 +91,15 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
 
   get firstLink(): Link | undefined {
     return this.links[0];
+  }
+
+  get healthy(): boolean {
+    return !this.unreachable && this.health?.out !== true;
+  }
+
+  get filling(): boolean {
+    if (this.closed || this.available() !== undefined || this.exhausted) return false;
+    return this.links.length > 0 || this.connecting.size > 0;
   }
 
   get calls(): number {
@@ -234,6 +227,8 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     this.settle(link);
     link.readyAt = this.owner.clock.now();
     this.noteMaxStreams(link);
+    this.unreachable = false;
+    this.load.connected = true;
     if (this.links.length > 0) this.reconnect.proven();
     this.links.push(link);
     if (this.links.length > 1 && !this.closed) this.sweep.start();
@@ -244,6 +239,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
   onClosed(link: Link, reason: string): void {
     if (this.settle(link)) {
       this.lastProblem = reason;
+      this.unreachable ||= this.links.length === 0;
       if (!this.closed) {
         this.owner.onConnectFailed(link.failure);
         this.reconnect.failed();
@@ -251,6 +247,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     } else if (!this.leaving.delete(link)) {
       this.lastProblem = reason;
       this.lose(link);
+      this.unreachable ||= this.links.length === 0;
       this.owner.onChange(this, this.hasLasted(link));
       return;
     }
@@ -309,6 +306,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
       // Another connection tells whether it is there: by SETTINGS, which a frozen process does not send.
       this.leaving.add(link);
       this.lose(link);
+      this.unreachable ||= this.links.length === 0;
     }
     this.owner.onChange(this, lost);
     if (lost) this.endIfDone(link);

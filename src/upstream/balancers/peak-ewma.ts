@@ -1,0 +1,112 @@
+// The faster one of two that are drawn at random: the average of its answers' times, times the calls it has (Finagle's
+// and Linkerd's "peak EWMA"). An endpoint that gets slow gets few calls from its first slow answer on.
+import type { Attempt, AttemptOutcome } from "../../call/attempt.js";
+import { Code } from "../../call/status/status.js";
+import type { Clock } from "../../kit/clock.js";
+import type { BalancedEndpoint, Balancer, BalancerContext, BalancerView } from "./balancer.js";
+import { type EndpointLoad, loadOf } from "./endpoint-load.js";
+import { LeastOf } from "./least-of.js";
+
+export const RTT_MS = 30;
+export const DECAY_MS = 10_000;
+/** Averages sink while nothing is heard. Calls still count below this. */
+const LEAST_MS = 0.01;
+
+/** Averages sink a little between two answers: less than that is no reason to pass over the one that weights chose. */
+const MARGIN = 0.95;
+
+/** The service's own trouble. One that fails fast is not fast. */
+const FAILURES = new Set<number>([
+  Code.UNKNOWN,
+  Code.DEADLINE_EXCEEDED,
+  Code.RESOURCE_EXHAUSTED,
+  Code.UNIMPLEMENTED,
+  Code.INTERNAL,
+  Code.UNAVAILABLE,
+  Code.DATA_LOSS,
+]);
+
+/**
+ * Samples are the times from a unary call's begin to the head of its answer: when a stream answers first is up to its
+ * client as much as to its service. A higher sample replaces the average, a lower one draws it down; while nothing is
+ * heard the average sinks, so that an endpoint that was slow is tried again.
+ */
+class PeakEwma<E extends BalancedEndpoint> extends LeastOf<E> {
+  private readonly clock: Clock;
+  private readonly rttMs: number;
+  private readonly decayMs: number;
+
+  constructor(context: BalancerContext) {
+    super(context, 2, MARGIN);
+    this.clock = context.clock;
+    this.rttMs = context.options?.rttMs ?? RTT_MS;
+    this.decayMs = context.options?.decayMs ?? DECAY_MS;
+  }
+
+  override update(endpoints: readonly E[]): void {
+    const now = this.clock.now();
+    for (const { load } of endpoints) {
+      if (!Number.isNaN(load.rttAt)) continue;
+      load.rttAt = now;
+      load.rttMs = this.rttMs;
+    }
+    super.update(endpoints);
+  }
+
+  protected now(): number {
+    return this.clock.now();
+  }
+
+  protected cost(endpoint: E, now: number): number {
+    return this.estimate(endpoint.load, now) * this.callsFor(endpoint);
+  }
+
+  /** Milliseconds that an answer is expected to take. */
+  private estimate(load: EndpointLoad, now: number): number {
+    const { rttMs, rttAt, waitingSince } = load;
+    const average = rttMs * Math.exp((rttAt - now) / this.decayMs);
+    // One that has stopped answering tells no times: it is as slow as its calls have waited.
+    return Math.max(average, now - waitingSince, LEAST_MS);
+  }
+
+  private sample(load: EndpointLoad, ms: number, now: number): void {
+    const share = Math.exp((load.rttAt - now) / this.decayMs);
+    const left = load.rttMs * share;
+    load.rttMs = ms > left ? ms : left + ms * (1 - share);
+    load.rttAt = now;
+  }
+
+  begin(attempt: Attempt): void {
+    if (attempt.call.method.kind !== "unary") return;
+    const load = loadOf(attempt);
+    if (load !== undefined && load.waitingSince === Number.POSITIVE_INFINITY)
+      load.waitingSince = attempt.startedAt;
+  }
+
+  /** Is here so that the outcome has its time. */
+  headers(attempt: Attempt): void {
+    const load = loadOf(attempt);
+    if (load !== undefined) load.waitingSince = Number.POSITIVE_INFINITY;
+  }
+
+  end(attempt: Attempt, { code, headersMs, durationMs }: AttemptOutcome): void {
+    if (attempt.call.method.kind !== "unary") return;
+    const load = loadOf(attempt);
+    if (load === undefined) return;
+    const now = attempt.startedAt + durationMs;
+    const answered = headersMs !== undefined;
+    if (!answered) load.waitingSince = Number.POSITIVE_INFINITY;
+    const ms = headersMs ?? durationMs;
+    // What failed, or had no answer when it was given up, took so long at least.
+    if (!answered || FAILURES.has(code)) this.sample(load, Math.max(ms, this.estimate(load, now)), now);
+    else this.sample(load, ms, now);
+  }
+
+  describe({ load }: E): BalancerView {
+    return { ewmaMs: Math.round(this.estimate(load, this.clock.now()) * 100) / 100 };
+  }
+}
+
+export function peakEwma<E extends BalancedEndpoint>(context: BalancerContext): Balancer<E> {
+  return new PeakEwma(context);
+}

@@ -1,0 +1,96 @@
+// The same endpoint for the same hash: each has points on a ring, and a call goes to the next point from its own. When
+// endpoints come or go, only the calls move whose points are theirs (Karger et al., "Consistent Hashing", 1997).
+import type { Attempt } from "../../call/attempt.js";
+import type { BalancedEndpoint, Balancer, BalancerContext } from "./balancer.js";
+import { fromIndex, HashKey, seedsOf } from "./hash-key.js";
+import { mixed } from "./parts/murmur3.js";
+
+export const MIN_SIZE = 1024;
+export const MAX_SIZE = 8 * 1024 ** 2;
+
+/** Points of an endpoint of average weight: its share of the calls is off by some 10 %. */
+const POINTS = 100;
+/** Up to here the ring grows with its endpoints by itself: to make it takes some tens of milliseconds. */
+const GROWS_TO = 2 ** 18;
+/** Of one endpoint, however heavy. */
+const MAX_ENDPOINTS = 2 ** 20;
+/** 2³² divided by the golden ratio, odd: steps of it visit every number. */
+const STEP = 0x9e3779b1;
+/** Points looked at before a call goes by index. */
+const STEPS = 32;
+
+class RingHash<E extends BalancedEndpoint> implements Balancer<E> {
+  private readonly minSize: number;
+  private readonly maxSize: number;
+  private endpoints: readonly E[] = [];
+  /** Ascending, and whose each is. */
+  private points = new Uint32Array(0);
+  private owners = new Uint32Array(0);
+  readonly hash: (attempt: Attempt) => number;
+
+  constructor(context: BalancerContext) {
+    this.minSize = context.options?.minSize ?? MIN_SIZE;
+    this.maxSize = context.options?.maxSize ?? MAX_SIZE;
+    this.hash = new HashKey(context).of;
+  }
+
+  update(endpoints: readonly E[]): void {
+    this.endpoints = endpoints;
+    const count = Math.min(endpoints.length, MAX_ENDPOINTS);
+    let sum = 0;
+    for (const { load } of endpoints) sum += load.base;
+    const size = Math.min(this.maxSize, Math.max(this.minSize, Math.min(GROWS_TO, count * POINTS)));
+    const shares = Uint32Array.from(endpoints, ({ load }) =>
+      Math.max(1, Math.round((load.base / sum) * size)),
+    );
+    const seeds = seedsOf(endpoints);
+    // A point above, its owner below: floating point has 52 bits for the two, and sorts them fast.
+    const all = new Float64Array(shares.reduce((total, share) => total + share, 0));
+    for (let i = 0, at = 0; i < count; i++) {
+      const share = shares[i] ?? 0;
+      let seed = seeds[i] ?? 0;
+      for (let n = 0; n < share; n++) {
+        seed = (seed + STEP) | 0;
+        all[at++] = mixed(seed) * MAX_ENDPOINTS + i;
+      }
+    }
+    all.sort();
+    this.points = Uint32Array.from(all, (point) => Math.floor(point / MAX_ENDPOINTS));
+    this.owners = Uint32Array.from(all, (point) => point % MAX_ENDPOINTS);
+  }
+
+  pick(attempt: Attempt, usable: (endpoint: E) => boolean): E | undefined {
+    const { endpoints, owners } = this;
+    const size = owners.length;
+    if (size === 0) return undefined;
+    const hash = this.hash(attempt);
+    let at = this.firstFrom(hash);
+    let last = -1;
+    for (let i = Math.min(STEPS, size); i > 0; i--) {
+      const owner = owners[at] ?? 0;
+      at = at + 1 < size ? at + 1 : 0;
+      if (owner === last) continue;
+      last = owner;
+      const endpoint = endpoints[owner];
+      if (endpoint !== undefined && usable(endpoint)) return endpoint;
+    }
+    return fromIndex(endpoints, hash, usable);
+  }
+
+  /** Index of the first point at or after a hash. */
+  private firstFrom(hash: number): number {
+    const { points } = this;
+    let low = 0;
+    let high = points.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((points[middle] ?? 0) < hash) low = middle + 1;
+      else high = middle;
+    }
+    return low < points.length ? low : 0;
+  }
+}
+
+export function ringHash<E extends BalancedEndpoint>(context: BalancerContext): Balancer<E> {
+  return new RingHash(context);
+}

@@ -1,0 +1,25 @@
+// What an endpoint asks of its cluster, and what it tells it.
+import type { ConnectFailure } from "./connect-failure.js";
+import type { Endpoint } from "./endpoint.js";
+import type { LinkContext } from "./link.js";
+import type { PoolLimits } from "./pool-limits.js";
+import type { ReconnectOwner } from "./reconnect.js";
+
+/** The cluster, as its endpoints see it. */
+export interface EndpointOwner extends ReconnectOwner, LinkContext {
+  readonly limits: PoolLimits;
+  /** Whether the cluster may have one connection more. */
+  readonly hasRoom: boolean;
+  /** There may be room for calls. */
+  onCapacity(): void;
+  /** It has become ready, or has stopped being so. `lasted`: it was, for long enough to be counted on. */
+  onChange(endpoint: Endpoint, lasted: boolean): void;
+  /** A connection did not come about. */
+  onConnectFailed(failure: ConnectFailure): void;
+  onResetSent(): void;
+  onResetHeld(client: string): void;
+  onHeldEnded(client: string): void;
+  onRetired(): void;
+  /** A connection was made beyond the limit. */
+  onReserved(): void;
+}
