@@ -21,6 +21,7 @@ import {
   reflectionSection,
   schemaCacheSection,
   trustedProxiesSection,
+  zoneSection,
 } from "./sections/hub.js";
 import { limitsSection } from "./sections/limits.js";
 import { adminSection, listenSection } from "./sections/listen.js";
@@ -82,6 +83,7 @@ function make({ interceptors }: Features) {
     listen: listenSection,
     admin: adminSection,
     trustedProxies: trustedProxiesSection,
+    zone: zoneSection,
     upstreams: upstreamsSection,
     interceptors: interceptorsSection(interceptors),
     use: useSection([...new Set(interceptors.map(({ place }) => place))]),

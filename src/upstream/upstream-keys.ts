@@ -1,12 +1,13 @@
 // The keys of an upstream that its features bring, in the order in which docs and `init` show them. A new feature is a
 // `keys.ts` in its room and an entry here.
 import type { AllOf, ConfigOf } from "../config/section.js";
+import { balancerKeys } from "./balancers/keys.js";
 import { type DiscoveryConfig, discoveryKeys } from "./discovery/keys.js";
 import { healthKeys } from "./health/keys.js";
 import { poolKeys } from "./pool/keys.js";
 import { retryKeys, retryKeysOfMethods } from "./retry/policy/keys.js";
 
-export const UPSTREAM_KEYS = [discoveryKeys, poolKeys, healthKeys, retryKeys] as const;
+export const UPSTREAM_KEYS = [discoveryKeys, poolKeys, balancerKeys, healthKeys, retryKeys] as const;
 
 /** The keys of a method that they bring. */
 export const UPSTREAM_KEYS_OF_METHODS = [retryKeysOfMethods] as const;

@@ -101,6 +101,8 @@ upstreams:
     panic: 0
     health: { service: library.v1.Books }
     breakers: { calls: 10 }
+    balancer: { least_request: { choices: 3 } }
+    slowStart: { window: 30s, aggression: 2 }
     schema: reflection
   other:
     endpoints: [127.0.0.1:50051]
@@ -180,6 +182,7 @@ drain: { delay: 5s, grace: 20s }
         },
       ],
       admin: undefined,
+      zone: undefined,
       upstreams: [
         {
           ...UPSTREAM_DEFAULTS,
@@ -202,6 +205,11 @@ drain: { delay: 5s, grace: 20s }
           breakers: { calls: 10, streams: undefined },
           schema: { kind: "reflection" },
           pool: { maxPerEndpoint: 3, maxConnections: 7, idleMs: 90_000, maxPending: 5, lostWaitMs: 0 },
+          balancer: {
+            name: "least_request",
+            options: { choices: 3 },
+            slowStart: { windowMs: 30_000, aggression: 2, min: 0.1 },
+          },
         },
         {
           name: "other",
@@ -524,14 +532,34 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     "an unknown key",
     `${UP}lissen: a:1\n`,
     [
-      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
+      "2:1: lissen: unknown key (did you mean listen?); allowed: listen, admin, trustedProxies, zone, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
     ],
   ],
   [
     "an unknown key without a value",
     `${UP}redis:\n`,
     [
-      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
+      "2:1: redis: unknown key; allowed: listen, admin, trustedProxies, zone, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain",
+    ],
+  ],
+  [
+    "balancers that are none, or are not all there",
+    `upstreams:
+  a: { endpoints: [h:1], balancer: fastest }
+  b: { endpoints: [h:1], balancer: ring_hash }
+  c: { endpoints: [h:1], balancer: { ring_hash: {}, maglev: { identity: true } } }
+  d: { endpoints: [h:1], balancer: { maglev: { header: "X User", size: 65536 } } }
+  e: { endpoints: [h:1], balancer: { ring_hash: { header: x-user, min: 9, max: 8 } }, slowStart: { min: 0 } }
+`,
+    [
+      "2:36: upstreams.a.balancer: must be peak_ewma, round_robin, least_request, random, weighted_round_robin, or one of these and ring_hash, maglev with options, as in { ring_hash: { header: x-user } }, not fastest",
+      "3:36: upstreams.b.balancer: must be peak_ewma, round_robin, least_request, random, weighted_round_robin, or one of these and ring_hash, maglev with options, as in { ring_hash: { header: x-user } }, not ring_hash",
+      "4:36: upstreams.c.balancer: must have exactly one key: the balancer",
+      "4:49: upstreams.c.balancer.ring_hash: must have exactly one of header and identity: what calls go together by",
+      '5:56: upstreams.d.balancer.maglev.header: must be the name of a header, not "X User"',
+      "5:72: upstreams.d.balancer.maglev.size: must be a prime number, as 65537 is, not 65536",
+      "6:72: upstreams.e.balancer.ring_hash.min: must not be more than max, not 9",
+      "6:105: upstreams.e.slowStart.min: must be a number from 0.01 to 1, not 0",
     ],
   ],
   [
@@ -977,7 +1005,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
       "tls (it belongs under listen or admin or upstreams.NAME)",
     ].map((text, i) => {
       const [key = "", ...hint] = text.split(" ");
-      return `${i + 2}:1: ${key}: unknown key here ${hint.join(" ")}; allowed: listen, admin, trustedProxies, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain`;
+      return `${i + 2}:1: ${key}: unknown key here ${hint.join(" ")}; allowed: listen, admin, trustedProxies, zone, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain`;
     }),
   ],
   [
@@ -1089,6 +1117,17 @@ const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly strin
   [
     "upstreams: { a: { endpoints: [h:1], connections: { max: 9, total: 5 } } }\n",
     ["1:52: upstreams.a.connections.max: has no effect: connections.total is less"],
+  ],
+  [
+    `upstreams:
+  a: { endpoints: [h:1], balancer: { maglev: { identity: true } }, slowStart: { window: 9s } }
+  b: { endpoints: [h:1], slowStart: { aggression: 2 }, zones: { prefer: true } }
+`,
+    [
+      "2:68: upstreams.a.slowStart: has no effect: maglev would move keys at every step",
+      "3:39: upstreams.b.slowStart.aggression: has no effect: slowStart.window is none",
+      "3:65: upstreams.b.zones.prefer: has no effect: the hub has no zone",
+    ],
   ],
   ["upstreams: { a: { endpoints: [h:1], connections: { total: 2 } } }\n", []],
   [

@@ -186,7 +186,10 @@ describe("two instances", () => {
   test("calls go to both in turn, and to the other when one has gone", async (t) => {
     const one = await startService(t, "behavior", { instance: "one" });
     const two = await startService(t, "behavior", { address: await freeAddress(), instance: "two" });
-    const hub = await startHub(t, [`behavior=${one.address}`, `behavior=${two.address}`]);
+    const hub = await startHubWithConfig(
+      t,
+      `listen: 127.0.0.1:0\nupstreams: { behavior: { endpoints: ["${one.address}", "${two.address}"], balancer: round_robin } }\n`,
+    );
     const client = behaviorClient(t, hub.address);
     const served = async (calls: number): Promise<Record<string, number>> => {
       const counts: Record<string, number> = {};

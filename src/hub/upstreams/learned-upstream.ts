@@ -1,5 +1,6 @@
 // An upstream of the config while the hub runs: the cluster that reaches it, and the schema that it was found to have.
 import { connect, type Socket } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import type { Handler } from "../../call/sink.js";
 import { formatAddress } from "../../config/address.js";
 import type { SendMemory } from "../../http2/send-memory.js";
@@ -108,7 +109,9 @@ export class LearnedUpstream {
       health: config,
       clock,
       random: runtime.random,
-      balancer: BALANCERS.round_robin,
+      balancer: BALANCERS[config.balancer.name],
+      balancing: config.balancer,
+      onBadReport: (address, reason) => this.log.badReport(address, reason),
       memory: sendMemory,
       replayMemory,
       meters,
@@ -249,13 +252,16 @@ export class LearnedUpstream {
     };
   }
 
-  /** Takes over other endpoints and limits, and another folder; connections to endpoints that stay go on. */
+  /** Takes over other endpoints, limits and another balancer, and another folder; connections to endpoints that stay go on. */
   update(config: UpstreamConfig, cache: SchemaCache | undefined): void {
     if (config === this.config) return;
     this.memory.moved(cache);
+    const { balancer } = this.config;
     this.config = config;
     this.cluster.limits = config.pool;
     this.cluster.configure(config);
+    if (!isDeepStrictEqual(balancer, config.balancer))
+      this.cluster.setBalancer(BALANCERS[config.balancer.name], config.balancer);
     // One that has not begun yet follows what is in force by then.
     if (this.followed !== undefined) this.follow();
   }

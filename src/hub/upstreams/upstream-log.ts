@@ -45,6 +45,8 @@ export class UpstreamLog {
   /** The problem that the last line about its source tells of. */
   #sourceProblem: string | undefined = undefined;
   readonly #sourceProblems: LogOnce;
+  #badReports = 0;
+  #badReportSaidAt = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, log: Log, clock: Clock) {
     this.#name = name;
@@ -104,6 +106,18 @@ export class UpstreamLog {
     else if (!this.#sourceProblems.first(problem)) return;
     else this.#log.warn(`upstream "${this.#name}": its endpoints are not known, or out of date: ${problem}`);
     this.#sourceProblem = problem;
+  }
+
+  /** A load report of an endpoint is of no use. */
+  badReport(address: string, reason: string): void {
+    const now = this.#clock.now();
+    this.#badReports++;
+    if (now - this.#badReportSaidAt < MIN_INTERVAL_MS) return;
+    this.#badReportSaidAt = now;
+    const more = this.#badReports === 1 ? "" : ` (${this.#badReports} of this upstream so far)`;
+    this.#log.warn(
+      `upstream "${this.#name}": a load report (endpoint-load-metrics-bin) of ${address} is ignored: ${reason}${more}`,
+    );
   }
 
   /** Forgets endpoints that are not among these. */

@@ -7,6 +7,8 @@ import { section, type Whole } from "../../config/section.js";
 import type { AddressRange } from "../../kit/net/ip.js";
 
 const MAX_RANGES = 1_000;
+/** As a label of Kubernetes; names of zones are labels there. */
+const MAX_ZONE_CHARS = 63;
 
 export const trustedProxiesSection = section({
   defaults: { trustedProxies: [] } as {
@@ -21,6 +23,23 @@ export const trustedProxiesSection = section({
       )
       .meta({ examples: [["10.0.0.0/8"]] }),
   read: (trustedProxies) => ({ trustedProxies }),
+});
+
+export const zoneSection = section({
+  defaults: { zone: undefined } as {
+    /** Where the hub runs; undefined: it is not known. */
+    readonly zone: string | undefined;
+  },
+  schema: ({ z }) =>
+    z
+      .string({ error: "must be the name of a zone" })
+      .max(MAX_ZONE_CHARS, { error: `must have at most ${MAX_ZONE_CHARS} characters` })
+      .prefault("")
+      .describe(
+        "The zone that the hub runs in: its calls stay there where endpoints have zones (docs/upstreams.md). Empty: all zones are alike.",
+      )
+      .meta({ examples: ["eu-central-1a", `\${ZONE:-}`] }),
+  read: (zone) => ({ zone: zone === "" ? undefined : zone }),
 });
 
 const HINTS: Hints = "auto";
