@@ -34,6 +34,7 @@ generate: install ## make generated/ anew from proto/
 	  --path node_modules/google-proto-files/google/rpc/code.proto \
 	  --path node_modules/google-proto-files/google/rpc/error_details.proto \
 	  --path node_modules/grpc-health-check/proto/health -o generated/image.binpb
+	node tools/write-image.mjs
 
 lint: install ## check format and style
 	$(BIN)/biome check --error-on-warnings .

@@ -1,5 +1,6 @@
 // What is generated is what the protos say, and the protos keep to their style. All from npm packages: no network.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
@@ -19,7 +20,7 @@ const IMAGE_PATHS = [
   "node_modules/grpc-health-check/proto/health",
 ];
 /** Not made by buf. */
-const OTHERS = new Set(["tsconfig.json", "image.binpb"]);
+const OTHERS = new Set(["tsconfig.json", "image.binpb", "hub.binpb"]);
 
 /** With a cache of its own, and no remote in buf.yaml: what is not in node_modules is not there. */
 const buf = (...args: string[]): string => runBuf(CACHE, ...args);
@@ -67,4 +68,18 @@ test("generated/image.binpb is the one that the protos give: else run `make gene
   // First by names: they tell more than a row of bytes.
   assert.deepEqual(DescriptorIndex.fromSet(committed).fileNames, DescriptorIndex.fromSet(fresh).fileNames);
   assert.ok(committed.equals(fresh), "generated/image.binpb is stale");
+});
+
+test("generated/hub.binpb is what the package needs of it: else run `make generate`", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "linchpin-image-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "hub.binpb");
+  execFileSync(process.execPath, [join(ROOT, "tools/write-image.mjs"), file]);
+  const committed = readFileSync(join(ROOT, "generated/hub.binpb"));
+  assert.ok(committed.equals(readFileSync(file)), "generated/hub.binpb is stale");
+  const { fileNames } = DescriptorIndex.fromSet(committed);
+  assert.deepEqual(
+    fileNames.filter((name) => /^(?:test|bench)\//.test(name)),
+    [],
+  );
 });

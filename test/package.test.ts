@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -28,6 +29,9 @@ const installed = join(app, "node_modules/linchpin-hub");
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const execute = promisify(execFile);
+/** What npm downloads. It grows with each feature: see first what nobody needs of what is new. */
+const MAX_PACKED_BYTES = 964_000;
+let packedBytes = 0;
 const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
 
 function json(file: string): Record<string, unknown> {
@@ -49,6 +53,7 @@ before(async () => {
     ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder],
     { cwd: ROOT, env: { ...process.env, npm_config_cache: join(folder, "cache") } },
   );
+  packedBytes = statSync(join(folder, stdout.trim())).size;
   // As `npm install` does it, but without a registry: the package itself, its dependencies and no others.
   await execute("tar", ["-xzf", join(folder, stdout.trim()), "--strip-components=1", "-C", installed]);
   const manifest = json(join(installed, "package.json"));
@@ -68,6 +73,10 @@ test("every export of the package is a file in it, with types where it is code",
   for (const target of targets) readFileSync(join(installed, String(target)));
 });
 
+test("it is no larger than it has to be", () => {
+  assert.ok(packedBytes > 500_000 && packedBytes <= MAX_PACKED_BYTES, `${packedBytes} bytes`);
+});
+
 test("it has what its users need, and nothing of the tests", () => {
   const files = readdirSync(installed, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -82,7 +91,7 @@ test("it has what its users need, and nothing of the tests", () => {
   ])
     assert.ok(files.includes(name), name);
   const strays =
-    /^(?:src|test|bench\/.*\.[jt]s|build|tools|proto\/(?:test|bench)|dist\/(?:generated\/(?:test|bench)|samples\/echo))\b|\.map$|tsbuildinfo/;
+    /^(?:generated\/image\.binpb|src|test|bench\/.*\.[jt]s|build|tools|proto\/(?:test|bench)|dist\/(?:generated\/(?:test|bench)|samples\/echo))\b|\.map$|tsbuildinfo/;
   assert.deepEqual(
     files.filter((name) => strays.test(name)),
     [],

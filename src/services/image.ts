@@ -1,12 +1,19 @@
-// The descriptors of the services that come with the hub, its own and the samples', as `buf build` made them.
+// The descriptors of the services that come with the hub, its own and the samples' (tools/write-image.mjs).
 import { readFileSync } from "node:fs";
 import { DescriptorIndex } from "../schema/descriptors/descriptor-index.js";
 
-let index: DescriptorIndex | undefined;
+/** `hub.binpb` comes with the package; `image.binpb` has the services of tests as well. */
+export type Image = "hub.binpb" | "image.binpb";
 
-/** Read once, when first asked for. */
-export function imageIndex(): DescriptorIndex {
-  index ??= DescriptorIndex.fromSet(readFileSync(new URL("../../generated/image.binpb", import.meta.url)));
+const indexes = new Map<Image, DescriptorIndex>();
+
+/** Each is read once, when it is first asked for. */
+export function imageIndex(image: Image = "hub.binpb"): DescriptorIndex {
+  let index = indexes.get(image);
+  if (index === undefined) {
+    index = DescriptorIndex.fromSet(readFileSync(new URL(`../../generated/${image}`, import.meta.url)));
+    indexes.set(image, index);
+  }
   return index;
 }
 

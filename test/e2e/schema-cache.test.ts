@@ -22,7 +22,7 @@ const scope = { after };
 async function startV1(owner: Scope, port: number): Promise<RunningSample> {
   const implementation = libraryV1(new Store());
   const service = { name: "library.v1.LibraryService", definition: LibraryServiceService, implementation };
-  const running = await serve([service], { port });
+  const running = await serve([service], { port, image: "image.binpb" });
   owner.after(() => running.close(0));
   return running;
 }

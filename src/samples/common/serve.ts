@@ -10,7 +10,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { addHealth, type Health } from "../../services/health.js";
-import { imageIndex } from "../../services/image.js";
+import { type Image, imageIndex } from "../../services/image.js";
 import { addReflection } from "../../services/reflection.js";
 import { HEALTH_SERVICE, REFLECTION_SERVICES } from "../../services/service-names.js";
 
@@ -23,6 +23,8 @@ export interface ServeOptions {
   readonly instance?: string;
   /** Whether the server has reflection. Default: true. */
   readonly reflection?: boolean;
+  /** Where reflection finds the services. Default: what comes with the package. */
+  readonly image?: Image;
   /** Default: clear text. */
   readonly credentials?: ServerCredentials;
 }
@@ -60,7 +62,7 @@ export async function serve(
   const health = addHealth(server, () => names);
   if (options.reflection ?? true) {
     const listed = [...names, HEALTH_SERVICE, ...REFLECTION_SERVICES];
-    addReflection(server, { serviceNames: () => listed, index: imageIndex });
+    addReflection(server, { serviceNames: () => listed, index: () => imageIndex(options.image) });
   }
 
   const wanted = `${host.includes(":") ? `[${host}]` : host}:${options.port ?? 0}`;

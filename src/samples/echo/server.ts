@@ -16,6 +16,6 @@ export function startEcho(options: ServeOptions = {}): Promise<RunningSample> {
         implementation: behavior(options.instance ?? ""),
       },
     ],
-    options,
+    { image: "image.binpb", ...options },
   );
 }

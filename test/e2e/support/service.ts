@@ -81,7 +81,7 @@ export async function serveBehavior(
   implementation: BehaviorServiceServer = behavior(""),
   options: ServeOptions = {},
 ): Promise<RunningSample> {
-  const running = await serve([{ ...BEHAVIOR, implementation }], options);
+  const running = await serve([{ ...BEHAVIOR, implementation }], { image: "image.binpb", ...options });
   scope.after(() => running.close());
   return running;
 }
@@ -120,6 +120,7 @@ async function main(): Promise<void> {
   const [kind = ""] = positionals;
   if (!isKind(kind)) throw new Error(`no service ${kind}`);
   const running = await STARTERS[kind]({
+    image: "image.binpb",
     port: Number(values.port ?? 0),
     reflection: values["no-reflection"] !== true,
     ...(values.instance === undefined ? {} : { instance: values.instance }),
