@@ -1,4 +1,4 @@
-// Whether a connection's first bytes can be an HTTP/1.1 request: the listener's peek asks before it chooses a protocol.
+// Whether a connection's first bytes can be an HTTP/1.1 request: used by the listener to choose a protocol.
 import { METHODS } from "node:http";
 
 /** A method (RFC 9110 §5.6.2): the longest that is registered has 17 letters. */
@@ -7,11 +7,11 @@ const LOOKED_AT_BYTES = 40;
 const KNOWN = new Set(METHODS);
 
 /**
- * Undefined: more bytes are needed (33 at most). False for what no HTTP/1.1 client says: such a peer gets no answer,
- * because it would read none: RFC 9113 §3.4 wants the connection closed on a wrong preface, and RFC 9112 §3 a 400 for a
- * wrong request line. A request line is METHOD SP TARGET, and only CONNECT's target begins otherwise than `/`, `*` or
- * `http` (RFC 9112 §3.2). After a method that everybody knows all is taken for HTTP, so that whoever writes the rest
- * wrongly is told so.
+ * Undefined: more bytes are needed (33 at most). False for bytes that no HTTP/1.1 client sends: such a peer gets no
+ * response, since it would not understand one. RFC 9113 §3.4 wants the connection closed on a wrong preface, and RFC
+ * 9112 §3 a 400 for a malformed request line. A request line is METHOD SP TARGET, and only CONNECT's target begins with
+ * anything but `/`, `*` or `http` (RFC 9112 §3.2). After a well-known method everything counts as HTTP, so that a
+ * client with a malformed rest gets an error.
  */
 export function beginsHttp1(start: Buffer): boolean | undefined {
   const text = start.toString("latin1", 0, LOOKED_AT_BYTES);

@@ -1,5 +1,5 @@
-// A listener's connections of HTTP/1.1: plain requests are read by carriers/http1, all others by node:http, whose server
-// never listens itself. Each request becomes an exchange, which goes to its protocol.
+// A listener's HTTP/1.1 connections: plain requests are read by carriers/http1, all others by node:http, whose server
+// never listens itself. Each request becomes an exchange, which is passed to its protocol.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -30,18 +30,18 @@ import type { LimitReports } from "./limit-reports.js";
 import type { Requests } from "./requests.js";
 import { takeUpgrades } from "./upgrades.js";
 
-/** How often node:http looks for requests that stall. */
+/** How often node:http checks for stalled requests. */
 const CHECK_INTERVAL_MS = 1000;
-/** How often a hub that drains looks for connections that have become idle. */
+/** How often a draining hub checks for connections that have become idle. */
 const IDLE_INTERVAL_MS = 50;
 
-/** What there is for a connection of HTTP/1.1, whoever reads it. */
+/** State of an HTTP/1.1 connection, whichever parser reads it. */
 interface Http1Peer {
   readonly client: Client;
   readonly watch: ResponseWatch;
-  /** The request that node:http has read and that is not answered yet. */
+  /** The request that node:http has read and that has no complete response yet. */
   current: ServerResponse | undefined;
-  /** Those that came behind it. */
+  /** Pipelined requests behind it. */
   readonly waiting: Pipelined[];
 }
 
@@ -50,7 +50,7 @@ interface Pipelined {
   readonly response: ServerResponse;
   /** The client waits for 100 before it sends the body. */
   readonly asks: boolean;
-  /** What is wrong with it from the first. */
+  /** Why it is rejected from the start. */
   readonly problem?: Status;
 }
 
@@ -81,12 +81,12 @@ export class Http1Server implements Http1ConnectionOwner {
     const server = createServer({
       maxHeaderSize: limits.maxHeaderListBytes,
       headersTimeout: limits.headersMs,
-      // A large body may take its time, as long as it moves: see BodyWatch.
+      // A large body may take long, as long as it progresses: see BodyWatch.
       requestTimeout: 0,
       keepAliveTimeout: limits.http1IdleMs,
       connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersMs),
       noDelay: true,
-      // A request without one gets an answer like others: `headProblem`.
+      // A request without Host gets a response like others: `headProblem`.
       requireHostHeader: false,
     });
     this.#server = server;
@@ -115,7 +115,7 @@ export class Http1Server implements Http1ConnectionOwner {
     server.emit("listening");
   }
 
-  /** Takes a socket that is paused. */
+  /** Takes a paused socket. */
   serve(socket: Socket): void {
     const { client, watch } = this.#peerOf(socket);
     const { timers, limits, allByNode } = this.#options;
@@ -123,7 +123,7 @@ export class Http1Server implements Http1ConnectionOwner {
     else this.#connections.add(new Http1Connection(socket, this, { client, watch, timers, limits }));
   }
 
-  /** Answers what there is no request of, and ends the connection. */
+  /** Responds without a request, and ends the connection. */
   reject(socket: Duplex, status: Status): void {
     if (!(socket instanceof Socket)) socket.destroy();
     else this.#options.requests.reject(new UnreadExchange(socket, this.#peerOf(socket).client), status);
@@ -146,7 +146,7 @@ export class Http1Server implements Http1ConnectionOwner {
     return peer;
   }
 
-  /** A throw ends that socket alone. */
+  /** An exception ends only that socket. */
   #guard(socket: Socket, step: () => void): void {
     try {
       guarded(socket);
@@ -188,9 +188,9 @@ export class Http1Server implements Http1ConnectionOwner {
     this.#connections.delete(connection);
   }
 
-  // ---------------------------------------------------------------- what node:http has read
+  // ---------------------------------------------------------------- requests read by node:http
 
-  /** Whether bytes written now would fall into an answer, or before one that comes first. */
+  /** Whether bytes written now would end up within a response, or before an earlier one. */
   #isAnswering(socket: Duplex): boolean {
     const peer = this.#peers.get(socket);
     return peer !== undefined && (peer.waiting.length > 0 || peer.current?.headersSent === true);
@@ -198,7 +198,7 @@ export class Http1Server implements Http1ConnectionOwner {
 
   #onRequest(pipelined: Pipelined): void {
     const { socket } = pipelined.request;
-    // node:http reads on in what it was given, be the connection closed meanwhile.
+    // node:http continues with what it was given, even if the connection was closed meanwhile.
     if (socket.destroyed) {
       socket.pause();
       return;
@@ -214,7 +214,7 @@ export class Http1Server implements Http1ConnectionOwner {
     peer.watch.end("http1Pipelined", `more than ${most} requests wait for the answers before them`);
   }
 
-  /** One at a time, as on connections of our own: a few bytes could ask for a thousand large answers at once. */
+  /** One at a time, as on connections of our own: a few bytes could request a thousand large responses at once. */
   #serveNext(peer: Http1Peer, { request, response, asks, problem }: Pipelined): void {
     peer.current = response;
     const onClose = (): void => {
@@ -226,7 +226,7 @@ export class Http1Server implements Http1ConnectionOwner {
     const { socket } = request;
     response.once("close", () => this.#guard(socket, onClose));
     const malformed = headProblem(request);
-    // Who sends such a head may mean another request by what follows (RFC 9112 §11.2).
+    // The sender of such a head may mean another request by the bytes that follow (RFC 9112 §11.2).
     if (this.draining || malformed !== undefined) response.setHeader("connection", "close");
     const { requests, timers, limits } = this.#options;
     const { maxHeaderFields, bodyMs } = limits;
@@ -237,18 +237,18 @@ export class Http1Server implements Http1ConnectionOwner {
     if (refused !== undefined) requests.refuse(exchange, refused);
     else requests.open(exchange);
     exchange.start();
-    // Refused before its body is asked for, or asked for it.
+    // Rejected before its body is requested (100-continue), or its body requested.
     if (asks && !response.headersSent) response.writeContinue();
   }
 
   // ---------------------------------------------------------------- how it ends
 
-  /** There is no GOAWAY: a client may ask once more, and is told by `connection: close`. */
+  /** There is no GOAWAY: a client may send one more request, and gets `connection: close`. */
   drain(): void {
     this.draining = true;
   }
 
-  /** Closes what is idle, and what becomes idle from now on. */
+  /** Closes idle connections, and those that become idle from now on. */
   closeIdle(): void {
     for (const connection of this.#connections)
       attempt("while a listener was drained", () => connection.drain());

@@ -1,4 +1,4 @@
-// A listener's connections of HTTP/2: each stream becomes an exchange, which goes to its protocol.
+// A listener's HTTP/2 connections: each stream becomes an exchange, which is passed to its protocol.
 
 import type { Socket } from "node:net";
 import type { Gateway } from "../../call/gateway.js";
@@ -48,7 +48,7 @@ export class Http2Server {
     return this.#connections.size;
   }
 
-  /** Takes a socket that is paused. */
+  /** Takes a paused socket. */
   serve(socket: Socket): void {
     const { gateway, limits, timers, memory, reports, rejected } = this.#options;
     const client = new Client(gateway, socket);
@@ -106,7 +106,7 @@ export class Http2Server {
     requests.open(exchange, protocol);
   }
 
-  /** A bug of ours: the stream or the connection that met it is gone. */
+  /** A bug of ours: its stream or connection has ended. */
   #onFault(error: unknown, client: Client): void {
     this.#options.meters
       .counter("linchpin.http2.faults", "Errors of the hub while it served HTTP/2: please report them.")
@@ -114,7 +114,7 @@ export class Http2Server {
     reportFault(`while it served ${client.ip} over HTTP/2`, error);
   }
 
-  /** Tells clients to go. Returns what tells those that have not gone yet the last stream that is still served. */
+  /** Asks clients to leave. Returns a function that announces the last stream to those that have not left yet. */
   drain(): () => void {
     this.#draining = true;
     const finishers = [...this.#connections].map((connection) => connection.drain());
@@ -129,7 +129,7 @@ export class Http2Server {
   }
 }
 
-/** What is known of a request that nobody has read to its end. */
+/** The known part of a request whose head was not read to its end. */
 function unreadHead(client: Client, fields: readonly Field[]): ExchangeHead {
   return { version: "2", method: "", target: "", authority: "", fields, client, ended: true };
 }

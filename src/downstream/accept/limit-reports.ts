@@ -1,4 +1,4 @@
-// Clients that passed a limit of their connection: counted, and told in the log once an hour for each limit and client.
+// Clients that exceeded a limit of their connection: counted, and logged once an hour for each limit and client.
 import { CLIENT_LIMITS, type ClientLimits } from "../../config/listener-limits.js";
 import type { Log } from "../../kit/log.js";
 import type { LogOnce } from "../../kit/log-once.js";

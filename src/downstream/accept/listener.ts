@@ -1,4 +1,5 @@
-// One address: looks at a connection's first bytes, and hands it to HTTP/2 or HTTP/1.1, each request to its adapter.
+// One address: detects the protocol of each connection, and passes it to HTTP/2 or HTTP/1.1, each request to its
+// adapter.
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Gateway } from "../../call/gateway.js";
@@ -32,22 +33,25 @@ import { listenOnPath } from "./unix-socket.js";
 export type ListenerOptions = (ListenAddress | UnixAddress) & {
   /** Those that differ from the defaults. */
   readonly limits?: Partial<ClientLimits>;
-  /** Makes the TLS of the listener, around what takes connections whose handshake is done; left out: clear text. */
+  /** Makes the listener's TLS, which passes on connections after their handshake; left out: clear text. */
   readonly tls?: ((onSecure: (socket: TLSSocket) => void, handshakeMs: number) => ServerTls) | undefined;
   readonly log?: Log;
   /** `node`: every HTTP/1.1 request is read by node:http, plain ones too, for tests and comparisons. Default: `own`. */
   readonly http1?: "own" | "node";
   /** Default: nothing is counted. */
   readonly meters?: Meters;
-  /** For what is late on HTTP/1.1 connections, and for bodies. Default: the system's. */
+  /** For timeouts of HTTP/1.1 connections and bodies. Default: the system's. */
   readonly clock?: Clock;
-  /** Counts what waits to be sent, with other connections of a hub. Default: those of this listener. */
+  /** Counts buffered output, together with other connections of a hub. Default: that of this listener. */
   readonly memory?: SendMemory;
-  /** What clients may speak; the last one takes what no other claims. Default: all that the hub has. */
+  /** The client protocols; the last one takes every request that no other claims. Default: all of the hub's. */
   readonly protocols?: typeof PROTOCOLS;
 };
 
-/** How long drain waits for the PING that tells that the GOAWAY arrived, and for HTTP/1.1 clients to ask once more. */
+/**
+ * How long a drain waits for the PING ACK that shows that the GOAWAY arrived, and for HTTP/1.1 clients to send one more
+ * request.
+ */
 const GOAWAY_WAIT_MS = 1000;
 
 export class Listener {
@@ -58,7 +62,7 @@ export class Listener {
   private readonly http2: Http2Server;
   private readonly limits: ClientLimits;
   private readonly sockets = new Set<Socket>();
-  /** Sockets that have not yet said which protocol they speak. */
+  /** Sockets whose protocol is not known yet. */
   private readonly clock: Clock;
   private readonly silent = new Set<Socket>();
   private readonly tls: ServerTls | undefined;
@@ -77,7 +81,7 @@ export class Listener {
     const memory = options.memory ?? new SendMemory(limits.maxProcessQueuedBytes);
     const now = (): number => gateway.timers.clock.now();
     this.logOnce = new LogOnce(now);
-    // Of its own: what strangers send must not keep the log from telling of limits.
+    // A separate one: malformed traffic must not keep the log from reporting limits.
     const rejected = new Rejected({
       listener: formatAddress(options),
       meters,
@@ -86,7 +90,7 @@ export class Listener {
     });
     this.rejected = rejected;
     const requests = new Requests(gateway, protocols);
-    // What is late on HTTP/1.1 connections, and bodies. Not the wheel of the calls, so that each stays as small as its own.
+    // Timeouts of HTTP/1.1 connections and bodies. Not the calls' wheel, so that each stays small.
     const timers = new TimerWheel(clock);
     const reports = new LimitReports({ meters, log, logOnce: this.logOnce });
     const shared = { gateway, requests, limits, timers, memory, meters, rejected, reports };
@@ -96,12 +100,12 @@ export class Listener {
     this.tls = options.tls?.((socket) => this.onSecure(socket), limits.handshakeMs);
   }
 
-  /** Its certificates; none in clear text. */
+  /** Its certificates; empty in clear text. */
   get certificates(): ServerTls["certificates"] {
     return this.tls?.certificates ?? [];
   }
 
-  /** Takes over the certificates that lie in the files now. */
+  /** Applies the certificates that are in the files now. */
   reloadCertificates(): void {
     this.tls?.reload();
   }
@@ -109,7 +113,7 @@ export class Listener {
   /** Resolves with the bound address, e.g. `127.0.0.1:8080` or `unix:/run/hub.sock`. Rejects with the system's error. */
   async listen(): Promise<string> {
     const { server, options } = this;
-    // None left for one more connection (EMFILE), say: those that there are go on.
+    // For example, no file descriptor for one more connection (EMFILE): existing ones continue.
     server.on("error", this.onServerError);
     if ("path" in options) {
       await listenOnPath(server, options.path);
@@ -133,12 +137,12 @@ export class Listener {
   }
 
   private readonly onServerError = (error: NodeJS.ErrnoException): void => {
-    // Before it listens, who asked for that is told.
+    // Errors before it listens go to the caller.
     if (!this.server.listening || !this.logOnce.first(`accept ${error.code}`)) return;
     this.options.log?.error(`connections could not be accepted: ${error.message} (told once an hour)`);
   };
 
-  /** Whoever speaks there: a throw while a socket, or a request on it, is taken over ends that socket alone. */
+  /** An exception while a socket, or a request on it, is taken over ends only that socket. */
   private take(socket: Socket, step: () => void): void {
     try {
       guarded(socket);
@@ -156,7 +160,7 @@ export class Listener {
     if (isIP(ip) !== 0 && !edge.trusts(ip)) {
       const network = clientNetwork(ip);
       if (this.perAddress.get(network) >= edge.connectionsPerAddress) {
-        // Nothing is said: whoever opens so many is to cost as little as can be.
+        // Close without a response: a connection flood must stay cheap.
         this.rejected.connection("address_limit");
         socket.destroy();
         return;
@@ -185,10 +189,10 @@ export class Listener {
     });
   }
 
-  /** After the handshake; the client still has to say what it speaks, be it by ALPN or not. */
+  /** After the handshake; the protocol must still be detected, with ALPN or without. */
   private onSecure(socket: TLSSocket): void {
     if ("path" in this.options) markUnix(socket);
-    // `sockets` has the one below it, which goes with it, and it with that.
+    // `sockets` has the one below it; they end together.
     this.silent.add(socket);
     socket.on("close", () => this.silent.delete(socket));
     const agreed = socket.alpnProtocol;
@@ -220,7 +224,7 @@ export class Listener {
     }
   }
 
-  /** A TLS client has no use for an answer in clear text. */
+  /** A TLS client has no use for a response in clear text. */
   private refuseTls(socket: Socket): void {
     this.rejected.connection("tls");
     socket.destroy();
@@ -232,8 +236,8 @@ export class Listener {
   }
 
   /**
-   * Takes no more connections, tells clients to leave, and resolves once all their calls have ended,
-   * or after `graceMs`, when what is left is cut off.
+   * Accepts no more connections, asks clients to leave, and resolves once all their calls have ended, or after
+   * `graceMs`, when the rest is aborted.
    */
   async drain(graceMs: number): Promise<void> {
     this.http1.drain();
@@ -241,7 +245,7 @@ export class Listener {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     const goaway = this.clock.setTimeout(() => {
       finish();
-      // Connections made ahead of need, on which nothing was ever asked.
+      // Connections that clients opened in advance, without a request.
       for (const socket of this.silent) socket.destroy();
       this.http1.closeIdle();
     }, GOAWAY_WAIT_MS);
@@ -268,7 +272,7 @@ export class Listener {
   }
 }
 
-/** An answer for people, and for HTTP/1.1 clients; gRPC clients show it as what it is, no HTTP/2. */
+/** A response for people and HTTP/1.1 clients; gRPC clients report that it is not HTTP/2. */
 const NEEDS_TLS = refusal(
   "TLS_REQUIRED",
   "this port speaks TLS: call it with https://, or a gRPC client with TLS credentials",

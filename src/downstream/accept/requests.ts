@@ -1,4 +1,4 @@
-// Gives each request to the protocol that claims it, and has each refusal told in that protocol's form.
+// Passes each request to the protocol that claims it, and has each rejection rendered in that protocol's format.
 import type { Gateway } from "../../call/gateway.js";
 import { hubFault } from "../../call/status/hub-fault.js";
 import type { Status } from "../../call/status/status.js";
@@ -13,7 +13,7 @@ export class Requests {
   readonly #protocols: readonly ClientProtocol[];
   readonly #last: ClientProtocol;
 
-  /** @param protocols in the order to ask them; the last one takes what no other claims */
+  /** @param protocols in the order in which they may claim a request; the last one takes the rest */
   constructor(gateway: Gateway, protocols: readonly [...ClientProtocol[], ClientProtocol]) {
     this.#gateway = gateway;
     this.#protocols = protocols;
@@ -28,7 +28,7 @@ export class Requests {
     return this.#last;
   }
 
-  /** Never throws, as the others below. */
+  /** Never throws; nor do the others below. */
   open(exchange: Exchange, protocol?: ClientProtocol): void {
     let taking = protocol;
     try {
@@ -50,7 +50,7 @@ export class Requests {
     }
   }
 
-  /** There is no request, or no way to serve it. */
+  /** There is no request, or it cannot be served. */
   reject(exchange: Exchange, status: Status): void {
     try {
       this.protocolOf(exchange.head).reject(this.#gateway, exchange, status);

@@ -1,5 +1,5 @@
-// HTTP/1.1 requests that ask for another protocol: a WebSocket becomes an exchange; whatever else is asked for, the
-// request is answered as if it had not been (RFC 9110 §7.8: a server may ignore Upgrade).
+// HTTP/1.1 requests with Upgrade: a WebSocket becomes an exchange; any other upgrade is ignored (RFC 9110 §7.8: a
+// server may ignore Upgrade).
 import type { IncomingMessage, Server } from "node:http";
 import { Socket } from "node:net";
 import type { Gateway } from "../../call/gateway.js";
@@ -16,19 +16,19 @@ import { unread, wholeReads } from "../carriers/short-reads.js";
 import type { Client } from "../client/client.js";
 import type { Requests } from "./requests.js";
 
-/** Of the handshake; a server that does not know the client's says its own (RFC 6455 §4.2.2). */
+/** Version of the handshake; a server that does not support the client's sends its own (RFC 6455 §4.2.2). */
 const VERSION = "13";
 const SPOKEN = new Headers([field("sec-websocket-version", VERSION), field("upgrade", "websocket")]);
 
-/** Who is at the other end of a socket. */
+/** The client of a socket. */
 export interface Peer {
   readonly client: Client;
   readonly watch: ResponseWatch;
-  /** Set: an answer comes before what is asked for now. */
+  /** Set: a response must be completed before this request. */
   readonly current: object | undefined;
 }
 
-/** Takes the server's upgrades. */
+/** Handles the server's upgrades. */
 export function takeUpgrades(
   server: Server,
   gateway: Gateway,
@@ -39,7 +39,7 @@ export function takeUpgrades(
   const webSockets = new WebSockets(maxTextBytes(gateway.maxMessageBytes), gateway.timers, limits.stallMs);
   onSocketEvent(server, "upgrade", (request: IncomingMessage, socket, early: Buffer) => {
     const peer = socket instanceof Socket ? peerOf(socket) : undefined;
-    // No client asks for another protocol before it has the answers to what it asked in this one.
+    // No client requests another protocol before it has the responses to its earlier requests.
     if (!(socket instanceof Socket) || peer === undefined || peer.current !== undefined) {
       socket.destroy();
       return;
@@ -57,7 +57,7 @@ export function takeUpgrades(
   });
 }
 
-/** A handshake (RFC 6455 §4.2.1) as every client sends it; what only resembles one is answered as plain HTTP. */
+/** A handshake (RFC 6455 §4.2.1) as every client sends it; similar requests are served as plain HTTP. */
 function isWebSocket({ method, headers }: IncomingMessage): boolean {
   return (
     method === "GET" &&
@@ -68,8 +68,8 @@ function isWebSocket({ method, headers }: IncomingMessage): boolean {
 }
 
 /**
- * A page of another site may open a WebSocket without a preflight, and the browser sends its cookies along; only the
- * Origin field tells (RFC 6455 §10.2). Programs that are no browser send none.
+ * A page of another site may open a WebSocket without a preflight, and the browser sends its cookies; only the Origin
+ * field shows it (RFC 6455 §10.2). Programs other than browsers send none.
  */
 function problemOf(request: IncomingMessage, gateway: Gateway): Status | undefined {
   const { webSocketOrigins } = gateway.edge;

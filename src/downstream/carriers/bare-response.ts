@@ -1,11 +1,11 @@
-// The answer to a request in plain HTTP that is not called: needs nothing of what may have thrown.
+// A plain HTTP response without a call: uses nothing that may have thrown.
 
 import type { Status } from "../../call/status/status.js";
 import { field } from "../../kit/headers.js";
 import type { Exchange } from "./exchange.js";
 
 /**
- * Answers with the status in JSON; where even that fails, the exchange is broken off.
+ * Responds with the status in JSON; if even that fails, the exchange is aborted.
  * @param text google.rpc.Status in JSON; left out: without its details
  */
 export function respondBare(exchange: Exchange, { http, code, message }: Status, text?: string): void {

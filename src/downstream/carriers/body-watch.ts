@@ -1,5 +1,5 @@
-// The patience with a request's body: an exchange tells it of bytes that came and were taken, and is told when the
-// client has let it stand still for too long (`limits.bodyTimeout`, docs/security.md).
+// The timeout of a request's body: an exchange reports bytes that arrived and were consumed, and is notified if the
+// client makes no progress for too long (`limits.bodyTimeout`, docs/security.md).
 import type { Timed, TimerWheel } from "../../kit/timer-wheel.js";
 
 export class BodyWatch implements Timed {
@@ -10,9 +10,9 @@ export class BodyWatch implements Timed {
   private readonly timers: TimerWheel;
   private readonly patienceMs: number;
   private onStill: () => void = () => {};
-  /** When something came last, or room for it. */
+  /** When bytes arrived last, or credit was given last. */
   private movedAt = 0;
-  /** Bytes that came and were not taken yet. */
+  /** Bytes that arrived and were not consumed yet. */
   private waiting = 0;
 
   /** @param patienceMs Infinity: for ever */
@@ -21,7 +21,7 @@ export class BodyWatch implements Timed {
     this.patienceMs = patienceMs;
   }
 
-  /** The body may come now. `onStill` is called at most once. */
+  /** The body may arrive now. `onStill` is called at most once. */
   start(onStill: () => void): void {
     if (this.patienceMs === Number.POSITIVE_INFINITY) return;
     this.onStill = onStill;
@@ -33,7 +33,7 @@ export class BodyWatch implements Timed {
     this.moved(bytes);
   }
 
-  /** Room for more was given to the client. */
+  /** The client got more credit. */
   taken(bytes: number): void {
     this.moved(-bytes);
   }
@@ -44,7 +44,7 @@ export class BodyWatch implements Timed {
   }
 
   private moved(bytes: number): void {
-    // Most bodies are whole when they are taken: nothing is awaited then, and the clock is not asked.
+    // Most bodies are complete at this point: nothing is awaited then, and the clock is not read.
     if (this.timerSlot < 0) return;
     this.waiting += bytes;
     this.movedAt = this.timers.clock.now();
@@ -57,7 +57,7 @@ export class BodyWatch implements Timed {
 
   onExpired(): void {
     const now = this.timers.clock.now();
-    // While the hub itself holds back what came, the client cannot be blamed.
+    // While the hub itself holds the client back, the client is not late.
     if (this.waiting > 0) this.movedAt = now;
     if (this.movedAt + this.patienceMs > now) this.schedule();
     else this.onStill();

@@ -13,7 +13,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
   readonly head: ExchangeHead;
   handler: ExchangeHandler = NO_HANDLER;
   private readonly stream: Stream;
-  /** undefined: there is no body, or none that is timed. */
+  /** undefined: there is no body, or none with a timeout. */
   private watch: BodyWatch | undefined = undefined;
 
   constructor(stream: Stream, head: ExchangeHead) {
@@ -22,7 +22,7 @@ export class Http2Exchange implements Exchange, StreamHandler {
     stream.handler = this;
   }
 
-  /** The body is to go on arriving, until the answer begins. */
+  /** The body must progress until the response begins. */
   time(watch: BodyWatch): void {
     this.watch = watch;
     watch.start(() => this.handler.onStill());

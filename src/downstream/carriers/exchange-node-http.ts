@@ -9,9 +9,9 @@ import { type Exchange, type ExchangeHandler, type ExchangeHead, NO_HANDLER } fr
 import type { ResponseWatch } from "./response-watch.js";
 
 const NO_BYTES = Buffer.alloc(0);
-/** node:http pauses here; reading goes on once the handler has taken what it got. */
+/** node:http pauses here; reading continues once the handler has consumed its bytes. */
 const PAUSE_BYTES = 256 * 1024;
-/** How long the rest of a body is read and dropped after its answer: closing at once could cost the client the answer. */
+/** How long the rest of a body is read and dropped after its response: closing at once could lose the response. */
 const LINGER_MS = 1000;
 
 export class NodeHttpExchange implements Exchange {
@@ -103,7 +103,7 @@ export class NodeHttpExchange implements Exchange {
     if (this.gone || this.response.headersSent) return;
     const raw: string[] = [];
     for (const f of fields) raw.push(f.name, f.value);
-    // An answer before the whole body was read: the rest is not worth reading, so the connection goes.
+    // A response before the whole body was read: the rest is not worth reading, so the connection is closed.
     if (!this.request.complete && !this.head.ended) {
       raw.push("connection", "close");
       this.lingers = true;
@@ -142,7 +142,7 @@ export class NodeHttpExchange implements Exchange {
       this.responseWatch.wrote();
       return;
     }
-    // The client has the whole answer now. A socket closed with bytes unread is reset, and with it what is on its way.
+    // The client has the whole response now. Closing a socket with unread bytes resets it, and loses data in flight.
     if (chunk === undefined || chunk.length === 0) response.flushHeaders();
     else response.write(chunk);
     this.responseWatch.wrote();
@@ -155,7 +155,7 @@ export class NodeHttpExchange implements Exchange {
     this.watch.stop();
     this.finished = true;
     const { socket } = this.request;
-    // A body of HTTP/1.0 ends with its connection: only a reset tells that it is not whole. (TLS tells by itself.)
+    // A body of HTTP/1.0 ends with its connection: only a reset shows that it is incomplete. (TLS shows it by itself.)
     const tells =
       this.head.version === "1.0" && !(socket instanceof TLSSocket) && socket.remotePort !== undefined;
     if (tells) socket.resetAndDestroy();
@@ -163,7 +163,7 @@ export class NodeHttpExchange implements Exchange {
   }
 }
 
-/** A target in absolute form (RFC 9112 §3.2.2) names the authority itself, and wins over Host. */
+/** A target in absolute form (RFC 9112 §3.2.2) contains the authority, and overrides Host. */
 export function splitTarget(url: string): { target: string; authority: string | undefined } {
   const match = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(url);
   if (match === null) return { target: url, authority: undefined };

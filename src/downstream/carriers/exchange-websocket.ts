@@ -1,5 +1,6 @@
-// An Exchange that a WebSocket is asked for by (RFC 6455), over HTTP/1.1. Until that is accepted it is a plain HTTP request,
-// so refusals (401, 404, 429, …) are answers a program can read; then each message, both ways, is a frame.
+// An Exchange whose request asks for a WebSocket (RFC 6455), over HTTP/1.1. Until it is accepted it is a plain HTTP
+// request, so rejections (401, 404, 429, …) are responses that a program can read; then each message, in both
+// directions, is a frame.
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
@@ -20,26 +21,29 @@ import { Heartbeat } from "./heartbeat.js";
 import type { ResponseWatch } from "./response-watch.js";
 
 const NO_BYTES = Buffer.alloc(0);
-/** Read and not yet taken by the service: the socket pauses here. */
+/** Read and not yet consumed by the service: the socket pauses here. */
 const PAUSE_BYTES = 256 * 1024;
-/** RFC 6455 §5.5: what a close frame can carry beside its code. */
+/** RFC 6455 §5.5: the room for a reason in a close frame. */
 const MAX_REASON_BYTES = 123;
-/** How long the client may take to answer a close frame, once it has gone. */
+/** How long the client may take to respond to a close frame, once it was sent. */
 const CLOSE_TIMEOUT_MS = 5_000;
-/** Keeps the ways of proxies open, and finds clients that are gone: one that left a ping unanswered is let go. */
+/**
+ * Keeps connections through proxies open, and detects clients that are gone: one that leaves a ping unanswered is
+ * disconnected.
+ */
 const PING_MS = 30_000;
 
 /** Policy violation (RFC 6455 §7.4.1). */
 const POLICY = 1008;
 
-/** What all WebSockets of a listener share. */
+/** Shared by all WebSockets of a listener. */
 export class WebSockets {
   readonly timers: TimerWheel;
-  /** How long a ping may lie behind messages that the client has not read yet. */
+  /** How long a ping may be queued behind messages that the client has not read yet. */
   readonly stallMs: number;
   readonly #server: WebSocketServer;
 
-  /** @param maxFrameBytes of one message of a client; past it the socket is closed with 1009. */
+  /** @param maxFrameBytes of one message of a client; beyond it the socket is closed with 1009. */
   constructor(maxFrameBytes: number, timers: TimerWheel, stallMs: number) {
     this.timers = timers;
     this.stallMs = stallMs;
@@ -47,12 +51,12 @@ export class WebSockets {
       noServer: true,
       clientTracking: false,
       maxPayload: maxFrameBytes,
-      // Compression for each message costs memory per socket, and mixes what clients send with secrets.
+      // Compression per message costs memory per socket, and mixes client data with secrets.
       perMessageDeflate: false,
     });
   }
 
-  /** The handshake's answer. undefined: it was wrong, and is answered. */
+  /** Responds to the handshake. undefined: it was malformed, and has got its response. */
   accept(request: IncomingMessage, socket: Socket, head: Buffer): WebSocket | undefined {
     let accepted: WebSocket | undefined;
     // Calls back before it returns.
@@ -75,17 +79,17 @@ export class WebSocketExchange implements Exchange, WebSocketUpgrade {
   private webSocket: WebSocket | undefined = undefined;
   private refusal: ServerResponse | undefined = undefined;
   private heartbeat: Heartbeat | undefined = undefined;
-  /** When a ping went that is not answered yet. Infinity: there is none. */
+  /** When the unanswered ping was sent. Infinity: there is none. */
   private pingedAt = Number.POSITIVE_INFINITY;
-  /** Messages went since the client last answered a ping, or ever: a slow one may have to read them first. */
+  /** Messages were sent since the client last answered a ping: a slow one may have to read them first. */
   private wroteSince = false;
   private binary = false;
   private owed = 0;
-  /** The client has said that nothing more comes. */
+  /** The client has announced that it sends nothing more. */
   private halfClosed = false;
   private finished = false;
 
-  /** @param early what the client sent behind its handshake. */
+  /** @param early what the client sent after its handshake. */
   constructor(
     webSockets: WebSockets,
     request: IncomingMessage,
@@ -149,7 +153,7 @@ export class WebSocketExchange implements Exchange, WebSocketUpgrade {
       this.pingedAt = Number.POSITIVE_INFINITY;
       this.wroteSince = false;
     };
-    // A frame that is none, or too large: ws has closed with the code that says so.
+    // A malformed or too large frame: ws has closed with the corresponding code.
     webSocket.on(
       "error",
       barrier((error: Error) => this.leave(error.message), onFault),
@@ -168,7 +172,7 @@ export class WebSocketExchange implements Exchange, WebSocketUpgrade {
       this.webSocket?.ping();
       return;
     }
-    // What waits here is the watch's; what the system holds for a slow client may take as long.
+    // The watch handles what is buffered here; what the system buffers for a slow client may take as long.
     const patienceMs = this.wroteSince ? this.webSockets.stallMs : 0;
     if (this.socket.writableLength > 0 || now - this.pingedAt < patienceMs) return;
     this.leave("the client answered no ping");
@@ -198,7 +202,7 @@ export class WebSocketExchange implements Exchange, WebSocketUpgrade {
   }
 
   respond(status: number, fields: readonly Field[], end: boolean): void {
-    // What the handshake has not said, HTTP cannot say any more: metadata of the answer has no place.
+    // After the handshake HTTP has no place for response metadata.
     if (this.finished || this.webSocket !== undefined) return;
     this.refusal = guarded(new ServerResponse(this.request));
     this.refusal.assignSocket(this.socket);
@@ -228,7 +232,7 @@ export class WebSocketExchange implements Exchange, WebSocketUpgrade {
     this.watch.wrote();
   }
 
-  /** A refusal's have no place: its body ends. */
+  /** A rejection has no place for trailers: its body ends. */
   trailers(): void {
     if (!this.finished && this.refusal !== undefined) this.endRefusal(NO_BYTES);
   }
@@ -245,12 +249,12 @@ export class WebSocketExchange implements Exchange, WebSocketUpgrade {
       webSocket.resume();
       webSocket.close(code, cut(reason, MAX_REASON_BYTES));
     } catch (error) {
-      // It counts as finished: nobody else would end it.
+      // It counts as finished: nothing else would end it.
       socket.destroy();
       throw error;
     }
     const timer = setInterval(() => {
-      // Behind what a slow client has yet to read, for which the watch has its own patience.
+      // Behind messages that a slow client has not read, for which the watch has its own timeout.
       if (socket.writableLength === 0) webSocket.terminate();
     }, CLOSE_TIMEOUT_MS);
     socket.once("close", () => clearInterval(timer));
@@ -267,7 +271,7 @@ function bufferOf(data: RawData): Buffer {
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }
 
-/** At most so many bytes of UTF-8, no character cut in two. */
+/** At most this many bytes of UTF-8, without splitting a character. */
 function cut(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= maxBytes) return text;

@@ -1,4 +1,4 @@
-// Something to do again and again while a stream is open: a comment that keeps an idle one alive, a ping.
+// Repeats an action while a stream is open: a comment that keeps an idle one alive, a ping.
 import type { Timed, TimerWheel } from "../../kit/timer-wheel.js";
 
 export class Heartbeat implements Timed {

@@ -1,4 +1,4 @@
-// What of HTTP/1.1 is no request, or none that may go on: seen here, where node:http would answer with bare bytes.
+// Malformed and unsafe HTTP/1.1 requests: handled here, where node:http would respond with bare bytes.
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Reason, refusal } from "../../call/status/reasons.js";
@@ -14,7 +14,7 @@ import { shortReads } from "./short-reads.js";
 type HeadLimits = Pick<ClientLimits, "maxHeaderListBytes">;
 
 export const TIMEOUT = ["REQUEST_TIMEOUT", "the request did not arrive in time"] as const;
-/** Refusals of node's parser and timers by error code; every other one is a request that is none. */
+/** Errors of node's parser and timers by code; every other one is a malformed request. */
 const REASONS: Readonly<Record<string, readonly [reason: Reason, message: string]>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ["BAD_HTTP", "the body's chunks have too long extensions"],
   HPE_INVALID_METHOD: [
@@ -32,7 +32,7 @@ export function unknownExpectation(): Status {
   return refusal("EXPECTATION_FAILED", "Expect can be 100-continue alone");
 }
 
-/** What node:http lets pass though services, or whoever stands between, could take it for something else. */
+/** Requests that node:http accepts although services, or intermediaries, could parse them differently. */
 export function headProblem({
   httpVersion,
   rawHeaders,
@@ -60,33 +60,33 @@ export function headProblem({
 
 export interface Http1GuardOptions {
   readonly limits: HeadLimits;
-  /** Whether an answer is already on its way on the socket. */
+  /** Whether a response is already being sent on the socket. */
   readonly busy: (socket: Duplex) => boolean;
-  /** Whether requests that came before are not answered yet. */
+  /** Whether earlier requests still have no response. */
   readonly owes: (socket: Duplex) => boolean;
-  /** Told of each. */
+  /** Called for each. */
   readonly refused: (socket: Duplex, reason: Reason, message: string) => void;
-  /** Answers those that can still be answered, and ends their connections. */
+  /** Responds if that is still possible, and ends the connection. */
   readonly reject: (socket: Duplex, status: Status) => void;
 }
 
-/** Sees to what never becomes a request. */
+/** Handles everything that never becomes a request. */
 export function guardHttp1(
   server: Server,
   { limits: { maxHeaderListBytes }, busy, owes, refused, reject }: Http1GuardOptions,
 ): void {
-  // Beyond its limit node drops fields in silence, and a dropped field may be the one that a rule looks at.
+  // Beyond its limit node drops fields silently, and a dropped field may be the one that a rule checks.
   server.maxHeadersCount = 0;
   shortReads(server);
   const failed = new WeakSet<Duplex>();
   onSocketEvent(server, "clientError", (error: NodeJS.ErrnoException, socket) => {
-    // node:http reads on in what it could not read, and tells of it again while the answer is on its way.
+    // node:http continues after a parse error, and emits it again while the response is being sent.
     if (failed.has(socket)) return;
     failed.add(socket);
     const code = error.code ?? "";
     const [reason, message] = reasonOf(code, maxHeaderListBytes);
-    // Other codes are the socket's own: a client that left. So did one whose bytes end in the body of a request that
-    // was read, as those do that are answered before they have sent all of it.
+    // Other codes are the socket's own: the client disconnected. So did a client whose bytes end within the body of a
+    // request, as do those whose response comes before they have sent all of it.
     const left = code === "HPE_INVALID_EOF_STATE" && owes(socket);
     if (/^(?:HPE|ERR_HTTP)_/.test(code) && !left) refused(socket, reason, message);
     if (!socket.writable || code === "ECONNRESET" || busy(socket)) socket.destroy();
@@ -95,15 +95,15 @@ export function guardHttp1(
   onSocketEvent(server, "connect", (_request: IncomingMessage, socket) => {
     const message = "this is no proxy: it takes no CONNECT";
     refused(socket, "METHOD_NOT_ALLOWED", message);
-    // Behind a request that is not answered yet it would fall into that answer, or be taken for it.
+    // After an unfinished request it would end up within that response, or be taken for it.
     if (owes(socket)) socket.destroy();
     else reject(socket, refusal("METHOD_NOT_ALLOWED", message));
   });
 }
 
 /**
- * Listens to an event by which node:http hands a socket over, without the listeners that it had itself: from here on
- * an error of it, or a throw while it is looked at, ends that socket alone.
+ * Listens to an event by which node:http passes a socket on, without its own listeners: from here on an error of it, or
+ * an exception while it is handled, ends only that socket.
  */
 export function onSocketEvent<T, Rest extends readonly unknown[]>(
   server: Server,

@@ -1,7 +1,7 @@
-// The patience with an HTTP/1.1 client that does not read what is written to it (`limits.stallTimeout`,
-// `limits.http1ReadRate`), whoever writes: our own reader, node:http, or a WebSocket. And with one that is held back:
-// nobody else would see it go. One for each connection, as long as it lives; it looks every few seconds, so that
-// requests and answers cost it nothing.
+// Timeouts for an HTTP/1.1 client that does not read its responses (`limits.stallTimeout`, `limits.http1ReadRate`),
+// whoever writes them: our own reader, node:http, or a WebSocket. Also detects a client that disconnects while it is
+// held back, which nothing else would notice. One per connection, for its lifetime; it checks every few seconds, so
+// that requests and responses cost it nothing.
 import type { Socket } from "node:net";
 import type { ClientLimits } from "../../config/listener-limits.js";
 import type { Holder, SendMemory } from "../../http2/send-memory.js";
@@ -10,13 +10,13 @@ import { reportFault } from "../../kit/faults.js";
 import type { Timed, TimerWheel } from "../../kit/timer-wheel.js";
 import { DepartedClients, socketBelowTls } from "../client/departed-clients.js";
 
-/** How often is looked, at most: a client is let go at most two looks late. */
+/** Interval of the checks at most: a client is disconnected at most two checks late. */
 const LOOK_MS = 5000;
-/** A client is slow that has not come up to `http1ReadRate` for so many looks: a minute. */
+/** A client is slow if it has not reached `http1ReadRate` for this many checks: a minute. */
 const SLOW_LOOKS = 12;
-/** And so often within `stallTimeout`, where that is short. */
+/** And at least this often within `stallTimeout`, if that is short. */
 const LOOKS = 4;
-/** What waits is counted for the process from here on: less is what sockets hold anyway. */
+/** Buffered bytes are counted for the process from here on: sockets buffer less in any case. */
 const COUNTED_BYTES = 64 * 1024;
 
 const departed = new DepartedClients();
@@ -26,7 +26,7 @@ export interface ResponseWatchOptions {
   readonly limits: Pick<ClientLimits, "stallMs" | "http1ReadRate">;
   /** Of the whole process. */
   readonly memory: SendMemory;
-  /** The client passed a limit; its connection is gone when this returns. */
+  /** The client exceeded a limit; its connection is closed when this returns. */
   readonly onPassed: (limit: keyof ClientLimits, reason: string) => void;
 }
 
@@ -37,7 +37,7 @@ export class ResponseWatch implements Timed, Holder {
   expiresAt = 0;
   /** Bytes that wait for the client, as far as they are counted. */
   queuedBytes = 0;
-  /** One answer at a time waits here, and `maxMessage` bounds that. */
+  /** One response at a time is buffered here, and `maxMessage` bounds it. */
   readonly maxQueuedBytes = Number.POSITIVE_INFINITY;
   /** Why the connection was ended; undefined: not by us. */
   reason: string | undefined = undefined;
@@ -45,8 +45,8 @@ export class ResponseWatch implements Timed, Holder {
   private readonly options: ResponseWatchOptions;
   private readonly lookMs: number;
   /**
-   * Something has waited at so many looks, and so many bytes had gone at the first. Looks are counted, not minutes: no
-   * client is to answer for those in which the machine was suspended.
+   * Output was buffered at this many checks, and this many bytes were sent at the first. Checks are counted, not
+   * minutes: a client is not responsible for the time in which the machine was suspended.
    */
   private looks = 0;
   private gone = 0;
@@ -63,13 +63,13 @@ export class ResponseWatch implements Timed, Holder {
     this.lookAgain();
   }
 
-  /** Something was written: what waits now is counted. */
+  /** Output was written: counts what is buffered now. */
   wrote(): void {
     const bytes = this.socket.writableLength;
     if (bytes > COUNTED_BYTES || this.queuedBytes > 0) this.hold(bytes);
   }
 
-  /** A connection that nothing watches any more is not to go on. */
+  /** A connection that nothing watches any more must not continue. */
   onFault(error: unknown): void {
     this.socket.destroy();
     reportFault("while it was seen whether a client reads; its connection was closed", error);
@@ -138,21 +138,21 @@ export class ResponseWatch implements Timed, Holder {
     this.lookAgain();
   }
 
-  /** Ends the connection of a client that does not read, so that the system forgets what it holds for it. */
+  /** Ends the connection of a client that does not read, so that the system releases its buffer. */
   private letGo(limit: keyof ClientLimits, reason: string): void {
     if (this.over) return;
     this.reason = reason;
     const raw = socketBelowTls(this.socket);
     try {
-      // Else the system would go on to offer it, megabytes, for minutes. Not to be done while node:http parses.
+      // Otherwise the system would keep offering it, megabytes, for minutes. Not possible while node:http parses.
       if (!raw.destroyed) raw.resetAndDestroy();
     } catch {
-      // A Unix socket knows no reset.
+      // A Unix socket has no reset.
     }
     this.end(limit, reason);
   }
 
-  /** The client passed a limit: its connection ends, and who answers it is told why. */
+  /** The client exceeded a limit: its connection ends, and the code that responds gets the reason. */
   end(limit: keyof ClientLimits, reason: string): void {
     if (this.over) return;
     this.reason = reason;
@@ -165,8 +165,8 @@ export class ResponseWatch implements Timed, Holder {
 }
 
 /**
- * Bytes that the system has taken. A socket's own counters tell of a write only when all of it has gone, which of a
- * large one may take longer than a slow client may stand still; its handle, which node's own timeouts look at, knows.
+ * Bytes that the system has accepted. A socket's own counters count a write only when all of it was sent, which for a
+ * large one may take longer than the limit for a slow client; its handle, which node's own timeouts use, knows.
  */
 function goneFrom(socket: Socket): number {
   const handle: unknown = Reflect.get(socketBelowTls(socket), "_handle");

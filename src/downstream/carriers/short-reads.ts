@@ -1,5 +1,6 @@
-// node:http parses all that one read brought before anything else runs, be the connection destroyed at its first
-// request: a read of 64 KiB holds a thousand requests. Here it gets reads of a few KiB, and none once the socket is gone.
+// node:http parses everything in one read before anything else runs, even if the connection is destroyed at its first
+// request: a read of 64 KiB holds a thousand requests. Here it gets reads of a few KiB, and none once the socket is
+// closed.
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { reportFault } from "../../kit/faults.js";
@@ -8,11 +9,11 @@ const READ_BYTES = 4 * 1024;
 
 const short = new WeakSet<Socket>();
 
-/** From now on the connections that the server takes over are read so. */
+/** From now on the connections that the server takes over are read in this way. */
 export function shortReads(server: Server): void {
   server.on("connection", (socket: Socket) => {
     if (!short.has(socket)) shorten(socket);
-    // A listener ends node's way past the stream, which it takes anew whenever it is given the socket.
+    // A listener ends node's fast path past the stream, which it takes again whenever it gets the socket.
     socket.off("data", ignore);
     socket.on("data", ignore);
   });
@@ -25,7 +26,7 @@ export function wholeReads(socket: Socket): void {
   socket.off("data", ignore);
 }
 
-/** Gives back what was read of a socket, for node:http to read. */
+/** Pushes bytes back into a socket, for node:http to read. */
 export function unread(socket: Socket, bytes: Buffer): void {
   for (let end = bytes.length; end > 0; end -= READ_BYTES)
     socket.unshift(bytes.subarray(Math.max(0, end - READ_BYTES), end));

@@ -1,5 +1,6 @@
-// The client of a connection as the hub takes it: its address, whether it speaks for others, and what services are
-// told of it (x-forwarded-for, -proto, -host, forwarded). What a stranger says of these is dropped; a trusted proxy is believed.
+// The client of a connection as the hub sees it: its address, whether it forwards for others, and what services learn
+// of it (x-forwarded-for, -proto, -host, forwarded). An untrusted client's values of these are dropped; a trusted
+// proxy's are used.
 import { isIP, type Socket } from "node:net";
 import type { Peer, PeerCertificate } from "../../call/call.js";
 import type { Gateway } from "../../call/gateway.js";
@@ -35,13 +36,13 @@ export class Client {
   private ownHost = field(HOST, "");
   private ownForwarded: Field;
 
-  // The header block seen last: connections tend to carry the same one again and again, as the very same array.
+  // The last header block: connections tend to send the same one again and again, as the same array.
   private lastFields: readonly Field[] | undefined = undefined;
   private lastAuthority = "";
   private lastOwn: readonly Field[] = [];
   private lastMetadata: readonly Field[] | undefined = undefined;
   private lastNames: MetadataNames | undefined = undefined;
-  /** What a protocol made of the header block that it saw last. Connections tend to speak one protocol. */
+  /** A protocol's result for its last header block. Connections tend to use one protocol. */
   lastHead: unknown = undefined;
 
   constructor(gateway: Gateway, socket: Socket) {
@@ -56,7 +57,9 @@ export class Client {
     this.ownForwarded = field(FORWARDED, this.hop(""));
   }
 
-  /** Who makes a request with these fields: one object for the whole connection, unless a proxy names its clients. */
+  /**
+   * The client of a request with these fields: one object for the whole connection, unless a proxy names its clients.
+   */
   peer(protocol: string, fields: readonly Field[]): Peer {
     const speaksForOthers = fields.some((f) => isForwarding(f.name));
     if (speaksForOthers && this.trusted)
@@ -64,7 +67,7 @@ export class Client {
     const made = speaksForOthers ? this.relayed : this.peers;
     let peer = made.get(protocol);
     if (peer === undefined) {
-      // Whoever forwards is no client on this machine, though its proxy be.
+      // A forwarded client is not on this machine, even if its proxy is.
       peer = this.makePeer(protocol, this.ip, this.scheme, !speaksForOthers);
       made.set(protocol, peer);
     }
@@ -90,7 +93,7 @@ export class Client {
     return this.lastMetadata;
   }
 
-  /** What the service is told of the hops of a request. */
+  /** Forwarding fields of a request for the service. */
   forwarding(fields: readonly Field[], authority: string): readonly Field[] {
     if (fields === this.lastFields && authority === this.lastAuthority) return this.lastOwn;
     this.lastFields = fields;
@@ -129,7 +132,7 @@ export class Client {
     if (host !== "") own.push(field(HOST, host));
     const forwarded = joined(fields, FORWARDED);
     if (forwarded !== undefined) own.push(field(FORWARDED, `${forwarded}, ${this.hop(authority)}`));
-    // Beside the list of a proxy that writes x-forwarded-for alone, one of this hop alone would deny the others.
+    // Beside the list of a proxy that sends only x-forwarded-for, a list with only this hop would contradict it.
     else if (before === undefined) own.push(field(FORWARDED, this.hop(authority)));
     return own;
   }
@@ -139,7 +142,7 @@ export class Client {
     return SCHEMES.get(first ?? "") ?? this.scheme;
   }
 
-  /** The last address of the list that no trusted proxy has: what stands before it, anybody can have written. */
+  /** The last address of the list that is not a trusted proxy's: anybody can have written the ones before it. */
   private clientIp(fields: readonly Field[]): string {
     let client = this.ip;
     const hops = joined(fields, FOR)?.split(",") ?? [];
@@ -153,7 +156,7 @@ export class Client {
   }
 }
 
-/** How the client itself speaks, in the words of the first proxy; some tell WebSockets from the rest. */
+/** The client's scheme, as the first proxy reports it; some distinguish WebSockets. */
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
   ["https", "https"],
   ["wss", "https"],

@@ -1,23 +1,25 @@
-// Whether a client has gone whose connection is not being read. What a client sends while its call holds it back stays
-// in the system's buffer, and so does the end of it: node tells of neither, and has no way to ask.
+// Whether a client has disconnected while its connection is not being read. Bytes that a held-back client sends stay in
+// the system's buffer, and so does the end of its stream: node reports neither, and has no way to ask.
 import { readFile, readlink } from "node:fs/promises";
 import { Socket } from "node:net";
 
-/** TCP asks a client that is silent for so long whether it is there; one whose machine has forgotten it answers by a reset. */
+/**
+ * TCP keepalive probes a client after this much silence; a machine that has lost the connection responds with a reset.
+ */
 const KEEPALIVE_MS = 15_000;
-/** TCP's state once the other side has closed (RFC 9293 §3.3.2), as the kernel's tables write it. */
+/** TCP's state once the other side has closed (RFC 9293 §3.3.2), as in the kernel's tables. */
 const CLOSE_WAIT = " 08 ";
 /** Columns of the kernel's tables: `sl local remote st queues timer retransmits uid timeout inode`. */
 const STATE_COLUMN = 3;
 const INODE_COLUMN = 9;
 
-/** The socket below TLS, where there is TLS: node names it so, and keeps it to itself. */
+/** The socket below TLS, if there is TLS: node has it under this name, as a private property. */
 export function socketBelowTls(socket: Socket): Socket {
   const parent: unknown = Reflect.get(socket, "_parent");
   return parent instanceof Socket ? parent : socket;
 }
 
-/** Of node's handle below the socket: undefined for one that is closed. */
+/** A property of node's handle below the socket: undefined if it is closed. */
 function ofHandle(socket: Socket, name: string): unknown {
   const handle: unknown = Reflect.get(socketBelowTls(socket), "_handle");
   return typeof handle === "object" && handle !== null ? Reflect.get(handle, name) : undefined;
@@ -27,7 +29,7 @@ export class DepartedClients {
   private readonly asked = new Map<Socket, () => void>();
   private looking = false;
 
-  /** Asks once. `gone` runs later, if the client is gone, and the socket is still not read. */
+  /** Checks once. `gone` is called later, if the client is gone, and the socket is still not read. */
   ask(socket: Socket, gone: () => void): void {
     socketBelowTls(socket).setKeepAlive(true, KEEPALIVE_MS);
     this.asked.set(socket, gone);
@@ -36,7 +38,7 @@ export class DepartedClients {
     void this.look();
   }
 
-  /** One look for all that are asked of meanwhile: it reads the tables of all connections. */
+  /** One check for all sockets collected meanwhile: it reads the tables of all connections. */
   private async look(): Promise<void> {
     while (this.asked.size > 0) {
       const asked = [...this.asked];
@@ -60,8 +62,8 @@ function wasReset(socket: Socket): boolean {
 }
 
 /**
- * Linux alone says which connections the other side has closed while they are not read. Elsewhere a client that went
- * without a reset is noticed when keepalive finds it gone.
+ * Only Linux shows which connections the other side has closed while they are not read. Elsewhere a client that left
+ * without a reset is noticed by keepalive.
  */
 async function closedByPeer(fds: readonly unknown[]): Promise<readonly boolean[]> {
   try {
@@ -82,7 +84,7 @@ async function inodeOf(fd: unknown): Promise<string | undefined> {
   return /^socket:\[(\d+)\]$/.exec(link)?.[1];
 }
 
-/** Inodes of the connections in a table that the other side has closed. Of a large table only these lines are split. */
+/** Inodes of the connections in a table that the other side has closed. In a large table only these lines are split. */
 function closedIn(table: string): string[] {
   const inodes: string[] = [];
   for (let at = table.indexOf(CLOSE_WAIT); at >= 0; ) {

@@ -3,12 +3,12 @@ import type { Socket } from "node:net";
 
 const overUnix = new WeakSet<Socket>();
 
-/** It came over a socket of the file system: such a client has no address, and is on this machine. */
+/** Over a Unix domain socket: such a client has no address, and is on this machine. */
 export function markUnix(socket: Socket): void {
   overUnix.add(socket);
 }
 
-/** e.g. `127.0.0.1:51234`, `[::1]:51234`, `unix`; `unknown` for one that is gone */
+/** e.g. `127.0.0.1:51234`, `[::1]:51234`, `unix`; `unknown` for a closed one */
 export function peerAddress(socket: Socket): string {
   const { remoteAddress, remotePort, remoteFamily } = socket;
   if (remoteAddress === undefined) return overUnix.has(socket) ? "unix" : "unknown";

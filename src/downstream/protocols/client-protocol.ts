@@ -1,32 +1,35 @@
-// What a client protocol is to the listener: which requests are its own, and how they are served and refused. One folder
-// here for each, and an entry in accept/protocols.ts.
+// The interface of a client protocol: which requests it claims, and how they are served and rejected. Each has a folder
+// here, and an entry in accept/protocols.ts.
 import type { Gateway } from "../../call/gateway.js";
 import type { Status } from "../../call/status/status.js";
 import type { Exchange, ExchangeHead } from "../carriers/exchange.js";
 
 export interface ClientProtocol {
-  /** For people: in what the log says of a fault. */
+  /** Shown in the log of a fault. */
   readonly name: string;
   /**
-   * Over HTTP/2 its clients may be silent for any time within a request (streams of gRPC). Otherwise, and over HTTP/1.1
-   * always, a body is to go on arriving until its answer begins (`limits.bodyTimeout`).
+   * Over HTTP/2 its clients may pause for any time within a request (streams of gRPC). Otherwise, and always over
+   * HTTP/1.1, a body must progress until its response begins (`limits.bodyTimeout`).
    */
   readonly pauses: boolean;
-  /** Whether a request is of this protocol. Asked in the list's order, for each request: by its head alone. */
+  /**
+   * Whether a request belongs to this protocol. Called in the list's order, for each request: decides by the head
+   * alone, must be cheap, and must not throw.
+   */
   claims(head: ExchangeHead): boolean;
   /**
-   * Serves the request: makes its Call and runs that, and sets `exchange.handler` before it returns. What it throws
-   * ends in the handler's `onFault`, or in `reject` where there is no handler yet.
+   * Serves the request: makes its Call and runs it, and sets `exchange.handler` before it returns. An exception is
+   * passed to the handler's `onFault`, or to `reject` if there is no handler yet.
    */
   open(gateway: Gateway, exchange: Exchange): void;
   /**
-   * Answers a request that was read and is not served (its Host is wrong, it has too many fields): as a Call of no
-   * method, for limits, the access log and metrics are for it too. Otherwise as `open`.
+   * Responds to a request that was read and cannot be served (invalid Host, too many fields): as a Call of no method,
+   * so that limits, the access log and metrics apply to it too. Otherwise like `open`.
    */
   refuse(gateway: Gateway, exchange: Exchange, status: Status): void;
   /**
-   * Answers what never becomes a Call, in the protocol's own form: a head that is too large, that nobody can read or
-   * that does not arrive (the exchange's head then has what is known of it, which may be nothing), a fault of the hub.
+   * Responds to what never becomes a Call, in the protocol's own format: a head that is too large, malformed or late
+   * (the exchange's head then has its known parts, possibly none), a fault of the hub.
    */
   reject(gateway: Gateway, exchange: Exchange, status: Status): void;
 }

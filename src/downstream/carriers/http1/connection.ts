@@ -1,6 +1,6 @@
-// A client's connection of HTTP/1.1, as long as its requests are plain (head-reader.ts): read and answered here, at a
-// fraction of what node:http costs. The first request that is not plain, right or wrong, takes the socket to node:http
-// for good, with every byte that was not answered yet.
+// A client's HTTP/1.1 connection, as long as its requests are plain (head-reader.ts): read and served here, at a
+// fraction of the cost of node:http. The first request that is not plain, valid or not, passes the socket to node:http
+// for good, with every byte that was not handled yet.
 import type { Socket } from "node:net";
 import { hubFault } from "../../../call/status/hub-fault.js";
 import type { Status } from "../../../call/status/status.js";
@@ -28,22 +28,22 @@ export interface Http1ConnectionOptions {
 }
 
 export interface Http1ConnectionOwner {
-  /** The hub is going: answers say `connection: close`. */
+  /** The hub is draining: responses have `connection: close`. */
   readonly draining: boolean;
   /** A request; sets the exchange's handler. */
   onExchange(exchange: Exchange): void;
-  /** The hub failed before the exchange had a handler. To be answered. */
+  /** The hub failed before the exchange had a handler. Must get a response. */
   onRejected(exchange: Exchange, status: Status): void;
   /** The socket is node:http's: paused, with all unread bytes in it again. */
   onHandOver(socket: Socket): void;
-  /** The head of a request did not arrive in time. To be answered, and the socket closed. */
+  /** The head of a request did not arrive in time. Must get a response, and the socket be closed. */
   onTimeout(socket: Socket): void;
-  /** The hub failed before there was a request (fault `id`). To be answered, and the socket closed. */
+  /** The hub failed before there was a request (fault `id`). Must get a response, and the socket be closed. */
   onBroken(socket: Socket, id: string): void;
   onClose(connection: Http1Connection): void;
 }
 
-/** Reads that a head may take to come; more is a client that dribbles, which is node:http's to sit out. */
+/** Reads that a head may take to arrive; with more, node:http waits for the slow client. */
 const MAX_HEAD_READS = 8;
 /** What is read ahead of the request that is being answered. */
 const MAX_AHEAD_BYTES = 64 * 1024;
@@ -53,7 +53,7 @@ const MAX_AHEAD_READS = 64;
 const PAUSE_BYTES = 256 * 1024;
 /** Up to here head and body are copied into one buffer, for one write: cheaper than a vector of two. */
 const MAX_COPY_BYTES = 16 * 1024;
-/** How long the rest of a body is read and dropped after its answer: closing at once could cost the client the answer. */
+/** How long the rest of a body is read and dropped after its response: closing at once could lose the response. */
 const LINGER_MS = 1000;
 
 export class Http1Connection implements Timed {
@@ -67,19 +67,19 @@ export class Http1Connection implements Timed {
   private readonly options: Http1ConnectionOptions;
   private readonly clock: Clock;
   private readonly reader: HeadReader;
-  /** When what is waited for from the client is late; Infinity: nothing is. The timer may be set earlier. */
+  /** When the client is late; Infinity: nothing is awaited. The timer may be set earlier. */
   private due = Number.POSITIVE_INFINITY;
   /** Unread bytes, from `at`. */
   private input: Buffer | undefined = undefined;
   private at = 0;
-  /** Reads that the head at `at` has taken so far; 0: none of it has come. */
+  /** Reads that the head at `at` has taken so far; 0: none of it has arrived. */
   private headReads = 0;
-  /** Reads since the last request began, for what was not taken yet. */
+  /** Reads since the last request began, whose bytes were not handled yet. */
   private aheadReads = 0;
-  /** The request that is being answered, or whose body still comes. */
+  /** The current request: without a complete response, or with body still arriving. */
   private exchange: Http1Exchange | undefined = undefined;
   private bodyLeft = 0;
-  /** Body that was passed on and not taken yet. */
+  /** Bytes of the body that were passed on and not consumed yet. */
   private owed = 0;
   private closeAfter = false;
   private going = false;
@@ -94,7 +94,7 @@ export class Http1Connection implements Timed {
   private readonly keepAliveLines: string;
   private readonly listeners: readonly (readonly [event: string, listener: (chunk: Buffer) => void])[];
 
-  /** Takes a socket that is paused, and resumes it. */
+  /** Takes a paused socket, and resumes it. */
   constructor(socket: Socket, owner: Http1ConnectionOwner, options: Http1ConnectionOptions) {
     this.socket = socket;
     this.owner = owner;
@@ -122,7 +122,7 @@ export class Http1Connection implements Timed {
       this.input = chunk;
       this.at = 0;
     } else {
-      // The rest of a head, or requests that came ahead: both bounded.
+      // The rest of a head, or pipelined requests: both bounded.
       this.aheadReads++;
       this.input = Buffer.concat([input.subarray(this.at), chunk]);
       this.at = 0;
@@ -130,7 +130,7 @@ export class Http1Connection implements Timed {
     this.advance();
   }
 
-  /** Goes as far as the bytes at hand allow. */
+  /** Continues as far as the available bytes allow. */
   private advance(): void {
     if (this.advancing || this.over) return;
     this.advancing = true;
@@ -145,7 +145,7 @@ export class Http1Connection implements Timed {
     }
   }
 
-  /** The connection's own code threw: its request is answered if it can be, and the connection ends. */
+  /** The connection's own code threw: its request gets a response if possible, and the connection ends. */
   onFault(error: unknown): void {
     const where = "on an HTTP/1.1 connection";
     const { exchange, socket } = this;
@@ -155,7 +155,7 @@ export class Http1Connection implements Timed {
       return;
     }
     this.closeAfter = true;
-    this.advancing = true; // nothing more is read, though answering asks for it
+    this.advancing = true; // nothing more is read, though the response requests it
     if (exchange === undefined) {
       const id = reportFault(where, error);
       attempt(where, () => this.release());
@@ -178,7 +178,7 @@ export class Http1Connection implements Timed {
       this.readBody(input);
       return true;
     }
-    // One request at a time: what came ahead waits its turn, and so does what follows answers that nobody reads.
+    // One request at a time: pipelined ones wait, and so do those after responses that nobody reads.
     if (this.exchange !== undefined || this.blocked) return false;
     const { reader } = this;
     switch (reader.read(input, this.at)) {
@@ -207,7 +207,7 @@ export class Http1Connection implements Timed {
       this.handOver(input);
       return;
     }
-    // Not the whole chunk that it came in is to be kept alive for it.
+    // The whole chunk must not be kept alive for it.
     this.input = Buffer.from(input.subarray(this.at));
     this.at = 0;
     if (this.headReads === 1) this.expect(this.options.limits.headersMs);
@@ -257,7 +257,7 @@ export class Http1Connection implements Timed {
     if (this.paused && !this.advancing) this.regulate();
   }
 
-  /** Reads on, or waits: for the body's taker, or until what came ahead gets its turn. */
+  /** Reads on, or waits: until the body is consumed, or pipelined bytes get their turn. */
   private regulate(): void {
     const ahead = this.atHand > MAX_AHEAD_BYTES || this.aheadReads > MAX_AHEAD_READS;
     const enough = ahead || this.owed > PAUSE_BYTES;
@@ -277,7 +277,7 @@ export class Http1Connection implements Timed {
     this.owner.onHandOver(socket);
   }
 
-  /** Lets go of the socket. */
+  /** Releases the socket. */
   private release(): void {
     const { socket } = this;
     this.over = true;
@@ -287,16 +287,16 @@ export class Http1Connection implements Timed {
     this.owner.onClose(this);
   }
 
-  // ---------------------------------------------------------------- answering
+  // ---------------------------------------------------------------- responding
 
-  /** An answer to the current request begins: which fields about the connection it has. */
+  /** A response to the current request begins: returns its fields about the connection. */
   connectionLines(): string {
     // The rest of the body is not worth reading, unless it is here already.
     if (this.bodyLeft > this.atHand || this.owner.draining) this.closeAfter = true;
     return this.closeAfter ? "connection: close\r\n" : this.keepAliveLines;
   }
 
-  /** Text (ISO-8859-1), bytes, text, to be written in one piece: now, or with what else is answered this turn. */
+  /** Text (ISO-8859-1), bytes, text, written in one piece: now, or together with other responses of this turn. */
   send(text: string, pieces: readonly Buffer[], bytes: number, tail: string): void {
     if (this.over) return;
     if (bytes <= MAX_COPY_BYTES) {
@@ -313,7 +313,7 @@ export class Http1Connection implements Timed {
     if (!this.advancing || this.outBytes > MAX_COPY_BYTES) this.writeOut();
   }
 
-  /** Writes what there is. Returns false when the socket has had enough, until `Http1Exchange.drained`. */
+  /** Writes the buffered output. Returns false when the socket is full, until `Http1Exchange.drained`. */
   writeOut(): boolean {
     const { out, socket } = this;
     const [first] = out;
@@ -336,7 +336,7 @@ export class Http1Connection implements Timed {
     this.advance();
   }
 
-  /** The answer is complete, and handed to `send`. */
+  /** The response is complete, and passed to `send`. */
   responded(): void {
     if (this.over) return;
     this.owed = 0;
@@ -346,7 +346,7 @@ export class Http1Connection implements Timed {
     this.advance();
   }
 
-  /** The request and its answer are over. */
+  /** The request and its response are finished. */
   private next(): void {
     this.exchange = undefined;
     if (this.closeAfter || this.going) this.close();
@@ -367,7 +367,7 @@ export class Http1Connection implements Timed {
     this.socket.destroy();
   }
 
-  /** Takes no more requests after those that have begun, whether their answers said so or not. */
+  /** Accepts no more requests after those that have begun, whether their responses said so or not. */
   drain(): void {
     this.going = true;
     if (!this.over && this.exchange === undefined && this.input === undefined) this.close();
@@ -375,7 +375,7 @@ export class Http1Connection implements Timed {
 
   // ---------------------------------------------------------------- time
 
-  /** Something is to come within so many ms. */
+  /** Something must arrive within this many ms. */
   private expect(withinMs: number): void {
     this.due = this.clock.now() + withinMs;
     this.wakeAt(this.due);
@@ -400,7 +400,7 @@ export class Http1Connection implements Timed {
 
   private onLate(): void {
     const { exchange } = this;
-    // While the hub itself holds back what came, the client cannot be blamed.
+    // While the hub itself holds the client back, the client is not late.
     if (this.bodyLeft > 0 && this.owed > 0) {
       this.expect(this.options.limits.bodyMs);
       return;
@@ -415,7 +415,7 @@ export class Http1Connection implements Timed {
       return;
     }
     if (exchange !== undefined) {
-      // Its call is told, and answers; one that has its answer, though not yet printed, goes on.
+      // Its call is notified, and responds; one with a response that is not printed yet continues.
       exchange.handler.onStill();
       if (!exchange.headSent) this.expect(this.options.limits.bodyMs);
       return;

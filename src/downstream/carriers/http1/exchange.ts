@@ -5,10 +5,10 @@ import type { Http1Connection } from "./connection.js";
 import { type BodyFraming, chunkHead, formatHead, lastChunk } from "./response-head.js";
 
 const NO_PIECES: readonly Buffer[] = [];
-/** Of a stream so much is gathered at most, before the turn of the event loop ends. */
+/** At most this much of a stream is collected before the turn of the event loop ends. */
 const TURN_BYTES = 64 * 1024;
 
-/** Exchanges that gathered something this turn: what one turn makes goes out in one write, and in one chunk. */
+/** Exchanges that collected output this turn: the output of one turn is sent in one write, and in one chunk. */
 let gathering: Http1Exchange[] = [];
 
 function flushAll(): void {
@@ -27,18 +27,18 @@ export class Http1Exchange implements Exchange {
   readonly head: ExchangeHead;
   handler: ExchangeHandler = NO_HANDLER;
   readonly maxHeaderListBytes = Number.POSITIVE_INFINITY;
-  /** The answer is complete, or never will be: nothing more is written. */
+  /** The response is complete, or never will be: nothing more is written. */
   done = false;
-  /** The answer has begun. */
+  /** The response has begun. */
   headSent = false;
   private readonly connection: Http1Connection;
   private framing: BodyFraming = "none";
-  /** Gathered: the head, while it has not gone, and pieces of the body. */
+  /** Collected: the head, until it is sent, and pieces of the body. */
   private text = "";
   private pieces: Buffer[] = [];
   private bytes = 0;
   private isGathering = false;
-  /** Bytes that the socket has, and that its client does not take. */
+  /** Bytes that the socket buffers because the client does not read. */
   private unsent = 0;
 
   constructor(connection: Http1Connection, head: ExchangeHead) {
@@ -93,7 +93,7 @@ export class Http1Exchange implements Exchange {
     }
   }
 
-  /** Of what has gone, and in which order, nothing is known for sure any more. */
+  /** It is no longer certain what was sent, and in which order. */
   fault(error: unknown): void {
     this.connection.onFault(error);
   }
@@ -104,7 +104,7 @@ export class Http1Exchange implements Exchange {
     if (gathering.push(this) === 1) setImmediate(flushAll);
   }
 
-  /** Sends what was gathered. */
+  /** Sends the collected output. */
   flush(): void {
     this.isGathering = false;
     if (this.done || (this.text === "" && this.bytes === 0)) return;
@@ -134,7 +134,7 @@ export class Http1Exchange implements Exchange {
     this.handler.onSent(unsent);
   }
 
-  /** The client is gone, or the connection is. */
+  /** The client or the connection is gone. */
   leave(reason: string): void {
     if (this.done) return;
     this.done = true;

@@ -1,29 +1,29 @@
-// The strict subset of HTTP/1.1 request heads that the hub reads itself: what can be read in one way only. Any other
-// head, right or wrong, is node:http's (connection.ts hands it over), so nothing ambiguous is ever interpreted here.
+// The strict subset of HTTP/1.1 request heads that the hub reads itself: those that can be parsed in only one way. Any
+// other head, valid or not, is passed to node:http (by connection.ts), so nothing ambiguous is ever interpreted here.
 
 import { DEFAULT_LIMITS, type Limits } from "../../../http2/wire/limits.js";
 import { type Field, field } from "../../../kit/headers.js";
 
-/** The fields of a request, and what they say of its body and connection. */
+/** The fields of a request, and their meaning for its body and connection. */
 export interface FieldBlock {
   /** Lower-case names, in order; the very same array for the same bytes. */
   readonly fields: readonly Field[];
   readonly host: string;
   /** Bytes of the body; 0 without Content-Length. */
   readonly length: number;
-  /** The client wants the connection closed after the answer. */
+  /** The client wants the connection closed after the response. */
   readonly close: boolean;
 }
 
-/** What `read` found: the head (its parts are the reader's properties), not all of it yet, or one for node:http. */
+/** The result of `read`: the head (its parts are the reader's properties), incomplete, or one for node:http. */
 export type Found = "head" | "more" | "odd";
 
-/** Heads up to here, fields and request line; larger ones, which are rare, are node:http's to take or refuse. */
+/** Heads up to this size, fields and request line; larger ones are rare, and node:http accepts or rejects them. */
 export const MAX_HEAD_BYTES = 16 * 1024;
 /** Field blocks that a connection remembers, and how large they may be: 8 KiB at most for a connection. */
 const REMEMBERED_BLOCKS = 4;
 const MAX_REMEMBERED_BYTES = 2048;
-/** A connection whose blocks change with each request has no use for a memory: so many misses without a hit. */
+/** If a connection's blocks change with each request, caching is useless: this many misses without a hit. */
 const MAX_MISSES = 32;
 /** Digits of a Content-Length, such that every number is exact. */
 const MAX_LENGTH_DIGITS = 15;
@@ -53,7 +53,7 @@ const IN_VALUE = new Uint8Array(256).map((_, byte) =>
 );
 const HOST = /^[A-Za-z0-9._~:[\]-]+$/;
 const LENGTH = /^(?:0|[1-9][0-9]*)$/;
-/** What may change how the message is framed, or who speaks on the connection afterwards: never taken here. */
+/** Fields that may change the framing of the message, or the protocol of the connection: never accepted here. */
 const ODD_NAMES = new Set([
   "expect",
   "http2-settings",
@@ -87,10 +87,10 @@ export class HeadReader {
   /** Path and query, raw. */
   target = "";
   block: FieldBlock = NO_BLOCK;
-  /** Where the head ends in the input. */
+  /** End of the head in the input. */
   end = 0;
   private readonly remembered: Remembered[] = [];
-  /** Lines that come again are taken from here: of most blocks that differ, one or two lines do. */
+  /** Repeated lines are taken from here: of most blocks that differ, only one or two lines do. */
   private latest: Remembered | undefined = undefined;
   /** Of the block that was read last. */
   private lineEnds: number[] = [];
@@ -104,7 +104,7 @@ export class HeadReader {
     this.maxHeadBytes = Math.min(MAX_HEAD_BYTES, limits.maxHeaderListBytes);
   }
 
-  /** Looks at a head that begins at `start`. Its parts are set when it is one, and are to be read before the next. */
+  /** Reads the head that begins at `start`. If it is complete its parts are set, and valid until the next call. */
   read(input: Buffer, start: number): Found {
     const found = this.readLine(input, start);
     if (found !== "head") return found;
@@ -238,7 +238,9 @@ export class HeadReader {
   }
 }
 
-/** Whether the input has the bytes from `start` to `end` at a place; looks at the last ones first, where lines differ. */
+/**
+ * Whether the input has the bytes from `start` to `end` at a place; compares the last ones first, where lines differ.
+ */
 function sameBytes(bytes: Buffer, start: number, end: number, input: Buffer, at: number): boolean {
   const last = at + end - start - 1;
   if (last >= input.length || input[last] !== LF || input[last - 2] !== bytes[end - 3]) return false;

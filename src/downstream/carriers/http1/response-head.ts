@@ -1,8 +1,9 @@
-// The head of an answer of HTTP/1.1 as text, with what the connection adds: Date, the body's framing, Connection.
+// The head of an HTTP/1.1 response as text, with the fields that the connection adds: Date, the body's framing,
+// Connection.
 import { STATUS_CODES } from "node:http";
 import type { Field } from "../../../kit/headers.js";
 
-/** How the end of the body is told (RFC 9112 §6): it has none, or a length that the fields tell, or chunks. */
+/** How the end of the body is marked (RFC 9112 §6): there is none, or a length in the fields, or chunks. */
 export type BodyFraming = "none" | "length" | "chunked";
 
 export interface FormattedHead {
@@ -11,7 +12,7 @@ export interface FormattedHead {
   readonly framing: BodyFraming;
 }
 
-/** RFC 9110 §5.1, §5.5. Services and programs choose names and values: none may end a line. */
+/** RFC 9110 §5.1, §5.5. Services and programs choose names and values: none may contain a line break. */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -34,7 +35,7 @@ export function formatHead(
   }
   if (!dated) text += dateLine();
   text += connection;
-  // Neither has a body, whatever their fields say (RFC 9112 §6.3).
+  // Neither has a body, whatever its fields say (RFC 9112 §6.3).
   const bodyless = isHead || status === 204 || status === 304;
   if (bodyless || length) return { text: `${text}\r\n`, framing: bodyless || end ? "none" : "length" };
   if (end) return { text: `${text}content-length: 0\r\n\r\n`, framing: "none" };
@@ -53,7 +54,7 @@ function statusLine(status: number): string {
 let dateSecond = 0;
 let date = "";
 
-/** One text for each second. */
+/** One text per second. */
 function dateLine(): string {
   const second = Math.floor(Date.now() / 1000);
   if (second !== dateSecond) {

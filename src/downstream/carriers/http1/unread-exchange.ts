@@ -1,11 +1,11 @@
-// An Exchange over a socket of HTTP/1.1 whose request nobody could read: the last answer on its connection.
+// An Exchange over an HTTP/1.1 socket whose request is malformed: the last response on its connection.
 import type { Duplex } from "node:stream";
 import type { Field } from "../../../kit/headers.js";
 import type { Client } from "../../client/client.js";
 import { type Exchange, type ExchangeHandler, type ExchangeHead, NO_HANDLER } from "../exchange.js";
 import { formatHead } from "./response-head.js";
 
-/** How long what a refused client still sends is read, and thrown away. */
+/** How long further bytes of a rejected client are read and dropped. */
 const LINGER_MS = 1000;
 
 export class UnreadExchange implements Exchange {
@@ -51,14 +51,14 @@ export class UnreadExchange implements Exchange {
 }
 
 /**
- * Sends the last bytes of a connection, and reads on for a while what nobody takes any more: bytes that are not read when
- * a connection closes reset it, and the answer may be lost on the way (RFC 9112, 9.6).
+ * Sends the last bytes of a connection, and reads and drops input for a while: unread bytes at the close reset the
+ * connection, and the response may be lost (RFC 9112, 9.6).
  */
 function endAndLinger(socket: Duplex, bytes: Buffer): void {
   socket.end(bytes);
   socket.removeAllListeners("data");
   socket.resume();
-  // One whose sides have both ended destroys itself, once the answer has gone out.
+  // A socket whose sides have both ended destroys itself, once the response was sent.
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
   socket.once("close", () => clearTimeout(timer));
 }

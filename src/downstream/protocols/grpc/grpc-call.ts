@@ -1,4 +1,4 @@
-// One gRPC call from a client: an exchange becomes two Sinks; messages pass through unread.
+// One gRPC call from a client: an exchange becomes two Sinks; messages are passed on unread.
 import type { Call } from "../../../call/call.js";
 import { type Gateway, visibleStatus } from "../../../call/gateway.js";
 import type { Abort, Sink, Source } from "../../../call/sink.js";
@@ -32,7 +32,7 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
   attach(request: Sink, end: boolean): void {
     this.request = request;
     request.open(this);
-    // HEADERS with END_STREAM: a request without a message; the service says what it thinks of that.
+    // HEADERS with END_STREAM: a request without a message; the service decides what that means.
     if (end) request.data(NO_BYTES, 0, 0, true);
   }
 
@@ -46,7 +46,7 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
     this.request?.data(chunk, start, end, last);
   }
 
-  /** gRPC's streams may pause: no exchange is asked to time them. */
+  /** gRPC's streams may pause: their bodies have no timeout. */
   onStill(): void {}
 
   onGone(reason: string): void {
@@ -59,7 +59,7 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
     this.response?.consumed(bytes);
   }
 
-  /** One of these threw: the client is answered, and the call ends. */
+  /** One of these threw: the client gets a response, and the call ends. */
   onFault(error: unknown): void {
     const where = `while a gRPC call to ${this.call?.method.path ?? "?"} was served`;
     const status = hubFault("the hub failed while it served the call", where, error);
@@ -74,7 +74,7 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
     this.exchange.consumed(bytes);
   }
 
-  /** The call is over: what still comes is dropped, and the answer, once sent, resets the stream. */
+  /** The call has ended: further input is dropped, and after the response the stream is reset. */
   cancel(): void {}
 
   // ---------------------------------------------------------------- Sink: to the client
@@ -134,7 +134,7 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
     }
   }
 
-  /** The status could not be told: its code alone is, or that something is wrong. */
+  /** The status could not be sent: send its code alone, or that there is a fault. */
   private tellBare(code: number, cause: unknown): void {
     const id = reportFault("while the end of a gRPC call was told", cause);
     try {

@@ -1,4 +1,4 @@
-// A status as gRPC tells it.
+// A status as gRPC trailers.
 import { encodeGrpcMessage, encodeStatusProto, type Status } from "../../../call/status/status.js";
 import { Headers } from "../../../kit/headers.js";
 

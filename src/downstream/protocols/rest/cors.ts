@@ -1,4 +1,4 @@
-// What pages of other sites are told they may do (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol).
+// CORS: what pages of other sites may do (https://fetch.spec.whatwg.org/#http-cors-protocol).
 
 import type { CorsPolicy } from "../../../call/http-policy.js";
 import { type Field, field } from "../../../kit/headers.js";
@@ -6,11 +6,11 @@ import { type Field, field } from "../../../kit/headers.js";
 const ALLOW_ORIGIN = "access-control-allow-origin";
 const VARY_ORIGIN = field("vary", "origin");
 const CREDENTIALS = field("access-control-allow-credentials", "true");
-/** Characters of header names that a preflight asks for and is given back. */
+/** Characters of header names in a preflight that are echoed. */
 const MAX_ASKED = 2000;
 const NAMES = /^[!#$%&'*+\-.^_`|~0-9A-Za-z, \t]*$/;
 
-/** Fields of an answer, whatever it says, to a request of this origin; none where the origin is not allowed. */
+/** Response fields, for success and failure, for a request of this origin; empty if the origin is not allowed. */
 export function addCorsFields(fields: Field[], policy: CorsPolicy, origin: string | undefined): void {
   if (!addOrigin(fields, policy, origin)) return;
   if (policy.exposeHeaders.length > 0) {
@@ -18,7 +18,7 @@ export function addCorsFields(fields: Field[], policy: CorsPolicy, origin: strin
   }
 }
 
-/** What a preflight asks. */
+/** The request of a preflight. */
 export interface Preflight {
   readonly origin: string;
   readonly method: string;
@@ -26,7 +26,7 @@ export interface Preflight {
   readonly headers: string | undefined;
 }
 
-/** The preflight among the requests: what asks nothing else (Fetch §4.8, "CORS-preflight fetch"). */
+/** Recognizes a preflight: a request of no other kind (Fetch §4.8, "CORS-preflight fetch"). */
 export function preflightOf(httpMethod: string, fields: readonly Field[]): Preflight | undefined {
   if (httpMethod !== "OPTIONS") return undefined;
   let origin: string | undefined;
@@ -40,7 +40,7 @@ export function preflightOf(httpMethod: string, fields: readonly Field[]): Prefl
   return origin === undefined || method === undefined ? undefined : { origin, method, headers };
 }
 
-/** Fields of the answer to a preflight. `allowed`: the methods that the path knows. */
+/** Fields of the response to a preflight. `allowed`: the methods of the path. */
 export function preflightFields(policy: CorsPolicy, asked: Preflight, allowed: readonly string[]): Field[] {
   const fields = [field("vary", "origin, access-control-request-method, access-control-request-headers")];
   if (!addOrigin(fields, policy, asked.origin)) return fields;
@@ -57,7 +57,7 @@ function addOrigin(fields: Field[], policy: CorsPolicy, origin: string | undefin
     fields.push(field(ALLOW_ORIGIN, "*"));
     return true;
   }
-  // Caches must not give one site's answer to another, nor to nobody's.
+  // Caches must not serve one site's response to another, or to requests without an origin.
   fields.push(VARY_ORIGIN);
   if (origin === undefined || !policy.origins.includes(origin)) return false;
   fields.push(field(ALLOW_ORIGIN, origin));

@@ -1,8 +1,8 @@
-// The validators of unary answers to GET (RFC 9110 §8.8, §13.1.2): the ETag of a coded body, and what the client has.
+// Validators of unary responses to GET (RFC 9110 §8.8, §13.1.2): the ETag of a coded body, and If-None-Match.
 
-/** An entity tag of a list (RFC 9110 §8.8.3): quoted, so that it may have commas in it; or what stands in its place. */
+/** An entity tag of a list (RFC 9110 §8.8.3): quoted, since it may contain commas; or whatever replaces it. */
 const LISTED_TAG = /(?:W\/)?"[^"]*"|[^,\s]+/g;
-/** Of a list; a client that asks for one resource has a few versions of it at most. */
+/** Length of the list; a client that requests one resource has a few versions of it at most. */
 const MAX_TAGS = 64;
 
 /** The tag of the same body in this coding. */
@@ -10,7 +10,7 @@ export function codedTag(etag: string, coding: string): string {
   return etag.endsWith('"') ? `${etag.slice(0, -1)}-${coding}"` : etag;
 }
 
-/** Whether If-None-Match names the tag, or any: by weak comparison, and in whatever coding it was given out. */
+/** Whether If-None-Match has the tag, or `*`: by weak comparison, and for any coding in which it was sent. */
 export function matchesTag(ifNoneMatch: string, etag: string): boolean {
   if (ifNoneMatch.trim() === "*") return true;
   const own = opaque(etag);

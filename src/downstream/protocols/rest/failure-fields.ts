@@ -1,12 +1,14 @@
-// The fields of an answer that is a failure.
+// Fields of a failure response.
 import { encodeGrpcMessage, encodeStatusProto, type Status } from "../../../call/status/status.js";
 import { retrySeconds } from "../../../call/status/status-details.js";
 import { type Field, field } from "../../../kit/headers.js";
 import { fieldOf, NO_SNIFF } from "./response-fields.js";
 
-/** Details in a header field: clients take some 8 KiB of fields at least, and node:http 16. More is left out. */
+/**
+ * Size of details in a header field: clients accept at least some 8 KiB of fields, and node:http 16. More are left out.
+ */
 const MAX_DETAILS_CHARACTERS = 4096;
-/** Of a 401 that says nothing itself: there must be a challenge (RFC 9110 §15.5.2). */
+/** For a 401 without one: there must be a challenge (RFC 9110 §15.5.2). */
 const BEARER = field("www-authenticate", "Bearer");
 
 /** @param contentType undefined: there is no body */
@@ -29,7 +31,7 @@ export function failureFields(
   return all;
 }
 
-/** What 401, 429 and 503 have to say, where nothing has said it yet. */
+/** Required fields of 401, 429 and 503, unless they are set. */
 export function addRetryAndChallenge(fields: Field[], { http, details }: Status): void {
   if (http === 401 && fieldOf(fields, "www-authenticate") === undefined) fields.push(BEARER);
   if ((http !== 429 && http !== 503) || fieldOf(fields, "retry-after") !== undefined) return;

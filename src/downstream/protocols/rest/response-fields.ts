@@ -1,4 +1,4 @@
-// Fields of an answer: found, replaced, left out.
+// Finds, replaces and removes response fields.
 import type { CorsPolicy } from "../../../call/http-policy.js";
 import { type Field, field } from "../../../kit/headers.js";
 import { addCorsFields } from "./cors.js";
@@ -10,10 +10,10 @@ export function fieldOf(fields: readonly Field[], name: string): string | undefi
   return undefined;
 }
 
-/** A download by RFC 6266 to the letter: browsers show what they cannot read. */
+/** A download, strictly by RFC 6266: browsers display what they cannot parse. */
 const ATTACHMENT = /^attachment[ \t]*(?:;.*)?$/i;
 
-/** Puts a field of the format in place of the service's own, but for a download that the service gives a name. */
+/** Sets a field of the format in place of the service's own, except for a download that the service names. */
 export function replace(fields: Field[], own: Field): void {
   const theirs = fields.filter((f) => f.name === own.name);
   const [one] = theirs;
@@ -22,7 +22,7 @@ export function replace(fields: Field[], own: Field): void {
   fields.push(own);
 }
 
-/** What pages of other sites may do is the hub's to say: the service's word on it is left out. */
+/** The hub decides about pages of other sites: the service's CORS fields are removed. */
 export function withCors(fields: readonly Field[], policy: CorsPolicy, origin: string | undefined): Field[] {
   const all = fields.filter((f) => !f.name.startsWith("access-control-"));
   addCorsFields(all, policy, origin);

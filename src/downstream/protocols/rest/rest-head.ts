@@ -1,5 +1,5 @@
-// What the REST adapter takes from a request's fields. A connection tends to bring the very same block again and again
-// (the memories of HPACK and of carriers/http1/head-reader.ts give the same array), so the last one's result is kept.
+// The REST adapter's view of a request's fields. A connection tends to send the same block again and again (the caches
+// of HPACK and of carriers/http1/head-reader.ts give the same array), so the last result is kept.
 import type { Peer } from "../../../call/call.js";
 import type { MetadataNames } from "../../../call/http-policy.js";
 import { refusal } from "../../../call/status/reasons.js";
@@ -18,21 +18,24 @@ export class RestHead implements TranscodedHead {
   readonly accept: string | undefined;
   readonly contentType: string | undefined;
   readonly contentLength: number | undefined;
-  /** The client says `TE: trailers` (RFC 9110 §10.1.4), in a version that has some. */
+  /** The client sent `TE: trailers` (RFC 9110 §10.1.4), in a version that has trailers. */
   readonly takesTrailers: boolean;
-  /** How the body is packed; what is not supported is a `problem`. */
+  /** The body's Content-Encoding; an unsupported one is a `problem`. */
   readonly coding: Coding | "identity";
   readonly acceptEncoding: string | undefined;
   readonly ifNoneMatch: string | undefined;
   readonly origin: string | undefined;
-  /** A page of another site may have made it, with the user's cookies: the length of what is packed may tell secrets. */
+  /**
+   * A page of another site may have made it, with the user's cookies: the length of a compressed response may reveal
+   * secrets.
+   */
   readonly mayBeForged: boolean;
   /** Of `X-HTTP-Method-Override`. */
   readonly methodOverride: string | undefined;
   readonly peer: Peer;
-  /** What the service is told, forwarding included. */
+  /** Metadata for the service, forwarding included. */
   readonly metadata: readonly Field[];
-  /** What is wrong with a field (INVALID_ARGUMENT). */
+  /** The problem of a field (INVALID_ARGUMENT). */
   readonly problem: Status | undefined;
 
   constructor({ client, fields, authority, version }: ExchangeHead, names: MetadataNames) {
@@ -66,7 +69,7 @@ export class RestHead implements TranscodedHead {
     this.names = names;
     this.accept = accept;
     this.contentType = contentType;
-    // What is packed says nothing of how long the body is.
+    // The compressed length does not give the length of the body.
     this.contentLength = coding === "identity" ? contentLength : undefined;
     // Before HTTP/1.1 there is no place for them.
     this.takesTrailers = takesTrailers && version !== "1.0";
@@ -85,7 +88,7 @@ export class RestHead implements TranscodedHead {
   }
 }
 
-/** Of the request, or of the one before it that had the same header block. */
+/** For this request, or for the previous one with the same header block. */
 export function readRestHead(head: ExchangeHead, names: MetadataNames): RestHead {
   const { client, fields, authority } = head;
   const { lastHead } = client;

@@ -1,4 +1,4 @@
-// Which HTTP fields become metadata and which metadata become fields.
+// Which HTTP fields become metadata, and which metadata become fields.
 
 import type { MetadataNames } from "../../../call/http-policy.js";
 import { refusal } from "../../../call/status/reasons.js";
@@ -8,7 +8,7 @@ import { isHubs, standardName } from "../../../call/upstream-names.js";
 import { type Field, field, type Headers } from "../../../kit/headers.js";
 import { cut } from "../../../kit/text/text.js";
 
-/** Fields that speak of this hop or those before, of the body's HTTP form, or that gRPC keeps for itself. */
+/** Fields about this hop or earlier ones, about the body's HTTP form, or reserved by gRPC. */
 const NOT_METADATA = new Set([
   "accept",
   "accept-encoding",
@@ -30,18 +30,21 @@ const NOT_METADATA = new Set([
   "x-request-timeout",
 ]);
 const SENSITIVE = new Set(["authorization", "cookie"]);
-/** Padded or not (gRPC over HTTP/2 allows both); one digit of base64 is less than a byte. */
+/** Padded or not (gRPC over HTTP/2 allows both); a single digit of base64 is less than a byte. */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
-/** What a field value may have (RFC 9110 §5.5); node:http throws on anything else. */
+/** Characters of a field value (RFC 9110 §5.5); node:http throws on others. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** Names and values of metadata are narrower than HTTP's (gRPC over HTTP/2, "Custom-Metadata"): what is neither stays here. */
+/**
+ * Names and values of metadata are more restricted than HTTP's (gRPC over HTTP/2, "Custom-Metadata"): other fields are
+ * not passed on.
+ */
 const METADATA_NAME = /^[0-9a-z_.-]+$/;
 const METADATA_VALUE = /^[\x20-\x7e]*$/;
 const CONTENT_TYPE = field("content-type", "application/grpc");
 
 /**
- * Request fields → metadata, added to `metadata`. A Status (INVALID_ARGUMENT) says what is wrong with one of them:
- * `-bin` values must be base64 (gRPC over HTTP/2). All others are there even then.
+ * Request fields → metadata, added to `metadata`. A Status (INVALID_ARGUMENT) describes an invalid field: `-bin` values
+ * must be base64 (gRPC over HTTP/2). The other fields are added even then.
  */
 export function readMetadata(
   fields: readonly Field[],
@@ -96,7 +99,7 @@ function isBase64List(value: string): boolean {
   return value.includes(",") ? value.split(",").every((v) => BASE64.test(v.trim())) : BASE64.test(value);
 }
 
-/** Names that Connection lists as being of this hop alone (RFC 9110 §7.6.1). */
+/** Hop-by-hop names listed by Connection (RFC 9110 §7.6.1). */
 function connectionOptions(fields: readonly Field[]): Set<string> | undefined {
   let options: Set<string> | undefined;
   for (const { name, value } of fields) {
@@ -107,7 +110,7 @@ function connectionOptions(fields: readonly Field[]): Set<string> | undefined {
   return options;
 }
 
-/** Adds response metadata as fields, each name with this prefix; the call's status itself is told elsewhere. */
+/** Adds response metadata as fields, with this prefix; the call's status itself is sent elsewhere. */
 export function addFields(fields: Field[], metadata: Headers | undefined, prefix: string): void {
   if (metadata === undefined) return;
   for (const f of metadata.fields) {
@@ -116,10 +119,10 @@ export function addFields(fields: Field[], metadata: Headers | undefined, prefix
   }
 }
 
-/** What an error's own fields are in HTTP, wherever the service put them. */
+/** HTTP fields of an error, wherever the service set them. */
 const OF_ERRORS = new Set(["www-authenticate", "retry-after"]);
 
-/** As `addFields`, but what tells the client how to go on after a failure keeps its name. */
+/** Like `addFields`, but fields that tell the client how to continue after a failure keep their name. */
 export function addErrorFields(fields: Field[], metadata: Headers | undefined, prefix: string): void {
   if (metadata === undefined) return;
   for (const f of metadata.fields) {

@@ -1,5 +1,5 @@
-// The answer to a plain HTTP request, as its client gets it: head and fields, packing, ETag and 304, trailers, keep-alive
-// comments, and a failure in whatever way is still open. The Transcoding writes the body to it (`BodyTaker`).
+// The response to a plain HTTP request: head and fields, compression, ETag and 304, trailers, keep-alive comments, and
+// a failure in whatever form is still possible. The Transcoding writes the body to it (`BodyTaker`).
 import type { Transform } from "node:stream";
 import type { Call } from "../../../call/call.js";
 import { type Gateway, type Snapshot, visibleStatus } from "../../../call/gateway.js";
@@ -27,21 +27,21 @@ import { fieldOf, isBodyless, NO_SNIFF, replace, withCors, withoutContent } from
 import type { RestHead } from "./rest-head.js";
 import { addErrorFields, addFields } from "./rest-headers.js";
 
-/** Printed output that may wait for a slow client before the service is held back. */
+/** Printed output that may be buffered for a slow client before the service is held back. */
 const MAX_UNSENT_BYTES = 64 * 1024;
-/** Proxies and load balancers close what is silent for a minute; half of that is far enough from it. */
+/** Proxies and load balancers close silent connections after a minute; half of that is a safe margin. */
 const KEEP_ALIVE_MS = 30_000;
 const JSON_CONTENT = field("content-type", "application/json");
-/** Formats, of failures too, are by Accept: a cache must not give one client's to another (RFC 9110 §12.5.5). */
+/** Formats, of failures too, depend on Accept: a cache must not serve one client's to another (RFC 9110 §12.5.5). */
 const VARY_ACCEPT = field("vary", "accept");
 const VARY_ENCODING = field("vary", "accept-encoding");
-/** Of streams: what comes is of this moment. */
+/** For streams: their content is valid only now. */
 const NO_STORE = field("cache-control", "no-store");
 
 export class RestResponse implements CallResponse {
   owner: ResponseOwner = NO_OWNER;
   success = 200;
-  /** Accept, or what counts in its place: in which form failures are told. */
+  /** Accept, or its replacement: the format of failures. */
   accept: string | undefined;
   metadata: Headers | undefined = undefined;
   trailing: Headers | undefined = undefined;
@@ -53,9 +53,9 @@ export class RestResponse implements CallResponse {
   private readonly exchange: Exchange;
   private readonly restHead: RestHead;
   private headSent = false;
-  /** Printed and written, not yet taken by the connection. */
+  /** Printed and written, not yet sent by the connection. */
   private unsent = 0;
-  /** What the one write of a whole body is, once its head is known. */
+  /** The head of the one write of a whole body, once it is known. */
   private wholeType: string | undefined = undefined;
   private wholeFields: readonly Field[] = [];
   private encoder: Transform | undefined = undefined;
@@ -82,12 +82,12 @@ export class RestResponse implements CallResponse {
     this.owner.onRoom();
   }
 
-  // ---------------------------------------------------------------- BodyTaker: the answer's body
+  // ---------------------------------------------------------------- BodyTaker: the response's body
 
   head(contentType: string, fields: readonly Field[], length: number | undefined): void {
     if (this.ended || this.headSent) return;
     if (length !== undefined) {
-      // What stands in the head depends on the body.
+      // The head depends on the body.
       this.wholeType = contentType;
       this.wholeFields = fields;
       return;
@@ -112,7 +112,7 @@ export class RestResponse implements CallResponse {
 
   private sendKeepAlive(): void {
     const comment = this.owner.keepAlive;
-    // Where something waits to be sent, the stream is not idle.
+    // If output is waiting, the stream is not idle.
     if (comment !== undefined && this.unsent === 0) this.write(comment, false);
   }
 
@@ -162,12 +162,12 @@ export class RestResponse implements CallResponse {
     this.write(body, true);
   }
 
-  /** A body that is known to its last byte. */
+  /** A body that is completely known. */
   private respondWhole(contentType: string, body: Buffer): void {
     const { http } = this.snapshot;
     const { method } = this.exchange.head;
     const all = this.responseFields(contentType, this.wholeFields);
-    // Of a stream nobody knows it yet: there it is a trailer.
+    // For a stream it is not known yet: there it is a trailer.
     if (http.statusHeaders) all.push(field("grpc-status", "0"));
     const status = this.success;
     if (isBodyless(status)) {
@@ -182,7 +182,7 @@ export class RestResponse implements CallResponse {
     }
     const own = fieldOf(all, "etag");
     if (own !== undefined) {
-      // Packed, it is no longer byte for byte what the service has given the tag to (RFC 9110 §8.8.3.3).
+      // Compressed, it no longer equals the bytes for which the service set the tag (RFC 9110 §8.8.3.3).
       if (coding !== undefined && !own.startsWith("W/")) replace(all, field("etag", `W/${own}`));
       this.respondUnlessKnown(own, all, body, coding);
     } else if (!http.etag) this.packWhole(status, all, body, coding);
@@ -200,7 +200,7 @@ export class RestResponse implements CallResponse {
     this.respondUnlessKnown(etag, all, body, coding);
   }
 
-  /** 304 where the client has the body. */
+  /** 304 if the client has the body. */
   private respondUnlessKnown(etag: string, all: Field[], body: Buffer, coding: Coding | undefined): void {
     const { ifNoneMatch } = this.restHead;
     if (ifNoneMatch !== undefined && matchesTag(ifNoneMatch, etag))
@@ -239,7 +239,7 @@ export class RestResponse implements CallResponse {
     this.close();
   }
 
-  /** Trailing metadata behind a whole body; false where there is none. */
+  /** Trailing metadata after a whole body; false if there is none. */
   private announceTrailers(fields: Field[]): boolean {
     const trailers: Field[] = [];
     addFields(trailers, this.trailing, this.trailerPrefix);
@@ -249,7 +249,7 @@ export class RestResponse implements CallResponse {
     return true;
   }
 
-  /** What every good answer has, and the service's metadata. */
+  /** Fields of every success response, and the service's metadata. */
   private responseFields(contentType: string, own: readonly Field[]): Field[] {
     const { http } = this.snapshot;
     const all = [
@@ -262,13 +262,13 @@ export class RestResponse implements CallResponse {
     return http.cors === undefined ? all : withCors(all, http.cors, this.restHead.origin);
   }
 
-  /** Caches keep answers to these (RFC 9110 §9.2.3). */
+  /** Caches store responses to these (RFC 9110 §9.2.3). */
   private get isCacheable(): boolean {
     const { method } = this.exchange.head;
     return method === "GET" || method === "HEAD";
   }
 
-  /** How the body is packed, if at all; whoever else asks for the same may get it otherwise (Vary). */
+  /** The coding of the body, if any; other clients may get another one (Vary). */
   private codingOf(contentType: string, bytes: number, fields: Field[]): Coding | undefined {
     const { compression } = this.snapshot.http;
     if (compression === undefined || bytes === 0 || !isCompressible(contentType)) return undefined;
@@ -319,12 +319,12 @@ export class RestResponse implements CallResponse {
       return;
     }
     this.exchange.respond(status, fields, end);
-    // Not before: an exchange that threw has sent nothing, and the client is still to be answered.
+    // Not before: an exchange that threw has sent nothing, and the client must still get a response.
     this.headSent = true;
     if (end) this.close();
   }
 
-  /** @param failure undefined: all went well */
+  /** @param failure undefined: success */
   private endStream(failure: Status | undefined): void {
     const fields = [field("grpc-status", String(failure?.code ?? Code.OK))];
     if (failure !== undefined && failure.message !== "")
@@ -342,7 +342,7 @@ export class RestResponse implements CallResponse {
 
   // ---------------------------------------------------------------- failures
 
-  /** In the form that the client asked for. */
+  /** In the format that the client requested. */
   refuse(status: Status, form?: Transcoding): void {
     if (this.ended) return;
     const { head } = this.exchange;
@@ -361,7 +361,7 @@ export class RestResponse implements CallResponse {
       http.statusHeaders,
     );
     addErrorFields(all, this.metadata, http.metadata.responsePrefix);
-    // The hub's own: a service's status has none.
+    // Only for the hub's own: a service's status has none.
     if (status.metadata !== undefined) all.push(...status.metadata.fields);
     addErrorFields(all, this.trailing, http.metadata.trailerPrefix);
     addRetryAndChallenge(all, status);

@@ -1,5 +1,5 @@
-// Plain HTTP from clients, over HTTP/1.1 and HTTP/2: the routes of services and the hub's pages, OPTIONS, CORS preflights.
-// It takes what no other protocol claims.
+// Plain HTTP from clients, over HTTP/1.1 and HTTP/2: the routes of services and the hub's pages, OPTIONS, CORS
+// preflights. It takes every request that no other protocol claims.
 import type { Gateway, Snapshot } from "../../../call/gateway.js";
 import type { Plan } from "../../../call/pipeline.js";
 import type { RestMiss } from "../../../call/rest.js";
@@ -16,7 +16,7 @@ import { type RestHead, readRestHead } from "./rest-head.js";
 import { addFields } from "./rest-headers.js";
 import { RestResponse } from "./rest-response.js";
 
-/** Of `OPTIONS *`, which asks of no path. */
+/** For `OPTIONS *`, which has no path. */
 const ALL_METHODS: readonly string[] = ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"];
 
 export const rest: ClientProtocol = {
@@ -55,10 +55,10 @@ export const rest: ClientProtocol = {
   },
 };
 
-/** What to say where there is no route: the methods there are, and the nearest routes to those who may know. */
+/** The error for a missing route: the allowed methods, and the nearest routes for callers who may see them. */
 export function noRoute(miss: RestMiss): Status {
   const { status, allow } = miss;
-  // It has a better hint than routes that are near: one is missing.
+  // It has a better hint than near routes: an upstream is missing.
   if (status.hint !== undefined) return status;
   const { code, message, details, http } = status;
   return new Status(code, message, {
@@ -72,7 +72,7 @@ export function noRoute(miss: RestMiss): Status {
   });
 }
 
-/** A request, with the call and the answer that it gets. */
+/** A request with its call and its response. */
 class RestRequest {
   readonly snapshot: Snapshot;
   readonly restHead: RestHead;
@@ -90,8 +90,8 @@ class RestRequest {
   }
 
   /**
-   * What a path knows: of the hub itself, unless a route takes OPTIONS. Who asks is asked who he is, but for
-   * preflights, which never have credentials (https://fetch.spec.whatwg.org/#cors-protocol-and-credentials).
+   * OPTIONS: served by the hub itself, unless a route has OPTIONS. Callers must authenticate as for the call, except
+   * for preflights, which never have credentials (https://fetch.spec.whatwg.org/#cors-protocol-and-credentials).
    */
   answerOptions(): boolean {
     const { snapshot, restHead, response, call } = this;

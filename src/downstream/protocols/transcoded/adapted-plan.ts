@@ -3,7 +3,7 @@ import type { Plan } from "../../../call/pipeline.js";
 import { DiscardSink, deferred, type Handler } from "../../../call/sink.js";
 import { Headers } from "../../../kit/headers.js";
 
-/** Plans whose service is called only once the body has been read and found right; made once for each. */
+/** Plans whose service is called only once the body has been read and is valid; made once for each. */
 const DEFERRED = new WeakMap<Plan, Plan>();
 
 export function deferredPlan(plan: Plan): Plan {
@@ -32,7 +32,7 @@ const RESPOND_OK: Handler = (_call, response) => {
   return new DiscardSink();
 };
 
-/** Nothing is called: all is well once the steps have let the call pass. */
+/** Calls nothing: succeeds once the steps have admitted the call. */
 export function respondingPlan(plan: Plan): Plan {
   return { ...plan, handler: RESPOND_OK };
 }

@@ -1,6 +1,6 @@
-// A request's body on its way to its reader: no more of it in one turn of the event loop than that has room for, and
-// none while the reader or the service is behind. A read of 64 KiB may be twenty thousand messages of a stream, and the
-// last bytes of a hundred bodies may lie in one.
+// Passes a request's body to its reader: in one turn of the event loop only as much as its budget allows, and nothing
+// while the reader or the service is behind. A read of 64 KiB may be twenty thousand messages of a stream, and the last
+// bytes of a hundred bodies may be in one.
 
 import type { BodyForm } from "../../../call/transcoding.js";
 import { barrier } from "../../../kit/barrier.js";
@@ -12,7 +12,7 @@ const PIECE_BYTES = 4 * 1024;
 export interface BodySlicesOwner {
   /** Something threw, in a turn of its own. */
   onFault(error: unknown): void;
-  /** Nothing is wanted for now; `go` or `soon` is called when something is. */
+  /** Paused; `go` or `soon` is called to continue. */
   readonly holdsClient: boolean;
   /** Bytes start..end, in order. */
   onSlice(chunk: Buffer, start: number, end: number, last: boolean): void;
@@ -42,7 +42,7 @@ export class BodySlices {
     this.#slices = slices;
   }
 
-  /** Something of the body has come and was not read yet. */
+  /** Part of the body has arrived and was not read yet. */
   get behind(): boolean {
     return this.#waiting.length > 0;
   }
@@ -54,11 +54,11 @@ export class BodySlices {
     const free = this.#waiting.length === 0 && !this.#advancing;
     if (free && ((collected && !last) || this.#fits(end - start))) this.#take(chunk, start, end, last);
     else this.#waiting.push({ chunk, start, end, last });
-    // More may have come while that was looked at.
+    // More may have arrived meanwhile.
     if (this.#waiting.length > 0) this.go();
   }
 
-  /** The usual case: a body that is read where it lies. */
+  /** The usual case: a body that is read in place. */
   #fits(bytes: number): boolean {
     if (this.#form === "stream" && bytes > PIECE_BYTES) return false;
     return this.#slices.room && !this.#owner.holdsClient;
@@ -93,7 +93,7 @@ export class BodySlices {
     while (!this.#advancing && this.#advance());
   }
 
-  /** Nothing more is wanted. How many bytes were not looked at. */
+  /** Nothing more is wanted. Returns the number of unread bytes. */
   stop(): number {
     this.#stopped = true;
     let bytes = 0;

@@ -1,4 +1,4 @@
-// The Call of a request that came as plain HTTP.
+// The Call of a plain HTTP request.
 import { Call } from "../../../call/call.js";
 import type { Plan } from "../../../call/pipeline.js";
 import type { RestMatch } from "../../../call/rest.js";

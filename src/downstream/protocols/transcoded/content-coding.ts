@@ -1,5 +1,5 @@
-// Compressed bodies of plain HTTP (RFC 9110 §8.4): requests are unpacked as they come, answers packed by what the client
-// accepts. All of it is node:zlib's, at work in its threads.
+// Compressed bodies of plain HTTP (RFC 9110 §8.4): requests are decompressed as they arrive, responses compressed as
+// the client accepts. node:zlib does both, in its threads.
 
 import type { Transform } from "node:stream";
 import {
@@ -19,16 +19,16 @@ import { packedForm } from "../../../kit/packed-forms.js";
 
 export type Coding = "gzip" | "deflate" | "br";
 
-/** In the order of preference: what packs best for its time. */
+/** In the order of preference: best compression for its time first. */
 const CODINGS: readonly Coding[] = ["br", "gzip", "deflate"];
 /** For Accept-Encoding of a 415 (RFC 9110 §15.5.16). */
 export const CODINGS_TEXT = "gzip, deflate, br";
 
-/** Levels for answers made anew each time: a fifth of the highest levels' time, for nearly their size. */
+/** Levels for dynamic responses: a fifth of the highest levels' time, for nearly their size. */
 const LEVEL = 5;
 const BROTLI_QUALITY = 4;
 
-/** The coding of a request's Content-Encoding; `identity` for none, undefined for one that is not supported. */
+/** The coding of a request's Content-Encoding; `identity` if missing, undefined if unsupported. */
 export function requestCoding(contentEncoding: string | undefined): Coding | "identity" | undefined {
   const name = contentEncoding?.trim().toLowerCase() ?? "";
   if (name === "" || name === "identity") return "identity";
@@ -41,7 +41,7 @@ export function decoderOf(coding: Coding): Transform {
   return coding === "deflate" ? createInflate() : createBrotliDecompress();
 }
 
-/** Packs pieces as they come, each flushed: what was written can be read at the other end at once. */
+/** Compresses pieces as they arrive, each flushed, so that the client can read each at once. */
 export function encoderOf(coding: Coding): Transform {
   if (coding === "br") {
     const { BROTLI_OPERATION_FLUSH: flush, BROTLI_PARAM_QUALITY } = constants;
@@ -52,8 +52,8 @@ export function encoderOf(coding: Coding): Transform {
 }
 
 /**
- * Packs a whole body, off the event loop, once for a body that is kept; `done` comes in a later turn, with undefined where
- * zlib failed, and does not throw.
+ * Compresses a whole body, off the event loop, once for a body that is kept; `done` is called in a later turn, with
+ * undefined if zlib failed, and must not throw.
  */
 export function encodeWholeBody(
   body: Buffer,
@@ -77,9 +77,9 @@ function packWhole(body: Buffer, coding: Coding, done: (packed: Buffer | undefin
 }
 
 export interface CodingChoice {
-  /** undefined: none of ours is accepted. */
+  /** undefined: the client accepts none of ours. */
   readonly coding: Coding | undefined;
-  /** identity;q=0: even a small body is to be packed. */
+  /** identity;q=0: compress even a small body. */
   readonly must: boolean;
 }
 
@@ -109,13 +109,13 @@ export function responseCoding(acceptEncoding: string | undefined): CodingChoice
       bestQuality = quality;
     }
   }
-  // Where the client likes the plain body better, it gets that.
+  // If the client prefers the uncompressed body, it gets that.
   const named = qualities.get("identity");
   if (named !== undefined && named > bestQuality) return NONE;
   return { coding: best, must: identity === 0 };
 }
 
-/** Types that are text, beside text/, +json and +xml: the others are packed already, or do not shrink. */
+/** Text types beside text/, +json and +xml: other types are compressed already, or do not shrink. */
 const COMPRESSIBLE: ReadonlySet<string> = new Set([
   "application/json",
   "application/xml",

@@ -1,4 +1,4 @@
-// The end of a call on whose way something of the hub threw: in whatever state its answer is, the client gets an end.
+// Ends a call after a fault of the hub: in whatever state its response is, the client gets an end.
 import type { Status } from "../../../call/status/status.js";
 import type { ResponseWriter } from "../../../call/transcoding.js";
 import { attempt } from "../../../kit/faults.js";
@@ -21,7 +21,7 @@ export function respondToFault(
     if (!response.begun && !response.ended) respondBare(exchange, status);
     if (response.begun && !response.ended) attempt(WHERE, () => exchange.reset());
   } else {
-    // The body says it in its own way, if its writer still can.
+    // The body expresses it in its format, if its writer still can.
     if (writer !== undefined) attempt(WHERE, () => writer.fail(shown, true));
     if (!response.ended) attempt(WHERE, () => exchange.reset());
   }

@@ -1,6 +1,6 @@
-// The messages of a service's answer, cut out of its bytes and unpacked: no more of them in one turn of the event loop
-// than it has room for, and none while the client is behind. Bytes are given back to the service once all that is in
-// them was taken, so neither a thousand small messages in one read nor a few that unpack to gigabytes are more than the
+// Splits a service's response into messages and decompresses them: in one turn of the event loop only as many as its
+// budget allows, and none while the client is behind. Bytes are credited to the service once all messages in them were
+// consumed, so neither a thousand small messages in one read nor a few that decompress to gigabytes exceed what the
 // client has asked for.
 
 import { MessageSplitter, unpackAsync } from "../../../call/messages.js";
@@ -11,14 +11,14 @@ import { MESSAGE_BYTES, type Slices } from "../../../kit/slices.js";
 export interface ResponseMessagesOwner {
   /** Something threw, in a turn of its own. */
   onFault(error: unknown): void;
-  /** No message is wanted for now; `soon` is called when one is. */
+  /** Paused; `soon` is called to continue. */
   readonly holdsService: boolean;
   onMessage(message: Buffer): void;
-  /** So many bytes were taken: the service may send as many more. */
+  /** This many bytes were consumed: the service may send as many more. */
   onTaken(bytes: number): void;
   /** The bytes are no messages. Nothing follows. */
   onBroken(status: Status): void;
-  /** After all messages. `whole`: the last one was not cut short. */
+  /** After all messages. `whole`: the last one was not truncated. */
   onAllMessages(whole: boolean): void;
 }
 
@@ -32,9 +32,9 @@ export class ResponseMessages {
   readonly #splitter: MessageSplitter;
   readonly #owner: ResponseMessagesOwner;
   readonly #slices: Slices;
-  /** What came and was not looked at yet. */
+  /** Received and not handled yet. */
   readonly #waiting: Piece[] = [];
-  /** Bytes of the piece that is being looked at. */
+  /** Bytes of the current piece. */
   #taking = 0;
   #ended = false;
   #stopped = false;
@@ -45,7 +45,7 @@ export class ResponseMessages {
   /** The rest waits for another turn. */
   #later = false;
 
-  /** @param encoding grpc-encoding of the answer */
+  /** @param encoding grpc-encoding of the response */
   constructor(owner: ResponseMessagesOwner, maxBytes: number, encoding: string | undefined, slices: Slices) {
     this.#owner = owner;
     this.#splitter = new MessageSplitter(maxBytes, encoding);
@@ -57,7 +57,7 @@ export class ResponseMessages {
     this.go();
   }
 
-  /** Nothing more comes. */
+  /** Nothing more arrives. */
   end(): void {
     this.#ended = true;
     this.go();
@@ -102,7 +102,7 @@ export class ResponseMessages {
   #advance(): boolean {
     if (this.#stopped || this.#unpacking || this.#later) return false;
     const owner = this.#owner;
-    // The end waits for nobody but its messages: it has nothing to write that could wait for the client.
+    // The end waits only for its messages: it writes nothing that could wait for the client.
     const over = this.#taking === 0 && this.#waiting.length === 0;
     if (over && !this.#ended) return false;
     if (!over && owner.holdsService) return false;

@@ -29,7 +29,7 @@ const FAILED = "the hub failed while it served the call";
 export class TranscodedCall
   implements ExchangeHandler, Sink, BodyRequest, ResponseMessagesOwner, ResponseOwner, TranscodedRequestOwner
 {
-  // What the route's Transcoding is told (BodyRequest).
+  // Input of the route's Transcoding (BodyRequest).
   readonly contentType: string | undefined;
   readonly accept: string | undefined;
   readonly contentLength: number | undefined;
@@ -52,11 +52,11 @@ export class TranscodedCall
   private givesOne = true;
   private onlyMessage: Buffer | undefined = undefined;
 
-  /** Nothing more is taken from the service: it has ended, or the call is given up. */
+  /** Nothing more is accepted from the service: it has ended, or the call was given up. */
   private done = false;
-  /** One of the ways of the service's answer threw: the abort that comes for it is not a late one. */
+  /** Code for the service's response threw: the abort that follows is not a late one. */
   private broken = false;
-  /** The deadline, where the answer is still made when the service has ended. */
+  /** The deadline, if the response is still being written after the service has ended. */
   private late: Timer | undefined = undefined;
   private own: HubResponse | undefined = undefined;
   private ownBody = NO_BYTES;
@@ -104,7 +104,7 @@ export class TranscodedCall
       takesOne,
     });
     this.request = request;
-    // The steps run now; a service that takes one message is called once the body has been read and found right.
+    // The steps run now; a service that takes one message is called once the body has been read and is valid.
     const timely = takesOne ? deferredPlan(plan) : plan;
     const { timers, calls } = gateway;
     this.service = run(
@@ -119,14 +119,14 @@ export class TranscodedCall
   }
 
   /**
-   * A request that is not served passes the steps nevertheless: limits, the log and metrics are for it too.
+   * A request that cannot be served still passes the steps: limits, the log and metrics apply to it too.
    * @param match left out: it calls no method
    */
   refuseBy(plan: Plan, statusOf: () => Status, match?: CalledMethod): void {
     this.respondBy({ ...plan, handler: refuse(statusOf) }, match);
   }
 
-  /** The hub answers by itself, by the plan's handler. */
+  /** The hub responds itself, by the plan's handler. */
   respondFromHub(plan: Plan, own: HubResponse, match?: CalledMethod): void {
     const { problem } = this.head;
     this.own = own;
@@ -148,7 +148,7 @@ export class TranscodedCall
 
   // ---------------------------------------------------------------- ExchangeHandler: from the client
 
-  // Here and below: what comes from outside has its `try`, for its throw is the end of this call and of no other.
+  // Here and below: entries from outside have a `try`, since an exception must end only this call.
 
   onBody(chunk: Buffer, start: number, end: number, last: boolean): void {
     try {
@@ -184,7 +184,7 @@ export class TranscodedCall
     }
   }
 
-  /** Something of the hub threw on the way of this call: the client is answered, and the call ends. */
+  /** Something of the hub threw on the path of this call: the client gets a response, and the call ends. */
   onFault(error: unknown): void {
     const where = `while a plain HTTP call to ${this.call?.method.path ?? "?"} was served`;
     const status = hubFault(FAILED, where, error);
@@ -192,17 +192,17 @@ export class TranscodedCall
     this.service?.abort({ status, by: "hub", sent: "maybe" });
   }
 
-  /** For callbacks that are made with a barrier. */
+  /** For callbacks with a barrier. */
   private readonly faulty = (error: unknown): void => this.onFault(error);
 
-  /** Answers with this, if there is a way left to answer, whatever state the answer is in; breaks it off otherwise. */
+  /** Responds with this status if the state of the response still allows it; otherwise aborts the response. */
   private endWith(status: Status): void {
     this.done = true;
     const shown = visibleStatus(this.call, status, this.gateway.edge.hints);
     if (!this.response.ended) respondToFault(this.exchange, this.response, this.writer, status, shown);
   }
 
-  // ---------------------------------------------------------------- Sink: the service's answer
+  // ---------------------------------------------------------------- Sink: the service's response
 
   open(source: Source): void {
     this.responseSource = source;
@@ -220,7 +220,7 @@ export class TranscodedCall
 
   data(chunk: Buffer, start: number, end: number): void {
     if (this.over) return;
-    // The very buffer: its packed forms may be kept with it.
+    // The same buffer: its compressed forms may be kept with it.
     if (this.own !== undefined)
       this.ownBody = end - start === chunk.length ? chunk : chunk.subarray(start, end);
     try {
@@ -277,14 +277,14 @@ export class TranscodedCall
       return;
     }
     try {
-      // What the hub decides waits for nothing: a deadline has passed, though messages are still being printed.
+      // The hub's decisions do not wait: a deadline has expired, though messages are still being printed.
       this.tell(status, undefined, by === "hub");
     } catch (error) {
       this.endWith(hubFault(FAILED, "while the end of a plain HTTP call was told", error));
     }
   }
 
-  /** The service's answer is complete. `whole`: its last message was not cut short. */
+  /** The service's response is complete. `whole`: its last message was not truncated. */
   private finish(trailers: Headers, whole = true): void {
     this.done = true;
     try {
@@ -296,7 +296,7 @@ export class TranscodedCall
     this.watchDeadline();
   }
 
-  /** The runner's watch is over with the service's answer; a writer that needs longer has until the deadline, too. */
+  /** The runner's deadline ends with the service's response; a slower writer has until the deadline, too. */
   private watchDeadline(): void {
     const deadline = this.call?.deadline;
     if (this.response.ended || deadline === undefined || this.late !== undefined) return;
@@ -330,7 +330,7 @@ export class TranscodedCall
       this.writing().message(this.onlyMessage);
     }
     this.writing().end();
-    // A writer that needs longer: the call's steps end before the answer does.
+    // A slower writer: the call's steps end before the response does.
     const info = this.call?.http;
     if (info?.status === 0) info.status = this.response.success;
   }
@@ -370,12 +370,12 @@ export class TranscodedCall
 
   // ---------------------------------------------------------------- How it ends
 
-  /** The call is over, though its answer may still be on the way to the client. */
+  /** The call has ended, though its response may still be in transit to the client. */
   get over(): boolean {
     return this.done || this.response.ended;
   }
 
-  /** The call cannot go on: the client is told, and the service stopped. */
+  /** The call cannot continue: the client is notified, and the service stopped. */
   fail(status: Status, by: Abort["by"], sent: Abort["sent"]): void {
     if (this.over) return;
     this.done = true;
@@ -384,9 +384,9 @@ export class TranscodedCall
   }
 
   /**
-   * After all that was written: as the answer's status before the first byte, in the body's own way after it.
-   * @param form has a form of its own for a service's failure
-   * @param now without what is still being printed
+   * After everything that was written: as the response's status before the first byte, in the body's format after it.
+   * @param form has its own format for a service's failure
+   * @param now without messages that are still being printed
    */
   private tell(status: Status, form?: Transcoding, now = false): void {
     if (this.writer === undefined && !this.response.begun) this.response.refuse(status, form);

@@ -1,4 +1,4 @@
-// What a transcoded call needs of its request's head.
+// The parts of a request's head that a transcoded call needs.
 import type { Peer } from "../../../call/call.js";
 import type { Status } from "../../../call/status/status.js";
 import type { Field } from "../../../kit/headers.js";
@@ -7,13 +7,13 @@ import type { Coding } from "./content-coding.js";
 export interface TranscodedHead {
   readonly contentType: string | undefined;
   readonly accept: string | undefined;
-  /** Bytes of the body as it is once unpacked, where that is known. */
+  /** Bytes of the decompressed body, if known. */
   readonly contentLength: number | undefined;
-  /** How the body is packed; what is not supported is a `problem`. */
+  /** The body's Content-Encoding; an unsupported one is a `problem`. */
   readonly coding: Coding | "identity";
   readonly peer: Peer;
-  /** What the service is told, forwarding included. */
+  /** Metadata for the service, forwarding included. */
   readonly metadata: readonly Field[];
-  /** What is wrong with a field: the call is refused by it. */
+  /** The problem of a field: the call is rejected with it. */
   readonly problem: Status | undefined;
 }

@@ -1,5 +1,5 @@
-// The request of a transcoded call, from the exchange to the service: its body is unpacked and read, no more of it than the
-// reader and the service take, and credit is given back to the client for what was taken.
+// The request of a transcoded call, from the exchange to the service: its body is decompressed and read, only as fast
+// as the reader and the service consume it, and credit is returned to the client for what was consumed.
 import type { Transform } from "node:stream";
 import { frameMessage } from "../../../call/messages.js";
 import type { Abort, Sink, Source } from "../../../call/sink.js";
@@ -18,14 +18,14 @@ import type { Exchange } from "../../carriers/exchange.js";
 import { BodySlices, type BodySlicesOwner } from "./body-slices.js";
 import { type Coding, decoderOf } from "./content-coding.js";
 
-/** Messages that may wait for a slow service before the client is held back. */
+/** Messages that may be buffered for a slow service before the client is held back. */
 const MAX_WAITING_BYTES = 64 * 1024;
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
 export interface RequestLimits {
   /** Bytes of one message. */
   readonly maxMessageBytes: number;
-  /** How many times its packed size a stream's body may come to. */
+  /** How much larger than its compressed size a stream's body may become, as a factor. */
   readonly maxUnpackRatio: number;
 }
 
@@ -36,14 +36,14 @@ export interface TranscodedRequestOptions {
   readonly limits: RequestLimits;
   /** Of the method, without its slash: for people. */
   readonly method: string;
-  /** It takes exactly one message, which goes with the end of the request in one piece. */
+  /** It takes exactly one message, which is sent with the end of the request in one piece. */
   readonly takesOne: boolean;
 }
 
 export interface TranscodedRequestOwner {
   /** Nothing more of the request is wanted. */
   readonly over: boolean;
-  /** The request is wrong: the call cannot go on. */
+  /** The request is invalid: the call cannot continue. */
   fail(status: Status, by: Abort["by"], sent: Abort["sent"]): void;
   /** Something threw, in a turn of its own. */
   onFault(error: unknown): void;
@@ -57,16 +57,16 @@ export class TranscodedRequest implements BodySlicesOwner, MessageTaker, Source 
   private readonly decoder: Transform | undefined;
   private readonly method: string;
   private readonly takesOne: boolean;
-  /** Read from the client, and not given back because the service is slow. */
+  /** Read from the client, and not credited because the service is slow. */
   private owed = 0;
-  /** What the decoder has got, and what it has made of it, in bytes. */
+  /** Input and output of the decoder, in bytes. */
   private packed = 0;
   private unpacked = 0;
 
   private service: Sink | undefined = undefined;
   private frame: Buffer | undefined = undefined;
   private sentMessages = 0;
-  /** Given to the service, not yet taken by it. */
+  /** Passed to the service, not yet consumed by it. */
   private waiting = 0;
 
   constructor(owner: TranscodedRequestOwner, options: TranscodedRequestOptions) {
@@ -80,7 +80,7 @@ export class TranscodedRequest implements BodySlicesOwner, MessageTaker, Source 
     this.decoder = coding === "identity" ? undefined : this.unpacker(coding, limits);
   }
 
-  /** Where the messages go. Before the first byte of the body. */
+  /** The receiver of the messages. Set before the first byte of the body. */
   sendTo(service: Sink): void {
     this.service = service;
     service.open(this);
@@ -88,7 +88,8 @@ export class TranscodedRequest implements BodySlicesOwner, MessageTaker, Source 
 
   push(chunk: Buffer, start: number, end: number, last: boolean): void {
     const { decoder, owner } = this;
-    // A body without a byte is none, however the client ends it: HTTP/1.1 says so in the head, HTTP/2 may say so later.
+    // A body without a byte counts as none, however the client ends it: HTTP/1.1 says so in the head, HTTP/2 may say so
+    // later.
     const empty = last && end === start && this.packed === 0;
     if (owner.over) this.repay(end - start);
     else if (decoder !== undefined && !empty) {
@@ -105,8 +106,9 @@ export class TranscodedRequest implements BodySlicesOwner, MessageTaker, Source 
   }
 
   /**
-   * Unpacks the body: no more of it at once than the reader takes, so that a small body cannot become a big one here.
-   * What a message may have is free; a stream goes on only while it is no more than so many times what was sent.
+   * Decompresses the body: at one time only as much as the reader consumes, so that a small body cannot expand without
+   * bound here. Up to the size of a message there is no ratio; a stream continues only while it is below the ratio to
+   * what was sent.
    */
   private unpacker(coding: Coding, { maxMessageBytes, maxUnpackRatio }: RequestLimits): Transform {
     const { owner, reader, slices } = this;
@@ -196,14 +198,14 @@ export class TranscodedRequest implements BodySlicesOwner, MessageTaker, Source 
 
   consumed(bytes: number): void {
     this.waiting -= bytes;
-    // Whoever takes messages expects no further ones meanwhile.
+    // The receiver of messages expects no further ones meanwhile.
     if (this.slices.behind) this.slices.soon();
     else this.repay(0);
   }
 
   cancel(): void {}
 
-  /** Gives credit back for these bytes and those before them, unless the client is to wait. */
+  /** Credits these bytes and those before them, unless the client must wait. */
   private repay(bytes: number): void {
     this.owed += bytes;
     if (this.holdsClient) return;
@@ -217,7 +219,7 @@ export class TranscodedRequest implements BodySlicesOwner, MessageTaker, Source 
     this.exchange.consumed(owed);
   }
 
-  /** The answer is complete: what still comes is dropped. */
+  /** The response is complete: further input is dropped. */
   stop(): void {
     this.reader.stop();
     const unread = this.slices.stop();

@@ -1,5 +1,5 @@
-// The answer of a call over a WebSocket: a frame for each message, and a close code at the end. Refused before the handshake
-// was answered, it is plain HTTP.
+// The response of a call over a WebSocket: a frame for each message, and a close code at the end. Rejected before the
+// handshake's response, it is plain HTTP.
 import type { Call } from "../../../call/call.js";
 import type { Status } from "../../../call/status/status.js";
 import type { Headers } from "../../../kit/headers.js";
@@ -9,12 +9,12 @@ import { type CallResponse, NO_OWNER, type ResponseOwner } from "../transcoded/c
 
 /** Close codes (RFC 6455 §7.4). A call that failed ends with 4000 + its gRPC code, in the range for applications. */
 const CloseCode = { OK: 1000, STATUS: 4000 } as const;
-/** Messages that may wait for a slow client before the service is held back. */
+/** Messages that may be buffered for a slow client before the service is held back. */
 const MAX_UNSENT_BYTES = 64 * 1024;
 
 export class WebSocketResponse implements CallResponse {
   success = 200;
-  // What the handshake has not said, HTTP cannot say any more: metadata of the answer have no place.
+  // After the handshake HTTP has no place for response metadata.
   metadata: Headers | undefined = undefined;
   trailing: Headers | undefined = undefined;
   private readonly exchange: Exchange;
@@ -22,7 +22,7 @@ export class WebSocketResponse implements CallResponse {
   private readonly refusal: RestResponse;
   private own: ResponseOwner = NO_OWNER;
   private over = false;
-  /** Written and not yet taken by the connection. */
+  /** Written and not yet sent by the connection. */
   private unsent = 0;
 
   constructor(exchange: Exchange, upgrade: WebSocketUpgrade, refusal: RestResponse) {

@@ -1,5 +1,5 @@
-// WebSockets from clients (RFC 6455): a streaming method of which each message, both ways, is a frame. Its steps run before
-// the handshake is answered, so what refuses it is plain HTTP.
+// WebSockets from clients (RFC 6455): a streaming method, with a frame for each message in both directions. Its steps
+// run before the handshake's response, so a rejection is plain HTTP.
 import type { Gateway, Snapshot } from "../../../call/gateway.js";
 import { Status } from "../../../call/status/status.js";
 import type { Exchange, WebSocketUpgrade } from "../../carriers/exchange.js";
