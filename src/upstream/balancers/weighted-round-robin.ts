@@ -14,7 +14,7 @@ export const ERROR_PENALTY = 1;
 
 /** Fewer that report say nothing about the others: all are alike then (A58). */
 const MIN_REPORTING = 2;
-/** An endpoint gets at most so many times the average, and at least so much of it, whatever it reports. */
+/** An endpoint gets at most so many times what others in the middle get, and at least so much of it, whatever it reports. */
 const MAX_SHARE = 10;
 const MIN_SHARE = 0.01;
 
@@ -54,22 +54,21 @@ class WeightedRoundRobin<E extends BalancedEndpoint> extends RoundRobin<E> {
   protected override weights(): Float64Array {
     const { endpoints } = this;
     const now = this.context.clock.now();
-    this.heard = false;
-    let sum = 0;
-    this.counted = 0;
-    for (const { load } of endpoints) {
-      const weight = this.reportedBy(load, now);
-      if (weight > 0) {
-        sum += weight;
-        this.counted++;
-      } else if (load.reported > 0) this.heard = true; // in its blackout: it will count
-    }
+    const reported = Float64Array.from(endpoints, ({ load }) => this.reportedBy(load, now));
+    const known = reported.filter((weight) => weight > 0).sort();
+    this.counted = known.length;
+    // In its blackout: it will count.
+    this.heard = endpoints.some(({ load }, i) => load.reported > 0 && reported[i] === 0);
     if (this.counted < MIN_REPORTING) return super.weights();
-    const mean = sum / this.counted;
-    return Float64Array.from(endpoints, ({ load }) => {
-      const reported = this.reportedBy(load, now) || mean;
-      const share = Math.min(mean * MAX_SHARE, Math.max(mean * MIN_SHARE, reported));
-      return (share * load.weight) / load.base;
+    // By the one in the middle, which no lie of a few can move.
+    const middle = known[known.length >> 1] ?? 1;
+    const within = (weight: number) => Math.min(middle * MAX_SHARE, Math.max(middle * MIN_SHARE, weight));
+    let sum = 0;
+    for (const weight of known) sum += within(weight);
+    const mean = sum / known.length;
+    return reported.map((weight, i) => {
+      const { load } = endpoints[i] ?? {};
+      return (weight > 0 ? within(weight) : mean) * (load === undefined ? 1 : load.weight / load.base);
     });
   }
 
