@@ -1,4 +1,4 @@
-// The order of the way: every interceptor of the hub, the first is outermost. Whoever adds one adds it here.
+// The order of all built-in interceptors, outermost first. A new one is added here.
 import { accessLogKind } from "./access-log/kind.js";
 import { addressLimitKind } from "./address-limit/kind.js";
 import { authenticationKind, authorizationKind, identityHeadersKind } from "./auth/kind.js";

@@ -1,5 +1,5 @@
-// One line for each call once it has ended. It says who called what, how it ended and where it went; never a credential,
-// a message or a query string.
+// One line for each call when it has ended: who called what, how it ended and where it was sent; never a credential, a
+// message or a query string.
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { Call } from "../../call/call.js";
 import { CallKey } from "../../call/call-key.js";
@@ -13,7 +13,7 @@ import { CALL_SPAN } from "../../telemetry/tracing/call-span.js";
 import { traceFlags, traceIdOf } from "../../telemetry/tracing/trace-context.js";
 
 export interface AccessLogOptions {
-  /** Share of the calls that ended well which get a line: 0..1. Failures always get one. */
+  /** Share of successful calls that are logged: 0..1. Failures are always logged. */
   readonly sample: number;
   readonly write: (level: AccessLevel, record: AccessRecord) => void;
   /** 0 ≤ n < 1 */
@@ -22,7 +22,7 @@ export interface AccessLogOptions {
   readonly wallClock?: () => number;
 }
 
-/** Characters of what a client made up. */
+/** Length of text that the client chose. */
 const MAX_TEXT = 200;
 const MAX_PATH = 500;
 
@@ -62,7 +62,7 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
   return {
     time: new Date(now).toISOString(),
     protocol: peer.protocol,
-    // Of a request that calls none there is the path as it came.
+    // A request that calls no method has the path as received.
     method:
       http !== undefined && http.route === undefined
         ? undefined
@@ -75,9 +75,9 @@ function record(label: string, call: Call, outcome: Outcome, now: number): Acces
     httpStatus: http === undefined ? undefined : http.status === 0 ? 499 : http.status,
     code: outcome.code,
     status: codeName(outcome.code),
-    // What the hub answers by itself went nowhere.
+    // A call that the hub served itself was sent nowhere.
     by: outcome.by === "upstream" && call.attempts === 0 ? "hub" : outcome.by,
-    // What services say may hold what their callers sent; what the hub says does not.
+    // A service's message may contain the request; the hub's does not.
     message:
       outcome.by === "upstream" || status === undefined ? undefined : cut(status.message, MAX_PATH, "…"),
     reason: status === undefined ? undefined : reasonOf(status),
@@ -101,7 +101,7 @@ function passedTraceId(header: string | undefined): string | undefined {
   return header !== undefined && traceFlags(header) >= 0 ? traceIdOf(header) : undefined;
 }
 
-/** The reason of the refusal's google.rpc.ErrorInfo: the first field of it. */
+/** The reason in the error's google.rpc.ErrorInfo: its first field. */
 function reasonOf({ details }: Status): string | undefined {
   for (const { typeUrl, value } of details) {
     if (!typeUrl.endsWith("/google.rpc.ErrorInfo")) continue;
@@ -119,7 +119,7 @@ function reasonOf({ details }: Status): string | undefined {
   return undefined;
 }
 
-/** Microseconds are as fine as anybody needs. */
+/** Microseconds are precise enough. */
 function round(milliseconds: number): number {
   return Math.round(milliseconds * 1000) / 1000;
 }

@@ -1,4 +1,4 @@
-// The access log as one of the hub's interceptors: `interceptors.accessLog`, and what it is written to.
+// The access log as one of the hub's interceptors: `interceptors.accessLog`, and its destination.
 import { dirname } from "node:path";
 import { section } from "../../config/section.js";
 import { AccessLogDestination } from "../../telemetry/log/access-log.js";
@@ -6,9 +6,9 @@ import type { InterceptorKind } from "../kit/kind.js";
 import { accessLog } from "./access-log.js";
 
 export interface AccessLogConfig {
-  /** undefined: there is none. */
+  /** undefined: off. */
   readonly destination: "stdout" | "stderr" | { readonly file: string } | undefined;
-  /** Share of the calls that ended well, 0..1. */
+  /** Share of successful calls, 0..1. */
   readonly sample: number;
 }
 

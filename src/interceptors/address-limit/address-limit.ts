@@ -1,4 +1,4 @@
-// What one address may take, before anybody asks who it is: calls per time, and calls that run at once.
+// Limits per client address, before authentication: calls per time, and concurrent calls.
 
 import type { Call } from "../../call/call.js";
 import type { Interceptor, InterceptorContext, Step } from "../../call/interceptor.js";
@@ -13,7 +13,7 @@ import { clientNetwork, ipOf } from "../../kit/net/ip.js";
 import { TokenBuckets } from "../kit/token-bucket.js";
 import type { AddressLimitConfig } from "./kind.js";
 
-/** For too many calls at once nobody knows how long they run; a second is a start. */
+/** How long concurrent calls run is not known; a second is a first guess. */
 const CONCURRENT_RETRY_SECONDS = 1;
 
 /** Running calls outlive a reload, and so does their count. */
@@ -21,7 +21,7 @@ class Running extends AddressCounts {
   close(): void {}
 }
 
-/** Plans nothing where there is no limit. */
+/** Plans nothing if there is no limit. */
 export function addressLimit(config: AddressLimitConfig, context: InterceptorContext): Interceptor {
   const { rate, concurrent } = config;
   const steps: Step[] = [];
@@ -54,7 +54,7 @@ export function addressLimit(config: AddressLimitConfig, context: InterceptorCon
     const refused = counter("concurrent");
     steps.push({
       name: "address-limit",
-      // Counted first: the end of a refused call comes as well.
+      // Counted first: the end of a rejected call is called as well.
       start: (call) => {
         if (running.add(networkOf(call)) <= concurrent) return undefined;
         refused.add();
@@ -68,7 +68,7 @@ export function addressLimit(config: AddressLimitConfig, context: InterceptorCon
   return { name: "address-limit", preflights: true, plan: () => step };
 }
 
-/** Running calls first: a call that cannot run takes no token. */
+/** Concurrent calls first: a rejected call takes no token. */
 function both(rate: Step, concurrent: Step): Step {
   return {
     name: "address-limit",

@@ -5,16 +5,16 @@ import type { InterceptorKind } from "../kit/kind.js";
 import { addressLimit } from "./address-limit.js";
 
 export interface AddressLimitConfig {
-  /** Calls of one address, as many of them at once; undefined: any number. */
+  /** Rate of calls of one address, with a burst; undefined: unlimited. */
   readonly rate: Rate | undefined;
-  /** Calls of one address that may run at once; undefined: any number. */
+  /** Concurrent calls of one address; undefined: unlimited. */
   readonly concurrent: number | undefined;
 }
 
 const MAX_COUNT = 1_000_000_000;
 
 export const addressLimitSection = section({
-  // A proxy that is not known as one has one address for all its clients.
+  // An unknown proxy has one address for all its clients.
   defaults: { rate: undefined, concurrent: undefined } as AddressLimitConfig,
   schema: ({ z, orNone, wholeNumber }) =>
     z

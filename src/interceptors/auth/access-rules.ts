@@ -1,4 +1,4 @@
-// `auth` and `roles` of methods, resolved for one method: whether a credential is needed, and which roles.
+// `auth` and `roles` of `methods`, resolved for one method: whether a credential is required, and which roles.
 
 import type { Call, Method } from "../../call/call.js";
 import { featureKeys } from "../../config/section.js";
@@ -6,11 +6,11 @@ import { selectorsOf } from "../../config/selectors.js";
 import type { Selected } from "../kit/kind.js";
 import { roles } from "./section.js";
 
-/** What `methods` says of access: `none` looks at no credential at all. */
+/** Access keys of `methods`: with `none`, no credential is checked. */
 export const METHOD_AUTH = ["none", "optional", "required"] as const;
 export type MethodAuth = (typeof METHOD_AUTH)[number];
 
-/** What `methods` says of who may call; undefined: nothing. */
+/** Access of one method; undefined: not configured. */
 export interface MethodAccess {
   readonly auth: MethodAuth | undefined;
   /** At least one of them. */
@@ -53,27 +53,27 @@ export const accessOfMethods = featureKeys({
 
 export interface AccessRule {
   readonly auth: MethodAuth;
-  /** At least one of them; undefined: no role is asked for. */
+  /** At least one of them; undefined: no role is required. */
   readonly roles: readonly string[] | undefined;
 }
 
-/** Kubernetes' probes have no credentials; a config that says anything of the service or method has its way. */
+/** Kubernetes' probes have no credentials; a config for the service or method overrides this. */
 const HEALTH = { service: "grpc.health.v1.Health", path: "/grpc.health.v1.Health/Check" };
 
 export class AccessRules {
   private readonly bySelector = new Map<string, Selected<MethodAccess>>();
   private readonly general: MethodAuth;
 
-  /** @param required what holds where `methods` says nothing */
+  /** @param required the default for methods without configuration */
   constructor(methods: readonly Selected<MethodAccess>[], required: boolean) {
     for (const method of methods) this.bySelector.set(method.selector, method);
     this.general = required ? "required" : "optional";
   }
 
   /**
-   * How to find the rule of a call to this method. One that no schema knows is looked up by its path: a rule holds
-   * for a method before the hub has learned of it, and for other spellings of its name, as some servers take
-   * `/a.B/get` for `/a.B/Get`.
+   * Finds the rule for a call to this method. A method without a schema is looked up by its path: a rule applies before
+   * the hub has learned the method, and to other spellings of its name, since some servers accept `/a.B/get` for
+   * `/a.B/Get`.
    */
   forMethod(method: Method): (call: Call) => AccessRule {
     const { service, name } = method;
@@ -95,7 +95,7 @@ export class AccessRules {
     return (call) => special.get(call.path.toLowerCase()) ?? general;
   }
 
-  /** What holds for a method that a schema knows. */
+  /** The rule of a method with a schema. */
   known({ service, name }: Pick<Method, "service" | "name">): AccessRule {
     return this.rule(service, name);
   }
@@ -103,7 +103,7 @@ export class AccessRules {
   private rule(service: string, name: string | undefined): AccessRule {
     let auth: MethodAuth | undefined;
     let roles: readonly string[] | undefined;
-    // The nearer word wins: `none` lifts the roles of what is around it, roles lift the `none` around them.
+    // The most specific key has priority: `none` overrides roles of a wider key, roles override its `none`.
     for (const selector of selectorsOf(service, name)) {
       const said = this.bySelector.get(selector);
       if (said?.auth === "none" && roles !== undefined) continue;

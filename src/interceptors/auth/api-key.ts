@@ -1,4 +1,4 @@
-// Callers with an API key: looked up by its SHA-256, in the config's list and in a file that is read again when it changes.
+// Authenticates API keys: looked up by SHA-256, in the config's list and in a file that is read again when it changes.
 import { createHash } from "node:crypto";
 import type { Call, Identity } from "../../call/call.js";
 import type { InterceptorContext } from "../../call/interceptor.js";
@@ -13,18 +13,18 @@ import { parseKeyFile } from "./key-file.js";
 import { REALM, unauthenticated } from "./refusals.js";
 import type { ApiKeyConfig, ApiKeysConfig } from "./section.js";
 
-/** Bytes of a key; longer ones are refused unread. */
+/** Bytes of a key; longer ones are rejected without a look-up. */
 const MAX_KEY_BYTES = 4096;
-/** Keys that were presented and found right. */
+/** Valid keys that are cached. */
 const MAX_REMEMBERED = 10_000;
 
-/** Throws a UserError when the key file cannot be read or is wrong. */
+/** Throws a UserError if the key file cannot be read or is invalid. */
 export function apiKeyAuthenticator(config: ApiKeysConfig, context: InterceptorContext): Authenticator {
   const keys = context.retained.keep("auth:api-keys", config, () => new ApiKeys(config, context));
   const { header } = config;
   const challenge = `ApiKey realm="${REALM}", header="${header}"`;
   const refuse = (message: string): Status => unauthenticated("INVALID_API_KEY", message, [challenge]);
-  // Made once: a refused call costs less than an admitted one.
+  // Made once: a rejected call costs less than an admitted one.
   const several = refuse(`the call has several ${header} headers: send one`);
   const oversized = refuse(`the API key in ${header} is longer than ${MAX_KEY_BYTES} bytes`);
   const unknown = refuse(`the API key in ${header} is not known here`);
@@ -41,7 +41,7 @@ export function apiKeyAuthenticator(config: ApiKeysConfig, context: InterceptorC
   };
 }
 
-/** The keys in force. Keys themselves are held for as long as they are remembered, and in no log. */
+/** The keys in force. Keys themselves are kept only in the cache, and never logged. */
 class ApiKeys {
   private readonly config: ApiKeysConfig;
   private readonly log: Log;
@@ -59,9 +59,9 @@ class ApiKeys {
   }
 
   /**
-   * Lookups by digest, and by the key where it was right before, tell nothing by their time: whoever measures a
-   * comparison of digests learns of a digest, from which no key follows, and a Map compares texts only where
-   * V8's seeded hashes of both are equal.
+   * The timing of look-ups, by digest or by a cached key, reveals nothing: an attacker who measures the comparison of
+   * digests learns part of a digest, from which no key can be derived, and a Map compares texts only if V8's seeded
+   * hashes are equal.
    */
   find(presented: string): Identity | undefined {
     const known = this.remembered.get(presented);

@@ -1,4 +1,4 @@
-// Who calls? Tries the configured kinds of credential in order, and gives the call its identity.
+// Authentication: tries the configured kinds of credential in order, and sets the call's identity.
 
 import type { Call, Identity } from "../../call/call.js";
 import type { MetadataNames } from "../../call/http-policy.js";
@@ -17,8 +17,8 @@ import { missingCredentials } from "./refusals.js";
 import type { AuthConfig } from "./section.js";
 
 /**
- * Both steps, in their order: who calls, and may they. Throws a UserError when a file of keys is wrong.
- * @param names what services get of a client's fields beside their own names
+ * Both steps in order: authentication and authorization. Throws a UserError if a key file is invalid.
+ * @param names under which names services get a client's fields
  * @param wallClock milliseconds since the Unix epoch; default: that of the context
  */
 export function auth(
@@ -35,7 +35,7 @@ export function auth(
   ];
 }
 
-/** The kinds of credential that the config has, in the order in which they are looked at. */
+/** The authenticators of the config, in the order in which they are tried. */
 export function authenticatorsOf(
   config: AuthConfig,
   context: InterceptorContext,
@@ -48,7 +48,7 @@ export function authenticatorsOf(
   return authenticators;
 }
 
-/** Who calls. Parameters and errors as those of `auth`. */
+/** Authentication. Parameters and errors as those of `auth`. */
 export function authentication(
   config: AuthConfig,
   methods: readonly Selected<MethodAccess>[],
@@ -75,7 +75,7 @@ export function authentication(
     withhold(call);
     return undefined;
   };
-  /** Goes on after an authenticator that had to wait. */
+  /** Continues after an authenticator that had to wait. */
   const resume = async (
     call: Call,
     required: boolean,
@@ -108,7 +108,7 @@ export function authentication(
           }
           const required = rule.auth === "required";
           let identity: Identity | undefined;
-          // All of them: a wrong credential is refused beside a right one too, as the service may look at it.
+          // All of them: an invalid credential is rejected even beside a valid one, since the service may use it.
           for (let i = 0; i < authenticators.length; i++) {
             const answer = authenticators[i]?.check(call);
             if (answer === undefined) continue;
@@ -123,7 +123,10 @@ export function authentication(
   };
 }
 
-/** What services do not get, under each name that the hub would give it: an API key above all, as it opens other services. */
+/**
+ * Fields that are withheld from services, under each name that the hub would give them: above all an API key, since it
+ * opens other services.
+ */
 function withheldNames(
   { apiKeys, forward }: AuthConfig,
   names: Pick<MetadataNames, "standardPrefix">,

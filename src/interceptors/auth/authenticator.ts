@@ -1,4 +1,4 @@
-// What the authenticators (API key, JWT, client certificate) have in common.
+// The interface of the authenticators (API key, JWT, client certificate).
 import type { Call, Identity } from "../../call/call.js";
 import type { Status } from "../../call/status/status.js";
 import type { Headers } from "../../kit/headers.js";

@@ -1,4 +1,4 @@
-// May this caller call this method? By roles; comes after auth has found out who calls.
+// Authorization by roles; runs after authentication.
 import type { Call } from "../../call/call.js";
 import type { Interceptor } from "../../call/interceptor.js";
 import { refusal } from "../../call/status/reasons.js";
@@ -6,7 +6,7 @@ import type { Status } from "../../call/status/status.js";
 import { cut } from "../../kit/text/text.js";
 import type { AccessRule, AccessRules } from "./access-rules.js";
 
-/** @param missing the refusal of a caller who has not said who it is */
+/** @param missing the error for an anonymous caller */
 export function authorization(rules: AccessRules, missing: Status): Interceptor {
   const decide = (call: Call, { roles }: AccessRule): Status | undefined => {
     if (roles === undefined) return undefined;

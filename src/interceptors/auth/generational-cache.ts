@@ -1,11 +1,11 @@
-// A bounded memory of what was found out about a text (a credential), for lookups on every call.
+// A bounded cache of results for a text (a credential), for look-ups on every call.
 import { hash } from "node:crypto";
 
-/** Of all texts and what is kept of them: some 10,000 tokens of usual size. */
+/** Of all texts and their results: some 10,000 tokens of usual size. */
 const MAX_BYTES = 8 * 1024 * 1024;
-/** Characters of a text that is its own key. To hash a longer one costs some microseconds for each call. */
+/** Characters of a text that is its own key. Hashing a longer one costs some microseconds for each call. */
 const MAX_KEY_CHARACTERS = 1024;
-/** Of an entry beside its text. */
+/** Overhead of an entry beside its text. */
 const ENTRY_BYTES = 256;
 
 interface Entry<T> {
@@ -14,8 +14,8 @@ interface Entry<T> {
 }
 
 /**
- * Two generations instead of a list in order of use: a lookup is one `Map.get`, and what was not asked for while half
- * of what fits came new is forgotten. Never holds more than `capacity` entries, nor more than `maxBytes`.
+ * Two generations instead of an LRU list: a look-up is one `Map.get`, and an entry is dropped if it was not used while
+ * half the capacity was filled with new ones. Never holds more than `capacity` entries, nor more than `maxBytes`.
  */
 export class GenerationalCache<T> {
   private readonly half: number;
@@ -44,9 +44,9 @@ export class GenerationalCache<T> {
     return kept.value;
   }
 
-  /** @param bytes of the value beside the text, where it is more than a few words. Default: 0. */
+  /** @param bytes of the value beside the text, if it is more than a few words. Default: 0. */
   set(text: string, value: T, bytes = 0): void {
-    // A copy: the text may be a part of a larger one, which it would keep.
+    // A copy: the text may be a slice of a larger one, which it would keep alive.
     const key = text.length > MAX_KEY_CHARACTERS ? keyOf(text) : Buffer.from(text).toString();
     this.old.delete(key);
     this.forget(key);
@@ -82,7 +82,7 @@ export class GenerationalCache<T> {
   }
 }
 
-/** No header field has a NUL: what is presented is never the key of another text. */
+/** No header field has a NUL: a presented text is never the key of another one. */
 function keyOf(text: string): string {
   return text.length > MAX_KEY_CHARACTERS ? `\0${hash("sha256", text, "base64url")}` : text;
 }

@@ -1,4 +1,4 @@
-// The headers that tell services who calls: taken out of every call that a client sends, put in by the hub alone.
+// The headers with the caller's identity: removed from every call of a client, set only by the hub.
 
 import type { Call, Identity } from "../../call/call.js";
 import type { Interceptor } from "../../call/interceptor.js";
@@ -6,15 +6,15 @@ import { folded, lengthsOf } from "../../call/upstream-names.js";
 import { type AuthConfig, IDENTITY_HEADER, ROLES_HEADER } from "./section.js";
 
 /**
- * Takes out what only the hub may say, on every method, with or without auth: the default names too, as a service
- * may trust them already. Dots and underscores count as dashes, and a `-bin` twin as the header itself: what a
- * service's framework folds into one name must not be told apart here (CGI and WSGI fold all three).
+ * Removes the headers that only the hub may set, on every method, with or without auth: the default names too, since a
+ * service may trust them already. Dots and underscores count as dashes, and a `-bin` variant as the header itself:
+ * names that a service's framework treats alike must not be distinguished here (CGI and WSGI treat all three alike).
  */
 export function identityHeaders(auth: AuthConfig | undefined): Interceptor {
   const { identity = IDENTITY_HEADER, roles = ROLES_HEADER } = auth?.forward ?? {};
   const names = new Set([identity, roles, IDENTITY_HEADER, ROLES_HEADER]);
   const reservedNames = new Set([...names].flatMap((name) => [name, `${name}-bin`]));
-  // By length first: most headers are told apart by it, at a few nanoseconds each.
+  // By length first: it excludes most headers, at a few nanoseconds each.
   const lengths = lengthsOf(reservedNames);
   const reserved = (name: string): boolean =>
     lengths[name.length] === true && reservedNames.has(folded(name));
@@ -24,7 +24,7 @@ export function identityHeaders(auth: AuthConfig | undefined): Interceptor {
       const fields = headers.fields;
       for (let i = 0; i < fields.length; i++) {
         const f = fields[i];
-        // `delete` makes a new list, and leaves this one as it is.
+        // `delete` makes a new list, and leaves this one unchanged.
         if (f !== undefined && reserved(f.name)) headers.delete(f.name);
       }
     },
@@ -32,7 +32,7 @@ export function identityHeaders(auth: AuthConfig | undefined): Interceptor {
   return { name: step.name, plan: () => step };
 }
 
-/** Tells the service who calls, as the config wants it. */
+/** Sets the headers for the service, as configured. */
 export function identityHeaderWriter(
   forward: AuthConfig["forward"],
 ): ((call: Call, identity: Identity) => void) | undefined {
@@ -53,7 +53,7 @@ export function identityHeaderWriter(
   };
 }
 
-/** Percent-encodes what a header cannot carry, and the comma that separates roles: a claim is any text. */
+/** Percent-encodes characters that a header cannot carry, and the comma that separates roles: a claim is any text. */
 function escaped(text: string): string {
   if (/^[\x21-\x24\x26-\x2b\x2d-\x7e]*$/.test(text)) return text;
   let out = "";

@@ -1,4 +1,4 @@
-// The public keys of one token issuer: from a file, a URL, or found by OIDC discovery; kept fresh while the hub runs.
+// The public keys of one token issuer: from a file, a URL, or OIDC discovery; refreshed while the hub runs.
 import type { JSONWebKeySet, LocalJWKSet } from "jose";
 import type { InterceptorContext } from "../../call/interceptor.js";
 import { readSmallFile } from "../../config/small-file.js";
@@ -10,13 +10,13 @@ import { UserError } from "../../kit/text/user-error.js";
 import { fieldsOf, json, parseKeySet } from "./key-set.js";
 import type { JwtConfig } from "./section.js";
 
-/** Calls make the hub ask for keys at most so often, however many unknown key ids they name. */
+/** Calls trigger a fetch at most this often, however many unknown key ids they have. */
 export const MIN_ASK_MS = 10_000;
-/** How long keys hold when the issuer does not say, and within what bounds it may: a removed key falls in an hour. */
+/** Validity of keys if the issuer gives none, and its bounds: a removed key is dropped within an hour. */
 const DEFAULT_LIFETIME_MS = 600_000;
 const MIN_LIFETIME_MS = 60_000;
 const MAX_LIFETIME_MS = 3_600_000;
-/** They are fetched anew at this share of it. */
+/** They are fetched again after this share of it. */
 const REFRESH_SHARE = 0.8;
 const RETRY_MS = 10_000;
 const FETCH_TIMEOUT_MS = 5_000;
@@ -24,7 +24,7 @@ const MAX_BYTES = 256 * 1024;
 
 let jose: Promise<typeof import("jose")> | undefined;
 
-/** Loaded when a config has issuers: it costs 50 ms of CPU. Rejects where it cannot be loaded now. */
+/** Loaded if a config has issuers: it costs 50 ms of CPU. Rejects if it cannot be loaded now. */
 export async function loadJose(): Promise<typeof import("jose")> {
   jose ??= lateLoad(() => import("jose"));
   return jose;
@@ -32,7 +32,7 @@ export async function loadJose(): Promise<typeof import("jose")> {
 
 export class IssuerKeys {
   readonly issuer: string;
-  /** Grows when the keys change; 0: there were never any. What was verified by an older one is verified anew. */
+  /** Incremented when the keys change; 0: there were never any. Tokens verified with older keys are verified again. */
   generation = 0;
   private readonly source: JwtConfig["jwks"];
   private readonly clock: Clock;
@@ -47,7 +47,7 @@ export class IssuerKeys {
   private failing = false;
   private readonly closing = new AbortController();
 
-  /** Throws a UserError when a file of keys cannot be read or holds none. */
+  /** Throws a UserError if a key file cannot be read or has no keys. */
   constructor({ issuer, jwks }: Pick<JwtConfig, "issuer" | "jwks">, { clock, log }: InterceptorContext) {
     this.issuer = issuer;
     this.source = jwks;
@@ -87,7 +87,9 @@ export class IssuerKeys {
     return this.local.set;
   }
 
-  /** Looks for newer keys on behalf of a call, unless that was done a moment ago. Resolves once it is known; never rejects. */
+  /**
+   * Fetches newer keys on behalf of a call, unless that was done a moment ago. Resolves when it is done; never rejects.
+   */
   async ask(): Promise<void> {
     if (this.source.kind === "file") return;
     if (this.asking === undefined) {
@@ -122,7 +124,7 @@ export class IssuerKeys {
     if (!this.closing.signal.aborted) this.timer = this.clock.setTimeout(() => this.refresh(), nextMs);
   }
 
-  /** Resolves with how long they hold, in milliseconds. */
+  /** Resolves with their validity, in milliseconds. */
   private async fetchKeys(): Promise<number> {
     const url = this.source.kind === "url" ? this.source.url : await this.discover();
     const { text, lifetimeMs } = await this.fetch(url);
@@ -137,7 +139,7 @@ export class IssuerKeys {
   private async discover(): Promise<string> {
     const url = `${this.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
     const document = fieldsOf(json((await this.fetch(url)).text));
-    // Section 4.3: else another issuer could speak for this one.
+    // Section 4.3: otherwise another issuer could act for this one.
     if (document.issuer !== this.issuer) throw new Error(`${url} is of another issuer`);
     const { jwks_uri: uri } = document;
     const allowed = /^https:/i.test(this.issuer) ? /^https:\/\// : /^https?:\/\//;
@@ -147,7 +149,7 @@ export class IssuerKeys {
 
   private async fetch(url: string): Promise<{ text: string; lifetimeMs: number }> {
     const signal = AbortSignal.any([this.closing.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
-    // A redirect could lead to keys that nobody chose.
+    // A redirect could lead to keys that nobody configured.
     const response = await fetch(url, { redirect: "error", signal, headers: { accept: "application/json" } });
     const chunks: Uint8Array[] = [];
     let bytes = 0;
@@ -169,7 +171,7 @@ export class IssuerKeys {
     if (problem !== undefined) throw new UserError(`the keys of issuer ${this.issuer}: ${file} ${problem}`);
   }
 
-  /** Puts a key set in force; says what is wrong with one that cannot be. */
+  /** Applies a key set; returns the problem of an invalid one. */
   private take(text: string): string | undefined {
     if (text === this.text && this.generation > 0) return undefined;
     const keys = parseKeySet(text);
@@ -198,7 +200,7 @@ function lifetimeOf(cacheControl: string | null): number {
   return Math.min(MAX_LIFETIME_MS, Math.max(MIN_LIFETIME_MS, Number(seconds) * 1000));
 }
 
-/** fetch says only "fetch failed"; what failed is its cause. */
+/** fetch reports only "fetch failed"; the cause is the reason. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;

@@ -20,7 +20,7 @@ const MAX_REMEMBERED = 10_000;
 const SKEW_S = 60;
 /** Keys without an id that a token without an id is tried with. */
 const MAX_TRIED_KEYS = 8;
-/** The name of an identity goes into logs and headers. */
+/** The name of an identity appears in logs and headers. */
 const MAX_SUBJECT = 256;
 
 interface Issuer {
@@ -28,7 +28,7 @@ interface Issuer {
   readonly keys: IssuerKeys;
 }
 
-/** A token that was found right. */
+/** A verified token. */
 interface Verified {
   readonly identity: Identity;
   /** Milliseconds since the Unix epoch. */
@@ -49,7 +49,8 @@ export function jwtAuthenticator(
     const keys = retained.keep(`auth:jwks:${issuer}`, { issuer, jwks }, () => new IssuerKeys(entry, context));
     return { config: entry, keys };
   });
-  // Before the first token comes: that may find no descriptor left. Where there is none now, a later one is told.
+  // Before the first token arrives: then no file descriptor may be left. If there is none now, a later token reports
+  // it.
   loadJose().catch(() => {});
   return retained.keep("auth:jwt", config, () => new Tokens(issuers, wallClock));
 }
@@ -62,7 +63,7 @@ function refuse(reason: Reason, message: string, cause?: unknown): Status {
   return unauthenticated(reason, message, [challenge], cause);
 }
 
-// Made once: a refused call costs less than an admitted one.
+// Made once: a rejected call costs less than an admitted one.
 const ONE_HEADER = refuse("INVALID_TOKEN", "the call has several authorization headers: send one");
 const OVERSIZED = refuse("INVALID_TOKEN", `the token is longer than ${MAX_TOKEN_BYTES} bytes`);
 const MALFORMED = refuse("INVALID_TOKEN", "the token is no JWT: it must be three parts of base64url");
@@ -84,11 +85,11 @@ class Tokens implements Authenticator {
   private readonly issuers: ReadonlyMap<string, Issuer>;
   private readonly wallClock: () => number;
   /**
-   * By the whole header, in its one canonical spelling: what is sliced out of it would have to be hashed for each call.
-   * Other spellings (`bearer  TOKEN`) cost that, and no memory.
+   * Cached by the whole header in its canonical spelling: a slice of it would have to be hashed for each call. Other
+   * spellings (`bearer  TOKEN`) cost that, and no extra entry.
    */
   private readonly remembered = new GenerationalCache<Verified>(MAX_REMEMBERED);
-  /** A new token mostly comes with many calls at once. */
+  /** A new token usually arrives with many calls at once. */
   private readonly verifying = new Map<string, Promise<AuthResult>>();
 
   constructor(issuers: readonly Issuer[], wallClock: () => number) {
@@ -114,7 +115,7 @@ class Tokens implements Authenticator {
 
   private readHeader(header: string): AuthResult | Promise<AuthResult> {
     const token = /^bearer(?: +(.*))?$/is.exec(header);
-    // Another scheme is not for us: the service may know it.
+    // Another scheme is not for us: the service may use it.
     if (token === null) return undefined;
     if (header.length > MAX_TOKEN_BYTES) return OVERSIZED;
     const text = token[1]?.trim() ?? "";
@@ -137,7 +138,7 @@ class Tokens implements Authenticator {
     let kid: unknown;
     let iss: string | undefined;
     try {
-      // Nothing of it is trusted: it chooses which issuer's keys and rules the token is held against.
+      // Not trusted yet: it only selects the issuer whose keys and rules are applied.
       ({ alg, kid } = jose.decodeProtectedHeader(token));
       ({ iss } = jose.decodeJwt(token));
     } catch {
@@ -146,7 +147,7 @@ class Tokens implements Authenticator {
     const issuer = iss === undefined ? undefined : this.issuers.get(iss);
     if (issuer === undefined) return WRONG_ISSUER;
     const { config, keys } = issuer;
-    // `none` and HMAC are in no list: a public key must never serve as a secret (RFC 8725 §2.1).
+    // `none` and HMAC are never listed: a public key must never serve as a secret (RFC 8725 §2.1).
     if (!config.algorithms.some((allowed) => allowed === alg)) return this.wrongAlgorithm(config);
     if (keys.generation === 0) await keys.ask();
     else if (typeof kid === "string" && !keys.has(kid)) await keys.ask();
@@ -177,7 +178,7 @@ class Tokens implements Authenticator {
       audience: [...config.audiences],
       clockTolerance: SKEW_S,
       currentDate: new Date(this.wallClock()),
-      // One that never expires could never be taken back.
+      // A token that never expires could never be revoked.
       requiredClaims: ["exp"],
     };
     try {
@@ -208,7 +209,7 @@ class Tokens implements Authenticator {
   }
 }
 
-/** By the error's code: jose's messages may change. undefined: key and algorithm do not go together. */
+/** By the error's code: jose's messages may change. undefined: key and algorithm do not match. */
 function refusalFor(error: unknown): Status | undefined {
   const { code, claim, reason } = Object(error);
   switch (code) {
@@ -229,7 +230,7 @@ function refusalFor(error: unknown): Status | undefined {
   }
 }
 
-/** UNAVAILABLE, 503: the token may well be right. Why the keys cannot be had is in the log. */
+/** UNAVAILABLE, 503: the token may be valid. The log says why the keys are not available. */
 function unavailable(issuer: string): Status {
   return refusal(
     "KEYS_UNAVAILABLE",
@@ -242,7 +243,7 @@ function unavailable(issuer: string): Status {
   );
 }
 
-/** `issuer#subject`, as subjects are unique for their issuer alone. */
+/** `issuer#subject`, since subjects are unique only for their issuer. */
 function identityOf(config: JwtConfig, payload: JWTPayload): Identity | undefined {
   const subject = [payload.sub, payload.client_id, payload.azp].find(
     (claim) => typeof claim === "string" && claim !== "",

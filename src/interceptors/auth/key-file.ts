@@ -5,7 +5,7 @@ import { lateLoad } from "../../kit/files/late-load.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import type { ApiKeyConfig } from "./section.js";
 
-/** Never repeats a value of the file: what stands in the wrong place may be a key. */
+/** Never quotes a value of the file: a misplaced value may be a key. */
 export function parseKeyFile(text: string): Parsed<readonly ApiKeyConfig[]> {
   let value: unknown;
   try {
@@ -35,7 +35,7 @@ function read(text: string): unknown {
       // A YAML list in brackets.
     }
   }
-  // Loaded where it is needed alone: it costs 30 ms of the hub's start.
+  // Loaded only if needed: it costs 30 ms of the hub's start.
   const yaml: typeof import("yaml") = lateLoad(() => createRequire(import.meta.url)("yaml"));
   return yaml.parse(text, { maxAliasCount: 0 });
 }

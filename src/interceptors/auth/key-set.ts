@@ -4,7 +4,7 @@ import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 
 const MAX_KEYS = 100;
 
-/** The public signature keys of a JSON Web Key Set (RFC 7517); others in it are left out. */
+/** The public signature keys of a JSON Web Key Set (RFC 7517); other keys are ignored. */
 export function parseKeySet(text: string): Parsed<JSONWebKeySet> {
   const { keys } = fieldsOf(json(text));
   if (!Array.isArray(keys)) return rejected('is no JSON Web Key Set: it must be { "keys": [...] }');
@@ -20,7 +20,7 @@ function isPublicSignatureKey(key: unknown): key is JWK {
   return optional && (use === undefined || use === "sig") && d === undefined && k === undefined;
 }
 
-/** undefined: it is none. */
+/** undefined: it is not a key set. */
 export function json(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -29,7 +29,7 @@ export function json(text: string): unknown {
   }
 }
 
-/** The fields of an object; none of anything else. */
+/** The fields of an object; any other value has none. */
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }

@@ -1,4 +1,4 @@
-// Who calls, and may they: three of the hub's interceptors, with one section of the config.
+// Authentication, authorization and identity headers: three of the hub's interceptors, with one section of the config.
 import type { InterceptorKind } from "../kit/kind.js";
 import { AccessRules, accessOfMethods, type MethodAccess } from "./access-rules.js";
 import { authentication, authenticatorsOf } from "./auth.js";

@@ -14,7 +14,7 @@ export function mtlsAuthenticator({ roles }: NonNullable<AuthConfig["mtls"]>): A
   const byName = new Map(Object.entries(roles));
   const identities = new GenerationalCache<Identity>(MAX_REMEMBERED);
   return {
-    // No registered scheme says this, and a 401 must say something (RFC 9110 §15.5.2).
+    // No registered scheme covers this, and a 401 must have a challenge (RFC 9110 §15.5.2).
     challenge: `ClientCertificate realm="${REALM}"`,
     invitation: "a client certificate",
     check({ peer }: Call): AuthResult {

@@ -1,4 +1,4 @@
-// The refusal of a caller whose credential is missing or wrong, with the challenge that says what would be right.
+// Errors for missing or invalid credentials, with the challenges of what is accepted.
 
 import { type Reason, refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
@@ -19,7 +19,7 @@ export function unauthenticated(
   return refusal(reason, message, { metadata, cause });
 }
 
-/** The refusal of a call that says nothing of who makes it. */
+/** The error for a call without credentials. */
 export function missingCredentials(authenticators: readonly Authenticator[]): Status {
   const invitations = authenticators.map((authenticator) => authenticator.invitation);
   const challenges = authenticators.map((authenticator) => authenticator.challenge);

@@ -1,4 +1,4 @@
-// `interceptors.auth`: API keys, tokens, client certificates, what services are told.
+// `interceptors.auth`: API keys, tokens, client certificates, headers for services.
 
 import type { Kit } from "../../config/kit.js";
 import { mapping } from "../../config/mapping.js";
@@ -10,9 +10,9 @@ import { UserError } from "../../kit/text/user-error.js";
 import { parseKeyFile } from "./key-file.js";
 import { parseKeySet } from "./key-set.js";
 
-/** A key as the config knows it: never the key itself. */
+/** A key in the config: its digest, never the key itself. */
 export interface ApiKeyConfig {
-  /** Who presents it; several keys may have one name, so that a key can be replaced without a gap. */
+  /** Its owner; several keys may have one name, so that a key can be replaced without a gap. */
   readonly name: string;
   /** SHA-256 of the key, 64 hexadecimal digits, lower case. */
   readonly sha256: string;
@@ -56,13 +56,13 @@ export interface JwtConfig {
 }
 
 export interface AuthConfig {
-  /** False: a call without a credential is anonymous. A wrong credential is refused in any case. */
+  /** False: a call without a credential is anonymous. An invalid credential is rejected in any case. */
   readonly required: boolean;
   readonly apiKeys: ApiKeysConfig | undefined;
   readonly jwt: readonly JwtConfig[];
   readonly mtls: { readonly roles: Readonly<Record<string, readonly string[]>> } | undefined;
   readonly forward: {
-    /** Names of the headers that tell the service who calls; undefined: it is not told. */
+    /** Names of the headers with the caller's identity for the service; undefined: not sent. */
     readonly identity: string | undefined;
     readonly roles: string | undefined;
     /** Whether the service gets the client's `authorization`. */
@@ -70,7 +70,7 @@ export interface AuthConfig {
   };
 }
 
-// Never taken from clients, whether they are configured or not.
+// Never accepted from clients, configured or not.
 export const IDENTITY_HEADER = "x-linchpin-identity";
 export const ROLES_HEADER = "x-linchpin-roles";
 
@@ -137,7 +137,7 @@ const apiKey = (kit: Kit) =>
     roles: roles(kit).prefault([]).describe("What the caller may do."),
   });
 
-/** Of no key that anybody knows: whoever takes the example as it is lets nobody in. */
+/** Of a random key that nobody has: an unchanged example admits nobody. */
 const EXAMPLE_SHA256 = "e4d935ebb0c80169fc7c90b577bfe6fca5ba5ec517212becf2ec99711ed9c3ed";
 
 const apiKeys = (kit: Kit) =>

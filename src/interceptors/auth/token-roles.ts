@@ -1,4 +1,4 @@
-// Which roles a verified token gives: its scopes, and what its roles claim lists.
+// The roles of a verified token: its scopes, and its roles claim.
 import { MAX_ROLES } from "../../config/names.js";
 
 const MAX_ROLE_LENGTH = 128;
@@ -9,7 +9,7 @@ type Claims = Readonly<Record<string, unknown>>;
 export function rolesOf(claims: Claims, rolesClaim: string): readonly string[] {
   const roles = new Set<string>();
   for (const value of [claims.scope, claims.scp, at(claims, rolesClaim)]) {
-    // RFC 8693 §4.2: scopes are one text; `scp` and roles are lists with some issuers, one text with others.
+    // RFC 8693 §4.2: scopes are one text; some issuers send `scp` and roles as lists, some as one text.
     const list: readonly unknown[] =
       typeof value === "string" ? value.split(" ") : Array.isArray(value) ? value : [];
     for (const role of list) {
@@ -20,7 +20,10 @@ export function rolesOf(claims: Claims, rolesClaim: string): readonly string[] {
   return [...roles];
 }
 
-/** The claim of this name, be there dots in it (`https://a.example/roles`), else the one that its dots lead to. */
+/**
+ * The claim with this name, even if it contains dots (`https://a.example/roles`), otherwise the nested one that the
+ * dots lead to.
+ */
 function at(claims: Claims, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path];
   let value: unknown = claims;

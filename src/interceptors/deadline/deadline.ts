@@ -1,4 +1,5 @@
-// Deadlines: what the caller asks for, the method's default, the cap. The runner enforces, upstream/ passes on what is left.
+// Deadlines: the caller's, the method's default, the maximum. The runner enforces them, upstream/ sends the remaining
+// time.
 import type { Call, Method } from "../../call/call.js";
 import type { Interceptor, Step } from "../../call/interceptor.js";
 import { refusal } from "../../call/status/reasons.js";
@@ -8,15 +9,15 @@ import { parseTimeout } from "../../call/wire/timeout.js";
 import { cut } from "../../kit/text/text.js";
 
 export interface DeadlineOptions {
-  /** Milliseconds; for unary methods whose caller asks for none. undefined: none. */
+  /** Milliseconds; for unary methods whose caller sets none. undefined: none. */
   readonly defaultMs: number | undefined;
-  /** Milliseconds; caps what the caller asks for, and the default. undefined: no cap. */
+  /** Milliseconds; the maximum for callers' deadlines and the default. undefined: none. */
   readonly maxMs: number | undefined;
   /** A method's own default: milliseconds, or `none`; undefined: the general one. */
   readonly forMethod: (method: Method) => number | "none" | undefined;
 }
 
-/** Refuses a grpc-timeout that is not one (INVALID_ARGUMENT), and gives every call its deadline. */
+/** Rejects a malformed grpc-timeout (INVALID_ARGUMENT), and gives every call its deadline. */
 export function deadline(options: DeadlineOptions): Interceptor {
   return {
     name: "deadline",

@@ -6,9 +6,9 @@ import type { InterceptorKind } from "../kit/kind.js";
 import { deadline } from "./deadline.js";
 
 export interface DeadlineConfig {
-  /** Milliseconds; unary methods without a deadline of their own. undefined: none. */
+  /** Milliseconds; for unary methods without their own deadline. undefined: none. */
   readonly defaultMs: number | undefined;
-  /** Milliseconds; caps what the caller asks for and the default. undefined: no cap. */
+  /** Milliseconds; the maximum for callers' deadlines and the default. undefined: none. */
   readonly maxMs: number | undefined;
 }
 
@@ -24,7 +24,7 @@ export const deadlineSection = section({
   schema: ({ z, durationOrNone, durationText, isMapping }) =>
     z
       .strictObject({
-        // Filled in later: a built-in default bows to the cap, one that the file names must not exceed it.
+        // Filled in later: the built-in default is lowered to the maximum, a configured one must not exceed it.
         default: durationOrNone()
           .optional()
           .describe("For a unary call whose caller names no deadline; none: it may run for ever.")

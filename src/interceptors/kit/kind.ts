@@ -1,4 +1,4 @@
-// What an interceptor of the hub brings: its keys in the config, its reasons to refuse, and how it is made. order.ts lists them.
+// The interface of a built-in interceptor: its config keys, its error reasons, and its factory. order.ts lists them.
 
 import type { z } from "zod";
 import type { MetadataNames } from "../../call/http-policy.js";
@@ -15,26 +15,32 @@ import type { Telemetry } from "../../telemetry/telemetry.js";
 export interface InterceptorKind<C = unknown, M extends object = object> {
   /** Its key under `interceptors`, and in the Config. Several kinds may share one: then one of them has the section. */
   readonly key: string;
-  /** What it is called in messages and lists. */
+  /** Its name in messages and lists. */
   readonly name: string;
-  /** Programs put interceptors of their own before or after it by this. Neighbours in the list may share one. */
+  /**
+   * The place by which programs insert their own interceptors before or after it. Neighbours in the list may share one.
+   */
   readonly place: string;
   readonly section?: Section<z.ZodType, C>;
   /** Its keys under `methods`. */
   readonly methodKeys?: FeatureKeys<z.ZodRawShape, M>;
-  /** Reasons to refuse that it brings, beside those of the hub's catalogue: the `table` of ownReasons. */
+  /** Its error reasons, in addition to the hub's catalogue: the `table` of ownReasons. */
   readonly reasons?: Readonly<Record<string, ReasonRow>>;
-  /** undefined: by this config there is none. Throws a UserError where a file that the config names is wrong. */
+  /**
+   * Called for each generation of the config; state that must outlive a reload goes to `context.retained`. undefined:
+   * off by this config. Throws a UserError if a file that the config names is invalid: the start or the reload then
+   * fails.
+   */
   make(config: C, methods: readonly Selected<M>[], context: KindContext): Interceptor | undefined;
 }
 
 /** Settings of single methods, as `methods` has them. */
 export type Selected<M extends object> = { readonly selector: string } & M;
 
-/** What interceptors of the hub are made with: what those of programs get, and what the hub alone has. */
+/** The context of built-in interceptors: that of programs, and what only the hub has. */
 export interface KindContext extends InterceptorContext {
   readonly telemetry: Telemetry;
   readonly env: Environment;
-  /** What services get of a client's fields beside their own names. */
+  /** Under which other names services get a client's fields. */
   readonly metadataNames: Pick<MetadataNames, "standardPrefix">;
 }

@@ -1,4 +1,4 @@
-// The keys that traces and metrics share: whether they are sent to a collector, and where it is.
+// The keys that traces and metrics share: whether they are exported to a collector, and its address.
 import type { Kit } from "../../config/kit.js";
 import type { Place } from "../../config/section.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
@@ -6,7 +6,7 @@ import { sdkDisabled } from "../../telemetry/otlp/otlp-options.js";
 
 export interface OtlpConfig {
   readonly exporter: "otlp" | "none";
-  /** Where OTLP goes; what is undefined is up to OTEL_* and the exporter's defaults. */
+  /** The OTLP target; undefined parts are left to OTEL_* and the exporter's defaults. */
   readonly endpoint: string | undefined;
   readonly protocol: "grpc" | "http/protobuf" | undefined;
 }
@@ -23,7 +23,7 @@ export function otlpKeys({ z, text }: Kit, what: string) {
       .prefault(OTLP_DEFAULTS.exporter)
       .describe(what),
     endpoint: text(parseEndpoint, ENDPOINT, ["http://127.0.0.1:4317", "http://127.0.0.1:4318"])
-      // Told at the key: the value, which is quoted otherwise, has a secret in it.
+      // Reported at the key: reporting at the value would quote it, and it contains a secret.
       .superRefine((value, ctx) => {
         const { username, password } = new URL(value);
         if (username === "" && password === "") return;
@@ -50,7 +50,7 @@ function parseEndpoint(value: string): Parsed<string> {
   return parsed(value);
 }
 
-/** Warns of keys that are for the exporter alone, where there is none. */
+/** Warns of keys for the exporter if there is none. */
 export function warnWithoutExporter(
   keys: readonly string[],
   section: string,
@@ -60,7 +60,7 @@ export function warnWithoutExporter(
   for (const key of keys) at.needs([key], config.exporter === "otlp", `${section}.exporter is none`);
 }
 
-/** `exporter: otlp`, and OTEL_SDK_DISABLED does not say no. */
+/** `exporter: otlp`, unless OTEL_SDK_DISABLED is set. */
 export function exports(config: OtlpConfig, env: Readonly<Record<string, string | undefined>>): boolean {
   return config.exporter === "otlp" && !sdkDisabled(env);
 }

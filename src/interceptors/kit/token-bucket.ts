@@ -1,18 +1,21 @@
-// Many token buckets of one rule, by key: one number for each bucket, in flat arrays, bounded by an LRU.
+// The token buckets of one rule, by key: one number per bucket, in flat arrays, bounded by an LRU.
 
 /**
- * Keys of one rule that are remembered. A bucket takes about 150 bytes with its key, so a full table has 15 MB.
- * The one that was not used for the longest time makes room: it is the one most likely to be full again.
+ * Keys of one rule. A bucket takes about 150 bytes with its key, so a full table has 15 MB. The least recently used one
+ * is dropped: it is most likely to be full again.
  */
 export const MAX_KEYS = 100_000;
 /** Tables begin small: most rules have few keys. */
 const FIRST_SLOTS = 64;
-/** Times are told to the microsecond. Sums of fractions of a millisecond may be off by so much; a microsecond of refill is nobody's gain. */
+/**
+ * Precision of a microsecond. Sums of fractions of a millisecond have rounding errors of that size; a microsecond of
+ * refill gains nobody anything.
+ */
 const SLACK_MS = 1e-3;
 const NONE = -1;
 
 export interface BucketOptions {
-  /** Tokens that come back in a millisecond. */
+  /** Tokens refilled per millisecond. */
   readonly perMs: number;
   /** Tokens of a full bucket. */
   readonly burst: number;
@@ -21,15 +24,15 @@ export interface BucketOptions {
 }
 
 /**
- * A bucket is kept as the time at which it will be full again (the "theoretical arrival time" of GCRA, which admits
- * exactly what a token bucket does): refilling needs no arithmetic, and taking is one addition.
+ * A bucket is stored as the time at which it will be full again (the "theoretical arrival time" of GCRA, which admits
+ * exactly like a token bucket): refilling needs no arithmetic, and taking is one addition.
  *
- * Two phases, so that several rules admit or refuse a call as one: `slotOf`, `waitMs` ask, `take` takes.
- * A slot is good until the next `slotOf`: within one turn, that is.
+ * Two phases, so that several rules admit or reject a call as one: `slotOf` and `waitMs` query, `take` takes. A slot is
+ * valid until the next `slotOf`: within one turn of the event loop.
  */
 export class TokenBuckets {
   readonly burst: number;
-  /** Buckets that made room for others. */
+  /** Buckets that were dropped for others. */
   evicted = 0;
 
   private readonly perMs: number;
@@ -54,7 +57,7 @@ export class TokenBuckets {
     return this.slots.size;
   }
 
-  /** The bucket of a key; a key that is new, or was forgotten, has a full one. */
+  /** The bucket of a key; a key that is new, or was dropped, has a full one. */
   slotOf(key: string): number {
     const known = this.slots.get(key);
     if (known !== undefined) {
@@ -72,7 +75,7 @@ export class TokenBuckets {
     return slot;
   }
 
-  /** Milliseconds until the bucket can give `cost` tokens; 0: now. Infinity: never, it does not hold so many. */
+  /** Milliseconds until the bucket has `cost` tokens; 0: now. Infinity: never, it holds less. */
   waitMs(slot: number, cost: number, now: number): number {
     const full = Math.max(this.fullAt[slot] ?? now, now) + cost / this.perMs;
     const wait = full - now - this.fullMs;
@@ -91,7 +94,7 @@ export class TokenBuckets {
     return Math.max(0, Math.floor(this.burst - missing + SLACK_MS * this.perMs));
   }
 
-  /** Milliseconds, to the microsecond, until the bucket is full, if nothing is taken. */
+  /** Milliseconds, to the microsecond, until the bucket is full if nothing is taken. */
   fullInMs(slot: number, now: number): number {
     return Math.max(0, Math.round(((this.fullAt[slot] ?? now) - now) * 1000) / 1000);
   }

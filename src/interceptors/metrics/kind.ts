@@ -1,4 +1,4 @@
-// RED metrics as one of the hub's interceptors: `interceptors.metrics`, and what exports them.
+// RED metrics as one of the hub's interceptors: `interceptors.metrics`, and their export.
 import { section } from "../../config/section.js";
 import { MetricExport } from "../../telemetry/otlp/otlp-export.js";
 import { otlpTarget } from "../../telemetry/otlp/otlp-options.js";

@@ -1,4 +1,4 @@
-// Rate, errors and duration of every call and of every attempt. Outermost, so that refused calls are seen as well.
+// Rate, errors and duration of every call and of every attempt. Outermost, so that it sees rejected calls too.
 import type { Interceptor, Step } from "../../call/interceptor.js";
 import type { CallMetrics, MethodMetrics } from "../../telemetry/metrics/call-metrics.js";
 

@@ -8,7 +8,7 @@ import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import type { InterceptorKind } from "../kit/kind.js";
 import { quota } from "./quota.js";
 
-/** What calls are counted by. */
+/** The key by which calls are counted. */
 export type QuotaKey =
   | { readonly by: "identity" | "apiKey" | "ip" | "method" }
   /** Name in lower case. */
@@ -16,22 +16,22 @@ export type QuotaKey =
 
 export interface QuotaConfig {
   readonly name: string;
-  /** Empty: one count for all. */
+  /** Empty: one bucket for all calls. */
   readonly key: readonly QuotaKey[];
   readonly rate: Rate;
-  /** Calls that may come at once after a pause. */
+  /** Burst: calls at once after a pause. */
   readonly burst: number;
-  /** What a call takes. */
+  /** Cost of a call. */
   readonly cost: number;
   /** `pkg.Service` or `pkg.Service/Method`; empty: every method. */
   readonly methods: readonly string[];
-  /** Counts and reports, refuses nothing. */
+  /** Counts and reports, but rejects nothing (shadow mode). */
   readonly shadow: boolean;
-  /** Tells how much is left in header fields of answers that were admitted, too. */
+  /** Sends the remaining quota in header fields of successful responses too. */
   readonly headers: boolean;
 }
 
-/** A method's own: `none` lets it pass uncounted. */
+/** A method's own setting: `none` exempts it. */
 export type MethodQuota = "none" | { readonly cost: number };
 
 export interface QuotaOfMethod {
@@ -63,7 +63,7 @@ function rule({ z, text, wholeNumber, isMapping }: Kit) {
     .strictObject({
       name: z
         .string({ error: "must be a name" })
-        // It stands in header fields, metrics and logs.
+        // It appears in header fields, metrics and logs.
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
           error: "must be a name of 1 to 63 letters, digits, dots, dashes and underscores",
         })
@@ -125,7 +125,7 @@ export const quotaSection = section({
         (rules, ctx) => {
           const seen = new Set<unknown>();
           for (const [i, rule] of rules.entries()) {
-            // Whatever is wrong with a rule has been told already.
+            // Other errors of a rule have been reported already.
             if (rule?.name === undefined) continue;
             if (seen.has(rule.name)) {
               ctx.addIssue({
@@ -150,7 +150,7 @@ export const quotaSection = section({
   },
 });
 
-/** What asks for a protection that nothing else in the file gives would read as safe, and be open. */
+/** A config that asks for protection which nothing in the file provides would look safe, and be open. */
 function checkKeys(rules: readonly { readonly key: readonly QuotaKey[] }[], at: Place): void {
   const auth = ["interceptors", "auth"];
   if (!at.whole.intact(auth)) return;

@@ -1,4 +1,4 @@
-// Quotas: token buckets by identity, key, ip, method or header. A call must be admitted by every rule that is for it.
+// Quotas: token buckets by identity, key, ip, method or header. Every rule that applies to a call must admit it.
 import { createHash } from "node:crypto";
 import type { Call, Method } from "../../call/call.js";
 import type { Interceptor, InterceptorContext, Step } from "../../call/interceptor.js";
@@ -17,16 +17,16 @@ import type { QuotaConfig, QuotaKey } from "./kind.js";
 
 export interface QuotaOptions {
   readonly rules: readonly QuotaConfig[];
-  /** A method's own: `none`, or what a call takes; undefined: as the rules say. */
+  /** A method's own setting: `none`, or the cost of a call; undefined: as the rules say. */
   readonly forMethod: (method: Method) => "none" | { readonly cost: number } | undefined;
 }
 
 /**
- * Counted only by rules that name them: probes must not fail because clients are many, and the API page, with all that it
- * loads, must not use up what a person may call from it.
+ * Counted only by rules that name them: probes must not fail under load, and the API page must not use up a caller's
+ * quota.
  */
 const UNCOUNTED: ReadonlySet<string> = new Set(["grpc.health.v1.Health", "linchpin.Pages"]);
-/** A shadow rule tells of itself so often. */
+/** How often a shadow rule logs. */
 const SHADOW_LOG_MS = 60_000;
 /** Longer keys are remembered as their hash: a header may be as long as 64 KiB. */
 const MAX_KEY_LENGTH = 128;
@@ -50,7 +50,7 @@ export function quota({ rules, forMethod }: QuotaOptions, context: InterceptorCo
 interface Applied {
   readonly rule: Rule;
   readonly cost: number;
-  /** The call's bucket, from asking to taking: within one call of `start`. */
+  /** The call's bucket, from the query to taking: within one call of `start`. */
   slot: number;
 }
 
@@ -59,7 +59,7 @@ class QuotaStep implements Step {
   private readonly rules: readonly Applied[];
   private readonly shadows: readonly Applied[];
   private readonly clock: Clock;
-  /** RateLimit-Policy of the rules that tell; the same in every answer. */
+  /** RateLimit-Policy of the rules that send it; the same in every response. */
   private readonly policies: string;
 
   constructor(rules: readonly Applied[], clock: Clock) {
@@ -75,7 +75,7 @@ class QuotaStep implements Step {
   start(call: Call): Status | undefined {
     const { rules, shadows } = this;
     const now = this.clock.now();
-    // All are asked before one gives: a call that is refused takes nothing from anybody.
+    // All rules are queried before tokens are taken: a rejected call takes nothing.
     let worst: Applied | undefined;
     let worstMs = 0;
     for (const applied of rules) {
@@ -116,7 +116,7 @@ class Rule {
   readonly buckets: TokenBuckets;
   readonly policy: string;
   readonly admitted: Counter;
-  /** Of a shadow rule: what it would have refused. */
+  /** For a shadow rule: calls that it would have rejected. */
   private readonly refused: Counter;
   private readonly item: string;
   private readonly refusal: ReturnType<typeof refuser>;
@@ -135,13 +135,14 @@ class Rule {
     this.refused = counter(config.shadow ? "would_be_refused" : "refused");
     this.config = config;
     this.log = log;
-    // Not what only changes which calls are counted, or how that is told: buckets go on over such a change.
+    // Without the keys that only change which calls are counted, or how that is reported: buckets are retained over
+    // such a change.
     this.buckets = retained.keep(
       `quota:${name}`,
       { key, rate, burst },
       () => new TokenBuckets({ perMs: rate.count / rate.perMs, burst }),
     );
-    // draft-ietf-httpapi-ratelimit-headers-11 §3: of a token bucket, what it holds and how long it takes to fill.
+    // draft-ietf-httpapi-ratelimit-headers-11 §3: for a token bucket, its size and how long it takes to fill.
     const fullSeconds = Math.max(1, Math.ceil((burst * rate.perMs) / rate.count / 1000));
     this.item = `"${name}"`;
     this.refusal = refuser("QUOTA_EXCEEDED", { quota: name });
@@ -154,7 +155,7 @@ class Rule {
     return selectorsOf(service, name).some((selector) => methods.includes(selector));
   }
 
-  /** Whose bucket: no two callers that differ share one, whatever their values contain. */
+  /** The key of a bucket: no two different callers share one, whatever their values contain. */
   keyOf(call: Call): string {
     const { key } = this.config;
     if (key.length === 0) return "";
@@ -168,7 +169,7 @@ class Rule {
     return bounded(composite);
   }
 
-  /** RateLimit (draft-11 §4): what is left, and how long until the bucket is full again. */
+  /** RateLimit (draft-11 §4): the remaining tokens, and how long until the bucket is full again. */
   limit(slot: number, now: number): string {
     const { buckets } = this;
     return `${this.item};r=${buckets.tokens(slot, now)};t=${Math.ceil(buckets.fullInMs(slot, now) / 1000)}`;
@@ -196,7 +197,7 @@ class Rule {
     });
   }
 
-  /** Who ran out, for people; values of headers may be secrets, and are left out. */
+  /** Whose quota is used up, for people; values of headers may be secrets, and are left out. */
   private subject(call: Call): string {
     const { key } = this.config;
     if (key.length === 0) return "everyone";
@@ -222,7 +223,7 @@ class Rule {
   }
 }
 
-/** One part of a key. The word before the first colon says what it is, so that values of two kinds never meet. */
+/** One part of a key. The word before the first colon is its kind, so that values of two kinds are never equal. */
 function partOf(part: QuotaKey, call: Call): string {
   switch (part.by) {
     case "method":
@@ -242,6 +243,6 @@ function partOf(part: QuotaKey, call: Call): string {
 
 function bounded(key: string): string {
   if (key.length <= MAX_KEY_LENGTH) return key;
-  // The length keeps a hash from meeting a key that looks like it.
+  // The length keeps a hash from colliding with a key that looks like one.
   return `${MAX_KEY_LENGTH + 1}:${createHash("sha256").update(key).digest("base64")}`;
 }

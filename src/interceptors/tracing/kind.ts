@@ -1,4 +1,4 @@
-// Traces as one of the hub's interceptors: `interceptors.tracing`, and what exports their spans.
+// Traces as one of the hub's interceptors: `interceptors.tracing`, and the export of spans.
 import { formatRange } from "../../config/range.js";
 import { section } from "../../config/section.js";
 import { type AddressRange, LOOPBACK } from "../../kit/net/ip.js";

@@ -1,5 +1,5 @@
-// Traces: W3C context in and out, and for sampled calls a server span and a client span for each attempt.
-// Calls that are not sampled pass their header on, and cost no more than looking for it.
+// Traces: W3C context in and out, and for sampled calls a server span and a client span for each attempt. Calls that
+// are not sampled pass their header on, and cost no more than the look-up.
 import type { Attempt, AttemptObserver, AttemptOutcome } from "../../call/attempt.js";
 import type { Call, Method, Peer } from "../../call/call.js";
 import type { Interceptor, Outcome } from "../../call/interceptor.js";
@@ -25,11 +25,11 @@ import {
 } from "../../telemetry/tracing/trace-context.js";
 
 export interface TracingOptions {
-  /** Share of calls that are sampled where no trusted caller decides: 0..1. */
+  /** Share of calls that are sampled unless a trusted caller decides: 0..1. */
   readonly ratio: number;
   /** Addresses whose `sampled` flag is honoured. */
   readonly trustedPeers: readonly AddressRange[];
-  /** Where finished spans go; undefined: nowhere, so that no call is sampled here. */
+  /** Receives finished spans; undefined: nothing is exported, so no call is sampled here. */
   readonly spans: SpanSink | undefined;
   readonly clock: Clock;
   /** 0 ≤ n < 1 */
@@ -38,9 +38,9 @@ export interface TracingOptions {
   readonly wallClock?: () => number;
 }
 
-/** Characters of what a client made up. */
+/** Length of text that the client chose. */
 const MAX_TEXT = 256;
-/** The wall clock is read with a sampled call; below this it is taken to go with the monotonic one. */
+/** The wall clock is read with a sampled call; smaller differences from the monotonic clock are ignored. */
 const MAX_CLOCK_SKEW_MS = 5;
 
 export function tracing(options: TracingOptions): Interceptor {
@@ -68,11 +68,11 @@ export function tracing(options: TracingOptions): Interceptor {
       CALL_SPAN.set(call, traced);
     } else if (parent !== undefined) {
       if (flags < 0) {
-        // §4.3: a traceparent that cannot be read is as none, and takes its tracestate with it.
+        // §4.3: a malformed traceparent is ignored, and so is its tracestate.
         call.headers.delete("traceparent");
         call.headers.delete("tracestate");
       } else if (!sampled && (flags & SAMPLED) !== 0) {
-        // Nobody trusted asked for it: the services behind are not made to record it either.
+        // No trusted caller asked for it: services must not be made to record it either.
         call.headers.set("traceparent", traceparent(traceIdOf(parent), parentIdOf(parent), flags & ~SAMPLED));
       }
     }
@@ -86,7 +86,7 @@ export function tracing(options: TracingOptions): Interceptor {
       const label = methodLabel(method);
       return {
         name: "tracing",
-        // Where nothing is exported, no call is sampled.
+        // Without an exporter no call is sampled.
         ...(spans === undefined ? {} : { attempts: ATTEMPTS }),
         start: (call) => start(label, method, call),
         end: (call, outcome) => {
@@ -98,7 +98,7 @@ export function tracing(options: TracingOptions): Interceptor {
   };
 }
 
-/** The one traceparent; several are as bad as one that cannot be read. */
+/** The only traceparent; several count as malformed. */
 function readTraceparent(call: Call): string | undefined {
   const fields = call.headers.fields;
   let found: string | undefined;
@@ -111,7 +111,7 @@ function readTraceparent(call: Call): string | undefined {
   return found;
 }
 
-/** A connection's peer is one object for all its calls: it is looked at once. */
+/** A connection's peer is one object for all its calls: it is checked once. */
 function trust(ranges: readonly AddressRange[]): (peer: Peer) => boolean {
   const isTrusted = matcherOf(ranges);
   const known = new WeakMap<Peer, boolean>();
@@ -125,7 +125,7 @@ function trust(ranges: readonly AddressRange[]): (peer: Peer) => boolean {
   };
 }
 
-/** Monotonic milliseconds as time of day: exact between spans of one process, and corrected when the clocks part. */
+/** Monotonic milliseconds as time of day: exact between spans of one process, and corrected when the clocks diverge. */
 class Epoch {
   private readonly clock: Clock;
   private readonly wallClock: () => number;
@@ -137,7 +137,7 @@ class Epoch {
     this.offset = wallClock() - clock.now();
   }
 
-  /** To be called with each sampled call: what a call has is told by one offset. */
+  /** Call it with each sampled call: all times of a call use one offset. */
   current(): number {
     const offset = this.wallClock() - this.clock.now();
     if (Math.abs(offset - this.offset) > MAX_CLOCK_SKEW_MS) this.offset = offset;
@@ -188,7 +188,7 @@ class TracedCall implements CallSpan {
     this.spans = spans;
     this.traceId = parent === undefined ? randomHex(16) : traceIdOf(parent);
     this.parentSpanId = parent === undefined ? undefined : parentIdOf(parent);
-    // The other flags of a later version are not ours to pass on (§3.2.2.5).
+    // The other flags of a later version must not be passed on (§3.2.2.5).
     this.flags = SAMPLED | (flags < 0 ? 0 : flags & 0x02);
     const states = parent === undefined ? [] : call.headers.getAll("tracestate");
     this.traceState = states.length === 0 ? undefined : joinTracestate(states);
@@ -245,7 +245,7 @@ class TracedCall implements CallSpan {
     let name = this.label;
     if (http !== undefined) {
       const verb = knownVerb(http.method);
-      // "{method} {route}", or what is known of them (semantic conventions for HTTP, "Name").
+      // "{method} {route}", or the known parts (semantic conventions for HTTP, "Name").
       const said = verb === http.method ? verb : "HTTP";
       name = http.route === undefined ? said : `${said} ${http.route}`;
       const status = http.status === 0 ? 499 : http.status;
@@ -284,7 +284,7 @@ class TracedCall implements CallSpan {
   }
 }
 
-/** The client, and the other end of the connection, which is a proxy where the two differ. */
+/** The client, and the other end of the connection, which is a proxy if the two differ. */
 function peerAttributes(attributes: Attributes, peer: Peer): void {
   address(attributes, "network.peer", peer.address);
   const { ip } = peer;
@@ -292,12 +292,12 @@ function peerAttributes(attributes: Attributes, peer: Peer): void {
   else attributes["client.address"] = ip;
 }
 
-/** What the client asked of the first proxy, as the services are told. */
+/** What the client requested of the first proxy, as the services see it. */
 function forwardedHost({ headers, authority }: Call): string {
   return headers.get("x-forwarded-host")?.split(",", 1)[0]?.trim() ?? authority;
 }
 
-/** `server.address` and `server.port`, or those of another, out of HOST:PORT. */
+/** `server.address` and `server.port`, or those of another prefix, from HOST:PORT. */
 function address(attributes: Attributes, of: "server" | "client" | "network.peer", text: string): void {
   attributes[`${of}.address`] = ipOf(text);
   const port = /:(\d{1,5})$/.exec(text)?.[1];

@@ -1,6 +1,6 @@
-// What options mean: from what is written to the messages of descriptor.proto, google.api.http above all. As protoc does
-// it: names lead through messages and extensions, several options build one message, and what is for the source alone
-// (retention = RETENTION_SOURCE) is left out.
+// Encodes options: from their source text to the messages of descriptor.proto, google.api.http above all. As in protoc,
+// names lead through messages and extensions, several options build one message, and options for the source only
+// (retention = RETENTION_SOURCE) are left out.
 import {
   create,
   type DescExtension,
@@ -18,7 +18,7 @@ import { reasonOf } from "../descriptors/file-descriptor.js";
 import type { FieldValue, NamePart, OptionHolder, OptionValue, WrittenOption } from "./parsed-file.js";
 
 type Field = DescField | DescExtension;
-/** The extension that a name means where it was written. */
+/** The extension that a name refers to at this place. */
 type FindExtension = (name: string) => DescExtension | undefined;
 
 /** It names an extension, or has a value that may. */
@@ -31,20 +31,20 @@ export function optionName(name: readonly NamePart[]): string {
   return name.map((part) => (part.isExtension ? `(${part.name})` : part.name)).join(".");
 }
 
-/** What the names in options mean, at the moment. */
+/** What the names in the current options refer to. */
 interface Context {
   find: FindExtension;
-  /** Knows the types that `Any` holds. */
+  /** Has the types of `Any` values. */
   registry: FileRegistry | undefined;
 }
 
-/** Puts options into their messages; `finish` must be called behind the last one. */
+/** Encodes options into their messages; `finish` must be called after the last one. */
 export class OptionSetter {
   readonly #builds = new Map<Message, Build>();
   readonly #holders = new Map<Build, OptionHolder>();
   readonly #context: Context = { find: () => undefined, registry: undefined };
 
-  /** Says why the option cannot be set, in one sentence; then it is lost. */
+  /** Reports why the option cannot be set, in one sentence; it is then dropped. */
   apply(
     { holder, target, schema, name, value, scope }: Omit<WrittenOption, "at">,
     find: FindExtension = () => undefined,
@@ -66,7 +66,7 @@ export class OptionSetter {
     }
   }
 
-  /** Puts all into their messages. @returns those that lost what is for the source alone, and may have nothing left */
+  /** Encodes all. @returns the messages that lost options for the source only, and may be empty */
   finish(): OptionHolder[] {
     for (const build of this.#builds.values()) build.finish();
     return [...this.#holders].flatMap(([build, holder]) => (build.lost ? [holder] : []));
@@ -76,7 +76,7 @@ export class OptionSetter {
 /** A message of options while options are put into it. */
 class Build {
   readonly message: ReflectMessage;
-  /** Something was for the source alone. */
+  /** An option was for the source only. */
   lost = false;
   readonly #context: Context;
   /** Singular fields that have a value. */
@@ -111,7 +111,7 @@ class Build {
     return child;
   }
 
-  /** Sets the field, or adds to it where it is repeated. */
+  /** Sets the field, or adds to it if it is repeated. */
   #add(field: Field, value: OptionValue): void {
     if (field.fieldKind === "list") {
       for (const item of value.kind === "list" ? value.items : [value])
@@ -217,7 +217,7 @@ class Build {
     return true;
   }
 
-  /** Puts what was gathered into the message, in the order of the numbers, as every serializer would. */
+  /** Writes the collected fields into the message, in the order of their numbers, like every serializer. */
   finish(): void {
     for (const [field, child] of this.#children) {
       child.finish();
@@ -236,7 +236,7 @@ function fieldNamed(schema: DescMessage, name: string): DescField {
   return field;
 }
 
-/** In text a group goes by the name of its message. */
+/** In text a group has the name of its message. */
 function fieldInText(schema: DescMessage, name: string): DescField {
   const group = schema.fields.find(
     (field) => field.message?.name === name && field.name === name.toLowerCase(),

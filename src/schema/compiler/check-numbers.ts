@@ -1,13 +1,13 @@
-// The numbers of fields and enum values, as a compiler checks them: once each, in range, and none that is reserved.
+// Checks the numbers of fields and enum values like a compiler: unique, in range, and not reserved.
 import { type DescriptorProto, Edition, type EnumDescriptorProto } from "@bufbuild/protobuf/wkt";
 import type { SourceReader } from "./source-reader.js";
 
 export const MAX_FIELD_NUMBER = 0x1fff_ffff;
-/** Numbers that protobuf's implementations keep for themselves. */
+/** Numbers reserved for protobuf's implementations. */
 const FIRST_OF_PROTOBUF = 19_000;
 const LAST_OF_PROTOBUF = 19_999;
 
-/** @param at where the number stands */
+/** @param at position of the number */
 export function checkFieldNumber(reader: SourceReader, number: number, at: number): void {
   if (number < 1) reader.lexer.fail(`the field number ${number} is too small: expected 1 or more`, at);
   if (number >= FIRST_OF_PROTOBUF && number <= LAST_OF_PROTOBUF)

@@ -1,10 +1,10 @@
-// Which comments belong to a declaration, as protoc decides it: those right above it, and one behind it or below it
-// that a blank line parts from what comes next (descriptor.proto, SourceCodeInfo.Location).
+// Attaches comments to declarations as protoc does: those right above, and one behind or below that a blank line
+// separates from what follows (descriptor.proto, SourceCodeInfo.Location).
 
 export interface Comments {
-  /** Of what the token before ends. */
+  /** Of the declaration that ends with the previous token. */
   readonly trailing: string;
-  /** Of what begins with the token behind. */
+  /** Of the declaration that begins with the next token. */
   readonly leading: string;
 }
 
@@ -17,7 +17,7 @@ const CLOSING = new Set(["}", "]", ")", ""]);
  * @param next that token's text; "" at the end of the file
  */
 export function commentsBetween(source: string, from: number, to: number, next: string): Comments {
-  // The usual case: nothing stands between.
+  // The usual case: there is nothing between.
   let at = from;
   while (at < to && source[at] !== "/") at++;
   if (at === to) return NONE;
@@ -88,7 +88,7 @@ class Reading {
       this.at = end + 2;
       return true;
     }
-    // Lines together are one comment.
+    // Adjacent line comments are one comment.
     if (this.isBlock) this.flush();
     this.isBlock = false;
     const newline = source.indexOf("\n", this.at);

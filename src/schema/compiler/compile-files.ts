@@ -1,4 +1,4 @@
-// Parsed files to descriptors: names of types made full, options put in. Then they are a schema like any other.
+// Parsed files to descriptors: type names resolved, options encoded. The result is a schema like any other.
 import { create, createFileRegistry, type DescExtension, type FileRegistry } from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { reasonOf } from "../descriptors/file-descriptor.js";
@@ -8,15 +8,15 @@ import type { FileLinker } from "./link-files.js";
 import type { OptionHolder, OptionValue, ParsedFile, WrittenOption } from "./parsed-file.js";
 
 export interface Compiled {
-  /** Each after what it needs. */
+  /** Each after its dependencies. */
   readonly files: readonly FileDescriptorProto[];
-  /** What a person should know, one sentence each. */
+  /** Warnings, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * @param parsed by name; those that `linker` has and these lack carry no options
- * @throws SchemaError, with file:line:column, where the files do not fit together
+ * @param parsed by name; files that only `linker` has carry no options
+ * @throws SchemaError, with file:line:column, if the files contradict each other
  */
 export function compileFiles(linker: FileLinker, parsed: ReadonlyMap<string, ParsedFile>): Compiled {
   linker.resolve();
@@ -42,7 +42,8 @@ export function compileFiles(linker: FileLinker, parsed: ReadonlyMap<string, Par
     apply(setter, file, (option) => !isCustom(option));
     return setter;
   };
-  // How a custom option is encoded hangs on the features and options of its field: those of descriptor.proto come first.
+  // The encoding of a custom option depends on the features and options of its field: those of descriptor.proto come
+  // first.
   const types = linker.filesFor(namedIn(linker, parsed));
   const setters = new Map(types.map(({ name }) => [name, withPlain(name)]));
   for (const setter of setters.values()) setter.finish();
@@ -52,7 +53,7 @@ export function compileFiles(linker: FileLinker, parsed: ReadonlyMap<string, Par
     extension: (file, name, scope) => registry.getExtension(linker.extensionNamed(file, name, scope) ?? ""),
   };
   const files = linker.inOrder();
-  // File by file: what is gathered for thousands of them would cost more than they do.
+  // File by file: collecting them for thousands of files would cost more than encoding them.
   for (const { name } of files) {
     const setter = setters.get(name) ?? withPlain(name);
     apply(setter, name, isCustom, find);
@@ -84,7 +85,7 @@ function namedIn(linker: FileLinker, parsed: ReadonlyMap<string, ParsedFile>): R
   return symbols;
 }
 
-/** Of the files alone that declare what the options name: few of many. */
+/** Only the files that declare what the options name: few of many. */
 function registryOf(file: FileDescriptorProto[]): FileRegistry {
   try {
     return createFileRegistry(create(FileDescriptorSetSchema, { file }));

@@ -1,5 +1,5 @@
 // The tokens of a .proto file, one at a time (protobuf.dev/reference/protobuf/edition-2023-spec, "Lexical Elements").
-// Comments are passed over: comments.ts looks at them where they may belong to a declaration.
+// Comments are skipped: comments.ts reads them where they may belong to a declaration.
 import { cut } from "../../kit/text/text.js";
 import { SourceError } from "./source-error.js";
 
@@ -34,22 +34,22 @@ const FLOAT = /^(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
 export class Lexer {
   readonly source: string;
-  /** The current token: of TokenKind, its text as written, and where it stands. */
+  /** The current token: its TokenKind, its text as written, and its position. */
   kind: number = TokenKind.END;
   text = "";
   start = 0;
   end = 0;
-  /** Where the token before ends. */
+  /** End of the previous token. */
   previousEnd = 0;
 
-  /** Stands at the first token. */
+  /** Starts at the first token. */
   constructor(source: string) {
     this.source = source;
     if (source.charCodeAt(0) === BYTE_ORDER_MARK) this.end = 1;
     this.next();
   }
 
-  /** Goes on to the next token; at the end of the file it stays there. */
+  /** Advances to the next token; at the end of the file it stays there. */
   next(): void {
     this.previousEnd = this.end;
     this.start = this.#skip(this.end);
@@ -81,7 +81,7 @@ export class Lexer {
     let at = from;
     for (;;) {
       const code = source.charCodeAt(at);
-      // White space is also a vertical tab and a form feed.
+      // Vertical tab and form feed are white space too.
       if (code === SPACE || (code >= TAB && code <= RETURN)) {
         at++;
       } else if (code === SLASH && source.charCodeAt(at + 1) === SLASH) {
@@ -128,7 +128,7 @@ export class Lexer {
     return TokenKind.SYMBOL;
   }
 
-  /** Everything that stands together: a number that runs into a letter is refused as a whole. */
+  /** The whole run of characters: a number followed by a letter is rejected as a whole. */
   #endOfNumber(start: number): number {
     const { source } = this;
     const isHex = (source.charCodeAt(start + 1) | 0x20) === LETTER_X;

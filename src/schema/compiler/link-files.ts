@@ -1,4 +1,4 @@
-// All files of a schema together: which type each name means, what is missing, and the order of the files.
+// All files of a schema together: resolves names of types, finds missing ones, and orders the files.
 import {
   type DescriptorProto,
   type EnumDescriptorProto,
@@ -24,7 +24,7 @@ const MAX_WARNINGS = 100;
 
 interface Linked {
   readonly name: string;
-  /** For people: where it was read. */
+  /** Where it was read, for error messages. */
   readonly path: string;
   readonly parsed: ParsedFile;
   /** Names of the files that it uses. */
@@ -35,7 +35,7 @@ interface Linked {
 
 interface Declared {
   readonly kind: SymbolKind;
-  /** Files that declare it: more than one where a file was vendored. */
+  /** Files that declare it: several if a file was vendored. */
   readonly files: string[];
 }
 
@@ -76,9 +76,9 @@ export class FileLinker {
     return this.placeIn(name, at ?? 0);
   }
 
-  /** Makes all names of types full. @throws SchemaError, with the place, where one means nothing */
+  /** Resolves all names of types. @throws SchemaError, with the position, for an unknown one */
   resolve(): void {
-    // A Map goes on to what is added to it while it is walked.
+    // A Map's iteration includes entries that are added meanwhile.
     for (const file of this.#files.values()) {
       for (const { name, kind } of file.parsed.imports)
         if (kind !== "option" && !this.#files.has(name)) this.#addWellKnown(name);
@@ -101,7 +101,7 @@ export class FileLinker {
   #visibleOf({ name, parsed }: Linked): ReadonlySet<string> {
     const visible = new Set([name]);
     for (const imported of parsed.imports) visible.add(imported.name);
-    // A Set goes on to what is added to it while it is walked.
+    // A Set's iteration includes entries that are added meanwhile.
     for (const other of visible)
       if (other !== name)
         for (const imported of this.#files.get(other)?.parsed.imports ?? [])
@@ -128,7 +128,7 @@ export class FileLinker {
     if (found.file !== file.name) file.needs.add(found.file);
   }
 
-  /** What a name means in a file. */
+  /** The meaning of a name in a file. */
   #find(file: Linked, reference: Pick<Reference, "name" | "scope" | "wants">): Found | undefined {
     for (const name of candidatesOf(reference)) {
       const symbol = this.#symbols.get(name);
@@ -139,7 +139,7 @@ export class FileLinker {
     return undefined;
   }
 
-  /** A type of a file that is not imported: protoc would refuse it. */
+  /** A type of a file that is not imported: protoc would reject it. */
   #findElsewhere(file: Linked, reference: Reference): Found {
     let other: SymbolKind | undefined;
     for (const name of candidatesOf(reference)) {
@@ -196,13 +196,15 @@ export class FileLinker {
     return elsewhere;
   }
 
-  /** The descriptors of the files that declare these symbols and of all that they need, each after what it needs. */
+  /**
+   * The descriptors of the files that declare these symbols and of all their dependencies, each after its dependencies.
+   */
   filesFor(symbols: Iterable<string>): FileDescriptorProto[] {
     const roots = [...symbols].flatMap((symbol) => this.#symbols.get(symbol)?.files ?? []);
     return this.#inOrder(roots);
   }
 
-  /** All files, each after what it needs. @throws SchemaError where files import each other */
+  /** All files, each after its dependencies. @throws SchemaError for a cycle */
   inOrder(): FileDescriptorProto[] {
     return this.#inOrder(this.#files.keys());
   }
@@ -260,7 +262,7 @@ function article(kind: SymbolKind): string {
   return `${kind === "enum" || kind === "extension" ? "an" : "a"} ${kind}`;
 }
 
-/** A weak import may be missing, and one that only options need; then the descriptor does not name it. */
+/** A weak import may be missing, and one that only options need; the descriptor then does not name it. */
 function withoutMissing({ proto, imports }: ParsedFile, has: (name: string) => boolean): void {
   if (imports.every(({ name }) => has(name))) return;
   const kept = imports.filter(({ name, kind }) => has(name) && kind !== "option");

@@ -1,7 +1,7 @@
-// Numbers and strings of a .proto file: what they mean, and how protoc writes them into default_value.
+// Numbers and strings of a .proto file: their values, and how protoc writes them into default_value.
 import { SourceError } from "./source-error.js";
 
-/** A string literal, or several that stand together. */
+/** A string literal, or several adjacent ones. */
 export interface Text {
   /** undefined: its bytes are no UTF-8. */
   readonly text: string | undefined;
@@ -29,8 +29,8 @@ const ESCAPE =
   /\\(?:[xX]([0-9a-fA-F]{1,2})|([0-7]{1,3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([abfnrtv\\?'"]))/y;
 
 /**
- * @param literals where each begins and ends in the source, quotes included
- * @throws SourceError where an escape is none
+ * @param literals start and end of each in the source, quotes included
+ * @throws SourceError for an invalid escape
  */
 export function textOf(source: string, literals: readonly (readonly [start: number, end: number])[]): Text {
   const parts = literals.map(([start, end]) => ({ at: start + 1, raw: source.slice(start + 1, end - 1) }));
@@ -86,7 +86,7 @@ export function integerOf(literal: string): bigint {
   return BigInt(/^0[0-7]/.test(literal) ? `0o${literal.slice(1)}` : literal);
 }
 
-/** As `%.15g` prints it in C, else, where that is another number, `%.17g`. */
+/** As C's `%.15g`, or, if that is another number, `%.17g`. */
 export function doubleText(value: number): string {
   return numberText(value, 15, 17, Number);
 }
@@ -120,7 +120,7 @@ function withoutZeros(text: string): string {
   return text.slice(0, end);
 }
 
-/** Bytes as default_value has them: what is no printable ASCII as three octal digits (descriptor.proto, "C escaped"). */
+/** Bytes as in default_value: anything but printable ASCII as three octal digits (descriptor.proto, "C escaped"). */
 export function escapedBytes(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) {

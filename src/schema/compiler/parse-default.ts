@@ -35,7 +35,7 @@ export function parseDefault(reader: SourceReader, proto: FieldDescriptorProto, 
   if (proto.label === FieldDescriptorProto_Label.REPEATED) lexer.fail("a repeated field has no default", at);
   if (proto.type === GROUP) lexer.fail("a message has no default", at);
   proto.defaultValue = defaultText(reader, proto);
-  // Whether it is a value of its enum shows when the enum is known.
+  // Whether it is a value of its enum is known when the enum is.
   const reference = reader.references.at(-1);
   if (reference?.target === proto && reference.key === "typeName") reference.defaultAt = at;
 }

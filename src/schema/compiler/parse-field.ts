@@ -21,12 +21,12 @@ import { parseDefault } from "./parse-default.js";
 import { optionsOf, parseOptionList } from "./parse-options.js";
 import type { Path, SourceReader } from "./source-reader.js";
 
-/** Where fields stand. */
+/** Where fields are declared. */
 export interface FieldPlace {
-  /** What gets the field. */
+  /** Receives the field. */
   readonly fields: FieldDescriptorProto[];
   readonly path: Path;
-  /** What gets the messages of groups and maps. */
+  /** Receives the messages of groups and maps. */
   readonly messages: DescriptorProto[];
   readonly messagePath: Path;
   /** Full name of the message, or the package, around it. */
@@ -207,7 +207,7 @@ function parseGroup(
   place.parseBody(reader, message, full, path, start, place.depth + 1);
 }
 
-/** A name of a message or enum stays as written; who knows all files makes it full and says which of both it is. */
+/** The name of a message or enum stays as written; the linker resolves it and finds out which of both it is. */
 function setType(
   reader: SourceReader,
   proto: FieldDescriptorProto,
@@ -287,7 +287,7 @@ function mapEntry(
     setType(reader, proto, "map", join(place.scope, field.name), { scope: place.scope }, types[part]);
     return proto;
   });
-  // What a map says of UTF-8 holds for the strings in it.
+  // A map's UTF-8 setting applies to its strings.
   for (const option of reader.options.slice(before))
     for (const proto of parts)
       if (option.name[0]?.name === "features" && proto.type === FieldDescriptorProto_Type.STRING) {

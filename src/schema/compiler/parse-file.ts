@@ -13,13 +13,13 @@ import { SourceReader } from "./source-reader.js";
 /** Numbers of fields in descriptor.proto. */
 const PATH = { message: 4, enum: 5, service: 6, extension: 7 } as const;
 
-/** Those that are out: what a later one changes is not known yet. */
+/** Released editions: what a later one changes is not known yet. */
 const EDITIONS = new Map([
   ["2023", Edition.EDITION_2023],
   ["2024", Edition.EDITION_2024],
 ]);
 
-/** @param name as imports name it @throws SourceError, with the place and what is expected there */
+/** @param name as in imports @throws SourceError, with the position and what is expected there */
 export function parseProtoFile(name: string, source: string): ParsedFile {
   const reader = new SourceReader(name, source);
   parseSyntax(reader);
@@ -72,7 +72,7 @@ export function parseProtoFile(name: string, source: string): ParsedFile {
   return reader.result();
 }
 
-/** A file that names none is proto2; protoc writes nothing into the descriptor then. */
+/** A file without one is proto2; protoc then writes nothing into the descriptor. */
 function parseSyntax(reader: SourceReader): void {
   const { proto, lexer } = reader;
   if (!reader.is("syntax") && !reader.is("edition")) return;
@@ -134,7 +134,7 @@ function parsePackage(reader: SourceReader): void {
   reader.expect("package");
   const { start } = lexer;
   proto.package = reader.name("a package's name", false);
-  // Declarations before it would be of another package.
+  // Declarations before it would belong to another package.
   if (proto.messageType.length + proto.enumType.length + proto.service.length + proto.extension.length > 0)
     lexer.fail("the package must come before all declarations", start);
   // What stands before it are options of the file.

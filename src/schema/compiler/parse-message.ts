@@ -24,7 +24,7 @@ import { MAX_DEPTH, type Path, type SourceReader } from "./source-reader.js";
 /** Numbers of fields in descriptor.proto. */
 const PATH = { field: 2, message: 3, enum: 4, extension: 6, oneof: 8 } as const;
 
-/** Larger than any number of a field: what the words `to max` stand for depends on the message's options. */
+/** Larger than any field number: the value of `to max` depends on the message's options. */
 const MAX = 0x7fff_ffff;
 /** The end of an extension range up to max is not in it. */
 const MAX_OF_MESSAGE_SET = 0x7fff_ffff;
@@ -138,7 +138,7 @@ function endOf(last: number): number {
   return last === MAX ? MAX : last + 1;
 }
 
-/** What `to max` means. @param before where the options of what stands in the message begin */
+/** The value of `to max`. @param before where the options of the message's declarations begin */
 function finishRanges(reader: SourceReader, proto: DescriptorProto, before: number): void {
   const open = [...proto.extensionRange, ...proto.reservedRange].filter(({ end }) => end === MAX);
   if (open.length === 0) return;
@@ -155,7 +155,7 @@ function finishRanges(reader: SourceReader, proto: DescriptorProto, before: numb
   for (const range of open) range.end = max;
 }
 
-/** A field of proto3 that is optional is in a oneof of its own, behind all others. */
+/** An optional proto3 field is in its own oneof, after all others. */
 function addSyntheticOneofs(proto: DescriptorProto): void {
   const optional = proto.field.filter(({ proto3Optional }) => proto3Optional);
   if (optional.length === 0) return;

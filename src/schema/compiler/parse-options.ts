@@ -8,12 +8,12 @@ import { integerOf } from "./literals.js";
 import type { FieldValue, NamePart, OptionHolder, OptionValue } from "./parsed-file.js";
 import { MAX_DEPTH, type SourceReader } from "./source-reader.js";
 
-/** What options are of. */
+/** The kind of declaration that options belong to. */
 export interface OptionTarget {
   readonly schema: DescMessage;
   readonly scope: string;
   readonly holder: OptionHolder;
-  /** The message that takes them; made when there is one. */
+  /** Receives them; created for the first one. */
   message(): Message;
 }
 
@@ -41,7 +41,7 @@ export function parseOptionStatement(reader: SourceReader, target: OptionTarget)
   reader.end(";");
 }
 
-/** Stands behind `[`. @param special takes an option that is none of the options message; true: it has. */
+/** Starts after `[`. @param special handles options that are not in the options message; true: handled. */
 export function parseOptionList(
   reader: SourceReader,
   target: OptionTarget,
@@ -113,7 +113,7 @@ function parseList(reader: SourceReader, depth: number): OptionValue {
   return { kind: "list", items };
 }
 
-/** Stands behind the opening brace, and ends behind the closing one. */
+/** Starts after the opening brace, and ends after the closing one. */
 function parseFields(reader: SourceReader, close: "}" | ">", depth: number): FieldValue[] {
   const fields: FieldValue[] = [];
   while (!reader.take(close)) {

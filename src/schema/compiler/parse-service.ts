@@ -62,7 +62,7 @@ function parseMethod(reader: SourceReader, service: string, path: Path): MethodD
     else if (reader.is("option")) parseOptionStatement(reader, target);
     else reader.unexpected('"option" or "}"');
   }
-  // A block without options leaves its mark all the same.
+  // A block without options still has an effect.
   proto.options ??= create(MethodOptionsSchema);
   reader.close(location);
   return proto;

@@ -1,4 +1,4 @@
-// A .proto file that has been parsed: its descriptor, and what only somebody who knows all files can finish.
+// A parsed .proto file: its descriptor, and the parts that need all files to be completed.
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type {
   FieldDescriptorProto,
@@ -19,9 +19,9 @@ export interface ParsedFile {
 
 export interface Import {
   readonly name: string;
-  /** A weak one need not be there, and one for options only is not visible to types. */
+  /** A weak one may be missing, and one for options only is not visible to types. */
   readonly kind: "plain" | "public" | "weak" | "option";
-  /** Where it stands in the source. */
+  /** Its position in the source. */
   readonly at: number;
 }
 
@@ -46,7 +46,7 @@ export type Reference = {
   | {
       readonly target: FieldDescriptorProto;
       readonly key: "typeName" | "extendee";
-      /** Where its default stands; undefined: it has none. */
+      /** Position of its default; undefined: it has none. */
       defaultAt: number | undefined;
     }
   | { readonly target: MethodDescriptorProto; readonly key: "inputType" | "outputType" }
@@ -65,7 +65,7 @@ export interface WrittenOption {
   readonly schema: DescMessage;
   readonly name: readonly NamePart[];
   readonly value: OptionValue;
-  /** Full name of what carries it: relative names are looked up from there. */
+  /** Full name of its declaration: relative names are looked up from there. */
   readonly scope: string;
   readonly at: number;
 }

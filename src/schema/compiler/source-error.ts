@@ -1,4 +1,4 @@
-// What is wrong in a .proto file, and where.
+// An error in a .proto file, with its position.
 
 /** A place in a text: both count from 1, columns in characters. */
 export interface Position {
@@ -6,7 +6,7 @@ export interface Position {
   readonly column: number;
 }
 
-/** The message says what is expected; whoever knows the file's name puts `file:line:column` before it. */
+/** The message says what is expected; the caller, who knows the file's name, prefixes `file:line:column`. */
 export class SourceError extends Error {
   readonly position: Position;
 
@@ -17,7 +17,7 @@ export class SourceError extends Error {
   }
 }
 
-/** Looks through the text: for errors and warnings, not for each declaration. */
+/** Scans the text: for errors and warnings, not for each declaration. */
 export function positionOf(source: string, offset: number): Position {
   let line = 1;
   let lineStart = 0;

@@ -1,4 +1,4 @@
-// Reading one .proto file: where the parser is, what it has found, and what every part of the grammar needs.
+// Reads one .proto file: the parser's position, its results, and what every part of the grammar needs.
 import { create } from "@bufbuild/protobuf";
 import {
   Edition,
@@ -31,11 +31,11 @@ export class SourceReader {
   readonly references: Reference[] = [];
   readonly options: WrittenOption[] = [];
   readonly #declared: Declared[] = [];
-  /** Full names of all that is declared here, and where. */
+  /** Full names of all declarations here, with positions. */
   readonly #names = new Map<string, number>();
   readonly #locations: SourceCodeInfo_Location[] = [];
   readonly #lines = new Lines();
-  /** The comment above what comes next. */
+  /** The comment above the next declaration. */
   #leading: string;
 
   constructor(name: string, source: string) {
@@ -76,7 +76,7 @@ export class SourceReader {
     if (!this.take(text)) this.unexpected(quoted(text));
   }
 
-  /** @param expected what should stand there, with its article: `a field's name` */
+  /** @param expected what is expected here, with its article: `a field's name` */
   unexpected(expected: string): never {
     const { kind, text } = this.lexer;
     return this.lexer.fail(
@@ -113,7 +113,7 @@ export class SourceReader {
     return isNegative ? -value : value;
   }
 
-  /** String literals that stand together are one. */
+  /** Adjacent string literals are one. */
   string(what: string): Text {
     if (this.lexer.kind !== TokenKind.STRING) this.unexpected(what);
     const literals: (readonly [number, number])[] = [];
@@ -122,14 +122,14 @@ export class SourceReader {
     return textOf(this.lexer.source, literals);
   }
 
-  /** As `string`, where only UTF-8 will do. */
+  /** Like `string`, but must be UTF-8. */
   utf8(what: string): string {
     const { start } = this.lexer;
     const { text } = this.string(what);
     return text ?? this.lexer.fail("the bytes of this string are not UTF-8", start);
   }
 
-  // ---------------------------------------------------------------- what is found
+  // ---------------------------------------------------------------- results
 
   /** @param kind undefined: a field, a oneof or an enum's value, which types cannot name */
   declare(name: string, kind: SymbolKind | undefined, at: number): void {
@@ -167,7 +167,7 @@ export class SourceReader {
     return location;
   }
 
-  /** Takes the brace that ends a block. */
+  /** Consumes the brace that ends a block. */
   close(location: Location | undefined): void {
     this.end("}");
     if (location !== undefined)
@@ -185,7 +185,10 @@ interface Position {
 
 const TOP: Position = { offset: 0, line: 0, column: 0 };
 
-/** Lines and columns as protoc counts them: from 0, in bytes, a tab up to the next multiple of 8. Asked in the order of the text. */
+/**
+ * Lines and columns counted as in protoc: from 0, in bytes, a tab up to the next multiple of 8. Queried in the order of
+ * the text.
+ */
 class Lines {
   #last = TOP;
   /** Where the last span begins: a group is a field and a message, and both begin there. */

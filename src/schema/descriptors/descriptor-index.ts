@@ -1,4 +1,4 @@
-// Which file declares what, over files that stay bytes: what server reflection answers from.
+// Which file declares what, over files that stay bytes: the data of server reflection.
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import {
@@ -19,15 +19,15 @@ export class DescriptorError extends Error {
 }
 
 /**
- * Cuts a serialized google.protobuf.FileDescriptorSet into its files, each by its name and byte by byte as it
- * stands there: a file that is parsed and serialized anew loses the options that the parser does not know.
- * Of two files of one name the first counts. Throws DescriptorError.
+ * Splits a serialized google.protobuf.FileDescriptorSet into its files, each by its name and with its original bytes:
+ * parsing and serializing a file loses the options that the parser does not know. Of two files with one name the first
+ * counts. Throws DescriptorError.
  */
 export function splitFileDescriptorSet(bytes: Uint8Array): Map<string, Uint8Array> {
   return completed(splittingFileDescriptorSet(bytes));
 }
 
-/** The same; yields after each file, so that who has other things to do can do them. */
+/** The same, in slices: yields after each file. */
 export function* splittingFileDescriptorSet(bytes: Uint8Array): Generator<void, Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   try {
@@ -42,7 +42,7 @@ export function* splittingFileDescriptorSet(bytes: Uint8Array): Generator<void, 
   return files;
 }
 
-/** The `name` of a serialized FileDescriptorProto. Throws what the reader throws. */
+/** The `name` of a serialized FileDescriptorProto. Throws the reader's errors. */
 function fileNameOf(file: Uint8Array): string {
   let name = "";
   for (const bytes of fieldsOf(file, 1)) name = new TextDecoder().decode(bytes);
@@ -61,19 +61,19 @@ function* fieldsOf(bytes: Uint8Array, wanted: number): Generator<Uint8Array> {
 
 /** Names are full names without a leading dot, as in `library.v1.Book.title`. */
 export interface Descriptors {
-  /** The serialized FileDescriptorProto, as it was given. */
+  /** The serialized FileDescriptorProto, unchanged. */
   file(name: string): Uint8Array | undefined;
   /** Name of the file that declares a message, field, oneof, enum, enum value, extension, service or method. */
   fileContaining(symbol: string): string | undefined;
   /** Name of the file that declares the extension of `type` with this number. */
   fileExtending(type: string, number: number): string | undefined;
-  /** The numbers of all known extensions of a message, in order; undefined: there is no such message. */
+  /** The numbers of all known extensions of a message, in order; undefined: no such message. */
   extensions(type: string): readonly number[] | undefined;
-  /** The names of the file, first, and of all that it imports, directly or not, as far as they are known. */
+  /** The names of the file, first, and of all its direct and indirect imports, as far as they are known. */
   withDependencies(name: string): readonly string[];
 }
 
-/** Over files that are parsed at once: few ones. Immutable. schema-index.ts is the same over a whole schema. */
+/** Over files that are parsed at once: a few. Immutable. schema-index.ts is the same for a whole schema. */
 export class DescriptorIndex implements Descriptors {
   readonly #files: ReadonlyMap<string, Uint8Array>;
   readonly #imports = new Map<string, readonly string[]>();
@@ -135,7 +135,7 @@ export class DescriptorIndex implements Descriptors {
   withDependencies(name: string): readonly string[] {
     const reached = new Set<string>();
     if (this.#files.has(name)) reached.add(name);
-    // A Set walks over what is added on the way.
+    // A Set's iteration includes entries that are added meanwhile.
     for (const file of reached) {
       for (const imported of this.#imports.get(file) ?? []) {
         if (this.#files.has(imported)) reached.add(imported);

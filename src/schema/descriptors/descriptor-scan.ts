@@ -1,7 +1,7 @@
-// Looks over the bytes of a FileDescriptorProto before anybody makes objects of them: how deep it nests and how much is
-// in it, in one pass, and where its declarations lie. What a service sends decides none of the hub's memory and time.
-// Fields of another wire type than theirs are refused: most readers of protobuf pass them over, but @bufbuild/protobuf
-// reads on as if they had their own, and whoever else looks at these bytes would see another schema than it does.
+// Scans the bytes of a FileDescriptorProto before objects are made of them: nesting depth, number of fields, and the
+// position of its declarations, in one pass. So a service cannot use the hub's memory and time without bound. Fields
+// with a wrong wire type are rejected: most protobuf readers skip them, but @bufbuild/protobuf reads them with the
+// wrong type, and would see another schema than other readers.
 import { type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
@@ -9,7 +9,7 @@ import { SchemaError } from "./schema-error.js";
 
 /** Messages within messages; protoc stops at 32. */
 const MAX_NESTING = 64;
-/** Groups within groups, in fields that nobody knows. */
+/** Nested groups, in unknown fields. */
 const MAX_GROUPS = 32;
 /** Fields of all kinds in one file: each becomes an object of some hundred bytes. Google's largest file has 110,000. */
 const MAX_RECORDS = 2_000_000;
@@ -25,13 +25,13 @@ export interface ScannedFile {
   readonly enums: Ranges;
   readonly services: Ranges;
   readonly extensions: Ranges;
-  /** The bytes without source_code_info: comments are most of many files, and few ask for them. */
+  /** The bytes without source_code_info: comments are most of many files, and rarely needed. */
   readonly withoutSource: Uint8Array;
   /** How many fields it has, at every depth. */
   readonly records: number;
 }
 
-/** What each field of a message of descriptor.proto is, by its number; others are unknown, and of any type. */
+/** The fields of each message of descriptor.proto, by number; others are unknown, and of any type. */
 type Shape = readonly (ShapeField | undefined)[];
 
 interface ShapeField {
@@ -39,7 +39,7 @@ interface ShapeField {
   readonly wire: WireType;
   /** Numbers that may be packed, too. */
   readonly packable: boolean;
-  /** Of the message that it holds. */
+  /** Its message type. */
   readonly inner: Shape | undefined;
 }
 
@@ -49,7 +49,7 @@ function shapeOf(message: DescMessage): Shape {
   const known = shapes.get(message);
   if (known !== undefined) return known;
   const shape: (ShapeField | undefined)[] = [];
-  // Before its fields, for it may hold itself.
+  // Before its fields, since it may contain itself.
   shapes.set(message, shape);
   for (const field of message.fields) {
     const isText = field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES;
@@ -70,7 +70,7 @@ function shapeOf(message: DescMessage): Shape {
 const FILE = shapeOf(FileDescriptorProtoSchema);
 const SOURCE_CODE_INFO = 9;
 
-/** @throws SchemaError, what follows the file's name in a sentence: its bytes are none, or there is too much in it. */
+/** @throws SchemaError, whose text continues the file's name: malformed bytes, or too many fields. */
 export function scanFile(bytes: Uint8Array): ScannedFile {
   return new Scanner(bytes).scan();
 }
@@ -141,7 +141,7 @@ class Scanner {
     }
   }
 
-  /** What the field holds, where that is a message that is read. */
+  /** The field's message type, if it is read. */
   #inner(shape: Shape, tag: number): Shape | undefined {
     const field = shape[Math.floor(tag / 8)];
     if (field === undefined) return undefined;

@@ -1,4 +1,4 @@
-// One FileDescriptorProto: read from its bytes, what it declares and what it refers to. What schema.ts is built of.
+// One FileDescriptorProto: parses its bytes, lists its declarations and references. schema.ts builds on it.
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import {
@@ -44,16 +44,19 @@ export type Declarations = Pick<FileDescriptorProto, "package"> &
 export interface Reference {
   /** For messages: `field library.v1.Book.author`. */
   readonly from: string;
-  /** The full name of the declaration that the name stands in; relative names are looked up from there outwards. */
+  /** The full name of the enclosing declaration; relative names are looked up from there outwards. */
   readonly scope: string;
   readonly name: string;
-  /** Puts the full name in the place of a relative one, and the kind where the descriptor left it out. */
+  /** Replaces a relative name by the full one, and sets the kind if the descriptor lacks it. */
   resolve(fullName: string, kind: SymbolKind): void;
-  /** The kind of declaration that must stand there; undefined: message or enum. */
+  /** The required kind of declaration; undefined: message or enum. */
   readonly wants: "message" | "enum" | undefined;
 }
 
-/** Reads a FileDescriptorProto, with JSON names filled in. `name` is what it was announced as; a file that calls itself otherwise is refused. */
+/**
+ * Parses a FileDescriptorProto, with JSON names filled in. `name` is the requested name; a file with another name is
+ * rejected.
+ */
 export function parseFile(name: string, bytes: Uint8Array): FileDescriptorProto {
   let proto: FileDescriptorProto;
   try {
@@ -65,7 +68,7 @@ export function parseFile(name: string, bytes: Uint8Array): FileDescriptorProto 
   return proto;
 }
 
-/** Fills in JSON names. Throws a SchemaError where the file calls itself otherwise, or a field has no type. */
+/** Fills in JSON names. Throws a SchemaError if the file has another name, or a field has no type. */
 export function finishFile(name: string, proto: FileDescriptorProto): void {
   if (proto.name !== name) {
     throw new SchemaError(
@@ -76,7 +79,10 @@ export function finishFile(name: string, proto: FileDescriptorProto): void {
   for (const field of proto.extension) checkType(field, proto.package);
 }
 
-/** Only the name of a FileDescriptorProto, without reading the rest; undefined when the bytes are none or it has no name. */
+/**
+ * Only the name of a FileDescriptorProto, without parsing the rest; undefined if the bytes are malformed or it has no
+ * name.
+ */
 export function fileNameOf(bytes: Uint8Array): string | undefined {
   try {
     const reader = new BinaryReader(bytes);
@@ -207,7 +213,9 @@ export function* candidatesOf(reference: Pick<Reference, "name" | "scope">): Gen
   yield reference.name;
 }
 
-/** protobufjs makes one file of each package, named after it, without imports; proto-loader has them from there. */
+/**
+ * protobufjs makes one file of each package, named after it, without imports; proto-loader's definitions come from it.
+ */
 export function isOfProtobufjs({ name, package: pkg, dependency }: FileDescriptorProto): boolean {
   return dependency.length === 0 && pkg !== "" && name === `${pkg.replaceAll(".", "_")}.proto`;
 }
@@ -247,7 +255,7 @@ export function wellKnownFileOfType(typeName: string): string | undefined {
   return undefined;
 }
 
-/** Fills in JSON names. Throws a SchemaError where a field has no type. */
+/** Fills in JSON names. Throws a SchemaError if a field has no type. */
 export function finishMessage(message: DescriptorProto, outer: string): void {
   const scope = join(outer, message.name);
   for (const field of message.field) {
@@ -271,7 +279,7 @@ function isUntyped(field: FieldDescriptorProto): boolean {
   return !Object.hasOwn(field, "type");
 }
 
-/** The JSON name that protoc gives to a field: underscores go, the letter after one becomes a capital. */
+/** protoc's JSON name of a field: without underscores, the letter after each in upper case. */
 export function jsonNameOf(fieldName: string): string {
   return fieldName.replace(/_+(.?)/g, (_, next: string) => next.toUpperCase());
 }

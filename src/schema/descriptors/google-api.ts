@@ -1,4 +1,4 @@
-// What google.api.http is made of, declared anew: nothing else that a folder imports needs to be installed for it.
+// The declarations of google.api.http: so folders that import only it need nothing else installed.
 
 /** Sources of the google/api files that every folder of .proto files may import, by name. */
 export const GOOGLE_API: ReadonlyMap<string, string> = new Map([

@@ -7,7 +7,7 @@ export type ReflectionQuery =
   | { readonly kind: "file"; readonly name: string };
 
 export type ReflectionResponse =
-  /** `names`: the first ones, as many as were wanted and one more; `count`: of all that the answer has. */
+  /** `names`: the first ones, one more than requested; `count`: of all in the response. */
   | { readonly kind: "services"; readonly names: readonly string[]; readonly count: number }
   /** FileDescriptorProto bytes. */
   | { readonly kind: "files"; readonly files: readonly Uint8Array[] }
@@ -18,7 +18,7 @@ const REQUEST_FIELD = { file: 3, symbol: 4, services: 7 } as const;
 
 /** A ServerReflectionRequest. */
 export function encodeQuery(query: ReflectionQuery): Uint8Array {
-  // The argument of list_services has no meaning, but servers tell the kind of query by the field's presence.
+  // The argument of list_services has no meaning, but servers recognize the query by the field's presence.
   const argument = query.kind === "services" ? "*" : query.name;
   return new BinaryWriter()
     .uint32((REQUEST_FIELD[query.kind] << 3) | 2)
@@ -29,18 +29,18 @@ export function encodeQuery(query: ReflectionQuery): Uint8Array {
 export interface ReflectionResponseLimits {
   /** Names of services that are read; the others are counted. */
   readonly maxNames: number;
-  /** Files that are read; the others are passed over. */
+  /** Files that are read; the others are skipped. */
   readonly maxFiles: number;
 }
 
 /** Bytes of an error's text that are read: a server may send megabytes for each of thousands of services. */
 const MAX_ERROR_BYTES = 1000;
-/** Of a service's name: what is longer is no name that anybody could call. */
+/** Length of a service's name: nobody could call a longer one. */
 const MAX_NAME_BYTES = 1000;
 
 /**
- * Reads a ServerReflectionResponse; undefined when the bytes are none or answer something else. Files are views of the
- * bytes.
+ * Parses a ServerReflectionResponse; undefined if the bytes are malformed or respond to something else. Files are views
+ * of the bytes.
  */
 export function decodeReflectionResponse(
   bytes: Uint8Array,

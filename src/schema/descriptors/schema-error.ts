@@ -1,6 +1,6 @@
-// What goes wrong with a schema, told to a person.
+// Errors of schemas, for people.
 
-/** A schema that cannot be used, and why, in one sentence. */
+/** A schema that cannot be used, with the reason in one sentence. */
 export class SchemaError extends Error {
   override readonly name = "SchemaError";
 }

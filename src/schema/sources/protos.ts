@@ -1,4 +1,4 @@
-// Learning a schema from folders of .proto files: finds the files, and has them compiled (compiler/).
+// Learns a schema from folders of .proto files: finds the files, and compiles them (compiler/).
 import { readdir, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
@@ -18,7 +18,7 @@ import type { SchemaTables } from "../tables/schema-tables.js";
 import { type Schema, SchemaError, schemaOf } from "../types/schema.js";
 import { readProtosInThread } from "./schema-reading.js";
 
-/** More is no API but a wrong folder; googleapis has 6,000. */
+/** With more, it is not an API but a wrong folder; googleapis has 6,000. */
 const MAX_FILES = 20_000;
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /** Of all files together, that are read without a thread: some 20 ms. */
@@ -48,7 +48,7 @@ export async function readProtos(dirs: readonly string[]): Promise<SchemaTables>
   return tables;
 }
 
-/** Whether reading them in place would hold calls up. A folder that cannot be read is not, and says so then. */
+/** Whether reading them in place would block calls. An unreadable folder would not; reading it reports the error. */
 async function isLarge(dirs: readonly string[]): Promise<boolean> {
   let bytes = 0;
   for (const dir of dirs) {
@@ -60,7 +60,7 @@ async function isLarge(dirs: readonly string[]): Promise<boolean> {
   return false;
 }
 
-/** Folders of npm packages that have google/…, where they are installed. */
+/** Folders of npm packages with google/…, if they are installed. */
 function includedFolders(): string[] {
   try {
     return [dirname(createRequire(import.meta.url).resolve("google-proto-files/package.json"))];
@@ -73,7 +73,7 @@ class Loader {
   /** By name, as an import names it. */
   readonly files = new Map<string, ParsedFile>();
   readonly linker = new FileLinker();
-  /** Names of the files in the folders, without what they import from elsewhere. */
+  /** Names of the files in the folders, without imports from elsewhere. */
   readonly own = new Set<string>();
   readonly warnings: string[] = [];
   readonly #dirs: readonly string[];

@@ -1,4 +1,4 @@
-// Learning a schema from a FileDescriptorSet, as `buf build -o x.binpb` and `protoc --descriptor_set_out` write it.
+// Learns a schema from a FileDescriptorSet, as `buf build -o x.binpb` and `protoc --descriptor_set_out` write it.
 
 import { readLargeFile } from "../../kit/files/regular-file.js";
 import { inSlices } from "../../kit/in-slices.js";
@@ -16,7 +16,7 @@ const IN_PLACE_BYTES = 256 * 1024;
 
 /**
  * Reads a FileDescriptorSet file.
- * @throws SchemaError, one sentence that names the file: not there, no descriptor set, without services, …
+ * @throws SchemaError, one sentence that names the file: missing, not a descriptor set, without services, …
  */
 export async function loadProtoset(path: string): Promise<Schema> {
   const bytes = await readBounded(path);
@@ -44,7 +44,7 @@ export function readProtoset(set: Uint8Array): SchemaTables {
 async function readBounded(path: string): Promise<Uint8Array> {
   try {
     const read = await readLargeFile(path, MAX_PROTOSET_BYTES);
-    // In memory that threads share: none needs a copy of its own.
+    // In memory that threads share: no thread needs a copy.
     const bytes = new Uint8Array(new SharedArrayBuffer(read.length));
     bytes.set(read);
     return bytes;

@@ -1,5 +1,6 @@
-// Learning a schema from a running server, by gRPC server reflection
-// (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is given: schema/ opens no connection.
+// Learns a schema from a running server, by gRPC server reflection
+// (github.com/grpc/grpc/blob/master/doc/server-reflection.md). The transport is a parameter: schema/ opens no
+// connection.
 
 import { createHash } from "node:crypto";
 import { RpcError } from "../../call/status/rpc-error.js";
@@ -23,7 +24,7 @@ export interface ReflectionStream {
   send(message: Uint8Array): void;
   /** No more messages will be sent. */
   end(): void;
-  /** Gives the call up; nothing to do when it has ended. */
+  /** Cancels the call; does nothing when it has ended. */
   cancel(): void;
   /** Iterated once. Throws an RpcError when the call ends with a status other than OK. */
   readonly messages: AsyncIterable<Uint8Array>;
@@ -33,7 +34,7 @@ export interface ReflectionStream {
 export type OpenReflectionStream = (path: string) => ReflectionStream;
 
 export interface ReflectionOptions {
-  /** Gives the learning up; it then rejects with a SchemaError. */
+  /** Cancels the learning, which then rejects with a SchemaError. */
   readonly signal?: AbortSignal;
   /** Default 10,000. */
   readonly maxFiles?: number;
@@ -41,7 +42,7 @@ export interface ReflectionOptions {
   readonly maxBytes?: number;
   /** Default 10,000. */
   readonly maxServices?: number;
-  /** Of the same upstream, kept from one learning to the next. */
+  /** State of one upstream, kept from one learning to the next. */
   readonly last?: LastRead;
   /** Called when all that was listed has been sent. */
   readonly answered?: () => void;
@@ -54,15 +55,15 @@ const PATHS = [
 const MAX_FILES = 10_000;
 const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_SERVICES = 10_000;
-/** Queries for each file and service that there may be: files ask for imports that the server turns out not to have. */
+/** Queries for each possible file and service: files may have imports that the server does not have. */
 const MAX_QUERIES_RATIO = 4;
-/** How often types are asked for that what was sent then turned out to need. */
+/** How often missing types of files that were received are requested. */
 const MAX_ROUNDS = 100;
 /** Of an import or a type. */
 const MAX_NAME_CHARS = 1000;
-/** Of what the server says to an error. */
+/** Length of the server's error text. */
 const MAX_ERROR_CHARS = 300;
-/** Queries on their way: enough to hide the round trips, few enough for any server's buffers. */
+/** Concurrent queries: enough to hide the round trips, few enough for any server's buffers. */
 const WINDOW = 16;
 
 const RULES_DROPPED =
@@ -70,17 +71,17 @@ const RULES_DROPPED =
   "JSON clients reach the methods only by POST /package.Service/Method. If the .proto files have rules, give them to the hub: " +
   "--proto DIR, schema: { protos: [DIR] } or { protoset: FILE }";
 
-/** What became of the files that one upstream sent last: the same bytes are not read again, good or bad. */
+/** Results for the files that one upstream sent last: the same bytes are not read again, valid or not. */
 export class LastRead {
   key: string | undefined = undefined;
   outcome: Schema | SchemaError | undefined = undefined;
 }
 
 /**
- * Learns all services of a server, v1 of the protocol first, else v1alpha. All queries go on one stream, for an
+ * Learns all services of a server, with v1 of the protocol first, then v1alpha. All queries use one stream, since an
  * address may have servers of different builds behind it. Services that cannot be described are for gRPC clients only,
  * with a warning.
- * @throws SchemaError when the server cannot be asked, does not offer reflection, or passes a limit.
+ * @throws SchemaError if the server cannot be queried, does not offer reflection, or exceeds a limit.
  */
 export async function learnByReflection(
   open: OpenReflectionStream,
@@ -93,7 +94,7 @@ export async function learnByReflection(
     } catch (error) {
       if (error instanceof SchemaError) throw error;
       if (!(error instanceof RpcError)) throw new SchemaError(`reflection failed: ${reasonOf(error)}`);
-      // Only as the very first answer does it mean that the version is not offered.
+      // Only in the very first response it means that the version is not offered.
       if (error.code !== Code.UNIMPLEMENTED || learning.answers > 0) {
         throw new SchemaError(
           `reflection failed: ${codeName(error.code)}: ${cut(error.message, MAX_ERROR_CHARS, "…")}`,
@@ -122,10 +123,10 @@ class Learning {
   /** Services that the files declare. */
   readonly #declared = new Set<string>();
   #bytes = 0;
-  /** What has been asked, or stands in the queue: nothing is asked twice. */
+  /** Queries that were sent or are queued: none is sent twice. */
   readonly #asked = new Set<string>();
   readonly #queue: ReflectionQuery[] = [];
-  /** Why a file or symbol could not be had, by its name. */
+  /** Why a file or symbol is not available, by its name. */
   readonly #problems = new Map<string, string>();
 
   constructor(open: OpenReflectionStream, path: string, options: ReflectionOptions) {
@@ -133,7 +134,7 @@ class Learning {
     const { signal } = options;
     this.#aborted = new Promise((_, reject) => {
       this.#onAbort = () => {
-        // Reading goes on in a thread, which would not hear of it.
+        // Reading continues in a thread, which would not notice it.
         this.#reading.close();
         reject(new SchemaError("reflection was cancelled: the server did not respond in time"));
       };
@@ -175,7 +176,7 @@ class Learning {
       if (!(error instanceof SchemaError)) throw error;
       outcome = error;
     }
-    // What more was asked for may be answered otherwise the next time.
+    // Further queries may have other responses the next time.
     if (last !== undefined && asked === this.#asked.size && this.#options.signal?.aborted !== true) {
       last.key = key;
       last.outcome = outcome;
@@ -200,20 +201,20 @@ class Learning {
     return names;
   }
 
-  /** Sends what stands in the queue, a window at a time; what the answers lack joins the queue. */
+  /** Sends the queued queries, a window at a time; imports missing in the responses join the queue. */
   async #askAll(): Promise<void> {
     const sent: ReflectionQuery[] = [];
     while (this.#queue.length > 0 || sent.length > 0) {
       while (sent.length < WINDOW) {
         const query = this.#queue.shift();
         if (query === undefined) break;
-        // An earlier answer may have brought it.
+        // An earlier response may have contained it.
         const has = query.kind === "symbol" ? this.#declared : this.#files;
         if (has.has(queryName(query))) continue;
         this.#stream.send(encodeQuery(query));
         sent.push(query);
       }
-      // Answers come in the order of the queries.
+      // Responses come in the order of the queries.
       const query = sent.shift();
       if (query !== undefined) this.#take(query, await this.#next());
     }
@@ -240,7 +241,7 @@ class Learning {
     try {
       head = fileHead(bytes);
     } catch {
-      // Without a name nobody can import it; what it should have declared will be missed.
+      // A file without a name cannot be imported; its declarations will be missing.
       return;
     }
     const { name } = head;
@@ -277,7 +278,7 @@ class Learning {
     this.#queue.push(query);
   }
 
-  /** True when there is something left to ask for. */
+  /** True if there are queries left. */
   async #askForTypes(): Promise<boolean> {
     for (const { type } of await this.#reading.missing())
       if (type !== undefined) this.#ask({ kind: "symbol", name: type });
@@ -304,7 +305,7 @@ function describeError(error: { readonly code: number; readonly message: string 
   return `${codeName(error.code)}: ${cut(error.message, MAX_ERROR_CHARS, "…")}`;
 }
 
-/** What the server sent and lists, whatever the order. */
+/** Identifies what the server sent and lists, whatever the order. */
 function* keyOf(listed: readonly string[], files: ReadonlyMap<string, Uint8Array>): Generator<void, string> {
   const hash = createHash("sha256").update(listed.join("\n"));
   for (const name of [...files.keys()].sort()) {
@@ -320,7 +321,7 @@ function withHint(tables: SchemaTables): SchemaTables {
   return { ...tables, warnings: [...tables.warnings, RULES_DROPPED] };
 }
 
-/** A copy in memory that threads share: no thread needs one of its own. */
+/** A copy in memory that threads share: no thread needs its own. */
 function shared(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);

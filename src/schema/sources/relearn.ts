@@ -1,19 +1,19 @@
-// When to learn a schema again. Reflection has no event for a change, so: when an endpoint comes (back), and by the clock.
+// Decides when to learn a schema again. Reflection reports no changes, so: when an endpoint connects, and periodically.
 import type { Clock, Timer } from "../../kit/clock.js";
 import { reasonOf } from "../descriptors/file-descriptor.js";
 import type { Schema } from "../types/schema.js";
 
 export interface SchemaWatcherOptions {
   /**
-   * Learns once. Must give up when the signal fires. It calls `answered` when the server has sent what it was asked:
-   * reading that may take longer than a server may be silent.
+   * Learns once. Must stop when the signal fires. Calls `answered` when the server has sent everything: reading it may
+   * take longer than a server may be silent.
    */
   learn(signal: AbortSignal, answered: () => void): Promise<Schema>;
-  /** A schema that differs from the last one. What it throws is told as a problem, and tried again. */
+  /** A schema that differs from the last one. An exception is reported as a problem, and retried. */
   onSchema(schema: Schema): void;
   /**
-   * One sentence, when it differs from the last one since things went well. The last schema stays in use.
-   * `first`: it was not told since things went well.
+   * One sentence, if it differs from the last problem since the last success. The last schema stays in use. `first`: it
+   * was not reported since the last success.
    */
   onProblem(message: string, first: boolean): void;
   readonly clock: Clock;
@@ -24,17 +24,19 @@ export interface SchemaWatcherOptions {
 const REFRESH_MS = 60_000;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
-/** Many endpoints that come at once, or one that flaps, cost one learning per second. */
+/** Many endpoints that connect at once, or one that flaps, cost one learning per second. */
 const MIN_INTERVAL_MS = 1_000;
 const LEARN_TIMEOUT_MS = 10_000;
-/** Once all is there. Longer than the reading itself may take: other upstreams may be read first. */
+/**
+ * Timeout after everything was received. Longer than the reading itself may take: other upstreams may be read first.
+ */
 const READ_TIMEOUT_MS = 120_000;
-/** ±20 %, so that hubs that lost the same upstream do not come back in step. */
+/** ±20 %, so that hubs that lost the same upstream do not retry in step. */
 const JITTER_RATIO = 0.2;
-/** Different problems between two times that things went well. */
+/** Different problems between two successes. */
 const MAX_LOGGED = 16;
 
-/** Keeps one upstream's schema fresh: from start() to close(), never two learnings at once. */
+/** Keeps one upstream's schema up to date: from start() to close(), never two learnings at once. */
 export class SchemaWatcher {
   readonly #options: SchemaWatcherOptions;
   readonly #random: () => number;
@@ -47,7 +49,7 @@ export class SchemaWatcher {
   #startedAt = Number.NEGATIVE_INFINITY;
   #hash: string | undefined;
   #problem: string | undefined;
-  /** Problems since things went well. */
+  /** Problems since the last success. */
   readonly #told = new Set<string>();
 
   constructor(options: SchemaWatcherOptions) {
@@ -60,11 +62,11 @@ export class SchemaWatcher {
     this.poke();
   }
 
-  /** An endpoint came (back), or a client asks for what nobody knows: learns now, or a second after the last start. */
+  /** An endpoint connected, or a client asks for something unknown: learns now, or a second after the last start. */
   poke(): void {
     if (this.#closed) return;
     if (this.#abort !== undefined) {
-      // What is being learned may be the old build's.
+      // The running learning may see the old build.
       this.#poked = true;
       return;
     }
@@ -122,7 +124,7 @@ export class SchemaWatcher {
         if (!abort.signal.aborted) timer = within(READ_TIMEOUT_MS);
       };
       abort.signal.addEventListener("abort", () => reject(new Error("closed")), { once: true });
-      // In a then, so that a learn() that throws at once is a failure like any other.
+      // In a then, so that an exception of learn() is a failure like any other.
       Promise.resolve()
         .then(() => this.#options.learn(abort.signal, answered))
         .then(resolve, reject)
@@ -134,7 +136,7 @@ export class SchemaWatcher {
     this.#failures = problem === undefined ? 0 : this.#failures + 1;
     const before = this.#problem;
     this.#problem = problem;
-    // The next learning stands before anybody is called, who may poke or close.
+    // The next learning is scheduled before callbacks run, which may poke or close.
     if (this.#poked) {
       this.#poked = false;
       this.#failures = 0;

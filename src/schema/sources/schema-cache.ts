@@ -1,5 +1,5 @@
-// The folder in which the last good schema of each upstream is kept, so that a hub can start while its services are
-// down. A file is written whole or not at all; what cannot be used is told once, and counts for nothing.
+// The folder with the last valid schema of each upstream, so that a hub can start while its services are down. A file
+// is written completely or not at all; an invalid file is logged once, and ignored.
 import { createHash, randomUUID } from "node:crypto";
 import { open, opendir, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,21 +12,21 @@ import { type Schema, SchemaError, schemaOf } from "../types/schema.js";
 import { readSchemaFile, type SchemaFile, SchemaFileError, schemaFileParts } from "./schema-file.js";
 import { SchemaReading } from "./schema-reading.js";
 
-/** What is learned by reflection is bounded at 64 MiB of descriptors; names and warnings come beside it. */
+/** A schema learned by reflection has at most 64 MiB of descriptors; names and warnings come on top. */
 const MAX_BYTES = 96 * 1024 * 1024;
-/** Such a file of a hub that was killed while it wrote is left over; nobody writes for so long. */
+/** A temporary file of this age was left by a hub that was killed while it wrote: no write takes so long. */
 const LEFT_OVER_MS = 600_000;
-/** Entries of the folder that are looked at for what is left over. */
+/** Entries of the folder that are checked for such files. */
 const MAX_ENTRIES = 10_000;
 /** Bytes that are copied in one step. */
 const COPY_BYTES = 1024 * 1024;
-/** Warnings that are remembered, so that none comes twice. */
+/** Warnings that are remembered, so that none is repeated. */
 const MAX_LOGGED = 1_000;
 /** Characters of an upstream's name in the name of its file, and bytes of its digest. */
 const MAX_NAME_CHARS = 63;
 const NAME_DIGEST_BYTES = 8;
 
-/** Whose schema it is: one of another service under the same name must not be taken for it. */
+/** Whose schema it is: another service's under the same name must not be used. */
 export interface Owner {
   /** The upstream's name in the config. */
   readonly name: string;
@@ -46,13 +46,13 @@ export class SchemaCache {
   readonly #told = new Set<string>();
   #closed = false;
 
-  /** @param warn is called with a sentence for what cannot be used, once for each */
+  /** @param warn is called with a sentence for each invalid file, once */
   constructor(folder: string, warn: (message: string) => void) {
     this.folder = folder;
     this.#warn = warn;
   }
 
-  /** The schema that was kept last; undefined: none that can be used. Never rejects. */
+  /** The schema that was stored last; undefined: none that is valid. Never rejects. */
   async read({ name, endpoints }: Owner): Promise<RememberedSchema | undefined> {
     const path = this.pathOf(name);
     try {
@@ -69,7 +69,7 @@ export class SchemaCache {
     }
   }
 
-  /** Whether it was written: whole, and for good. Never rejects. */
+  /** Whether it was written completely and durably. Never rejects. */
   async write({ name, endpoints }: Owner, schema: Schema, learnedAt: number): Promise<boolean> {
     if (this.#closed) return false;
     const described = schema.services.map(({ typeName }) => typeName);
@@ -129,13 +129,13 @@ export class SchemaCache {
     }
   }
 
-  /** The new name in the folder outlives a crash of the machine too, where the file system can do that. */
+  /** The rename survives a crash of the machine too, if the file system supports that. */
   async #sync(): Promise<void> {
     try {
       const folder = await open(this.folder, "r");
       await folder.sync().finally(() => folder.close());
     } catch {
-      // It cannot: the file is whole, with the old content or the new one.
+      // It does not: the file is complete, with the old content or the new one.
     }
   }
 
@@ -147,13 +147,13 @@ export class SchemaCache {
   }
 }
 
-/** `EACCES: permission denied`: the path is named already, or is one that nobody knows. */
+/** `EACCES: permission denied`: the path is named already, or is an internal one. */
 function withoutPath(error: unknown): string {
   const reason = reasonOf(error);
   return errorCode(error) === undefined ? reason : (reason.split(", ")[0] ?? reason);
 }
 
-/** The name for a person, and a digest for file systems that do not tell upper case from lower case. */
+/** The name, readable, and a digest for file systems that ignore case. */
 function fileName(name: string): string {
   const readable = cut(name, MAX_NAME_CHARS).replace(/[^A-Za-z0-9._-]/g, "_");
   const digest = createHash("sha256").update(name).digest().subarray(0, NAME_DIGEST_BYTES);
@@ -175,7 +175,7 @@ async function writeWhole(path: string, file: SchemaFile): Promise<void> {
   }
 }
 
-/** A copy in memory that threads share: none needs one of its own. */
+/** A copy in memory that threads share: no thread needs its own. */
 function* shared(read: Uint8Array): Generator<void, Uint8Array> {
   const bytes = new Uint8Array(new SharedArrayBuffer(read.length));
   for (let at = 0; at < read.length; at += COPY_BYTES) {
@@ -185,7 +185,7 @@ function* shared(read: Uint8Array): Generator<void, Uint8Array> {
   return bytes;
 }
 
-/** Read as it was read when it was learned. */
+/** Parsed as it was when it was learned. */
 async function schemaIn({ files, services, warnings }: SchemaFile): Promise<Schema> {
   const reading = new SchemaReading("parts");
   try {

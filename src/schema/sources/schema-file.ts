@@ -1,10 +1,10 @@
-// One upstream's schema as the bytes of a file: a google.protobuf.FileDescriptorSet, every file of it byte by byte as it
-// was learned, with two fields more, by which it says whose it is and whether it is whole. Other tools pass over those.
+// One upstream's schema as a file: a google.protobuf.FileDescriptorSet, every file with its original bytes, and two
+// additional fields that say whose it is and whether it is complete. Other tools ignore those.
 import { createHash } from "node:crypto";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { splittingFileDescriptorSet } from "../descriptors/descriptor-index.js";
 
-/** What a schema was learned from, and when. */
+/** The source of a schema, and when it was learned. */
 export interface SchemaFile {
   /** The upstream's name in the config. */
   readonly upstream: string;
@@ -19,16 +19,16 @@ export interface SchemaFile {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Why bytes are no schema file; the sentence goes on after the file's name. */
+/** Why bytes are not a schema file; the text continues the file's name. */
 export class SchemaFileError extends Error {
   override readonly name = "SchemaFileError";
 }
 
-/** Goes up with each change that an older hub would read wrongly. */
+/** Incremented with each change that an older hub would misread. */
 const FORMAT = 1;
-/** FileDescriptorSet has `file` = 1 alone. */
+/** FileDescriptorSet has only `file` = 1. */
 const FILE_FIELD = 1;
-/** A JSON object: what is not in the descriptors. */
+/** A JSON object with what is not in the descriptors. */
 const ABOUT_FIELD = 50_001;
 /** SHA-256 of all bytes before this field, which is the last one. */
 const DIGEST_FIELD = 50_002;
@@ -71,9 +71,8 @@ function* field(no: number, bytes: Uint8Array): Generator<Uint8Array> {
 }
 
 /**
- * Reads what `schemaFileParts` made; the files are views of the bytes. Yields now and then, so that who has other
- * things to do can do them.
- * @throws SchemaFileError where they are anything else, or not whole.
+ * Parses the output of `schemaFileParts`; the files are views of the bytes. Runs in slices.
+ * @throws SchemaFileError if they are anything else, or incomplete.
  */
 export function* readSchemaFile(bytes: Uint8Array): Generator<void, SchemaFile> {
   const end = bytes.length - TAIL_BYTES;

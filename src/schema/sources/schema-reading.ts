@@ -1,4 +1,4 @@
-// Where the files of a schema are read: small ones here and now, large ones in a thread, so that calls go on meanwhile.
+// Chooses where a schema is read: small ones in place, large ones in a thread, so that calls continue meanwhile.
 import { Worker } from "node:worker_threads";
 import { SchemaError } from "../descriptors/schema-error.js";
 import { WorkLimitExceeded } from "../tables/read-file.js";
@@ -14,7 +14,7 @@ import { type Turn, takeTurn } from "../tables/turns.js";
 
 /** Bytes of all files that are read in place, some milliseconds: a thread would cost as much to start. */
 const IN_PLACE_BYTES = 256 * 1024;
-/** Of bytes that come to more than others of their number. */
+/** For bytes that are more work than others of their length. */
 const IN_PLACE: Work = { lookupChars: 2_000_000, records: 20_000 };
 /** All of googleapis takes four seconds of one core. */
 const MAX_READ_MS = 60_000;
@@ -24,7 +24,7 @@ const MAX_READ_MS = 60_000;
  */
 const MAX_HEAP_MIB = 2048;
 
-/** What the thread is asked, and what it answers: in this order, one at a time. */
+/** Requests to the thread and their results: in this order, one at a time. */
 export type ReadRequest =
   | { readonly kind: "start"; readonly mode: ReadMode }
   | { readonly kind: "add"; readonly files: readonly NamedFile[] }
@@ -42,15 +42,15 @@ export type ReadResult =
 
 export type NamedFile = readonly [name: string, bytes: Uint8Array];
 
-/** One schema's files on the way to its tables. Everything rejects with a SchemaError once `close` is called. */
+/** Reads one schema's files into its tables. Everything rejects with a SchemaError once `close` is called. */
 export class SchemaReading {
   readonly #mode: ReadMode;
-  /** Those that no reader has yet. */
+  /** Files that no reader has yet. */
   #pending: NamedFile[] = [];
   #bytes = 0;
   #reader: SchemaReader | undefined;
   #thread: ReadThread | undefined;
-  /** All of them, until a thread has them: what is too much work in place begins there anew. */
+  /** All of them, until a thread has them: if they are too much work in place, it starts again there. */
   #all: NamedFile[] = [];
 
   constructor(mode: ReadMode) {
@@ -63,7 +63,7 @@ export class SchemaReading {
     if (this.#thread === undefined) this.#all.push([name, bytes]);
   }
 
-  /** What the files need and nobody gave. */
+  /** Missing dependencies of the files. */
   async missing(): Promise<readonly Missing[]> {
     const answer = await this.#do((reader) => ({ missing: reader.missing() }), { kind: "missing" });
     if (!("missing" in answer))
@@ -71,7 +71,7 @@ export class SchemaReading {
     return answer.missing;
   }
 
-  /** @throws SchemaError where they are no schema. */
+  /** @throws SchemaError if they are not a valid schema. */
   async finish(finish: Finish): Promise<SchemaTables> {
     const answer = await this.#do((reader) => ({ tables: reader.finish(finish) }), {
       kind: "finish",
@@ -134,7 +134,7 @@ async function readInThread(request: ReadRequest): Promise<SchemaTables> {
   }
 }
 
-/** A thread for one schema. One of them works at a time: they would take turns for the same cores. */
+/** A thread for one schema. One works at a time: they would compete for the same cores. */
 class ReadThread {
   #worker: Worker | undefined;
   #turn: Turn | undefined;
@@ -185,7 +185,7 @@ class ReadThread {
   #end(reason: string): void {
     this.#closed = true;
     this.#worker?.removeAllListeners();
-    // A worker that is taken down may still say that it failed: nobody is to hear of it as of an error.
+    // A worker that is being terminated may still report a failure: ignore it.
     this.#worker?.on("error", () => {});
     void this.#worker?.terminate();
     this.#turn?.end();

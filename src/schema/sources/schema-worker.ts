@@ -23,7 +23,7 @@ async function work(request: ReadRequest): Promise<ReadResult> {
       return { tables: readProtoset(request.bytes) };
     }
     case "protos": {
-      // Its parser is loaded where .proto files are given.
+      // The parser is loaded only for .proto files.
       const { readProtos } = await import("./protos.js");
       return { tables: await readProtos(request.dirs) };
     }

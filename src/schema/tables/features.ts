@@ -1,4 +1,4 @@
-// What an edition says of a field or an enum, and what options change of it (protobuf.dev/editions/features).
+// The features of a field or an enum by its edition, and how options change them (protobuf.dev/editions/features).
 import type { SupportedEdition } from "@bufbuild/protobuf";
 import {
   Edition,
@@ -37,13 +37,13 @@ const PROTO3: Features = {
 /** The editions since differ in nothing that concerns messages. */
 const EDITION_2023: Features = { ...PROTO3, fieldPresence: FeatureSet_FieldPresence.EXPLICIT };
 
-/** What holds in a file that says nothing of its own. */
+/** The features of a file without its own. */
 export function defaultFeatures(edition: SupportedEdition): Features {
   if (edition === Edition.EDITION_PROTO2) return PROTO2;
   return edition === Edition.EDITION_PROTO3 ? PROTO3 : EDITION_2023;
 }
 
-/** The features of what stands within `outer` and has these of its own. */
+/** The features of a declaration within `outer` with these of its own. */
 export function withFeatures(outer: Features, own: FeatureSet | undefined): Features {
   if (own === undefined) return outer;
   return {
@@ -55,7 +55,7 @@ export function withFeatures(outer: Features, own: FeatureSet | undefined): Feat
   };
 }
 
-/** The edition of a file; undefined: its syntax or edition is none that the hub knows. */
+/** The edition of a file; undefined: the hub does not know its syntax or edition. */
 export function editionOf({ syntax, edition }: FileDescriptorProto): SupportedEdition | undefined {
   if (syntax === "" || syntax === "proto2") return Edition.EDITION_PROTO2;
   if (syntax === "proto3") return Edition.EDITION_PROTO3;

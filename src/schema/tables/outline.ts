@@ -1,11 +1,11 @@
-// The fields of a message, read of its descriptor's bytes without making one: enough to say that an HTTP rule fits a
-// method. Of the many thousand rules of a large schema few are ever called.
+// The fields of a message, read from its descriptor's bytes without making one: enough to check that an HTTP rule fits
+// a method. Of the many thousand rules of a large schema few are ever called.
 import type { DescMethod } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
 export interface FieldOutline {
   readonly repeated: boolean;
-  /** Full name of the message that it holds; undefined for scalars and enums. */
+  /** Full name of its message type; undefined for scalars and enums. */
   readonly message: string | undefined;
 }
 
@@ -22,11 +22,11 @@ export interface OutlinedMethod extends DescMethod {
 
 /** The types of one schema. */
 export interface Outlines {
-  /** Read anew each time. undefined: not known, or not without a closer look. */
+  /** Read anew each time. undefined: unknown, or it needs the full descriptor. */
   outline(typeName: string): Outline | undefined;
 }
 
-/** Reads each outline once. Many rules look at one message, and outlines of all are too much to keep for good. */
+/** Reads each outline once. Many rules refer to one message, and outlines of all are too much to keep permanently. */
 export class KnownOutlines {
   readonly #bySchema = new Map<Outlines, Map<string, Outline | undefined>>();
 
@@ -54,8 +54,8 @@ const TYPE_MESSAGE = 11;
 const TYPE_MAX = 18;
 
 /**
- * @param bytes of a DescriptorProto in which every field has its own wire type (descriptor-scan.ts)
- * @returns undefined: it has a field that takes a closer look, as an odd name or `json_name` does
+ * @param bytes of a DescriptorProto whose fields have the right wire types (descriptor-scan.ts)
+ * @returns undefined: a field needs the full descriptor, for example for an unusual name or `json_name`
  */
 export function outlineOf(bytes: Uint8Array): Outline | undefined {
   const reader = new BinaryReader(bytes);
@@ -68,7 +68,7 @@ export function outlineOf(bytes: Uint8Array): Outline | undefined {
   return outline;
 }
 
-/** Returns whether all is known of it. */
+/** Returns whether everything is known of it. */
 function addField(outline: Map<string, FieldOutline>, reader: BinaryReader): boolean {
   const end = reader.uint32() + reader.pos;
   let name = "";
@@ -84,12 +84,12 @@ function addField(outline: Map<string, FieldOutline>, reader: BinaryReader): boo
     else if (no === FIELD.typeName && wire === WireType.LengthDelimited) typeName = reader.string();
     else if (no === FIELD.jsonName && wire === WireType.LengthDelimited) jsonName = reader.string();
     else reader.skip(wire, no);
-    // Of a number that is none of the enum's, readers keep the one before it.
+    // For a number that the enum does not have, readers keep the previous one.
     if (label > LABEL_REPEATED || label < 0 || type > TYPE_MAX || type < 0) return false;
   }
   if (type === 0) return false;
   const isMessage = type === TYPE_MESSAGE || type === TYPE_GROUP;
-  // The kind of what is named, or what a relative name means, is looked up when a descriptor is made.
+  // The kind of a reference, and relative names, are resolved when a descriptor is made.
   if (isMessage && !typeName.startsWith(".")) return false;
   if (!/^\w+$/.test(name) || !/^\w*$/.test(jsonName)) return false;
   outline.set(name, {

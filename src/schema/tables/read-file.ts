@@ -1,4 +1,4 @@
-// One FileDescriptorProto, read for what schema-reader.ts needs of it: what it declares and where, what it uses.
+// Parses one FileDescriptorProto as far as schema-reader.ts needs it: its declarations with positions, its references.
 import { fromBinary } from "@bufbuild/protobuf";
 import { parseTextFormatScalarValue } from "@bufbuild/protobuf/wire";
 import {
@@ -42,7 +42,7 @@ export interface ReadSymbol {
   readonly name: string;
   /** Of SymbolKind. */
   readonly kind: number;
-  /** Where the declaration at the top of the file lies, in which it stands. */
+  /** Position of the enclosing top-level declaration. */
   readonly start: number;
   readonly end: number;
   /** It is that declaration itself. */
@@ -62,7 +62,7 @@ export interface ReadFile {
   readonly uses: readonly Use[];
   /** Defaults of fields whose type is an enum: its values may be in another file. */
   readonly enumDefaults: readonly (readonly [use: Use, value: string])[];
-  /** `symbol`: its index in `symbols`; `use`: what it extends. */
+  /** `symbol`: its index in `symbols`; `use`: the extended message. */
   readonly extensions: readonly (readonly [symbol: number, use: Use, number: number])[];
   /** Full names of the services that have HTTP rules. */
   readonly ruled: ReadonlySet<string>;
@@ -73,8 +73,8 @@ export interface ReadFile {
 export class WorkLimitExceeded extends Error {}
 
 /**
- * @param maxRecords fields that the file may have, at every depth; more is a WorkLimitExceeded
- * @throws SchemaError where the bytes are no file, another one, or more than the hub takes.
+ * @param maxRecords limit of fields in the file, at every depth; beyond it a WorkLimitExceeded
+ * @throws SchemaError if the bytes are malformed, another file, or over the hub's limits.
  */
 export function readFile(name: string, bytes: Uint8Array, maxRecords = Number.POSITIVE_INFINITY): ReadFile {
   let scanned: ScannedFile;
@@ -261,7 +261,7 @@ function usesOf(proto: FileDescriptorProto): Use[] {
   return [...uses.values()];
 }
 
-/** What type a file uses that is not declared: a sentence; undefined: it has all. */
+/** The undeclared type that a file uses: a sentence; undefined: none. */
 export function missingOf(
   name: string,
   bytes: Uint8Array,
@@ -274,7 +274,7 @@ export function missingOf(
   return undefined;
 }
 
-/** That nothing declares what the file uses. */
+/** The error that nothing declares what the file uses. */
 export function missingType(file: string, { name, from }: Use): string {
   return `${from} in "${file}" has the type "${name.replace(/^\./, "")}", which no file declares`;
 }

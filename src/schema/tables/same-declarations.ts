@@ -1,5 +1,5 @@
-// Whether two copies of a declaration, or of a file, are one: which differences do no harm is decided here alone.
-// Copies come from two upstreams, or from one whose files were vendored.
+// Whether two copies of a declaration, or of a file, are equivalent: the only place that decides which differences are
+// harmless. Copies come from two upstreams, or from one with vendored files.
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
@@ -34,8 +34,8 @@ export interface Declaration {
 }
 
 /**
- * Packages that everybody has a copy of, of one version or another. Two versions are alike when what both have is the
- * same on the wire; what one has beyond the other is an addition.
+ * Packages that are copied everywhere, in different versions. Two versions are equivalent if their common part is equal
+ * on the wire; the rest is an addition.
  */
 const COPIED = /^google\.(?:protobuf|api|rpc|type|longrunning)(?:\.|$)/;
 
@@ -45,9 +45,9 @@ export function isCopied(pkg: string): boolean {
 }
 
 /**
- * Whether two declarations of one name are one. Of COPIED packages: any two versions that agree on the wire. Of others:
- * those whose messages read and print alike. So comments, JSON names that are filled in, imports, reserved names and
- * numbers, custom options and those of languages (`java_package`, `jstype`, `deprecated` …) make no difference.
+ * Whether two declarations with one name are equivalent. In COPIED packages: any two versions that agree on the wire.
+ * In others: those whose messages are parsed and printed alike. So comments, filled-in JSON names, imports, reserved
+ * names and numbers, custom options and language options (`java_package`, `jstype`, `deprecated` …) make no difference.
  */
 export function sameDeclaration(one: Declaration, other: Declaration): boolean {
   if (one.kind !== other.kind) return false;
@@ -56,7 +56,7 @@ export function sameDeclaration(one: Declaration, other: Declaration): boolean {
   return one.edition === other.edition && Buffer.compare(meaningOf(one), meaningOf(other)) === 0;
 }
 
-/** As sameDeclaration, of two files of one name. */
+/** Like sameDeclaration, for two files with one name. */
 export function sameFile(one: Uint8Array, other: Uint8Array): boolean {
   if (Buffer.compare(one, other) === 0) return true;
   const [a, b] = [fromBinary(FileDescriptorProtoSchema, one), fromBinary(FileDescriptorProtoSchema, other)];
@@ -105,7 +105,7 @@ function messagesAgree(one: DescriptorProto, other: DescriptorProto): boolean {
 function fieldsAgree(one: FieldDescriptorProto, other: FieldDescriptorProto): boolean {
   const { REPEATED } = FieldDescriptorProto_Label;
   const isRepeated = (field: FieldDescriptorProto): boolean => field.label === REPEATED;
-  // Some libraries leave one of the two out.
+  // Some libraries omit one of the two.
   const sameType = one.type === other.type || !Object.hasOwn(one, "type") || !Object.hasOwn(other, "type");
   return isRepeated(one) === isRepeated(other) && sameType && sameName(one.typeName, other.typeName);
 }
@@ -114,7 +114,7 @@ function extensionsAgree(one: FieldDescriptorProto, other: FieldDescriptorProto)
   return one.number === other.number && sameName(one.extendee, other.extendee) && fieldsAgree(one, other);
 }
 
-/** Relative names are written as far as it pleases the library: only full ones tell of a difference. */
+/** Relative names depend on the library that wrote them: only full ones show a difference. */
 function sameName(one: string, other: string): boolean {
   return one === other || !one.startsWith(".") || !other.startsWith(".");
 }
@@ -133,7 +133,7 @@ function pairsAgree<T>(
   });
 }
 
-/** The declaration without what does no harm, as bytes to compare. */
+/** The declaration without harmless parts, as bytes to compare. */
 function meaningOf({ kind, bytes }: Declaration): Uint8Array {
   switch (kind) {
     case SymbolKind.ENUM:
@@ -166,7 +166,7 @@ function meaningOfFile(file: FileDescriptorProto): Uint8Array {
   return toBinary(FileDescriptorProtoSchema, bare);
 }
 
-// Each keeps the options that change how messages are read or written, and no others.
+// Each keeps only the options that change how messages are parsed or written.
 
 function bareMessage(message: DescriptorProto): DescriptorProto {
   const { options } = message;

@@ -1,5 +1,5 @@
-// Reads files of descriptors one after the other into tables (schema-tables.ts), and refuses what no schema has. No file
-// is kept as objects: reading thousands costs the memory of the largest. Runs in place or in a thread (schema-reading.ts).
+// Reads descriptor files one after the other into tables (schema-tables.ts), and rejects invalid ones. No file is kept
+// as objects: reading thousands costs the memory of the largest. Runs in place or in a thread (schema-reading.ts).
 import { createHash } from "node:crypto";
 import { fromBinary } from "@bufbuild/protobuf";
 import { DescriptorProtoSchema, EnumDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
@@ -22,21 +22,21 @@ import { type SchemaTables, SymbolKind } from "./schema-tables.js";
 
 /** Messages, enums, services and extensions of one upstream; googleapis has 110,000. */
 const MAX_SYMBOLS = 1_000_000;
-/** Characters of names that are tried for relative ones, as some libraries write them: protoc writes full ones. */
+/** Characters of candidates for relative names, which some libraries write: protoc writes full ones. */
 const MAX_LOOKUP_CHARS = 500_000_000;
-/** Of one schema; who mends these sees the next ones. */
+/** Warnings about one schema; after fixing these one sees the next. */
 const MAX_MISSING = 10_000;
 /** Texts about one schema. */
 const MAX_WARNINGS = 100;
 
-/** Where a server's own descriptors are no help. */
+/** Advice if a server's own descriptors do not help. */
 const REMEDY = "--proto DIR, schema: { protos: [DIR] } or { protoset: FILE }";
 
-/** Something that a file needs and nobody gave. */
+/** A missing dependency of a file. */
 export interface Missing {
   /** The file that needs it. */
   readonly by: string;
-  /** The file that would help, if one is known. */
+  /** The file that would help, if it is known. */
   readonly file: string | undefined;
   /** The type that is not declared; undefined for an import. */
   readonly type: string | undefined;
@@ -46,9 +46,9 @@ export interface Missing {
 export interface Finish {
   /** Full names that the source lists; undefined: all that the files declare. */
   readonly listed: readonly string[] | undefined;
-  /** What the source has to say already. */
+  /** Warnings of the source. */
   readonly warnings: readonly string[];
-  /** "parts": why what was asked for could not be had, by the name of a file or symbol. */
+  /** "parts": why requested files or symbols are not available, by name. */
   readonly problems: ReadonlyMap<string, string>;
 }
 
@@ -58,14 +58,14 @@ interface Declared {
 }
 
 /**
- * "whole": what does not fit throws. "parts": files that do not fit are left out with a warning, and services that
- * nothing describes then are named; imports count for nothing as long as all types are there.
+ * "whole": an invalid file throws. "parts": invalid files are left out with a warning, and services without descriptors
+ * then are named; imports are not checked if all types are there.
  */
 export type ReadMode = "whole" | "parts";
 
-/** What may be done in one turn of the event loop. */
+/** Limit of work in one turn of the event loop. */
 export interface Work {
-  /** Characters of names that are tried for relative ones. */
+  /** Characters of candidates for relative names. */
   readonly lookupChars: number;
   /** Fields in one file, at every depth; undefined: any number. */
   readonly records: number | undefined;
@@ -83,13 +83,13 @@ export class SchemaReader {
   #symbols = 0;
   #lookupChars = 0;
 
-  /** @param work beyond it a WorkLimitExceeded is thrown; default: a SchemaError, beyond what no schema needs. */
+  /** @param work beyond it a WorkLimitExceeded is thrown; default: a SchemaError, at the limit of any schema. */
   constructor(mode: ReadMode, work: Work = { lookupChars: Number.POSITIVE_INFINITY, records: undefined }) {
     this.#mode = mode;
     this.#work = work;
   }
 
-  /** "whole": throws a SchemaError where the file does not fit. "parts": then it is left out. A file is read once. */
+  /** "whole": throws a SchemaError if the file is invalid. "parts": it is left out. A file is read once. */
   add(name: string, bytes: Uint8Array): void {
     if (this.#files.has(name)) return;
     try {
@@ -104,7 +104,7 @@ export class SchemaReader {
   /** @throws SchemaError when a symbol is declared otherwise already; then nothing is added. */
   #add(file: ReadFile): void {
     const own = new Set<string>();
-    // Of one equal declaration the symbols within are those of the other.
+    // The symbols within equal declarations are equal too.
     let equalTop: ReadSymbol | undefined;
     for (const symbol of file.symbols) {
       if (symbol.top) equalTop = undefined;
@@ -128,7 +128,7 @@ export class SchemaReader {
       if (!this.#declared.has(symbol.name)) this.#declared.set(symbol.name, { symbol, file });
   }
 
-  /** What the files need and nobody gave; google/protobuf files are added where it helps. At most 10,000 of them. */
+  /** Missing dependencies of the files; google/protobuf files are added where that helps. At most 10,000 of them. */
   missing(): Missing[] {
     for (;;) {
       const missing: Missing[] = [];
@@ -198,7 +198,7 @@ export class SchemaReader {
     if (this.#lookupChars > this.#work.lookupChars) throw new WorkLimitExceeded();
   }
 
-  /** @throws SchemaError in the mode "whole", where the files are no schema. */
+  /** @throws SchemaError in the mode "whole", if the files are not a valid schema. */
   finish({ listed, warnings, problems }: Finish): SchemaTables {
     const mode = this.#mode;
     const said = new BoundedTexts(MAX_WARNINGS);
@@ -302,14 +302,14 @@ export class SchemaReader {
     return names;
   }
 
-  /** Takes out the files that lack a type, and those that use theirs. Why, by the services that were in them. */
+  /** Removes the files that lack a type, and those that depend on them. Records why, for the services in them. */
   #leaveOut(problems: ReadonlyMap<string, string>, said: BoundedTexts): ReadonlyMap<string, string> {
     for (const [name, reason] of this.#left) said.push(`"${name}" is left out: ${reason}`);
     const services = new Map<string, string>();
     for (;;) {
       const why = new Map<string, string>();
       for (const { by, type, problem } of this.missing()) {
-        // An import that is missing costs nothing where all types are there.
+        // A missing import is harmless if all types are there.
         if (type === undefined || why.has(by)) continue;
         const reason = problems.get(type);
         why.set(by, reason === undefined ? problem : `${problem} (${reason})`);
@@ -320,7 +320,7 @@ export class SchemaReader {
       }
       if (why.size === 0) return services;
       const users = this.#users();
-      // A Map goes on to what is added to it while it is walked.
+      // A Map's iteration includes entries that are added meanwhile.
       for (const [name, reason] of why)
         for (const user of users.get(name) ?? []) if (!why.has(user)) why.set(user, reason);
       for (const [name, reason] of why) {
@@ -382,7 +382,7 @@ function lastPart(name: string): string {
   return name.slice(name.lastIndexOf(".") + 1);
 }
 
-/** Throws where files import each other: no compiler makes such a set. */
+/** Throws for a cycle of imports: no compiler makes such a set. */
 function mustBeAcyclic(files: readonly ReadFile[], needs: readonly Uint32Array[]): void {
   const NEW = 0;
   const OPEN = 1;

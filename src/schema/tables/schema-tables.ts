@@ -1,26 +1,32 @@
-// What is known of a schema once it has been read: bytes and flat tables, so that a thread can hand it over without a
-// copy of every descriptor. registry.ts makes descriptors of it, each when it is first asked for.
+// A schema after reading: bytes and flat tables, so that a thread can transfer it without a copy of every descriptor.
+// registry.ts makes descriptors of it on demand.
 
 /** Of a symbol. A map's entries are messages that have no name of their own in a .proto file. */
 export const SymbolKind = { MESSAGE: 1, ENUM: 2, SERVICE: 3, EXTENSION: 4, MAP_ENTRY: 5 } as const;
 
-/** Can be sent to another thread. The bytes may lie in memory that threads share. */
+/** Can be sent to another thread. The bytes may be in memory that threads share. */
 export interface SchemaTables {
   /** Names of the files, as imports have them. */
   readonly fileNames: readonly string[];
-  /** FileDescriptorProto bytes of each file, as they were learned. */
+  /** FileDescriptorProto bytes of each file, as learned. */
   readonly fileBytes: readonly Uint8Array[];
   /** Of each file: its package, and its edition (google.protobuf.Edition). */
   readonly packages: readonly string[];
   readonly editions: Uint16Array;
-  /** Names that each file imports, joined by newlines: thousands of lists take a thread's start longer than all else. */
+  /**
+   * Names that each file imports, joined by newlines: thousands of lists would take a thread's start longer than
+   * everything else.
+   */
   readonly imports: readonly string[];
   /** Indexes of the files that declare what each file uses: one list after the other, and where each ends (`needsOf`). */
   readonly needs: Uint32Array;
   readonly needsEnds: Uint32Array;
-  /** Full names of all symbols, joined by newlines: one text is sent sooner than many. In the order of the files. */
+  /** Full names of all symbols, joined by newlines: one text is sent faster than many. In the order of the files. */
   readonly symbols: string;
-  /** Of each symbol: its SymbolKind, the index of its file, and where the bytes of the declaration at the top of the file, in which it stands, begin and end. */
+  /**
+   * For each symbol: its SymbolKind, the index of its file, and start and end of the enclosing top-level declaration's
+   * bytes.
+   */
   readonly kinds: Uint8Array;
   readonly files: Uint32Array;
   readonly starts: Uint32Array;
@@ -33,7 +39,7 @@ export interface SchemaTables {
   readonly undescribed: readonly string[];
   /** A method of `services` carries a google.api.http rule. */
   readonly hasHttpRules: boolean;
-  /** A file of `services` is one that protobufjs made: it drops rules, comments and imports. */
+  /** A file of `services` was made by protobufjs, which drops rules, comments and imports. */
   readonly isOfProtobufjs: boolean;
   /** Hexadecimal; changes only when the content does, whatever the order of the files. */
   readonly hash: string;
@@ -51,7 +57,7 @@ export function importsOf({ imports }: SchemaTables, file: number): readonly str
   return names === "" ? [] : names.split("\n");
 }
 
-/** Indexes of all files, each after those that it needs, as far as they do not need each other. */
+/** Indexes of all files, each after its dependencies, except in cycles. */
 export function inOrder(tables: SchemaTables): number[] {
   const { fileNames } = tables;
   const order: number[] = [];

@@ -1,9 +1,9 @@
-// One after the other: who takes a turn has it once all before it have ended theirs. The queue is that of the process: the
-// memory and the cores that a large schema takes are the process's, whichever hub of a program reads it.
+// A queue: each gets its turn when all before it have ended theirs. It is the process's queue: the memory and cores
+// that a large schema takes are the process's, whichever hub reads it.
 
 export interface Turn {
   readonly mine: Promise<void>;
-  /** Once or more; before it is its turn, it gives it up. */
+  /** May be called repeatedly; before the turn has come, it leaves the queue. */
   end(): void;
 }
 

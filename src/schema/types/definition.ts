@@ -1,5 +1,5 @@
-// The schema of a service that a program serves itself: from descriptors that it gives, else from its definition where
-// that carries them. Definitions of @grpc/proto-loader do; those that ts-proto generates have none.
+// The schema of a service that a program serves itself: from the descriptors that it gives, otherwise from its
+// definition if that has them. Definitions of @grpc/proto-loader do; those of ts-proto do not.
 import { create, type FileRegistry, toBinary } from "@bufbuild/protobuf";
 import {
   type FileDescriptorProto,
@@ -34,8 +34,8 @@ interface CarriedMethod {
 }
 
 /**
- * The schema of one service out of a serialized FileDescriptorSet.
- * @throws SchemaError when the bytes are none, or do not declare the service.
+ * The schema of one service from a serialized FileDescriptorSet.
+ * @throws SchemaError if the bytes are malformed, or do not declare the service.
  */
 export function schemaOfDescriptors(service: string, descriptors: Uint8Array): Schema {
   let files: Map<string, Uint8Array>;
@@ -48,8 +48,8 @@ export function schemaOfDescriptors(service: string, descriptors: Uint8Array): S
 }
 
 /**
- * The schema of one service out of what @grpc/proto-loader put into its definition; undefined: nothing is in it.
- * @throws SchemaError when it contradicts itself.
+ * The schema of one service from what @grpc/proto-loader put into its definition; undefined: it has nothing.
+ * @throws SchemaError if it contradicts itself.
  */
 export function schemaOfDefinition(service: string, methods: readonly CarriedMethod[]): Schema | undefined {
   const carried = new Map<string, FileDescriptorProto>();
@@ -82,8 +82,8 @@ function filesOf(type: unknown): readonly Uint8Array[] {
 }
 
 /**
- * The service's file and those that it needs. proto-loader makes one file of each package, and gives all that it ever
- * read: google.protobuf is left to the standard's own files, and what nobody refers to is left out.
+ * The service's file and its dependencies. proto-loader makes one file of each package, and includes everything it ever
+ * read: google.protobuf is replaced by the standard files, and unreferenced files are left out.
  */
 function neededBy(service: string, files: readonly FileDescriptorProto[]): FileDescriptorProto[] | undefined {
   const declared = new Map<string, { kind: SymbolKind; file: FileDescriptorProto }>();
@@ -92,7 +92,7 @@ function neededBy(service: string, files: readonly FileDescriptorProto[]): FileD
   const own = declared.get(service);
   if (own === undefined) return undefined;
   const needed = new Set([own.file]);
-  // A Set is iterated with what is added on the way.
+  // A Set's iteration includes entries that are added meanwhile.
   for (const file of needed)
     for (const reference of referencesOf(file))
       for (const name of candidatesOf(reference)) {
@@ -106,7 +106,7 @@ function neededBy(service: string, files: readonly FileDescriptorProto[]): FileD
   return [...needed];
 }
 
-/** proto-loader loses the methods' options in the descriptors, and has them beside, as plain values. */
+/** proto-loader loses the methods' options in the descriptors, but has them separately, as plain values. */
 function putOptions(
   service: string,
   files: readonly FileDescriptorProto[],
@@ -142,7 +142,7 @@ function putOptions(
   return lost;
 }
 
-/** As if it had been written. @param isText words are strings; else names of enum values */
+/** As in source text. @param isText words are strings; otherwise names of enum values */
 function optionValueOf(value: unknown, isText: boolean): OptionValue {
   switch (typeof value) {
     case "string":
@@ -179,7 +179,7 @@ function methodIn(
   return undefined;
 }
 
-/** Knows google.api.http. */
+/** Has the declarations of google.api.http. */
 function googleApi(): FileRegistry {
   const parsed = new Map([...GOOGLE_API].map(([name, source]) => [name, parseProtoFile(name, source)]));
   const linker = new FileLinker();

@@ -1,5 +1,4 @@
-// Descriptors of fields and extensions, as @bufbuild/protobuf has them. What a field refers to is looked up by its name
-// when it is first asked for.
+// Descriptors of fields and extensions, in @bufbuild/protobuf's form. References are resolved by name at first use.
 import {
   type DescEnum,
   type DescExtension,
@@ -60,7 +59,7 @@ function mapEntryOf(proto: FieldDescriptorProto, parent: OwnMessage): DescMessag
   return parent.mapEntries.get(proto.typeName.replace(/^\./, ""));
 }
 
-/** What fields and extensions have in common. */
+/** The common part of fields and extensions. */
 abstract class Shared {
   readonly name: string;
   readonly number: number;
@@ -75,7 +74,7 @@ abstract class Shared {
   readonly delimitedEncoding: boolean | undefined;
   readonly packed: boolean | undefined;
   readonly longAsString: boolean;
-  /** The field that says what one value is: of a map that of its entry. */
+  /** The field that describes one value: for a map that of its entry. */
   readonly #value: DescField | undefined;
   readonly #resolver: Resolver;
   readonly #isMessage: boolean;

@@ -1,4 +1,4 @@
-// The descriptor of a file, as @bufbuild/protobuf has it. What is in the file is made when it is first asked for.
+// The descriptor of a file, in @bufbuild/protobuf's form. Its content is made on demand.
 import {
   type DescEnum,
   type DescExtension,
@@ -59,7 +59,7 @@ export class FileDesc implements OwnFile {
     return this.#options;
   }
 
-  /** What holds in it, where nothing within says otherwise. */
+  /** Its features, unless a declaration has its own. */
   get features(): Features {
     this.#features ??= withFeatures(defaultFeatures(this.edition), this.#ownOptions.features);
     return this.#features;
@@ -114,7 +114,7 @@ export class FileDesc implements OwnFile {
     const found: Contents = { messages: [], enums: [], extensions: [], services: [] };
     let start = -1;
     for (let i = firstSymbol(tables, this.#index); tables.files[i] === this.#index; i++) {
-      // What stands within another declaration has that one's bytes.
+      // A nested declaration has the bytes of the enclosing one.
       if (tables.starts[i] === start) continue;
       start = tables.starts[i] ?? 0;
       const type = this.registry.get(names[i] ?? "");
@@ -131,7 +131,7 @@ export class FileDesc implements OwnFile {
   }
 }
 
-/** The registry that made a file; undefined: it comes from elsewhere. */
+/** The registry that made a file; undefined: another one did. */
 export function registryOf(file: DescFile): Owner | undefined {
   return file instanceof FileDesc ? file.registry : undefined;
 }
@@ -143,7 +143,7 @@ interface Contents {
   readonly services: DescService[];
 }
 
-/** The first symbol of a file, or of the next one that has any: they stand in the order of the files. */
+/** The first symbol of a file, or of the next one with symbols: they are in the order of the files. */
 function firstSymbol({ files }: SchemaTables, file: number): number {
   let from = 0;
   let to = files.length;
@@ -155,7 +155,7 @@ function firstSymbol({ files }: SchemaTables, file: number): number {
   return from;
 }
 
-/** The serialized options of a file. A message that stands twice is the two joined (protobuf encoding). */
+/** The serialized options of a file. A repeated message field is merged (protobuf encoding). */
 function optionsIn(bytes: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [];
   const reader = new BinaryReader(bytes);

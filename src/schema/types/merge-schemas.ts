@@ -1,4 +1,4 @@
-// One schema of several upstreams', for what the hub shows as a whole: reflection, Any, extensions.
+// The merged schema of several upstreams, for reflection, Any and extensions.
 
 import { completed } from "../../kit/in-slices.js";
 import { BoundedTexts } from "../../kit/text/bounded-texts.js";
@@ -28,12 +28,12 @@ export function mergeSchemas(upstreams: readonly UpstreamSchema[]): Schema {
   return completed(mergingSchemas(upstreams));
 }
 
-/** As mergeSchemas; yields now and then, so that who has other things to do can do them. */
+/** Like mergeSchemas, in slices. */
 export function* mergingSchemas(upstreams: readonly UpstreamSchema[]): Generator<void, Schema> {
   const some = upstreams.filter(({ schema }) => schema.files.size > 0);
   const undescribed = [...new Set(upstreams.flatMap(({ schema }) => schema.undescribed))];
   const [first] = some;
-  // Nothing to compare: the usual case. What the schema itself warns of is its upstream's to say.
+  // Nothing to compare: the usual case. The upstream itself reports the schema's own warnings.
   if (first !== undefined && some.length === 1) return { ...first.schema, undescribed, warnings: [] };
   const merge = new Merge();
   for (const upstream of some) yield* merge.add(upstream);
@@ -67,7 +67,7 @@ class Merge {
       const symbolsOf = symbolsByFile(own);
       const left = new Set<number>();
       let done = 0;
-      // What a file needs comes before it.
+      // Dependencies of a file come before it.
       for (const file of inOrder(tables)) {
         const symbols = symbolsOf(file);
         const problem = this.#problemOf(own, file, symbols, left);
@@ -102,18 +102,18 @@ class Merge {
     if (known !== undefined) {
       if (!sameFile(known, bytes))
         return `upstream "${this.#owners.get(name)}" has a file of that name with other content`;
-      // Of two versions the one that has more: the other upstream's files may need it.
+      // Of two versions the larger one: the other upstream's files may need it.
       if (!isCopied(packages[file] ?? "") || !this.#hasMore(name, symbols)) return "";
     }
     const other = this.#conflict(own, name, symbols);
     if (other !== undefined) return other;
-    // Types of a file that was left out may be in another upstream's file of that name, or not.
+    // Types of a file that was left out may, or may not, be in another upstream's file of that name.
     if (!needsOf(own.tables, file).some((needed) => left.has(needed))) return undefined;
     const declared = (symbol: string): boolean => this.symbols.has(symbol) || symbols.includes(symbol);
     return missingOf(name, bytes, declared);
   }
 
-  /** Whether these are all symbols of the file that is there, and others. */
+  /** Whether these include all symbols of the present file, and more. */
   #hasMore(name: string, symbols: readonly string[]): boolean {
     const those = new Set(symbols);
     if (symbols.every((symbol) => this.#fileOf(symbol) === name)) return false;
@@ -124,13 +124,13 @@ class Merge {
     return [...this.symbols.keys()].filter((symbol) => this.#fileOf(symbol) === name);
   }
 
-  /** What is in a file of another name too, with different content. */
+  /** Declarations that are in a file with another name too, with different content. */
   #conflict(own: SchemaRegistry, name: string, symbols: readonly string[]): string | undefined {
-    // A service is one upstream's, however alike the declarations are.
+    // A service belongs to one upstream, however similar the declarations are.
     const isServed = symbols.some(
       (symbol) => own.kindOf(symbol) === SymbolKind.SERVICE && this.symbols.has(symbol),
     );
-    // What stands within a declaration is compared with it, once.
+    // Nested declarations are compared with the enclosing one, once.
     const alike = new Set<string>();
     for (const symbol of symbols) {
       const part = this.#partOf(symbol);
@@ -184,7 +184,7 @@ function symbolsByFile({ tables: { files }, names }: SchemaRegistry): (file: num
   };
 }
 
-/** The types of all upstreams; what reflection shows of them is what fits together. */
+/** The types of all upstreams; reflection shows those without conflicts. */
 class MergedRegistry extends LayeredRegistry<SchemaTypes> implements SchemaTypes {
   readonly parts: readonly SchemaRegistry[];
   readonly #symbols: ReadonlyMap<string, number>;

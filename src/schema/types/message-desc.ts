@@ -1,5 +1,5 @@
-// Descriptors of messages, enums and services, as @bufbuild/protobuf has them, over a registry that makes each when it is
-// first asked for: what a message refers to is looked up by name, so files may import each other, or not at all.
+// Descriptors of messages, enums and services, in @bufbuild/protobuf's form, made on demand over a registry: references
+// are resolved by name, so files may import each other, or not at all.
 import type {
   DescEnum,
   DescEnumValue,
@@ -114,7 +114,7 @@ export class MessageDesc implements OwnMessage {
     const seen = new Set<DescOneof>();
     const made: Members = { fields: [], field: {}, oneofs: [], members: [] };
     for (const proto of this.proto.field) {
-      // On paper proto3's optional fields are the one member of a oneof.
+      // Formally, a proto3 optional field is the only member of a oneof.
       const isMember = Object.hasOwn(proto, "oneofIndex") && !proto.proto3Optional;
       const oneof = isMember ? oneofs[proto.oneofIndex] : undefined;
       if (isMember && oneof === undefined)
@@ -246,7 +246,7 @@ function jsonNameOf({ options }: EnumValueDescriptorProto): string | undefined {
   return name;
 }
 
-/** `color_` where all values of `Color` begin with it, in any case, and are names without it. */
+/** `color_` if all values of `Color` begin with it, in any case, and are valid names without it. */
 function sharedPrefix({ name, value }: EnumDescriptorProto): string | undefined {
   const prefix = `${name.replace(/(?<!^)[A-Z]/g, (c) => `_${c}`).toLowerCase()}_`;
   const begins = value.every(({ name: one }) => {

@@ -1,5 +1,5 @@
-// The types of one schema, each made of its bytes when it is first asked for. A registry of all of googleapis costs
-// what its tables do, until somebody calls something.
+// The types of one schema, each made from its bytes on demand. A registry of all of googleapis costs only its tables
+// until a method is called.
 import {
   type DescEnum,
   type DescExtension,
@@ -27,9 +27,9 @@ import type { Resolver } from "./resolver.js";
 
 type Type = DescMessage | DescEnum | DescExtension | DescService;
 
-/** The types of a schema, and what its tables tell without making them. */
+/** The types of a schema, and what its tables contain without making them. */
 export interface SchemaTypes extends FileRegistry {
-  /** What it is made of: one for each upstream. */
+  /** Its parts: one for each upstream. */
   readonly parts: readonly SchemaRegistry[];
   /** Full names of all symbols. */
   readonly names: Iterable<string>;
@@ -50,7 +50,7 @@ export function isSchemaTypes(registry: FileRegistry): registry is SchemaTypes {
   return "parts" in registry;
 }
 
-/** Makes a registry of its tables, in one go. */
+/** Makes a registry from its tables, without yielding. */
 export function registryFrom(tables: SchemaTables): SchemaRegistry {
   const registry = new SchemaRegistry(tables);
   for (const _ of registry.fill());
@@ -69,7 +69,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
   /** Full name of the extended message -> number -> index of the extension. */
   readonly #extensions = new Map<string, Map<number, number>>();
 
-  /** What takes long is done by `fill`, which must come before anything is asked. */
+  /** The expensive part is done by `fill`, which must be called first. */
   constructor(tables: SchemaTables) {
     this.tables = tables;
     this.#names = tables.symbols === "" ? [] : tables.symbols.split("\n");
@@ -84,7 +84,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
     }
   }
 
-  /** Yields now and then, so that who has other things to do can do them. */
+  /** Runs in slices. */
   *fill(): Generator<void> {
     for (const [i, name] of this.#names.entries()) {
       // Of equal declarations in two files the first counts.
@@ -147,7 +147,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
     return index === undefined ? undefined : this.#file(index);
   }
 
-  // ---------------------------------------------------------------- what tables tell without making a type
+  // ---------------------------------------------------------------- queries without making a type
 
   /** In the order of their files; those of equal declarations more than once. */
   get names(): readonly string[] {
@@ -216,7 +216,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
 
   outline(typeName: string): Outline | undefined {
     const index = this.#symbols.get(typeName);
-    // What stands within another declaration has that one's bytes.
+    // A nested declaration has the bytes of the enclosing one.
     if (
       index === undefined ||
       this.tables.kinds[index] !== SymbolKind.MESSAGE ||
@@ -242,7 +242,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
     return fileBytes[files[index] ?? 0]?.subarray(starts[index], ends[index]) ?? new Uint8Array();
   }
 
-  /** Makes the declaration at the top of a file in which the symbol stands, with all within it. */
+  /** Makes the top-level declaration that contains the symbol, with everything in it. */
   #make(index: number, typeName: string): void {
     const { tables } = this;
     const file = this.#file(tables.files[index] ?? 0);
@@ -278,7 +278,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
     }
   }
 
-  /** What stands within a declaration follows it in the tables, and has its bytes. */
+  /** Nested declarations follow theirs in the tables, and have its bytes. */
   #topOf(index: number): number {
     const { files, starts } = this.tables;
     let top = index;
@@ -290,7 +290,7 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
   #put(type: Type, index: number): void {
     const { files, starts } = this.tables;
     const own = this.#symbols.get(type.typeName) ?? -1;
-    // Of a declaration that another file has too the first counts, and that one may not be this.
+    // Of a declaration in two files the first counts, which may not be this one.
     if (files[own] === files[index] && starts[own] === starts[index]) this.#types.set(type.typeName, type);
   }
 
@@ -298,11 +298,11 @@ export class SchemaRegistry implements SchemaTypes, Resolver {
     this.#put(message, index);
     for (const nested of message.nestedEnums) this.#put(nested, index);
     for (const nested of message.nestedMessages) this.#putMessage(nested, index);
-    // Making an extension asks for nothing: what it extends is looked up later.
+    // Making an extension resolves nothing: the extended message is looked up later.
     for (const extension of message.nestedExtensions) this.#put(extension, index);
   }
 
-  /** Puts full names in the place of relative ones, and the kinds that were left out. */
+  /** Replaces relative names by full ones, and sets missing kinds. */
   #resolve(references: Iterable<Reference>): void {
     for (const reference of references) {
       if (reference.wants !== undefined && reference.name.startsWith(".")) continue;

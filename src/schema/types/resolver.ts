@@ -1,8 +1,8 @@
-// What descriptors are made over: types that are looked up by name, and the file and message that they stand in.
+// The environment of descriptors: types by name, and the enclosing file and message.
 import type { DescEnum, DescFile, DescMessage } from "@bufbuild/protobuf";
 import type { Outlines } from "../tables/outline.js";
 
-/** Full names, with or without a leading dot. Throws a SchemaError where there is none of that kind. */
+/** Full names, with or without a leading dot. Throws a SchemaError if there is none of that kind. */
 export interface Resolver extends Outlines {
   message(name: string): DescMessage;
   enum(name: string): DescEnum;

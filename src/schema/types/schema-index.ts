@@ -1,5 +1,5 @@
-// What server reflection answers from, over a schema: which file declares what. Nothing is parsed for it until somebody
-// asks for a field, a method or a value.
+// The data of server reflection over a schema: which file declares what. Files are parsed only for queries about a
+// field, a method or a value.
 import type { DescriptorIndex, Descriptors } from "../descriptors/descriptor-index.js";
 import { SymbolKind } from "../tables/schema-tables.js";
 import type { SchemaTypes } from "./registry.js";
@@ -8,7 +8,7 @@ import type { Schema } from "./schema.js";
 export class SchemaIndex implements Descriptors {
   readonly #files: ReadonlyMap<string, Uint8Array>;
   readonly #types: SchemaTypes;
-  /** Scope -> the enums that are declared in it; made when somebody asks for what may be a value. */
+  /** Scope -> the enums declared in it; made at the first query for a possible value. */
   #enums: Map<string, string[]> | undefined;
 
   constructor({ files, registry }: Pick<Schema, "files" | "registry">) {
@@ -24,7 +24,7 @@ export class SchemaIndex implements Descriptors {
     return this.#types.fileNameOf(this.#types.kindOf(symbol) === undefined ? this.#outerOf(symbol) : symbol);
   }
 
-  /** The declaration in which a field, oneof, method or value stands; "" where there is none. */
+  /** The declaration of a field, oneof, method or value; "" if there is none. */
   #outerOf(symbol: string): string {
     const dot = symbol.lastIndexOf(".");
     const scope = symbol.slice(0, Math.max(0, dot));
@@ -69,7 +69,7 @@ export class SchemaIndex implements Descriptors {
   withDependencies(name: string): readonly string[] {
     const reached = new Set<string>();
     if (this.#files.has(name)) reached.add(name);
-    // A Set walks over what is added on the way.
+    // A Set's iteration includes entries that are added meanwhile.
     for (const file of reached)
       for (const imported of this.#types.importsOf(file))
         if (this.#files.has(imported)) reached.add(imported);
@@ -78,8 +78,8 @@ export class SchemaIndex implements Descriptors {
 }
 
 /**
- * Two as one: what the first has counts. But where its file lacks something that the second's file of the same name
- * declares, it is an older version: then the second's counts.
+ * Combines two: the first has priority, unless its file lacks something that the second's file of the same name
+ * declares: then it is an older version, and the second's counts.
  */
 export function layered(first: Descriptors, second: DescriptorIndex): Descriptors {
   const newer = new Set(

@@ -1,4 +1,4 @@
-// Which services and methods exist: an immutable snapshot of descriptors, from whichever source they came.
+// The services and methods of one moment: an immutable snapshot of descriptors, whatever their source.
 import type { DescService } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { Method } from "../../call/call.js";
@@ -10,28 +10,28 @@ import { SchemaRegistry, type SchemaTypes } from "./registry.js";
 export { isRoutable } from "../../call/routable.js";
 export { SchemaError } from "../descriptors/schema-error.js";
 
-/** What one upstream offers, or all of them together. Never changes: a new one takes its place. */
+/** The schema of one upstream, or of all together. Immutable: a change makes a new one. */
 export interface Schema {
-  /** FileDescriptorProto bytes by file name, as learned, never encoded anew (except where a source must add options). */
+  /** FileDescriptorProto bytes by file name, as learned, never re-encoded (except if a source must add options). */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** For messages, Any and extensions; each type is made when it is first asked for. */
+  /** For messages, Any and extensions; each type is made on demand. */
   readonly registry: SchemaTypes;
   /** The routable ones, by name: without grpc.health, grpc.reflection, grpc.channelz and linchpin. */
   readonly services: readonly DescService[];
-  /** Services that are there, and nothing describes: gRPC alone can call them. */
+  /** Services without a schema: only gRPC can call them. */
   readonly undescribed: readonly string[];
   /** Hexadecimal; changes only when the content does, whatever the order of the files. */
   readonly hash: string;
-  /** What a person should know, one sentence each. */
+  /** Warnings, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Makes a schema of FileDescriptorProtos, here and now. Missing google/protobuf files are added; imports that a source
- * dropped are made up for by the types that are used.
+ * Makes a schema of FileDescriptorProtos, without yielding. Missing google/protobuf files are added; imports that a
+ * source dropped are restored from the types that are used.
  * @param services Full names that the source lists; default: all that the files declare.
- * @param warnings What the source has to say already.
- * @throws SchemaError when an import or a type is missing, a symbol is declared twice, or bytes are no descriptor.
+ * @param warnings Warnings of the source.
+ * @throws SchemaError if an import or a type is missing, a symbol is declared twice, or bytes are malformed.
  */
 export function schemaFromFiles(
   files: ReadonlyMap<string, Uint8Array>,
@@ -46,11 +46,11 @@ export function schemaFromFiles(
 /** The schema of an upstream that nothing describes. */
 export function undescribedSchema(services: readonly string[]): Schema {
   const tables = new SchemaReader("parts").finish({ listed: services, warnings: [], problems: new Map() });
-  // That it has no descriptors is what was asked for.
+  // It was configured to have no descriptors.
   return { ...completed(schemaOf(tables)), warnings: [] };
 }
 
-/** Makes a schema of its tables. Yields now and then, so that who has other things to do can do them. */
+/** Makes a schema of its tables, in slices. */
 export function* schemaOf(tables: SchemaTables): Generator<void, Schema> {
   const registry = new SchemaRegistry(tables);
   yield* registry.fill();
