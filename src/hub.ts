@@ -50,8 +50,8 @@ export type { Log } from "./kit/log.js";
 export type { EmbeddedService } from "./services/hub-services.js";
 
 /**
- * Starts a hub. Rejects with a UserError (one sentence) when it cannot listen or a file cannot be read; an upstream
- * that is down is no failure: it is learned when it comes.
+ * Starts a hub. Rejects with a UserError (one sentence) if it cannot listen or a file cannot be read; an upstream that
+ * is down is not an error: it is learned when it is reachable.
  */
 export async function startHub(config: Config, log: Log, options: HubOptions = {}): Promise<RunningHub> {
   const hub = new Hub(config, log, options, await embed(options.services ?? []));
@@ -64,9 +64,9 @@ export async function startHub(config: Config, log: Log, options: HubOptions = {
   return hub;
 }
 
-/** The hub's own services are loaded so long after the start, or when they are first called. */
+/** The hub's own services are loaded this long after the start, or when they are first called. */
 const OWN_SERVICES_DELAY_MS = 1000;
-/** How long the answers of calls that a drain has cut may take to leave. */
+/** How long the responses of calls that a drain ended may take to be sent. */
 const LAST_WORDS_MS = 250;
 
 class Hub implements RunningHub, Gateway {
@@ -203,7 +203,7 @@ class Hub implements RunningHub, Gateway {
       // While upstreams are waited for.
       loadXmlParser();
     } catch {
-      // The call that needs it tries again, and is told.
+      // The call that needs it tries again, and gets the error.
     }
     await started;
     const { listen, admin, readinessWaitMs } = this.config;
@@ -229,7 +229,7 @@ class Hub implements RunningHub, Gateway {
     }, OWN_SERVICES_DELAY_MS);
   }
 
-  // What listeners run calls on.
+  // What listeners need to run calls.
 
   get snapshot(): Snapshot {
     return this.snapshots.assembly.snapshot;
@@ -247,7 +247,7 @@ class Hub implements RunningHub, Gateway {
     return this.snapshots.generation.edge;
   }
 
-  // What there is to read.
+  // The read model.
 
   get config(): Config {
     return this.snapshots.generation.config;
@@ -322,7 +322,7 @@ class Hub implements RunningHub, Gateway {
     return [...this.listening, ...admin, ...this.upstreamsInForce];
   }
 
-  // What can be done.
+  // The operations.
 
   reload(by = "reload"): Promise<readonly string[]> {
     return this.reloads.reload(by);
@@ -331,7 +331,7 @@ class Hub implements RunningHub, Gateway {
   async drain(graceMs = this.config.drain.graceMs): Promise<void> {
     const { clock } = this.runtime;
     this.leave();
-    // Load balancers need a while to see that the hub is not ready: until then they go on sending to it.
+    // Load balancers need a while to notice that the hub is not ready: until then they keep sending.
     const delayMs = Math.min(this.config.drain.delayMs, graceMs);
     if (delayMs > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, delayMs));
     const leftMs = graceMs - delayMs;
@@ -348,7 +348,7 @@ class Hub implements RunningHub, Gateway {
     this.readiness.drain();
   }
 
-  /** Ends every call that still runs with an answer that says why. */
+  /** Ends every running call with a response that says why. */
   private cutCalls(why: string): void {
     const status = refusal("HUB_LEAVING", "the hub is leaving, and the call did not end in time");
     const count = this.calls.cut({ status, by: "hub", sent: "maybe" });
@@ -365,7 +365,7 @@ class Hub implements RunningHub, Gateway {
     attempt(where, () => this.ownCluster.close());
     attempt(where, () => this.own.close());
     await Promise.all([...this.listening, this.admin].map((open) => open?.close()));
-    // The last calls have ended by now: what is to be sent and written of them is sent and written.
+    // The last calls have ended by now: send and write their telemetry.
     this.retained.close();
     await this.telemetry.settled();
     this.telemetry.close();

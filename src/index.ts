@@ -1,5 +1,5 @@
-// The library: a hub in a program. What is exported here keeps its meaning within a major version, and nothing else does;
-// docs/embedding.md lists it.
+// The library: a hub in a program. These exports keep their meaning within a major version, and nothing else does;
+// docs/embedding.md lists them.
 
 import type { Interceptor, InterceptorContext } from "./call/interceptor.js";
 import { loadModules } from "./hub/own/modules.js";
@@ -68,10 +68,10 @@ export type { ConfigInput };
 export type ModuleInput = NonNullable<ConfigInput["use"]>[number];
 
 /**
- * What a module of `use` exports by default. It is called at the start and at each reload, with the options of the
- * config, which are whatever the file has: check them. What it throws makes the start or the reload fail, with the
- * place of the module in the file. A promise is waited for, for at most 30 seconds: the hub serves, or serves by the new
- * config, once the interceptors are made, one after the other.
+ * The default export of a module of `use`. Called at the start and at each reload, with the options of the config,
+ * which are unchecked: validate them. If it throws, the start or the reload fails, with the position of the module in
+ * the file. A promise is awaited, for at most 30 seconds: the hub serves, or applies the new config, once the
+ * interceptors are made, one after the other.
  */
 export type InterceptorModule<Options = unknown> = (
   options: Options,
@@ -100,33 +100,33 @@ export function defineInterceptor<Options>(make: InterceptorModule<Options>): In
   return make;
 }
 
-/** What a program adds to a config. */
+/** A program's additions to a config. */
 export interface HubExtras {
   /**
-   * Interceptors of one's own, in the order in which they run at their place. By default that is after `auth`, where
-   * `call.identity` says who calls, and before authorization and quota; `{ interceptor, before }` and
-   * `{ interceptor, after }` name another. In place of an interceptor stands `{ make(context) }`, which makes it with
-   * what the hub's own are made with: clock, log, counters, and what outlives a reload. `{ module, options }` names a
-   * file that exports such a function, as `use` of a config file does; those come first at their place.
+   * A program's interceptors, in the order in which they run at their place. By default that is after `auth`, where
+   * `call.identity` is the caller, and before authorization and quota; `{ interceptor, before }` and `{ interceptor,
+   * after }` choose another. Instead of an interceptor, `{ make(context) }` makes it with the context of the hub's own:
+   * clock, log, counters, and state that outlives a reload. `{ module, options }` names a file that exports such a
+   * function, like `use` of a config file; those come first at their place.
    */
   readonly use?: readonly (OwnInterceptor | ModuleInput)[] | undefined;
   /**
-   * gRPC services of the program itself. They get every protocol and policy, as those of an upstream do, and come first
-   * where an upstream has a service of the same name. With them a config needs no upstreams.
+   * gRPC services of the program itself. They get every protocol and policy like those of an upstream, and have
+   * priority over an upstream's service of the same name. With them a config needs no upstreams.
    */
   readonly services?: readonly EmbeddedService[] | undefined;
-  /** Where the hub says what it does. Default: warnings and errors to `console`; false: nowhere. */
+  /** Receives the hub's log messages. Default: warnings and errors to `console`; false: none. */
   readonly log?: Log | false | undefined;
 }
 
 /** A config as `linchpin.yaml` has it, key by key, as an object. */
 export interface HubOptions extends Omit<ConfigInput, "use">, HubExtras {
   /**
-   * `HOST:PORT` (port 0 is any free one), `unix:/PATH`, `{ address, tls }`, or a list of such. A hub in a program
-   * listens only where it is told to.
+   * `HOST:PORT` (port 0 is any free one), `unix:/PATH`, `{ address, tls }`, or a list of them. A hub in a program
+   * listens nowhere else.
    */
   readonly listen: NonNullable<ConfigInput["listen"]>;
-  /** The admin listener. Default: off, other than in a file. */
+  /** The admin listener. Default: off, unlike in a file. */
   readonly admin?: ConfigInput["admin"];
   readonly configFile?: undefined;
 }
@@ -141,9 +141,9 @@ export interface HubFileOptions extends HubExtras {
   readonly admin?: string | undefined;
 }
 
-/** A hub that takes calls. */
+/** A hub that accepts calls. */
 export interface Hub {
-  /** The first listener as gRPC clients take it: `HOST:PORT` as bound, or `unix:/PATH`. */
+  /** The first listener in the form that gRPC clients take: `HOST:PORT` as bound, or `unix:/PATH`. */
   readonly address: string;
   /** The first listener, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */
   readonly url: string;
@@ -151,34 +151,35 @@ export interface Hub {
   readonly urls: readonly string[];
   /** The admin listener; undefined when it is off. */
   readonly adminUrl: string | undefined;
-  /** True once every upstream has been learned, or that took too long (`readiness.wait`), until the hub drains. */
+  /** True once every upstream has been learned, or `readiness.wait` has passed, until the hub drains. */
   readonly ready: boolean;
   /** Names of the interceptors that calls pass, outermost first. */
   readonly interceptors: readonly string[];
-  /** What can be called, as `linchpin routes` shows it. As of now. */
+  /** The current routes, as `linchpin routes` shows them. */
   routes(): readonly RouteRow[];
   /** The upstreams with their endpoints, as of now. */
   upstreams(): readonly UpstreamRow[];
   /**
-   * Reads the config file anew and serves by it; all or nothing. Resolves with notes on what needs a restart, which the
-   * log has too.
-   * @param by who asks, for the log, as in `SIGHUP`. Default: `reload`
-   * @throws UserError (rejects) that says what is wrong: the hub goes on as it was. Without a config file there is
+   * Reads the config file again and applies it; all or nothing. Resolves with notes on what needs a restart, which are
+   * logged too.
+   * @param by the trigger, for the log, as in `SIGHUP`. Default: `reload`
+   * @throws UserError (rejects) that describes the problem: the hub continues unchanged. Without a config file there is
    * nothing to reload.
    */
   reload(by?: string): Promise<readonly string[]>;
   /**
-   * Is not ready any more, still accepts for `drain.delay`, then stops accepting, tells clients to leave, waits for
-   * running calls until the grace time is over, and closes.
+   * Becomes not ready, still accepts for `drain.delay`, then stops accepting, asks clients to leave, waits for running
+   * calls until the grace period is over, and closes.
    * @param graceMs milliseconds for all of it. Default: `drain.grace`
    */
   drain(graceMs?: number): Promise<void>;
-  /** Ends at once: running calls are answered with UNAVAILABLE. */
+  /** Ends at once: running calls get UNAVAILABLE. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a hub, and resolves once it takes calls. An upstream that is down is no failure: it is learned when it comes.
+ * Starts a hub, and resolves once it accepts calls. An upstream that is down is not an error: it is learned when it is
+ * reachable.
  *
  * The program's signals stay its own: it calls `drain` or `close` when it ends. A closed hub leaves nothing open that
  * would keep the process alive.
@@ -252,7 +253,7 @@ function isModule(one: OwnInterceptor | ModuleInput): one is ModuleInput {
   return typeof one === "object" && one !== null && "module" in one;
 }
 
-/** What a program has of a hub: nothing but what semver covers. */
+/** The program's view of a hub: only what semver covers. */
 function hubOf(hub: RunningHub): Hub {
   const { url, urls, adminUrl } = hub;
   return {
@@ -274,7 +275,7 @@ function hubOf(hub: RunningHub): Hub {
   };
 }
 
-/** Without the keys whose value is undefined: to leave a key out and to say nothing for it is the same. */
+/** Without the keys whose value is undefined: an undefined key equals a missing one. */
 function defined(options: object): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -22,25 +22,25 @@ export interface TestCall {
   readonly kind?: MethodKind;
   /** Request metadata, by names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Who calls, as interceptors before would have found out. */
+  /** The caller, as interceptors before would have set it. */
   readonly identity?: Identity;
-  /** The client's messages as protobuf bytes. Default: one that is empty. */
+  /** The client's messages as protobuf bytes. Default: one empty message. */
   readonly requests?: readonly Uint8Array[];
-  /** The service's messages. Default: one that is empty. */
+  /** The service's messages. Default: one empty message. */
   readonly responses?: readonly Uint8Array[];
   /** The gRPC code that the service ends with. Default: 0. */
   readonly code?: number;
 }
 
-/** What became of it. */
+/** The result. */
 export interface TestResult {
   /** False: the interceptor is not on the method's path. */
   readonly planned: boolean;
-  /** What the client is answered; a service's message is not looked at. */
+  /** The client's response; a service's message is not decoded. */
   readonly code: number;
-  /** The hub's refusal, where it is one. */
+  /** The hub's error, if it is one. */
   readonly status: Status | undefined;
-  /** What the service was sent; undefined: it was not called. */
+  /** What the service received; undefined: it was not called. */
   readonly service: { readonly headers: Headers; readonly requests: readonly Buffer[] } | undefined;
   /** Messages that the client got. */
   readonly responses: readonly Buffer[];
@@ -53,7 +53,7 @@ export interface TestResult {
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const SILENT: Log = { info() {}, warn() {}, error() {} };
 
-/** What an interceptor is made with in a test. Default: a log that says nothing, and the clock of the system. */
+/** The context of an interceptor in a test. Default: a silent log, and the system's clock. */
 export function testContext(own: Partial<InterceptorContext> = {}): InterceptorContext {
   const retained = new Retained();
   retained.begin();
@@ -122,7 +122,7 @@ export async function callThrough(
       },
     };
     client.onEnd = () =>
-      // The steps end after the client was answered.
+      // The steps end after the client got its response.
       setImmediate(() => {
         if (outcome === undefined) return;
         const { code } = outcome;

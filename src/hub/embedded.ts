@@ -1,4 +1,4 @@
-// Services of the program that the hub runs in: checked, and with what is known of their messages.
+// Services of the program that embeds the hub: validated, and combined with their schemas.
 
 import type { Method } from "../call/call.js";
 import { kindOf } from "../kit/text/kind-of.js";
@@ -8,18 +8,18 @@ import { mergeSchemas } from "../schema/types/merge-schemas.js";
 import { isRoutable, type Schema, SchemaError } from "../schema/types/schema.js";
 import type { EmbeddedService } from "../services/hub-services.js";
 
-/** What the program serves itself. */
+/** The services that the program serves itself. */
 export interface Embedded {
   readonly services: readonly EmbeddedService[];
-  /** Of those whose descriptors are known. */
+  /** Of services with descriptors. */
   readonly schema: Schema;
-  /** Those that gRPC clients alone can call, and their methods. */
+  /** Services for gRPC clients only, and their methods. */
   readonly undescribed: ReadonlyMap<string, readonly Method[]>;
-  /** What a person should know beside the warnings of `schema`, a sentence each. */
+  /** Warnings beside those of `schema`, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** Rejects with a UserError where a service cannot be served. */
+/** Rejects with a UserError if a service cannot be served. */
 export async function embed(services: readonly EmbeddedService[]): Promise<Embedded> {
   const names = new Set<string>();
   const schemas: { upstream: string; schema: Schema }[] = [];
@@ -47,7 +47,7 @@ export async function embed(services: readonly EmbeddedService[]): Promise<Embed
   return { services, schema, undescribed, warnings };
 }
 
-/** For programs that no compiler has looked at. */
+/** For programs in JavaScript, which no compiler has checked. */
 function checkService(service: unknown, where: string): void {
   const form = "an object with a definition and an implementation";
   if (typeof service !== "object" || service === null)
@@ -78,7 +78,7 @@ function checkService(service: unknown, where: string): void {
     );
 }
 
-/** Functions that look like methods and that no call will ever reach. */
+/** Functions that look like methods, and that no call would reach. */
 function notServed(name: string, { definition, implementation }: EmbeddedService): string[] {
   const known = Object.entries(definition).flatMap(([key, { path, originalName }]) => [
     key,

@@ -1,4 +1,4 @@
-// What a config makes of the hub: its interceptors and its upstreams. A reload replaces it whole.
+// What a config creates: its interceptors and its upstreams. A reload replaces it as a whole.
 
 import type { Edge } from "../call/gateway.js";
 import type { Interceptor } from "../call/interceptor.js";
@@ -29,9 +29,11 @@ export interface Generation {
   readonly schemaCache: SchemaCache | undefined;
 }
 
-/** How long an upstream that a reload dropped takes calls that began before it: longer than any step should wait. */
+/**
+ * How long an upstream that a reload removed still accepts calls that began before: longer than any step should wait.
+ */
 const RETIREMENT_MS = 10_000;
-/** Upstreams are waited for so long; those that take longer are learned while the hub serves. */
+/** How long a start or reload waits for upstreams; slower ones are learned while the hub serves. */
 const FIRST_LEARNING_MS = 2000;
 
 export interface GenerationsOptions {
@@ -46,15 +48,15 @@ export interface GenerationsOptions {
   /** Interceptors of the program that the hub runs in. */
   readonly use: readonly OwnInterceptor[];
   readonly features: Features | undefined;
-  /** The hub has started: what is learned from now on is told in the log. */
+  /** The hub has started: from now on learned schemas are logged. */
   serving(): boolean;
   /** An upstream was learned, or could not be. */
   learned(): void;
-  /** The source of an upstream's endpoints has said something. */
+  /** The source of an upstream's endpoints has reported something. */
   located(): void;
 }
 
-/** Makes generations; keeps what must live longer than one, and lets go of upstreams that none has any more. */
+/** Makes generations; retains what must outlive one, and closes upstreams that none uses any more. */
 export class Generations {
   readonly #options: GenerationsOptions;
   /** Upstreams of earlier generations that may still be called. */
@@ -65,12 +67,12 @@ export class Generations {
     this.#options = options;
   }
 
-  /** One without interceptors and upstreams, for a hub that has not started. */
+  /** An empty one, for a hub that has not started. */
   empty(config: Config): Generation {
     return { config, schemaCache: undefined, edge: edgeOf(config), interceptors: [], upstreams: [] };
   }
 
-  /** Within a build of `retained`. Rejects with a UserError where a file that the config names cannot be used. */
+  /** Within a build of `retained`. Rejects with a UserError if a file that the config names is invalid. */
   async make(config: Config): Promise<Generation> {
     const { runtime, log, retained, telemetry, use, features } = this.#options;
     const context: KindContext = {
@@ -82,7 +84,7 @@ export class Generations {
       env: runtime.env,
       metadataNames: config.http.metadata,
     };
-    // Those of programs may take their time; all else is made at once, when they are there.
+    // Those of programs may take time; everything else is made at once, when they are ready.
     const interceptors = await interceptorsOf(config, use, context, features);
     const schemaCache = this.#keepSchemaCache(config.schemaCache);
     return {
@@ -94,7 +96,7 @@ export class Generations {
     };
   }
 
-  /** Where schemas are remembered. A folder that cannot be used is no reason not to serve. */
+  /** The folder of remembered schemas. An unusable folder does not keep the hub from serving. */
   #keepSchemaCache(folder: string | undefined): SchemaCache | undefined {
     if (folder === undefined) return undefined;
     const { retained, log } = this.#options;
@@ -113,12 +115,12 @@ export class Generations {
       retries: new UpstreamRetries(config.name, runtime.clock, meters),
       close() {},
     }));
-    // With other endpoints or limits it is the same one: `update` gives it them once the config is in force.
+    // With other endpoints or limits it stays the same: `update` applies them once the config is in force.
     const { name, schema, tls } = config;
     const { upstream } = retained.keep("upstream", { name, schema, tls }, () => {
       const events: UpstreamEvents = {
         onSchema: ({ schema, remembered, log }, before) => {
-          // What is known at the start is in the summary of `serve`; what has changed since it was remembered is not.
+          // The summary of `serve` shows what is known at the start, but not what has changed since it was remembered.
           const changed = before !== undefined && before.schema.hash !== schema?.hash;
           if (schema !== undefined && (serving() || changed)) log.schema(before, { schema, remembered });
           learned();
@@ -143,7 +145,7 @@ export class Generations {
     return upstream;
   }
 
-  /** A reload has no use for it any more, but calls that are being admitted may still be on their way to it. */
+  /** A reload removed it, but calls that are being admitted may still be on their way to it. */
   #retire(upstream: LearnedUpstream): void {
     if (this.#closed) {
       upstream.close();
@@ -156,8 +158,8 @@ export class Generations {
   }
 
   /**
-   * Connects a generation's upstreams, and waits a while for their schemas; what takes longer is learned while the hub
-   * serves. Rejects with a UserError where files that describe one cannot be read.
+   * Connects a generation's upstreams, and waits a while for their schemas; slower ones are learned while the hub
+   * serves. Rejects with a UserError if schema files cannot be read.
    */
   async start({ upstreams }: Generation): Promise<void> {
     const { clock } = this.#options.runtime;
@@ -168,11 +170,11 @@ export class Generations {
         .then(() => resolve(), reject)
         .finally(() => patience.cancel());
     });
-    // Files are waited for however long they take: of them nothing more is heard later.
+    // Files are awaited without a timeout: nothing would report them later.
     await Promise.all(started.filter((_, i) => upstreams[i]?.config.schema.kind !== "reflection"));
   }
 
-  /** From now on what is retired is closed at once. */
+  /** From now on retired upstreams are closed at once. */
   leave(): void {
     this.#closed = true;
   }

@@ -1,4 +1,4 @@
-// What a config's upstreams offer, without serving: for the commands that only look.
+// Learns a config's upstreams without serving: for commands that only read.
 
 import type { Log } from "../kit/log.js";
 import { NO_METERS } from "../kit/meters.js";
@@ -9,17 +9,17 @@ import { type Assembly, assemble } from "./plans/assembly.js";
 import { LearnedUpstream, type UpstreamEvents } from "./upstreams/learned-upstream.js";
 import { upstreamRow } from "./upstreams/upstream-row.js";
 
-/** What a config's upstreams offer, learned once, for the commands that only look. */
+/** The services and routes of a config's upstreams, learned once, for commands that only read. */
 export interface Inspection extends Pick<Assembly, "routes" | "explain" | "schema" | "openApi"> {
   /** Whether an HTTP request has a route. */
   answers(httpMethod: string, target: string): boolean;
-  /** Upstreams that could not be learned, a sentence each; they are among the problems. */
+  /** Upstreams that could not be learned, a sentence each; also among the problems. */
   readonly unlearned: readonly string[];
-  /** What could not be learned, or does not fit, a sentence each. */
+  /** What could not be learned, or is invalid, a sentence each. */
   readonly problems: readonly string[];
 }
 
-/** A command that only looks has answers of its own. */
+/** A command that only reads prints its own messages. */
 const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Learns every upstream of a config and plans its routes; listens nowhere. */
@@ -29,7 +29,7 @@ export async function inspect(config: Config): Promise<Inspection> {
     config.schemaCache === undefined
       ? undefined
       : new SchemaCache(config.schemaCache, (message) => told.push(message));
-  // What only looks changes nothing.
+  // Reading must not change the folder.
   cache?.close();
   const events: UpstreamEvents = { onSchema: () => {}, onProblem: () => {} };
   const runtime = processRuntime();

@@ -7,7 +7,7 @@ import type { Config } from "../settings/sections.js";
 import { placed } from "./own/modules.js";
 import { type OwnInterceptor, ownInterceptors, placesOf } from "./own/own-interceptors.js";
 
-/** Rejects with a UserError where an interceptor of the program cannot be one, or a file that the config names is wrong. */
+/** Rejects with a UserError if an interceptor of the program is invalid, or a file that the config names is. */
 export async function interceptorsOf(
   config: Config,
   own: readonly OwnInterceptor[],

@@ -1,5 +1,5 @@
-// When the hub is ready: once it listens, every upstream has been learned once and its endpoints are known, or that took
-// too long, until it drains.
+// The hub is ready once it listens and every upstream has been learned once and has endpoints, or the wait has passed,
+// until it drains.
 import type { Clock, Timer } from "../kit/clock.js";
 import type { Log } from "../kit/log.js";
 
@@ -8,9 +8,9 @@ export interface ReadinessOptions {
   readonly log: Log;
   /** Names of the upstreams that have never been learned. */
   unlearned(): readonly string[];
-  /** Names of the upstreams whose source has never told their endpoints. */
+  /** Names of the upstreams whose source has never provided endpoints. */
   unlocated(): readonly string[];
-  /** For the health service: called with each change, first with what holds at the start. */
+  /** For the health service: called with each change, and at first with the current state. */
   onChange(ready: boolean): void;
 }
 
@@ -32,7 +32,7 @@ export class Readiness {
     if (this.#state === "ready") return [];
     if (this.#state !== "learning") return [this.#state];
     const unlocated = this.#options.unlocated();
-    // One without endpoints cannot be learned either, and the endpoints are what to look for.
+    // Without endpoints it cannot be learned either: report the endpoints.
     const unlearned = this.#options.unlearned().filter((name) => !unlocated.includes(name));
     return [
       ...(unlocated.length === 0 ? [] : [`finding the endpoints of ${upstreams(unlocated.length)}`]),
@@ -45,8 +45,8 @@ export class Readiness {
   }
 
   /**
-   * The hub takes calls.
-   * @param waitMs how long to wait for upstreams that have not been learned; 0: not at all, undefined: for ever
+   * The hub accepts calls.
+   * @param waitMs how long to wait for upstreams that have not been learned; 0: not at all, undefined: forever
    */
   start(waitMs: number | undefined): void {
     const { clock, log } = this.#options;
@@ -62,7 +62,7 @@ export class Readiness {
     }, waitMs);
   }
 
-  /** An upstream was learned, or is gone. */
+  /** An upstream was learned, or removed. */
   check(): void {
     if (this.#state !== "learning" || this.#missing.length > 0) return;
     this.#options.log.info("ready: every upstream has been learned");

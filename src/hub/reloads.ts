@@ -1,4 +1,4 @@
-// The first config is taken over, and at a reload another: all of it, or nothing.
+// Applies the first config, and at a reload another one: all of it, or nothing.
 import type { Clock } from "../kit/clock.js";
 import type { Log } from "../kit/log.js";
 import type { Retained } from "../kit/retained.js";
@@ -14,13 +14,13 @@ export interface ReloadsOptions {
   readonly retained: Retained;
   readonly generations: Generations;
   readonly snapshots: Snapshots;
-  /** Reads the config anew; throws a UserError when it is wrong. undefined: there is nothing to reload. */
+  /** Reads the config again; throws a UserError if it is invalid. undefined: there is nothing to reload. */
   readonly readConfig: (() => Promise<Config>) | undefined;
-  /** Changes that a running hub cannot take over, a sentence each. */
+  /** Changes that a running hub cannot apply, a sentence each. */
   needsRestart(before: Config, after: Config): readonly string[];
   /** Why the hub cannot reload now, as in `the hub is draining`; undefined: it can. */
   obstacle(): string | undefined;
-  /** Certificates are watched, but not every file system tells of changes at once. */
+  /** Certificates are watched, but not every file system reports changes at once. */
   reloadCertificates(): void;
 }
 
@@ -36,18 +36,18 @@ export class Reloads {
   }
 
   /**
-   * Rejects with a UserError when anything is wrong, and the hub goes on as it was. Pools, buckets and caches whose
-   * config did not change go on as they are. Resolves with what a person should know: changes that need a restart.
-   * @param by who asks, for the log, as in `SIGHUP`
+   * Rejects with a UserError if anything is invalid, and the hub continues unchanged. Pools, buckets and caches whose
+   * config did not change are retained. Resolves with notes: changes that need a restart.
+   * @param by the trigger, for the log, as in `SIGHUP`
    */
   reload(by: string): Promise<readonly string[]> {
-    // One after the other: each sees what the one before it made.
+    // One after the other: each sees the result of the one before it.
     const reload = (): Promise<readonly string[]> => this.#reload(by);
     this.#running = this.#running.then(reload, reload);
     return this.#running;
   }
 
-  /** Takes over the first config. Rejects with a UserError when anything is wrong. */
+  /** Applies the first config. Rejects with a UserError if anything is invalid. */
   async start(config: Config): Promise<void> {
     await this.#take(config);
     this.last = this.#ended(true);

@@ -1,4 +1,4 @@
-// A hub as the command line and programs have it, and what it is started with.
+// The interface of a hub for the command line and programs, and its options.
 
 import type { Runtime } from "../kit/runtime.js";
 import type { EmbeddedService } from "../services/hub-services.js";
@@ -7,7 +7,7 @@ import type { Config } from "../settings/sections.js";
 import type { HubView } from "../view/hub-view.js";
 import type { OwnInterceptor } from "./own/own-interceptors.js";
 
-/** What is to be read of it, and what can be done to it. */
+/** Its read model, and its operations. */
 export interface RunningHub extends HubView {
   /** The first bound address, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */
   readonly url: string;
@@ -18,14 +18,14 @@ export interface RunningHub extends HubView {
   /** What is in force now. */
   readonly config: Config;
   /**
-   * Reads the config anew and serves by it; all or nothing. Rejects with a UserError that says what is wrong;
-   * resolves with notes on what needs a restart. Both are in the log.
-   * @param by who asks, for the log, as in `SIGHUP`. Default: `reload`.
+   * Reads the config again and applies it; all or nothing. Rejects with a UserError that describes the problem;
+   * resolves with notes on what needs a restart. Both are logged.
+   * @param by the trigger, for the log, as in `SIGHUP`. Default: `reload`.
    */
   reload(by?: string): Promise<readonly string[]>;
   /**
-   * Is not ready any more, still accepts for `drain.delay`, then stops accepting, tells clients to leave (GOAWAY), waits
-   * for running calls until the grace time is over, and closes.
+   * Becomes not ready, still accepts for `drain.delay`, then stops accepting, asks clients to leave (GOAWAY), waits for
+   * running calls until the grace period is over, and closes.
    * @param graceMs milliseconds for all of it, the delay included. Default: `drain.grace`.
    */
   drain(graceMs?: number): Promise<void>;
@@ -34,13 +34,15 @@ export interface RunningHub extends HubView {
 }
 
 export interface HubOptions {
-  /** Reads the config anew, for a reload; throws a UserError when it is wrong. undefined: there is nothing to reload. */
+  /**
+   * Reads the config again, for a reload; throws a UserError if it is invalid. undefined: there is nothing to reload.
+   */
   readonly readConfig?: (() => Promise<Config>) | undefined;
   /** Interceptors of the program that the hub runs in, among the hub's. */
   readonly use?: readonly OwnInterceptor[] | undefined;
-  /** Services of the program that the hub runs in; they come before those of upstreams. */
+  /** Services of the program that embeds the hub; they have priority over those of upstreams. */
   readonly services?: readonly EmbeddedService[] | undefined;
-  /** What the hub is made of. Default: what it has. */
+  /** The features of the hub. Default: all. */
   readonly features?: Features | undefined;
   /** Default: that of this process. */
   readonly runtime?: Runtime | undefined;

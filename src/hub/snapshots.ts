@@ -1,4 +1,4 @@
-// What is in force: a generation, and the snapshot that was assembled of all that is known of its services by now.
+// The state in force: a generation, and the snapshot assembled from everything known of its services.
 import type { Method } from "../call/call.js";
 import type { Handler } from "../call/sink.js";
 import { reportFault } from "../kit/faults.js";
@@ -15,7 +15,7 @@ import type { HubThreads } from "./plans/threads.js";
 
 /** The hub's own services, as an upstream. */
 export const HUB = "hub";
-/** Warnings that are remembered: several times those of one assembly, so that none comes again with the next one. */
+/** Warnings that are remembered: several times those of one assembly, so that none is repeated with the next one. */
 const MAX_WARNED = 1000;
 
 export interface SnapshotsOptions {
@@ -36,32 +36,32 @@ export class Snapshots {
   generation: Generation;
   assembly: Assembly;
   readonly #options: SnapshotsOptions;
-  /** Made when somebody asks; most hubs are never asked. */
+  /** Made on demand; most hubs never need it. */
   #index: Descriptors | undefined = undefined;
   /** Warnings that are in the log already, the oldest first. */
   readonly #warned = new Set<string>();
   #rebuilding: Promise<void> | undefined = undefined;
-  /** How many were asked for. */
+  /** Number of requested rebuilds. */
   #rebuilds = 0;
   /** Something was learned since the running rebuild began. */
   #stale = false;
   /** A generation was put in force. */
   #begun = false;
 
-  /** @param generation an empty one, until `replace` puts the first in force */
+  /** @param generation an empty one, until `replace` applies the first */
   constructor(generation: Generation, options: SnapshotsOptions) {
     this.#options = options;
     this.generation = generation;
     this.assembly = completed(this.#assembling(generation));
   }
 
-  /** Takes in all that is known by now. Running calls keep the snapshot that they began with. */
+  /** Applies everything known by now. Running calls keep the snapshot that they began with. */
   rebuild(): Promise<void> {
     this.#rebuilds++;
-    // What was learned is in the first.
+    // What was learned so far is in the first.
     if (!this.#begun) return Promise.resolve();
     if (this.#rebuilding !== undefined) {
-      // What came meanwhile is in the next one.
+      // Changes that arrived meanwhile are in the next one.
       this.#stale = true;
       return this.#rebuilding;
     }
@@ -81,12 +81,12 @@ export class Snapshots {
     return this.#rebuilding;
   }
 
-  /** For those who do not wait for it. */
+  /** For callers that do not wait for it. */
   rebuildLater(): void {
     this.rebuild().catch((error) => reportFault("while the routes of what was learned were planned", error));
   }
 
-  /** Puts another generation in force. Rejects, and changes nothing, where it cannot be assembled. */
+  /** Applies another generation. Rejects, and changes nothing, if it cannot be assembled. */
   async replace(next: Generation): Promise<void> {
     const rebuilds = this.#rebuilds;
     const assembly = await inSlices(this.#assembling(next));
@@ -97,7 +97,7 @@ export class Snapshots {
     if (rebuilds !== this.#rebuilds) this.rebuildLater();
   }
 
-  /** Full names of the services whose health is told of: all that are behind the hub, and the program's. */
+  /** Full names of the services with a health status: all behind the hub, and the program's. */
   get services(): readonly string[] {
     const { services, undescribed } = this.assembly.schema;
     return [
@@ -107,7 +107,9 @@ export class Snapshots {
     ];
   }
 
-  /** Full names of the services that reflection lists. Tools that describe what is listed would fail for others. */
+  /**
+   * Full names of the services that reflection lists. Tools that describe all listed services would fail for others.
+   */
   get described(): readonly string[] {
     return [...this.assembly.schema.services.map(({ typeName }) => typeName), ...this.#options.ownServices];
   }
@@ -128,7 +130,7 @@ export class Snapshots {
     for (const warning of [...this.#options.embedded.warnings, ...assembly.warnings]) this.#warn(warning);
   }
 
-  /** Each once, however often the snapshot is made anew. */
+  /** Each once, however often the snapshot is made again. */
   #warn(warning: string): void {
     if (this.#warned.has(warning)) return;
     for (const oldest of this.#warned) {

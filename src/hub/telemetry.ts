@@ -1,10 +1,10 @@
-// What the hub shows of itself in /metrics.
+// The hub's own metrics in /metrics.
 import type { Log } from "../kit/log.js";
 import type { Meters } from "../kit/meters.js";
 import type { Family } from "../telemetry/metrics/family.js";
 import { HANDSHAKE_FAILURES, type HandshakeFailure } from "../tls/handshake-failure.js";
 
-/** What a scrape is told of the hub's own log; nothing where the log does not know. */
+/** Values of the hub's own log for a scrape; empty if the log has none. */
 export function logFamilies({ lost }: Log): Family[] {
   if (lost === undefined) return [];
   const help = "Lines of the hub's own log that were lost, since nobody could take them.";

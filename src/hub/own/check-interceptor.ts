@@ -1,5 +1,5 @@
-// What a program gives as an interceptor, looked at when it is given and when it plans: no compiler looks at programs in
-// JavaScript, and a policy whose function has another name would let every call pass.
+// Checks a program's interceptor when it is given and when it plans: no compiler checks programs in JavaScript, and a
+// policy with a misspelled function would admit every call.
 import type { Interceptor, InterceptorContext, Step } from "../../call/interceptor.js";
 import { Code, Status } from "../../call/status/status.js";
 import { kindOf } from "../../kit/text/kind-of.js";
@@ -8,9 +8,9 @@ import { UserError } from "../../kit/text/user-error.js";
 import type { InterceptorMaker, OwnInterceptor, PlacedInterceptor } from "./own-interceptors.js";
 import { within } from "./within.js";
 
-/** What takes longer to make an interceptor does not end. */
+/** An interceptor that takes longer to be made is considered hung. */
 export const MAKING_MS = 30_000;
-/** Names of interceptors stand in messages and lists. */
+/** Names of interceptors appear in messages and lists. */
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const PLACED_KEYS = ["interceptor", "before", "after"];
 const STEP_FUNCTIONS = ["start", "around", "end"] as const;
@@ -22,7 +22,7 @@ const STEP_OBJECTS = {
 const STEP_KEYS = [...STEP_FUNCTIONS, "messages", "attempts"] as const;
 
 /**
- * One of `use`, made and in the form that has a place. Rejects with a UserError that says what is missing.
+ * One entry of `use`, made and placed. Rejects with a UserError that says what is missing.
  * @param at its index
  */
 export async function checkInterceptor(
@@ -34,7 +34,7 @@ export async function checkInterceptor(
   checkObject(one, where);
   if (!("interceptor" in one)) {
     const interceptor = await made(one, where, context);
-    // A place that stands within would be none.
+    // A nested place would be ignored.
     for (const key of ["before", "after"])
       if (key in one)
         throw new UserError(
@@ -89,7 +89,7 @@ function checkName(one: Interceptor, where: string): void {
   }
 }
 
-/** What `plan` returned, or a UserError that says what it should be. */
+/** The result of `plan`, or a UserError that says what it must be. */
 export function checkStep(name: string, step: Step | undefined | null): Step | undefined {
   if (step === undefined || step === null) return undefined;
   const wrong = (what: string): UserError => new UserError(`interceptor "${name}": ${what}`);
@@ -115,7 +115,7 @@ export function checkStep(name: string, step: Step | undefined | null): Step | u
   return step;
 }
 
-/** What is wrong with an object of functions; continues a sentence. */
+/** The problem of an object of functions; continues a sentence. */
 function hooksProblem(hooks: object, names: readonly string[]): string | undefined {
   const list = names.join(", ");
   if (typeof hooks !== "object" || hooks === null)
@@ -131,8 +131,8 @@ function hooksProblem(hooks: object, names: readonly string[]): string | undefin
 }
 
 /**
- * What is wrong with a verdict, beside nothing and a Status that refuses; undefined: nothing is.
- * @param what the function that gave it, e.g. `start`
+ * The problem of a verdict that is neither undefined nor a Status that rejects; undefined: none.
+ * @param what the function that returned it, e.g. `start`
  */
 export function verdictProblem(what: string, verdict: unknown): string | undefined {
   if (!(verdict instanceof Status)) return `${what} answers nothing or a Status, not ${kindOf(verdict)}`;

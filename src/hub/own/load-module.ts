@@ -1,13 +1,13 @@
-// Loads the file of a module, and knows which text of it is in use.
+// Loads the file of a module, and remembers which version of its text is in use.
 import { createHash } from "node:crypto";
 import { pathToFileURL } from "node:url";
 import { readRegularFile } from "../../kit/files/regular-file.js";
 import { errorCode, UserError } from "../../kit/text/user-error.js";
 import { within } from "./within.js";
 
-/** A module that waits for longer where it is loaded does not end. */
+/** A module that takes longer to load is considered hung. */
 const LOADING_MS = 30_000;
-/** Of a module's text. A larger one is loaded as well, but nobody notes that it has changed. */
+/** Size of a module's text. A larger one is loaded too, but changes of it are not noticed. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 interface Loaded {
@@ -18,14 +18,14 @@ interface Loaded {
 }
 
 /**
- * By file, for the whole process, since that is how Node keeps modules: what was loaded is never loaded again, and never
- * freed. To load a changed one under another URL would keep both, give it another identity than the one that others
- * import, and leave what it imports as it was: such a change takes a restart. One that failed is in nobody's hands, so
- * that its next text is loaded without a restart.
+ * By file, for the whole process, since Node keeps modules that way: a loaded module is never loaded again, and never
+ * freed. Loading a changed one under another URL would keep both, give it another identity than the one that others
+ * import, and leave its imports unchanged: such a change takes a restart. A module that failed to load is used by
+ * nobody, so its next text is loaded without a restart.
  */
 const loaded = new Map<string, Loaded>();
 
-/** What the file exports. Rejects with a UserError whose message goes on after the module's name. */
+/** The exports of the file. Rejects with a UserError whose message continues the module's name. */
 export async function loadModule(
   file: string,
   name: string,
@@ -46,7 +46,7 @@ export async function loadModule(
   }
 }
 
-/** The file has another text than the one that is in use. */
+/** The file's text has changed since it was loaded. */
 export function hasChanged(file: string): boolean {
   const one = loaded.get(file);
   if (one === undefined || one.failed) return false;
@@ -64,7 +64,7 @@ function digestOf(file: string): string | undefined {
 
 function problemOf(name: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  // Node tells the line of it to nobody but its own printer of errors.
+  // Node shows the line of it only in its own printout of errors.
   if (error instanceof SyntaxError)
     return `is not a valid module: ${message}; node --check ${name} says where`;
   if (errorCode(error) === "ERR_MODULE_NOT_FOUND")

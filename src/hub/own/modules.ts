@@ -1,5 +1,5 @@
-// Modules with interceptors that a config names (`use`): loaded before a start and a reload, since that takes time; made
-// into interceptors with what all are made with, where the others are.
+// Modules with interceptors that a config names (`use`): loaded before a start and a reload, since that takes time;
+// then made into interceptors with the same context as all others.
 import type { Interceptor, InterceptorContext } from "../../call/interceptor.js";
 import { type ConfigError, formatError, formatErrors } from "../../config/config-error.js";
 import type { ModuleUse } from "../../config/module-use.js";
@@ -22,8 +22,8 @@ type Maker = (options: unknown, context: InterceptorContext) => unknown;
 const makers = new WeakMap<ModuleUse, Maker>();
 
 /**
- * Loads the modules of a config; what is wrong is a UserError with a line for each. One that was loaded before is the
- * same again, whatever its file says by now.
+ * Loads the modules of a config; errors are a UserError with a line for each. A module that was loaded before is the
+ * same again, even if its file has changed.
  */
 export async function loadModules({ use }: Pick<Config, "use">): Promise<void> {
   const errors = await modulesErrors(use);
@@ -41,7 +41,9 @@ export function changedModules({ use }: Pick<Config, "use">): string[] {
     );
 }
 
-/** Loads the modules of a config, and makes their interceptors for no hub; what is wrong, in the order of the file. */
+/**
+ * Loads the modules of a config, and makes their interceptors without a hub; returns errors in the order of the file.
+ */
 export async function checkModules({ use }: Pick<Config, "use">): Promise<readonly ConfigError[]> {
   const errors = await modulesErrors(use);
   if (errors.length > 0) return errors;
@@ -80,7 +82,7 @@ async function modulesErrors(use: readonly ModuleUse[]): Promise<ConfigError[]> 
   return errors;
 }
 
-/** Rejects with an error whose message says what is wrong with the module. */
+/** Rejects with an error whose message describes the module's problem. */
 async function load({ file, name }: ModuleUse): Promise<Maker> {
   const { default: maker } = await loadModule(file, name).catch((error: unknown) => {
     throw new UserError(`${name} ${messageOf(error)}`, { cause: error });
@@ -96,7 +98,7 @@ function isMaker(value: unknown): value is Maker {
   return typeof value === "function";
 }
 
-/** What a module, not its caller, has done wrong while it made its interceptor. */
+/** An error of the module, not of its caller, while it made its interceptor. */
 class ModuleError extends UserError {
   readonly problem: string;
 
@@ -106,13 +108,13 @@ class ModuleError extends UserError {
   }
 }
 
-/** As a program would have given it. */
+/** In the form in which a program gives it. */
 export function placed(use: ModuleUse): PlacedInterceptor {
   const { before, after } = use;
   return { interceptor: { make: (context) => made(use, context) }, before, after } as PlacedInterceptor; // the section checks the places
 }
 
-/** Rejects with a UserError that says where in the file the module stands, and what is wrong. */
+/** Rejects with a UserError with the module's position in the file, and the problem. */
 async function made(use: ModuleUse, context: InterceptorContext): Promise<Interceptor> {
   const maker = makers.get(use);
   const wrong = (message: string, options?: ErrorOptions): ModuleError =>

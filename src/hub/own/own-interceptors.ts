@@ -1,4 +1,4 @@
-// Interceptors of the program that the hub runs in: where they stand among the hub's, and what the hub holds them to.
+// Interceptors of the program that embeds the hub: their places among the hub's, and the checks of what they return.
 import type { Method } from "../../call/call.js";
 import type { Interceptor, InterceptorContext, MessageHooks, Step, Verdict } from "../../call/interceptor.js";
 import { Status } from "../../call/status/status.js";
@@ -9,21 +9,21 @@ import { kindOf } from "../../kit/text/kind-of.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { checkInterceptor, checkStep, verdictProblem } from "./check-interceptor.js";
 
-/** A place among the hub's own interceptors. It is there even where the config switches off what stands at it. */
+/** A place among the hub's own interceptors. It exists even if the config turns its interceptor off. */
 export type Place = (typeof ORDER)[number]["place"];
 
-/** In place of an interceptor: makes it with what those of the hub are made with, at the start and at each reload. */
+/** Instead of an interceptor: makes it with the context of the hub's own, at the start and at each reload. */
 export interface InterceptorMaker {
   /** The start or the reload waits for a promise, for at most 30 seconds. */
   make(context: InterceptorContext): Interceptor | Promise<Interceptor>;
 }
 
-/** An interceptor of one's own, and where it stands. */
+/** A program's interceptor and its place. */
 export interface PlacedInterceptor {
   readonly interceptor: Interceptor | InterceptorMaker;
-  /** It runs before this place, and after what is before it. Not together with `after`. */
+  /** Runs before this place, and after everything before it. Not together with `after`. */
   readonly before?: Place | undefined;
-  /** It runs after this place, and before what is after it. Default: `auth`, where it is known who calls. */
+  /** Runs after this place, and before everything after it. Default: `auth`, after which the caller is known. */
   readonly after?: Place | undefined;
 }
 
@@ -45,9 +45,9 @@ export interface HubPlaces {
 }
 
 /**
- * Interceptors of one's own, by where they stand: the first list before all places of the hub, the second after the first
- * place, and so on. Several at one place keep their order.
- * Rejects with a UserError where one is no interceptor, or a name or a place cannot be.
+ * A program's interceptors by place: the first list is before all places of the hub, the second after the first place,
+ * and so on. Several at one place keep their order. Rejects with a UserError if an interceptor, a name or a place is
+ * invalid.
  * @param hubs places and names of the hub's own
  */
 export async function ownInterceptors(
@@ -79,9 +79,8 @@ export async function ownInterceptors(
 }
 
 /**
- * Holds an interceptor to what the hub's own do by construction, so that a mistake in it is one failed call with a line
- * in the log: what it throws, answers that are none, promises of other libraries. A step that cannot be one is an error
- * of the start or the reload.
+ * Makes an interceptor as robust as the hub's own, so that a bug in it is one failed call with a line in the log:
+ * exceptions, invalid results, promises of other libraries. An invalid step is an error of the start or the reload.
  */
 function guarded(interceptor: Interceptor, log: Log): Interceptor {
   const { name } = interceptor;
@@ -99,7 +98,7 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
       const around = step.around?.bind(step);
       const end = step.end?.bind(step);
       const guard: Step = { name };
-      // What throws ends its call, and is the attempt's to tell of.
+      // An exception ends its call, and is reported by the attempt.
       if (step.attempts !== undefined) guard.attempts = step.attempts;
       if (step.messages !== undefined) guard.messages = checkedHooks(step.messages);
       if (around !== undefined) {
@@ -126,7 +125,7 @@ function guarded(interceptor: Interceptor, log: Log): Interceptor {
   };
 }
 
-/** A verdict as the runner takes it, which knows a promise by its class. What throws is the runner's to tell of. */
+/** A verdict as the runner needs it, which recognizes promises by their class. The runner reports exceptions. */
 function checked(what: string, verdict: unknown): Verdict | Promise<Verdict> {
   if (verdict === undefined || verdict === null) return undefined;
   if (isThenable(verdict)) return Promise.resolve(verdict).then((settled) => checked(what, settled));
@@ -162,7 +161,7 @@ function planned(interceptor: Interceptor, method: Method): Step | undefined {
   }
 }
 
-/** The way to here says nothing of the mistake, and is the same for each interceptor: they would be one fault. */
+/** The path to here does not describe the bug, and is the same for each interceptor: they would count as one fault. */
 function withoutStack(error: Error): Error {
   error.stack = String(error);
   return error;

@@ -1,7 +1,7 @@
-// Waits for code of programs, but not for ever: a start or a reload that hangs says nothing of the cause.
+// Waits for a program's code, with a timeout: a start or a reload that hangs would not show the cause.
 import { UserError } from "../../kit/text/user-error.js";
 
-/** Rejects with a UserError where `what` takes longer. What comes of it then is of no interest to anybody. */
+/** Rejects with a UserError if `what` takes longer. Its later result is ignored. */
 export async function within<T>(ms: number, work: T | PromiseLike<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

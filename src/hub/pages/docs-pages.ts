@@ -1,5 +1,5 @@
-// `/docs`: the API page, Swagger UI from its npm package. All that it loads comes from here, and its Content Security
-// Policy lets it load nothing else.
+// `/docs`: the API page, Swagger UI from its npm package. Everything is loaded from the hub, and its Content Security
+// Policy forbids anything else.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, posix } from "node:path";
@@ -9,7 +9,7 @@ import { keepPackedForms } from "../../kit/packed-forms.js";
 import { etagOf } from "../../kit/text/etag.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
 
-/** Scripts and styles of the hub's own alone, none inline and none evaluated, in no frame; images may be in the style sheet. */
+/** Only the hub's own scripts and styles, no inline ones, no eval, no frames; the style sheet may contain images. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,7 +30,7 @@ const FIELDS = [
 const SCRIPT = "text/javascript; charset=utf-8";
 const STYLE = "text/css; charset=utf-8";
 
-/** Below the page's path: what the package has, and what starts it. */
+/** Below the page's path: the package's files, and the script that starts it. */
 const FILES: Readonly<
   Record<string, { readonly contentType: string; readonly content: () => Promise<Buffer> }>
 > = {
@@ -41,9 +41,9 @@ const FILES: Readonly<
   "start.css": { contentType: STYLE, content: () => Promise.resolve(Buffer.from(START_STYLE)) },
 };
 
-// What all operations share (system parameters, headers of the hub's, failures) is folded: unfolded it is several
-// thousand pixels of each. Tokens and keys that are typed in are kept nowhere. The validator badge would be loaded from
-// elsewhere.
+// Common parts of all operations (system parameters, the hub's headers, failures) are collapsed: expanded, they take
+// several thousand pixels each. Tokens and keys that are typed in are not stored. The validator badge would be loaded
+// from another server.
 const START = `const foldable = (React, what, isOpen, toggle) =>
   React.createElement("button", { className: "btn fold", onClick: () => toggle(!isOpen) }, (isOpen ? "Hide " : "Show ") + what);
 const folds = () => ({
@@ -107,7 +107,7 @@ export function docsPages(path: string, openApi: string): Page[] {
   return [page, ...files];
 }
 
-/** Paths are relative, so that the page works below whatever path a proxy gives it. */
+/** Paths are relative, so that the page works below any path of a proxy. */
 function html(path: string, openApi: string): string {
   const base = posix.basename(path);
   const document = posix.relative(posix.dirname(path), openApi);
@@ -130,7 +130,7 @@ function html(path: string, openApi: string): string {
 `;
 }
 
-/** Read when first asked for: the package's files are the same as long as the process lives. */
+/** Read on demand: the package's files do not change while the process runs. */
 function kept(read: () => Promise<Buffer>, contentType: string): () => Promise<Content> {
   let content: Promise<Content> | undefined;
   return () => {
@@ -138,7 +138,7 @@ function kept(read: () => Promise<Buffer>, contentType: string): () => Promise<C
       keepPackedForms(body);
       return { contentType, body, etag: etagOf(body), fields: FIELDS };
     });
-    // What failed is tried again.
+    // A failed read is tried again.
     content.catch(() => {
       content = undefined;
     });
@@ -148,7 +148,7 @@ function kept(read: () => Promise<Buffer>, contentType: string): () => Promise<C
 
 const BYTES = new Map<string, Promise<Buffer>>();
 
-/** A file of the package; read once, whatever snapshot asks. */
+/** A file of the package; read once for all snapshots. */
 function packaged(name: string): Promise<Buffer> {
   let bytes = BYTES.get(name);
   if (bytes === undefined) {

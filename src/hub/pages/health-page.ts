@@ -1,4 +1,4 @@
-// `/healthz`: what grpc.health.v1.Health/Check says, for load balancers that speak HTTP alone.
+// `/healthz`: the status of grpc.health.v1.Health/Check, for load balancers that support only HTTP.
 
 import { refusal } from "../../call/status/reasons.js";
 import { field } from "../../kit/headers.js";
@@ -12,7 +12,7 @@ export interface HealthState {
   readonly services: () => readonly string[];
 }
 
-/** 200 `{"status":"SERVING"}`, or 503; `?service=` asks for one service. Configured as the gRPC method is. */
+/** 200 `{"status":"SERVING"}`, or 503; `?service=` selects one service. Configured like the gRPC method. */
 export function healthPage(path: string, state: HealthState): Page {
   return {
     path,

@@ -1,5 +1,5 @@
-// `/openapi.json` and `/openapi.yaml`: the document of the routes, whole or of one service or version. Made when first
-// asked for, and kept as long as the routes are the same: they come anew with each snapshot.
+// `/openapi.json` and `/openapi.yaml`: the document of the routes, whole or of one service or version. Made on demand,
+// and kept as long as the routes: each snapshot has new ones.
 
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
@@ -14,14 +14,14 @@ import type { OpenApiFilter } from "../../openapi/filter.js";
 import { type Content, PAGES_SERVICE, type Page, pageMethod } from "./page.js";
 
 const PARAMETERS = ["service", "version"] as const;
-/** OpenAPI 3.1 has registered no media type; RFC 9512 has one for YAML. */
+/** OpenAPI 3.1 has no registered media type; RFC 9512 has one for YAML. */
 const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   json: "application/json",
   yaml: "application/yaml",
 };
 const FIELDS = [field("cache-control", "no-cache")];
 
-/** @param base what stands before the dot, as in `/openapi` */
+/** @param base the path before the dot, as in `/openapi` */
 export function openApiPages(base: string, input: OpenApiInput, threads: DocumentThreads): Page[] {
   const documents = new Documents(input, { threads });
   return (["json", "yaml"] as const).map((format) => ({

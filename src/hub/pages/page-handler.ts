@@ -1,6 +1,6 @@
-// What answers a call for a page: makes the page once the steps have admitted the call. A page answers in HTTP's own terms:
-// its fields as headers, its body as it is; so that a page that cannot be made is a call that failed, for the log and for
-// metrics too.
+// The handler of a page: makes the page once the steps have admitted the call. A page responds in HTTP's terms: its
+// fields as headers, its body unchanged. So a page that cannot be made is a failed call, for the log and for metrics
+// too.
 
 import type { Call } from "../../call/call.js";
 import { DiscardSink, type Handler, type Sink, type Source } from "../../call/sink.js";

@@ -1,4 +1,4 @@
-// The hub's own pages in front of the routes of services: literal paths, so they come before wildcards.
+// Matches the hub's own pages before the routes of services: literal paths have priority over wildcards.
 import type { Interceptor } from "../../call/interceptor.js";
 import { type Plan, plan as planOf } from "../../call/pipeline.js";
 import type { ErrorBody, PageMatch, RestMatch, RestMiss, RestRouter, RestRoutes } from "../../call/rest.js";
@@ -22,7 +22,7 @@ export class PageRouter implements RestRouter {
     this.#plans = new Map(pages.map(({ method }) => [method.path, planOf(method, interceptors, handler)]));
   }
 
-  /** The plan of a page's method, which no gRPC path has; undefined for all others. */
+  /** The plan of a page's method, which no gRPC path has; undefined for other methods. */
   planFor(path: string): Plan | undefined {
     return path.startsWith(":") ? this.#plans.get(path) : undefined;
   }
@@ -41,7 +41,7 @@ export class PageRouter implements RestRouter {
     return near === undefined ? match : withHint(match, near);
   }
 
-  /** Lines for a person who asks what answers a request; undefined: no page does. */
+  /** Explains which page serves a request, in lines for people; undefined: none. */
   explain(httpMethod: string, target: string): string[] | undefined {
     const page = this.#pages.get(target.split("?", 1)[0] ?? "");
     if (page === undefined || !METHODS.includes(httpMethod)) return undefined;
@@ -60,7 +60,7 @@ export class PageRouter implements RestRouter {
     return this.#routes.renderError(status, accept, target);
   }
 
-  /** The page that was meant by a path with a slash too many; who opens the hub in a browser learns where to look. */
+  /** The page for a path with a superfluous slash; a person who opens the hub in a browser is shown where to look. */
   #nearest(path: string): Page | undefined {
     if (path !== "/") return path.endsWith("/") ? this.#pages.get(path.slice(0, -1)) : undefined;
     return [...this.#pages.values()].find(({ method }) => method.name === "Docs");

@@ -1,5 +1,5 @@
-// What the hub itself answers to HTTP clients on the main port: a page is called like a method, through every
-// interceptor, and its body is made once they have admitted the call.
+// The hub's own HTTP pages on the client port: a page is called like a method, through every interceptor, and its body
+// is made once they have admitted the call.
 import type { Method } from "../../call/call.js";
 import type { Status } from "../../call/status/status.js";
 import type { Field } from "../../kit/headers.js";
@@ -15,12 +15,12 @@ export interface Content {
 export interface Page {
   /** As requests have it, without a query. */
   readonly path: string;
-  /** What the config's `methods` can name. Not a method of gRPC: nobody reaches it so. */
+  /** Its name for the config's `methods`. Not a gRPC method: gRPC cannot call it. */
   readonly method: Method;
-  /** What it is, and which key moves it: for persons. */
+  /** Its purpose and its config key, for people. */
   readonly about: string;
   /**
-   * A Status says what is wrong with the query, or why there is nothing.
+   * A Status describes an error in the query, or why there is no content. If it throws, the call ends with HUB_FAULT.
    * @param gone aborted when the client has left, or the call has ended
    */
   render(query: URLSearchParams, gone: AbortSignal): Promise<Content | Status>;

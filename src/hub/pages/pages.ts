@@ -1,4 +1,4 @@
-// Which pages a hub has, by its config; a route of a service that has the same path takes a page's place.
+// The pages of a hub, by its config; a service's route with the same path replaces a page.
 
 import type { OpenApiInput } from "../../openapi/document.js";
 import type { DocumentThreads } from "../../openapi/documents.js";

@@ -1,4 +1,4 @@
-// Everything that is known at one moment, put together: the snapshot that calls run on, and what there is to tell about it.
+// Combines everything known at one moment: the snapshot that calls run on, and its description.
 
 import type { Method } from "../../call/call.js";
 import type { Snapshot } from "../../call/gateway.js";
@@ -39,17 +39,17 @@ const MAX_WARNINGS = 200;
 export interface Assembly {
   readonly snapshot: Snapshot;
   readonly routes: readonly RouteRow[];
-  /** What an OpenAPI document is made of. */
+  /** Input of an OpenAPI document. */
   readonly openApi: OpenApiInput;
   /** All upstreams' schemas as one. */
   readonly schema: Schema;
-  /** What a person should know, a sentence each. */
+  /** Warnings, one sentence each. */
   readonly warnings: readonly string[];
-  /** Which rule answers a request, and why others near it do not. */
+  /** Explains which rule matches a request, and why near ones do not. */
   explain(httpMethod: string, target: string): readonly string[];
 }
 
-/** What serves services: an upstream of the config, or the program that the hub runs in. */
+/** A server of services: an upstream of the config, or the program that embeds the hub. */
 export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
   readonly config: { readonly name: string; readonly schema?: SchemaSource };
   readonly cluster: { readonly handler: Handler };
@@ -60,15 +60,15 @@ export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
 };
 
 /**
- * @param ownRoutes the hub's own services; they come before those of upstreams.
- * @param health what the health page tells
- * @param threads of the hub; they outlive the snapshot. Default: some of its own, for who only looks at it
+ * @param ownRoutes the hub's own services; they have priority over those of upstreams.
+ * @param health source of the health page
+ * @param threads of the hub; they outlive the snapshot. Default: new ones, for commands that only read
  */
 export function assemble(...all: Parameters<typeof assembling>): Assembly {
   return completed(assembling(...all));
 }
 
-/** As assemble; yields now and then, so that calls go on while thousands of methods are planned. */
+/** Like assemble, in slices, so that calls continue while thousands of methods are planned. */
 export function* assembling(
   config: Config,
   origins: readonly Origin[],
@@ -77,7 +77,7 @@ export function* assembling(
   health: HealthState = { notServing: () => ["starting"], services: () => [] },
   threads: HubThreads = hubThreads(systemClock),
 ): Generator<void, Assembly> {
-  // A service that has moved while the hub was down is where it was learned, not where it is remembered to be.
+  // A service that moved while the hub was down is where it was learned, not where it is remembered.
   const upstreams = [
     ...origins.filter(({ remembered }) => remembered === undefined),
     ...origins.filter(({ remembered }) => remembered !== undefined),
@@ -99,7 +99,7 @@ export function* assembling(
   warnings.pushAll(schema.warnings);
   const unlearned = problems.length === 0 ? undefined : firstOf(problems);
   const taker = upstreams.find(takesOthers);
-  // What is not learned yet may have the services that the config names.
+  // Upstreams that are not learned yet may have the services that the config names.
   if (taker !== undefined && unlearned === undefined) routes.push(...routesToTaker(taker, named, routes));
   const taken = new Map<string, string>();
   for (const { service, upstream } of routes) if (!taken.has(service)) taken.set(service, upstream);
@@ -147,7 +147,8 @@ export function* assembling(
   if (taker !== undefined)
     grpcRows.push({ verb: "gRPC", path: "/*", method: "*", upstream: taker.config.name });
   yield;
-  // What is not learned yet, or has changed since it was remembered, may have them, and so may what takes all others.
+  // Upstreams that are not learned yet, or have changed since they were remembered, may have them, and so may one that
+  // takes all others.
   if (taker === undefined && upstreams.every((u) => u.problem === undefined && u.remembered === undefined)) {
     const methods = routes.flatMap((route) => route.methods);
     const paths = methods.map(({ path }) => path);
@@ -208,7 +209,7 @@ function withNamed(route: ServiceRoute, named: Named): ServiceRoute {
   return { ...route, named: named.methodsOf(route.service, route.methods) };
 }
 
-/** Services that the config names and no upstream has: what is configured for them must hold where one takes all others. */
+/** Services that the config names and no upstream has: their config must apply if one takes all others. */
 function routesToTaker(
   { config, cluster }: Origin,
   named: Named,
@@ -229,11 +230,11 @@ function grpcRowsOf(
   const row = (method: string): RouteRow => ({ verb: "gRPC", path: `/${method}`, method, upstream });
   const rows = methods.map(({ path }) => row(path.slice(1)));
   if (!undescribed) return rows;
-  // A method that the config names may be there or not: nothing else tells of the service's methods.
+  // A method that the config names may exist or not: nothing else describes the service's methods.
   return [...named.map(({ path }) => row(path.slice(1))), row(`${service}/*`)];
 }
 
-/** Why a path that has the form of a gRPC method is none for HTTP. */
+/** Why a path in the form of a gRPC method is not an HTTP route. */
 function grpcAlone(
   target: string,
   undescribed: ReadonlySet<string>,

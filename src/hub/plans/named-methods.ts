@@ -1,10 +1,10 @@
-// What the config names that no schema has to have: methods, services and packages get plans of their own by it.
+// Methods, services and packages that the config names without a schema: they get their own plans.
 
 import type { Method } from "../../call/call.js";
 import type { Config } from "../../settings/sections.js";
 
 export interface Named {
-  /** The methods that it names of a service, but for those known. */
+  /** The methods of a service that it names, except those in the schema. */
   methodsOf(service: string, known: readonly Method[]): readonly Method[];
   /** Services that it names, and those of the methods that it names. */
   readonly services: readonly string[];
@@ -43,7 +43,7 @@ export function namedOf({ methods, quota }: Pick<Config, "methods" | "quota">): 
   };
 }
 
-/** How it streams is not known. */
+/** Whether it streams is not known. */
 function methodNamed(service: string, name: string): Method {
   return {
     service,

@@ -1,4 +1,4 @@
-// What the config says about the OpenAPI document: who must prove who they are, and how messages print.
+// The config's part of the OpenAPI document: required credentials, and how messages are printed.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { methodConfig } from "../../config/method-config.js";
 import { AccessRules } from "../../interceptors/auth/access-rules.js";
@@ -7,7 +7,7 @@ import type { OpenApiInput } from "../../openapi/document.js";
 import type { Config } from "../../settings/sections.js";
 import type { BuiltRestRouter } from "../../transcoding/rest-router.js";
 
-/** Cheap: the document itself is made when somebody asks for it. */
+/** Cheap: the document itself is made on demand. */
 export function openApiInput(config: Config, rest: Pick<BuiltRestRouter, "plans" | "prefix">): OpenApiInput {
   const { auth, http, methods } = config;
   const rules = auth === undefined ? undefined : new AccessRules(methods, auth.required);
@@ -21,7 +21,7 @@ export function openApiInput(config: Config, rest: Pick<BuiltRestRouter, "plans"
   };
 }
 
-/** Every way to say who calls. */
+/** Every kind of credential. */
 function securitySchemes({ apiKeys, jwt, mtls }: AuthConfig): JsonObject {
   const schemes: JsonObject = {};
   if (apiKeys !== undefined) {

@@ -1,5 +1,5 @@
 // The threads of one hub: those that translate large messages, and one that writes OpenAPI documents. Two hubs in one
-// program share none, so that what waits in one takes no other's bound.
+// program share none, so that one's queue does not use up the other's limit.
 import type { Clock } from "../../kit/clock.js";
 import { type DocumentThreads, documentThreads } from "../../openapi/documents.js";
 import { ThreadPool } from "../../transcoding/threads/pool.js";
@@ -9,7 +9,7 @@ export interface HubThreads {
   readonly documents: DocumentThreads;
 }
 
-/** None is started before there is work for it. */
+/** None is started before it has work. */
 export function hubThreads(clock: Clock): HubThreads {
   return { messages: new ThreadPool({ clock }), documents: documentThreads(clock) };
 }

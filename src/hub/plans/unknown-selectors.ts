@@ -1,15 +1,15 @@
-// Methods and services that the config names and nobody has: most often a slip, whose rule would hold for nothing.
+// Methods and services that the config names and that do not exist: usually a typo, whose rule would have no effect.
 
 import { selectorsOf } from "../../config/selectors.js";
 import { nearest } from "../../kit/text/nearest.js";
 import type { Config } from "../../settings/sections.js";
 
-/** So many are told: beyond that something else is wrong, and looking for the nearest name costs time. */
+/** At most this many are listed: with more the cause is another one, and looking for the nearest name takes time. */
 const MAX_LISTED = 10;
 
 /**
- * @param paths gRPC paths, `/pkg.Service/Method`, of all that is known
- * @param undescribed services whose methods nobody knows
+ * @param paths gRPC paths, `/pkg.Service/Method`, of all known methods
+ * @param undescribed services whose methods are not known
  */
 export function unknownSelectors(
   config: Pick<Config, "methods" | "quota">,
@@ -32,7 +32,7 @@ export function unknownSelectors(
       methods.map((selector) => [`interceptors.quota, ${name}`, selector] as const),
     ),
   ];
-  // The hub's own services, and pages, come and go with other keys.
+  // The hub's own services and pages are turned on and off by other keys.
   const unknown = named.filter(
     ([, selector]) =>
       !known.has(selector) && !undescribed.has(serviceOf(selector)) && !/^(?:grpc|linchpin)\./.test(selector),
