@@ -117,7 +117,7 @@ class Hub implements RunningHub, Gateway {
     );
     this.embedded = embedded;
     this.own = hubServices({
-      health: () => this.snapshots.services,
+      health: () => this.snapshots.serviceHealth,
       reflection: config.reflection
         ? { serviceNames: () => this.snapshots.described, index: () => this.snapshots.descriptors }
         : undefined,
@@ -146,6 +146,7 @@ class Hub implements RunningHub, Gateway {
       use,
       serving: () => this.state !== "starting",
       learned: () => this.snapshots.rebuildLater(),
+      servingChanged: () => this.own.health.refresh(),
       located: () => this.readiness.check(),
     });
     this.snapshots = new Snapshots(this.generations.empty(config), {

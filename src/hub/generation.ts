@@ -52,6 +52,8 @@ export interface GenerationsOptions {
   serving(): boolean;
   /** An upstream was learned, or could not be. */
   learned(): void;
+  /** An upstream got a healthy endpoint, or lost its last one. */
+  servingChanged(): void;
   /** The source of an upstream's endpoints has reported something. */
   located(): void;
 }
@@ -108,8 +110,18 @@ export class Generations {
   }
 
   #keepUpstream(config: UpstreamConfig, cache: SchemaCache | undefined): LearnedUpstream {
-    const { runtime, sendMemory, replayMemory, retained, log, telemetry, serving, learned, located } =
-      this.#options;
+    const {
+      runtime,
+      sendMemory,
+      replayMemory,
+      retained,
+      log,
+      telemetry,
+      serving,
+      servingChanged,
+      learned,
+      located,
+    } = this.#options;
     const { counters: meters } = telemetry;
     const { retries } = retained.keep("retries", config.name, () => ({
       retries: new UpstreamRetries(config.name, runtime.clock, meters),
@@ -129,6 +141,7 @@ export class Generations {
           if (first) log.warn(`upstream "${config.name}": ${message}`);
           learned();
         },
+        onServing: servingChanged,
         onEndpoints: located,
       };
       const upstream = new LearnedUpstream(config, events, {

@@ -107,6 +107,17 @@ export class Snapshots {
     ];
   }
 
+  /** Those services, and whether each has a healthy endpoint behind it. The program's always have. */
+  get serviceHealth(): ReadonlyMap<string, boolean> {
+    const { owners } = this.assembly;
+    const serving = new Map(
+      this.generation.upstreams.map(({ config, cluster }) => [config.name, cluster.serving.value]),
+    );
+    return new Map(
+      this.services.map((service) => [service, serving.get(owners.get(service) ?? HUB) ?? true]),
+    );
+  }
+
   /**
    * Full names of the services that reflection lists. Tools that describe all listed services would fail for others.
    */
@@ -159,7 +170,7 @@ export class Snapshots {
       schema: embedded.schema,
       problem: undefined,
     };
-    const health = { notServing: notReady, services: () => this.services };
+    const health = { notServing: notReady, services: () => this.serviceHealth };
     return assembling(config, [program, ...upstreams], interceptors, own, health, threads);
   }
 }

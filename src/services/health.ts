@@ -5,12 +5,15 @@ import { HealthImplementation } from "grpc-health-check";
 export interface Health {
   /** Says whether a service can be called; "" is the server as a whole. Watchers hear of it. */
   set(service: string, serving: boolean): void;
-  /** Reads the services again: those that are new are serving, those that are gone are UNKNOWN. */
+  /** Reads the services again; those that are gone are UNKNOWN. */
   refresh(): void;
 }
 
-/** Adds the health service. All of it is serving from the start. `services` is read now and at each refresh. */
-export function addHealth(server: Server, services: () => readonly string[]): Health {
+/** By full name of a service: whether it can be called. undefined: as it was said by `set`, at first that it can. */
+export type ServiceHealth = ReadonlyMap<string, boolean | undefined>;
+
+/** Adds the health service. The server as a whole is serving from the start. `services` is read now and at each refresh. */
+export function addHealth(server: Server, services: () => ServiceHealth): Health {
   const implementation = new HealthImplementation();
   const known = new Map<string, "SERVING" | "NOT_SERVING" | "UNKNOWN">();
   const put = (service: string, status: "SERVING" | "NOT_SERVING" | "UNKNOWN"): void => {
@@ -20,13 +23,14 @@ export function addHealth(server: Server, services: () => readonly string[]): He
     implementation.setStatus(service, status);
   };
   const refresh = (): void => {
-    const current = new Set(services());
+    const current = services();
     for (const service of known.keys()) {
       if (service !== "" && !current.has(service)) put(service, "UNKNOWN");
     }
-    for (const service of current) {
+    for (const [service, serving] of current) {
       const before = known.get(service);
-      if (before === undefined || before === "UNKNOWN") put(service, "SERVING");
+      if (serving !== undefined) put(service, serving ? "SERVING" : "NOT_SERVING");
+      else if (before === undefined || before === "UNKNOWN") put(service, "SERVING");
     }
   };
   put("", "SERVING");

@@ -2,7 +2,7 @@
 // brings along take longer to load than the rest of the hub takes to start.
 import type { Duplex } from "node:stream";
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { addHealth, type Health } from "./health.js";
+import { addHealth, type Health, type ServiceHealth } from "./health.js";
 import type { EmbeddedService } from "./hub-services.js";
 import { addReflection, type DescriptorSource } from "./reflection.js";
 
@@ -10,8 +10,8 @@ import { addReflection, type DescriptorSource } from "./reflection.js";
 const MIN_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 export interface HubServerOptions {
-  /** Full names of what the health service answers for, read at each refresh. */
-  readonly health: () => readonly string[];
+  /** What the health service answers for, read at each refresh. */
+  readonly health: () => ServiceHealth;
   /** undefined: it does not reflect. */
   readonly reflection: DescriptorSource | undefined;
   /** What else it serves, with messages of up to `maxMessageBytes`. */

@@ -18,6 +18,7 @@ import type { EndpointInfo, EndpointSource } from "./discovery/endpoint-source.j
 import { FollowedSource } from "./discovery/followed-source.js";
 import { ClusterHealth, type HealthOwner } from "./health/cluster-health.js";
 import { type HealthFeatures, NO_HEALTH } from "./health/keys.js";
+import { Serving } from "./health/serving.js";
 import { CONNECT_FAILURES, type ConnectFailure } from "./pool/connect-failure.js";
 import { Connector } from "./pool/connector.js";
 import { Endpoint, type EndpointAddress } from "./pool/endpoint.js";
@@ -46,6 +47,8 @@ export interface ClusterOptions {
   readonly health?: Partial<HealthFeatures>;
   /** An endpoint was taken out for its health, or gets calls again. */
   readonly onHealth?: (endpoint: Endpoint) => void;
+  /** There is a healthy endpoint, or not any more. */
+  readonly onServing?: () => void;
   /** An endpoint has become ready, or has stopped being so. */
   readonly onChange?: (endpoint: Endpoint) => void;
   /** The source that it follows has told its endpoints, or (with a problem) could not. */
@@ -77,6 +80,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   /** Observe every attempt at the cluster. */
   observers: readonly AttemptObserver[] = NO_OBSERVERS;
   readonly health: ClusterHealth<Endpoint>;
+  readonly serving: Serving;
   readonly queue: Queue;
   /** Sends a call to one of the endpoints. */
   readonly handler: Handler;
@@ -154,6 +158,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     );
     this.balancer = this.layersOf(options.balancer ?? roundRobin, options.balancing);
     this.health = new ClusterHealth(this);
+    this.serving = new Serving(this, () => options.onServing?.());
     this.handler = transparentRetry(this);
     this.take(options.endpoints ?? []);
     this.configure({ ...NO_HEALTH, ...options.health });
@@ -240,6 +245,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
       if (endpoint.total === 0) this.removed.delete(endpoint);
     }
     this.connect();
+    this.serving.recheck();
     if (this.pending > 0) this.queue.serve();
   }
 
@@ -319,6 +325,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     }
     this.health.onChange(endpoint);
     this.balancer.changed(endpoint);
+    this.serving.check(endpoint);
     this.queue.onChange(lasted && !this.endpoints.some((one) => one.state === "ready" && this.takes(one)));
     this.options.onChange?.(endpoint);
   }
@@ -328,6 +335,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   onHealth(endpoint: Endpoint): void {
     if (this.closed) return;
     this.balancer.changed(endpoint);
+    this.serving.check(endpoint);
     this.queue.onChange(false);
     this.options.onHealth?.(endpoint);
   }
@@ -366,6 +374,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     this.connector.stop();
     this.health.close();
     this.balancer.close();
+    this.serving.close();
     for (const endpoint of [...this.endpoints, ...this.removed]) how(endpoint);
     this.queue.close();
   }

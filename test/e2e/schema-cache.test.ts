@@ -99,7 +99,7 @@ describe("a hub that starts while its services are down", () => {
     assert.match(document, /"\/v1\/books\/\{book\}"/);
     assert.equal((await fetch(`${hub.adminUrl}/readyz`)).status, 200);
     const health = new HealthClient(t, hub.address);
-    assert.deepEqual(await health.check("library.v1.LibraryService"), { serving: "SERVING" });
+    await health.until("library.v1.LibraryService", "NOT_SERVING");
     const reflected = await fileOf(t, "image.binpb", "");
     const described = await linchpin(scope, ["descriptors", hub.address, "-o", reflected]);
     assert.equal(described.code, 0, described.stderr);

@@ -182,6 +182,41 @@ describe("an upstream that goes and comes back", () => {
   });
 });
 
+test("health of a service is that of its instances, the hub's own is not", async (t) => {
+  const [behavior, library] = await Promise.all([
+    startService(t, "behavior"),
+    startService(t, "library-v1", { address: await freeAddress() }),
+  ]);
+  const hub = await startHubWithConfig(
+    t,
+    `listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+upstreams:
+  behavior: { endpoints: ["${behavior.address}"] }
+  library: { endpoints: ["${library.address}"], pending: { wait: 0s }, health: {} }
+`,
+  );
+  const health = new HealthClient(t, hub.address);
+  const LIBRARY = "library.v1.LibraryService";
+  const healthz = async (service: string): Promise<string> => {
+    const { status: code, text } = await http("1.1", hub.address, `/healthz?service=${service}`);
+    return `${code} ${text}`;
+  };
+  await health.until(LIBRARY, "SERVING");
+  assert.match(await healthz(LIBRARY), /^200 /);
+  await library.program.stop();
+  await health.until(LIBRARY, "NOT_SERVING");
+  assert.match(
+    await healthz(LIBRARY),
+    /^503 .*no healthy endpoint of service 'library\.v1\.LibraryService'/s,
+  );
+  assert.deepEqual(await health.check(SERVICE), { serving: "SERVING" });
+  assert.deepEqual(await health.check(""), { serving: "SERVING" });
+  assert.equal((await fetch(`${hub.adminUrl}/readyz`)).status, 200);
+  await startService(t, "library-v1", { address: library.address });
+  assert.deepEqual(await health.until(LIBRARY, "SERVING"), ["NOT_SERVING", "SERVING"]);
+});
+
 describe("two instances", () => {
   test("calls go to both in turn, and to the other when one has gone", async (t) => {
     const one = await startService(t, "behavior", { instance: "one" });

@@ -22,7 +22,7 @@ let services: readonly string[] = ["a.A", "b.B"];
 
 before(async () => {
   server = new Server();
-  health = addHealth(server, () => services);
+  health = addHealth(server, () => new Map(services.map((name) => [name, undefined])));
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),

@@ -8,6 +8,7 @@ import { EndpointHealth, type HealthEndpoint } from "#src/upstream/health/endpoi
 import { judge } from "#src/upstream/health/failures.js";
 import { type HealthFeatures, NO_HEALTH } from "#src/upstream/health/keys.js";
 import { type OutlierConfig, Outliers } from "#src/upstream/health/outliers.js";
+import { Serving } from "#src/upstream/health/serving.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { H2Service, type ServiceRequest } from "../support/h2-service.js";
 import { callOf } from "../support/sinks.js";
@@ -701,5 +702,73 @@ describe("active health", () => {
     cluster.configure({ ...NO_HEALTH, panicShare: 0 });
     assert.deepEqual([cluster.endpoints[0]?.health?.out, clock.pending], [false, own]);
     await until(() => one.watches[1]?.reset !== undefined, "the end of the question");
+  });
+});
+
+describe("whether an upstream serves", () => {
+  /** Endpoints in the states that are given, each change told. */
+  function watchedBy(...states: string[]) {
+    const clock = new FakeClock(0);
+    const seen: string[] = [];
+    const endpoints = states.map(
+      (state, i): { -readonly [K in keyof HealthEndpoint]: HealthEndpoint[K] } => ({
+        address: `${i}`,
+        state,
+        firstLink: undefined,
+        health: undefined,
+      }),
+    );
+    const serving: Serving = new Serving({ clock, endpoints, limits: { lostWaitMs: 5000 } }, () =>
+      seen.push(`${clock.now() / 1000} s: ${serving.value}`),
+    );
+    const become = (at: number, state: string, out = false): void => {
+      const endpoint = endpoints[at];
+      assert.ok(endpoint);
+      endpoint.state = state;
+      endpoint.health = new EndpointHealth();
+      if (out) endpoint.health.verdict = { why: "it says NOT_SERVING" };
+      serving.check(endpoint);
+    };
+    serving.recheck();
+    return { clock, seen, serving, become, endpoints };
+  }
+
+  it("from the start while it is being reached, until all have failed; then not before one is healthy", () => {
+    const { seen, become } = watchedBy("idle", "idle");
+    become(0, "connecting");
+    become(0, "backoff");
+    assert.deepEqual(seen, ["0 s: true"]);
+    become(1, "backoff");
+    become(1, "connecting");
+    become(1, "ready", true);
+    assert.deepEqual(seen, ["0 s: true", "0 s: false"]);
+    become(1, "ready");
+    assert.deepEqual(seen.at(-1), "0 s: true");
+  });
+
+  it("not when the last healthy one has been gone for as long as calls wait for it", () => {
+    const { clock, seen, become, serving, endpoints } = watchedBy("ready", "ready");
+    become(0, "ready", true);
+    become(1, "backoff");
+    clock.advance(4999);
+    become(1, "ready");
+    become(1, "connecting");
+    clock.advance(4999);
+    become(1, "backoff");
+    assert.deepEqual(seen, ["0 s: true"]);
+    clock.advance(1);
+    assert.deepEqual(seen, ["0 s: true", "9.999 s: false"]);
+    endpoints.push({ address: "2", state: "ready", firstLink: undefined, health: undefined });
+    serving.recheck();
+    assert.equal(seen.at(-1), "9.999 s: true");
+    assert.equal(clock.pending, 0);
+  });
+
+  it("not without endpoints", () => {
+    const { serving, endpoints } = watchedBy();
+    assert.equal(serving.value, false);
+    endpoints.push({ address: "0", state: "idle", firstLink: undefined, health: undefined });
+    serving.recheck();
+    assert.equal(serving.value, true, "one that came is being reached");
   });
 });

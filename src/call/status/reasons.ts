@@ -96,7 +96,7 @@ const TABLE = {
   },
   NOT_SERVING: {
     code: "UNAVAILABLE",
-    when: "`/healthz` is asked of a hub that is leaving, or that still learns its upstreams (`readiness.wait`).",
+    when: "`/healthz` is asked of a hub that is leaving, or that still learns its upstreams (`readiness.wait`); with `?service=`, of a service that has no healthy endpoint.",
     remedy: "Send calls to another instance.",
   },
 

@@ -8,8 +8,8 @@ import { type Page, pageMethod } from "./page.js";
 export interface HealthState {
   /** Why the hub is not ready, a few words each; empty when it is. */
   readonly notServing: () => readonly string[];
-  /** Full names of all services behind it. */
-  readonly services: () => readonly string[];
+  /** All services behind it, by full name, and whether each has a healthy endpoint. */
+  readonly services: () => ReadonlyMap<string, boolean>;
 }
 
 /** 200 `{"status":"SERVING"}`, or 503; `?service=` selects one service. Configured like the gRPC method. */
@@ -20,11 +20,14 @@ export function healthPage(path: string, state: HealthState): Page {
     about: "the hub's health (http.health)",
     render: async (query) => {
       const service = query.get("service") ?? "";
-      if (service !== "" && !state.services().includes(service)) {
+      const serving = service === "" ? true : state.services().get(service);
+      if (serving === undefined) {
         return refusal("NO_SUCH_SERVICE", `no service '${cut(service, 100)}' is known here`);
       }
       const reasons = state.notServing();
       if (reasons.length > 0) return refusal("NOT_SERVING", `the hub is not ready: ${reasons.join(", ")}`);
+      if (!serving)
+        return refusal("NOT_SERVING", `no healthy endpoint of service '${cut(service, 100)}' can be reached`);
       return {
         contentType: "application/json",
         body: Buffer.from('{"status":"SERVING"}'),

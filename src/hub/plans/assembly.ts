@@ -43,6 +43,8 @@ export interface Assembly {
   readonly openApi: OpenApiInput;
   /** All upstreams' schemas as one. */
   readonly schema: Schema;
+  /** Names of the upstreams that serve them, by full names of services. */
+  readonly owners: ReadonlyMap<string, string>;
   /** Warnings, one sentence each. */
   readonly warnings: readonly string[];
   /** Explains which rule matches a request, and why near ones do not. */
@@ -74,7 +76,7 @@ export function* assembling(
   origins: readonly Origin[],
   interceptors: readonly Interceptor[],
   ownRoutes: readonly ServiceRoute[],
-  health: HealthState = { notServing: () => ["starting"], services: () => [] },
+  health: HealthState = { notServing: () => ["starting"], services: () => new Map() },
   threads: HubThreads = hubThreads(systemClock),
 ): Generator<void, Assembly> {
   // A service that moved while the hub was down is where it was learned, not where it is remembered.
@@ -169,6 +171,7 @@ export function* assembling(
     routes: [...restRows, ...grpcRows],
     openApi,
     schema,
+    owners: taken,
     warnings: warnings.list("warnings about schemas and routes"),
     explain: (httpMethod, target) =>
       router.explain(httpMethod, target) ?? [

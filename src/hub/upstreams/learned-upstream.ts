@@ -38,6 +38,8 @@ export interface UpstreamEvents {
   onSchema(upstream: LearnedUpstream, before: KnownSchema | undefined): void;
   /** It could not be learned (again); an older schema stays in use. `first`: this reason is new since things went well. */
   onProblem(upstream: LearnedUpstream, message: string, first: boolean): void;
+  /** It has a healthy endpoint, or not any more. */
+  onServing?(upstream: LearnedUpstream): void;
   /** Its source has told its endpoints, or why it does not know them. */
   onEndpoints?(upstream: LearnedUpstream): void;
 }
@@ -123,6 +125,7 @@ export class LearnedUpstream {
       onHealth: ({ address, health }) => {
         if (health?.checking !== true) this.log.health(address, health?.why);
       },
+      onServing: () => events.onServing?.(this),
       onSource: (problem) => {
         this.log.source(problem);
         events.onEndpoints?.(this);

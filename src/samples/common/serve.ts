@@ -59,7 +59,7 @@ export async function serve(
   });
   for (const { definition, implementation } of services) server.addService(definition, implementation);
   const names = services.map(({ name }) => name);
-  const health = addHealth(server, () => names);
+  const health = addHealth(server, () => new Map(names.map((name) => [name, undefined])));
   if (options.reflection ?? true) {
     const listed = [...names, HEALTH_SERVICE, ...REFLECTION_SERVICES];
     addReflection(server, { serviceNames: () => listed, index: () => imageIndex(options.image) });
