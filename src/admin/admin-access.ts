@@ -1,19 +1,19 @@
-// Who may call the admin listener, and which of its pages.
+// Access control of the admin listener and its pages.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { isLoopback } from "../config/address.js";
 import type { AdminRequest } from "./admin-server.js";
 import type { PageResponse } from "./pages/page.js";
 
-/** Who gets in. */
+/** Who has access. */
 export interface AdminAccess {
   readonly host: string;
   readonly scheme: "http" | "https";
-  /** SHA-256 of the token; undefined: callers on this machine need none, and others do not get in. */
+  /** SHA-256 of the token; undefined: callers on this machine need none, and others have no access. */
   readonly tokenDigest: Buffer | undefined;
 }
 
-/** Why a caller is not trusted, as the answer for a page; undefined: it is. */
+/** Why a caller is not trusted, as the response for a page; undefined: it is trusted. */
 export function rejectUntrusted(
   request: AdminRequest,
   access: AdminAccess,
@@ -25,7 +25,7 @@ export function rejectUntrusted(
     return (path) => ({ status: 403, body: { error: `${path} ${who}` } });
   }
   const token = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-  // Digests have one length, so that comparing them tells nothing of the token's.
+  // Digests have one length, so comparing them does not reveal the token's length.
   if (token !== undefined && timingSafeEqual(sha256(token), tokenDigest)) return undefined;
   return (path) => ({
     status: 401,
@@ -41,8 +41,8 @@ function sha256(text: string): Buffer {
 }
 
 /**
- * Keeps web pages out. A page of another site can make a browser call loopback: with its own name as Host once that
- * name resolves here (DNS rebinding), or with its Origin. Tools send neither.
+ * Rejects web pages. A page of another site can make a browser call loopback: with its own name as Host once that name
+ * resolves to it (DNS rebinding), or with its Origin. Tools send neither.
  */
 export function rejectWebPages(
   request: AdminRequest,
@@ -70,7 +70,7 @@ export function rejectWebPages(
   return undefined;
 }
 
-/** The host of a Host header, lower case, without port and brackets; empty where it is malformed. */
+/** The host of a Host header, lower case, without port and brackets; empty if it is malformed. */
 function hostName(host: string): string {
   const match = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]/@]+))(?::\d{1,5})?$/i.exec(host);
   return (match?.[1] ?? match?.[2] ?? "").toLowerCase();

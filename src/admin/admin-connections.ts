@@ -1,5 +1,5 @@
-// The connections of the admin listener: few, and a new one always gets in, since the one that does least goes for it.
-// An operator who looks why the hub is in trouble must not wait until whoever makes the trouble lets go.
+// The connections of the admin listener: few, and a new one is always accepted, at the cost of the least active one. An
+// operator who investigates an overload must not be locked out by its cause.
 import type { Socket } from "node:net";
 import { barrier } from "../kit/barrier.js";
 import { reportFault } from "../kit/faults.js";
@@ -7,17 +7,17 @@ import { clientNetwork, plainIp } from "../kit/net/ip.js";
 
 /** Of all clients: operators, probes and scrapers need a few dozen. */
 export const MAX_CONNECTIONS = 256;
-/** Of one address, or of an IPv6 /64: what floods is first at its own cost. */
+/** Of one address, or of an IPv6 /64: a flood closes its own connections first. */
 export const MAX_PER_ADDRESS = 64;
 
 interface Guest {
   readonly socket: Socket;
   readonly network: string;
-  /** Requests that are being answered. */
+  /** Requests without a complete response. */
   requests: number;
 }
 
-/** What names a connection, whichever layer asks: below TLS, and behind the stand-ins that node:http2 has for sockets. */
+/** Identifies a connection in every layer: below TLS, and behind node:http2's socket proxies. */
 interface Remote {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
@@ -27,7 +27,7 @@ export class AdminConnections {
   /** Those first that have done nothing for longest. */
   private readonly guests = new Map<string, Guest>();
 
-  /** Takes a connection in, and closes another where there are enough. */
+  /** Adds a connection, and closes another if there are too many. */
   add(socket: Socket): void {
     const network = clientNetwork(plainIp(socket.remoteAddress ?? ""));
     const own = this.of(network);
@@ -59,7 +59,7 @@ export class AdminConnections {
     return largest;
   }
 
-  /** A request begins. Returns what to call when its answer is out. */
+  /** A request begins. Returns the function to call when its response is complete. */
   begin(remote: Remote): () => void {
     const name = nameOf(remote);
     const guest = this.guests.get(name);
@@ -91,7 +91,7 @@ function nameOf({ remoteAddress, remotePort }: Remote): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-/** The one that has had no request for longest; where all are being answered, the first of them. */
+/** The one that has been idle longest; if all are busy, the first of them. */
 function close(guests: readonly Guest[]): void {
   const guest = guests.find(({ requests }) => requests === 0) ?? guests[0];
   guest?.socket.destroy();

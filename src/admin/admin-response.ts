@@ -1,4 +1,4 @@
-// An answer of the admin listener: in JSON for programs, in text for people.
+// Responses of the admin listener: JSON for programs, text for people.
 import { inSlices } from "../kit/in-slices.js";
 import { jsonPieces } from "../kit/text/json-pieces.js";
 import { printable } from "../kit/text/text.js";
@@ -28,7 +28,7 @@ function isText(request: AdminRequest, { text }: PageResponse): boolean {
   return text !== undefined && prefersText(request.headers.accept);
 }
 
-/** What `respond` sends; made in slices, for it may be much. */
+/** The bytes for `respond`; made in slices, since they may be large. */
 export function bytesOf(request: AdminRequest, page: PageResponse): Promise<Buffer> {
   const { raw, text, body } = page;
   if (raw !== undefined) return inSlices(gathering(raw.pieces));
@@ -50,7 +50,7 @@ function* printables(pieces: Iterable<string>): Generator<string> {
   yield "\n";
 }
 
-/** Text only for who names it: scripts send no Accept, or any, and read JSON. */
+/** Text only if Accept names it: scripts send no Accept, or any, and expect JSON. */
 function prefersText(accept: string | undefined): boolean {
   if (accept === undefined) return false;
   const types = accept.split(",").map((part) => part.split(";", 1)[0]?.trim().toLowerCase());

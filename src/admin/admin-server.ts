@@ -1,5 +1,5 @@
-// The sockets under the admin listener: HTTP/1.1 and HTTP/2 on one port, in clear text or over TLS.
-// Both are Node's own: nothing here is on the way of a call.
+// The sockets of the admin listener: HTTP/1.1 and HTTP/2 on one port, in clear text or over TLS. Both are Node's own:
+// no call passes here.
 import {
   createServer as createHttp1Server,
   type IncomingHttpHeaders,
@@ -18,7 +18,7 @@ import { cannotListen } from "../kit/text/user-error.js";
 import { ServerTls } from "../tls/server-tls.js";
 import { AdminConnections } from "./admin-connections.js";
 
-/** What requests of both versions have. */
+/** The common part of requests of both versions. */
 export interface AdminRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -31,13 +31,13 @@ export interface AdminResponse {
   destroy(): unknown;
   writeHead(status: number, headers: OutgoingHttpHeaders): unknown;
   end(body: Buffer): unknown;
-  /** The answer is out, or its connection is gone. */
+  /** The response is complete, or its connection is closed. */
   once(event: "close", listener: () => void): unknown;
 }
 
 export type AdminHandler = (request: AdminRequest, response: AdminResponse) => void;
 
-// A page takes milliseconds: whoever is slower than this is stuck, or means harm (Slowloris).
+// A page takes milliseconds: a slower client is stuck, or an attacker (Slowloris).
 const HANDSHAKE_TIMEOUT_MS = 5_000;
 const FIRST_BYTES_TIMEOUT_MS = 5_000;
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -45,10 +45,10 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 5_000;
 const CHECK_INTERVAL_MS = 1_000;
 const MAX_HEADER_BYTES = 16_384;
-/** Requests at once on one connection. */
+/** Concurrent requests on one connection. */
 const MAX_STREAMS = 16;
 
-/** What an HTTP/2 client says first (RFC 9113 §3.4). */
+/** The first bytes of an HTTP/2 client (RFC 9113 §3.4). */
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
 export class AdminServer {
@@ -59,7 +59,7 @@ export class AdminServer {
   private readonly tls: ServerTls | undefined;
   private readonly connections = new AdminConnections();
 
-  /** Throws a UserError where the files of its TLS cannot be used. */
+  /** Throws a UserError if its TLS files are invalid. */
   constructor(config: AdminConfig, log: Log, handler: AdminHandler) {
     this.config = config;
     const counted: AdminHandler = (request, response) => {
@@ -113,7 +113,7 @@ export class AdminServer {
     return this.tls?.certificates ?? [];
   }
 
-  /** Takes over the certificates that lie in the files now. */
+  /** Applies the certificates that are in the files now. */
   reloadCertificates(): void {
     this.tls?.reload();
   }
@@ -134,7 +134,7 @@ export class AdminServer {
     });
   }
 
-  /** Stops accepting, and ends what is open. */
+  /** Stops accepting, and ends open connections. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.connections.closeAll();
@@ -158,11 +158,11 @@ export class AdminServer {
         return length === PREFACE.length ? "http2" : undefined;
       },
       found: (protocol) => {
-        // What ALPN agreed on holds; Node's HTTP/2 server serves TLS only where it did.
+        // The protocol that ALPN selected; Node's HTTP/2 server supports TLS only with it.
         const agreed = socket instanceof TLSSocket ? socket.alpnProtocol : undefined;
         const http2 = agreed === undefined ? protocol === "http2" : agreed === "h2";
         if (http2) {
-          // It reads what lies in the socket itself, a turn later.
+          // It reads the socket's buffer itself, a turn later.
           this.http2.emit("connection", socket);
           return;
         }

@@ -14,15 +14,15 @@ import { PAGES } from "./pages/pages.js";
 export interface RunningAdmin {
   /** e.g. `http://127.0.0.1:9901` */
   readonly address: string;
-  /** Its certificates; none without TLS. */
+  /** Its certificates; empty without TLS. */
   readonly certificates: AdminServer["certificates"];
-  /** Takes over the certificates that lie in the files now. */
+  /** Applies the certificates that are in the files now. */
   reloadCertificates(): void;
-  /** Stops accepting, and ends what is open. */
+  /** Stops accepting, and ends open connections. */
   close(): Promise<void>;
 }
 
-/** Starts the listener. Rejects with a UserError where the address cannot be bound, or its certificate not be used. */
+/** Starts the listener. Rejects with a UserError if the address cannot be bound, or its certificate is invalid. */
 export async function startAdmin(
   config: AdminConfig,
   hub: AdminHub,
@@ -47,7 +47,7 @@ export async function startAdmin(
   };
 }
 
-/** What is served, and to whom. */
+/** What is served, and who has access. */
 interface Site {
   readonly access: AdminAccess;
   readonly hub: AdminHub;
@@ -60,7 +60,7 @@ async function serve(request: AdminRequest, response: AdminResponse, site: Site)
     respond(request, response, page, await bytesOf(request, page));
   } catch (error) {
     const problem = faultResponse(error);
-    // What has begun cannot be answered otherwise.
+    // A response that has begun cannot be replaced.
     attempt("while the admin listener answered a fault", () => {
       if (response.headersSent) response.destroy();
       else respond(request, response, problem, Buffer.from(JSON.stringify(problem.body)));

@@ -1,4 +1,4 @@
-// Finds the command and loads it alone; usage errors become a line, the usage and exit code 2.
+// Finds the command and loads only that; usage errors print a line, the usage and exit with 2.
 import { didYouMean } from "../kit/text/nearest.js";
 import { UserError } from "../kit/text/user-error.js";
 import { UsageError, usageLine } from "./terminal/args.js";
@@ -89,7 +89,7 @@ function asksForHelp(args: readonly string[]): boolean {
   return options.includes("--help") || options.includes("-h");
 }
 
-/** One sentence for a person about what ended the program; the stack only for who asks for it. */
+/** One sentence about what ended the program; the stack only on request. */
 export function explain(error: unknown, env: Io["env"]): string {
   const debug = env.LINCHPIN_DEBUG;
   if (debug !== undefined && debug !== "" && error instanceof Error) return error.stack ?? error.message;

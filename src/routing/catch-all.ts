@@ -1,17 +1,17 @@
-// Calls to services that no route has, where an upstream takes those: their plans, and which of them nobody takes.
+// Calls to services without a route, if an upstream takes them: their plans, and which of them are rejected.
 import type { Method } from "../call/call.js";
 import type { Interceptor } from "../call/interceptor.js";
 import { type Plan, plan } from "../call/pipeline.js";
 import { isRoutable } from "../call/routable.js";
 import type { Handler } from "../call/sink.js";
 
-/** Characters of a package's name, as a config may have it: what is longer is no package that the config names. */
+/** Characters of a package's name in a config: a longer one is never configured. */
 const MAX_PACKAGE_CHARS = 512;
 
-/** What takes the services that no route has. */
+/** The handler for services without a route. */
 export interface TakesOthers {
   readonly handler: Handler;
-  /** Packages that the config names: what is configured for them holds for services that nobody knows, too. */
+  /** Packages that the config names: their config applies to unknown services, too. */
   readonly packages: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export class CatchAll {
   readonly #known = new Set<string>();
 
   /**
-   * @param known names of the services that have routes
+   * @param known names of the services with routes
    * @param methodOf the method that stands for all of a service; `pkg.*` is for those below a package, `*` for all
    */
   constructor(
@@ -43,9 +43,9 @@ export class CatchAll {
   }
 
   /**
-   * The plan of a call to a service that has no route. undefined: nobody takes it, for it is a service of the hub, or
-   * another spelling of one that has a route: some servers do not tell upper case from lower case, and what is
-   * configured for a service must hold for it however its name is written.
+   * The plan of a call to a service without a route. undefined: rejected, since it is a service of the hub, or another
+   * spelling of one with a route: some servers ignore case, and a service's config must apply however its name is
+   * written.
    */
   find(service: string): Plan | undefined {
     const folded = service.toLowerCase();

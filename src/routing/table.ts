@@ -1,4 +1,4 @@
-// From a gRPC path to its plan: by method, else by service, else the refusal that says what is known.
+// From a gRPC path to its plan: by method, then by service, otherwise an error that says why.
 import type { Method } from "../call/call.js";
 import type { Interceptor } from "../call/interceptor.js";
 import { type Plan, plan } from "../call/pipeline.js";
@@ -10,7 +10,7 @@ import { completed } from "../kit/in-slices.js";
 import { cut } from "../kit/text/text.js";
 import { CatchAll, type TakesOthers } from "./catch-all.js";
 
-/** A service of an upstream, and where its calls go. */
+/** A service of an upstream, and the handler of its calls. */
 export interface ServiceRoute {
   /** Full name, e.g. `library.v1.LibraryService` */
   readonly service: string;
@@ -20,15 +20,17 @@ export interface ServiceRoute {
   /** Name of the upstream */
   readonly upstream: string;
   readonly handler: Handler;
-  /** Of a method whose calls are handled in another way. */
+  /** A method whose calls have another handler. */
   readonly handlerOf?: ((method: Method) => Handler | undefined) | undefined;
 }
 
-/** Where calls to a service that is in no schema go; a problem says why the answer may be incomplete. */
+/** The handler for services without a schema; a problem says why it may be incomplete. */
 export interface Unknown {
-  /** e.g. `upstream "x" has not been learned yet: connection refused`; then the answer is UNAVAILABLE. */
+  /** e.g. `upstream "x" has not been learned yet: connection refused`; then the status is UNAVAILABLE. */
   readonly problem: string | undefined;
-  /** What takes them, where something does. Without a problem only: what is not learned yet may have the service. */
+  /**
+   * Takes them, if an upstream does. Only without a problem: an upstream that is not learned yet may have the service.
+   */
   readonly taker?: TakesOthers | undefined;
 }
 
@@ -40,7 +42,7 @@ const OTHER = "_OTHER";
 const GRPC_PATH = /^\/([A-Za-z_][\w.]*)\/[A-Za-z_]\w*$/;
 
 export class RouteTable {
-  /** For CORS preflights: their answer is the adapter's. */
+  /** For CORS preflights: the adapter responds to them. */
   readonly preflight: Plan;
   private readonly methods = new Map<string, Plan>();
   /** By path, the method's name folded; of two that fold alike the first. */
@@ -50,8 +52,8 @@ export class RouteTable {
   private others: CatchAll | undefined = undefined;
 
   /**
-   * Two routes for one service: the first wins; `shadowed` is told of the second.
-   * @param maxMessageBytes as `plan` has it
+   * Two routes for one service: the first wins; `shadowed` is called with the second.
+   * @param maxMessageBytes as in `plan`
    */
   constructor(
     routes: readonly ServiceRoute[],
@@ -70,7 +72,7 @@ export class RouteTable {
     );
   }
 
-  /** The same; yields now and then, so that who has other things to do can do them. */
+  /** The same in slices. */
   static *making(
     routes: readonly ServiceRoute[],
     interceptors: readonly Interceptor[],
@@ -122,11 +124,11 @@ export class RouteTable {
   }
 
   private findService(path: string): Plan {
-    // A path that only resembles a method's must not get round what is configured for that method.
+    // A path that only resembles a method's must not bypass the method's config.
     const end = GRPC_PATH.test(path) ? path.indexOf("/", 1) : -1;
     if (end < 0) return this.unknown;
     const service = path.slice(1, end);
-    // Some servers do not tell upper case from lower case: what is configured for a method holds however it is written.
+    // Some servers ignore case: a method's config applies however it is written.
     const spelled = this.folded.get(foldName(path));
     if (spelled !== undefined) return spelled;
     return this.services.get(service) ?? this.others?.find(service) ?? this.unknown;

@@ -1,5 +1,5 @@
-// The hub's own gRPC services, health and reflection over all that is behind it, on a grpc-js server without a port:
-// the router sees it as one more cluster, reached through an in-memory connection.
+// The hub's own gRPC services, health and reflection over everything behind it, on a grpc-js server without a port: the
+// router sees it as one more cluster, reached through an in-memory connection.
 import type { Duplex } from "node:stream";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { reportFault } from "../kit/faults.js";
@@ -12,9 +12,9 @@ import { HEALTH_SERVICE, REFLECTION_SERVICES } from "./service-names.js";
 
 /** A gRPC service that the program serves itself, behind the hub. */
 export interface EmbeddedService {
-  /** What ts-proto generates as `XService`, or what @grpc/proto-loader gives as `X.service`. */
+  /** `XService` of ts-proto, or `X.service` of @grpc/proto-loader. */
   readonly definition: ServiceDefinition;
-  /** Its methods, as @grpc/grpc-js takes them. A method that it does not have is UNIMPLEMENTED. */
+  /** Its methods, as in @grpc/grpc-js. A missing method is UNIMPLEMENTED. */
   readonly implementation: Partial<UntypedServiceImplementation>;
   /**
    * A serialized FileDescriptorSet that declares the service, as `buf build -o FILE` and `protoc -o FILE
@@ -25,7 +25,7 @@ export interface EmbeddedService {
 }
 
 export interface HubServices {
-  /** Full names of what is the hub's own. */
+  /** Full names of the hub's own services. */
   readonly services: readonly string[];
   readonly health: Health;
   /** Starts the server, if it has not started. Rejects when a service cannot be served. */
@@ -39,11 +39,11 @@ export function hubServices(options: HubServerOptions): HubServices {
   let loading: Promise<HubServer> | undefined;
   let server: HubServer | undefined;
   let closed = false;
-  // What was said of a service's health before there was a server.
+  // Health statuses that were set before the server existed.
   const early = new Map<string, boolean>();
   const begin = async (): Promise<HubServer> => {
     const { startHubServer } = await lateLoad(() => import("./hub-server.js"));
-    // What reflection reads: later there may be no descriptor left for it.
+    // The data of reflection: later there may be no file descriptor left to read it.
     if (options.reflection !== undefined) imageIndex();
     server = startHubServer(options);
     for (const [service, serving] of early) server.health.set(service, serving);
@@ -52,7 +52,7 @@ export function hubServices(options: HubServerOptions): HubServices {
   };
   const load = (): Promise<HubServer> => {
     loading ??= begin().catch((error: unknown) => {
-      // Tried again when somebody calls.
+      // Tried again at the next call.
       loading = undefined;
       throw error;
     });

@@ -1,8 +1,8 @@
-// The descriptors of the services that come with the hub, its own and the samples' (tools/write-image.mjs).
+// The descriptors of the services in the package: the hub's own and the samples' (tools/write-image.mjs).
 import { readFileSync } from "node:fs";
 import { DescriptorIndex } from "../schema/descriptors/descriptor-index.js";
 
-/** `hub.binpb` comes with the package; `image.binpb` has the services of tests as well. */
+/** `hub.binpb` is in the package; `image.binpb` has the services of tests as well. */
 export type Image = "hub.binpb" | "image.binpb";
 
 const indexes = new Map<Image, DescriptorIndex>();
@@ -17,7 +17,7 @@ export function imageIndex(image: Image = "hub.binpb"): DescriptorIndex {
   return index;
 }
 
-/** What gRPC statuses are made of: no service's descriptors need have it, and clients that print details ask for it. */
+/** The types of gRPC statuses: no service's descriptors must have them, and clients that print details request them. */
 export const STATUS_TYPES = ["google.rpc.Status", "google.rpc.Code", "google.rpc.ErrorInfo"];
 
 /** The files that declare these symbols and all they import, by name. */

@@ -1,5 +1,5 @@
-// gRPC server reflection (v1 and v1alpha) that hands out descriptors byte by byte as they were made or learned:
-// clients find google.api.http, comments and all other options in them.
+// gRPC server reflection (v1 and v1alpha) that returns descriptors byte for byte as they were made or learned: clients
+// find google.api.http, comments and all other options in them.
 import { type Server, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import {
   type ServerReflectionRequest,
@@ -11,7 +11,7 @@ import { barrier } from "../kit/barrier.js";
 import { reportFault } from "../kit/faults.js";
 import type { Descriptors } from "../schema/descriptors/descriptor-index.js";
 
-/** What there is to tell. Read at each request: it may change while the server runs. */
+/** The data of reflection. Read at each request: it may change while the server runs. */
 export interface DescriptorSource {
   /** Full names of the services to list. */
   serviceNames(): readonly string[];
@@ -51,11 +51,11 @@ function serve(call: ReflectionCall, source: DescriptorSource): void {
   };
   call.on("data", barrier(onRequest, onFault));
   call.on("end", () => call.end());
-  // The caller went away, or sent what is no request: grpc-js has ended the call with the right status.
+  // The caller disconnected, or sent a malformed request: grpc-js has ended the call with the right status.
   call.on("error", () => {});
 }
 
-/** One call's questions and answers: a file that another imports goes out once. */
+/** State of one reflection call: an imported file is sent once. */
 class Session {
   readonly #source: DescriptorSource;
   #index: Descriptors | undefined = undefined;
@@ -68,7 +68,7 @@ class Session {
   answer(request: ServerReflectionRequest): MessageResponse {
     const index = this.#source.index();
     if (index !== this.#index) {
-      // What went out before may be of other bytes.
+      // Files that were sent before may have other bytes.
       this.#sent.clear();
       this.#index = index;
     }
@@ -100,7 +100,7 @@ class Session {
     }
   }
 
-  /** The file goes out even if it did before: an answer without files would answer nothing. */
+  /** The file is sent even if it was before: a response must contain a file. */
   #files(index: Descriptors, name: string | undefined, what: string): MessageResponse {
     const wanted = name === undefined ? undefined : index.file(name);
     if (name === undefined || wanted === undefined) return notFound(what);

@@ -1,4 +1,4 @@
-// The reference of linchpin.yaml, every key with what it takes: docs/config.md is what this gives, and a test holds it to that.
+// The reference of linchpin.yaml: docs/config.md is generated from it, and a test compares them.
 import { stringify } from "yaml";
 import type { Features } from "./features.js";
 import { defaultConfig } from "./from-args.js";
@@ -67,7 +67,7 @@ function isEmptyMapping(value: unknown): boolean {
   );
 }
 
-/** Each key below a node: as a reader knows it, and as the sections call it. */
+/** Each key below a node: its name for readers, and its path in the sections. */
 function* keysOf(node: SchemaNode, path: string, at: string): Generator<[string, string, SchemaNode]> {
   for (const [key, child] of Object.entries(node.properties ?? {})) {
     yield [`${path}.${key}`, `${at}.${key}`, child];
@@ -76,12 +76,12 @@ function* keysOf(node: SchemaNode, path: string, at: string): Generator<[string,
   if (typeof node.additionalProperties === "object")
     yield* keysOf(node.additionalProperties, `${path}.NAME`, `${at}.*`);
   if (node.items !== undefined) yield* keysOf(node.items, `${path}[]`, `${at}.*`);
-  // What may stand alone or in a list has its keys once.
+  // A value that may be single or in a list has its keys once.
   const alone = node.anyOf?.filter(({ properties }) => properties !== undefined) ?? [];
   for (const option of alone.length > 0 ? alone : (node.anyOf ?? [])) yield* keysOf(option, path, at);
 }
 
-/** What a value may be, in words. */
+/** The allowed values, in words. */
 function takes(node: SchemaNode): string {
   const { anyOf, type, minimum, maximum, examples = [] } = node;
   if (node.const !== undefined) return code(node.const);

@@ -1,4 +1,4 @@
-// A Config out of targets on the command line, alone or over one from a file. Loads no schema and no YAML parser.
+// A Config from targets on the command line, alone or over one from a file. Loads no schema and no YAML parser.
 import { resolve } from "node:path";
 import {
   formatAddress,
@@ -23,7 +23,7 @@ import type { Features } from "./features.js";
 import { type Config, sectionsOf } from "./sections.js";
 import { overWritten } from "./written.js";
 
-/** What the command line says; left out: not said. */
+/** The command line's part; left out: not given. */
 export interface Overrides {
   /** `[NAME=]HOST:PORT`, `[NAME=]http://HOST[:PORT]` or `[NAME=]https://HOST[:PORT]`, each. */
   readonly targets: readonly string[];
@@ -39,7 +39,7 @@ export interface Overrides {
 }
 
 export interface Target {
-  /** undefined: it has none, and gets one from its address. */
+  /** undefined: it is named by its address. */
   readonly name: string | undefined;
   readonly endpoint: ListenAddress;
   readonly tls: boolean;
@@ -52,8 +52,8 @@ export function defaultConfig(features?: Features): Config {
 }
 
 /**
- * Lays the command line over a config: a target replaces the endpoints of the upstream of its name (and its schema,
- * if one is given), or joins. Throws a UserError for what cannot be read.
+ * Applies the command line to a config: a target replaces the endpoints of the upstream with its name (and its schema,
+ * if one is given), or is added. Throws a UserError for invalid values.
  */
 export function withOverrides(base: Config, overrides: Overrides): Config {
   const { listen, admin, schemaCache } = overrides;
@@ -68,7 +68,7 @@ export function withOverrides(base: Config, overrides: Overrides): Config {
   return config;
 }
 
-/** The address alone is replaced: a flag must not take TLS away. */
+/** Only the address is replaced: a flag must not turn TLS off. */
 function listeners(base: readonly ListenerConfig[], text: string): readonly ListenerConfig[] {
   const address = parsedOrThrow(parseListener(text), "--listen", text);
   const [only] = base;
@@ -127,7 +127,7 @@ function mergeUpstreams(base: readonly UpstreamConfig[], overrides: Overrides): 
     const replaced = named.get(upstream.name);
     named.delete(upstream.name);
     if (replaced === undefined) return upstream;
-    // TLS that the file asks for stays: a target must not take it away.
+    // TLS of the file stays: a target must not turn it off.
     const tls = upstream.tls ?? (replaced.tls ? PLAIN_TLS : undefined);
     return {
       ...upstream,
@@ -149,7 +149,7 @@ function mergeUpstreams(base: readonly UpstreamConfig[], overrides: Overrides): 
   return merged;
 }
 
-/** What `tls: true` stands for: the system's CAs, the endpoint's host as name. */
+/** The meaning of `tls: true`: the system's CAs, the endpoint's host as name. */
 const PLAIN_TLS: ClientTlsConfig = {
   ca: undefined,
   cert: undefined,
@@ -176,7 +176,7 @@ function existing(path: string, option: string, kind: PathKind): string {
   return path;
 }
 
-/** The name of a target that has none: stays the same whatever other targets there are. `127.0.0.1-50051` */
+/** The name of a target without one: it does not depend on other targets. `127.0.0.1-50051` */
 function nameOf(endpoint: ListenAddress): string {
   const host = endpoint.host.replace(/[^A-Za-z0-9.]+/g, "-").replace(/^[-.]+/, "");
   return `${cut(host, 56)}-${endpoint.port}`;

@@ -1,4 +1,4 @@
-// What zod finds wrong with a config, in the words and at the places that a person needs.
+// Rewords zod's issues for users, with positions.
 import type * as z from "zod";
 import { type Path, pathText, type YamlFile } from "../config/yaml.js";
 import { didYouMean } from "../kit/text/nearest.js";
@@ -8,7 +8,7 @@ import { mayQuote } from "./secrets.js";
 
 export type Report = (offset: number, path: string, message: string) => void;
 
-/** Tells what an issue is about, and where. @param base where the value stands that the issue's path begins at */
+/** Says what an issue is about, and where. @param base position of the value at which the issue's path begins */
 export function reportIssue(
   issue: z.core.$ZodIssue,
   features: Features,
@@ -17,7 +17,7 @@ export function reportIssue(
   base: Path = [],
 ): void {
   const path: Path = [...base, ...namesOf(issue)];
-  // Environment variables that are not there have been told already.
+  // Missing environment variables have been reported already.
   if (yaml.failed(path)) return;
   switch (issue.code) {
     case "unrecognized_keys": {
@@ -29,7 +29,7 @@ export function reportIssue(
       return;
     }
     case "invalid_union": {
-      // A branch that took the value's type and refused something inside tells more than the union does.
+      // A branch that accepts the value's type and rejects something inside is more specific than the union.
       const closest = issue.errors.find(
         (branch) => branch.length > 0 && branch.every((i) => i.path.length > 0),
       );
@@ -48,7 +48,7 @@ export function reportIssue(
     report(yaml.valueOffset(path), pathText(path), `is missing: ${message}`);
   } else {
     const not = mayQuote(path, features) ? yaml.notWhat(path, KINDS.has(issue.code)) : "";
-    // In quotes a variable is text, whatever it looks like.
+    // A quoted variable is text, whatever its value looks like.
     const hint =
       issue.code === "invalid_type" && /^, not ["'].*\$\{/.test(not) ? "; leave out the quotes" : "";
     report(yaml.valueOffset(path), pathText(path), `${message}${not}${hint}`);
@@ -73,7 +73,7 @@ const TYPES: Readonly<Record<string, string>> = {
   string: "must be text",
 };
 
-/** The sentence for what a schema has no words of its own for. */
+/** The message for an issue without its own. */
 export function defaultMessage(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case "invalid_type":

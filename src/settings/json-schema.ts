@@ -3,14 +3,14 @@ import * as z from "zod";
 import type { Features } from "./features.js";
 import { schemasOf } from "./schema.js";
 
-/** What the pages that are made of the schema look at. */
+/** The parts that pages made from the schema read. */
 export interface SchemaNode {
   readonly type?: "string" | "boolean" | "integer" | "number" | "array" | "object";
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;
-  /** Of text that stands for a number, in its notation. */
+  /** For text that stands for a number, in its notation. */
   readonly "x-range"?: string;
   readonly description?: string;
   readonly default?: unknown;
@@ -23,11 +23,11 @@ export interface SchemaNode {
   readonly anyOf?: readonly SchemaNode[];
 }
 
-/** What a file may hold once its variables are replaced, with descriptions, defaults and examples. */
+/** The content of a file after variables are replaced, with descriptions, defaults and examples. */
 export function fileJsonSchema(features?: Features): SchemaNode & Record<string, unknown> {
   return z.toJSONSchema(schemasOf(features).file, {
     io: "input",
-    // zod leaves these out where a value is transformed; here they are written as input.
+    // zod leaves these out if a value is transformed; here they are written as input.
     override: ({ zodSchema, jsonSchema }) => {
       const meta = z.globalRegistry.get(zodSchema);
       if (Array.isArray(meta?.examples)) jsonSchema.examples = meta.examples;
@@ -42,7 +42,7 @@ export function configJsonSchema(features?: Features): Record<string, unknown> {
   return { $schema, $id: "urn:linchpin:config", ...withVariables(rest) };
 }
 
-/** What is wrong in a value unless it is an environment variable's. */
+/** The error of a value that is not an environment variable. */
 const CHECKS = [
   "type",
   "enum",
@@ -61,14 +61,14 @@ function withVariables(node: Record<string, unknown>): Record<string, unknown> {
   const inner = Object.fromEntries(Object.entries(known).map(([key, value]) => [key, inside(key, value)]));
   const checks = Object.entries(inner).filter(([key]) => CHECKS.includes(key));
   const { type } = inner;
-  // Any text may hold a variable as it is.
+  // Any text may contain a variable unchanged.
   const isFree = type === "string" && !("pattern" in inner) && !("enum" in inner) && !("const" in inner);
   if (checks.length === 0 || isFree || type === "object" || type === "array") return inner;
   const others = Object.entries(inner).filter(([key]) => !CHECKS.includes(key));
   return { ...Object.fromEntries(others), anyOf: [Object.fromEntries(checks), VARIABLE] };
 }
 
-/** Where a schema has schemas inside. */
+/** Keywords that contain schemas. */
 function inside(key: string, value: unknown): unknown {
   switch (key) {
     case "properties":

@@ -1,8 +1,8 @@
-// Where in a config a key may stand: for the error about one that stands in the wrong place.
+// Where in a config a key is allowed: for the error about a misplaced one.
 import type { Features } from "./features.js";
 import { fileJsonSchema, type SchemaNode } from "./json-schema.js";
 
-/** More would not help to find the right one: `max`, `file`, `name` stand in many places. */
+/** More would not help to find the right place: `max`, `file`, `name` are allowed in many. */
 const MAX_PLACES = 4;
 
 const known = new WeakMap<Features, ReadonlyMap<string, readonly string[]>>();
@@ -20,7 +20,7 @@ function collect(root: SchemaNode): ReadonlyMap<string, readonly string[]> {
   const walk = (node: SchemaNode, path: string): void => {
     for (const [key, child] of Object.entries(node.properties ?? {})) {
       const list = places.get(key) ?? [];
-      // The top level is what the error lists anyway.
+      // The error lists the top level anyway.
       if (path !== "" && !list.includes(path)) places.set(key, [...list, path]);
       walk(child, path === "" ? key : `${path}.${key}`);
     }

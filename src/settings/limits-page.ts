@@ -5,7 +5,7 @@ import { LISTENER_LIMITS } from "../config/listener-limits.js";
 import { LIMITS, type Limit } from "../http2/wire/limits.js";
 import { limitDefault } from "./sections/limits.js";
 
-/** Where the tables stand in the page. */
+/** Position of the tables in the page. */
 export const TABLES_BEGIN = "<!-- made by tools/write-limits.mjs -->\n";
 export const TABLES_END = "<!-- end of what is made -->\n";
 
@@ -28,7 +28,7 @@ function table(limits: Readonly<Record<string, Limit>>): string {
   return rows.map((row) => `| ${row.join(" | ")} |\n`).join("");
 }
 
-/** What stands between the two marks. */
+/** The text between the two markers. */
 export function limitTables(): string {
   return `
 ### Of a listener

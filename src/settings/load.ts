@@ -34,28 +34,28 @@ export interface ParseOptions {
   /** Relative paths in the file start here. */
   readonly directory: string;
   readonly env: Environment;
-  /** Says what is wrong with a file or folder that the config names; undefined: nothing. */
+  /** Checks a file or folder that the config names: returns its problem; undefined: none. */
   readonly checkPath: (path: string, kind: PathKind) => string | undefined;
-  /** Whether the files that it names are read, and what is wrong inside them is told. Default false. */
+  /** Whether files that the config names are read, and their errors reported. Default false. */
   readonly readsFiles?: boolean;
   /** True: it may do without upstreams. Default: false. */
   readonly upstreamsOptional?: boolean | undefined;
-  /** True: the program has interceptors of its own, which may say who calls. Default: false. */
+  /** True: the program has its own interceptors, which may authenticate callers. Default: false. */
   readonly ownInterceptors?: boolean | undefined;
-  /** True: a folder for schemas that cannot be used is an error. Default: false, since a hub goes on without. */
+  /** True: an unusable folder for schemas is an error. Default: false, since a hub continues without it. */
   readonly checksSchemaCache?: boolean | undefined;
-  /** What the hub is made of. Default: what it has. */
+  /** The features of the hub. Default: all. */
   readonly features?: Features | undefined;
 }
 
-/** What a program that embeds the hub adds, and `linchpin check`. */
+/** The part that an embedding program adds, and `linchpin check`. */
 type ProgramOptions = Pick<
   ParseOptions,
   "upstreamsOptional" | "ownInterceptors" | "checksSchemaCache" | "features"
 >;
 
 export interface LoadOptions extends ProgramOptions {
-  /** Told of each key that has no effect, `file:line:column: path: message`. Default: nobody is. */
+  /** Called for each key without effect, `file:line:column: path: message`. Default: ignored. */
   readonly warn?: ((message: string) => void) | undefined;
 }
 
@@ -79,8 +79,8 @@ export function checkFile(
 }
 
 /**
- * Checks a config that a program has as an object; `${NAME}` stands for itself in it. Relative paths start at the
- * working directory. Throws a UserError with a line for each error, `path: message`.
+ * Checks the config of a program, an object; `${NAME}` in it is not replaced. Relative paths start at the working
+ * directory. Throws a UserError with a line for each error, `path: message`.
  */
 export function configOf(value: unknown, { warn, ...options }: LoadOptions = {}): Config {
   const result = checkConfig(plainFile(value), {
@@ -141,7 +141,7 @@ function checkConfig(yaml: YamlFile, options: ParseOptions): ConfigResult {
   return { ok: false, errors: inOrder(errors) };
 }
 
-/** What the program gets of all sections. */
+/** The config of all sections. */
 function read(features: Features, reading: Reading): Config {
   const config = {};
   for (const [key, section] of Object.entries<Section>(sectionsOf(features))) {
@@ -152,12 +152,12 @@ function read(features: Features, reading: Reading): Config {
   return freeze(config) as Config; // as the types of the sections say
 }
 
-/** Enough for every mapping around a wrong value to be left out in its turn. */
+/** Enough to remove each enclosing mapping of an invalid value in turn. */
 const MAX_ROUNDS = 8;
 
 /**
- * What is left of a file without its wrong values, so that the checks that need a valid config find their mistakes in
- * the same run; undefined where nothing is. `left`: what was left out.
+ * The file without its invalid values, so that checks that need a valid config find their errors in the same run;
+ * undefined if nothing is left. `left`: what was left out.
  */
 function validPart(
   yaml: YamlFile,
@@ -179,7 +179,7 @@ function inOrder(errors: ConfigError[]): ConfigError[] {
   return errors.sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
-/** Freezes a value of plain objects and lists, all the way down. */
+/** Freezes a value of plain objects and lists, recursively. */
 function freeze<T>(value: T): T {
   if (typeof value === "object" && value !== null) {
     for (const inner of Object.values(value)) freeze(inner);
@@ -188,7 +188,7 @@ function freeze<T>(value: T): T {
   return value;
 }
 
-/** The bytes of a config file. Throws a UserError, in one sentence, when they cannot be had. */
+/** The bytes of a config file. Throws a UserError, in one sentence, if they cannot be read. */
 export function readConfigFile(file: string): Uint8Array {
   try {
     return readRegularFile(file, MAX_FILE_BYTES);

@@ -1,4 +1,4 @@
-// What sections see of a file while they read it: where they stand, what else is in it, and where their errors go.
+// A section's view of a file while it is read: its position, the rest of the file, and where its errors go.
 import { resolve } from "node:path";
 import type { Position } from "../config/config-error.js";
 import type { PathKind } from "../config/files.js";
@@ -9,9 +9,9 @@ import type { Path } from "../config/yaml.js";
 export interface Reading extends Pick<Place, "readsFiles" | "checkPath" | "has"> {
   /** Relative paths start here. */
   readonly directory: string;
-  /** With defaults filled in, and without what is wrong. */
+  /** With defaults filled in, and without invalid values. */
   readonly value: unknown;
-  /** What was wrong, and is left out of `value`. */
+  /** Invalid values that were left out of `value`. */
   readonly left: readonly Path[];
   readonly ownInterceptors: boolean;
   readonly checksSchemaCache: boolean;
@@ -42,7 +42,7 @@ class FilePlace implements Place {
 
   wrong(path: Path, message: string): void {
     const full = [...this.#path, ...path];
-    // It may be wrong only because a part of it was left out.
+    // It may be invalid only because a part of it was left out.
     if (this.whole.intact(full)) this.#reading.wrong(full, message);
   }
 

@@ -1,9 +1,9 @@
-// What a reload cannot change: as the sections say.
+// Config changes that a reload cannot apply, as declared by the sections.
 import type { Section } from "../config/section.js";
 import type { Features } from "./features.js";
 import { type Config, sectionsOf } from "./sections.js";
 
-/** Changes that a running hub cannot take over, a sentence each. */
+/** Changes that a running hub cannot apply, a sentence each. */
 export function needsRestart(before: Config, after: Config, features?: Features): string[] {
   const then = fixedBy(before, features);
   return Object.entries(fixedBy(after, features))
@@ -11,7 +11,7 @@ export function needsRestart(before: Config, after: Config, features?: Features)
     .map(([path]) => `${path} has changed: that takes effect when the hub is started again`);
 }
 
-/** What only a start takes over: its part of the config, by path. */
+/** The parts of the config that only a start applies, by path. */
 export function fixedBy(config: Config, features?: Features): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries<Section>(sectionsOf(features)).flatMap(([key, section]) =>

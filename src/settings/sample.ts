@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import type { Features } from "./features.js";
 import { configJsonSchema, type SchemaNode } from "./json-schema.js";
 
-/** Written beside the config, and named in its first line. */
+/** Written beside the config, and referenced in its first line. */
 export const SCHEMA_FILE = "linchpin.schema.json";
 
 /** By which editors find the schema. */
@@ -35,13 +35,13 @@ export function sampleConfig(
   return `${lines.join("\n")}\n`;
 }
 
-/** The first has every key that an upstream may have, those that are not given as comments. */
+/** The first one has every key of an upstream, those that are not set as comments. */
 function liveUpstreams(upstreams: Readonly<Record<string, object>>, entry: SchemaNode | undefined): string[] {
   const lines = ["upstreams:"];
   for (const [i, [name, given]] of Object.entries(upstreams).entries()) {
     const live = stringify({ [name]: given }, { flowCollectionPadding: false }).trimEnd();
     lines.push(...live.split("\n").map((line) => `  ${line}`));
-    // A key that has no value to show goes with another one alone, which says so.
+    // A key without a default makes sense only with another one, which says so.
     const rest = Object.entries(entry?.properties ?? {}).filter(
       ([key, node]) => !Object.hasOwn(given, key) && hasValue(node),
     );
@@ -54,7 +54,7 @@ function described(key: string, node: SchemaNode, indent: string, example?: unkn
   return [...comment(node.description ?? "", indent), ...commentedOut(key, node, indent, example)];
 }
 
-/** @param example what a mapping or a list around it has for this key, as an example */
+/** @param example the example of an enclosing mapping or list for this key */
 function commentedOut(key: string, node: SchemaNode, indent: string, example?: unknown): string[] {
   const properties = node.properties ?? (isEmpty(node.default) ? optionsOf(node)?.properties : undefined);
   const sample = example ?? node.examples?.[0];
@@ -91,7 +91,7 @@ function commentedOut(key: string, node: SchemaNode, indent: string, example?: u
 
 const EXAMPLE = "   # an example; none by default";
 
-/** What each value of a mapping is, where its keys are names. */
+/** The type of a mapping's values, if its keys are names. */
 function entryOf({ additionalProperties }: SchemaNode): SchemaNode | undefined {
   return typeof additionalProperties === "object" ? additionalProperties : undefined;
 }
@@ -129,7 +129,7 @@ function isEmpty(value: unknown): boolean {
 }
 
 function inline(value: unknown): string {
-  // A size or a rate in digits alone is a number to whoever writes it.
+  // A size or a rate of digits only is written as a number.
   if (typeof value === "string" && /^\d+$/.test(value)) return value;
   return stringify(value, { collectionStyle: "flow", lineWidth: 0 }).trimEnd();
 }

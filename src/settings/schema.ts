@@ -1,4 +1,4 @@
-// The zod schema of linchpin.yaml, made of the sections when the first file is read.
+// The zod schema of linchpin.yaml, combined from the sections when the first file is read.
 import type * as z from "zod";
 import { KIT } from "../config/kit.js";
 import { FEATURES, type Features } from "./features.js";
@@ -27,5 +27,5 @@ export function schemasOf(features: Features = FEATURES): Schemas {
   return schemas;
 }
 
-/** What a file may hold, or an object of a program in its place. */
+/** The content of a file, or a program's object instead. */
 export type ConfigInput = z.input<Schemas["embedded"]>;

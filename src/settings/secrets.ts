@@ -1,4 +1,4 @@
-// What of a config nobody is shown: as the sections say.
+// The secrets of a config, as declared by the sections.
 import type { Section } from "../config/section.js";
 import type { Path } from "../config/yaml.js";
 import { FEATURES, type Features } from "./features.js";
@@ -9,7 +9,7 @@ export function secretsOf(features: Features = FEATURES): readonly (readonly str
   return pathsOf(features, ({ secrets }) => secrets);
 }
 
-/** Whether an error may repeat a wrong value: a secret that is too short, or stands in the wrong place, is still one. */
+/** Whether an error may quote an invalid value: a secret that is too short, or misplaced, is still one. */
 export function mayQuote(path: Path, features: Features): boolean {
   const unsaid = pathsOf(features, ({ secrets = [], unquoted = [] }) => [...secrets, ...unquoted]);
   return !unsaid.some((secret) => within(path, secret));
@@ -24,7 +24,7 @@ function pathsOf(
   );
 }
 
-/** Whether a path leads to what the pattern names, or into it. */
+/** Whether a path matches the pattern, or is below it. */
 function within(path: Path, pattern: Path): boolean {
   return pattern.every((part, i) => part === "*" || part === path[i]);
 }

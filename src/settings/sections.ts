@@ -34,7 +34,7 @@ type WithSection = Extract<Kinds, { readonly section: Section }>;
 type InterceptorShape = { [K in WithSection as K["key"]]: SchemaOf<K["section"]> };
 type InterceptorConfigs = { readonly [K in WithSection as K["key"]]: ConfigOf<K["section"]> };
 
-/** Of `methods`, beside those of interceptors. */
+/** Of `methods`, in addition to those of interceptors. */
 const OTHER_METHOD_KEYS = [...UPSTREAM_KEYS_OF_METHODS, httpKeysOfMethods] as const;
 type AllMethodKeys =
   | Extract<Kinds, { readonly methodKeys: FeatureKeys }>["methodKeys"]
@@ -109,9 +109,9 @@ export function sectionsOf(features: Features = FEATURES): Sections {
   return sections;
 }
 
-/** What the hub is configured by: validated, immutable, with every default filled in. */
+/** The config of the hub: validated, immutable, with every default filled in. */
 export type Config = Readonly<AllOf<ConfigOf<Sections[keyof Sections]>>>;
-/** What the config says of one method, service or package. */
+/** The config of one method, service or package. */
 export type MethodConfig = Config["methods"][number];
 
 export type FileSchema = z.ZodObject<Shape, z.core.$strict>;
@@ -129,5 +129,5 @@ export function schemaOf(kit: Kit, features?: Features): FileSchema {
   });
 }
 
-/** What a valid file says, with defaults filled in. */
+/** The content of a valid file, with defaults filled in. */
 export type ParsedConfig = z.output<ReturnType<typeof schemaOf>>;

@@ -1,5 +1,5 @@
 // A config as its user wrote it: the keys of the file, durations and sizes in their notation, environment variables by
-// name. It is kept beside the Config, for people who ask what is in force; nothing is decided by it.
+// name. Kept beside the Config for display only.
 import { formatAddress } from "../config/address.js";
 import { mapping } from "../config/mapping.js";
 import type { SchemaSource, UpstreamConfig } from "../upstream/upstream-config.js";
@@ -9,12 +9,12 @@ type Mapping = Readonly<Record<string, unknown>>;
 
 const trees = new WeakMap<Config, Mapping>();
 
-/** The keys and values of the file (or of a program's object) that the config was made from, and of flags. */
+/** The keys and values of the file (or of a program's object) and of flags that the config was made from. */
 export function writtenOf(config: Config): Mapping {
   const tree = trees.get(config) ?? {};
   const { listen, admin } = config;
   return {
-    // Where the hub is to be found is shown, though nobody wrote it.
+    // The hub's addresses are shown even if they are defaults.
     listen: listen.length === 1 ? formatted(listen[0]) : listen.map(formatted),
     admin: admin === undefined ? "off" : formatAddress(admin),
     ...tree,
@@ -29,7 +29,7 @@ export function keepWritten(config: Config, tree: unknown): void {
   trees.set(config, mapping(tree));
 }
 
-/** For a config that the command line was laid over: what it replaced is written by it. */
+/** For a config with a command line: replaced values are shown as given there. */
 export function overWritten(base: Config, config: Config, flags: { listen: boolean; admin: boolean }): void {
   const tree = trees.get(base) ?? {};
   const { listen, admin } = config;
@@ -47,7 +47,7 @@ export function overWritten(base: Config, config: Config, flags: { listen: boole
   });
 }
 
-/** The address in place of the one before, which may stand among other keys, and in a list. */
+/** Replaces the address, which may be among other keys, and in a list. */
 function placed(before: unknown, address: string): unknown {
   if (Array.isArray(before)) return [placed(before[0], address)];
   return typeof before === "object" && before !== null ? { ...before, address } : address;
@@ -65,7 +65,7 @@ function schemaAsWritten(schema: SchemaSource): unknown {
   switch (schema.kind) {
     case "reflection":
     case "none":
-      // Its services stand beside it, and are no flag's to replace.
+      // Its services are separate, and no flag replaces them.
       return schema.kind;
     case "protoset":
       return { protoset: schema.file };

@@ -1,4 +1,4 @@
-// The telemetry of one hub: what lives as long as it does, whatever its config becomes.
+// The telemetry of one hub: independent of its config, for its lifetime.
 import type { Clock } from "../kit/clock.js";
 import type { Log } from "../kit/log.js";
 import type { AccessLogContext } from "./log/access-log.js";
@@ -19,7 +19,7 @@ export class Telemetry {
   private readonly clock: Clock;
   private readonly log: Log;
 
-  /** @param hub what the hub itself has to show: its upstreams, its connections */
+  /** @param hub the hub's own metrics: its upstreams, its connections */
   constructor(clock: Clock, log: Log, hub: MetricSource) {
     this.clock = clock;
     this.log = log;
@@ -33,7 +33,7 @@ export class Telemetry {
 
   readonly families: MetricSource = () => this.sources.flatMap((source): readonly Family[] => source());
 
-  /** As a scrape gets them: their text, of which each piece is made when it is asked for. */
+  /** In a scrape's format: the text in pieces, each made on demand. */
   prometheus(): { readonly contentType: string; readonly pieces: Iterable<string> } {
     return { contentType: PROMETHEUS_CONTENT_TYPE, pieces: prometheusPieces(this.scraped()) };
   }
@@ -62,7 +62,7 @@ export class Telemetry {
     void end.then(() => this.ends.delete(end));
   };
 
-  /** Resolves once everything that was closed has sent or written what it had; each has a limit of its own. */
+  /** Resolves once everything that was closed has sent or written its data; each has its own limit. */
   async settled(): Promise<void> {
     while (this.ends.size > 0) await Promise.all(this.ends);
   }

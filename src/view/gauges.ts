@@ -1,4 +1,4 @@
-// What a scrape of /metrics is told of the hub itself: its connections, certificates, upstreams and config.
+// Gauges of the hub itself in /metrics: its connections, certificates, upstreams and config.
 import { version } from "../kit/files/version.js";
 import type { Family } from "../telemetry/metrics/family.js";
 import { ENDPOINT_STATES, type HubView } from "./hub-view.js";
@@ -117,7 +117,7 @@ function upstreamFamilies(view: HubView): Family[] {
   ];
 }
 
-/** Alerts on a reload that was refused need the last one's outcome. */
+/** Alerts on a failed reload need the last one's outcome. */
 function configFamilies({ lastReload }: HubView): Family[] {
   return [
     {

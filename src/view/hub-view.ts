@@ -1,23 +1,25 @@
-// What there is to read of a running hub: the one model that the admin listener, the command line, the gauges of
-// /metrics and programs show.
+// The read model of a running hub: the admin listener, the command line, the gauges of /metrics and programs show it.
 import type { CertificateState } from "../tls/certificate-state.js";
 
 /** Everything is as of the moment at which it is read. */
 export interface HubView {
-  /** True once the hub takes calls and every upstream has been learned, or that took too long (`readiness.wait`), until it drains. */
+  /**
+   * True once the hub accepts calls and every upstream has been learned, or `readiness.wait` has passed, until it
+   * drains.
+   */
   readonly ready: boolean;
-  /** What it is not ready for, a few words each, e.g. `draining`; empty when it is ready. */
+  /** Why it is not ready, a few words each, e.g. `draining`; empty when it is ready. */
   readonly notReady: readonly string[];
   /** Names of the interceptors that calls pass, outermost first. */
   readonly interceptors: readonly string[];
   /** The config in force, in the keys of the file; its secrets are not masked. */
   readonly written: object;
-  /** Where its secrets stand, with `*` for names and for entries of lists. */
+  /** Paths of its secrets, with `*` for names and for list entries. */
   readonly secrets: readonly (readonly string[])[];
   readonly lastReload: ReloadState;
-  /** Bytes that wait in the hub for clients and services to take them. */
+  /** Bytes that the hub buffers until clients and services read them. */
   readonly waitingBytes: number;
-  /** Bytes of requests that are kept so that another attempt can have them. */
+  /** Bytes of requests that are kept for further attempts. */
   readonly replayBytes: number;
   listeners(): readonly ListenerRow[];
   routes(): readonly RouteRow[];
@@ -26,7 +28,7 @@ export interface HubView {
   certificates(): readonly CertificateState[];
 }
 
-/** How the last reload of the config ended; the start counts as one. */
+/** Outcome of the last reload of the config; the start counts as one. */
 export interface ReloadState {
   readonly succeeded: boolean;
   /** Unix time, milliseconds. */
@@ -45,23 +47,23 @@ export interface ListenerRow {
 export interface RouteRow {
   /** HTTP method, or `gRPC` */
   readonly verb: string;
-  /** Path template, or `/pkg.Service/Method`; `/pkg.Service/*` of a service that nothing describes, `/*` of all others */
+  /** Path template, or `/pkg.Service/Method`; `/pkg.Service/*` for a service without a schema, `/*` for all others */
   readonly path: string;
   /** `pkg.Service/Method`, or as in `path` */
   readonly method: string;
   readonly upstream: string;
 }
 
-/** What an endpoint's connections come to. */
+/** The combined state of an endpoint's connections. */
 export const ENDPOINT_STATES = ["ready", "connecting", "backoff", "idle"] as const;
 
 export interface EndpointRow {
   readonly address: string;
   readonly state: (typeof ENDPOINT_STATES)[number];
-  /** Connections that take calls. */
+  /** Connections that accept calls. */
   readonly connections: number;
   readonly connecting: number;
-  /** Connections that take no more calls, until theirs have ended. */
+  /** Connections that accept no more calls, until theirs have ended. */
   readonly draining: number;
   /** Calls that are open on all of them. */
   readonly calls: number;
@@ -71,27 +73,27 @@ export interface EndpointRow {
 export interface SourceRow {
   /** As in the config, user and password masked; `list`: they are listed there. */
   readonly target: string;
-  /** Why there is no newer list, or what is wrong with a part of it; undefined: nothing. */
+  /** Why there is no newer list, or the problem of a part of it; undefined: none. */
   readonly problem: string | undefined;
-  /** Since when there is one (RFC 3339, UTC). */
+  /** Since when there is a problem (RFC 3339, UTC). */
   readonly since: string | undefined;
 }
 
 export interface UpstreamRow {
   readonly name: string;
   readonly endpoints: readonly EndpointRow[];
-  /** undefined: a list in the config, and nothing is wrong with it. */
+  /** undefined: a list in the config, without problems. */
   readonly source?: SourceRow | undefined;
   /** Calls that wait for a connection. */
   readonly pending: number;
-  /** Where its services are learned; `none`: gRPC clients alone can call them. */
+  /** Where its services are learned; `none`: only gRPC clients can call them. */
   readonly schema: "reflection" | "protoset" | "protos" | "none";
   /** Full names of the services known from it. */
   readonly services: readonly string[];
   /** It gets the calls to all services that no other upstream has. */
   readonly takesOthers: boolean;
-  /** When the schema was learned, if it is one that is remembered and could not be learned yet (RFC 3339, UTC). */
+  /** When the schema was learned, if it is remembered and could not be learned yet (RFC 3339, UTC). */
   readonly remembered: string | undefined;
-  /** Why its schema is not known, or only remembered. */
+  /** Why its schema is unknown, or only remembered. */
   readonly problem: string | undefined;
 }

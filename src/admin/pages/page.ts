@@ -1,11 +1,13 @@
-// What a page of the admin listener is. pages.ts lists them.
+// The interface of a page of the admin listener. pages.ts lists the pages.
 import type { HubView } from "../../view/hub-view.js";
 
-/** What the admin listener works on: what is to be read of the hub, and what can be done to it. */
+/** The hub as the admin listener sees it: its read model and its operations. */
 export interface AdminHub extends HubView {
-  /** As Prometheus scrapes them: their text, of which each piece is made when it is asked for. */
+  /** In Prometheus' format: the text in pieces, each made on demand. */
   metrics(): { readonly contentType: string; readonly pieces: Iterable<string> };
-  /** Reads the config anew; rejects with a sentence where that fails, resolves with notes. `by`: who asks, for the log. */
+  /**
+   * Reads the config again; rejects with a sentence if that fails, resolves with notes. `by`: the trigger, for the log.
+   */
   reload(by?: string): Promise<readonly string[]>;
 }
 
@@ -13,27 +15,30 @@ export interface Page {
   readonly path: string;
   /** For the index, a few words. */
   readonly about: string;
-  /** Whether it is shown to everybody. Probes are: they have no token. */
+  /** Whether callers without a token may see it. Only probes: they have none. */
   readonly remote: boolean;
-  /** What changes something takes POST alone; default GET and HEAD. */
+  /** Pages that change something accept only POST; default GET and HEAD. */
   readonly method?: "POST";
-  /** What it throws is answered with 500, a UserError with 409 and its text. */
+  /**
+   * Makes the response. An exception becomes 500, a UserError 409 with its message. It must not block: large texts are
+   * returned as pieces.
+   */
   respond(hub: AdminHub, asked: PageRequest): PageResponse | Promise<PageResponse>;
 }
 
 export interface PageRequest {
   /** The caller may read names and addresses. */
   readonly trusted: boolean;
-  /** All pages, this one too. */
+  /** All pages, including this one. */
   readonly pages: readonly Page[];
 }
 
 export interface PageResponse {
   readonly status: number;
   readonly body: unknown;
-  /** The same for a person, where it is asked for, in pieces where it may be much; left out: JSON in any case. */
+  /** The same for people, if Accept asks for text; in pieces if it may be large; left out: always JSON. */
   readonly text?: () => string | Iterable<string>;
-  /** In place of both, whatever is asked for. */
+  /** Replaces both, whatever Accept says. */
   readonly raw?: { readonly contentType: string; readonly pieces: Iterable<string> };
   readonly headers?: Readonly<Record<string, string>>;
 }

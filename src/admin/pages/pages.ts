@@ -1,4 +1,4 @@
-// The pages of the admin listener. Whoever adds one adds it here.
+// The pages of the admin listener. A new one is added here.
 import { certificatesPage } from "./certificates.js";
 import { configPage } from "./config.js";
 import { indexPage } from "./index-page.js";

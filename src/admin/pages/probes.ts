@@ -12,7 +12,7 @@ export const readyzPage: Page = {
   path: "/readyz",
   about: "200 while the hub is ready, 503 while it still learns its upstreams and while it drains",
   remote: true,
-  // An upstream that goes down does not make the hub unready: its other upstreams would go dark with it.
+  // An upstream that goes down does not make the hub unready: its other upstreams would become unreachable too.
   respond: (hub, { trusted }) => {
     const problems = (trusted ? hub.upstreams() : []).flatMap(({ name, problem }) =>
       problem === undefined ? [] : [{ upstream: name, problem }],

@@ -12,7 +12,7 @@ import type { Io } from "../terminal/io.js";
 import type { Inspect } from "../terminal/learning.js";
 import { createLog } from "../terminal/log.js";
 
-/** What the file on standard input is called in errors. */
+/** The name of standard input in errors. */
 const STDIN = "<stdin>";
 
 /** As `--json` prints it; those about a place in the file have line, column and path. */
@@ -25,7 +25,7 @@ interface Finding {
   readonly message: string;
 }
 
-/** @param inspect loads what learns the upstreams, for `--live` */
+/** @param inspect loads the code that learns the upstreams, for `--live` */
 export async function run(args: readonly string[], io: Io, inspect: () => Promise<Inspect>): Promise<number> {
   const given = readArguments(COMMANDS.check, args);
   const named = given.positionals[0] ?? defaultConfigFile(io);
@@ -60,7 +60,7 @@ export async function run(args: readonly string[], io: Io, inspect: () => Promis
   return 0;
 }
 
-/** What is wrong with the modules that it names, once the file itself is right. */
+/** Errors of the modules that it names, if the file itself is valid. */
 async function moduleErrors(config: Config): Promise<readonly ConfigError[]> {
   if (config.use.length === 0) return [];
   const { checkModules } = await import("../../hub/own/modules.js");

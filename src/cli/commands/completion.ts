@@ -1,4 +1,4 @@
-// `linchpin completion`: what a shell needs to complete commands and options, made from the table of commands.
+// `linchpin completion`: shell completion of commands and options, made from the table of commands.
 import { type CommandSpec, readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import type { Io } from "../terminal/io.js";
@@ -19,7 +19,7 @@ function optionsOf({ options }: CommandSpec): string[] {
   return [...Object.keys(options).map((name) => `--${name}`), "--help"];
 }
 
-/** Words of options are completed where a word begins with a dash; all else are files, as targets are not known. */
+/** Options are completed after a dash; all other words as files, since targets are not known. */
 function bash(): string {
   const cases = SPECS.map((spec) => `    ${spec.name}) words="${optionsOf(spec).join(" ")}" ;;`);
   return `_linchpin() {
@@ -84,7 +84,7 @@ function fish(): string {
   ]).join("\n");
 }
 
-/** In single quotes, in a way that all three shells read alike. */
+/** In single quotes, in a way that all three shells parse alike. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "’")}'`;
 }

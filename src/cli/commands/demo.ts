@@ -1,4 +1,4 @@
-// `linchpin demo`: the sample services behind a hub, with commands to try; what `make run` runs.
+// `linchpin demo`: the sample services behind a hub, with commands to try; `make run` runs it.
 
 import { startHub } from "../../hub.js";
 import { defaultConfig, withOverrides } from "../../settings/from-args.js";
@@ -24,7 +24,7 @@ export async function run(
   const given = readArguments(COMMANDS.demo, args);
   const log = logOf(given.value("log-level"), given.value("log-format"), io);
   const flags = { listen: given.value("listen"), admin: given.value("admin") };
-  // Before anything starts: a wrong flag is told at once.
+  // Before anything starts: an invalid flag is reported at once.
   withOverrides(defaultConfig(), { targets: [], ...flags });
 
   io.serving?.();

@@ -1,4 +1,4 @@
-// `linchpin descriptors`: what a server tells about itself by reflection, as an image for `buf generate`.
+// `linchpin descriptors`: a server's schema by reflection, as an image for `buf generate`.
 import { defaultConfig, withOverrides } from "../../settings/from-args.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";

@@ -12,7 +12,7 @@ import { COMMANDS } from "../terminal/commands.js";
 import { DEFAULT_FILE } from "../terminal/config-file.js";
 import type { Io } from "../terminal/io.js";
 
-/** The upstream of a config that was made without targets. */
+/** The upstream of a config without targets. */
 const EXAMPLE_TARGET = "example=127.0.0.1:50051";
 
 export async function run(args: readonly string[], io: Io): Promise<number> {
@@ -41,7 +41,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   return 0;
 }
 
-/** `wx` fails where the file exists: what a person wrote is never lost. */
+/** `wx` fails if the file exists: a user's file is never overwritten. */
 function write(file: string, text: string, flag: "w" | "wx"): void {
   try {
     writeFileSync(file, text, { flag });

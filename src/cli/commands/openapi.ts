@@ -8,7 +8,7 @@ import { createLog } from "../terminal/log.js";
 import { writeOutput } from "../terminal/output.js";
 import { configOf } from "../terminal/source.js";
 
-/** Exit code 1 where nothing could be learned, or the filter selects nothing. */
+/** Exit code 1 if nothing could be learned, or the filter selects nothing. */
 export async function run(args: readonly string[], io: Io, inspect: Inspect): Promise<number> {
   const given = readArguments(COMMANDS.openapi, args);
   const filter = { service: given.value("service"), version: given.value("version") };

@@ -1,4 +1,4 @@
-// `linchpin routes`: the HTTP and gRPC routes of a config or a server, or which of them answers a request.
+// `linchpin routes`: the HTTP and gRPC routes of a config or a server, or which of them matches a request.
 
 import { textTable } from "../../kit/text-table.js";
 import type { RouteRow } from "../../view/hub-view.js";
@@ -9,7 +9,9 @@ import type { Inspect } from "../terminal/learning.js";
 import { createLog } from "../terminal/log.js";
 import { configOf } from "../terminal/source.js";
 
-/** Exit code 1 where nothing answers the request, and where nothing could be learned; what is missing of a table is told on standard error. */
+/**
+ * Exit code 1 if no route matches, and if nothing could be learned; missing upstreams are reported on standard error.
+ */
 export async function run(args: readonly string[], io: Io, inspect: Inspect): Promise<number> {
   const given = readArguments(COMMANDS.routes, args);
   const { source, request } = split(given.positionals);
@@ -39,7 +41,7 @@ interface Question {
   readonly request: { readonly method: string; readonly path: string } | undefined;
 }
 
-/** `[TARGET|FILE] [METHOD PATH]`: a path starts with a slash, and a method stands before it. */
+/** `[TARGET|FILE] [METHOD PATH]`: a path starts with a slash, and follows a method. */
 function split(positionals: readonly string[]): Question {
   const [first, second, third] = positionals;
   if (second === undefined) {

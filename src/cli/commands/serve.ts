@@ -14,9 +14,9 @@ import { serveUntilSignal, watchSignals } from "../terminal/signals.js";
 import { summary } from "../terminal/summary.js";
 
 /**
- * V8 marks its whole heap whenever that has grown by so much since the last time. A hub's heap is small, and V8 may let
- * a small one grow by 8 MiB only: the buffers of some twenty answers of 100 KiB, each of which then costs twice as much.
- * Up to half of what there is room for, the heap may be three times what is in use; V8 itself allows up to four.
+ * V8 marks its whole heap whenever it has grown by this much. A hub's heap is small, and V8 lets a small one grow by
+ * only 8 MiB: the buffers of some twenty responses of 100 KiB, each of which then costs twice as much. Up to half of
+ * the available memory, the heap may be three times its used size; V8 itself allows up to four.
  */
 const HEAP_GROWING_PERCENT = 200;
 
@@ -45,12 +45,12 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       listen: given.value("listen"),
       admin: given.value("admin"),
     });
-  // Before it is read: a change while the hub starts is one, too.
+  // Before it is read: a change during the start counts too.
   const reloads = given.flag("watch") ? watchConfig(file) : undefined;
   const config = await readConfig();
   io.serving?.();
 
-  // The hub is loaded once it is known to have something to do: what is wrong is told at once.
+  // The hub is loaded after the arguments are checked: errors are reported at once.
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const { startHub } = await import("../../hub.js");
   const signals = watchSignals(log);
@@ -86,7 +86,7 @@ function watchConfig(file: string | undefined): { start(hub: RunningHub): void; 
   };
 }
 
-/** The YAML parser and the schema are loaded only for who has a file. */
+/** The YAML parser and the schema are loaded only for a file. */
 async function fromFile(file: string, io: Io, log: Log): Promise<Config> {
   const { loadConfig } = await import("../../settings/load.js");
   const config = loadConfig(file, io.env, { warn: (message) => log.warn(message) });

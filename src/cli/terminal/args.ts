@@ -1,13 +1,13 @@
-// Reads a command's arguments by its specification; what it does not know ends with the usage line and exit code 2.
+// Parses a command's arguments by its specification; unknown ones print the usage line and exit with 2.
 import { parseArgs } from "node:util";
 import { didYouMean } from "../../kit/text/nearest.js";
 
 export interface OptionSpec {
   readonly help: string;
-  /** What the value is called in the usage, e.g. `FILE`; left out: a flag without a value. */
+  /** The name of the value in the usage, e.g. `FILE`; left out: a flag without a value. */
   readonly value?: string;
   readonly short?: string;
-  /** May be given several times. */
+  /** May be repeated. */
   readonly multiple?: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface CommandSpec {
   readonly details?: string;
 }
 
-/** The command line was wrong. The CLI prints the sentence and the usage line, and exits with 2. */
+/** The command line is invalid. The CLI prints the sentence and the usage line, and exits with 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -32,9 +32,9 @@ export interface Arguments {
   readonly positionals: readonly string[];
   /** The value of an option that takes one. */
   value(name: string): string | undefined;
-  /** Every value of an option that may be given several times. */
+  /** Every value of a repeatable option. */
   values(name: string): readonly string[];
-  /** True where the flag was given. */
+  /** True if the flag was given. */
   flag(name: string): boolean;
 }
 
@@ -43,7 +43,7 @@ export function usageLine(spec: CommandSpec): string {
   return `usage: linchpin ${spec.name}${spec.synopsis === "" ? "" : ` ${spec.synopsis}`}`;
 }
 
-/** Throws a UsageError for what the specification does not allow. */
+/** Throws a UsageError for arguments outside the specification. */
 export function readArguments(spec: CommandSpec, args: readonly string[]): Arguments {
   const options: Record<string, { type: "string" | "boolean"; short?: string }> = {};
   for (const [name, option] of Object.entries(spec.options)) {
@@ -52,7 +52,7 @@ export function readArguments(spec: CommandSpec, args: readonly string[]): Argum
       ...(option.short === undefined ? {} : { short: option.short }),
     };
   }
-  // Not strict: its messages name no command, and know no "did you mean".
+  // Not strict: its messages do not name the command, and have no "did you mean".
   const { tokens } = parseArgs({
     args: [...args],
     options,

@@ -1,17 +1,17 @@
-// What a command sees of the process: where it prints, and its environment.
+// A command's view of the process: its output, and its environment.
 import { printable } from "../../kit/text/text.js";
 import { errorCode, UserError } from "../../kit/text/user-error.js";
 import { StandardOutput } from "./standard-output.js";
 
 export interface Io {
-  /** Prints a line to standard output: what the command was asked for. */
+  /** Prints a line of the command's result to standard output. */
   out(line: string): void;
   /** Prints a line to standard error. */
   err(line: string): void;
-  /** Prints data to standard output, as it is where no person reads it. Rejects with a UserError where that fails. */
+  /** Prints data to standard output, unescaped if it is not a terminal. Rejects with a UserError if that fails. */
   data(data: string | Uint8Array): Promise<void>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** From now on a hub serves: the readers of what it prints may go, and it stays. */
+  /** From now on a hub serves: it stays if the readers of its output leave. */
   serving?(): void;
   /** Lines of standard error that were lost. */
   lost?(): number;
@@ -30,7 +30,7 @@ export class ProcessIo implements Io {
   readonly err = (line: string): void => this.#err.line(line);
   readonly data = (data: string | Uint8Array): Promise<void> =>
     new Promise((resolve, reject) => {
-      // A terminal obeys what a service has put into its comments.
+      // A terminal would obey control characters in a service's comments.
       const shown = typeof data === "string" && process.stdout.isTTY ? printable(data) : data;
       this.#out.write(shown, (error) => {
         if (error === undefined) resolve();
@@ -42,12 +42,12 @@ export class ProcessIo implements Io {
   };
   readonly lost = (): number => this.#err.lost;
 
-  /** Resolves when what was printed has left; never where nobody reads. */
+  /** Resolves when all output was written; never if nobody reads. */
   async flushed(): Promise<void> {
     await Promise.all([this.#out.flushed(), this.#err.flushed()]);
   }
 
-  /** `linchpin routes | head` closes the pipe early; that is no failure. A full disk is one. */
+  /** `linchpin routes | head` closes the pipe early, which is not an error. A full disk is. */
   #outFailed(error: Error): void {
     if (this.#serving) return;
     if (errorCode(error) === "EPIPE") process.exit(0);

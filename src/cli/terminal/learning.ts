@@ -1,4 +1,4 @@
-// What `routes`, `openapi` and `descriptors` ask of the hub without serving; run.ts hands it to them.
+// The operations of the hub for `routes`, `openapi` and `descriptors`, without serving; run.ts passes them.
 
 import { inspect as inspectHub } from "../../hub/inspect.js";
 import type { Log } from "../../kit/log.js";
@@ -10,15 +10,15 @@ import type { RouteRow } from "../../view/hub-view.js";
 
 export interface Inspection {
   readonly routes: readonly RouteRow[];
-  /** Lines that say which rule answers `GET /v1/books`, and why others do not. */
+  /** Explains which rule matches `GET /v1/books`, and why others do not. */
   explain(method: string, path: string): readonly string[];
   /** Whether the request has a route. */
   answers(method: string, path: string): boolean;
-  /** What an OpenAPI document is made of. */
+  /** Input of an OpenAPI document. */
   readonly openApi: OpenApiInput;
-  /** Upstreams that could not be learned, a sentence each; they are among the problems. */
+  /** Upstreams that could not be learned, a sentence each; also among the problems. */
   readonly unlearned: readonly string[];
-  /** What could not be learned, or does not fit, a sentence each. */
+  /** What could not be learned, or is invalid, a sentence each. */
   readonly problems: readonly string[];
 }
 
@@ -26,13 +26,13 @@ export interface Inspection {
 export type Inspect = (config: Config, log: Log) => Promise<Inspection>;
 
 export interface Learned {
-  /** Serialized google.protobuf.FileDescriptorProto as the server sent them, each after what it imports. */
+  /** Serialized google.protobuf.FileDescriptorProto as the server sent them, each after its imports. */
   readonly files: readonly Uint8Array[];
   /** Full names. */
   readonly services: readonly string[];
 }
 
-/** Learns the services of a config's upstreams. Rejects with a UserError where it cannot. */
+/** Learns the services of a config's upstreams. Rejects with a UserError if it cannot. */
 export type Learn = (config: Config, log: Log) => Promise<Learned>;
 
 export const inspect: Inspect = (config) => inspectHub(config);

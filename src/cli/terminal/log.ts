@@ -11,7 +11,7 @@ export type Level = (typeof LEVELS)[number];
 export const FORMATS = ["json", "pretty"] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** Characters of one message; what a remote peer says may stand in it. */
+/** Characters of one message; it may contain text of a remote peer. */
 const MAX_MESSAGE_LENGTH = 4_096;
 
 /**
@@ -35,7 +35,7 @@ export function createLog(
       format === "json"
         ? JSON.stringify({ time, level: severity, message: text })
         : `${time} ${severity.padEnd(5)} ${text}`;
-    // A message may quote what came over the network: it must not start a line of its own, or move the cursor.
+    // A message may quote remote text: it must not start a new line, or move the cursor.
     write(printableLine(line));
   };
   return {
@@ -46,7 +46,7 @@ export function createLog(
   };
 }
 
-/** The log that `--log-level` and `--log-format` ask for. Throws a UsageError for other values. */
+/** The log for `--log-level` and `--log-format`. Throws a UsageError for other values. */
 export function logOf(
   level: string | undefined,
   format: string | undefined,

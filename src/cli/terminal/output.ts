@@ -1,10 +1,10 @@
-// Where `-o FILE` of a command goes: the file, or standard output for `-`.
+// The target of `-o FILE`: the file, or standard output for `-`.
 import { writeFileSync } from "node:fs";
 import { fileProblem } from "../../config/files.js";
 import { UserError } from "../../kit/text/user-error.js";
 import type { Io } from "./io.js";
 
-/** Resolves when all of it has been taken. Rejects with a UserError where the file cannot be written. */
+/** Resolves when everything was written. Rejects with a UserError if the file cannot be written. */
 export async function writeOutput(io: Io, output: string, data: string | Uint8Array): Promise<void> {
   if (output === "-") {
     await io.data(data);

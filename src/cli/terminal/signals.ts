@@ -1,4 +1,4 @@
-// What the signals of an operating system mean to a serving hub.
+// Handles operating system signals for a serving hub.
 import { constants } from "node:os";
 import type { Log, RunningHub } from "../../hub.js";
 import { escapes, FAULT_EXIT_CODE } from "./last-resort.js";
@@ -7,8 +7,8 @@ type Ending = "SIGTERM" | "SIGINT";
 
 /**
  * Installs the handlers at once: process 1 of a container has no default ones. The first SIGTERM or SIGINT resolves
- * `ending`; one more, or one before `started()`, ends the process with 128 plus its number, as shells count.
- * SIGHUP reloads the hub that `started` was told of. After `leaving` the next one ends the process.
+ * `ending`; one more, or one before `started()`, exits the process with 128 plus its number, as shells do. SIGHUP
+ * reloads the hub that was passed to `started`. After `leaving` the next one exits the process.
  */
 export function watchSignals(log: Log): {
   ending: Promise<Ending>;
@@ -45,12 +45,12 @@ export function watchSignals(log: Log): {
   };
 }
 
-/** Beyond the grace of running calls: for what a drain waits for besides them. */
+/** Beyond the grace period of running calls: for what a drain waits for besides them. */
 const END_LIMIT_MS = 5_000;
 
 /**
- * Serves until a signal asks to end, or something has escaped every barrier; drains, and returns the exit code. What
- * escapes while it drains is told, and changes nothing.
+ * Serves until a signal asks to end, or an exception has escaped every barrier; drains, and returns the exit code.
+ * Exceptions during the drain are logged, and change nothing.
  */
 export async function serveUntilSignal(
   hub: RunningHub,
@@ -69,7 +69,7 @@ export async function serveUntilSignal(
   }
   signals.leaving();
   log.error(`a fault escaped every barrier: ${grace}, a signal ends at once`);
-  // What is broken may be what the drain waits for.
+  // The drain may be waiting for the broken part.
   const limit = new Promise<void>((resolve) => setTimeout(resolve, graceMs + END_LIMIT_MS));
   await Promise.race([hub.drain().catch(() => undefined), limit]);
   return FAULT_EXIT_CODE;

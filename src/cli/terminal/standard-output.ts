@@ -1,10 +1,10 @@
-// Standard output and standard error, as long as somebody reads them and after: what cannot be printed is dropped and
-// counted, and nothing waits, throws or grows because of it.
+// Standard output and standard error, with readers and without: output that cannot be written is dropped and counted,
+// and nothing waits, throws or grows because of it.
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { printable } from "../../kit/text/text.js";
 
-/** Bytes that wait for a slow reader of a pipe; what comes beyond them is lost. */
+/** Bytes buffered for a slow reader of a pipe; further output is dropped. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 export class StandardOutput {
@@ -19,11 +19,11 @@ export class StandardOutput {
     this.#stream = stream;
     this.#fd = fd;
     this.#onError = onError;
-    // The callback of each write says the same.
+    // The callback of each write reports the same.
     stream.on("error", () => {});
   }
 
-  /** A line, or several: control characters in it, which a service or a client may have put there, stand as escapes. */
+  /** One line, or several: control characters, which a service or a client may have put there, are escaped. */
   line(text: string): void {
     const waiting = this.#stream instanceof Socket ? this.#stream.writableLength : 0;
     if (waiting > MAX_WAITING_BYTES) this.lost++;
@@ -43,7 +43,8 @@ export class StandardOutput {
       this.#stream.write(data, (error) => end(error ?? undefined));
       return;
     }
-    // A file. Not by Node's stream: after one error, as of a full disk, that takes all further writes and makes none.
+    // A file. Not through Node's stream: after one error, such as a full disk, it accepts all further writes and makes
+    // none.
     try {
       const bytes = Buffer.from(data);
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
@@ -53,7 +54,7 @@ export class StandardOutput {
     }
   }
 
-  /** Resolves when what was printed has left; never where nobody reads. */
+  /** Resolves when all output was written; never if nobody reads. */
   flushed(): Promise<void> {
     if (!(this.#stream instanceof Socket) || this.#stream.destroyed) return Promise.resolve();
     return new Promise((resolve) => this.#stream.write("", () => resolve()));

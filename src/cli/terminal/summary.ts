@@ -1,10 +1,10 @@
-// What the hub learned at start, in a few lines for a person.
+// A summary of what the hub learned at its start, for people.
 import type { HubView, RouteRow, UpstreamRow } from "../../view/hub-view.js";
 
 /** Services, or endpoints, named in a line; the rest is counted. */
 const MAX_NAMES = 6;
 
-/** One line for each upstream, its services under it; two where its schema is not known. */
+/** One line for each upstream, its services under it; two if its schema is not known. */
 export function summary(hub: Pick<HubView, "routes" | "upstreams">): string[] {
   const routes = hub.routes();
   return hub.upstreams().flatMap((upstream) => upstreamLines(upstream, routes));

@@ -20,7 +20,8 @@ const template = ({ z }: Kit) =>
       }
     });
 
-// One field, by its name or its JSON name (which may be nearly any text): google.api.HttpRule takes no path into a field.
+// One field, by its name or its JSON name (which may be nearly any text): google.api.HttpRule has no paths into a field
+// here.
 const FIELD_OR_ALL = /^[^\s./{}]*$/;
 const REQUEST_FIELD = "must be the name of a field of the request itself, or *";
 const RESPONSE_FIELD = "must be the name of a field of the response itself, or *";

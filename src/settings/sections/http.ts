@@ -20,7 +20,7 @@ import { parseSize } from "../../config/size.js";
 import { httpRules } from "./http-rules.js";
 
 export interface HttpConfig extends ValuesOf<typeof HTTP_KEYS> {
-  /** What every REST path starts with, as in `/api`; "" for nothing. */
+  /** Prefix of every REST path, as in `/api`; "" for none. */
   readonly prefix: string;
   readonly rules: readonly HttpRuleConfig[];
   /** Query parameters that are always passed over, unless they name fields. */
@@ -36,9 +36,9 @@ export interface HttpConfig extends ValuesOf<typeof HTTP_KEYS> {
   readonly docs: string | false;
   /** Path of the hub's health. */
   readonly health: string | false;
-  /** undefined: pages of other sites are told nothing. */
+  /** undefined: no CORS. */
   readonly cors: CorsPolicy | undefined;
-  /** undefined: answers are not compressed. */
+  /** undefined: responses are not compressed. */
   readonly compression: CompressionPolicy | undefined;
 }
 
@@ -62,7 +62,7 @@ const DEFAULTS: HttpConfig = {
   ...ofPreset("strict"),
 };
 
-/** What holds where the file says nothing but the preset. */
+/** The defaults of a file with only the preset. */
 function ofPreset(name: (typeof PRESETS)[number]) {
   return {
     ...valuesOf(HTTP_KEYS, name),
@@ -77,7 +77,7 @@ type RowKeys<T extends Readonly<Record<string, HttpRow>>> = {
   [K in keyof T]: z.ZodOptional<z.ZodType<ValuesOf<T>[K], ValuesOf<T>[K]>>;
 };
 
-/** A key for each row, which is as the preset says where it is left out. */
+/** A key for each row; a missing one has the preset's value. */
 function keysOf<T extends Readonly<Record<string, HttpRow>>>(rows: T, { z }: Kit): RowKeys<T> {
   const prefix = "must be the beginning of a header's name, as in grpc-metadata-";
   const shape = Object.entries(rows).map(([key, row]) => {
@@ -137,7 +137,7 @@ const webSocket = ({ z }: Kit) =>
 const HEADER_NAME = "must be the name of a header";
 const CORS_ORIGIN = "must be an origin such as https://app.example.com, without a path";
 
-/** What the hub itself says in headers of answers, and what services say by convention (RFC 8288 of Link). */
+/** Response headers of the hub, and conventional ones of services (RFC 8288 for Link). */
 const EXPOSED = [
   "allow",
   "content-disposition",
@@ -348,7 +348,7 @@ function originAsSent(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).origin : undefined;
 }
 
-/** What calls need beside what a config names. */
+/** Fields that calls need in addition to those in a config. */
 const NEEDED = [
   "grpc-timeout",
   "grpc-encoding",
@@ -359,7 +359,7 @@ const NEEDED = [
   "tracestate",
 ];
 
-/** Clients' fields under that prefix are dropped: none of those that calls need may be among them. */
+/** Clients' fields under that prefix are dropped: fields that calls need must not be among them. */
 function checkStandardPrefix(prefix: string, at: Place): void {
   if (prefix === "" || !at.whole.intact(["interceptors", "auth"])) return;
   const header = at.whole.value(["interceptors", "auth", "apiKeys", "header"]);

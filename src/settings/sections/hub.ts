@@ -1,5 +1,4 @@
-// The sections of the hub itself: whose word on addresses counts, what refusals tell, who is told of services and where they
-// are remembered, when it is ready and how it leaves.
+// The sections of the hub itself: trusted proxies, error hints, reflection, the schema cache, readiness and draining.
 
 import type { Hints } from "../../call/gateway.js";
 import { mapping } from "../../config/mapping.js";
@@ -89,7 +88,7 @@ export const schemaCacheSection = section({
   read(folder, at) {
     if (folder === undefined) return { schemaCache: undefined };
     at.needs([], reflects(at.whole), "no upstream is learned by reflection");
-    // A hub goes on without it; `linchpin check` tells of it.
+    // A hub continues without it; `linchpin check` reports it.
     if (!at.whole.checksSchemaCache) return { schemaCache: at.resolved(folder) };
     return { schemaCache: at.existing([], folder, "writable directory") };
   },
@@ -102,7 +101,10 @@ function reflects(whole: Whole): boolean {
 }
 
 const READINESS = {
-  /** How long the hub is not ready for want of upstreams that were never learned, milliseconds; undefined: until they are. */
+  /**
+   * How long the hub is not ready because of upstreams that were never learned, milliseconds; undefined: until they
+   * are.
+   */
   readinessWaitMs: 30_000 as number | undefined,
 };
 
@@ -129,7 +131,7 @@ export const readinessSection = section({
 export interface DrainConfig {
   /** How long it still accepts connections and calls, milliseconds; at most `graceMs`. */
   readonly delayMs: number;
-  /** How long all of it may take, the delay included, milliseconds; then running calls are cut off. */
+  /** Limit of the whole drain, the delay included, milliseconds; then running calls are ended. */
   readonly graceMs: number;
 }
 

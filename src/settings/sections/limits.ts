@@ -1,4 +1,4 @@
-// `limits`: what one client may take. Every key but `maxMessage` is a row of a table of limits.
+// `limits`: limits per client. Every key but `maxMessage` is a row of a table of limits.
 import type * as z from "zod";
 import { formatDuration, parseDuration } from "../../config/duration.js";
 import type { Kit } from "../../config/kit.js";
@@ -15,9 +15,9 @@ import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 
 const MAX_MESSAGE_BYTES = 4 * 1024 ** 2;
 const MAX_MESSAGE_MIN_BYTES = 1_024;
-// A message is one Buffer while JSON is made of it, and its JSON one string (V8: 512 Mi characters).
+// A message is one Buffer while it is translated, and its JSON one string (V8: 512 Mi characters).
 const MAX_MESSAGE_MAX_BYTES = 256 * 1024 ** 2;
-/** A HEADERS or CONTINUATION frame holds so much. */
+/** The largest HEADERS or CONTINUATION frame. */
 const FRAME_BYTES = 16 * 1024;
 
 export type LimitsConfig = ClientLimits & {
@@ -116,7 +116,7 @@ export const limitsSection = section({
           .describe("The largest message, after decompression, where the hub reads messages (JSON calls)."),
         ...keyed(kit),
       })
-      // Told at the section: either of the two may be the one that the file leaves out.
+      // Reported at the section: the file may leave out either of the two.
       .refine((value) => !(value.maxHeaderBlock < value.maxHeaderList), {
         error: "must have a maxHeaderBlock that is not smaller than its maxHeaderList, which it carries",
       })

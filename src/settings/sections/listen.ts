@@ -243,7 +243,7 @@ function serverTlsOf(raw: z.output<ReturnType<typeof serverTls>>, at: Place): Se
   return config;
 }
 
-/** The digest: the token itself is kept nowhere. */
+/** The digest: the token itself is not stored. */
 function parseToken(text: string): Parsed<string> {
   if (text.length < MIN_TOKEN || text.length > MAX_TOKEN || !/^[\x21-\x7e]+$/.test(text)) {
     return rejected(
@@ -253,7 +253,7 @@ function parseToken(text: string): Parsed<string> {
   return parsed(createHash("sha256").update(text).digest("hex"));
 }
 
-/** The token, and what an editor may have put about it. */
+/** The token, without what an editor may have added. */
 const MAX_TOKEN_FILE_BYTES = 64 * 1024;
 
 function tokenIn(name: string, at: Place): string | undefined {

@@ -7,16 +7,16 @@ import { type FeatureKeys, featureKeys, type Place, section } from "../../config
 
 const MAX_METHODS = 10_000;
 
-/** The answers of one method over HTTP. */
+/** The HTTP responses of one method. */
 export interface MethodHttpConfig {
-  /** HTTP status of a good answer. */
+  /** HTTP status of a success response. */
   readonly success: number;
-  /** Path of what was made: `{field}` are fields of the answer. */
+  /** Path of the created resource: `{field}` are fields of the response. */
   readonly location: string | undefined;
 }
 
 export interface HttpOfMethod {
-  /** HTML forms are bodies too. Default false. */
+  /** Whether HTML forms are accepted as bodies. Default false. */
   readonly forms?: boolean | undefined;
   /** undefined: 200. */
   readonly http?: MethodHttpConfig | undefined;
@@ -24,7 +24,7 @@ export interface HttpOfMethod {
 
 const LOCATION = "must be a path with fields of the answer, as in /v1/{name}";
 
-/** What is for plain HTTP alone. */
+/** Keys that apply only to plain HTTP. */
 export const httpKeysOfMethods = featureKeys({
   defaults: {} as HttpOfMethod,
   schema: ({ z }) => ({
@@ -62,7 +62,9 @@ export const httpKeysOfMethods = featureKeys({
   }),
 });
 
-/** `pkg.Service.Method`, where `pkg.Service/Method` is meant: the names of two messages or services rarely follow each other. */
+/**
+ * `pkg.Service.Method`, where `pkg.Service/Method` is meant: the names of two messages or services are rarely adjacent.
+ */
 const DOTTED_METHOD = /^((?:[a-z_][a-z0-9_]*\.)+[A-Z][A-Za-z0-9_]*)\.([A-Z][A-Za-z0-9_]*)$/;
 
 /** @param all the keys of every feature */
@@ -87,7 +89,7 @@ export function methodsSection<S extends z.ZodRawShape, M extends object>(all: r
   });
 }
 
-/** What is for JSON alone, of services that have none. */
+/** Keys that apply only to JSON, for services without JSON. */
 function warnOfGrpcAlone(methods: Readonly<Record<string, unknown>>, at: Place): void {
   const owners = new Map<unknown, string>();
   for (const [name, upstream] of Object.entries(mapping(at.whole.value(["upstreams"])))) {

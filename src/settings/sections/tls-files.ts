@@ -1,4 +1,4 @@
-// What the TLS keys of listeners and of upstreams have in common: their files are looked into.
+// The common part of the TLS keys of listeners and upstreams: their files are checked.
 import type { Place } from "../../config/section.js";
 import { readCertificates, readKeyPair } from "../../tls/pem.js";
 

@@ -1,4 +1,4 @@
-// The config's `use:`, modules with interceptors of one's own.
+// The config's `use:`, modules with a user's own interceptors.
 import type { ModuleUse } from "../../config/module-use.js";
 import { section } from "../../config/section.js";
 

@@ -1,25 +1,25 @@
-// Where the access log goes: JSON lines to stdout, stderr or a file, written in the background, flushed at the end.
-// Written here and not by a library: the usual ones flush in a hook when the process exits, which never returns while a
-// disk is full or nobody reads, and do not say how many lines they lost.
+// The writer of the access log: JSON lines to stdout, stderr or a file, in the background, flushed at the end. No
+// library is used: the usual ones flush in a hook at the exit of the process, which never returns while a disk is full
+// or nobody reads, and do not count the lines they lose.
 
 import type { Counter } from "../../kit/meters.js";
 import type { Closable } from "../../kit/retained.js";
 import { printableLine } from "../../kit/text/text.js";
 import { type LineTarget, lineTarget } from "./line-target.js";
 
-/** Lines go out together once they are so long, or so old. */
+/** Lines are written together at this size, or at this age. */
 const MIN_WRITE_CHARS = 4_096;
 const FLUSH_INTERVAL_MS = 250;
-/** Where nobody reads, lines are lost beyond so many characters: the hub does not stop for its log. */
+/** If nobody reads, lines are dropped beyond this many characters: the hub does not stop for its log. */
 const MAX_QUEUED_CHARS = 16 * 1024 * 1024;
 const CLOSE_LIMIT_MS = 3_000;
 
-/** What is logged of a call; keys without a value are left out. */
+/** The log entry of a call; keys without a value are left out. */
 export type AccessRecord = Readonly<Record<string, string | number | undefined>>;
 export type AccessLevel = "info" | "warn";
 
 export interface AccessLogContext {
-  /** Told of the promise of the last write; it never rejects, and resolves within a limit. */
+  /** Called with the promise of the last write; it never rejects, and resolves within a limit. */
   readonly closing: (written: Promise<void>) => void;
   /** Lines that were lost. */
   readonly dropped: Counter;
@@ -28,7 +28,7 @@ export interface AccessLogContext {
 export class AccessLogDestination implements Closable {
   private readonly context: AccessLogContext;
   private readonly target: LineTarget;
-  /** Not yet given to the target. */
+  /** Not yet passed to the target. */
   private lines: string[] = [];
   private chars = 0;
   private writing = false;
@@ -43,7 +43,7 @@ export class AccessLogDestination implements Closable {
   }
 
   write(level: AccessLevel, record: AccessRecord): void {
-    // What a client made up stands in it: JSON escapes controls below U+0020 alone.
+    // It contains text that the client chose: JSON escapes only controls below U+0020.
     const line = `${printableLine(JSON.stringify({ level, ...record }))}\n`;
     if (this.chars + line.length > MAX_QUEUED_CHARS) {
       this.context.dropped.add();
@@ -66,7 +66,7 @@ export class AccessLogDestination implements Closable {
     this.writing = true;
     this.target.write(text, (error) => {
       this.writing = false;
-      // A pipe whose reader has gone, a disk that is full: the calls go on, and so does the log once it can.
+      // A pipe without a reader, or a full disk: calls continue, and so does the log once it can.
       if (error !== undefined) this.context.dropped.add(length);
       if (this.onWritten !== undefined && this.lines.length === 0) this.onWritten();
       else if (this.onWritten !== undefined || this.chars >= MIN_WRITE_CHARS) this.flush();

@@ -1,5 +1,5 @@
-// Where lines of a log go in the end: a pipe or terminal, by Node's own stream, or a file. Nothing that becomes of it ever
-// throws, and nothing of it is left to do when the process exits.
+// The destination of log lines: a pipe or terminal, through Node's own stream, or a file. It never throws, and leaves
+// nothing to do at the exit of the process.
 import { close, constants, fstatSync, openSync, write } from "node:fs";
 import { Socket } from "node:net";
 import { UserError } from "../../kit/text/user-error.js";
@@ -7,15 +7,15 @@ import { UserError } from "../../kit/text/user-error.js";
 export interface LineTarget {
   /** Writes text of whole lines; `done` is called once, in a later turn. One text at a time. */
   write(text: string, done: (error: Error | undefined) => void): void;
-  /** Lets go of the file; what is being written may be lost. */
+  /** Closes the file; a write in progress may be lost. */
   close(): void;
 }
 
-/** Throws a UserError where it cannot be opened. `destination`: stdout, stderr, or a file to append to. */
+/** Throws a UserError if it cannot be opened. `destination`: stdout, stderr, or a file to append to. */
 export function lineTarget(destination: string): LineTarget {
   if (destination === "stdout") return standard(process.stdout, 1);
   if (destination === "stderr") return standard(process.stderr, 2);
-  // Without O_NONBLOCK a FIFO that nobody reads would hold the whole process until somebody does.
+  // Without O_NONBLOCK a FIFO without a reader would block the whole process.
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
   let problem: unknown;
   try {
@@ -32,7 +32,7 @@ export function lineTarget(destination: string): LineTarget {
   throw new UserError(`the access log cannot be written: ${reason}`, { cause: problem });
 }
 
-/** By Node's stream where it has a pipe or a terminal: a thread that writes to a pipe nobody reads could not be ended. */
+/** Through Node's stream for a pipe or a terminal: a thread that writes to a pipe nobody reads could not be ended. */
 function standard(stream: NodeJS.WriteStream, fd: number): LineTarget {
   return stream instanceof Socket ? new StreamTarget(stream, false) : new FileTarget(fd, false);
 }
@@ -44,7 +44,7 @@ class StreamTarget implements LineTarget {
   constructor(stream: Socket, own: boolean) {
     this.#stream = stream;
     this.#own = own;
-    // The callback of each write says it.
+    // The callback of each write reports it.
     stream.on("error", ignore);
     if (own) stream.unref();
   }

@@ -1,10 +1,10 @@
-// How long the event loop was held at most: no call goes on meanwhile, whoever's work it is.
+// The longest block of the event loop, during which no call continues, whatever caused it.
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { attempt } from "../../kit/faults.js";
 
-/** A timer of libuv's, without JavaScript: some 0.1 % of a core. It looks so often, and so much later than a block ends. */
+/** A timer of libuv's, without JavaScript: some 0.1 % of a core. Its interval is also its error. */
 const RESOLUTION_MS = 10;
-/** Half of what counts as recent. */
+/** Half of the recent window. */
 const WINDOW_MS = 30_000;
 const NS_PER_S = 1e9;
 

@@ -1,4 +1,4 @@
-// What is measured of calls: rate, errors and duration by method and code, of calls and of attempts; calls that run.
+// Metrics of calls: rate, errors and duration by method and code, of calls and of attempts; running calls.
 import type { Attempt, AttemptKind, AttemptOutcome } from "../../call/attempt.js";
 import type { Call, HttpRequestInfo, HttpVersion, Method } from "../../call/call.js";
 import type { Outcome } from "../../call/interceptor.js";
@@ -7,7 +7,7 @@ import type { Labels } from "../../kit/meters.js";
 import { Durations } from "./durations.js";
 import type { Family, GaugeFamily } from "./family.js";
 
-/** The method label of calls to methods that no schema knows (OpenTelemetry's conventions for RPC). */
+/** The method label of calls to methods without a schema (OpenTelemetry's conventions for RPC). */
 const OTHER = "_OTHER";
 const CODES = 17;
 const UNKNOWN = 2;
@@ -23,7 +23,7 @@ export const SERVER_ERRORS: ReadonlySet<number> = new Set([
   Code.DATA_LOSS,
 ]);
 
-/** A column for each code; `error.type` where the code is an error of that side. */
+/** A column for each code; `error.type` if the code is an error of that side. */
 function codeLabels(isError: (code: number) => boolean): readonly Labels[] {
   return Array.from({ length: CODES }, (_, code) => {
     const name = codeName(code);
@@ -34,7 +34,7 @@ function codeLabels(isError: (code: number) => boolean): readonly Labels[] {
 /** HTTP methods of http.request.method; others are `_OTHER`, as the conventions say. */
 const VERBS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"]);
 
-/** As http.request.method has it, so that clients cannot make up labels. */
+/** For http.request.method, so that clients cannot create labels. */
 export function knownVerb(verb: string): string {
   return VERBS.has(verb) ? verb : OTHER;
 }
@@ -43,7 +43,7 @@ function rpcLabels(method: string): Labels {
   return { "rpc.system.name": "grpc", "rpc.method": method };
 }
 
-/** `pkg.Service/Method`; `_OTHER` where no schema knows it. */
+/** `pkg.Service/Method`; `_OTHER` without a schema. */
 export function methodLabel(method: Method): string {
   return method.name === OTHER ? OTHER : method.path.slice(1);
 }
@@ -71,7 +71,7 @@ export class CallMetrics {
   private readonly methods = new Map<string, MethodMetrics>();
   private readonly upstreams = new Map<string, UpstreamCounts>();
 
-  /** For plan time; the same object for the same method, so that its numbers go on after a reload. */
+  /** For plan time; the same object for the same method, so that its numbers continue after a reload. */
   method(method: Method): MethodMetrics {
     const label = methodLabel(method);
     const known = this.methods.get(label);
@@ -113,7 +113,7 @@ export class CallMetrics {
   }
 }
 
-/** Why there was more than one attempt. */
+/** Why there was a further attempt. */
 const RETRIES = ["transparent", "retry", "hedge"] as const satisfies readonly AttemptKind[];
 type UpstreamCounts = Record<(typeof RETRIES)[number], number>;
 
@@ -136,17 +136,17 @@ export class MethodMetrics {
   readonly label: string;
   active = 0;
   everUsed = false;
-  /** Of calls; -1: none has ended. Rows are bounded, and methods that nobody calls have none. */
+  /** Of calls; -1: none has ended. Rows are bounded, and methods without calls have none. */
   private row = -1;
   private readonly server: Durations;
   private readonly client: Durations;
   private readonly http: Durations;
   private readonly upstreams: Map<string, UpstreamCounts>;
-  /** A method has one upstream nearly always, and one attempt for each call: the last row is found without a Map. */
+  /** A method usually has one upstream, and one attempt for each call: the last row is found without a Map. */
   private last: UpstreamRow | undefined = undefined;
   private readonly rows = new Map<string, UpstreamRow>();
   private readonly httpRows = new Map<string, number>();
-  /** What ended last: mostly it is the same again, and the key of the map costs a string. */
+  /** The last result: usually the next one is the same, and the map's key costs a string. */
   private lastHttp: HttpRow = {
     version: "1.1",
     method: "",
@@ -178,13 +178,13 @@ export class MethodMetrics {
   end(call: Call, outcome: Outcome): void {
     this.active--;
     const { http } = call;
-    // A request without a route calls nothing, be it a preflight or a scanner's: it would spoil the rates of calls.
+    // A request without a route calls nothing (a preflight, a scanner): it would distort the call rates.
     if (http === undefined || http.route !== undefined) {
       if (this.row < 0) this.row = this.server.row(rpcLabels(this.label));
       this.server.record(this.row, column(outcome.code), outcome.durationMs);
     }
     if (http !== undefined) {
-      // 499: the client left before it was answered, as in the table of Status.
+      // 499: the client disconnected before its response, as in the table of Status.
       const status = http.status === 0 ? 499 : http.status;
       this.http.record(this.httpRow(call, http, status), 0, outcome.durationMs);
     }

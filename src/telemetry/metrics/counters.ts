@@ -2,7 +2,9 @@
 import type { Counter, Labels, Meters } from "../../kit/meters.js";
 import type { CounterFamily, Family } from "./family.js";
 
-/** Series of one name; beyond it all further ones share one. Labels come from config, so it is not reached in earnest. */
+/**
+ * Series of one name; beyond it all further ones share one. Labels come from config, so it is not reached in practice.
+ */
 export const MAX_SERIES = 1_000;
 const NAME = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/;
 

@@ -1,10 +1,10 @@
-// Histograms of durations in flat arrays: rows are what was called, columns are how it ended.
+// Histograms of durations in flat arrays: a row for each method, a column for each outcome.
 import type { Labels } from "../../kit/meters.js";
 import type { HistogramFamily, Point } from "./family.js";
 
 /**
- * Upper bounds, seconds: those that OpenTelemetry's conventions advise for calls (5 ms to 10 s), and finer ones below,
- * because a call between neighbours takes less than a millisecond, and longer ones above, for streams.
+ * Upper bounds, seconds: those of OpenTelemetry's conventions for calls (5 ms to 10 s), smaller ones, because a call
+ * between neighbours takes less than a millisecond, and larger ones, for streams.
  */
 export const DURATION_BOUNDS: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 60,
@@ -14,7 +14,7 @@ const BOUNDS = Float64Array.from(DURATION_BOUNDS);
 /** A series: its buckets, then its sum. */
 const SERIES = BUCKETS + 1;
 const FIRST_SERIES = 64;
-/** Methods, routes: beyond it all further ones share one row. A series is 160 bytes, and made when it is first hit. */
+/** Methods, routes: beyond it all further ones share one row. A series is 160 bytes, and made at its first use. */
 export const MAX_ROWS = 10_000;
 
 export interface DurationsInit {
@@ -22,7 +22,7 @@ export interface DurationsInit {
   readonly help: string;
   /** Labels of a column; as many as there are columns. */
   readonly columns: readonly Labels[];
-  /** Labels of the row that stands for all beyond the bound. */
+  /** Labels of the row for everything beyond the bound. */
   readonly other: Labels;
   readonly maxRows?: number;
 }
@@ -32,7 +32,7 @@ export class Durations {
   private readonly columns: number;
   private readonly rows = new Map<string, number>();
   private readonly labels: Labels[] = [];
-  /** Where a row and column has its series in `values`; -1: nothing recorded yet. */
+  /** Index of a row and column's series in `values`; -1: nothing recorded yet. */
   private offsets = new Int32Array(0);
   private values = new Float64Array(FIRST_SERIES * SERIES);
   private used = 0;
@@ -42,7 +42,7 @@ export class Durations {
     this.columns = init.columns.length;
   }
 
-  /** The row with these labels, made if there is none. */
+  /** The row with these labels, made if it is missing. */
   row(labels: Labels): number {
     const key = JSON.stringify(labels);
     const known = this.rows.get(key);

@@ -2,7 +2,7 @@
 import type { Labels } from "../../kit/meters.js";
 
 export interface HistogramValue {
-  /** One per bound, and one more for what lies above the last; not cumulative. */
+  /** One per bound, and one more for values above the last; not cumulative. */
   readonly buckets: readonly number[];
   readonly sum: number;
   readonly count: number;
@@ -40,5 +40,5 @@ export interface HistogramFamily extends FamilyHead {
 
 export type Family = CounterFamily | GaugeFamily | HistogramFamily;
 
-/** Something that has numbers to show; asked at each scrape or export. */
+/** A source of metrics; read at each scrape or export. */
 export type MetricSource = () => readonly Family[];

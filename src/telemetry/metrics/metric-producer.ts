@@ -1,4 +1,4 @@
-// The hub's metrics as OpenTelemetry's SDK takes them: read out of the same families as the Prometheus text.
+// The hub's metrics in the form of OpenTelemetry's SDK: from the same families as the Prometheus text.
 import type { MetricData, MetricProducer, ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { Family, MetricSource } from "./family.js";
 
@@ -6,7 +6,7 @@ type Sdk = typeof import("@opentelemetry/sdk-metrics");
 type Resource = Awaited<ReturnType<MetricProducer["collect"]>>["resourceMetrics"]["resource"];
 type HrTime = [number, number];
 
-/** Cumulative since it was made. `sdk` is handed in, so that this file loads nothing. */
+/** Cumulative since it was made. `sdk` is a parameter, so that this file loads nothing. */
 export function producerOf(
   sdk: Sdk,
   resource: Resource,

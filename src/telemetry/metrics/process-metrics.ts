@@ -1,4 +1,4 @@
-// What is measured of the process: event-loop lag, garbage collection, CPU, memory. Names are OpenTelemetry's.
+// Metrics of the process: event-loop lag, garbage collection, CPU, memory. Names are OpenTelemetry's.
 import {
   constants,
   type IntervalHistogram,
@@ -119,7 +119,7 @@ function kindOf(entry: object): string {
   return (typeof kind === "number" ? GC_KINDS[kind] : undefined) ?? "other";
 }
 
-/** The histogram has the time between two of its own timers: what is beyond its resolution is lag. */
+/** The histogram has the time between two of its own timers: the part beyond its resolution is lag. */
 function lag(suffix: string, what: string, nanoseconds: number): GaugeFamily {
   const seconds = nanoseconds / NS_PER_S - RESOLUTION_MS / 1000;
   const value = Number.isFinite(seconds) && seconds > 0 ? seconds : 0;

@@ -5,7 +5,7 @@ import type { Family, HistogramValue, Point } from "./family.js";
 
 export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** UCUM units that have a word in Prometheus; `1` and `{things}` have none. */
+/** UCUM units with a word in Prometheus; `1` and `{things}` have none. */
 const UNITS: Readonly<Record<string, string>> = { s: "_seconds", By: "_bytes" };
 
 /** Series in one piece: a fraction of a millisecond. */

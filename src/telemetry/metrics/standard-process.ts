@@ -1,5 +1,5 @@
-// The process under the names that every Prometheus client library gives it, for dashboards and alerts that are there
-// already (https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics). Prometheus alone: OTLP has
+// Process metrics with the names of every Prometheus client library, for existing dashboards and alerts
+// (https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics). Only for Prometheus: OTLP has
 // OpenTelemetry's names.
 import { readdirSync, readFileSync } from "node:fs";
 import type { Family } from "./family.js";
@@ -30,7 +30,7 @@ function gauge(name: string, unit: string, help: string, value: number): Family 
   return { type: "gauge", name, unit, help, points: [{ labels: {}, value }] };
 }
 
-/** Of Linux; undefined elsewhere, and where no descriptor is left to look with. */
+/** On Linux; undefined elsewhere, and if no file descriptor is left to read it. */
 function openDescriptors(): number | undefined {
   try {
     // One of them is the folder that is being read.

@@ -1,5 +1,5 @@
-// What is sent to a collector, as something that lives and closes: it loads the SDK a while after it was made, tells
-// once when the collector cannot be reached, and sends what is left when it is closed.
+// An export to a collector with its own lifetime: it loads the SDK a while after it was made, logs once when the
+// collector cannot be reached, and sends the rest when it is closed.
 import type { Clock, Timer } from "../../kit/clock.js";
 import { lateLoad } from "../../kit/files/late-load.js";
 import type { Log } from "../../kit/log.js";
@@ -11,7 +11,7 @@ import type { SpanRecord, SpanSink } from "../tracing/span-record.js";
 import type { OtlpTarget } from "./otlp-options.js";
 import type { OnExport, RunningExport } from "./otlp-sdk.js";
 
-/** Calls that come right after the start are answered before the SDK takes the event loop. */
+/** Calls right after the start are served before the SDK blocks the event loop. */
 export const LOAD_DELAY_MS = 1_000;
 const RELOAD_DELAY_MS = 10_000;
 /** How long the end of the hub, or a reload, waits for a collector. */
@@ -20,7 +20,7 @@ export const FLUSH_LIMIT_MS = 3_000;
 export interface ExportContext {
   readonly clock: Clock;
   readonly log: Log;
-  /** Told of the promise of what is being sent at the end; it never rejects. */
+  /** Called with the promise of the last sends; it never rejects. */
   readonly closing: (sent: Promise<void>) => void;
   /** Exports that failed. */
   readonly failures: Counter;
@@ -54,7 +54,7 @@ class LazyExport<Running extends RunningExport> implements Closable {
     try {
       this.loading ??= lateLoad(() => this.loaded());
     } catch {
-      // No descriptor is left: what waits, waits on.
+      // No file descriptor is left: pending data keeps waiting.
       if (!this.closed) this.timer = this.context.clock.setTimeout(() => void this.start(), RELOAD_DELAY_MS);
       return Promise.resolve(undefined);
     }
@@ -82,7 +82,7 @@ class LazyExport<Running extends RunningExport> implements Closable {
     this.failing = true;
   }
 
-  /** @param needed whether there is something to send that justifies loading the SDK for it */
+  /** @param needed whether there is something to send that justifies loading the SDK */
   close(needed = true): void {
     if (this.closed) return;
     this.closed = true;
@@ -145,7 +145,7 @@ export class MetricExport implements Closable {
   }
 }
 
-/** The promise, or a rejection once so much time has passed. */
+/** The promise, or a rejection after this much time. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -1,4 +1,4 @@
-// Where telemetry is sent: the config first, then OpenTelemetry's environment variables, then the local collector.
+// The OTLP target: from the config, then OpenTelemetry's environment variables, then the local collector.
 import type { Environment } from "../../kit/runtime.js";
 import { trimEndOf } from "../../kit/text/trim.js";
 
@@ -14,7 +14,7 @@ export interface OtlpOptions {
 
 export interface OtlpTarget {
   readonly protocol: OtlpProtocol;
-  /** As the exporter takes it: for HTTP with the signal's path. */
+  /** In the exporter's form: for HTTP with the signal's path. */
   readonly url: string;
 }
 
@@ -32,7 +32,7 @@ export function otlpTarget(options: OtlpOptions, signal: Signal, env: Environmen
     protocolOf(env[`OTEL_EXPORTER_OTLP_${own}_PROTOCOL`] || env.OTEL_EXPORTER_OTLP_PROTOCOL) ??
     (endpoint !== undefined && portOf(endpoint) === "4318" ? "http/protobuf" : "grpc");
   const base = endpoint ?? LOCAL_COLLECTOR[protocol];
-  // The specification of OTLP: a signal's own endpoint is taken as it is, a common one gets the signal's path.
+  // The specification of OTLP: a signal's own endpoint is used unchanged, a common one gets the signal's path.
   const whole =
     protocol === "grpc" ||
     (options.endpoint === undefined && endpoint === ofSignal && ofSignal !== undefined);

@@ -1,5 +1,5 @@
-// The OpenTelemetry SDK, loaded when it is first needed and piece by piece: whole it would hold the event loop for up to
-// a second. Nothing is registered as the process's own: a program that embeds hubs keeps its OpenTelemetry to itself.
+// The OpenTelemetry SDK, loaded on demand and in parts: loading it whole would block the event loop for up to a second.
+// Nothing is registered globally: a program that embeds hubs keeps its own OpenTelemetry.
 import type { PushMetricExporter } from "@opentelemetry/sdk-metrics";
 import type { IdGenerator, SpanExporter } from "@opentelemetry/sdk-trace-base";
 import type { MetricSource } from "../metrics/family.js";
@@ -9,15 +9,15 @@ import type { OtlpTarget } from "./otlp-options.js";
 
 const SCOPE = "linchpin";
 
-/** Told of each export: undefined when it went well, else why not. */
+/** Called for each export: undefined for success, otherwise the reason. */
 export type OnExport = (problem: string | undefined) => void;
 
 export interface RunningExport {
-  /** Sends what is left, and ends. */
+  /** Sends the rest, and ends. */
   shutdown(): Promise<void>;
 }
 
-/** One turn of the event loop, so that calls run between the pieces. */
+/** One turn of the event loop, so that calls run between the parts. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -43,7 +43,7 @@ async function loadSdk() {
 
 type Sdk = Awaited<ReturnType<typeof loadSdk>>;
 
-/** `service.name` is linchpin unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise. */
+/** `service.name` is linchpin unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES set it. */
 function resourceOf({ resources }: Sdk) {
   const { envDetector, serviceInstanceIdDetector } = resources;
   return resources
@@ -69,7 +69,7 @@ function watch<Items>(
     });
 }
 
-/** The identifiers are given with the span: the upstream has been told them already. */
+/** The span has its identifiers: the upstream has already received them. */
 class GivenIds implements IdGenerator {
   traceId = "";
   spanId = "";
@@ -90,7 +90,7 @@ export async function exportSpans(target: OtlpTarget, onExport: OnExport): Promi
   const ids = new GivenIds();
   const provider = new tracing.BasicTracerProvider({
     resource: resourceOf(sdk),
-    // What comes here has been sampled.
+    // Everything here has been sampled.
     sampler: new tracing.AlwaysOnSampler(),
     idGenerator: ids,
     spanProcessors: [new tracing.BatchSpanProcessor(exporter)],
@@ -129,7 +129,7 @@ async function spanExporter({ protocol, url }: OtlpTarget): Promise<SpanExporter
   return new OTLPTraceExporter({ url });
 }
 
-/** Sends metrics by OTLP, every so many milliseconds, and once more at the end. */
+/** Sends metrics by OTLP, at this interval in milliseconds, and once more at the end. */
 export async function exportMetrics(
   target: OtlpTarget,
   intervalMs: number,
@@ -144,7 +144,7 @@ export async function exportMetrics(
   const reader = new metrics.PeriodicExportingMetricReader({
     exporter,
     exportIntervalMillis: intervalMs,
-    // A collector that does not answer must not make exports overlap.
+    // A collector that does not respond must not make exports overlap.
     exportTimeoutMillis: Math.min(intervalMs, 10_000),
     metricProducers: [producerOf(metrics, resource, SCOPE, source)],
   });

@@ -1,4 +1,4 @@
-// The span of a call that is traced: set by tracing, for whatever names the trace in lines of its own.
+// The span of a traced call: set by tracing, for code that logs the trace.
 import { CallKey } from "../../call/call-key.js";
 
 /** Identifiers are lower-case hexadecimal. */

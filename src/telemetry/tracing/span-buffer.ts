@@ -1,8 +1,8 @@
-// Finished spans on their way to the exporter: kept while the SDK is still being loaded, bounded, and counted where lost.
+// Finished spans on their way to the exporter: buffered while the SDK is loading, bounded, and counted if dropped.
 import type { Counter } from "../../kit/meters.js";
 import type { SpanRecord, SpanSink } from "./span-record.js";
 
-/** As many as the SDK's own queue holds by default (OTEL_BSP_MAX_QUEUE_SIZE). */
+/** As many as the SDK's own queue has by default (OTEL_BSP_MAX_QUEUE_SIZE). */
 export const MAX_BUFFERED_SPANS = 2048;
 
 export class SpanBuffer implements SpanSink {
@@ -25,7 +25,7 @@ export class SpanBuffer implements SpanSink {
     else this.buffered.push(span);
   }
 
-  /** From now on spans go to `target`, first those that have waited. */
+  /** From now on spans go to `target`, first the buffered ones. */
   attach(target: SpanSink): void {
     const waiting = this.buffered;
     this.buffered = [];
@@ -33,7 +33,7 @@ export class SpanBuffer implements SpanSink {
     for (const span of waiting) target.take(span);
   }
 
-  /** Nobody will come for the spans: what waits, and what comes, is counted as lost. */
+  /** The spans will never be exported: buffered and further ones are counted as dropped. */
   close(): void {
     this.closed = true;
     this.target = undefined;

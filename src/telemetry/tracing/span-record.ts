@@ -1,4 +1,4 @@
-// A span as the hub keeps it until it is exported: a plain record, so that a traced call never waits for the SDK.
+// A span until it is exported: a plain record, so that a traced call never waits for the SDK.
 import { randomFillSync } from "node:crypto";
 
 export type AttributeValue = string | number | boolean;
@@ -30,7 +30,7 @@ const POOL_BYTES = 4096;
 const pool = Buffer.alloc(POOL_BYTES);
 let at = POOL_BYTES;
 
-/** So many random bytes in hexadecimal; never all zeros, which no identifier may be. */
+/** This many random bytes in hexadecimal; never all zeros, which no identifier may be. */
 export function randomHex(bytes: 8 | 16): string {
   if (at + bytes > POOL_BYTES) {
     randomFillSync(pool);

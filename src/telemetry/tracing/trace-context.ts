@@ -1,4 +1,4 @@
-// W3C Trace Context: traceparent and tracestate, read strictly and without an allocation on the common way.
+// W3C Trace Context: parses traceparent and tracestate strictly, without an allocation in the common case.
 // https://www.w3.org/TR/trace-context/
 import { trimOf } from "../../kit/text/trim.js";
 
@@ -14,11 +14,11 @@ const DASH = 0x2d;
 const ZERO = 0x30;
 
 export const SAMPLED = 0x01;
-/** Of a tracestate as it is carried on; longer ones are dropped (§3.3.1.5 asks for at least 512). */
+/** Length of a propagated tracestate; longer ones are dropped (§3.3.1.5 asks for at least 512). */
 const MAX_TRACESTATE_LENGTH = 512;
 const MAX_MEMBERS = 32;
 
-/** The flags (0 to 255) of a traceparent; -1 where it is not valid. Later versions are read as §4.3 says. */
+/** The flags (0 to 255) of a traceparent; -1 if it is invalid. Later versions are parsed as in §4.3. */
 export function traceFlags(value: string): number {
   const length = value.length;
   if (length < LENGTH) return -1;
@@ -56,8 +56,8 @@ const KEY = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-
 const VALUE = /^[ -+\--<>-~]{0,255}[!-+\--<>-~]$/;
 
 /**
- * The values of the tracestate fields as one, to be carried on; undefined where they are not valid or too long, which
- * leaves the trace itself as it is (§3.3).
+ * The tracestate fields combined for propagation; undefined if they are invalid or too long, which does not affect the
+ * trace itself (§3.3).
  */
 export function joinTracestate(values: readonly string[]): string | undefined {
   const joined = values.length === 1 ? (values[0] ?? "") : values.join(",");
@@ -74,7 +74,7 @@ export function joinTracestate(values: readonly string[]): string | undefined {
   return seen.size === 0 || seen.size > MAX_MEMBERS ? undefined : joined;
 }
 
-/** 0 to 15; -1 for what is no lower-case hexadecimal digit. */
+/** 0 to 15; -1 for anything but a lower-case hexadecimal digit. */
 function hexDigit(code: number): number {
   if (code >= ZERO && code <= 0x39) return code - ZERO;
   return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
