@@ -1,9 +1,9 @@
-// grpc.health.v1.Health for the hub and the samples: a status for each service, and one for the whole.
+// grpc.health.v1.Health for the hub and the samples: a status for each service, and one for the server.
 import type { Server } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 
 export interface Health {
-  /** Says whether a service can be called; "" is the server as a whole. Watchers hear of it. */
+  /** Sets whether a service can be called; "" is the server as a whole. Watchers are notified. */
   set(service: string, serving: boolean): void;
   /** Reads the services again; those that are gone are UNKNOWN. */
   refresh(): void;
@@ -17,7 +17,7 @@ export function addHealth(server: Server, services: () => ServiceHealth): Health
   const implementation = new HealthImplementation();
   const known = new Map<string, "SERVING" | "NOT_SERVING" | "UNKNOWN">();
   const put = (service: string, status: "SERVING" | "NOT_SERVING" | "UNKNOWN"): void => {
-    // Watchers are told of each setStatus, a change or not.
+    // Watchers are notified of each setStatus, whether it is a change or not.
     if (known.get(service) === status) return;
     known.set(service, status);
     implementation.setStatus(service, status);

@@ -1,12 +1,12 @@
-// The grpc-js server of the hub's own services. Loaded when it is first called: grpc-js and what the health package
-// brings along take longer to load than the rest of the hub takes to start.
+// The grpc-js server of the hub's own services. Loaded at its first call: grpc-js and the health package take longer to
+// load than the rest of the hub takes to start.
 import type { Duplex } from "node:stream";
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { addHealth, type Health, type ServiceHealth } from "./health.js";
 import type { EmbeddedService } from "./hub-services.js";
 import { addReflection, type DescriptorSource } from "./reflection.js";
 
-/** gRPC's own default; the least that it takes, whatever the limit for JSON is. */
+/** gRPC's own default; the minimum, whatever the limit for JSON is. */
 const MIN_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 export interface HubServerOptions {
@@ -14,7 +14,7 @@ export interface HubServerOptions {
   readonly health: () => ServiceHealth;
   /** undefined: it does not reflect. */
   readonly reflection: DescriptorSource | undefined;
-  /** What else it serves, with messages of up to `maxMessageBytes`. */
+  /** Further services, with messages of up to `maxMessageBytes`. */
   readonly embedded: readonly EmbeddedService[];
   readonly maxMessageBytes: number;
 }
@@ -30,7 +30,7 @@ export function startHubServer(options: HubServerOptions): HubServer {
   const server = new Server({
     "grpc.max_receive_message_length": Math.max(MIN_MESSAGE_BYTES, options.maxMessageBytes),
   });
-  // The types of grpc-js want every method, its code answers UNIMPLEMENTED for those that are not there.
+  // The types of grpc-js require every method; its code responds with UNIMPLEMENTED for missing ones.
   for (const { definition, implementation } of options.embedded)
     server.addService(definition, implementation as UntypedServiceImplementation);
   const health = addHealth(server, options.health);
