@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real servers, clients and proxies that `make test-all` and `make bench` use, with --nightly also what only
 # `make test-nightly` does; quick when all is there.
-#   Debian packages    load generators and peer proxies (needs root where one is missing)
+#   Debian packages    load generators, peer proxies, a DNS server and etcd (needs root where one is missing)
 #   .tools/bin         Go programs: grpcurl, ghz, h2spec and h2specd, gRPC's interop client and server, test/peers/go as
 #                      linchpin-peer-go, test/peers/gateway as linchpin-peer-gateway, test/conformance/go as
 #                      linchpin-interop, bench/grpc-gateway as linchpin-bench-gateway
@@ -14,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-DEBIAN=(chromium nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl systemd util-linux python3 python3-venv)
+DEBIAN=(chromium nghttp2-client nghttp2-proxy haproxy nginx-light wrk curl openssl systemd util-linux python3 python3-venv dnsmasq-base etcd-server)
 # For make test-nightly alone.
 NIGHTLY_DEBIAN=(buildah default-jdk-headless maven mmdebstrap)
 GO_TOOLS=(

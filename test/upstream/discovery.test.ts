@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
 import { formatAddress } from "#src/config/address.js";
 import { formatError } from "#src/config/config-error.js";
+import { systemClock } from "#src/kit/clock.js";
 import { parseConfig } from "#src/settings/load.js";
 import { Cluster } from "#src/upstream/cluster.js";
 import { type EndpointInfo, MAX_ENDPOINTS } from "#src/upstream/discovery/endpoint-source.js";
@@ -270,7 +271,7 @@ it("an endpoint may be a socket of the file system", async () => {
   }).listen(path);
   cleanups.push(() => void server.close());
   const { cluster } = rig();
-  cluster.follow(listedEndpoints([{ path }]), addressOf);
+  cluster.follow(listedEndpoints([{ path }], { clock: systemClock, random: Math.random }), addressOf);
   assert.equal(await new Exchange(cluster).send("question", true).status(), "0");
   assert.equal(cluster.endpoints[0]?.address, `unix:${path}`);
   await turns();

@@ -77,6 +77,7 @@ export class LearnedUpstream {
   private readonly memory: SchemaMemory;
   /** Where its endpoints come from, as JSON; undefined before the start. */
   private followed: string | undefined = undefined;
+  private readonly names = new Map<string, readonly string[]>();
   /** What is remembered has been read. */
   private learning = false;
   /** Resolves with the first answer to what it serves, be it a problem. */
@@ -236,8 +237,10 @@ export class LearnedUpstream {
     const followed = JSON.stringify([endpoints, source]);
     if (followed === this.followed) return;
     this.followed = followed;
+    const { clock, random, env } = this.runtime;
+    const context = { clock, random, env, names: this.names };
     const opened =
-      source === undefined ? listedEndpoints(endpoints) : openSource(source.target, this.runtime);
+      source === undefined ? listedEndpoints(endpoints, context) : openSource(source.target, context);
     this.cluster.follow(opened, (endpoint) => this.addressOf(endpoint));
   }
 

@@ -58,6 +58,8 @@ export interface SourceContext {
   /** 0 ≤ n < 1 */
   readonly random: () => number;
   readonly env?: Environment | undefined;
+  /** Addresses of the names in a list, as they were last known: they outlive a source. */
+  readonly names?: Map<string, readonly string[]> | undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 // The source that a cluster follows: what it said last, what of that can be used, and what is wrong with it since when.
+import { formatAddress } from "../../config/address.js";
 import type { Clock } from "../../kit/clock.js";
 import { maskedText } from "../../kit/text/masked-text.js";
 import { cut, printableLine } from "../../kit/text/text.js";
@@ -30,6 +31,8 @@ export class FollowedSource {
   known = false;
   readonly #options: FollowedSourceOptions;
   #watch: Watch | undefined;
+  /** What this source told last: balancers are not troubled with the same again. */
+  #last: readonly EndpointInfo[] | undefined;
   /** What an earlier source still has to say counts no more. */
   #turn = 0;
 
@@ -42,6 +45,7 @@ export class FollowedSource {
     this.close();
     this.silent = true;
     this.problem = undefined;
+    this.#last = undefined;
     const turn = this.#turn;
     const watch = source.watch({
       endpoints: (all, problem) => {
@@ -58,8 +62,9 @@ export class FollowedSource {
 
   #take(all: readonly EndpointInfo[], problem: string | undefined): void {
     const refused = refusalOf(all);
-    if (refused === undefined) {
+    if (refused === undefined && !isSame(all, this.#last)) {
       this.known = true;
+      this.#last = all;
       this.#options.onEndpoints(all);
     }
     this.#tell(refused ?? problem);
@@ -97,4 +102,22 @@ export function refusalOf(all: readonly EndpointInfo[]): string | undefined {
   if (all.length > 0 && all.every(({ weight }) => weight === 0))
     return "every endpoint has the weight 0, so that none would get a call";
   return undefined;
+}
+
+function isSame(all: readonly EndpointInfo[], last: readonly EndpointInfo[] | undefined): boolean {
+  return (
+    last !== undefined && last.length === all.length && all.every((one, i) => isSameEndpoint(one, last[i]))
+  );
+}
+
+function isSameEndpoint(one: EndpointInfo, other: EndpointInfo | undefined): boolean {
+  if (other === undefined || formatAddress(one) !== formatAddress(other)) return false;
+  const nameOf = (endpoint: EndpointInfo): string | undefined =>
+    "host" in endpoint ? endpoint.name : undefined;
+  return (
+    one.weight === other.weight &&
+    one.priority === other.priority &&
+    one.zone === other.zone &&
+    nameOf(one) === nameOf(other)
+  );
 }

@@ -2,6 +2,7 @@
 import { systemClock } from "../../kit/clock.js";
 import { maskedText } from "../../kit/text/masked-text.js";
 import { UserError } from "../../kit/text/user-error.js";
+import { dnsEndpoints, srvEndpoints } from "./dns-endpoints.js";
 import type { EndpointSource, SourceContext, SourceFactory } from "./endpoint-source.js";
 import { fileEndpoints } from "./file-endpoints.js";
 import { staticEndpoints } from "./static-endpoints.js";
@@ -9,6 +10,8 @@ import { staticEndpoints } from "./static-endpoints.js";
 export const SOURCES = {
   static: staticEndpoints,
   file: fileEndpoints,
+  dns: dnsEndpoints,
+  "dns+srv": srvEndpoints,
 } as const satisfies Readonly<Record<string, SourceFactory>>;
 
 /** The source of a target. Throws a UserError that names the schemes there are, or says what is malformed. */
