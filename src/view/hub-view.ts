@@ -52,6 +52,13 @@ export interface RouteRow {
   /** `pkg.Service/Method`, or as in `path` */
   readonly method: string;
   readonly upstream: string;
+  /** How its calls are retried, as in `3 attempts on UNAVAILABLE`; left out: only where no service can have seen them. */
+  readonly retries?: string;
+}
+
+/** As a line of a table for people. */
+export function routeCells({ verb, path, method, upstream, retries }: RouteRow): string[] {
+  return [verb, path, method, upstream, ...(retries === undefined ? [] : [`retries: ${retries}`])];
 }
 
 /** The combined state of an endpoint's connections. */

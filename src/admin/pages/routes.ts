@@ -1,5 +1,6 @@
 // `/routes`: which HTTP and gRPC routes there are.
 import { textTablePieces } from "../../kit/text-table.js";
+import { routeCells } from "../../view/hub-view.js";
 import type { Page } from "./page.js";
 
 export const routesPage: Page = {
@@ -11,8 +12,7 @@ export const routesPage: Page = {
     return {
       status: 200,
       body: { routes },
-      text: () =>
-        textTablePieces(routes.map(({ verb, path, method, upstream }) => [verb, path, method, upstream])),
+      text: () => textTablePieces(routes.map(routeCells)),
     };
   },
 };

@@ -1,7 +1,7 @@
 // `linchpin routes`: the HTTP and gRPC routes of a config or a server, or which of them matches a request.
 
 import { textTable } from "../../kit/text-table.js";
-import type { RouteRow } from "../../view/hub-view.js";
+import { type RouteRow, routeCells } from "../../view/hub-view.js";
 import { readArguments, UsageError } from "../terminal/args.js";
 import { COMMANDS } from "../terminal/commands.js";
 import type { Io } from "../terminal/io.js";
@@ -33,7 +33,7 @@ export async function run(args: readonly string[], io: Io, inspect: Inspect): Pr
 }
 
 function routeTable(routes: readonly RouteRow[]): string[] {
-  return textTable(routes.map((route) => [route.verb, route.path, route.method, route.upstream]));
+  return textTable(routes.map(routeCells));
 }
 
 interface Question {

@@ -25,6 +25,7 @@ import { takesOthers } from "../upstreams/upstream-row.js";
 import { type Named, namedOf } from "./named-methods.js";
 import { openApiInput } from "./openapi-input.js";
 import {
+  describeRetries,
   type PolicyOf,
   retriesWithoutEffect,
   retryPolicies,
@@ -86,8 +87,10 @@ export function* assembling(
   ];
   const named = namedOf(config);
   const policyOf = retryPolicies(config);
+  /** Of the methods whose calls are sent again, by `pkg.Service/Method`. */
+  const policies = new Map<string, RetryPolicy>();
   const routes: ServiceRoute[] = ownRoutes.map((route) => withNamed(route, named));
-  for (const upstream of upstreams) yield* addRoutesOf(upstream, named, policyOf, routes);
+  for (const upstream of upstreams) yield* addRoutesOf(upstream, named, policyOf, policies, routes);
   const schema = yield* mergingSchemas(
     upstreams.flatMap((u) => (u.schema === undefined ? [] : [{ upstream: u.config.name, schema: u.schema }])),
   );
@@ -135,9 +138,13 @@ export function* assembling(
   });
   warnings.pushAll(rest.problems);
   yield;
+  const retriesOf = (method: string): Pick<RouteRow, "retries"> => {
+    const policy = policies.get(method);
+    return policy === undefined ? {} : { retries: describeRetries(policy) };
+  };
   const restRows = rest.bindings.map(({ verb, path, method }) => {
     const upstream = taken.get(method.slice(0, method.indexOf("/"))) ?? "";
-    return { verb, path, method, upstream };
+    return { verb, path, method, upstream, ...retriesOf(method) };
   });
   const unknown = new Set(schema.undescribed);
   const undescribed = new Set(
@@ -145,7 +152,9 @@ export function* assembling(
       methods.length === 0 && unknown.has(service) ? [service] : [],
     ),
   );
-  const grpcRows = visible.flatMap((route) => grpcRowsOf(route, undescribed.has(route.service)));
+  const grpcRows = visible
+    .flatMap((route) => grpcRowsOf(route, undescribed.has(route.service)))
+    .map((row) => ({ ...row, ...retriesOf(row.method) }));
   if (taker !== undefined)
     grpcRows.push({ verb: "gRPC", path: "/*", method: "*", upstream: taker.config.name });
   yield;
@@ -190,12 +199,15 @@ function* addRoutesOf(
   { cluster, config, schema, handlerFor }: Origin,
   named: Named,
   policyOf: PolicyOf,
+  policies: Map<string, RetryPolicy>,
   routes: ServiceRoute[],
 ): Generator<void> {
   if (schema === undefined) return;
   const handlerOf = (method: Method): Handler | undefined => {
     const policy = policyOf(config.name, method);
-    return policy && handlerFor?.(policy);
+    if (policy === undefined) return undefined;
+    policies.set(method.path.slice(1), policy);
+    return handlerFor?.(policy);
   };
   const add = (service: string, methods: readonly Method[]): void => {
     const route = { service, methods, upstream: config.name, handler: cluster.handler, handlerOf };

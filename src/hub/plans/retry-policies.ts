@@ -1,6 +1,8 @@
 // How the calls of each method are sent again, and how long they may take, by all that the config says of their upstream.
 import type { Method } from "../../call/call.js";
 import type { Interceptor } from "../../call/interceptor.js";
+import { codeName } from "../../call/status/status.js";
+import { formatDuration } from "../../config/duration.js";
 import { methodConfig } from "../../config/method-config.js";
 import type { ServiceRoute } from "../../routing/table.js";
 import type { Config } from "../../settings/sections.js";
@@ -24,6 +26,14 @@ export function retryPolicies({ upstreams, methods }: Pick<Config, "upstreams" |
       idempotent: idempotentOf(method),
     });
   };
+}
+
+/** For people: `3 attempts on UNAVAILABLE`, `2 attempts side by side after 50ms`. */
+export function describeRetries({ attempts, on, hedgeDelayMs }: RetryPolicy): string {
+  const codes = on.map(codeName).join(", ");
+  if (hedgeDelayMs === undefined) return `${attempts} attempts on ${codes}`;
+  const sooner = codes === "" ? "" : `, or on ${codes}`;
+  return `${attempts} attempts side by side, after ${formatDuration(hedgeDelayMs)} each${sooner}`;
 }
 
 /** Methods whose `retries` make no attempt: most often nothing says that they may be called twice. */
