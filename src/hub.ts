@@ -39,15 +39,7 @@ import { ReplayMemory } from "./upstream/replay-memory.js";
 import { gaugesOf } from "./view/gauges.js";
 import type { HubView, ListenerRow, ReloadState, RouteRow, UpstreamRow } from "./view/hub-view.js";
 
-export type {
-  InterceptorMaker,
-  OwnInterceptor,
-  Place,
-  PlacedInterceptor,
-} from "./hub/own/own-interceptors.js";
 export type { HubOptions, RunningHub } from "./hub/running-hub.js";
-export type { Log } from "./kit/log.js";
-export type { EmbeddedService } from "./services/hub-services.js";
 
 /**
  * Starts a hub. Rejects with a UserError (one sentence) if it cannot listen or a file cannot be read; an upstream that

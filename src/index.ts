@@ -2,14 +2,16 @@
 // docs/embedding.md lists them.
 
 import type { Interceptor, InterceptorContext } from "./call/interceptor.js";
+import type { ConfigInput } from "./config/config-input.js";
 import { loadModules } from "./hub/own/modules.js";
-import { type EmbeddedService, type OwnInterceptor, type RunningHub, startHub } from "./hub.js";
+import type { OwnInterceptor } from "./hub/own/own-interceptors.js";
+import { type RunningHub, startHub } from "./hub.js";
 import type { Log } from "./kit/log.js";
 import { kindOf } from "./kit/text/kind-of.js";
 import { printableLine } from "./kit/text/text.js";
 import { UserError } from "./kit/text/user-error.js";
+import type { EmbeddedService } from "./services/embedded-service.js";
 import { withOverrides } from "./settings/from-args.js";
-import type { ConfigInput } from "./settings/schema.js";
 import type { RouteRow, UpstreamRow } from "./view/hub-view.js";
 
 export type {
@@ -49,17 +51,17 @@ export {
   retryInfo,
 } from "./call/status/status-details.js";
 export type {
-  EmbeddedService,
   InterceptorMaker,
   OwnInterceptor,
   Place,
   PlacedInterceptor,
-} from "./hub.js";
+} from "./hub/own/own-interceptors.js";
 export type { Clock, Timer } from "./kit/clock.js";
 export { type Field, Headers } from "./kit/headers.js";
 export type { Log } from "./kit/log.js";
 export type { Counter, Labels, Meters } from "./kit/meters.js";
 export { UserError } from "./kit/text/user-error.js";
+export type { EmbeddedService } from "./services/embedded-service.js";
 export { CALL_SPAN, type CallSpan } from "./telemetry/tracing/call-span.js";
 export type { EndpointRow, RouteRow, UpstreamRow } from "./view/hub-view.js";
 export type { ConfigInput };

@@ -4,20 +4,24 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, it, test } from "node:test";
+import type * as z from "zod";
 import { startAdmin } from "#src/admin/admin.js";
 import type { Page } from "#src/admin/pages/page.js";
 import { PAGES } from "#src/admin/pages/pages.js";
 import { errorsPage } from "#src/call/status/reasons-page.js";
 import { formatError } from "#src/config/config-error.js";
+import type { ConfigInput } from "#src/config/config-input.js";
 import { PROTOCOLS } from "#src/downstream/accept/protocols.js";
 import { startHub } from "#src/hub.js";
 import { ORDER } from "#src/interceptors/order.js";
 import { UserError } from "#src/kit/text/user-error.js";
 import { configPage } from "#src/settings/config-page.js";
+import { configType } from "#src/settings/config-type.js";
 import { type Features, reasonsOf } from "#src/settings/features.js";
 import { configJsonSchema } from "#src/settings/json-schema.js";
 import { type ParseOptions, parseConfig } from "#src/settings/load.js";
 import { sampleConfig } from "#src/settings/sample.js";
+import type { schemasOf } from "#src/settings/schema.js";
 import type { BalancerFactory } from "#src/upstream/balancers/balancer.js";
 import { BALANCERS } from "#src/upstream/balancers/balancers.js";
 import { Cluster, type ClusterOptions } from "#src/upstream/cluster.js";
@@ -238,6 +242,21 @@ describe("an interceptor with keys of its own, as one file and one entry", () =>
 test("docs/config.md is made from the sections (node tools/write-config.mjs)", () => {
   assert.equal(readFileSync(join(ROOT, "docs/config.md"), "utf8"), configPage());
 });
+
+test("the config's type for programs is made from the sections (node tools/write-config.mjs)", () => {
+  assert.equal(readFileSync(join(ROOT, "src/config/config-input.ts"), "utf8"), configType());
+  // The compiler holds it to what is checked: it has the same keys, and takes nothing that is wrong by its type.
+  type Checked = z.input<ReturnType<typeof schemasOf>["embedded"]>;
+  const checked = (config: Writable<ConfigInput>): Checked => config;
+  const keys = (key: keyof Checked): keyof ConfigInput => key;
+  assert.deepEqual([checked({ zone: "a" }).zone, keys("zone")], ["a", "zone"]);
+});
+
+type Writable<T> = T extends readonly (infer U)[]
+  ? Writable<U>[]
+  : T extends object
+    ? { -readonly [K in keyof T]: Writable<T[K]> }
+    : T;
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

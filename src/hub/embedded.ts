@@ -6,7 +6,7 @@ import { didYouMean } from "../kit/text/nearest.js";
 import { UserError } from "../kit/text/user-error.js";
 import { mergeSchemas } from "../schema/types/merge-schemas.js";
 import { isRoutable, type Schema, SchemaError } from "../schema/types/schema.js";
-import type { EmbeddedService } from "../services/hub-services.js";
+import type { EmbeddedService } from "../services/embedded-service.js";
 
 /** The services that the program serves itself. */
 export interface Embedded {

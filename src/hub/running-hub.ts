@@ -1,7 +1,7 @@
 // The interface of a hub for the command line and programs, and its options.
 
 import type { Runtime } from "../kit/runtime.js";
-import type { EmbeddedService } from "../services/hub-services.js";
+import type { EmbeddedService } from "../services/embedded-service.js";
 import type { Features } from "../settings/features.js";
 import type { Config } from "../settings/sections.js";
 import type { HubView } from "../view/hub-view.js";

@@ -2,8 +2,8 @@
 // load than the rest of the hub takes to start.
 import type { Duplex } from "node:stream";
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { EmbeddedService } from "./embedded-service.js";
 import { addHealth, type Health, type ServiceHealth } from "./health.js";
-import type { EmbeddedService } from "./hub-services.js";
 import { addReflection, type DescriptorSource } from "./reflection.js";
 
 /** gRPC's own default; the minimum, whatever the limit for JSON is. */

@@ -1,7 +1,6 @@
 // The hub's own gRPC services, health and reflection over everything behind it, on a grpc-js server without a port: the
 // router sees it as one more cluster, reached through an in-memory connection.
 import type { Duplex } from "node:stream";
-import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { reportFault } from "../kit/faults.js";
 import { lateLoad } from "../kit/files/late-load.js";
 import { duplexPair } from "../kit/net/duplex-pair.js";
@@ -9,20 +8,6 @@ import type { Health } from "./health.js";
 import type { HubServer, HubServerOptions } from "./hub-server.js";
 import { imageIndex } from "./image.js";
 import { HEALTH_SERVICE, REFLECTION_SERVICES } from "./service-names.js";
-
-/** A gRPC service that the program serves itself, behind the hub. */
-export interface EmbeddedService {
-  /** `XService` of ts-proto, or `X.service` of @grpc/proto-loader. */
-  readonly definition: ServiceDefinition;
-  /** Its methods, as in @grpc/grpc-js. A missing method is UNIMPLEMENTED. */
-  readonly implementation: Partial<UntypedServiceImplementation>;
-  /**
-   * A serialized FileDescriptorSet that declares the service, as `buf build -o FILE` and `protoc -o FILE
-   * --include_imports` write it: what JSON and reflection need. Default: what the definition carries, which those of
-   * @grpc/proto-loader do; without any, gRPC clients alone can call the service.
-   */
-  readonly descriptors?: Uint8Array | undefined;
-}
 
 export interface HubServices {
   /** Full names of the hub's own services. */

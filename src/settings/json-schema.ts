@@ -21,6 +21,7 @@ export interface SchemaNode {
   /** Of a list. */
   readonly items?: SchemaNode;
   readonly anyOf?: readonly SchemaNode[];
+  readonly required?: readonly string[];
 }
 
 /** The content of a file after variables are replaced, with descriptions, defaults and examples. */

@@ -26,6 +26,3 @@ export function schemasOf(features: Features = FEATURES): Schemas {
   made.set(features, schemas);
   return schemas;
 }
-
-/** The content of a file, or a program's object instead. */
-export type ConfigInput = z.input<Schemas["embedded"]>;

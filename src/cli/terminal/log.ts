@@ -1,6 +1,6 @@
 // The hub's log on standard error: levels, as lines for a person or as JSON lines for a machine.
 
-import type { Log } from "../../hub.js";
+import type { Log } from "../../kit/log.js";
 import { didYouMean } from "../../kit/text/nearest.js";
 import { cut, printableLine } from "../../kit/text/text.js";
 import { UsageError } from "./args.js";

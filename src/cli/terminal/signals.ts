@@ -1,6 +1,7 @@
 // Handles operating system signals for a serving hub.
 import { constants } from "node:os";
-import type { Log, RunningHub } from "../../hub.js";
+import type { RunningHub } from "../../hub.js";
+import type { Log } from "../../kit/log.js";
 import { escapes, FAULT_EXIT_CODE } from "./last-resort.js";
 
 type Ending = "SIGTERM" | "SIGINT";

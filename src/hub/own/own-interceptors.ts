@@ -2,15 +2,14 @@
 import type { Method } from "../../call/call.js";
 import type { Interceptor, InterceptorContext, MessageHooks, Step, Verdict } from "../../call/interceptor.js";
 import { Status } from "../../call/status/status.js";
-import type { InterceptorKind } from "../../interceptors/kit/kind.js";
-import type { ORDER } from "../../interceptors/order.js";
+import type { ConfigInput } from "../../config/config-input.js";
 import type { Log } from "../../kit/log.js";
 import { kindOf } from "../../kit/text/kind-of.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { checkInterceptor, checkStep, verdictProblem } from "./check-interceptor.js";
 
 /** A place among the hub's own interceptors. It exists even if the config turns its interceptor off. */
-export type Place = (typeof ORDER)[number]["place"];
+export type Place = NonNullable<NonNullable<ConfigInput["use"]>[number]["after"]>;
 
 /** Instead of an interceptor: makes it with the context of the hub's own, at the start and at each reload. */
 export interface InterceptorMaker {
@@ -32,7 +31,7 @@ export type OwnInterceptor = Interceptor | InterceptorMaker | PlacedInterceptor;
 const DEFAULT_PLACE: Place = "auth";
 
 /** Places and names of the hub's own interceptors. */
-export function placesOf(kinds: readonly InterceptorKind[]): HubPlaces {
+export function placesOf(kinds: readonly { readonly name: string; readonly place: string }[]): HubPlaces {
   return {
     places: [...new Set(kinds.map(({ place }) => place))],
     names: kinds.map(({ name }) => name),
