@@ -367,6 +367,45 @@ describe("a call that failed is sent again", () => {
     ]);
   });
 
+  it("and a transparent retry is made of the last attempt too (grpc-java#10011)", async () => {
+    const scene = await setup({ policy: { attempts: 2 } });
+    const exchange = scene.begin().send("q", true);
+    await scene.requests(1);
+    scene.peer().send(answer(1, "14"));
+    await scene.settled();
+    scene.clock.advance(25);
+    await scene.requests(2);
+    scene.peer().send(rst(3, ErrorCode.REFUSED_STREAM));
+    await scene.requests(3);
+    scene.peer().send(answer(5));
+    assert.equal(await exchange.status(), "0");
+    assert.equal(exchange.notes.lines.at(-1), "3 transparent: 0 upstream maybe at a");
+  });
+
+  it("with more than is kept, where that comes in the backoff: it waits, and nothing is lost (envoy#15211)", async () => {
+    const scene = await setup({ policy: { replayBytes: 20 } });
+    const exchange = scene.begin(callOf({ kind: "client_streaming" })).send("one");
+    await scene.requests(1);
+    scene.peer().send(answer(1, "14"));
+    await scene.settled();
+    for (const text of ["q".repeat(100), "two"]) exchange.send(text);
+    assert.equal(exchange.client.credit, 8, "what waits has no credit: the client's window bounds it");
+    assert.equal(scene.replayMemory.bytes, 8 + 105 + 8);
+    scene.clock.advance(25);
+    await scene.requests(2);
+    exchange.send("end", true);
+    const all = Buffer.concat(
+      ["one", "q".repeat(100), "two", "end"].map((text) => frameMessage(Buffer.from(text))),
+    );
+    await until(() => scene.peer().bytes(3) === all.length, "the request");
+    assert.deepEqual(scene.peer().body(3), all);
+    assert.equal(exchange.client.credit, all.length);
+    assert.equal(scene.replayMemory.bytes, 0);
+    // By now it is not whole any more: this failure is the client's.
+    scene.peer().send(answer(3, "14"));
+    assert.equal(await exchange.status(), "14");
+  });
+
   it("of a stream with all that has come, and what comes meanwhile; its client is given each byte back once", async () => {
     const scene = await setup({ policy: { replayBytes: 1000 } });
     const exchange = scene.begin(callOf({ kind: "bidi_streaming" })).send("one");
@@ -596,6 +635,41 @@ describe("attempts side by side", () => {
     scene.peer(left).send(answer(1, "0"));
     assert.equal(await exchange.status(), "0");
     assert.equal(scene.replayMemory.bytes, 0);
+  });
+
+  it("end at once with a failure where no other may be made (grpc-java#7222)", async () => {
+    for (const changes of [
+      { budget: { share: 0, perSecond: 0 } },
+      { throttling: { maxTokens: 2, tokenRatio: 0.1 } },
+    ]) {
+      const scene = await setup({ policy: { ...hedged, ...changes } });
+      const exchange = scene.begin().send("q", true);
+      await scene.requests(1);
+      scene.peer().send(answer(1, "14"));
+      assert.equal(await exchange.status(), "14");
+      assert.equal(scene.clock.pending, 1);
+    }
+  });
+
+  it("are ended with the call, whether one has begun to answer or not (envoy#7192, envoy#7530)", async () => {
+    for (const answered of [true, false]) {
+      const scene = await setup({ endpoints: ["a", "b"], policy: { ...hedged, attempts: 2 } });
+      const exchange = scene.begin().send("q", true);
+      await scene.requests(1);
+      scene.clock.advance(40);
+      await scene.requests(2);
+      if (answered) {
+        scene.peer(0).send(answerHead(1));
+        await until(() => exchange.response.received !== undefined, "the head");
+      }
+      exchange.cancel();
+      await until(() => [0, 1].every((at) => resetsOf(scene.peer(at)).length === 1), "both resets");
+      for (const at of [0, 1]) scene.peer(at).send(trailers(1));
+      await scene.settled();
+      assert.deepEqual(exchange.response.late, []);
+      assert.equal(exchange.notes.lines.length, 2, "each attempt ends once");
+      assert.equal(scene.replayMemory.bytes, 0);
+    }
   });
 
   it("are not made past the deadline, for a client that has left, or beyond the budget", async () => {

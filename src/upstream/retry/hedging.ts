@@ -3,6 +3,9 @@ import type { Call } from "../../call/call.js";
 import type { Sink } from "../../call/sink.js";
 import { type Ending, PolicyCall, type RetryContext } from "./policy-call.js";
 
+/** An attempt that waits for a connection is looked at again not sooner than this, however short the delay is. */
+const MIN_LOOK_MS = 20;
+
 export class Hedging extends PolicyCall {
   private readonly delayMs: number;
   /** No attempt beyond those that there are. */
@@ -24,7 +27,7 @@ export class Hedging extends PolicyCall {
     // Where there is no connection for one there is none for two.
     for (const attempt of this.live) {
       if (attempt.begun) continue;
-      this.wait(this.delayMs, this.next);
+      this.wait(Math.max(this.delayMs, MIN_LOOK_MS), this.next);
       return;
     }
     if (this.mayLaunch()) this.launch("hedge");
