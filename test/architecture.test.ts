@@ -281,7 +281,7 @@ before(() => {
   assert.ok(sources.size > 0, "src/ has no TypeScript files");
 });
 
-test("every import goes in the allowed direction", () => {
+test("every import is in an allowed direction", () => {
   const offences = [...sources].flatMap(([file, source]) =>
     importsOf(file, source).flatMap((i) => offence(i) ?? []),
   );
@@ -350,7 +350,7 @@ const MAY_SLICE = [
   /\b(?:near|values|short|unknown|groups|services|names|problems|additionalBindings)\.slice\(0, (?:MAX_[A-Z_]+|\d+)\)/,
 ];
 
-test("text that strangers sent is cut at characters: by cut of kit/text/text.ts", () => {
+test("text that clients sent is cut at characters: by cut of kit/text/text.ts", () => {
   const cuts = /\.slice\(0, (?:\d|MAX_|max)|\.substr(?:ing)?\(0,/;
   const found = [...sources].flatMap(([file, source]) =>
     source
@@ -416,7 +416,7 @@ function trackedFiles(): string[] {
   return listed.split("\0").filter((file) => file !== "" && existsSync(join(ROOT, file)));
 }
 
-test("the table itself refuses what it should", () => {
+test("the table itself rejects forbidden imports", () => {
   const import_ = (from: string, statement: string) => importsOf(from, statement).map(offence);
   const refused: readonly (readonly [string, string])[] = [
     ["upstream/pool.ts", 'import { a } from "../downstream/a.js";'],

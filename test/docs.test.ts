@@ -34,7 +34,7 @@ test("commands stand in blocks that are run", () => {
   );
 });
 
-test("what is not run stands in the documents", () => {
+test("commands that are not run are in the documents", () => {
   const commands = new Set(
     all.flatMap((block) => (block.language === "sh" ? commandsOf(block).map(({ command }) => command) : [])),
   );

@@ -70,7 +70,7 @@ test("generated/image.binpb is the one that the protos give: else run `make gene
   assert.ok(committed.equals(fresh), "generated/image.binpb is stale");
 });
 
-test("generated/hub.binpb is what the package needs of it: else run `make generate`", (t) => {
+test("generated/hub.binpb is up to date: otherwise run `make generate`", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "linchpin-image-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "hub.binpb");

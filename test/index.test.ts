@@ -109,7 +109,7 @@ test("docs/embedding.md lists what is exported, and nothing else", () => {
   assert.deepEqual(listed("`linchpin-hub/testing` has "), exportsOf("src/testing.ts"));
 });
 
-test("a program has of its hub what is documented, and no more", async (t) => {
+test("a program's hub has the documented members, and no more", async (t) => {
   const hub = await start(t, { services: [BEHAVIOR] });
   const documented = ["address", "url", "urls", "adminUrl", "ready", "interceptors", "routes", "upstreams"];
   assert.deepEqual(Object.keys(hub), [...documented, "reload", "drain", "close"]);
@@ -481,7 +481,7 @@ test("a header that no message can carry is such a mistake", async (t) => {
   assert.match(said.lines[0] ?? "", /X-Tenant/);
 });
 
-test("every started interceptor is told of the end, with the code; one that throws there harms nothing", async (t) => {
+test("every started interceptor gets the end, with the code; one that throws there harms nothing", async (t) => {
   const said = new Said();
   const ends: string[] = [];
   const end = (name: string): Interceptor =>
@@ -549,7 +549,7 @@ test("the order is shown: after auth by default, else where it is asked for", as
   ]);
 });
 
-test("one that is made is made with what the hub's own are: clock, log, counters, and what outlives a reload", async (t) => {
+test("`make` gets the context of the hub's own: clock, log, counters, and what outlives a reload", async (t) => {
   const contexts: InterceptorContext[] = [];
   const counts = { made: 0 };
   const maker: InterceptorMaker = {
@@ -843,7 +843,7 @@ test("two hubs in one program share no threads: what one has to translate takes 
   }
 });
 
-test("nothing listens but what was asked for", async (t) => {
+test("only the configured addresses are listened on", async (t) => {
   const hub = await start(t, { services: [BEHAVIOR] });
   assert.equal(hub.adminUrl, undefined);
   const admin = await start(t, { services: [BEHAVIOR], admin: "127.0.0.1:0" });

@@ -167,7 +167,7 @@ test("a program in strict TypeScript compiles against the packed types, and runs
   ]);
 });
 
-test("npx linchpin --version tells the package's version", async () => {
+test("npx linchpin --version prints the package's version", async () => {
   const { stdout } = await execute("npx", ["--no-install", "linchpin", "--version"], {
     cwd: app,
     env: { ...process.env, npm_config_cache: join(folder, "cache") },

@@ -179,7 +179,7 @@ for (const [version, ask] of [
         assert.match((await ask(base, { ...bearer(TOKEN), path: "/readyz" })).body, /it refused/);
       });
 
-      it("answers whoever asks, whatever others hold open, and ends no answer for them", async (t) => {
+      it("serves every caller, whatever others hold open, and aborts no response for it", async (t) => {
         let release = (_told: string[]): void => {};
         const slow: AdminHub = {
           ...HUB,
@@ -214,7 +214,7 @@ for (const [version, ask] of [
   }
 }
 
-it("shows the certificates, and what is wrong with those that are not used", async (t) => {
+it("shows the certificates, and why some are not used", async (t) => {
   const state: CertificateState = {
     owner: "listener x",
     role: "server",

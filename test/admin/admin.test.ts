@@ -90,7 +90,7 @@ function get(base: string, path: string, ask: Ask = {}): Promise<Reply> {
   });
 }
 
-test("tells a liveness probe that the process lives, ready or not", async (t) => {
+test("is alive for a liveness probe, ready or not", async (t) => {
   const base = await start(t, { ...HUB, ready: false });
   const reply = await get(base, "/livez");
   assert.equal(reply.status, 200);
@@ -119,7 +119,7 @@ test("is not ready before the start and while draining, and says so", async (t) 
   assert.equal(text.body, "not ready: draining\ndown: it refused\n");
 });
 
-test("shows routes and upstreams as JSON, and as text to who asks for it", async (t) => {
+test("shows routes and upstreams as JSON, and as text if Accept asks for it", async (t) => {
   const base = await start(t);
   assert.deepEqual(JSON.parse((await get(base, "/routes")).body), { routes: HUB.routes() });
   assert.deepEqual(JSON.parse((await get(base, "/routes?x=1", { headers: { accept: "*/*" } })).body), {
@@ -251,7 +251,7 @@ test("answers probes of HTTP/1.0, which send no Host", async (t) => {
   assert.match(await raw(await start(t), "GET /livez HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 /);
 });
 
-test("lives on after what is no HTTP, and after headers that are too large", async (t) => {
+test("survives bytes that are not HTTP, and headers that are too large", async (t) => {
   const base = await start(t);
   assert.match(await raw(base, "\x16\x03\x01\x02\x00\x01\x00"), /^HTTP\/1\.1 400 /);
   assert.match(
@@ -314,7 +314,7 @@ test("shows the config with its secrets masked", async (t) => {
   });
 });
 
-test("reloads on POST alone, and says what a reload said", async (t) => {
+test("reloads on POST only, and returns the reload's notes", async (t) => {
   assert.equal((await get(await start(t), "/reload")).status, 405);
   const reply = await get(await start(t), "/reload", { method: "POST" });
   assert.equal(reply.status, 200);
@@ -336,7 +336,7 @@ test("a reload that fails is 409 with the sentence that says why, and no web pag
   assert.equal(foreign.status, 403);
 });
 
-test("what is much is shown to its last line, as JSON and as text", async (t) => {
+test("large pages are complete, as JSON and as text", async (t) => {
   const routes = Array.from({ length: 3000 }, (_, i) => ({
     verb: i % 2 === 0 ? "GET" : "gRPC",
     path: `/v1/things/${i}`,

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { CallKey } from "#src/call/call-key.js";
 import { callOf } from "../support/sinks.js";
 
-test("a call that nobody keeps anything of has no place for it", () => {
+test("a call without values has no storage for them", () => {
   const call = callOf();
   assert.equal(new CallKey<string>("none").get(call), undefined);
   assert.equal(call.values, undefined);

@@ -94,7 +94,7 @@ function packed(bytes: Buffer): Buffer {
 }
 
 describe("steps that see messages", () => {
-  it("are no part of the way where there are none", () => {
+  it("cost nothing if no step has them", () => {
     const handler: Handler = () => new RecordingSink();
     const silent = { name: "silent", plan: () => ({ name: "silent", start: () => undefined, messages: {} }) };
     assert.equal(plan(methodOf(), [silent], handler, LIMIT).handler, handler);
@@ -139,7 +139,7 @@ describe("steps that see messages", () => {
     assert.deepEqual(admitted.upstream.events, ["open", "data:!"]);
   });
 
-  it("refuse in mid-stream: what was accepted has gone on, the service is reset, the rest is dropped", () => {
+  it("reject in mid-stream: accepted messages were passed on, the service is reset, the rest is dropped", () => {
     const all = [frame("good"), frame("fine"), frame("bad"), frame("late")];
     for (const pieces of [all, [Buffer.concat(all)]]) {
       const rig = new Rig([{ request: (_call, m) => (String(m) === "bad" ? REFUSED : undefined) }]);
@@ -430,7 +430,7 @@ describe("steps that see messages", () => {
     assert.equal(seen, 2000);
   });
 
-  it("see the same messages, and the same bytes go on, however a body is cut and whoever waits", async () => {
+  it("see the same messages, and pass the same bytes on, however a body is cut and whichever step waits", async () => {
     const shape = fc.record({
       messages: fc.array(fc.record({ size: fc.nat(40), pack: fc.boolean(), wait: fc.boolean() }), {
         maxLength: 8,

@@ -180,7 +180,7 @@ describe("messages in a gRPC body", () => {
     assert.deepEqual(split(frameMessage(Buffer.from("x")), [], "br").messages.map(String), ["x"]);
   });
 
-  it("come out as they went in, whatever they are and however they are cut", () => {
+  it("are unchanged, whatever they are and however they are cut", () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ bytes: fc.uint8Array({ maxLength: 300 }), zip: fc.boolean() }), {

@@ -256,7 +256,7 @@ describe("a call through its steps", () => {
     assert.deepEqual(rig.response.late, []);
   });
 
-  it("an answer that is complete before the request's end is the outcome; what the client does later changes nothing", () => {
+  it("a response that is complete before the request's end is the outcome; later events of the client change nothing", () => {
     const rig = new Rig();
     const request = rig.run(rig.step("a"));
     push(request, "part one");
@@ -279,7 +279,7 @@ describe("a call through its steps", () => {
     assert.deepEqual(rig.log, ["start a", "dispatch", "end a 1"]);
   });
 
-  it("when the client leaves, the service is told, and the client is not", () => {
+  it("when the client leaves, the service is notified, and the client is not", () => {
     const rig = new Rig();
     const request = rig.run(rig.step("a"));
     const cause = abortOf(Code.CANCELLED);
@@ -291,7 +291,7 @@ describe("a call through its steps", () => {
     assert.equal(rig.outcomes[0]?.by, "client");
   });
 
-  it("when the service fails, the client is told, and its request is stopped", () => {
+  it("when the service fails, the client is notified, and its request is stopped", () => {
     const rig = new Rig();
     rig.run(rig.step("a"));
     rig.answer?.abort(abortOf(Code.UNAVAILABLE, "upstream"));
@@ -364,7 +364,7 @@ describe("a step that waits", () => {
     assert.equal(rig.dispatched, 0);
   });
 
-  it("when the client leaves meanwhile, is told at once, and the ends wait for it", async () => {
+  it("when the client leaves meanwhile, is notified at once, and the ends wait for it", async () => {
     const rig = new Rig();
     const gate = rig.gate("gate");
     const request = rig.run(rig.step("a"), gate.step, rig.step("c"));
@@ -674,7 +674,7 @@ describe("what throws on the way of a call", () => {
     ["the client's", (rig: Rig) => breaks(rig.response, "abort")],
     ["the service's", (rig: Rig) => breaks(rig.upstream, "abort")],
   ] as const) {
-    it(`${what} abort: both sides are told of the end all the same`, () => {
+    it(`${what} abort: both sides are notified of the end all the same`, () => {
       const rig = new Rig();
       breakIt(rig);
       rig.call.deadline = 1010;

@@ -140,7 +140,7 @@ describe("what needs no hub", { concurrency: 4 }, () => {
     });
   }
 
-  test("check reads standard input, warns of what has no effect, and prints JSON", () => {
+  test("check reads standard input, warns of keys without effect, and prints JSON", () => {
     const fine = "upstreams: { a: { endpoints: [h:1] } }\n";
     const warned = checked(["check", "-"], `${fine}limits: { maxAgeGrace: 1s }\n`);
     assert.equal(warned.status, 0);
@@ -334,7 +334,7 @@ describe("a serving hub", () => {
     assert.match(nowhere.stderr, /^\/nowhere\/x: no such file or directory\n$/);
   });
 
-  test("what goes to a pipe arrives whole, however slowly it is read", async () => {
+  test("output to a pipe is complete, however slowly it is read", async () => {
     const shell = promisify(execFile);
     for (const command of [
       ["openapi", target],
@@ -350,7 +350,7 @@ describe("a serving hub", () => {
     }
   });
 
-  test("serves on where an upstream is down, and says so", async (t) => {
+  test("serves if an upstream is down, and reports it", async (t) => {
     const hub = new Running(["serve", "--config", GOOD, ...ANY]);
     t.after(() => hub.kill("SIGKILL"));
     const own = (await hub.until(/listening on (\S+)/))[1];

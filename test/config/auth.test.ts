@@ -266,7 +266,7 @@ test("a key in the place of its digest, or of its entry, is not repeated", () =>
   }
 });
 
-test("what is wrong inside the files of keys is told with the rest, where files are read", (t) => {
+test("errors inside key files are reported with the others, if files are read", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "linchpin-config-"));
   t.after(() => rmSync(directory, { recursive: true }));
   writeFileSync(join(directory, "keys.yaml"), "- { name: a, sha256: S3cret }\n");

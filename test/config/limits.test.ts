@@ -77,7 +77,7 @@ describe("the limits of clients", () => {
     assert.equal(plain(made).trim(), plain(limitTables()).trim());
   });
 
-  test("stand at their defaults when nothing is said, with a file and without", () => {
+  test("have their defaults if they are missing, with a file and without", () => {
     const loaded = load("");
     assert.ok(typeof loaded !== "string", String(loaded));
     assert.deepEqual(loaded.limits, defaultConfig().limits);

@@ -1048,7 +1048,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
   ],
 ];
 
-describe("an error names its place and what is allowed", () => {
+describe("an error has its position and what is allowed", () => {
   for (const [what, text, errors] of ERRORS) {
     test(what, () => {
       assert.deepEqual(
@@ -1058,7 +1058,7 @@ describe("an error names its place and what is allowed", () => {
     });
   }
 
-  test("a file of many errors tells them all, in order", () => {
+  test("a file with many errors reports them all, in order", () => {
     const text = `lissen: x
 listen: nowhere
 admin: 1
@@ -1274,7 +1274,7 @@ describe("a hostile file", () => {
       }
     });
   }
-  test("of many errors tells a hundred, and how many more", () => {
+  test("with many errors reports a hundred, and the number of the others", () => {
     const text = Array.from({ length: 150 }, (_, i) => `k${i}: 1`).join("\n");
     const errors = errorsOf(`${UP}${text}`);
     assert.equal(errors.length, 101);
@@ -1367,7 +1367,7 @@ describe("whatever the file is", () => {
 });
 
 describe("loadConfig", () => {
-  test("reads a file, and finds what it names beside it", (t) => {
+  test("reads a file, and files that it names beside it", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "linchpin-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const file = join(folder, "c.yaml");

@@ -157,7 +157,7 @@ describe("an upstream's tls", () => {
   }
 });
 
-describe("an error tells its place", () => {
+describe("an error has its position", () => {
   const tls = (inner: string): string => `${UP}listen: { address: h:1, tls: { ${inner} } }`;
   const up = (inner: string): string => `upstreams: { a: { endpoints: [h:1], tls: ${inner} } }`;
   const TABLE: readonly (readonly [string, string, readonly RegExp[]])[] = [

@@ -46,7 +46,7 @@ test("a file is shown as it stands: its keys, durations and sizes, and variables
   });
 });
 
-test("what the command line replaced is shown by it, beside what it left", () => {
+test("values that the command line replaced are shown as given there, beside the others", () => {
   const targets = ["library=http://10.0.0.1:50051", "new=https://new.example"];
   const flags = { targets, listen: "127.0.0.1:1", admin: "127.0.0.1:2" };
   assert.deepEqual(writtenOf(withOverrides(read(FILE, ENV), flags)), {
@@ -62,7 +62,7 @@ test("what the command line replaced is shown by it, beside what it left", () =>
   });
 });
 
-test("without a file it is what the command line says, and where the hub listens", () => {
+test("without a file it has the command line's values, and the hub's addresses", () => {
   const config = withOverrides(defaultConfig(), {
     targets: ["a=127.0.0.1:1", "a=127.0.0.1:2"],
     admin: "off",

@@ -92,7 +92,7 @@ async function counted(attack: Attack, run: () => Promise<void>): Promise<void> 
   );
 }
 
-describe("a flood is cut off, and nobody else notices:", () => {
+describe("a flood is cut off, and no other client is affected:", () => {
   for (const target of rig.targets) {
     for (const attack of FLOOD_ATTACKS) {
       test(`${attack.name}, over ${target.name}`, () =>
@@ -101,7 +101,7 @@ describe("a flood is cut off, and nobody else notices:", () => {
   }
 });
 
-describe("a socket that is reset is its own end alone, and nobody else notices:", () => {
+describe("a reset ends only its own socket, and no other client is affected:", () => {
   for (const target of rig.targets) {
     test(`over ${target.name}`, async () => {
       // One behind the other: a hundred handshakes at once would measure how fast the machine is.
@@ -114,7 +114,7 @@ describe("a socket that is reset is its own end alone, and nobody else notices:"
   }
 });
 
-test("slow attacks, all at once: each is ended or bounded, and nobody else notices", async () => {
+test("slow attacks, all at once: each is ended or bounded, and no other client is affected", async () => {
   const before = await passed();
   await withstands(SLOW.flatMap((attack) => rig.targets.map((target) => [attack, target] as const)));
   const now = await passed();
@@ -127,14 +127,14 @@ test("slow attacks, all at once: each is ended or bounded, and nobody else notic
   );
 });
 
-describe("windows that drip hold no more than may wait in the process, and nobody else notices:", () => {
+describe("windows that drip hold no more than the process may buffer, and no other client is affected:", () => {
   for (const target of rig.targets) {
     test(`over ${target.name}`, () =>
       counted(DRIPPED_WINDOWS, () => withstands([[DRIPPED_WINDOWS, target]])));
   }
 });
 
-describe("slow readers over HTTP/1.1, all at once: each is ended, and nobody else notices", () => {
+describe("slow readers over HTTP/1.1, all at once: each is ended, and no other client is affected", () => {
   for (const target of rig.targets) {
     test(`over ${target.name}`, async () => {
       const before = await passed();
@@ -148,7 +148,7 @@ describe("slow readers over HTTP/1.1, all at once: each is ended, and nobody els
   }
 });
 
-test("the log tells of each limit once for each listener, and of no fault", () => {
+test("the log has each limit once for each listener, and no fault", () => {
   const { lines } = rig.hub.stderr;
   const told = lines.flatMap((line) => /was closed: .*\(limits\.(\w+);/.exec(line)?.[1] ?? []);
   for (const key of told) {
@@ -356,7 +356,7 @@ const ended1 = (peer: RawPeer): string | undefined => {
   return end && describeFrame(end);
 };
 
-describe("what is slow to read", () => {
+describe("slow parsing", () => {
   for (const attack of WORK_ATTACKS)
     for (const target of attack.name.includes("service") ? [rig.targets[0]] : rig.targets)
       test(`${attack.name} (${target.name})`, () => withstands([[attack, target]]));

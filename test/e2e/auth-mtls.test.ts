@@ -101,13 +101,13 @@ for (const [protocol, call] of [
   ["JSON", overJson],
 ] as const)
   describe(`client certificates over ${protocol}`, () => {
-    test("one whose name has the role is served, and the service is told the name", async () => {
+    test("one whose name has the role is served, and the service gets the name", async () => {
       const told = await call(WEB);
       assert.equal(told.code, status.OK, told.message);
       assert.equal(told.identity, "mtls:spiffe://example.org/web");
     });
 
-    test("one that only says the name elsewhere has no role", async () => {
+    test("one with the name only in another place has no role", async () => {
       const told = await call(OTHER);
       assert.equal(told.code, status.PERMISSION_DENIED);
       assert.match(told.message, /needs the role reader, and other\.example has none of them/);
@@ -120,7 +120,7 @@ for (const [protocol, call] of [
     });
   });
 
-test("/metrics tells when the certificate ends, and which connections came to nothing", async () => {
+test("/metrics has the expiry of the certificate, and failed connections", async () => {
   assert.equal((await http("1.1", address, "/v1/books")).status, 400);
   const broken = connect({
     host: "127.0.0.1",

@@ -93,7 +93,7 @@ function reasonOf(answer: Answer): unknown {
 
 describe("over gRPC", () => {
   for (const [name, credential, who, roles] of credentials)
-    test(`${name} is taken, and the service is told who calls`, async () => {
+    test(`${name} is taken, and the service gets the caller's identity`, async () => {
       for (let i = 0; i < 2; i++) {
         const metadata = metadataOf([
           await credential(),
@@ -117,7 +117,7 @@ describe("over gRPC", () => {
       assert.ok(String(trailers.get("grpc-status-details-bin")[0]).includes(reason));
     });
 
-  test("a method with roles: the reader is told what is missing, the writer is served", async () => {
+  test("a method with roles: the reader gets the missing role, the writer is served", async () => {
     const reader = await callServerStream(client, {}, { metadata: metadataOf([["x-api-key", "web-key"]]) });
     assert.equal(reader.code, status.PERMISSION_DENIED);
     assert.match(reader.details, /ServerStream needs the role writer, and web has none of them/);
@@ -145,7 +145,7 @@ for (const version of VERSIONS)
       http(version, hub.address, "/test/v1/unary", { body: "{}", headers });
 
     for (const [name, credential, who, roles] of credentials)
-      test(`${name} is taken, and the service is told who calls`, async () => {
+      test(`${name} is taken, and the service gets the caller's identity`, async () => {
         const answer = await unary({
           ...Object.fromEntries([await credential()]),
           "x-linchpin-identity": "root",

@@ -77,7 +77,7 @@ for (const [method, begin] of Object.entries(ENDLESS)) {
       assert.equal(await code, status.CANCELLED);
     });
 
-    test("the service dies: the client is told UNAVAILABLE", async (t) => {
+    test("the service dies: the client is notified UNAVAILABLE", async (t) => {
       const mortal = await startService(t, "behavior");
       const inFront = await startHub(t, [`behavior=${mortal.address}`]);
       const id = nextId();
@@ -175,7 +175,7 @@ for (const version of VERSIONS) {
       pending.leave();
     });
 
-    test("the service dies in the middle of a stream: its last line says so", async (t) => {
+    test("the service dies in mid-stream: the last line is the error", async (t) => {
       const { mortal, inFront } = await mortals(t);
       const { path, body } = UNFINISHED;
       const pending = openHttp(version, inFront.address, path, {

@@ -54,7 +54,7 @@ after(() => service.close());
 
 for (const algorithm of ["gzip", "deflate"] as const) {
   describe(algorithm, () => {
-    test("a request goes to the service as it came, compressed", async () => {
+    test("a compressed request is passed on unchanged", async () => {
       encoding = "identity";
       const client = behaviorClient(scope, hub.address, {
         "grpc.default_compression_algorithm": compressionAlgorithms[algorithm],
@@ -90,14 +90,14 @@ for (const algorithm of ["gzip", "deflate"] as const) {
   });
 }
 
-test("a compression that the hub does not know is told to a JSON client, and named", async () => {
+test("an unsupported compression is an error for a JSON client, which names it", async () => {
   encoding = "x-unheard-of";
   const { status: code, text } = await http("1.1", hub.address, "/test/v1/unary", { body: "{}" });
   assert.ok(code === 500 || code === 501, String(code));
   assert.match(text, /x-unheard-of/);
 });
 
-test("what a JSON client calls goes to the service without a compression that nobody asked for", async () => {
+test("a call of a JSON client is passed on without compression unless it is requested", async () => {
   encoding = "identity";
   await http("2", hub.address, "/test/v1/unary", { body: "{}", headers: { "accept-encoding": "br" } });
   assert.equal(asked?.headers["grpc-encoding"], undefined);

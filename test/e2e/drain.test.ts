@@ -51,7 +51,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-test("a running stream goes on while new connections are refused, and its end is the hub's", async (t) => {
+test("a running stream continues while new connections are refused, and its end is the hub's", async (t) => {
   const hub = await hubFor(t);
   const call = behaviorClient(t, hub.address).bidiStream();
   let next = (): void => {};
@@ -103,7 +103,7 @@ test("a running unary call ends well, by gRPC and by JSON over both versions", a
   assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
 });
 
-test("HTTP/2 clients are told by GOAWAY, twice, and no call is lost between", async (t) => {
+test("HTTP/2 clients get two GOAWAYs, and no call is lost between", async (t) => {
   const hub = await hubFor(t);
   const session = connect2(`http://${hub.address}`);
   t.after(() => session.destroy());
@@ -195,7 +195,7 @@ describe("clients that only sit there do not hold the hub", () => {
   }
 });
 
-test("what does not end within the grace is cut, and the hub leaves with 0 all the same", async (t) => {
+test("calls that do not end within the grace period are ended, and the hub still exits with 0", async (t) => {
   const hub = await startHubWithConfig(
     t,
     `{ upstreams: { behavior: { endpoints: ["${service.address}"] } }, drain: { grace: 300ms } }`,
@@ -233,7 +233,7 @@ describe("a delay of the drain", () => {
   });
 });
 
-test("what does not end within the grace is told so, in the way of its protocol", async (t) => {
+test("calls that do not end within the grace period get an error in their protocol", async (t) => {
   const hub = await startHubWithConfig(
     t,
     `{ upstreams: { behavior: { endpoints: ["${service.address}"] } }, drain: { grace: 400ms } }`,

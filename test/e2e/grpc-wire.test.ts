@@ -500,7 +500,7 @@ describe("a client ends its request", () => {
     });
 });
 
-describe("a service answers while the request goes on", () => {
+describe("a service answers while the request continues", () => {
   const ways: readonly (readonly [what: string, answer: Answer, code: number, trailersOnly: boolean])[] = [
     ["whole", (id) => whole(id, status(0)), Code.OK, false],
     [
@@ -539,7 +539,7 @@ describe("a service answers while the request goes on", () => {
     });
 });
 
-test("a message has no limit of size where nobody has to hold it: 16 MB pass to a gRPC client", async () => {
+test("a message that is not buffered has no size limit: 16 MB pass to a gRPC client", async () => {
   const { address } = await startService({ after }, "behavior");
   const { address: through } = await startHub({ after }, [`behavior=${address}`]);
   const client = behaviorClient({ after }, through);

@@ -107,7 +107,7 @@ function call(client: ClientHttp2Session, headers: Record<string, string> = {}):
 describe("a service takes header lists of 2 KiB", () => {
   const client = session();
 
-  test("a call with more is refused, the service does not hear of it, and others go on", async () => {
+  test("a call with more is refused, the service does not hear of it, and others continue", async () => {
     assert.equal((await call(client)).code, Code.OK);
     seen = [];
     const [large, small] = await Promise.all([call(client, { "x-large": "z".repeat(LIMIT) }), call(client)]);
@@ -198,7 +198,7 @@ describe("a client takes header lists of 2 KiB", () => {
   });
 });
 
-test("a client that names no host is one of the address that the call goes to", async () => {
+test("a call without a host gets the address of the endpoint", async () => {
   seen = [];
   const [host = "", tcpPort] = hub.address.split(":");
   const socket = connectTcp(Number(tcpPort), host);

@@ -101,7 +101,7 @@ describe("a quota", () => {
     });
   }
 
-  test("is one for both protocols, and none for methods that are free of it", async (t) => {
+  test("is shared by both protocols, and does not apply to exempt methods", async (t) => {
     const free = "methods: { test.v1.BehaviorService/ServerStream: { quota: none } }\n";
     const hub = await hubWith(t, `${QUOTA("ip")}${free}`);
     const client = behaviorClient(t, hub.address);
@@ -115,7 +115,7 @@ describe("a quota", () => {
     }
   });
 
-  test("counts a trusted proxy's clients each, and takes nobody else's word", async (t) => {
+  test("counts a trusted proxy's clients individually, and trusts no other proxy", async (t) => {
     const hub = await hubWith(t, `${QUOTA("ip")}trustedProxies: [127.0.0.1]\n`);
     const client = behaviorClient(t, hub.address);
     const as = (ip: string) => ({ metadata: metadataOf([["x-forwarded-for", ip]]) });
@@ -175,7 +175,7 @@ describe("reasons and hints", () => {
     });
   }
 
-  test("of what nobody has, by gRPC and JSON", async (t) => {
+  test("of an unknown service, by gRPC and JSON", async (t) => {
     const hub = await hubWith(t, "");
     const miss = await http("2", hub.address, "/test/v1/unarry", { body: "{}" });
     assert.equal(miss.status, 404);

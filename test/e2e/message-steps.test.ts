@@ -190,7 +190,7 @@ test("WebSocket", async () => {
   assert.match(String(reason), /a bad word/);
 });
 
-test("what is no step, and verdicts that are none", async () => {
+test("invalid steps and verdicts", async () => {
   const step = (messages: object): Interceptor => ({
     name: "odd",
     plan: () => Object.assign({ name: "odd" }, { messages }),

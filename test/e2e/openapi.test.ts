@@ -107,7 +107,7 @@ function plainest(whole: JsonObject, own: Operation): GeneratedRequest {
   return request ?? assert.fail();
 }
 
-describe("each operation answers as the document says", () => {
+describe("each operation responds as the document says", () => {
   // What changes the book comes after what reads it, and what deletes it last.
   const operations = operationsOf(document);
   const last = ({ method }: { readonly method: string }): number => ["PATCH", "DELETE"].indexOf(method);
@@ -124,7 +124,7 @@ describe("each operation answers as the document says", () => {
     });
   }
 
-  test("and those whose values a document can tell have answered well", () => {
+  test("and those whose values a document can describe succeed", () => {
     const ids = operations.map(({ operation }) => String(operation.operationId));
     // A body of any values is no book; under the gRPC path the book's name is in the body.
     const failed = ids.filter((id) => !succeeded.has(id) && !/_rpc$|CreateBook$/.test(id));

@@ -36,11 +36,11 @@ describe("health", () => {
     });
   }
 
-  test("Check of a service that nobody has is NOT_FOUND", async () => {
+  test("Check of a service that does not exist is NOT_FOUND", async () => {
     assert.deepEqual(await health.check("no.such.Service"), { code: status.NOT_FOUND });
   });
 
-  test("Watch tells of a service, and of none", async () => {
+  test("Watch reports a service, and an unknown one", async () => {
     assert.deepEqual(await health.until("library.v2.LibraryService", "SERVING"), ["SERVING"]);
     assert.deepEqual(await health.until("no.such.Service", "SERVICE_UNKNOWN"), ["SERVICE_UNKNOWN"]);
   });
@@ -97,7 +97,7 @@ for (const [version, Client] of Object.entries(CLIENTS)) {
         assert.ok(answer?.$case === "fileDescriptorResponse", JSON.stringify(answer));
       });
 
-    test("does not know what nobody has", async () => {
+    test("does not know an unknown service", async () => {
       const answer = await ask({ $case: "fileContainingSymbol", value: "no.such.Service" });
       assert.ok(answer?.$case === "errorResponse");
       assert.equal(answer.value.errorCode, status.NOT_FOUND);
@@ -133,7 +133,7 @@ describe("the admin listener", () => {
     });
   }
 
-  test("the main port shows none of it", async () => {
+  test("the client port shows none of it", async () => {
     for (const path of Object.keys(PAGES)) {
       assert.equal((await fetch(`http://${hub.address}${path}`)).status, 404, path);
     }
@@ -162,7 +162,7 @@ describe("the admin listener", () => {
   });
 });
 
-describe("what nobody has", () => {
+describe("an unknown service", () => {
   test("an unknown service is UNIMPLEMENTED, and so is an unknown method", async () => {
     const client = behaviorClient(scope, hub.address);
     for (const [path, named] of [

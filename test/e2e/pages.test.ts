@@ -55,7 +55,7 @@ describe("the pages as they are by default", async () => {
       assert.equal(head.text, "");
     });
 
-  test("a part of the document; what is not there is told with what is", async () => {
+  test("a part of the document; an unknown part is an error that lists the parts", async () => {
     const v2 = await getJson(address, "/openapi.json?version=v2");
     assert.deepEqual(
       Object.keys(objectOf(v2.paths)).filter((path) => !path.startsWith("/v2/") && !path.includes(".v2.")),
@@ -97,7 +97,7 @@ describe("the pages as they are by default", async () => {
     }
   });
 
-  test("who asks for something else is told what there is", async () => {
+  test("a request for something else gets the list of what exists", async () => {
     const post = await http("1.1", address, "/docs", { method: "POST", body: "{}" });
     assert.equal(post.status, 405);
     assert.equal(post.headers.allow, "GET, HEAD");
@@ -158,7 +158,7 @@ test("they ask for credentials as methods do; health does not; config opens them
   assert.equal((await http("1.1", open.address, "/v1/books")).status, 401);
 });
 
-test("they can be moved and switched off, and a reload makes the document anew", async () => {
+test("they can be moved and switched off, and a reload makes the document again", async () => {
   const config = (http: string): string => `${UPSTREAMS}\nhttp: ${http}\n`;
   const file = await fileOf(
     scope,

@@ -110,7 +110,7 @@ describe("reload", () => {
     assert.equal(await deadline(), 400, "it was edited in place");
   });
 
-  test("a changed address is told to need a restart", async () => {
+  test("a changed address needs a restart, which is reported", async () => {
     const file = await fileOf(
       scope,
       "linchpin.yaml",
@@ -169,7 +169,7 @@ describe("reload", () => {
     assert.equal(accepted, 1);
   });
 
-  test("under load no call is lost, and a running stream goes on", async () => {
+  test("under load no call is lost, and a running stream continues", async () => {
     const file = await fileOf(scope, "linchpin.yaml", configOf([one.address], "20s"));
     const hub = await startHub(scope, ["--config", file]);
     const client = behaviorClient(scope, hub.address);

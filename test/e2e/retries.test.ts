@@ -184,7 +184,7 @@ test("a failure that stays is the client's, with the service's words, after as m
   assert.deepEqual([json.status, library.seen.length], [503, 4]);
 });
 
-test("a hedge answers for a service that says nothing, which is told to stop", async (t) => {
+test("a hedge responds for a silent service, whose attempt is cancelled", async (t) => {
   const { libraries, lines, getBook } = await setup(t, {
     keys: "retries: { hedge: { delay: 20ms }, attempts: 2 }",
     services: 2,

@@ -155,7 +155,7 @@ describe("a hub that starts while its services are down", () => {
     assert.equal((await http("1.1", next.address, "/v2/books")).status, 503);
   });
 
-  test("a file that is damaged counts for nothing: told once, and all is as without it", async (t) => {
+  test("a damaged file is ignored: logged once, and everything is as without it", async (t) => {
     const setting = await remembered(t, "readiness: { wait: none }");
     const bytes = await readFile(setting.file);
     bytes[100] = (bytes[100] ?? 0) ^ 1;

@@ -85,7 +85,7 @@ async function page(hub: Hub, path: string) {
 }
 
 describe("an upstream with schema: none and services", () => {
-  test("serves gRPC of every kind, and is nothing to JSON", async (t) => {
+  test("serves gRPC of every kind, and has no JSON", async (t) => {
     const service = await serveBehavior(t, undefined, { reflection: false });
     const hub = await startHubWithConfig(
       t,
@@ -260,7 +260,7 @@ methods:
 });
 
 describe("an upstream with schema: none alone", () => {
-  test("gets what no other upstream has, and never what is the hub's", async (t) => {
+  test("gets services that no other upstream has, and never the hub's own", async (t) => {
     const [behavior, rest] = await Promise.all([
       startService(t, "behavior"),
       startPlain(
@@ -332,7 +332,7 @@ methods: { ${SERVICE}: { deadline: 60s }, ${SERVICE}/Unary: { deadline: 60s } }
 });
 
 describe("a reload", () => {
-  test("adds and takes away services; what runs goes on", async (t) => {
+  test("adds and removes services; running calls continue", async (t) => {
     const service = await startService(t, "behavior", { reflection: false });
     const other = await startPlain(t, "/a.b.C/D");
     const text = (services: string): string => `

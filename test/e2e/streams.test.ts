@@ -209,7 +209,7 @@ for (const version of VERSIONS) {
       }
     });
 
-    test("a download comes as it is, whatever Accept says", async () => {
+    test("a download is passed on unchanged, whatever Accept says", async () => {
       const size = 1_000_000;
       const path = `/test/v1/files/x?bytes=${size}&piece_bytes=30000&content_type=image/png`;
       const answer = await http(version, hub.address, path, { headers: { accept: "image/*" } });

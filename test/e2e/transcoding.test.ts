@@ -1616,7 +1616,7 @@ for (const version of VERSIONS) {
   });
 }
 
-describe("faults of rules are told at the start, and the other rules answer", () => {
+describe("errors of rules are reported at the start, and the other rules work", () => {
   const TOLD: readonly (readonly [string, string, RegExp])[] = [
     [
       "a template that breaks the grammar",

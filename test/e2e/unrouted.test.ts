@@ -94,7 +94,7 @@ const ROWS: readonly Row[] = [
 
 for (const version of VERSIONS) {
   describe(`a request that calls no method, over HTTP/${version}`, () => {
-    test("asks who calls before it tells anything, is logged, and counted by status", async () => {
+    test("requires credentials before it reveals anything, is logged, and counted by status", async () => {
       const log = join(await temporaryFolder(scope), "access.log");
       const sha256 = createHash("sha256").update(KEY["x-api-key"]).digest("hex");
       const hub = await startHubWithConfig(
@@ -156,7 +156,7 @@ http: { cors: { origins: ["https://app.example"] } }
       assert.equal(sampleValue(metrics, "linchpin_calls_active"), 0);
     });
 
-    test("costs quota: nobody gets round one by asking for what is not there; preflights and pages cost none", async () => {
+    test("costs quota, so unknown paths do not bypass one; preflights and pages cost none", async () => {
       const hub = await startHubWithConfig(
         scope,
         `${UPSTREAMS}

@@ -146,7 +146,7 @@ const goawayOf = (peer: RawPeer): [code: string, text: string] | undefined => {
 const REQUESTS = { never: NEVER, large: headers(1, pathed("/large"), { end: true }) };
 const open = (id: number, end = true): Buffer => headers(id, NEVER, { end });
 
-describe("an attack is cut off, and nobody else notices:", () => {
+describe("an attack is cut off, and no other client is affected:", () => {
   const server = new TestServer();
   before(() => server.start());
   after(() => server.server.close());
@@ -341,7 +341,7 @@ describe("an honest pattern is left alone:", () => {
   });
 });
 
-describe("answers that nobody takes", () => {
+describe("responses that nobody reads", () => {
   const ANSWER = 256 * 1024;
 
   /** `count` clients that ask for large answers on so many streams each, and give no window for them. */
@@ -360,7 +360,7 @@ describe("answers that nobody takes", () => {
   const resetsOf = (peer: RawPeer): number[] =>
     peer.frames.filter((f) => f.type === FrameType.RST_STREAM).map((f) => f.payload.readUInt32BE(0));
 
-  test("hold a connection to its bound: streams are reset, the rest goes on", async () => {
+  test("hold a connection to its bound: streams are reset, the rest continues", async () => {
     const memory = new SendMemory(1e9);
     const maxQueuedBytes = 4 * 1024 * 1024;
     const [client] = await stall(memory, 1, 100, { maxQueuedBytes });
@@ -455,7 +455,7 @@ describe("answers that nobody takes", () => {
     server.destroy();
   });
 
-  test("what is taken is no longer counted", async () => {
+  test("consumed bytes are no longer counted", async () => {
     const memory = new SendMemory(1e9);
     const { peer, server } = await rawClient(serve, { settings: HUNGRY, memory });
     peer.send(headers(1, pathed("/large"), { end: true }));

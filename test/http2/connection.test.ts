@@ -27,7 +27,7 @@ const SIZES = [0, 1, 16 * 1024, 16 * 1024 + 1, 3 * 1024 * 1024];
 for (const kind of TRANSPORTS) {
   describe(`over ${kind}`, () => {
     for (const size of SIZES) {
-      test(`a body of ${size} bytes comes back as it was sent`, async () => {
+      test(`a body of ${size} bytes comes back unchanged`, async () => {
         const { client, server, close } = await pair(kind);
         const body = pattern(size);
         const answer = new Recorder();

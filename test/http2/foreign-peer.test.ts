@@ -77,14 +77,14 @@ for (const [what, server, says] of SERVERS)
     assert.match(await whyOver(t, server()), says);
   });
 
-test("an HTTP/2 server that goes later is not suspected", async (t) => {
+test("an HTTP/2 server that disconnects later is not suspected", async (t) => {
   assert.equal(
     await whyOver(t, saying(Buffer.from("000000040000000000", "hex"))),
     "the peer closed the connection",
   );
 });
 
-test("a port where nobody listens is not suspected", async (t) => {
+test("a port without a listener is not suspected", async (t) => {
   assert.match(await whyOver(t, 1), /ECONNREFUSED[^,]*$/);
 });
 

@@ -94,7 +94,7 @@ describe("a frame reader", () => {
     );
   });
 
-  test("tells a frame that has begun and not ended, and each by another number; DATA is none", () => {
+  test("identifies an incomplete frame by a number of its own; not DATA", () => {
     const { reader } = reading("client");
     assert.equal(reader.unfinished, -1);
     reader.read(settings().subarray(0, 4));

@@ -355,7 +355,7 @@ const RFC_9113: readonly Row[] = [
     "10.5",
     "what is allowed and can be too much",
     "attacks",
-    "an attack is cut off, and nobody else notices:",
+    "an attack is cut off, and no other client is affected:",
   ],
   [
     "10.5.1",

@@ -402,7 +402,7 @@ describe("a lost connection", () => {
     client.destroy();
   });
 
-  test("to an address where nobody listens", async () => {
+  test("to an address without a listener", async () => {
     const owner = new Owner();
     new Connection(netConnect(await freePort(), "127.0.0.1"), { role: "client" }, owner);
     assert.match(await owner.closed, /ECONNREFUSED/);
@@ -485,7 +485,7 @@ describe("a handler that breaks off", () => {
     }
   }
 
-  test("throws when told of a reset, of room, or of the connection's end: all others are told all the same", async () => {
+  test("throws when notified of a reset, of room, or of the connection's end: all others are notified all the same", async () => {
     const { client, clientOwner, server } = await pair("memory", () => {});
     const faults: unknown[] = [];
     Object.assign(clientOwner, { onFault: (error: unknown) => faults.push(error) });
@@ -563,7 +563,7 @@ describe("a handler that breaks off", () => {
     }
   }
 
-  test("throws within a header block: the block goes out as far as it has come, its stream is reset, and others go on", async () => {
+  test("throws within a header block: the block goes out as far as it has come, its stream is reset, and others continue", async () => {
     const { peer, server, owner } = await rawClient((stream) => {
       stream.beginHeaders();
       stream.header(":status", "200", false);

@@ -52,7 +52,7 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe("a client that begins slowly is let go after 10 s:", () => {
+describe("a client that begins slowly is disconnected after 10 s:", () => {
   const BEGINNINGS: [string, Buffer][] = [
     ["nothing at all", Buffer.alloc(0)],
     ["half a preface", PREFACE.subarray(0, 10)],
@@ -75,7 +75,7 @@ describe("a client that begins slowly is let go after 10 s:", () => {
     });
   }
 
-  test("but one that has said its SETTINGS may wait for its first call", async () => {
+  test("but one that has sent its SETTINGS may wait for its first call", async () => {
     const { clock, peer, server } = await timedServer();
     clock.advance(4 * MINUTE);
     peer.send(headers(1, REQUEST, { end: true }));
@@ -134,7 +134,7 @@ describe("headers that are begun must be ended within 10 s:", () => {
 });
 
 describe("keepalive", () => {
-  test("a silent client is asked after 5 min, and let go 20 s later", async () => {
+  test("a silent client is asked after 5 min, and disconnected 20 s later", async () => {
     const { clock, peer, owner } = await timedServer(() => {});
     peer.send(headers(1));
     await peer.roundTrip();
@@ -207,7 +207,7 @@ describe("keepalive", () => {
     client.destroy();
   });
 
-  test("a service that does not answer is lost, and its calls are told", async () => {
+  test("a service that does not respond is lost, and its calls are notified", async () => {
     const clock = new FakeClock(1000);
     const { client, owner } = await rawServer({ clock });
     const answer = new Recorder();
@@ -328,7 +328,7 @@ describe("age", () => {
 describe("a service whose TCP takes nothing", () => {
   const CHUNK = Buffer.alloc(64 * 1024 - 1);
 
-  test("is told of as stuck after 5 s, as well again once it reads, and let go after 20 s", async () => {
+  test("is told of as stuck after 5 s, as well again once it reads, and closed after 20 s", async () => {
     const clock = new FakeClock(1000);
     const { peer, client, owner } = await rawServer({ clock });
     let told = 0;

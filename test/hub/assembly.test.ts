@@ -12,7 +12,7 @@ import { echoFile, filesOf, method } from "../schema/support/files.js";
 
 const handler = (): never => assert.fail("nobody calls");
 
-test("what is wrong with an upstream's schema is told, with the upstream's name", () => {
+test("errors of an upstream's schema are reported, with the upstream's name", () => {
   const schema = { ...schemaFromFiles(new Map()), warnings: ["service a.B is left out: it is broken"] };
   const shop = { config: { name: "shop" }, cluster: { handler }, schema, problem: undefined };
   const { warnings } = assemble(defaultConfig(), [shop], [], []);
@@ -116,7 +116,7 @@ function ruleWith(bindings: number, template: string) {
   return options;
 }
 
-test("however many problems a schema has, those told are few and short, and one line counts the others", () => {
+test("however many problems a schema has, few and short ones are reported, and one line counts the others", () => {
   const table = [
     [250_000, "/x{"],
     [250_000, "/ok"],

@@ -187,7 +187,7 @@ for (const [i, [what, text, says]] of WRONG.entries()) {
   });
 }
 
-test("linchpin check loads modules, and places what is wrong", async () => {
+test("linchpin check loads modules, and reports errors with positions", async () => {
   put("late.mjs", "export default () => 7;");
   put("none.mjs", "");
   const file = put(

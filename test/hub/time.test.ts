@@ -101,7 +101,7 @@ test("an upstream that a reload drops keeps its connections for ten seconds", as
   await until(() => before.sockets.size === 0, "the first to be left");
 });
 
-test("a reload that is refused says when, and changes nothing", async (t) => {
+test("a failed reload records when, and changes nothing", async (t) => {
   const { address } = await mute(t);
   const readConfig = () => Promise.reject(new UserError("linchpin.yaml:1:1: no such key"));
   const upstreams = { a: { endpoints: [address], schema: "none" } };

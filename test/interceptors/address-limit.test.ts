@@ -102,7 +102,7 @@ describe("an address", () => {
     assert.ok(admits(step, second));
   });
 
-  it("is told which limit, and when to come again", () => {
+  it("gets the limit, and when to retry", () => {
     const rig = new Rig();
     for (const [config, says, seconds] of [
       [{ rate: { count: 1, perMs: 2500 } }, /too many calls from this address/, "3"],

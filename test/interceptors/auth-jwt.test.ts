@@ -542,7 +542,7 @@ describe("the issuer's keys", () => {
     assert.equal((await bearer(await token())).reason, "INVALID_TOKEN");
   });
 
-  test("a file that is missing, or has no key, is told at the start", async () => {
+  test("a file that is missing, or has no key, is reported at the start", async () => {
     const w = await world();
     const [jwt] = w.config.jwt;
     assert.ok(jwt);

@@ -72,7 +72,7 @@ const CHALLENGE = 'ApiKey realm="linchpin", header="x-api-key"';
 
 for (const protocol of PROTOCOLS)
   describe(`API keys (${protocol})`, () => {
-    test("a right key gives identity and roles; the service sees neither key nor, unless configured, who calls", async () => {
+    test("a valid key gives identity and roles; the service sees neither the key nor, unless configured, the caller", async () => {
       const hub = await front(CONFIG);
       for (let i = 0; i < 2; i++) {
         const seen = await hub.ask(protocol, [["x-api-key", "batch key, with spaces"]]);
@@ -196,7 +196,7 @@ describe("a key file", () => {
       });
     });
 
-  test("one that is missing is told at the start", async () => {
+  test("one that is missing is reported at the start", async () => {
     await assert.rejects(
       front(configOf("/nowhere/keys.yaml")),
       /cannot be read from \/nowhere\/keys\.yaml: no such file/,
@@ -229,7 +229,7 @@ describe("client certificates", () => {
 });
 
 describe("several credentials", () => {
-  test("all must be right; the identity is of the first kind; what is missing names all kinds", async () => {
+  test("all must be valid; the identity is of the first kind; the error for missing credentials names all kinds", async () => {
     const key = await signingKey("k");
     const issuer = await new Issuer([key]).start();
     cleanups.push(() => issuer.close());
@@ -318,7 +318,7 @@ describe("several credentials", () => {
   });
 });
 
-describe("what the service is told", () => {
+describe("headers for the service", () => {
   const FORGED = [
     "x-linchpin-identity",
     "X-Linchpin-Identity",

@@ -73,7 +73,7 @@ for (const protocol of PROTOCOLS)
       else assert.equal(seen.http, 403);
     });
 
-    test("nobody in particular: 401, and no roles are named, where auth is optional too", async () => {
+    test("an anonymous caller: 401, without naming roles, also if auth is optional", async () => {
       for (const required of [true, false]) {
         const seen = await ask(undefined, READERS, required);
         assert.equal(seen.code, 16);

@@ -178,7 +178,7 @@ describe("roles of a token", () => {
       assert.deepEqual(rolesOf(claims, path), expected));
 });
 
-test("what is remembered is bounded, and what is used stays", () => {
+test("the cache is bounded, and used entries stay", () => {
   const remembered = new GenerationalCache<number>(100);
   remembered.set("used", 1);
   for (let i = 0; i < 10_000; i++) {
@@ -194,7 +194,7 @@ test("what is remembered is bounded, and what is used stays", () => {
   assert.equal(remembered.size, 0);
 });
 
-test("what is remembered is bounded in bytes too, long texts and what is kept of them included", () => {
+test("the cache is bounded in bytes too, long texts and their results included", () => {
   const key = (i: number): string => `${i}-${"k".repeat(1000)}`;
   const remembered = new GenerationalCache<number>(1000, 100_000);
   remembered.set("used", 1);

@@ -162,7 +162,7 @@ describe("calls count together", () => {
 });
 
 describe("a refusal", () => {
-  it("says which quota, whose, and when to come again, to people and programs", () => {
+  it("has the quota, its owner, and when to retry, for people and programs", () => {
     const rig = new Rig([
       { name: "per-consumer", key: ["identity", "header:authorization"], rate: { count: 1, perMs: 2500 } },
     ]);
@@ -189,7 +189,7 @@ describe("a refusal", () => {
     assert.doesNotMatch(whole, /secret/);
   });
 
-  it("tells the rule that has to be waited for longest", () => {
+  it("has the rule with the longest wait", () => {
     const rig = new Rig([
       { name: "fast", rate: { count: 1, perMs: 1000 } },
       { name: "slow", rate: { count: 1, perMs: 60_000 } },
@@ -210,7 +210,7 @@ describe("a refusal", () => {
     assert.deepEqual(rig.counts, { "wide admitted": 2, "narrow admitted": 2, "narrow refused": 5 });
   });
 
-  it("comes for ever where a call takes more than the bucket holds", () => {
+  it("is permanent if a call costs more than the bucket holds", () => {
     const rig = new Rig([{ burst: 3 }], () => ({ cost: 4 }));
     const status = rig.start(callBy());
     assert.match(status?.message ?? "", /takes 4 of quota "q" .* never/);
@@ -219,7 +219,7 @@ describe("a refusal", () => {
 });
 
 describe("an admitted call", () => {
-  it("tells what is left of every rule that tells", () => {
+  it("has the remaining quota of every rule that reports it", () => {
     const rig = new Rig([
       { name: "a", burst: 5, rate: { count: 1, perMs: 1000 } },
       { name: "b", burst: 10, rate: { count: 10, perMs: 1000 } },
@@ -231,7 +231,7 @@ describe("an admitted call", () => {
     assert.equal(call.responseHeaders?.get("ratelimit-policy"), '"a";q=5;w=5, "b";q=10;w=1');
   });
 
-  it("carries no field where no rule tells", () => {
+  it("has no field if no rule reports", () => {
     const call = callBy();
     assert.ok(new Rig([{ headers: false }]).admits(call));
     assert.equal(call.responseHeaders, undefined);
@@ -281,7 +281,7 @@ describe("which calls count", () => {
 });
 
 describe("a shadow rule", () => {
-  it("refuses nothing, counts, and tells at most once a minute", () => {
+  it("rejects nothing, counts, and logs at most once a minute", () => {
     const rig = new Rig([{ name: "trial", shadow: true, rate: { count: 1, perMs: 1e9 } }]);
     for (let i = 0; i < 10; i++) assert.ok(rig.admits(callBy()));
     assert.equal(rig.warnings.length, 1);

@@ -78,7 +78,7 @@ describe("a token bucket", () => {
     assert.deepEqual([buckets.size, buckets.evicted], [3, 2]);
   });
 
-  it("starts anew once the table was closed", () => {
+  it("starts again once the table was closed", () => {
     const buckets = new TokenBuckets({ perMs: 1e-9, burst: 1 });
     for (let i = 0; i < 200; i++) assert.ok(take(buckets, `k${i}`, 1, 0));
     buckets.close();

@@ -116,7 +116,7 @@ describe("a call that is not sampled", () => {
     assert.deepEqual(start({ exporting: false }, NEAR, [["traceparent", SAMPLED]]).passed, [SAMPLED]));
 
   for (const exporting of [true, false]) {
-    test(`does not make services record on a stranger's word (exporting: ${exporting})`, () =>
+    test(`does not make services record on a untrusted caller's flag (exporting: ${exporting})`, () =>
       assert.deepEqual(start({ exporting }, FAR, [["traceparent", SAMPLED]]).passed, [UNSAMPLED]));
   }
 
@@ -143,7 +143,7 @@ describe("a call that is not sampled", () => {
 });
 
 describe("a call that is sampled", () => {
-  test("has a span of its own for each attempt, and tells each service of its span", () => {
+  test("has a span for each attempt, and passes it to the service", () => {
     const { call, spans, clock, end, observer } = start({}, NEAR, [
       ["traceparent", SAMPLED],
       ["tracestate", "a=1"],

@@ -22,7 +22,7 @@ async function told(run: () => void | Promise<void>): Promise<(string | undefine
 const bug = (message: string): Error => new Error(message);
 
 describe("a fault", () => {
-  it("is told in one line with its stack, and has the id that its caller is told", async () => {
+  it("is logged in one line with its stack, and has the id of its caller's error", async () => {
     let message = "";
     const lines = await told(() => {
       message = hubFault("the hub failed", "while it was tested", bug("one")).message;
@@ -35,7 +35,7 @@ describe("a fault", () => {
     );
   });
 
-  it("that comes again has the same id, whatever it quotes, and is told once a minute with its count", async (t) => {
+  it("that is repeated has the same id, whatever it quotes, and is logged once a minute with its count", async (t) => {
     let now = 0;
     t.mock.method(performance, "now", () => now);
     const ids = new Set<string>();
@@ -52,7 +52,7 @@ describe("a fault", () => {
     assert.equal(lines[100], `fault ${id} of the hub occurred again, 100 times since it was last logged`);
   });
 
-  it("is told in full to each hub of a program, whatever another has heard before", async () => {
+  it("is reported in full to each hub of a program, whatever another has logged before", async () => {
     const error = bug("two hubs");
     const fault = (): string => reportFault("while it was tested", error);
     const first: (string | undefined)[] = [];
@@ -64,7 +64,7 @@ describe("a fault", () => {
     assert.equal(second[0], first[0]);
   });
 
-  it("that is no Error, or cannot be read, is told too; a log that fails keeps nobody from it", async () => {
+  it("that is not an Error, or cannot be read, is reported too; a log that fails does not prevent others", async () => {
     const unreadable = {
       toString() {
         throw new Error("no");
@@ -81,7 +81,7 @@ describe("a fault", () => {
     assert.match(lines.at(-1) ?? "", /tried/);
   });
 
-  it("behind a barrier ends what its owner says; a throw of that is told", async () => {
+  it("behind a barrier ends what its owner says; if that throws, it is reported", async () => {
     const ended: unknown[] = [];
     const error = bug("one");
     barrier(
@@ -102,7 +102,7 @@ describe("a fault", () => {
 });
 
 describe("a timer that throws", () => {
-  it("is told of, and the process goes on", async () => {
+  it("is reported, and the process continues", async () => {
     const lines = await told(
       () =>
         new Promise((resolve) => {
@@ -113,7 +113,7 @@ describe("a timer that throws", () => {
     assert.match(lines[0] ?? "", /in a timer/);
   });
 
-  it("keeps none of its wheel from having its time", async () => {
+  it("does not keep other entries of its wheel from firing", async () => {
     const clock = new FakeClock(0);
     const wheel = new TimerWheel(clock);
     const fired: string[] = [];

@@ -39,7 +39,7 @@ test("ten short works at once have turns of their own", async () => {
   assert.equal(new Set(all).size, all.length, `a turn has steps of one work: ${all.join(" ")}`);
 });
 
-test("long works take turns, and none has two slices in one", async () => {
+test("long tasks take turns, and none has two slices in one", async () => {
   const works = await stepsOf(3, 4, 6);
   const all = works.flat();
   assert.equal(new Set(all).size, all.length, `a step each turn: ${all.join(" ")}`);

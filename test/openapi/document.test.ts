@@ -158,7 +158,7 @@ for (const [request, method, parameters] of PATHS) {
   });
 }
 
-test("a route that another one always answers is left out, and the document says why", () => {
+test("a route that another one always hides is left out, and the document says why", () => {
   assert.deepEqual(kinds["x-routes-left-out"], [
     {
       method: "POST",
@@ -303,7 +303,7 @@ for (const [fits, type, value] of JUDGED) {
   });
 }
 
-test("what clients must send, only read and only write is said as field_behavior says it", () => {
+test("required, read-only and write-only fields follow field_behavior", () => {
   const thing = component(kinds, "torture.v1.Thing");
   // Answers never have the secret, and have this schema too.
   assert.deepEqual(thing.required, ["title"]);
@@ -509,7 +509,7 @@ test("a form has the fields of a query, and files where there are bytes", () => 
   assert.ok(!("inner.deep.level" in ofPath));
 });
 
-test("what streams says how a WebSocket calls it, where there are WebSockets", () => {
+test("streaming methods describe their WebSocket, if WebSockets are on", () => {
   const talk = operation(kinds, "POST /v1/talk")["x-websocket"];
   assert.deepEqual(at(talk, "send", "schema"), { $ref: "#/components/schemas/torture.v1.Login" });
   assert.deepEqual(at(talk, "receive", "schema", "anyOf", "1"), {
@@ -520,7 +520,7 @@ test("what streams says how a WebSocket calls it, where there are WebSockets", (
   assert.ok(!("x-websocket" in operation(configured, "POST /v1/talk")));
 });
 
-test("the frames of an upload are bytes, which no schema tells of", () => {
+test("the frames of an upload are bytes, without a schema", () => {
   const document = documentOf(
     compileProtos({
       "upload.proto": `syntax = "proto3"; import "google/api/annotations.proto"; import "google/api/httpbody.proto";
@@ -541,7 +541,7 @@ test("streams stand in the document as the preset of grpc-gateway sends them", (
   assert.ok(!judge([{ title: "x" }]));
 });
 
-test("the bare names of system parameters are told where they work", () => {
+test("the bare names of system parameters are mentioned if they work", () => {
   const told = (document: JsonObject) =>
     String(at(document, "components", "parameters", "fields", "description"));
   assert.match(told(configured), /As `fields` as well/);
@@ -601,7 +601,7 @@ test("a message named as one of the hub's own schemas has its own place", () => 
   assert.deepEqual(Object.keys(objectOf(component(document, "Status-2").properties)), ["mood"]);
 });
 
-test("comments are told, without what is meant for linters and for the authors", () => {
+test("comments are included, without parts for linters and authors", () => {
   const get = operation(kinds, "GET /v1/things/{thing}");
   assert.equal(get.summary, "Gets a thing");
   assert.equal(get.description, "Gets a thing. It must be there.\n\nNOT_FOUND: it is not.");

@@ -92,7 +92,7 @@ for (const [name, input] of Object.entries(INPUTS)) {
   });
 }
 
-test("a large document is made once for all who wait, and the event loop goes on meanwhile", async () => {
+test("a large document is made once for all who wait, and the event loop is not blocked", async () => {
   const documents = new Documents(large);
   let turns = 0;
   let waiting = true;

@@ -136,7 +136,7 @@ describe("the route of a gRPC path", () => {
     assert.equal(planned.length, 4);
   });
 
-  describe("where an upstream takes what no other has", () => {
+  describe("if an upstream takes all services that no other has", () => {
     const others = (problem?: string) =>
       new RouteTable(
         [
@@ -190,7 +190,7 @@ describe("the route of a gRPC path", () => {
       "//S",
       "",
     ])
-      it(`${JSON.stringify(path)} is taken by nobody`, () => {
+      it(`${JSON.stringify(path)} is rejected`, () => {
         assert.equal(answer(taking, path).code, Code.UNIMPLEMENTED);
       });
 

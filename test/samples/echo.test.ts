@@ -122,7 +122,7 @@ describe("test.v1.BehaviorService", () => {
   });
 
   for (const kind of ["refuse", "fail"] as const) {
-    test(`Unary ends as told by \`${kind}\`, with trailers`, async () => {
+    test(`Unary ends as requested by \`${kind}\`, with trailers`, async () => {
       const request = UnaryRequest.fromPartial({ behavior: { [kind]: TOLD } });
       const error = await failureOf(call(client, client.unary, request, metadataOf({ "x-trail-t": "1" })));
       assert.deepEqual([error.code, error.details], [TOLD.code, TOLD.message]);
@@ -130,7 +130,7 @@ describe("test.v1.BehaviorService", () => {
     });
   }
 
-  test("Unary waits as long as told: the deadline comes first", async () => {
+  test("Unary waits as long as requested: the deadline comes first", async () => {
     const request = UnaryRequest.fromPartial({ behavior: { delay: { seconds: 30n } } });
     const error = await failureOf(
       call(client, client.unary, request, new Metadata(), { deadline: Date.now() + 100 }),
@@ -138,7 +138,7 @@ describe("test.v1.BehaviorService", () => {
     assert.equal(error.code, status.DEADLINE_EXCEEDED);
   });
 
-  test("ServerStream sends so many responses and then fails as told", async () => {
+  test("ServerStream sends so many responses and then fails as requested", async () => {
     const stream = client.serverStream(
       ServerStreamRequest.fromPartial({
         behavior: { responseCount: 5, responseBytes: 10, interval: { nanos: 1_000_000 }, fail: TOLD },
@@ -162,7 +162,7 @@ describe("test.v1.BehaviorService", () => {
     );
   });
 
-  test("ServerStream sends its headers before anything else where told", async () => {
+  test("ServerStream sends its headers before anything else if requested", async () => {
     const stream = client.serverStream(
       ServerStreamRequest.fromPartial({ behavior: { headersFirst: true, delay: { seconds: 30n } } }),
     );
@@ -188,7 +188,7 @@ describe("test.v1.BehaviorService", () => {
     assert.deepEqual(await run(3).then((r) => [r.requestCount, r.requestBytes]), [3n, 3n]);
   });
 
-  test("ClientStream without a request is answered, and refuses as told", async () => {
+  test("ClientStream without a request is answered, and refuses as requested", async () => {
     const empty = await new Promise<ClientStreamResponse>((resolve, reject) => {
       client.clientStream((error, response) => (error === null ? resolve(response) : reject(error))).end();
     });
@@ -200,7 +200,7 @@ describe("test.v1.BehaviorService", () => {
     assert.ok(isServiceError(refused) && refused.code === TOLD.code);
   });
 
-  test("BidiStream answers each request at once, and ends when told", async () => {
+  test("BidiStream answers each request at once, and ends when requested", async () => {
     const stream = client.bidiStream(metadataOf({ "x-trail-t": "1" }));
     const ended = once(stream, "status");
     const send = async (request: BidiStreamRequest): Promise<BidiStreamResponse> => {

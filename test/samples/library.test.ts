@@ -514,7 +514,7 @@ describe("ImportBooks", () => {
     assert.equal((await importBooks([])).importCount, 0n);
   });
 
-  test("lives on when the caller goes away in the middle", async () => {
+  test("survives a caller that disconnects in the middle", async () => {
     const failed = new Promise<unknown>((resolve) => {
       const stream = client.importBooks((error) => resolve(error));
       stream.write({ bookId: "import-cancel", book: Book.fromPartial({ title: "C", authors: ["A B"] }) });

@@ -56,7 +56,7 @@ describe("an odd .proto file", () => {
   });
 });
 
-describe("what is wrong in a .proto file", () => {
+describe("an error in a .proto file", () => {
   const p2 = 'syntax = "proto2";\n';
   const p3 = 'syntax = "proto3";\n';
   const cases: readonly (readonly [source: string, message: string])[] = [
@@ -179,7 +179,7 @@ describe("what is wrong in a .proto file", () => {
     [`${p3}option (x) = ${"{ a ".repeat(66)}`, `2:274: values may be nested at most 64 deep`],
   ];
   for (const [source, message] of cases)
-    it(`is told with its place: ${message.slice(0, 90)}`, async () => {
+    it(`is reported with its position: ${message.slice(0, 90)}`, async () => {
       const dir = await mkdtemp(join(root, "bad-"));
       await writeFile(join(dir, "a.proto"), source);
       await assert.rejects(loadProtos([dir]), (error) => {
@@ -189,7 +189,7 @@ describe("what is wrong in a .proto file", () => {
       });
     });
 
-  it("is told with its place when an option is lost, and the rest is taken", async () => {
+  it("is reported with its position if an option is lost, and the rest is accepted", async () => {
     const dir = await mkdtemp(join(root, "lost-"));
     const source = `syntax = "proto3"; import "google/protobuf/descriptor.proto";
 extend google.protobuf.MessageOptions { int32 n = 50001; M m = 50002; }

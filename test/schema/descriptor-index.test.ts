@@ -48,7 +48,7 @@ describe("splitFileDescriptorSet", () => {
     assert.equal(fromBinary(FileDescriptorProtoSchema, first).package, "one");
   });
 
-  test("takes nothing, and refuses what is no set", () => {
+  test("accepts an empty set, and rejects bytes that are not a set", () => {
     assert.deepEqual(splitFileDescriptorSet(new Uint8Array()), new Map());
     for (const bytes of [
       Buffer.from("not a set"),
@@ -128,7 +128,7 @@ describe("DescriptorIndex", () => {
     }
   });
 
-  test("walks imports once each, round a circle and past what is missing", () => {
+  test("walks imports once each, round a circle and past missing ones", () => {
     const circle = DescriptorIndex.fromSet(
       setOf(
         { name: "a", dependency: ["b", "c", "missing"] },

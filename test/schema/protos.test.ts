@@ -282,7 +282,7 @@ describe("a folder of .proto files", () => {
     assert.equal(schema.services[0]?.methods[0]?.input.typeName, "shelf.v1.Book");
   });
 
-  it("warns of an option that cannot be kept, and goes on", async () => {
+  it("warns of an option that cannot be kept, and continues", async () => {
     const dir = await folder({
       "a.proto": `syntax = "proto3"; message M { option (no.such) = 1; } service S { rpc Do(M) returns (M); }`,
     });

@@ -161,7 +161,7 @@ describe("learning by reflection", () => {
     });
   }
 
-  it("keeps little of what a server says to thousands of services that it does not have", async () => {
+  it("stores little of a server's errors about thousands of missing services", async () => {
     const services = ["a.Echo", ...Array.from({ length: 5000 }, (_, i) => `gone.Service${i}`)];
     const errorText = "😀 no, ".repeat(500);
     const schema = await learnByReflection(reflectionServer(two, { services, errorText }));

@@ -64,13 +64,13 @@ function watch(learn: (signal: AbortSignal, n: number) => Promise<Schema>, rando
 }
 
 describe("learning a schema again", () => {
-  it("happens every 60 s, and tells only of a schema that differs", async () => {
+  it("happens every 60 s, and reports only a schema that differs", async () => {
     const { clock, take } = watch(async (_, n) => (n < 2 ? A : B));
     await clock.advance(180_000);
     assert.deepEqual(take(), ["learn@0", "A", "learn@60000", "learn@120000", "B", "learn@180000"]);
   });
 
-  it("waits longer after each failure, up to 60 s, and says one problem once", async () => {
+  it("waits longer after each failure, up to 60 s, and reports one problem once", async () => {
     const { clock, take } = watch(async () => {
       throw new Error("refused");
     });
@@ -92,7 +92,7 @@ describe("learning a schema again", () => {
     });
   }
 
-  it("says another problem, and the same one again after it was gone", async () => {
+  it("reports another problem, and the same one again after it was gone", async () => {
     const { clock, take } = watch(async (_, n) => {
       if (n === 2) return A;
       throw new Error(n === 1 ? "other" : "refused");
@@ -104,7 +104,7 @@ describe("learning a schema again", () => {
     );
   });
 
-  it("says which problems are new since things went well, and which come in turns", async () => {
+  it("reports problems that are new since the last success, and recurring ones", async () => {
     const clock = new HandClock();
     const told: [string, boolean][] = [];
     let learnings = 0;
@@ -131,7 +131,7 @@ describe("learning a schema again", () => {
     ]);
   });
 
-  it("happens at once when an endpoint comes back, but once a second at most", async () => {
+  it("happens at once when an endpoint reconnects, but at most once a second", async () => {
     const { clock, watcher, take } = watch(async () => A);
     await clock.advance(5_000);
     watcher.poke();
@@ -142,7 +142,7 @@ describe("learning a schema again", () => {
     assert.deepEqual(take(), ["learn@0", "A", "learn@5000", "learn@6000"]);
   });
 
-  it("never runs twice at once: an endpoint that comes meanwhile waits its turn", async () => {
+  it("never runs twice at once: an endpoint that connects meanwhile waits", async () => {
     const running: ((schema: Schema) => void)[] = [];
     const { clock, watcher, take } = watch(() => new Promise((resolve) => running.push(resolve)));
     await clock.advance(2_000);
@@ -172,7 +172,7 @@ describe("learning a schema again", () => {
     assert.deepEqual(take(), ["learn@0", "the schema could not be learned within 10 s", "learn@11000"]);
   });
 
-  it("tells what the taker of the schema throws, and offers it again", async () => {
+  it("reports what the receiver of the schema throws, and offers it again", async () => {
     const clock = new HandClock();
     const events: string[] = [];
     let taken = 0;
@@ -190,7 +190,7 @@ describe("learning a schema again", () => {
     assert.deepEqual(events, ["two routes are the same", "taken"]);
   });
 
-  it("ends with close: the running learning is aborted, nothing is told, no timer stays", async () => {
+  it("ends with close: the running learning is aborted, nothing is reported, no timer stays", async () => {
     let signal: AbortSignal | undefined;
     let finish = (_: Schema): void => {};
     const { clock, watcher, take } = watch((given) => {

@@ -50,7 +50,7 @@ function saying(about: unknown): Buffer {
 }
 
 describe("a schema as a file", () => {
-  test("comes back as it was, and is a FileDescriptorSet to others", () => {
+  test("comes back unchanged, and is a FileDescriptorSet to others", () => {
     const bytes = bytesOf(FILE);
     assert.deepEqual(read(bytes), plain(FILE));
     const set = fromBinary(FileDescriptorSetSchema, bytes);
@@ -122,7 +122,7 @@ async function setUp() {
 const namesOf = (schema: Schema | undefined) => schema?.services.map(({ typeName }) => typeName);
 
 describe("a folder of schemas", () => {
-  test("gives back what was kept, with the same hash, and what nothing describes", async () => {
+  test("returns the stored schema, with the same hash, and services without descriptors", async () => {
     const { cache, told, folder, path } = await setUp();
     assert.equal(await cache.read(OWNER), undefined);
     const schema = { ...TWO, undescribed: ["old.Orders"], warnings: ["w"] };
@@ -175,7 +175,7 @@ describe("a folder of schemas", () => {
       /does not take all of its files/,
     ],
   ] as const)
-    test(`a file that is ${what} is told once, and not used`, async () => {
+    test(`a file that is ${what} is logged once, and not used`, async () => {
       const { cache, told, path } = await setUp();
       await cache.write(OWNER, ONE, AT);
       await writeFile(path, spoil(await readFile(path)));
@@ -187,7 +187,7 @@ describe("a folder of schemas", () => {
       assert.equal((await cache.read(OWNER))?.schema.hash, TWO.hash);
     });
 
-  test("what is no file holds nobody up", async () => {
+  test("anything but a file does not block", async () => {
     const { cache, told, path } = await setUp();
     execFileSync("mkfifo", [path]);
     assert.equal(await cache.read(OWNER), undefined);
@@ -206,7 +206,7 @@ describe("a folder of schemas", () => {
     assert.equal((await cache.read(OWNER))?.schema.hash, ONE.hash);
   });
 
-  test("that is not there is told once, however many upstreams there are", async () => {
+  test("that is missing is logged once, however many upstreams there are", async () => {
     const { told, folder } = await setUp();
     const cache = new SchemaCache(join(folder, "missing"), (message) => told.push(message));
     for (const name of ["a", "b", "c"]) {
@@ -239,7 +239,7 @@ describe("a folder of schemas", () => {
     assert.equal((await readdir(folder)).length, 1);
   });
 
-  test("what a hub that was killed left over goes; what may still be written stays", async () => {
+  test("files of a hub that was killed are removed; files that may still be written stay", async () => {
     const { cache, folder, path } = await setUp();
     const name = path.slice(folder.length + 1);
     const [old, fresh] = [`.${name}.1.tmp`, `.${name}.2.tmp`];

@@ -50,7 +50,7 @@ function check(name: string): Promise<unknown> {
   });
 }
 
-test("the server and its services are serving from the start; what it does not have is NOT_FOUND", async () => {
+test("the server and its services are SERVING from the start; unknown ones are NOT_FOUND", async () => {
   assert.deepEqual(await Promise.all(["", "a.A", "b.B", "c.C"].map(check)), [
     "SERVING",
     "SERVING",

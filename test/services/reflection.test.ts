@@ -173,7 +173,7 @@ for (const version of ["v1", "v1alpha"] as const) {
       { $case: "allExtensionNumbersOfType", value: "library.v1.Nothing" },
       { $case: "allExtensionNumbersOfType", value: "library.v1.Genre" },
     ];
-    test("answers NOT_FOUND to what it does not know, and the stream goes on", async () => {
+    test("responds with NOT_FOUND to unknown names, and the stream continues", async () => {
       const stream = open(version);
       for (const question of UNKNOWN) {
         const answer = await ask(stream, question);
@@ -186,7 +186,7 @@ for (const version of ["v1", "v1alpha"] as const) {
       await once(stream, "error");
     });
 
-    test("answers INVALID_ARGUMENT to a request without a question, and the stream goes on", async () => {
+    test("answers INVALID_ARGUMENT to a request without a question, and the stream continues", async () => {
       const stream = open(version);
       const answer = await ask(stream, undefined);
       assert.ok(answer.$case === "errorResponse");
@@ -225,7 +225,7 @@ for (const version of ["v1", "v1alpha"] as const) {
   });
 }
 
-test("what there is to tell may change while a call runs", async (t) => {
+test("the data may change while a call runs", async (t) => {
   t.after(() => {
     source.names = ["library.v1.LibraryService"];
     source.current = WHOLE;

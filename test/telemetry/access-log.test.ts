@@ -145,7 +145,7 @@ test("a file is appended to, over restarts", async () => {
   assert.equal(linesOf(await readFile(file, "utf8")).length, 2);
 });
 
-test("a file that cannot be written is told in one sentence", async () => {
+test("a file that cannot be written is reported in one sentence", async () => {
   await assert.rejects(hubWith('accessLog: { destination: "/none-such/access.log" }'), (error) => {
     assert.match(
       String(error),
@@ -185,8 +185,8 @@ async function untilLost(hub: Hub, name: string, lost: number): Promise<void> {
   }
 }
 
-describe("a log that nobody takes", () => {
-  test("a full disk: lines are lost and counted, calls go on, and the hub ends when it is told to", async () => {
+describe("a log that nobody reads", () => {
+  test("a full disk: lines are dropped and counted, calls continue, and the hub exits on request", async () => {
     const hub = await hubWith('accessLog: { destination: "/dev/full" }');
     await untilLost(hub, "linchpin_access_log_dropped_total", 2);
     hub.program.kill("SIGTERM");
@@ -214,7 +214,7 @@ describe("a log that nobody takes", () => {
     assert.deepEqual(await hub.program.exited, { code: 0, signal: null });
   });
 
-  test("a FIFO without a reader is told at the start, and does not hold it", async () => {
+  test("a FIFO without a reader is reported at the start, and does not hold it", async () => {
     const fifo = join(await temporaryFolder(scope), "fifo");
     execFileSync("mkfifo", [fifo]);
     await assert.rejects(

@@ -99,7 +99,7 @@ describe("/metrics", () => {
     assert.equal(sampleValue(metrics, SERVER, method("ClientStream", "RESOURCE_EXHAUSTED")), 2);
   });
 
-  test("counts methods that nobody knows as one", async () => {
+  test("counts unknown methods as one", async () => {
     for (let i = 0; i < 20; i++) assert.equal(await callPath(`/made.up.Service${i}/Method`), 12);
     assert.equal(await callPath("/test.v1.BehaviorService/NoSuchMethod"), 12);
     const metrics = await scrape();
@@ -152,7 +152,7 @@ describe("/metrics", () => {
     await becomes(0);
   });
 
-  test("tells of upstreams, connections and the process", async () => {
+  test("has upstreams, connections and the process", async () => {
     const metrics = await scrape();
     const endpoints = (state: string) =>
       sampleValue(metrics, "linchpin_upstream_endpoints", {

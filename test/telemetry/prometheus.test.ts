@@ -53,7 +53,7 @@ d_time_seconds_count{m="a"} 3
   );
 });
 
-test("any label value and number comes back as it was", () => {
+test("any label value and number comes back unchanged", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.string(), fc.double({ noNaN: true }))), (pairs) => {
       const points = [...new Map(pairs)].map(([label, value]) => ({ labels: { "l.l": label }, value }));
@@ -81,7 +81,7 @@ test("counters are bounded in series, refuse to go down, and are the same for th
     assert.throws(() => counters.counter(name, "h"), name);
 });
 
-test("the process tells of itself", (t) => {
+test("has the process's own metrics", (t) => {
   const process = new ProcessMetrics();
   t.after(() => process.close());
   const read = readPrometheus(prometheusText(process.families()));
@@ -91,7 +91,7 @@ test("the process tells of itself", (t) => {
   assert.ok(sampleValue(read, "linchpin_eventloop_block_max_seconds", { linchpin_window: "process" }) >= 0);
 });
 
-test("the longest block of the event loop is told for a while, and for good", async (t) => {
+test("has the longest block of the event loop, recent and overall", async (t) => {
   const watch = new BlockWatch();
   t.after(() => watch.close());
   /** Whole, however late the timers are: a block between two ticks. */

@@ -221,7 +221,7 @@ interceptors:
   );
 });
 
-test("a collector that is down is told once, and holds nothing up", async () => {
+test("a collector that is down is logged once, and blocks nothing", async () => {
   const short = await startHubWithConfig(
     scope,
     `upstreams: { library: { endpoints: ["${plain.address}"] } }

@@ -179,7 +179,7 @@ test("we read what Go wrote, marks included", async () => {
 /** All that Go takes and we do not, while its table is empty: RFC 7541 §4.2 has size updates at a block's beginning only. */
 const ONLY_WE_REFUSE = "a table size update follows a field";
 
-test("what is wrong for one is wrong for the other, and what is right is the same", async () => {
+test("both reject the same blocks, and decode the same", async () => {
   const written = await writtenByGo();
   const talks = written.map(({ blocks }, seed) => {
     const random = new Random(~seed);

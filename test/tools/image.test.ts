@@ -165,7 +165,7 @@ async function started(
   return { hub, address, admin, configs };
 }
 
-test("it says how it is run: not by root, by exec, ended by SIGTERM", () => {
+test("its config runs it: not as root, by exec, ended by SIGTERM", () => {
   assert.match(config.User, /^[1-9]\d*:[1-9]\d*$/);
   assert.equal(config.StopSignal, "SIGTERM");
   assert.deepEqual([...config.Entrypoint, ...config.Cmd], ["node", "/opt/linchpin/dist/main.js", "serve"]);

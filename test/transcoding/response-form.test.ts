@@ -152,7 +152,7 @@ describe("a stream in protobuf's binary format", () => {
     }
   });
 
-  it("says nothing for as long as nothing comes, and stays readable", () => {
+  it("is silent while nothing arrives, and stays readable", () => {
     const framing = chooseFraming("application/x-protobuf", "array");
     assert.ok(!(framing instanceof Status) && framing.keepAlive !== undefined);
     const body = fromBinary(StreamBody, framing.keepAlive);
@@ -179,7 +179,7 @@ describe("a body in protobuf's binary format", () => {
     }
   });
 
-  it("is held to what the path says", () => {
+  it("must agree with the path", () => {
     const other = encode(registry, "test.v1.Book", { name: "books/other" });
     const status = post("PATCH /v1/books/one", other);
     assert.ok(status instanceof Status);

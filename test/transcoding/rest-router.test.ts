@@ -215,7 +215,7 @@ describe("routes", () => {
     assert.equal(answer(built, "POST /test.v1.Test%2FPlain"), "404");
   });
 
-  it("tell whether a path is taken as it stands", () => {
+  it("say whether a path is used unchanged", () => {
     const rules = [
       { selector: "test.v1.Test.Plain", rule: { custom: { kind: "*", path: "/docs" } } },
       { selector: "test.v1.Test.GetAny", rule: { get: "/{name}" } },

@@ -31,7 +31,7 @@ describe("every reason", () => {
 });
 
 describe("a refusal", () => {
-  it("has the catalogue's code and status, and says its reason to programs", () => {
+  it("has the catalogue's code and status, and a reason for programs", () => {
     for (const reason of all) {
       const status = refusal(reason, "m", { info: { a: "b" } });
       const { code, http } = REASONS[reason];

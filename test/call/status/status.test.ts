@@ -45,7 +45,7 @@ describe("gRPC codes", () => {
       assert.equal(connectCodeName(number), connect);
     });
   }
-  it("that are none are UNKNOWN", () => {
+  it("that do not exist are UNKNOWN", () => {
     for (const code of [-1, 17, 999, 1.5, Number.NaN]) {
       assert.equal(codeName(code), "UNKNOWN");
       assert.equal(httpStatusOf(code), 500);
@@ -72,7 +72,7 @@ describe("gRPC codes", () => {
       assert.equal(codeFromHttpStatus(http), code));
   }
 
-  it("are read from grpc-status, UNKNOWN where it is none", () => {
+  it("are read from grpc-status, UNKNOWN if it is malformed", () => {
     const cases: [string | undefined, number][] = [
       ["0", 0],
       ["5", 5],
@@ -131,7 +131,7 @@ describe("grpc-message", () => {
     });
   }
 
-  it("comes back as it was, and is always a valid field value", () => {
+  it("comes back unchanged, and is always a valid field value", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (message) => {
         const encoded = encodeGrpcMessage(message);

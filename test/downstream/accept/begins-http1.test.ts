@@ -38,7 +38,7 @@ describe("the first bytes of a connection", () => {
       assert.equal(says(bytes), http1);
     });
 
-  it("tell the same in whatever pieces they come", () => {
+  it("give the same result in whatever pieces they arrive", () => {
     const bytes = fc.oneof(
       fc.string({ unit: "binary-ascii", minLength: 1 }),
       fc.tuple(fc.constantFrom(...METHODS, "VERB", "x".repeat(40)), fc.string()).map(([m, r]) => `${m} ${r}`),

@@ -94,7 +94,7 @@ for (const http1 of ["own", "node"] as const) {
         ["what is neither HTTP/1.1 nor HTTP/2", "INVALID CONNECTION PREFACE\r\n\r\n"],
         ["SSH", "SSH-2.0-OpenSSH_9.9\r\n"],
       ] as const) {
-        it(`closes on ${what}, without an answer that nobody would read`, async () => {
+        it(`closes on ${what}, without an answer that the client could not read`, async () => {
           const rig = await started({ http1 });
           const begun = performance.now();
           assert.equal(await rig.raw(bytes), "");
@@ -157,7 +157,7 @@ for (const http1 of ["own", "node"] as const) {
         ],
       ];
       for (const [what, bytes, limits, answer] of cases) {
-        it(`${what} is let go`, async () => {
+        it(`${what} is disconnected`, async () => {
           const rig = await started({ http1, limits });
           const started_ = performance.now();
           assert.match(await rig.raw(bytes), answer);
@@ -165,7 +165,7 @@ for (const http1 of ["own", "node"] as const) {
         });
       }
 
-      it("between requests is let go", async () => {
+      it("between requests is disconnected", async () => {
         const rig = await started({ http1, limits: { http1IdleMs: 60 } });
         assert.match(await rig.raw("GET /unary HTTP/1.1\r\nhost: a\r\n\r\n"), /"answer"$/);
       });
@@ -178,7 +178,7 @@ for (const http1 of ["own", "node"] as const) {
     });
 
     describe("draining", () => {
-      it("finishes what runs, tells clients to leave, and lets idle and silent connections go", async () => {
+      it("finishes running calls, asks clients to leave, and closes idle and silent connections", async () => {
         const rig = await started({ http1 });
         let finish: () => void = () => {};
         rig.onRequest = (call) => {
@@ -214,7 +214,7 @@ for (const http1 of ["own", "node"] as const) {
         await assert.rejects(ask1(rig, { method: "GET", path: "/unary" }), /ECONNREFUSED/);
       });
 
-      it("cuts off what has not ended after the grace", async () => {
+      it("aborts what has not ended after the grace period", async () => {
         const rig = await started({ http1 });
         rig.onRequest = (call) => call.open();
         const answer = ask1(rig, { path: "/stream", body: "q" });

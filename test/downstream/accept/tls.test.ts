@@ -380,7 +380,7 @@ describe("a listener over TLS", () => {
   });
 });
 
-it("a listener in clear text lets TLS go, and says so once", async (t) => {
+it("a clear-text listener closes TLS connections, and logs it once", async (t) => {
   const log = new Lines();
   const rig = await new Rig({ log }).start();
   t.after(() => rig.listener.close());
@@ -643,7 +643,7 @@ describe("a unix socket", () => {
       socket.write(GET.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n"));
     });
 
-  it("serves its owner and group, and goes with the listener", async (t) => {
+  it("serves its owner and group, and is removed with the listener", async (t) => {
     const { path, rig } = unix(t);
     assert.equal(await rig.listener.listen(), `unix:${path}`);
     assert.equal(statSync(path).mode & 0o777, 0o660);
@@ -663,7 +663,7 @@ describe("a unix socket", () => {
     assert.match(await get(path), /^HTTP\/1\.1 200 /);
   });
 
-  it("leaves one alone that is in use, and what is no socket", async (t) => {
+  it("does not replace one that is in use, nor a file that is not a socket", async (t) => {
     const { path, rig } = unix(t);
     const other = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => other.listen(path, resolve));

@@ -91,7 +91,7 @@ for (const [version, open] of Object.entries(VERSIONS)) {
       });
     }
 
-    it("that drips goes on: the deadline bounds it", async (t) => {
+    it("that drips continues: the deadline bounds it", async (t) => {
       const { rig, clock } = await started(t);
       const sender = open(rig);
       await until(() => clock.pending > 0, "the head");
@@ -148,7 +148,7 @@ describe("the watch", () => {
     return { clock, watch, still: () => still };
   }
 
-  it("does not blame the client for what the hub has not taken", () => {
+  it("does not count time in which the hub holds the client back", () => {
     const { clock, watch, still } = watched();
     watch.came(100);
     clock.advance(10 * BODY_MS);

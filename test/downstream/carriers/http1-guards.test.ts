@@ -81,7 +81,7 @@ for (const http1 of ["own", "node"] as const) {
         });
       }
 
-      it("that grows beyond the limit while it comes: 413", async (t) => {
+      it("that exceeds the limit while it arrives: 413", async (t) => {
         const rig = await started(t, { http1 }, 1000);
         const chunk = `400\r\n${"x".repeat(1024)}\r\n`;
         const answer = await rig.raw(
@@ -125,7 +125,7 @@ for (const http1 of ["own", "node"] as const) {
     describe("Expect: 100-continue", () => {
       const ask = head(["expect: 100-continue", "content-length: 5"], "POST /unary HTTP/1.1");
 
-      it("is told to go on", async (t) => {
+      it("gets 100 Continue", async (t) => {
         const rig = await started(t, { http1 });
         const socket = rig.socket();
         let all = "";
@@ -140,7 +140,7 @@ for (const http1 of ["own", "node"] as const) {
         assert.equal(rig.calls[0]?.request.body.slice(5), "hello");
       });
 
-      it("is told to spare itself the body of what is refused anyway", async (t) => {
+      it("gets no 100 Continue if it is rejected anyway", async (t) => {
         const rig = await started(t, { http1 }, 1);
         const answer = await rig.raw(ask);
         assert.match(answer, /^HTTP\/1\.1 413 /);

@@ -106,7 +106,7 @@ async function started(t: TestContext, kind: Kind, options: Options = {}): Promi
 
 for (const kind of ["clear text", "TLS", "a Unix socket"] as const) {
   describe(`a client over ${kind}`, () => {
-    it("that reads nothing for five minutes is let go, and not before", async (t) => {
+    it("that reads nothing for five minutes is disconnected, and not before", async (t) => {
       const rig = await started(t, kind);
       rig.write(ANSWER);
       await turns(20);
@@ -121,7 +121,7 @@ for (const kind of ["clear text", "TLS", "a Unix socket"] as const) {
       await until(() => rig.timers.size === 0, "no timer left");
     });
 
-    it("that leaves the last few bytes is let go as well", async (t) => {
+    it("that leaves the last few bytes is disconnected as well", async (t) => {
       const rig = await started(t, kind);
       // As much as the system takes, and a little more.
       while (rig.server.writableLength === 0) {
@@ -133,7 +133,7 @@ for (const kind of ["clear text", "TLS", "a Unix socket"] as const) {
       assert.deepEqual(rig.passed, ["stallMs"]);
     });
 
-    it("that reads slowly but steadily gets all of it, be it one write that takes an hour", async (t) => {
+    it("that reads slowly but steadily gets all of it, even one write that takes an hour", async (t) => {
       const rig = await started(t, kind);
       rig.write(ANSWER);
       while (rig.received < ANSWER.length) {
@@ -145,7 +145,7 @@ for (const kind of ["clear text", "TLS", "a Unix socket"] as const) {
       assert.deepEqual(rig.passed, []);
     });
 
-    it("that reads, but less than it must, is let go", async (t) => {
+    it("that reads, but less than it must, is disconnected", async (t) => {
       // A step of the system's within five minutes is far too little then.
       const rig = await started(t, kind, { rate: MIB });
       rig.write(ANSWER);
@@ -159,7 +159,7 @@ for (const kind of ["clear text", "TLS", "a Unix socket"] as const) {
       assert.match(rig.watch.reason ?? "", /less than 1048576 bytes per second/);
     });
 
-    it("that reads half, and then nothing, is let go", async (t) => {
+    it("that reads half, and then nothing, is disconnected", async (t) => {
       const rig = await started(t, kind);
       rig.write(ANSWER);
       await rig.advance(290_000);
@@ -211,7 +211,7 @@ describe("what waits for clients", () => {
     assert.equal(memory.bytes, 0);
   });
 
-  it("is bounded for all together: who holds most is let go, the others are not", async (t) => {
+  it("is bounded for all together: the one that holds most is disconnected, the others are not", async (t) => {
     const memory = new SendMemory(64 * MIB);
     const rigs = await Promise.all(
       [16, 32, 8].map(async (mib) => ({ mib, rig: await started(t, "clear text", { memory }) })),

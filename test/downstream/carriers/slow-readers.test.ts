@@ -95,7 +95,7 @@ for (const http1 of ["own", "node"] as const) {
       ["the messages of a WebSocket", get("/chat", HANDSHAKE)],
     ];
     for (const [what, request] of streams) {
-      it(`${what} is let go after stallTimeout, and its call is cancelled`, async () => {
+      it(`${what} is disconnected after stallTimeout, and its call is cancelled`, async () => {
         const rig = await started(http1);
         let blocked: (() => boolean) | undefined;
         rig.onCall = (call) => {
@@ -129,7 +129,7 @@ for (const http1 of ["own", "node"] as const) {
       ["the answers to pipelined requests", get("/unary").repeat(20), false],
     ];
     for (const [what, request, halfCloses] of wholes) {
-      it(`${what} is let go after stallTimeout`, async () => {
+      it(`${what} is disconnected after stallTimeout`, async () => {
         const rig = await started(http1);
         rig.onRequest = (call) =>
           call
@@ -152,7 +152,7 @@ for (const http1 of ["own", "node"] as const) {
       });
     }
 
-    it("is let go when too much waits in the process, and most of it there", async () => {
+    it("is disconnected if too much is buffered in the process, and most of it there", async () => {
       const rig = await started(http1);
       rig.onRequest = (call) =>
         call
@@ -271,7 +271,7 @@ describe("requests that node:http finds behind one that is not answered", () => 
     assert.equal(rig.calls.length, 1);
   });
 
-  it("may not be for a WebSocket: what it says would come before the answers", async () => {
+  it("may not be for a WebSocket: its frames would come before the responses", async () => {
     const rig = await started("node");
     rig.onRequest = () => {};
     const answer = await rig.raw(get("/unary") + get("/chat", HANDSHAKE));

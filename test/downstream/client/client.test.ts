@@ -56,7 +56,7 @@ async function both(
   }));
 }
 
-describe("the client's address, and what the service is told, over JSON and gRPC", () => {
+describe("the client's address, and the service's forwarding headers, over JSON and gRPC", () => {
   const hop = 'for=127.0.0.1;proto=http;host="hub"';
   const here: Fields = { "x-forwarded-proto": "http", "x-forwarded-host": "hub" };
   const own: Fields = { ...here, "x-forwarded-for": "127.0.0.1", forwarded: hop };
@@ -202,7 +202,7 @@ describe("connections of one address", () => {
   };
   const isClosed = (socket: Socket): boolean => socket.destroyed || socket.readableEnded;
 
-  it("are as many as the limit, those beyond it are closed, and one that goes makes room", async (t) => {
+  it("are limited, those beyond the limit are closed, and one that closes makes room", async (t) => {
     const rig = await started(t, { connectionsPerAddress: 2 });
     const [first, second] = [await open(rig), await open(rig)];
     const third = await open(rig);

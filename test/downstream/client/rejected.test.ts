@@ -41,8 +41,8 @@ const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const http2 = (...frames: Buffer[]): Buffer =>
   Buffer.concat([Buffer.from(PREFACE), frame(4, 0, 0), ...frames]);
 
-describe("a connection that is let go", () => {
-  it("counts none of the reasons before there is one, but has all of them", async (t) => {
+describe("a connection that is closed before HTTP", () => {
+  it("has a series for every reason from the start", async (t) => {
     const { counters, counted } = await started(t);
     assert.deepEqual(counted("linchpin.connections.refused"), {});
     const family = counters.families().find(({ name }) => name === "linchpin.connections.refused");
@@ -90,7 +90,7 @@ describe("what cannot be read as a request", () => {
     ["a header block that is no HPACK", http2(frame(1, 5, 1, Buffer.from([0x80]))), "2 COMPRESSION_ERROR"],
   ];
   for (const [what, bytes, reason] of cases) {
-    it(`${what} counts as ${reason}, and is told once`, async (t) => {
+    it(`${what} counts as ${reason}, and is logged once`, async (t) => {
       const stalls = reason.endsWith("REQUEST_TIMEOUT");
       const { rig, log, counted } = await started(t, stalls ? { limits: { headersMs: 200 } } : {});
       for (let i = 1; i <= 2; i++) {
@@ -117,7 +117,7 @@ describe("what cannot be read as a request", () => {
     assert.equal(log.all.length, 1);
   });
 
-  it("requests that are read, though refused, are none of it", async (t) => {
+  it("requests that are read and rejected are not counted", async (t) => {
     const { rig, counted } = await started(t);
     const steps: (number | undefined)[] = [];
     rig.steps.push({ name: "log", end: ({ http }) => steps.push(http?.status) });

@@ -44,7 +44,7 @@ describe("a pair of streams", () => {
     assert.equal(String(b.read()), "before");
   });
 
-  it("holds the writer back while nobody reads", async () => {
+  it("holds the writer back while the other side does not read", async () => {
     const [a, b] = duplexPair();
     const chunk = Buffer.alloc(16 * 1024);
     let written = 0;

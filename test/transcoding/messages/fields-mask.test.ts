@@ -203,7 +203,7 @@ describe("a required field", () => {
   });
 });
 
-describe("a mask that is wrong is told with its column", () => {
+describe("an invalid mask is reported with its column", () => {
   const cases: [mask: string, column: number, says: RegExp][] = [
     ["", 1, /expected a field's name or '\*', the text ends/],
     ["nope", 1, /shapes.v1.Bodies has no field 'nope'/],

@@ -43,7 +43,7 @@ describe("a duration", () => {
       assert.equal(field("lasts")(text), seconds, text);
   });
 
-  it("is left as it is where it is none", () => {
+  it("is unchanged if it has no looser form", () => {
     for (const text of ["", "0", "1", "s", ".5s", "1d", "1m 30s", "--1s", "1e3s", `${"9".repeat(20)}s`])
       assert.equal(field("lasts")(text), text);
   });

@@ -148,13 +148,13 @@ describe("what a compiler would not write", () => {
     return told(descriptor ?? assert.fail(), { ...rule, template: `/v1/{${variable}}` });
   }
 
-  it("a label that is none, behind one that is", () => {
+  it("an invalid label after a valid one", () => {
     const $unknown = [varint(LABEL, 7)];
     const twice = { ...stringField("a", 1), label: FieldDescriptorProto_Label.REPEATED, $unknown };
     assert.match(String(planned("a", twice)), /'a' is repeated/);
   });
 
-  it("a type that is none, behind one that is", () => {
+  it("an invalid type after a valid one", () => {
     const twice = { ...messageField("a", 1, ".odd.Inner"), $unknown: [varint(TYPE, 99)] };
     assert.match(String(planned("a", twice)), /'a' is a message/);
   });

@@ -277,7 +277,7 @@ describe("a stream with large messages in it", () => {
     });
   }
 
-  it("a body: what is no JSON after a large one is told after it", async () => {
+  it("a body: invalid JSON after a large message is reported after it", async () => {
     const { reader, over } = readingOf(open("POST /v1/chat"));
     push(reader, `[${lines[1]} x`, true);
     assert.match(String(names(await over)[1]), /^message 2: the body is not a stream of JSON/);
@@ -320,7 +320,7 @@ function writingOf(transcoding: Transcoding): Writing {
   return { writer, over, written: () => pieces.length };
 }
 
-describe("what takes much work goes to a thread, be it short", () => {
+describe("expensive messages are translated in a thread, even short ones", () => {
   const wide = Array.from({ length: 500 }, (_, i) => `int32 number_of_this_field_${i} = ${i + 1};`).join(" ");
   const all = compileProtos({
     "work/v1/work.proto": `syntax = "proto3"; package work.v1; import "google/api/annotations.proto";

@@ -93,7 +93,7 @@ describe("the threads for large messages", () => {
     assert.equal(textOf(await run(pool, jobOf(text))), text);
   });
 
-  it("forget what is cancelled, whether it waits or is under way", async () => {
+  it("drop cancelled jobs, whether they wait or run", async () => {
     const pool = new ThreadPool();
     const schema = schemaOf();
     const done: number[] = [];

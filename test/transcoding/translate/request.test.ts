@@ -447,7 +447,7 @@ describe("the body", () => {
     assert.equal(violation(status), "tags[1]");
   });
 
-  it("goes as it is into an HttpBody", () => {
+  it("is passed unchanged into an HttpBody", () => {
     const outcome = send(strict, registry, "PUT /v1/uploads/x", "\u0000raw", "image/png");
     if (outcome instanceof Status) assert.fail(outcome.message);
     assert.deepEqual(outcome.message, { name: "x", file: { contentType: "image/png", data: "AHJhdw==" } });

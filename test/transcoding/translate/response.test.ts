@@ -294,7 +294,7 @@ describe("an error as a problem (RFC 9457)", () => {
     ["application/json, application/problem+json;q=0.1", true],
     ["Application/Problem+JSON", true],
   ] as const) {
-    it(`${problem ? "goes" : "does not go"} to who accepts ${accept}`, () => {
+    it(`${problem ? "goes" : "does not go"} to clients that accept ${accept}`, () => {
       const { contentType } = router.renderError(status, accept, "/");
       assert.equal(contentType === "application/problem+json", problem);
     });
@@ -306,7 +306,7 @@ describe("an error as a problem (RFC 9457)", () => {
   });
 });
 
-describe("a good answer", () => {
+describe("a success response", () => {
   const made = compileProtos({
     "made/v1/made.proto": `syntax = "proto3"; package made.v1; import "google/api/annotations.proto";
       import "google/api/httpbody.proto"; import "google/protobuf/empty.proto";

@@ -347,7 +347,7 @@ describe("what only proto2 has", () => {
   const xml =
     '<Old><id>1</id><odd>o</odd><part><n>5</n></part><extension name="old.v1.note">x</extension><extension name="old.v1.counts">1</extension><extension name="old.v1.counts">2</extension><extension name="old.v1.inner"><id>2</id></extension></Old>';
 
-  it("are groups, extensions, names that are none in XML", () => {
+  it("are groups, extensions, names that are invalid in XML", () => {
     const bytes = encodeBody(router.match("POST", "/v1/old"), Buffer.from(xml), TYPE);
     assert.ok(!(bytes instanceof Status), String(bytes));
     const written = writeAnswer(router.match("GET", "/v1/old"), [bytes], { accept: TYPE });
@@ -549,7 +549,7 @@ describe("where XML stands for a part of the request", () => {
     });
   }
 
-  it("unknown elements and attributes are passed over where config says so", () => {
+  it("unknown elements and attributes are ignored where config says so", () => {
     const lenient = routerFor(registry, { unknownFields: "ignore" });
     const outcome = send(
       lenient,

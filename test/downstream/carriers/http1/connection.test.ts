@@ -159,7 +159,7 @@ describe("requests on one connection", () => {
     assert.deepEqual(rig.received.match(/answer \d/g), ["answer 0", "answer 1", "answer 2"]);
   });
 
-  it("that come ahead are read up to a bound", async (t) => {
+  it("that are pipelined are read up to a bound", async (t) => {
     const rig = await started(t);
     rig.onRequest = () => {};
     rig.client.write(GET.repeat(400_000));
@@ -168,7 +168,7 @@ describe("requests on one connection", () => {
     assert.ok(rig.server.bytesRead < 512 * 1024, `${rig.server.bytesRead} bytes were read`);
   });
 
-  it("that come ahead in many small pieces are read up to a bound too, and answered all the same", async (t) => {
+  it("that are pipelined in many small pieces are read up to a bound too, and served all the same", async (t) => {
     const rig = await started(t);
     rig.onRequest = () => {};
     await rig.send(GET);
@@ -183,7 +183,7 @@ describe("requests on one connection", () => {
     assert.equal(rig.server.isPaused(), false);
   });
 
-  it("wait while nobody takes the answers before them", async (t) => {
+  it("wait while the client does not read earlier responses", async (t) => {
     const rig = await started(t);
     rig.client.pause();
     const large = "x".repeat(256 * 1024);
@@ -215,7 +215,7 @@ describe("requests on one connection", () => {
   });
 });
 
-describe("what is not plain goes to node:http, byte for byte, behind the answers before it", () => {
+describe("requests that are not plain are passed to node:http, byte for byte, after earlier responses", () => {
   for (const [what, odd] of ODD_REQUESTS) {
     it(what, async (t) => {
       const rig = await started(t);
@@ -302,7 +302,7 @@ describe("the head of an answer", () => {
 });
 
 describe("a connection ends", () => {
-  it("at once when its client leaves, and who answers is told", async (t) => {
+  it("at once when its client leaves, and its handler is notified", async (t) => {
     const rig = await started(t);
     rig.onRequest = () => {};
     await rig.send(GET);
@@ -320,7 +320,7 @@ describe("a connection ends", () => {
     assert.equal(rig.exchanges.length, 1);
   });
 
-  it("behind the answer that is on its way when the hub goes, and at once when there is none", async (t) => {
+  it("after a response in progress when the hub drains, and at once if there is none", async (t) => {
     const rig = await started(t);
     rig.onRequest = () => {};
     await rig.send(GET);

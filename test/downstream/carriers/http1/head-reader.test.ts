@@ -109,7 +109,7 @@ const plain = fc
 
 const bytesOf = (requests: readonly string[]): Buffer => Buffer.from(requests.join(""), "latin1");
 
-describe("what is read here is what node:http reads", () => {
+describe("everything read here is read the same by node:http", () => {
   it("of plain requests, one after the other: all of them are taken", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(plain, { minLength: 1, maxLength: 4 }), async (requests) => {
@@ -166,7 +166,7 @@ describe("what is read here is what node:http reads", () => {
     );
   });
 
-  it("a block of fields that comes again is the very same array", () => {
+  it("a repeated block of fields is the same array", () => {
     const reader = new HeadReader();
     const bytes = bytesOf([
       "GET /a HTTP/1.1\r\nhost: a\r\nx: y\r\n\r\n",
@@ -181,7 +181,7 @@ describe("what is read here is what node:http reads", () => {
   });
 });
 
-it("a line that comes again in another block is the very same field; one that differs by a byte is not", () => {
+it("a repeated line in another block is the same field; one that differs by a byte is not", () => {
   const reader = new HeadReader();
   const block = (lines: readonly string[]): Buffer =>
     bytesOf([`GET / HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`]);

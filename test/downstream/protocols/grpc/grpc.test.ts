@@ -215,7 +215,7 @@ describe("a gRPC call", () => {
     assert.deepEqual(codes, [13]);
   });
 
-  it("that fails before its headers is trailers-only; after them, trailers behind what was sent", async () => {
+  it("that fails before its headers is trailers-only; after them, trailers after what was sent", async () => {
     const { rig, session } = await started();
     rig.onRequest = (call) => call.response.abort(abortOf(Code.UNAVAILABLE, "upstream", "gone"));
     const before = await new Client(session).send("q", true).done();
@@ -231,7 +231,7 @@ describe("a gRPC call", () => {
     assert.equal(after.trailers["grpc-message"], "gone");
   });
 
-  it("whose deadline passes is told so, in the midst of its stream too", async () => {
+  it("whose deadline expires gets DEADLINE_EXCEEDED, in mid-stream too", async () => {
     const { rig, session } = await started();
     rig.steps.push({
       name: "deadline",

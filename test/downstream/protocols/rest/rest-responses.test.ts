@@ -95,7 +95,7 @@ for (const [version, ask] of [
   });
 
   describe(`OPTIONS over ${version}`, () => {
-    it("tells the methods of a path, and asks no service", async () => {
+    it("lists the methods of a path, without calling a service", async () => {
       const rig = await started();
       const answer = await ask(rig, { method: "OPTIONS", path: "/only-get" });
       assert.equal(answer.status, 204);
@@ -147,7 +147,7 @@ for (const [version, ask] of [
       },
     });
 
-    it("a preflight is told what pages may do, by origin", async () => {
+    it("a preflight gets what pages may do, by origin", async () => {
       const rig = await started();
       rig.steps.push({ name: "auth", start: () => assert.fail("a preflight has no credentials") });
       rig.http.cors = CORS;
@@ -281,7 +281,7 @@ for (const [version, ask] of [
       });
     }
 
-    it("identity and x-gzip are known, what is not is 415 with what there is", async () => {
+    it("identity and x-gzip are supported, others are 415 with the supported ones", async () => {
       const rig = await started();
       const send = (coding: string, body: Buffer): Promise<Answer> =>
         ask(rig, { path: "/unary", headers: { "content-encoding": coding }, body });
@@ -339,7 +339,7 @@ for (const [version, ask] of [
       });
     }
 
-    it("not what is small, forbidden, or may be forged by another site's page", async () => {
+    it("not for small bodies, if forbidden, or if another site's page may have made the request", async () => {
       const rig = await compressing();
       const plain: Record<string, string>[] = [
         {},
@@ -373,7 +373,7 @@ for (const [version, ask] of [
   });
 
   describe(`ETag over ${version}`, () => {
-    it("of unary GET and HEAD: 304 for who has the answer", async () => {
+    it("of unary GET and HEAD: 304 if the client has the response", async () => {
       const rig = await started();
       rig.http.etag = true;
       const get = (headers: Record<string, string> = {}, method = "GET"): Promise<Answer> =>
@@ -401,7 +401,7 @@ for (const [version, ask] of [
     });
 
     for (const bytes of [MAX_ETAG_INLINE_BYTES, MAX_ETAG_INLINE_BYTES + 1, 1_000_000])
-      it(`of ${bytes} bytes: 304 for who has them, and the body for who has not`, async () => {
+      it(`of ${bytes} bytes: 304 if the client has them, otherwise the body`, async () => {
         const rig = await started();
         rig.http.etag = true;
         const body = `"${"x".repeat(bytes - 2)}"`;
@@ -477,7 +477,7 @@ for (const [version, ask] of [
   });
 
   describe(`status and failures over ${version}`, () => {
-    it("a good answer has the method's status; 204 has no body", async () => {
+    it("a success response has the method's status; 204 has no body", async () => {
       const rig = await started();
       rig.pace.success = 201;
       const made = await ask(rig, { path: "/unary", body: "q" });

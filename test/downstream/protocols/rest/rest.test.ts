@@ -56,7 +56,7 @@ for (const [version, ask, reader] of [
       assert.deepEqual(seen.request.chunks.map(String), [String(frameMessage(Buffer.from("question")))]);
     });
 
-    it("maps headers to metadata: what is of this hop or of gRPC's own does not pass", async () => {
+    it("maps headers to metadata, without hop-by-hop headers and gRPC's own", async () => {
       const rig = await started();
       const headers = {
         authorization: "Bearer secret",
@@ -176,7 +176,7 @@ for (const [version, ask, reader] of [
         /415/,
       ],
     ];
-    it("tells OPTIONS what the path takes, and asks no service", async () => {
+    it("lists the methods of a path for OPTIONS, without calling a service", async () => {
       const rig = await started();
       const answer = await ask(rig, { path: "/unary", method: "OPTIONS" });
       assert.equal(answer.status, 204);
@@ -228,7 +228,7 @@ for (const [version, ask, reader] of [
       assert.equal((await ask(rig, { path: "/unary", headers: { accept: "image/png" } })).status, 429);
     });
 
-    it("trailing metadata: as trailers for who says TE: trailers, else as fields; of streams always as trailers", async () => {
+    it("trailing metadata: as trailers for TE: trailers, otherwise as fields; for streams always as trailers", async () => {
       const rig = await started();
       rig.onRequest = (call) => call.open().message("answer").end(0, ["x-trail", "t"], ["x-trail", "u"]);
       const plain = await ask(rig, { path: "/unary", body: "q" });
@@ -653,7 +653,7 @@ for (const reader of ["own", "node"] as const) {
         return of();
       }
 
-      it("is held back while the service takes nothing, and goes on when it does", async () => {
+      it("is held back while the service takes nothing, and continues when it does", async () => {
         const rig = await started();
         const { sent } = await upload(rig, 2048);
         const unread = await quiet(sent);

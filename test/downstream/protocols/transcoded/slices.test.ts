@@ -155,7 +155,7 @@ describe("an answer's messages", () => {
     }
   });
 
-  it("are dropped once nobody wants them, in a thread of zlib too", async () => {
+  it("are dropped once the call has ended, in a thread of zlib too", async () => {
     const answer = new Answer("gzip");
     answer.push(packed(Buffer.alloc(KIB * KIB)));
     answer.messages.stop();
@@ -201,7 +201,7 @@ describe("a request's body", () => {
     assert.deepEqual([stream.bytes, Math.max(...stream.pieces)], [64 * KIB, 4 * KIB]);
   });
 
-  it("waits while the client is held, and goes on", async () => {
+  it("waits while the client is held, and continues", async () => {
     const stream = new Body("stream");
     stream.holdsClient = true;
     stream.body.push(Buffer.alloc(5000), 0, 5000, true);
@@ -214,7 +214,7 @@ describe("a request's body", () => {
     assert.equal(stream.bytes, 5000);
   });
 
-  it("that is a frame is not cut, and what nobody wants is counted", () => {
+  it("that is a frame is not cut, and dropped bytes are counted", () => {
     const frames = new Body("pieces");
     frames.body.push(Buffer.alloc(50_000), 0, 50_000, false);
     assert.deepEqual(frames.pieces, [50_000]);
