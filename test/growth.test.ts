@@ -154,7 +154,7 @@ describe("an interceptor with keys of its own, as one file and one entry", () =>
     ],
   ];
   for (const [what, text, expected] of cases)
-    it(`check tells of ${what}`, () => assert.deepEqual(told(text), expected));
+    it(`check reports ${what}`, () => assert.deepEqual(told(text), expected));
 
   it("without the entry there is no such key", () => {
     const [line = ""] = told(`${UPSTREAMS}\ninterceptors: { maintenance: { on: true } }`, {

@@ -441,7 +441,7 @@ for (const [i, [what, broken, logged]] of BROKEN.entries()) {
   });
 }
 
-test("a handler that aborts with OK fails the call: a client that was told OK would go on with nothing", async (t) => {
+test("a handler that aborts with OK fails the call: a client that got OK would continue with nothing", async (t) => {
   const said = new Said();
   const hub = await withInterceptors(
     t,

@@ -11,7 +11,7 @@ export interface ConnectionHandler {
   onReady?(): void;
   /** The peer accepts no new streams (GOAWAY arrived), or streams became available again. */
   onCapacity?(): void;
-  /** Once: the connection has ended, whoever ended it. Its streams were notified before. */
+  /** Once: the connection has ended, on either side. Its streams were notified before. */
   onClose(reason: string): void;
   /**
    * A handler threw, or the engine did: a bug, for the log. Its stream is reset, or the connection closed, with

@@ -1588,7 +1588,7 @@ for (const version of VERSIONS) {
     assert.equal(other.status, 200);
   });
 
-  test(`HTTP/${version}: a cache is told that answers and failures to GET differ by Accept`, async () => {
+  test(`HTTP/${version}: responses and failures to GET vary by Accept, for caches`, async () => {
     const target = "/kinds/give/x";
     const given = await http(version, plain.address, target);
     const known = { "if-none-match": String(given.headers.etag) };

@@ -132,7 +132,7 @@ describe("a client whose server goes away", () => {
     await peer.over();
   });
 
-  test("may be told in two steps", async () => {
+  test("may get GOAWAY in two steps", async () => {
     const { peer, client, owner } = await rawServer();
     const answer = new Recorder();
     request(client, answer, { end: true });

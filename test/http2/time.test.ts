@@ -328,7 +328,7 @@ describe("age", () => {
 describe("a service whose TCP takes nothing", () => {
   const CHUNK = Buffer.alloc(64 * 1024 - 1);
 
-  test("is told of as stuck after 5 s, as well again once it reads, and closed after 20 s", async () => {
+  test("is reported as stuck after 5 s, as recovered once it reads, and closed after 20 s", async () => {
     const clock = new FakeClock(1000);
     const { peer, client, owner } = await rawServer({ clock });
     let told = 0;

@@ -29,7 +29,7 @@ const CASES: readonly (readonly [selector: string, told: readonly string[]])[] =
   ["other.v2.Thing/Do", ["methods: no upstream has other.v2.Thing/Do"]],
 ];
 for (const [selector, told] of CASES) {
-  test(`methods: ${selector} ${told.length === 0 ? "is fine" : "is told as unknown"}`, () => {
+  test(`methods: ${selector} ${told.length === 0 ? "is fine" : "is reported as unknown"}`, () => {
     const config = { ...defaultConfig(), methods: [{ ...NOTHING, selector }] };
     assert.deepEqual(unknownSelectors(config, PATHS), told);
   });

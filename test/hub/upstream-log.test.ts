@@ -84,7 +84,7 @@ describe("endpoints", () => {
     assert.deepEqual(lines, ['upstream "x": h:1 is lost: refused', 'upstream "x": h:1 is back']);
   });
 
-  test("one that never came is told by the learning", () => {
+  test("one that never connected is reported by the learning", () => {
     const { lines, say } = rig();
     for (const state of ["connecting", "backoff", "connecting", "backoff"]) say("h:1", state);
     assert.deepEqual(lines, []);

@@ -141,7 +141,7 @@ describe("a right token", () => {
     });
 
   for (const protocol of PROTOCOLS)
-    test(`gives identity and roles, which the service is told (${protocol})`, async () => {
+    test(`gives identity and roles, which the service gets (${protocol})`, async () => {
       const { front, token, issuer } = await world();
       const text = await token({ scope: "read write", scp: ["x"], roles: ["admin", 7, "a,b"] });
       const seen = await front.ask(protocol, [["authorization", `Bearer ${text}`]]);

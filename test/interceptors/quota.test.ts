@@ -292,7 +292,7 @@ describe("a shadow rule", () => {
     assert.deepEqual(rig.counts, { "trial admitted": 1, "trial would_be_refused": 10 });
   });
 
-  it("is not told in header fields", () => {
+  it("is not reported in header fields", () => {
     const call = callBy();
     assert.ok(new Rig([{ shadow: true }]).admits(call));
     assert.equal(call.responseHeaders, undefined);

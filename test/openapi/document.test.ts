@@ -459,7 +459,7 @@ for (const [document, request, expected] of SHARED) {
   });
 }
 
-test("good answers have the statuses and headers that the config gives them", () => {
+test("success responses have the statuses and headers that the config gives them", () => {
   const good = (request: string, document: JsonObject): string[] =>
     Object.keys(objectOf(operation(document, request).responses)).filter((status) => /^[23]/.test(status));
   assert.deepEqual(good("GET /v1/things/{thing}", kinds), ["200", "304"]);

@@ -237,7 +237,7 @@ describe("an upstream over TLS", () => {
     ["has no ALPN", {}],
     ["speaks HTTP/1.1 alone", { ALPNProtocols: ["http/1.1"] }],
   ] as readonly (readonly [string, TlsOptions])[]) {
-    it(`is told from a server that ${what}`, async (t) => {
+    it(`is distinguished from a server that ${what}`, async (t) => {
       const { ca } = write(folder(t), { ca: authority.cert });
       const server = createTlsServer({ ...authority.server(), ...options }, (socket) =>
         socket.on("error", () => {}),
@@ -249,7 +249,7 @@ describe("an upstream over TLS", () => {
     });
   }
 
-  it("is told from a server in clear text", async (t) => {
+  it("is distinguished from a server in clear text", async (t) => {
     const { ca } = write(folder(t), { ca: authority.cert });
     const server = createTcpServer((socket) => {
       socket.on("error", () => {});

@@ -1,5 +1,5 @@
 // Timeouts for an HTTP/1.1 client that does not read its responses (`limits.stallTimeout`, `limits.http1ReadRate`),
-// whoever writes them: our own reader, node:http, or a WebSocket. Also detects a client that disconnects while it is
+// written by our own code, node:http, or a WebSocket. Also detects a client that disconnects while it is
 // held back, which nothing else would notice. One per connection, for its lifetime; it checks every few seconds, so
 // that requests and responses cost it nothing.
 import type { Socket } from "node:net";

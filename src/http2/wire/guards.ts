@@ -65,7 +65,7 @@ export class Guards {
   }
 
   /**
-   * A reset that the peer caused, whoever sent it: its stream has ended while its work may not have, and the limit of
+   * A reset that the peer caused, on either side: its stream has ended while its work may not have, and the limit of
    * concurrent streams does not count it. A service may reset as much as it likes.
    */
   countReset(): void {

@@ -162,7 +162,7 @@ describe("hints", () => {
     ["always", "x-forwarded-for: 1.2.3.4\r\n", true],
   ];
   for (const [hints, lines, told] of cases) {
-    it(`${hints}, ${lines === "" ? "of this machine" : "through a proxy that nobody knows"}: ${told}`, async (t) => {
+    it(`${hints}, ${lines === "" ? "of this machine" : "through an unknown proxy"}: ${told}`, async (t) => {
       const rig = await started(t, { hints });
       const answer = await rig.raw(miss(lines));
       assert.match(answer, /^HTTP\/1\.1 404 /);

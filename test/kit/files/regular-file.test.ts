@@ -93,7 +93,7 @@ describe("a FIFO in place of", () => {
     "a .proto file": () => loadProtos([at("protos")]),
   };
   for (const [name, read] of Object.entries(files))
-    test(`${name} is told, and holds nothing`, async () => {
+    test(`${name} is reported, and blocks nothing`, async () => {
       await assert.rejects(async () => read(), /(?:fifo|a\.proto)\S* .*is a FIFO, not a/s);
     });
 });

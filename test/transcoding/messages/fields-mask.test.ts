@@ -233,7 +233,7 @@ describe("an invalid mask is reported with its column", () => {
     });
   }
 
-  it("and never more than told", () => {
+  it("and never more than requested", () => {
     const token = fc.constantFrom(
       "id",
       "thing",

@@ -41,7 +41,7 @@ describe("decoding of paths and queries", () => {
     });
   }
 
-  it("keeps the escapes that it is told to keep, as they were written", () => {
+  it("keeps the configured escapes, as they were written", () => {
     for (const [raw, reserved, none] of [
       ["a%2Fb%20c", "a%2Fb c", "a/b c"],
       ["a%2fb%2Bc%40", "a%2fb%2Bc%40", "a/b+c@"],

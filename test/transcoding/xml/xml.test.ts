@@ -693,7 +693,7 @@ describe("a failure in XML", () => {
     "image/png",
     undefined,
   ]) {
-    it(`is none for Accept: ${accept}`, () => {
+    it(`is not XML for Accept: ${accept}`, () => {
       const { contentType } = built.router.renderError(new Status(Code.NOT_FOUND, "x"), accept, "/");
       assert.equal(contentType, "application/json");
     });

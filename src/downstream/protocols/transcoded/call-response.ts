@@ -11,7 +11,7 @@ export interface ResponseOwner {
   readonly keepAlive: Buffer | undefined;
   /** The client has read something: the service may continue. */
   onRoom(): void;
-  /** The response is complete, or aborted: whoever still works on it stops. */
+  /** The response is complete, or aborted: code that still works on it stops. */
   onResponded(): void;
   /** Nothing more of the service's response is wanted; its call may have ended by itself. */
   stopService(status: Status): void;

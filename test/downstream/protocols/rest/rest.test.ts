@@ -560,7 +560,7 @@ for (const reader of ["own", "node"] as const) {
             assert.equal(rig.calls[0]?.request.chunks.length, 3);
           });
 
-          it(`a wrong message over ${version} stops the service, and is told`, async () => {
+          it(`an invalid message over ${version} stops the service, and is reported`, async () => {
             const rig = await paced();
             rig.onCall = (call) => call.open();
             for (const path of ["/upload", "/chat"]) {
