@@ -79,6 +79,7 @@ conformance: compiled ## h2spec and gRPC's interop cases through the hub, with w
 
 bench: compiled ## CPU per call of the hub beside its peers; see bench/README.md (ARGS="--rounds 3 --only haproxy", ARGS=--schemas)
 	node build/bench/main.js $(ARGS)
+	$(if $(ARGS),,node --expose-gc build/bench/micro/balancers.js && node build/bench/balancers.js)
 
 soak: compiled ## fuzz with a million inputs and a million requests, then 200 faults of chaos, some fifty minutes (ARGS="--inputs 100000 --seed 7 --only HPACK", "--only chaos")
 	node build/test/fuzz/soak.js $(ARGS)
