@@ -480,7 +480,7 @@ describe("an endpoint", () => {
     clock.advance(1000);
     library.connections[0]?.socket.destroy();
     await until(() => library.accepted === 2, "a new connection");
-    assert.equal(clock.pending, 1, "the limit on connecting");
+    assert.equal(clock.pending, 2, "the limit on connecting, and when its services are unhealthy");
   });
 
   it("that takes connections and drops them is not hammered", async () => {
