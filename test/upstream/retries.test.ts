@@ -18,6 +18,7 @@ import { retrying } from "#src/upstream/retry/retrying.js";
 import { UpstreamRetries } from "#src/upstream/retry/upstream-retries.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { block, data, frame, goaway, type RawPeer, rst, SETTINGS_ACK } from "../support/frames.js";
+import { H2Service } from "../support/h2-service.js";
 import { callOf, methodOf } from "../support/sinks.js";
 import { turns, until } from "../support/until.js";
 import { Exchange } from "./support/exchange.js";
@@ -365,6 +366,44 @@ describe("a call that failed is sent again", () => {
       "2 transparent: 14 upstream maybe at a",
       "3 retry: 14 upstream refused at a",
     ]);
+  });
+
+  it("with the time that is left by then (grpc-java#4412)", async (t) => {
+    const clock = new FakeClock(100_000);
+    const service = await new H2Service((request) => {
+      request.onEnd = () => {
+        // The attempt takes a second.
+        clock.advance(1000);
+        request.headers({ ":status": "200", "content-type": "application/grpc", "grpc-status": "14" }, true);
+      };
+    }).start();
+    const cluster = new Cluster({
+      name: "s",
+      endpoints: [{ address: service.address, dial: service.dial }],
+      clock,
+      random: () => 0.5,
+    });
+    t.after(() => {
+      cluster.close();
+      return service.stop();
+    });
+    cluster.connect();
+    await until(() => cluster.endpoints[0]?.state === "ready", "the connection");
+    const call = callOf({ headers: Headers.of(["grpc-timeout", "10S"]) });
+    call.deadline = clock.now() + 10_000;
+    const retries = new UpstreamRetries("s", clock);
+    const exchange = new Exchange(cluster, call, retrying({ cluster, retries, policy: DEFAULT_RETRIES }));
+    exchange.send("q", true);
+    for (const count of [1, 2, 3]) {
+      await until(() => service.requests.length === count, `attempt ${count}`);
+      await until(() => call.stage.includes("try again") || exchange.response.ended, "the backoff");
+      clock.advance(25 * count);
+    }
+    assert.equal(await exchange.status(), "14");
+    assert.deepEqual(
+      service.requests.map((request) => request.get("grpc-timeout")),
+      ["10000m", "8975m", "7925m"],
+    );
   });
 
   it("and a transparent retry is made of the last attempt too (grpc-java#10011)", async () => {
