@@ -1,6 +1,7 @@
 // The composition root: builds a hub out of a Config, starts it, and ends it.
 import type { TLSSocket } from "node:tls";
 import { type RunningAdmin, startAdmin } from "./admin/admin.js";
+import { PAGES } from "./admin/pages/pages.js";
 import type { Edge, Gateway, Snapshot } from "./call/gateway.js";
 import { RunningCalls } from "./call/running-calls.js";
 import { refusal } from "./call/status/reasons.js";
@@ -182,6 +183,7 @@ class Hub implements RunningHub, Gateway {
   }
 
   async start(): Promise<void> {
+    const pages = this.options.pages?.(this) ?? [];
     const faults = this.telemetry.counters.counter(
       "linchpin.faults",
       "Errors of the hub, or of a program's code in it, each the end of one call or connection: please report them.",
@@ -211,7 +213,7 @@ class Hub implements RunningHub, Gateway {
       ),
     );
     if (admin !== undefined) {
-      this.admin = await startAdmin(admin, this, this.log);
+      this.admin = await startAdmin(admin, this, this.log, [...PAGES, ...pages]);
       this.adminUrl = this.admin.address;
     }
     this.state = "serving";

@@ -5,6 +5,8 @@ import type { Interceptor, InterceptorContext } from "./call/interceptor.js";
 import type { ConfigInput } from "./config/config-input.js";
 import { loadModules } from "./hub/own/modules.js";
 import type { OwnInterceptor } from "./hub/own/own-interceptors.js";
+import { ownPages } from "./hub/own/own-pages.js";
+import type { AdminPage, Hub } from "./hub/own/program-hub.js";
 import { type RunningHub, startHub } from "./hub.js";
 import type { Log } from "./kit/log.js";
 import { kindOf } from "./kit/text/kind-of.js";
@@ -12,7 +14,6 @@ import { printableLine } from "./kit/text/text.js";
 import { UserError } from "./kit/text/user-error.js";
 import type { EmbeddedService } from "./services/embedded-service.js";
 import { withOverrides } from "./settings/from-args.js";
-import type { RouteRow, UpstreamRow } from "./view/hub-view.js";
 
 export type {
   Attempt,
@@ -56,6 +57,7 @@ export type {
   Place,
   PlacedInterceptor,
 } from "./hub/own/own-interceptors.js";
+export type { AdminPage, AdminResponse, Hub } from "./hub/own/program-hub.js";
 export type { Clock, Timer } from "./kit/clock.js";
 export { type Field, Headers } from "./kit/headers.js";
 export type { Log } from "./kit/log.js";
@@ -117,6 +119,11 @@ export interface HubExtras {
    * priority over an upstream's service of the same name. With them a config needs no upstreams.
    */
   readonly services?: readonly EmbeddedService[] | undefined;
+  /**
+   * Pages of the admin listener, beside the hub's own. Callers must be allowed to read names and addresses, as for
+   * `/routes`. Without an admin listener nobody sees them.
+   */
+  readonly pages?: readonly AdminPage[] | undefined;
   /** Receives the hub's log messages. Default: warnings and errors to `console`; false: none. */
   readonly log?: Log | false | undefined;
 }
@@ -141,42 +148,6 @@ export interface HubFileOptions extends HubExtras {
   readonly listen?: string | undefined;
   /** `HOST:PORT` or `off`, in place of the file's. */
   readonly admin?: string | undefined;
-}
-
-/** A hub that accepts calls. */
-export interface Hub {
-  /** The first listener in the form that gRPC clients take: `HOST:PORT` as bound, or `unix:/PATH`. */
-  readonly address: string;
-  /** The first listener, e.g. `http://127.0.0.1:8080`, `https://[::1]:8443`, `unix:/run/linchpin.sock`. */
-  readonly url: string;
-  /** Every listener, in the order of the config. */
-  readonly urls: readonly string[];
-  /** The admin listener; undefined when it is off. */
-  readonly adminUrl: string | undefined;
-  /** True once every upstream has been learned, or `readiness.wait` has passed, until the hub drains. */
-  readonly ready: boolean;
-  /** Names of the interceptors that calls pass, outermost first. */
-  readonly interceptors: readonly string[];
-  /** The current routes, as `linchpin routes` shows them. */
-  routes(): readonly RouteRow[];
-  /** The upstreams with their endpoints, as of now. */
-  upstreams(): readonly UpstreamRow[];
-  /**
-   * Reads the config file again and applies it; all or nothing. Resolves with notes on what needs a restart, which are
-   * logged too.
-   * @param by the trigger, for the log, as in `SIGHUP`. Default: `reload`
-   * @throws UserError (rejects) that describes the problem: the hub continues unchanged. Without a config file there is
-   * nothing to reload.
-   */
-  reload(by?: string): Promise<readonly string[]>;
-  /**
-   * Becomes not ready, still accepts for `drain.delay`, then stops accepting, asks clients to leave, waits for running
-   * calls until the grace period is over, and closes.
-   * @param graceMs milliseconds for all of it. Default: `drain.grace`
-   */
-  drain(graceMs?: number): Promise<void>;
-  /** Ends at once: running calls get UNAVAILABLE. */
-  close(): Promise<void>;
 }
 
 /**
@@ -215,13 +186,15 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
       `createHub needs an object, as in { configFile: "linchpin.yaml" }, not ${kindOf(given)}`,
     );
   }
-  const { use, services, log, ...rest } = options;
-  for (const [key, list] of Object.entries({ use, services }))
+  const { use, services, pages: own = [], log, ...rest } = options;
+  for (const [key, list] of Object.entries({ use, services, pages: own }))
     if (!Array.isArray(list ?? [])) throw new UserError(`${key} must be a list, not ${kindOf(list)}`);
   const { loadConfig, configOf } = await import("./settings/load.js");
-  const own = use?.filter((one): one is OwnInterceptor => !isModule(one));
+  const inProgram = use?.filter((one): one is OwnInterceptor => !isModule(one));
   const modules = use?.some(isModule) === true ? use.filter(isModule) : undefined;
   const hubLog = logOf(log);
+  const pages = (hub: RunningHub) => ownPages(own, hubOf(hub));
+  const added = { use: inProgram, services, pages };
   const load = {
     upstreamsOptional: (services ?? []).length > 0,
     ownInterceptors: (use ?? []).length > 0,
@@ -235,7 +208,7 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
     }
     const config = configOf({ admin: false, ...defined({ ...rest, use: modules }) }, load);
     await loadModules(config);
-    return hubOf(await startHub(config, hubLog, { use: own, services }));
+    return hubOf(await startHub(config, hubLog, added));
   }
   const { configFile, listen, admin, ...others } = rest;
   const [other] = Object.keys(others);
@@ -248,7 +221,7 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
     await loadModules(config);
     return config;
   };
-  return hubOf(await startHub(await readConfig(), hubLog, { use: own, services, readConfig }));
+  return hubOf(await startHub(await readConfig(), hubLog, { ...added, readConfig }));
 }
 
 function isModule(one: OwnInterceptor | ModuleInput): one is ModuleInput {
@@ -257,12 +230,19 @@ function isModule(one: OwnInterceptor | ModuleInput): one is ModuleInput {
 
 /** The program's view of a hub: only what semver covers. */
 function hubOf(hub: RunningHub): Hub {
-  const { url, urls, adminUrl } = hub;
   return {
-    address: url.replace(/^https?:\/\//, ""),
-    url,
-    urls,
-    adminUrl,
+    get address() {
+      return hub.url.replace(/^https?:\/\//, "");
+    },
+    get url() {
+      return hub.url;
+    },
+    get urls() {
+      return hub.urls;
+    },
+    get adminUrl() {
+      return hub.adminUrl;
+    },
     get ready() {
       return hub.ready;
     },

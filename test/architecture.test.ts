@@ -37,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   hub: ["hub/*", "http2", "view", "settings", ...STAGES, ...SHARED],
   "hub/plans": ["hub/upstreams", "hub/pages", "settings/*", ...STAGES, "view", ...SHARED],
   "hub/upstreams": ["http2", "settings/*", "upstream/*", "view", ...SHARED],
-  "hub/own": ["settings", "interceptors/*", ...SHARED],
+  "hub/own": ["settings", "interceptors/*", "admin/pages", "view", ...SHARED],
   "hub/pages": ["settings/sections", "openapi/*", "transcoding/*", ...SHARED],
   samples: ["samples/library"],
   "samples/echo": ["samples/common", "generated"],

@@ -10,6 +10,7 @@ import { loadSync } from "@grpc/proto-loader";
 import { LibraryServiceClient, LibraryServiceService } from "#generated/library/v1/library.js";
 import { BehaviorServiceService } from "#generated/test/v1/behavior.js";
 import {
+  type AdminPage,
   type Call,
   Code,
   createHub,
@@ -581,6 +582,12 @@ const nowhere: Place = JSON.parse('"qouta"');
 /** Options of a program in JavaScript: whatever these are. */
 const unchecked = (options: object): HubOptions => Object.assign(use(), options);
 const step = (made: unknown) => unchecked({ use: [{ name: "x", plan: () => made }] });
+const page = (own: object): object => ({
+  path: "/tenants",
+  about: "the tenants",
+  respond: () => ({ body: 1 }),
+  ...own,
+});
 const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, RegExp])[] = [
   ["nothing to serve", () => ({ listen: "127.0.0.1:0" }), /^upstreams: is missing/],
   ["no address", () => JSON.parse('{"upstreams":{"a":{"endpoints":["127.0.0.1:1"]}}}'), /^listen is missing/],
@@ -748,6 +755,38 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
     () => unchecked({ services: [{ ...BEHAVIOR, descriptors: "image.binpb" }] }),
     /^services\[0\]\.descriptors must be the bytes .*, not a string$/,
   ],
+  ["pages that are no list", () => unchecked({ pages: page({}) }), /^pages must be a list, not an object$/],
+  ["no page", () => unchecked({ pages: [null] }), /^pages\[0\] must be an object with path, .*, not null$/],
+  [
+    "a page of the hub's own",
+    () => unchecked({ pages: [page({ path: "/metrics" })] }),
+    /^pages\[0\]\.path: another page has the path \/metrics$/,
+  ],
+  [
+    "two pages of one path",
+    () => unchecked({ pages: [page({}), page({})] }),
+    /^pages\[1\]\.path: another page has the path \/tenants$/,
+  ],
+  [
+    "a page without a slash",
+    () => unchecked({ pages: [page({ path: "tenants" })] }),
+    /^pages\[0\]\.path must be a path such as \/tenants$/,
+  ],
+  [
+    "a page with a misspelt key",
+    () => unchecked({ pages: [{ ...page({}), respnd() {} }] }),
+    /^pages\[0\]\.respnd: unknown key \(did you mean respond\?\)$/,
+  ],
+  [
+    "a page that changes something by PUT",
+    () => unchecked({ pages: [page({ method: "PUT" })] }),
+    /^pages\[0\]\.method must be POST; /,
+  ],
+  [
+    "a page that says nothing",
+    () => unchecked({ pages: [page({ respond: "ok" })] }),
+    /^pages\[0\]\.respond must be a function \(hub\) that returns \{ body \}, not a string$/,
+  ],
   [
     "a log by its level",
     () => unchecked({ log: "info" }),
@@ -841,6 +880,36 @@ test("two hubs in one program share no threads: what one has to translate takes 
     // Each starts one for messages and one for documents, and the second does not find those of the first.
     assert.equal(started - before, 2);
   }
+});
+
+test("a program adds pages to the admin listener", async (t) => {
+  const pages: AdminPage[] = [
+    {
+      path: "/tenants",
+      about: "the tenants",
+      respond: (hub) => ({ body: { routes: hub.routes().length > 0 }, text: () => "blue" }),
+    },
+    {
+      path: "/tenants/forget",
+      about: "forgets a tenant",
+      method: "POST",
+      respond: async () => {
+        throw new UserError("there is none");
+      },
+    },
+    { path: "/broken", about: "wrong", respond: () => JSON.parse("7") },
+  ];
+  const hub = await start(t, { services: [BEHAVIOR], admin: "127.0.0.1:0", pages });
+  const admin = (hub.adminUrl ?? "").replace("http://", "");
+  assert.deepEqual((await http("1.1", admin, "/tenants")).json(), { routes: true });
+  const text = await http("1.1", admin, "/tenants", { headers: { accept: "text/plain" } });
+  assert.equal(text.text.trim(), "blue");
+  assert.match((await http("1.1", admin, "/")).text, /\/tenants/);
+  assert.equal((await http("1.1", admin, "/tenants/forget")).status, 405);
+  const forget = await http("1.1", admin, "/tenants/forget", { method: "POST" });
+  assert.deepEqual([forget.status, forget.json()], [409, { error: "there is none" }]);
+  assert.equal((await http("1.1", admin, "/broken")).status, 500);
+  assert.equal((await http("1.1", admin, "/livez")).status, 200);
 });
 
 test("only the configured addresses are listened on", async (t) => {

@@ -1,5 +1,6 @@
 // The interface of a hub for the command line and programs, and its options.
 
+import type { Page } from "../admin/pages/page.js";
 import type { Runtime } from "../kit/runtime.js";
 import type { EmbeddedService } from "../services/embedded-service.js";
 import type { Features } from "../settings/features.js";
@@ -42,6 +43,8 @@ export interface HubOptions {
   readonly use?: readonly OwnInterceptor[] | undefined;
   /** Services of the program that embeds the hub; they have priority over those of upstreams. */
   readonly services?: readonly EmbeddedService[] | undefined;
+  /** Pages of the admin listener that the program adds. Throws a UserError if one is invalid. */
+  readonly pages?: ((hub: RunningHub) => readonly Page[]) | undefined;
   /** The features of the hub. Default: all. */
   readonly features?: Features | undefined;
   /** Default: that of this process. */
