@@ -355,7 +355,7 @@ const PHRASE = new RegExp(`\\b(?:${NOT_ENGLISH.join("|")})\\b`, "i");
 const NOT_YET =
   /^(?:src\/(?:upstream|hub\/upstreams|transcoding|openapi|samples)\/|src\/settings\/sections\/upstreams\.ts|test\/upstream\/)/;
 /** Made from texts in the code, which name config keys and errors. */
-const GENERATED_PAGES = ["docs/config.md", "docs/errors.md"];
+const GENERATED_PAGES = ["docs/config.md", "docs/errors.md", "src/config/config-input.ts"];
 
 /** The lines of a file in which people are spoken to. */
 function proseOf(file: string, source: string): readonly (readonly [line: number, text: string])[] {
