@@ -32,7 +32,7 @@ export interface ConfigInput {
       readonly clientAuth?: "require" | "request" | undefined;
     } | undefined;
   })[] | undefined;
-  /** Where the hub shows its health and its routes: HOST:PORT, { address, token, tls }, or off. Default: "127.0.0.1:9901". */
+  /** Address of the admin listener, with health and routes: HOST:PORT, { address, token, tls }, or off. Default: "127.0.0.1:9901". */
   readonly admin?: string | false | {
     /** HOST:PORT. */
     readonly address: string;
@@ -88,7 +88,7 @@ export interface ConfigInput {
       readonly key?: string | undefined;
       /** The name in the service's certificate, where it is not the endpoint's host. */
       readonly serverName?: string | undefined;
-      /** true: takes any certificate, so that whoever is in between can read and change every call. For tests alone. */
+      /** true: accepts any certificate, so that anyone on the network path can read and change every call. Only for tests. */
       readonly dangerouslyTrustAnyServer?: boolean | undefined;
     } | undefined;
     /** How many connections the hub opens to the services. */
@@ -329,9 +329,9 @@ export interface ConfigInput {
         /** Roles by the certificate's name: its SPIFFE URI, else its first DNS name, else its subject. */
         readonly roles?: { readonly [name: string]: readonly string[] } | undefined;
       } | undefined;
-      /** What services are told of the caller. Clients cannot send these headers: theirs are taken out. */
+      /** Headers with the caller's identity for services. Clients cannot send them: theirs are removed. */
       readonly forward?: {
-        /** Header that tells services who calls, as in api-key:web; left out: they are not told. */
+        /** Header with the caller's identity for services, as in api-key:web; left out: not sent. */
         readonly identity?: string | undefined;
         /** Header that tells services the caller's roles, separated by commas. */
         readonly roles?: string | undefined;
@@ -341,21 +341,21 @@ export interface ConfigInput {
     } | undefined;
     /** How often whom may call what: token buckets. A call must be admitted by all that are for it. */
     readonly quota?: readonly ({
-      /** What the quota is called in answers, metrics and logs. */
+      /** Name of the quota in responses, metrics and logs. */
       readonly name: string;
       /** What calls are counted by; []: one count for all. identity and apiKey count callers who have none by their ip. */
       readonly key: readonly string[];
       /** How many calls in how much time, on average. */
       readonly rate: string;
-      /** How many calls may come at once after a pause; left out: the number of the rate. */
+      /** Burst: how many calls may come at once after a pause; left out: the number of the rate. */
       readonly burst?: number | undefined;
-      /** What a call takes. Default: 1. */
+      /** Cost of a call. Default: 1. */
       readonly cost?: number | undefined;
       /** The methods it is for, pkg.Service/Method, pkg.Service or pkg.*; left out: all but health checks of the hub. */
       readonly methods?: readonly string[] | undefined;
       /** Where calls are counted; local: in this process. Default: "local". */
       readonly scope?: "local" | undefined;
-      /** true: counts and reports, and refuses nothing. Default: false. */
+      /** true: counts and reports, and rejects nothing. Default: false. */
       readonly shadow?: boolean | undefined;
       /** Whether answers say how much is left (RateLimit, RateLimit-Policy); refusals always say it. Default: true. */
       readonly headers?: boolean | undefined;
@@ -380,9 +380,9 @@ export interface ConfigInput {
     readonly auth?: "none" | "optional" | "required" | undefined;
     /** The caller must have at least one of these. */
     readonly roles?: readonly string[] | undefined;
-    /** none: no quota counts its calls; { cost: N }: what a call takes. */
+    /** none: no quota counts its calls; { cost: N }: cost of a call. */
     readonly quota?: "none" | {
-      /** What a call of it takes, of every quota. */
+      /** Cost of its calls, in every quota. */
       readonly cost: number;
     } | undefined;
     /** true: calling it twice does what calling it once does, so that a failed call may be sent again; false: it may not. Left out: as its idempotency_level says. */
@@ -419,11 +419,11 @@ export interface ConfigInput {
     } | undefined;
     /** true: HTML forms are taken as bodies too (application/x-www-form-urlencoded, multipart/form-data). Pages of other sites can send those without being asked: only where no cookie or address stands for the caller. */
     readonly forms?: boolean | undefined;
-    /** The method's answers over HTTP. */
+    /** The method's HTTP responses. */
     readonly http?: {
-      /** HTTP status of a good answer. Default: 200. */
+      /** HTTP status of a success response. Default: 200. */
       readonly success?: 200 | 201 | 202 | 203 | 204 | undefined;
-      /** Location of the answer: {field} stands for a field of the response message. */
+      /** Location header of the response: {field} stands for a field of the response message. */
       readonly location?: string | undefined;
     } | undefined;
   } } | undefined;
@@ -495,33 +495,33 @@ export interface ConfigInput {
         readonly responseBody?: string | undefined;
       })[] | undefined;
     })[] | undefined;
-    /** What happens to query parameters that name no field: reject answers 400. Default: "reject". */
+    /** Query parameters that name no field: reject responds with 400. Default: "reject". */
     readonly unknownQuery?: "reject" | "ignore" | undefined;
-    /** What happens to fields of a JSON body that its message does not have: reject answers 400. Default reject. Default: "reject". */
+    /** Fields of a JSON body that its message does not have: reject responds with 400. Default reject. Default: "reject". */
     readonly unknownFields?: "reject" | "ignore" | undefined;
-    /** Whether alt, fields and prettyPrint in a query mean $alt, $fields and $prettyPrint, where the request has no field of that name. Default: false. */
+    /** Whether alt, fields and prettyPrint in a query mean $alt, $fields and $prettyPrint, unless the request has a field of that name. Default: false. */
     readonly bareSystemParameters?: boolean | undefined;
     /** Whether POST with X-HTTP-Method-Override counts as a request of the method named there. Default: false. */
     readonly methodOverride?: boolean | undefined;
-    /** Whether unary answers to GET have an ETag, and are 304 for who has them already. Default: true. */
+    /** Whether unary responses to GET have an ETag, and are 304 if the client has them. Default: true. */
     readonly etag?: boolean | undefined;
-    /** Whether an answer of google.protobuf.Empty is 204 without a body. Default: false. */
+    /** Whether a response of google.protobuf.Empty is 204 without a body. Default: false. */
     readonly emptyAs204?: boolean | undefined;
     /** Whether HTML, SVG and XML of a google.api.HttpBody may be shown and run by browsers. Default false: they are downloads. Default: false. */
     readonly allowActiveContent?: boolean | undefined;
-    /** Whether answers have grpc-status and grpc-message as headers. Default: false. */
+    /** Whether responses have grpc-status and grpc-message as headers. Default: false. */
     readonly statusHeaders?: boolean | undefined;
     /** The body of failures: google.rpc.Status as JSON, problem details (RFC 9457), or none. Who accepts application/problem+json gets that. Default: "status". */
     readonly errorForm?: "status" | "problem" | "empty" | undefined;
-    /** What a stream of answers looks like to clients whose Accept does not say. Default: "array". */
+    /** Format of a stream of responses if Accept does not decide. Default: "array". */
     readonly streamFormat?: "array" | "ndjson" | "json-lines" | "sse" | "grpc-gateway" | undefined;
-    /** The status where a path has routes, but none for the request's method. Default: 405. */
+    /** The status if a path has routes, but none for the request's method. Default: 405. */
     readonly wrongMethodStatus?: 404 | 405 | 501 | undefined;
     /** Query parameters that are passed over even with unknownQuery: reject, unless they name fields. */
     readonly ignoredQuery?: readonly string[] | undefined;
     /** How messages print as JSON. */
     readonly print?: {
-      /** Print fields without presence even where they have their default: 0, false, empty. Default false. Default: false. */
+      /** Print fields without presence even if they have their default: 0, false, empty. Default false. Default: false. */
       readonly emitDefaults?: boolean | undefined;
       /** With emitDefaults: print null for messages that are not set, and proto2's scalars; members of a oneof are left out. Default: false. */
       readonly emitNulls?: boolean | undefined;
@@ -534,11 +534,11 @@ export interface ConfigInput {
     } | undefined;
     /** How loosely requests are read. */
     readonly read?: {
-      /** Whether a body of an unknown Content-Type, or of none, is read as JSON where a rule was written for its path: pages of other sites can then send it without being asked. Default false: 415. Default: false. */
+      /** Whether a body with an unknown Content-Type, or none, is read as JSON if a rule was written for its path: pages of other sites can then send it without a preflight. Default false: 415. Default: false. */
       readonly anyContentType?: boolean | undefined;
       /** Whether an Accept that nothing meets is passed over. Default false: 406. Default: false. */
       readonly anyAccept?: boolean | undefined;
-      /** What happens to a body where the rule has none: reject answers 400. Default: "reject". */
+      /** A body if the rule has none: reject responds with 400. Default: "reject". */
       readonly extraBody?: "reject" | "ignore" | undefined;
       /** Whether paths and queries may have 1, t, yes and their like for booleans, and durations such as 1m30s. Default: false. */
       readonly looseValues?: boolean | undefined;
@@ -559,7 +559,7 @@ export interface ConfigInput {
       readonly standardPrefix?: string | undefined;
       /** What the names of response metadata get in front of them. Default: "". */
       readonly responsePrefix?: string | undefined;
-      /** The same for trailing metadata, where it becomes headers. Default: "grpc-trailer-". */
+      /** The same for trailing metadata that becomes headers. Default: "grpc-trailer-". */
       readonly trailerPrefix?: string | undefined;
       /** Whether it is put before the names of HTTP trailers too. Default: false. */
       readonly prefixTrailers?: boolean | undefined;
@@ -571,26 +571,26 @@ export interface ConfigInput {
     } | undefined;
     /** Where the OpenAPI document of the routes is, with .json and .yaml behind it; false: nowhere. Default: "/openapi". */
     readonly openapi?: false | string | undefined;
-    /** Where the API page is; false, or without the OpenAPI document: nowhere. Default: "/docs". */
+    /** Path of the API page; false, or without the OpenAPI document: none. Default: "/docs". */
     readonly docs?: false | string | undefined;
-    /** Where the hub tells its health to HTTP clients, as 200 or 503; false: nowhere. Default: "/healthz". */
+    /** Path of the hub's health for HTTP clients, 200 or 503; false: none. Default: "/healthz". */
     readonly health?: false | string | undefined;
     /** Which pages of other sites may call (CORS). Left out: none. */
     readonly cors?: {
       /** Whose pages may call: origins as browsers write them, or * for all. */
       readonly origins: "*" | readonly string[];
-      /** Request headers that pages may send; left out: those they ask for. */
+      /** Request headers that pages may send; left out: those that they request. */
       readonly headers?: readonly string[] | undefined;
-      /** Headers of answers that pages may read, beside those that every page may. */
+      /** Response headers that pages may read, in addition to those that every page may. */
       readonly exposeHeaders?: readonly string[] | undefined;
-      /** How long browsers may remember what they were told. Default: "10m". */
+      /** How long browsers may cache a preflight's response. Default: "10m". */
       readonly maxAge?: string | undefined;
       /** Whether pages may call with the user's cookies and certificates. Default: false. */
       readonly credentials?: boolean | undefined;
     } | undefined;
     /** Whether answers of 1 KiB and more (minBytes) are compressed for clients that accept it: never for requests with cookies or from other sites, of which a compressed length may tell a secret. Default: true. */
     readonly compression?: boolean | {
-      /** Smaller answers are sent as they are. */
+      /** Smaller responses are not compressed. */
       readonly minBytes: string | number;
     } | undefined;
   } | undefined;
@@ -683,9 +683,9 @@ export interface ConfigInput {
     /** Grace period for the calls of a connection drained for its age. Past it: they are cancelled. Default: "none". */
     readonly maxAgeGrace?: string | undefined;
   } | undefined;
-  /** What refusals tell. */
+  /** What error messages reveal. */
   readonly errors?: {
-    /** Who is told what helps to find an error, but also how things are inside (nearest routes, addresses of endpoints); auto: callers on this machine and those who have proved who they are. Default: "auto". */
+    /** Who receives hints, which help to find an error, but reveal internals (nearest routes, addresses of endpoints); auto: callers on this machine and those who have proved who they are. Default: "auto". */
     readonly hints?: "auto" | "always" | "never" | undefined;
   } | undefined;
   /** When the hub is ready. It takes calls meanwhile. */

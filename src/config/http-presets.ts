@@ -39,19 +39,19 @@ export const HTTP_KEYS = {
     type: ["reject", "ignore"],
     strict: "reject",
     "grpc-gateway": "ignore",
-    doc: "What happens to query parameters that name no field: reject answers 400.",
+    doc: "Query parameters that name no field: reject responds with 400.",
   },
   unknownFields: {
     type: ["reject", "ignore"],
     strict: "reject",
     envoy: "ignore",
     "grpc-gateway": "ignore",
-    doc: "What happens to fields of a JSON body that its message does not have: reject answers 400. Default reject.",
+    doc: "Fields of a JSON body that its message does not have: reject responds with 400. Default reject.",
   },
   bareSystemParameters: {
     type: "flag",
     default: false,
-    doc: "Whether alt, fields and prettyPrint in a query mean $alt, $fields and $prettyPrint, where the request has no field of that name.",
+    doc: "Whether alt, fields and prettyPrint in a query mean $alt, $fields and $prettyPrint, unless the request has a field of that name.",
   },
   methodOverride: {
     type: "flag",
@@ -64,12 +64,12 @@ export const HTTP_KEYS = {
     strict: true,
     envoy: false,
     "grpc-gateway": false,
-    doc: "Whether unary answers to GET have an ETag, and are 304 for who has them already.",
+    doc: "Whether unary responses to GET have an ETag, and are 304 if the client has them.",
   },
   emptyAs204: {
     type: "flag",
     default: false,
-    doc: "Whether an answer of google.protobuf.Empty is 204 without a body.",
+    doc: "Whether a response of google.protobuf.Empty is 204 without a body.",
   },
   allowActiveContent: {
     type: "flag",
@@ -82,7 +82,7 @@ export const HTTP_KEYS = {
     type: "flag",
     strict: false,
     envoy: true,
-    doc: "Whether answers have grpc-status and grpc-message as headers.",
+    doc: "Whether responses have grpc-status and grpc-message as headers.",
   },
   errorForm: {
     type: ["status", "problem", "empty"],
@@ -95,14 +95,14 @@ export const HTTP_KEYS = {
     type: ["array", "ndjson", "json-lines", "sse", "grpc-gateway"],
     strict: "array",
     "grpc-gateway": "grpc-gateway",
-    doc: "What a stream of answers looks like to clients whose Accept does not say.",
+    doc: "Format of a stream of responses if Accept does not decide.",
   },
   wrongMethodStatus: {
     type: [404, 405, 501],
     strict: 405,
     envoy: 404,
     "grpc-gateway": 501,
-    doc: "The status where a path has routes, but none for the request's method.",
+    doc: "The status if a path has routes, but none for the request's method.",
   },
 } as const satisfies HttpRows;
 
@@ -112,7 +112,7 @@ export const PRINT_KEYS = {
     type: "flag",
     strict: false,
     "grpc-gateway": true,
-    doc: "Print fields without presence even where they have their default: 0, false, empty. Default false.",
+    doc: "Print fields without presence even if they have their default: 0, false, empty. Default false.",
   },
   emitNulls: {
     type: "flag",
@@ -140,7 +140,7 @@ export const READ_KEYS = {
     strict: false,
     envoy: true,
     "grpc-gateway": true,
-    doc: "Whether a body of an unknown Content-Type, or of none, is read as JSON where a rule was written for its path: pages of other sites can then send it without being asked. Default false: 415.",
+    doc: "Whether a body with an unknown Content-Type, or none, is read as JSON if a rule was written for its path: pages of other sites can then send it without a preflight. Default false: 415.",
   },
   anyAccept: {
     type: "flag",
@@ -153,7 +153,7 @@ export const READ_KEYS = {
     type: ["reject", "ignore"],
     strict: "reject",
     "grpc-gateway": "ignore",
-    doc: "What happens to a body where the rule has none: reject answers 400.",
+    doc: "A body if the rule has none: reject responds with 400.",
   },
   looseValues: {
     type: "flag",
@@ -211,7 +211,7 @@ export const METADATA_KEYS = {
   trailerPrefix: {
     type: "prefix",
     strict: "grpc-trailer-",
-    doc: "The same for trailing metadata, where it becomes headers.",
+    doc: "The same for trailing metadata that becomes headers.",
   },
   prefixTrailers: {
     type: "flag",

@@ -200,7 +200,7 @@ const RFC_9113: readonly Row[] = [
     "6.5.3",
     "SETTINGS are acknowledged, and must come in time",
     "time",
-    "a client that begins slowly is let go after 10 s",
+    "a client that begins slowly is disconnected after 10 s",
   ],
   ["6.6, 8.4", "PUSH_PROMISE: none is asked for", "malformed", "PUSH_PROMISE from a client", "PUSH_PROMISE"],
   [

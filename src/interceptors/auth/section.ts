@@ -251,7 +251,7 @@ const forward = (kit: Kit) =>
     .strictObject({
       identity: header(kit)
         .optional()
-        .describe("Header that tells services who calls, as in api-key:web; left out: they are not told.")
+        .describe("Header with the caller's identity for services, as in api-key:web; left out: not sent.")
         .meta({ examples: [IDENTITY_HEADER] }),
       roles: header(kit)
         .optional()
@@ -267,7 +267,7 @@ const forward = (kit: Kit) =>
     })
     .prefault({})
     .describe(
-      "What services are told of the caller. Clients cannot send these headers: theirs are taken out.",
+      "Headers with the caller's identity for services. Clients cannot send them: theirs are removed.",
     );
 
 export const authSection = section({

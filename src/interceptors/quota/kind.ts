@@ -67,7 +67,7 @@ function rule({ z, text, wholeNumber, isMapping }: Kit) {
         .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
           error: "must be a name of 1 to 63 letters, digits, dots, dashes and underscores",
         })
-        .describe("What the quota is called in answers, metrics and logs."),
+        .describe("Name of the quota in responses, metrics and logs."),
       key: z
         .array(text(parseQuotaKey, KEY_EXPECTED, ["identity", "apiKey", "ip", "method", "header:x-tenant"]))
         .max(MAX_KEYS)
@@ -79,8 +79,8 @@ function rule({ z, text, wholeNumber, isMapping }: Kit) {
       ),
       burst: wholeNumber(1, MAX_BURST)
         .optional()
-        .describe("How many calls may come at once after a pause; left out: the number of the rate."),
-      cost: wholeNumber(1, MAX_COST).prefault(1).describe("What a call takes."),
+        .describe("Burst: how many calls may come at once after a pause; left out: the number of the rate."),
+      cost: wholeNumber(1, MAX_COST).prefault(1).describe("Cost of a call."),
       methods: z
         .array(
           text(
@@ -100,7 +100,7 @@ function rule({ z, text, wholeNumber, isMapping }: Kit) {
         })
         .prefault("local")
         .describe("Where calls are counted; local: in this process."),
-      shadow: z.boolean().prefault(false).describe("true: counts and reports, and refuses nothing."),
+      shadow: z.boolean().prefault(false).describe("true: counts and reports, and rejects nothing."),
       headers: z
         .boolean()
         .prefault(true)
@@ -177,13 +177,13 @@ export const quotaOfMethods = featureKeys({
         [
           z.literal("none"),
           z.strictObject({
-            cost: wholeNumber(1, MAX_COST).describe("What a call of it takes, of every quota."),
+            cost: wholeNumber(1, MAX_COST).describe("Cost of its calls, in every quota."),
           }),
         ],
         { error: "must be none or { cost: N }" },
       )
       .optional()
-      .describe("none: no quota counts its calls; { cost: N }: what a call takes.")
+      .describe("none: no quota counts its calls; { cost: N }: cost of a call.")
       .meta({ examples: [{ cost: 10 }] }),
   }),
   read({ quota }, at) {

@@ -170,17 +170,17 @@ function cors({ z, duration, isMapping }: Kit) {
         .array(headerName)
         .max(MAX_NAMES)
         .optional()
-        .describe("Request headers that pages may send; left out: those they ask for.")
+        .describe("Request headers that pages may send; left out: those that they request.")
         .meta({ examples: [["authorization", "x-api-key"]] }),
       exposeHeaders: z
         .array(headerName)
         .max(MAX_NAMES)
         .prefault(EXPOSED)
-        .describe("Headers of answers that pages may read, beside those that every page may."),
+        .describe("Response headers that pages may read, in addition to those that every page may."),
       maxAge: duration(0)
         .refine((ms) => ms <= DAY_MS, { error: "must be at most 24h: no browser remembers for longer" })
         .prefault("10m")
-        .describe("How long browsers may remember what they were told."),
+        .describe("How long browsers may cache a preflight's response."),
       credentials: z
         .boolean()
         .prefault(false)
@@ -208,7 +208,7 @@ const compression = ({ z }: Kit) =>
               const result = parseSize(String(ctx.value), 0, MAX_MIN_BYTES);
               if (!result.ok) ctx.issues.push({ code: "custom", message: result.reason, input: ctx.value });
             })
-            .describe("Smaller answers are sent as they are."),
+            .describe("Smaller responses are not compressed."),
         }),
       ],
       { error: "must be true, false or { minBytes: 1KiB }" },
@@ -269,10 +269,10 @@ function schema(kit: Kit) {
         ),
       docs: page(kit)
         .prefault(DEFAULTS.docs)
-        .describe("Where the API page is; false, or without the OpenAPI document: nowhere."),
+        .describe("Path of the API page; false, or without the OpenAPI document: none."),
       health: page(kit)
         .prefault(DEFAULTS.health)
-        .describe("Where the hub tells its health to HTTP clients, as 200 or 503; false: nowhere."),
+        .describe("Path of the hub's health for HTTP clients, 200 or 503; false: none."),
       cors: cors(kit),
       compression: compression(kit),
     })

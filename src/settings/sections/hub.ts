@@ -52,11 +52,11 @@ export const errorsSection = section({
           .enum(["auto", "always", "never"], { error: "must be auto, always or never" })
           .prefault(HINTS)
           .describe(
-            "Who is told what helps to find an error, but also how things are inside (nearest routes, addresses of endpoints); auto: callers on this machine and those who have proved who they are.",
+            "Who receives hints, which help to find an error, but reveal internals (nearest routes, addresses of endpoints); auto: callers on this machine and those who have proved who they are.",
           ),
       })
       .prefault({})
-      .describe("What refusals tell."),
+      .describe("What error messages reveal."),
   read: ({ hints }) => ({ hints }),
 });
 

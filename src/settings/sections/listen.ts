@@ -189,7 +189,9 @@ export const adminSection = section({
         return z.NEVER;
       })
       .prefault(DEFAULTS.admin)
-      .describe("Where the hub shows its health and its routes: HOST:PORT, { address, token, tls }, or off.");
+      .describe(
+        "Address of the admin listener, with health and routes: HOST:PORT, { address, token, tls }, or off.",
+      );
   },
   read(raw, at) {
     if (raw === undefined) return { admin: undefined };

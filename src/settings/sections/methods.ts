@@ -42,7 +42,7 @@ export const httpKeysOfMethods = featureKeys({
             error: "must be 200, 201, 202, 203 or 204",
           })
           .prefault(200)
-          .describe("HTTP status of a good answer."),
+          .describe("HTTP status of a success response."),
         location: z
           .string({ error: LOCATION })
           .max(1000, { error: LOCATION })
@@ -50,11 +50,11 @@ export const httpKeysOfMethods = featureKeys({
             error: LOCATION,
           })
           .optional()
-          .describe("Location of the answer: {field} stands for a field of the response message.")
+          .describe("Location header of the response: {field} stands for a field of the response message.")
           .meta({ examples: ["/v1/{name}"] }),
       })
       .optional()
-      .describe("The method's answers over HTTP."),
+      .describe("The method's HTTP responses."),
   }),
   read: ({ forms, http }) => ({
     forms,

@@ -93,7 +93,7 @@ const tls = ({ z, path }: Kit) =>
               .boolean()
               .optional()
               .describe(
-                "true: takes any certificate, so that whoever is in between can read and change every call. For tests alone.",
+                "true: accepts any certificate, so that anyone on the network path can read and change every call. Only for tests.",
               ),
           })
           .refine((value) => (value.cert === undefined) === (value.key === undefined), {
