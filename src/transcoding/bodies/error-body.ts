@@ -1,5 +1,5 @@
-// A failure as its client reads it: google.rpc.Status in JSON, XML or protobuf, or a problem (RFC 9457). It has an answer
-// for every Status: where the form that was asked for fails, JSON is, and where that fails, a constant.
+// The body of a failure: google.rpc.Status in JSON, XML or protobuf, or problem details (RFC 9457). It can render every
+// Status: if the requested format fails, it is JSON, and if that fails, a constant.
 import type { ErrorBody } from "../../call/rest.js";
 import { encodeStatusProto, type Status } from "../../call/status/status.js";
 import type { Codecs } from "../codec/codecs.js";

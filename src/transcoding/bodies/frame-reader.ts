@@ -1,4 +1,4 @@
-// The frames of a WebSocket: each is the JSON of one message, or, where the body is a google.api.HttpBody, its bytes.
+// The frames of a WebSocket: each is the JSON of one message, or, if the body is a google.api.HttpBody, its bytes.
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
 import type { BodyRequest, MessageTaker, RequestReader } from "../../call/transcoding.js";
@@ -43,8 +43,8 @@ export class FrameReader implements RequestReader {
     }
     const { method, body, httpBody } = this.#match.plan;
     const one = method.kind === "server_streaming" || body === "none";
-    // A service that takes one message has it with the first frame, or with none where path and query say it all.
-    // A frame without a byte is no JSON; of bytes it is a message like any other, and an empty upload is one too.
+    // A service that takes one message gets it with the first frame, or with none if path and query are the whole
+    // request. An empty frame is not JSON; as bytes it is an ordinary message, and an empty upload is one too.
     const empty = httpBody === undefined ? one && last : !last || this.#pushed === 0;
     if (end > start || empty) {
       this.#pushed++;
@@ -70,7 +70,7 @@ export class FrameReader implements RequestReader {
     return encodeRequest(bound, { kind: "raw", data, contentType }, this.#match.options);
   }
 
-  /** What nobody reads would seem to have arrived. */
+  /** Bytes that nobody reads would look delivered. */
   #refuseMore(): void {
     const { method, body } = this.#match.plan;
     const why =

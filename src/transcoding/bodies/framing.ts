@@ -1,4 +1,4 @@
-// How messages lie in an HTTP body: one value, or a stream of them as an array, NDJSON, SSE, XML or protobuf, chosen by
+// The framing of messages in an HTTP body: one value, or a stream as an array, NDJSON, SSE, XML or protobuf, chosen by
 // Accept.
 import { refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
@@ -8,24 +8,24 @@ import { STREAM, XML_DECLARATION } from "../xml/names.js";
 
 export interface Framing {
   readonly contentType: string;
-  /** What stands before the first message. */
+  /** The text before the first message. */
   readonly head: string;
-  /** What stands before a message of so many bytes, and after it; a character of it is a byte. */
+  /** The text before a message of this many bytes, and after it; each character is one byte. */
   before(first: boolean, bytes: number): string;
   readonly after: string;
-  /** What stands after the last one; `error` is a google.rpc.Status in the framing's own form when the stream failed. */
+  /** The text after the last one; `error` is a google.rpc.Status in the framing's own format if the stream failed. */
   tail(error: string | undefined, empty: boolean): string;
-  /** Says nothing, and keeps an idle stream open; undefined where the framing has no such thing. */
+  /** Keeps an idle stream open without content; undefined if the framing has nothing for it. */
   readonly keepAlive: Buffer | undefined;
-  /** A failure is told in the body even before the first message. */
+  /** A failure is sent in the body even before the first message. */
   readonly tellsFirst?: boolean;
-  /** A failure that the service ends with before its first message stands in the body as it would after it. */
+  /** A failure before the service's first message is in the body as it would be after it. */
   readonly wrapsFailure?: boolean;
-  /** The same with a line for each member, where that is possible. */
+  /** The same with a line for each member, if that is possible. */
   readonly indented?: Framing;
   /** Messages are in XML, and the `error` of `tail` too. */
   readonly xml?: boolean;
-  /** Messages are in their binary form; the `error` of `tail` too, and what that returns: a character is a byte. */
+  /** Messages are in binary format; the `error` of `tail` and its result too: each character is one byte. */
   readonly proto?: boolean;
 }
 
@@ -77,9 +77,9 @@ const ndjson: Framing = {
 const jsonLines: Framing = { ...ndjson, contentType: "application/json" };
 
 /**
- * Server-sent events (WHATWG HTML §9.2): `data:` a message; then an event `end`, or `failed` with the Status. A browser's
- * EventSource has an `error` of its own, without data, for each connection that it loses, and asks again whenever a stream
- * ends: what is over has to be said, with data, or it is no event.
+ * Server-sent events (WHATWG HTML §9.2): `data:` a message; then an event `end`, or `failed` with the Status. A
+ * browser's EventSource fires its own `error`, without data, for each lost connection, and reconnects whenever a stream
+ * ends: so the end must be an event with data.
  */
 const sse: Framing = {
   contentType: "text/event-stream",
@@ -90,7 +90,7 @@ const sse: Framing = {
   keepAlive: Buffer.from(":\n\n"),
 };
 
-/** A frame of a WebSocket for each message; a failure is a last frame `{"error": Status}`, whenever it comes. */
+/** A WebSocket frame for each message; a failure is a last frame `{"error": Status}`, at any time. */
 export const FRAMES: Framing = {
   contentType: "application/json",
   head: "",
@@ -112,12 +112,12 @@ const gateway: Framing = {
   wrapsFailure: true,
 };
 
-/** One message in its binary form: for those who ask for it by name. */
+/** One message in binary format, if Accept names it. */
 const proto: Framing = { ...single, contentType: PROTO_TYPE, proto: true };
 
 /**
- * The whole body is one google.rpc.StreamBody, as Google's APIs answer to `alt=proto`: `repeated bytes messages = 1;
- * google.rpc.Status status = 2; repeated bytes noop = 15;`, each field as soon as there is one.
+ * The whole body is one google.rpc.StreamBody, like Google's APIs' response to `alt=proto`: `repeated bytes messages =
+ * 1; google.rpc.Status status = 2; repeated bytes noop = 15;`, each field as soon as it is available.
  */
 const streamBody: Framing = {
   contentType: PROTO_TYPE,
@@ -170,7 +170,7 @@ const UNARY_OFFERS: readonly Offer[] = [
   { type: "text/xml", framing: TEXT_XML.one, byName: true },
 ];
 
-/** Which framing a stream has where Accept does not decide. */
+/** The default framing of a stream if Accept does not decide. */
 export type StreamFormat = "array" | "ndjson" | "json-lines" | "sse" | "grpc-gateway";
 
 const ARRAY: readonly Offer[] = [{ type: "application/json", framing: array }];
@@ -190,7 +190,7 @@ const BY_NAME: readonly Offer[] = [
   { type: "text/xml", framing: TEXT_XML.many, byName: true },
 ];
 
-/** In order of preference where the client has none. */
+/** In the order of preference if the client has none. */
 const STREAM_OFFERS: Readonly<Record<StreamFormat, readonly Offer[]>> = {
   array: [...ARRAY, ...NDJSON, ...SSE, ...BY_NAME],
   ndjson: [...NDJSON, ...ARRAY, ...SSE, ...BY_NAME],
@@ -200,8 +200,8 @@ const STREAM_OFFERS: Readonly<Record<StreamFormat, readonly Offer[]>> = {
 };
 
 /**
- * The framing that Accept (RFC 9110 §12.5.1) likes best; a Status (406) when it takes none of ours.
- * @param stream which framing a stream has by default; undefined: there is one message.
+ * The framing that Accept (RFC 9110 §12.5.1) prefers; a Status (406) if it accepts none of ours.
+ * @param stream default framing of a stream; undefined: there is one message.
  */
 export function chooseFraming(
   accept: string | undefined,
@@ -214,7 +214,7 @@ export function chooseFraming(
   let bestQuality = 0;
   const browser = isBrowser(ranges);
   for (const offer of offers) {
-    // XML comes last of the offers.
+    // XML is the last offer.
     if (browser && offer.framing.xml === true && best !== undefined) continue;
     const quality = qualityOf(offer.type, ranges, offer.byName === true);
     if (quality > bestQuality) {
@@ -226,14 +226,14 @@ export function chooseFraming(
 }
 
 /**
- * Browsers name XML in each Accept of theirs, before everything else but pages: it is no wish for it (there they have
- * XML, where nothing else is).
+ * Browsers name XML in each Accept, before everything except pages: that does not ask for it (they get XML only if
+ * there is nothing else).
  */
 function isBrowser(ranges: readonly Range[]): boolean {
   return ranges.some(({ type }) => type === "text/html" || type === "application/xhtml+xml");
 }
 
-/** The content type of a failure in XML; undefined where Accept likes JSON, in one framing or another, as well. */
+/** The content type of a failure in XML; undefined if Accept prefers JSON, in any framing, as much. */
 export function wantsXml(accept: string | undefined): string | undefined {
   if (accept?.toLowerCase().includes("/xml") !== true) return undefined;
   const ranges = successRanges(accept);
@@ -245,7 +245,7 @@ export function wantsXml(accept: string | undefined): string | undefined {
   return (application >= text ? APPLICATION_XML : TEXT_XML).one.contentType;
 }
 
-/** Whether a failure is to be told in protobuf's binary format: not where Accept likes JSON as well. */
+/** Whether a failure is sent in protobuf's binary format: not if Accept prefers JSON as much. */
 export function wantsProto(accept: string | undefined): boolean {
   if (accept?.toLowerCase().includes("protobuf") !== true) return false;
   const ranges = successRanges(accept);
@@ -256,7 +256,7 @@ export function wantsProto(accept: string | undefined): boolean {
   return proto > qualityOfJson(ranges);
 }
 
-/** In one framing or another. */
+/** In any framing. */
 function qualityOfJson(ranges: readonly Range[]): number {
   const own = qualityOf("application/json", ranges, false);
   return Math.max(own, ...[...NDJSON, ...SSE].map(({ type }) => qualityOf(type, ranges, true)));
@@ -268,14 +268,14 @@ function notAcceptable(offers: readonly Offer[]): Status {
   return refusal("NOT_ACCEPTABLE", message, { info: { supported: [...types].join(", ") } });
 }
 
-/** Types of failures say nothing of what is wanted when there is none. */
+/** If there is no failure, types of failures do not express a preference. */
 function successRanges(accept: string): Range[] {
   return parseAccept(accept).filter(({ type }) => type !== PROBLEM_TYPE);
 }
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** Whether a failure is to be told as RFC 9457 has it: only where Accept names that type itself. */
+/** Whether a failure is sent as RFC 9457 problem details: only if Accept names that type itself. */
 export function wantsProblem(accept: string | undefined): boolean {
   return (
     accept?.toLowerCase().includes(PROBLEM_TYPE) === true &&

@@ -1,4 +1,5 @@
-// google.api.HttpBody, a body as it is: where a route has one, and streams of them, both ways (google/api/httpbody.proto).
+// google.api.HttpBody, a raw body: for routes that have one, and streams of them, in both directions
+// (google/api/httpbody.proto).
 import { Status } from "../../call/status/status.js";
 import type {
   BodyRequest,
@@ -14,10 +15,13 @@ import { safeContent } from "./active-content.js";
 import type { ResponseOptions } from "./unary-writer.js";
 
 const NO_BYTES = Buffer.alloc(0);
-/** Bytes of an upload in one message: below every message limit that services have. */
+/** Bytes of an upload in one message: below every message limit of services. */
 const MAX_PIECE_BYTES = 64 * 1024;
 
-/** An upload: its bytes become messages as they come, each with what path and query bind. The first has the content type. */
+/**
+ * An upload: its bytes become messages as they arrive, each with what path and query bind. The first has the content
+ * type.
+ */
 export class HttpBodyReader implements RequestReader {
   readonly form = "pieces";
   readonly behind = false;
@@ -65,7 +69,7 @@ export class HttpBodyReader implements RequestReader {
   }
 }
 
-/** A download: the bytes of each message as they come, under the content type of the first. */
+/** A download: the bytes of each message as they arrive, with the content type of the first. */
 export class HttpBodyWriter implements ResponseWriter {
   readonly keepAlive = undefined;
   readonly behind = false;
@@ -99,7 +103,7 @@ export class HttpBodyWriter implements ResponseWriter {
     this.#out.write(NO_BYTES, true);
   }
 
-  /** Bytes have no place for a status: a download that fails is broken off, so that nobody takes it for whole. */
+  /** Bytes have no place for a status: a download that fails is aborted, so that no client takes it for complete. */
   fail(status: Status): void {
     if (this.#stopped) return;
     this.#stopped = true;

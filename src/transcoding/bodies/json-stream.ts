@@ -1,12 +1,12 @@
-// Cuts a body that carries many messages into the JSON text of each, as its bytes arrive: NDJSON, or an array.
-// Only the ends of the texts are found here; whether a text is JSON is for its parser to say.
+// Splits a body of many messages into the JSON text of each, as its bytes arrive: NDJSON, or an array. Only the ends of
+// the texts are found here; the parser checks whether a text is valid JSON.
 
 import { LISTENER_LIMITS } from "../../config/listener-limits.js";
 
-/** lines: a message per line (NDJSON). values: an array of messages, or messages one after the other. */
+/** lines: one message per line (NDJSON). values: an array of messages, or concatenated messages. */
 export type JsonStreamForm = "lines" | "values";
 
-/** Why the stream cannot go on. `index`: of the message it happened in, from 0. */
+/** Why the stream cannot continue. `index`: of the affected message, from 0. */
 export interface JsonStreamProblem {
   readonly index: number;
   readonly problem: string;
@@ -15,7 +15,7 @@ export interface JsonStreamProblem {
 
 const NO_BYTES = Buffer.alloc(0);
 const MAX_BLANK_BYTES = LISTENER_LIMITS.maxBlankBytes.value;
-/** A text that came in pieces is kept in no less. */
+/** The minimum buffer for a text that arrived in pieces. */
 const MIN_KEPT_BYTES = 256;
 
 const LF = 0x0a;
@@ -29,9 +29,9 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 /**
- * Where in a stream of values the next byte stands. start: nothing but white space came. before: a value must come
+ * The position of the next byte in a stream of values. start: only white space so far. before: a value must follow
  * (after a comma). first: a value or the array's end. inside: within a value. after: a comma or the array's end (a new
- * value where there is no array). closed: the array has ended.
+ * value if there is no array). closed: the array has ended.
  */
 type Place = "start" | "first" | "before" | "inside" | "after" | "closed";
 
@@ -49,7 +49,7 @@ export class JsonStreamSplitter {
   readonly #form: JsonStreamForm;
   readonly #maxBytes: number;
   readonly #take: (text: Buffer) => void;
-  /** What has come of the text that is not whole yet, in a buffer that grows by doubling. */
+  /** The received part of the incomplete text, in a buffer that grows by doubling. */
   #kept = NO_BYTES;
   #bytes = 0;
   #index = 0;
@@ -69,7 +69,7 @@ export class JsonStreamSplitter {
     this.#take = take;
   }
 
-  /** Takes bytes start..end of chunk. After a problem nothing more must be pushed. */
+  /** Takes bytes start..end of chunk. After a problem nothing more may be pushed. */
   push(chunk: Buffer, start: number, end: number): JsonStreamProblem | undefined {
     return this.#form === "lines" ? this.#pushLines(chunk, start, end) : this.#pushValues(chunk, start, end);
   }
@@ -77,7 +77,7 @@ export class JsonStreamSplitter {
   /** The body is complete. */
   end(): JsonStreamProblem | undefined {
     const bare = this.#place === "inside" && !this.#array && this.#depth === 0 && !this.#inString;
-    // The last line may lack its end, and a number or a literal ends where the body does.
+    // The last line may lack its end, and a number or a literal ends with the body.
     if (this.#form === "lines" || bare) return this.#emit(NO_BYTES, 0, 0);
     if (this.#place === "inside") return this.#problem("the body ends within a message");
     return this.#array && this.#place !== "closed"
@@ -122,7 +122,7 @@ export class JsonStreamSplitter {
     return this.#place === "inside" ? this.#keep(chunk, from, end) : undefined;
   }
 
-  /** A byte between values: true when a value begins with it; a string says why it cannot stand there. */
+  /** A byte between values: true if a value begins with it; a string says why it is not allowed. */
   #between(byte: number): boolean | string {
     if (isSpace(byte)) return false;
     const begins = byte !== COMMA && byte !== CLOSE_BRACKET && byte !== CLOSE_BRACE && byte !== COLON;
@@ -152,7 +152,7 @@ export class JsonStreamSplitter {
     }
   }
 
-  /** A byte of a value: whether the value is whole with it, was whole before it, or goes on. */
+  /** A byte of a value: whether the value ends with it, ended before it, or continues. */
   #within(byte: number): "with" | "before" | "no" {
     if (this.#inString) {
       if (this.#escaped) this.#escaped = false;
@@ -194,7 +194,7 @@ export class JsonStreamSplitter {
     return undefined;
   }
 
-  /** The text is whole with these bytes; a line of white space is none. */
+  /** The text is complete with these bytes; a line of white space is ignored. */
   #emit(chunk: Buffer, start: number, end: number): JsonStreamProblem | undefined {
     let text: Buffer;
     if (this.#bytes === 0) {

@@ -1,4 +1,4 @@
-// The messages of a stream, each from its JSON text: in order, though the large ones are translated in threads.
+// The messages of a stream, each from its JSON text: in order, though large ones are translated in threads.
 import type { Status } from "../../call/status/status.js";
 import { encodeLarge, type ThreadedRequest } from "../threads/large.js";
 import { Turns } from "../threads/turns.js";
@@ -13,8 +13,8 @@ export class MessageEncoder {
   #turns: Turns | undefined = undefined;
 
   /**
-   * @param take gets each message, or why there is none
-   * @param onFault gets what was thrown as that came from a thread
+   * @param take gets each message, or its error
+   * @param onFault gets an exception of a result from a thread
    */
   constructor(
     match: ThreadedRequest,
@@ -57,7 +57,7 @@ export class MessageEncoder {
     else step();
   }
 
-  /** Nothing is taken any more. */
+  /** Further results are ignored. */
   stop(): void {
     this.#turns?.stop();
   }

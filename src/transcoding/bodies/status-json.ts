@@ -9,7 +9,9 @@ import type { Budget, Codecs } from "../codec/codecs.js";
 /** In place of a status that cannot be printed at all. */
 const UNTOLD = `{"code":${Code.INTERNAL},"message":"the failure cannot be printed","details":[]}`;
 
-/** Details are printed at once. What comes to more, all together, is not read: they stand in trailers, and are short. */
+/**
+ * Details are printed in place. If they exceed this in total they are skipped: they come from trailers, and are short.
+ */
 const DETAILS_BUDGET: Budget = { textBytes: 256 * 1024, steps: 500_000 };
 
 /** `{"code", "message", "details"}`. Never fails: a detail that cannot be read prints its type and its bytes in base64. */
@@ -32,8 +34,8 @@ export function renderStatus(status: Status, codecs: Codecs): string {
 const MAX_INSTANCE = 500;
 
 /**
- * A problem (RFC 9457) with the code and the details of the Status whose JSON this is. There are no types of problems
- * here: the code is what programs look at, so the title is that of the HTTP status, as §4.2.1 wants it.
+ * Problem details (RFC 9457) with the code and the details of the Status in this JSON. There are no problem types:
+ * programs use the code, so the title is that of the HTTP status, as in §4.2.1.
  */
 export function renderProblem(status: Status, statusJson: string, target: string): string {
   const inner: unknown = JSON.parse(statusJson);
@@ -42,7 +44,7 @@ export function renderProblem(status: Status, statusJson: string, target: string
     title: STATUS_CODES[status.http] ?? codeName(status.code),
     status: status.http,
     detail: status.message,
-    // The query may hold what is not to be repeated.
+    // The query may contain secrets.
     instance: cut(target.split("?", 1)[0] ?? "", MAX_INSTANCE),
     code: status.code,
     details: typeof inner === "object" && inner !== null ? Reflect.get(inner, "details") : [],
@@ -56,7 +58,7 @@ function detailJson({ typeUrl, value }: StatusDetail, codecs: Codecs, budget: Bu
     const json = codecs.of(AnySchema).decode(any, undefined, budget).toString();
     if (json !== "{}") return json;
   } catch {
-    // Whatever is wrong with it: what tells a failure must not be one.
+    // Never throws: reporting a failure must not fail.
   }
   return JSON.stringify({ "@type": typeUrl, value: bytes.toString("base64") });
 }

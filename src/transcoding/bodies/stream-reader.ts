@@ -1,4 +1,4 @@
-// A body that is a stream of messages, as NDJSON or a JSON array: each goes to the service as soon as it has arrived.
+// A body that is a stream of messages, NDJSON or a JSON array: each is passed to the service as soon as it has arrived.
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
 import {
@@ -25,7 +25,7 @@ export class StreamReader implements RequestReader {
   readonly #encoder: MessageEncoder;
   readonly #splitter: JsonStreamSplitter;
   #messages = 0;
-  /** The body has come to its end, or to where it is wrong, or the call is over. */
+  /** The body has ended, or is invalid from here, or the call has ended. */
   #closed = false;
   #stopped = false;
 
@@ -80,7 +80,7 @@ export class StreamReader implements RequestReader {
     else this.#out.refuse(refused);
   }
 
-  /** Path and query are read with the first message: this is for where there is none. */
+  /** Path and query are read with the first message: this is for a stream without messages. */
   #problemOfUrl(): Status | undefined {
     const bound = this.#match.bound();
     if (bound instanceof Status) return bound;

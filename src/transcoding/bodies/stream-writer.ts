@@ -1,4 +1,4 @@
-// An answer of many messages: each is printed and written as it comes, in the framing that Accept chose.
+// A response of many messages: each is printed and written as it arrives, in the framing that Accept chose.
 import { encodeStatusProto, Status } from "../../call/status/status.js";
 import type { BodyTaker, ResponseWriter } from "../../call/transcoding.js";
 import type { Codecs } from "../codec/codecs.js";
@@ -103,7 +103,7 @@ export class StreamWriter implements ResponseWriter {
   #fail(status: Status): void {
     if (this.#failed) return;
     this.stop();
-    // Before the first message there is no head yet: the status is the answer, where it can be.
+    // Before the first message there is no head yet: the status is the response, if possible.
     if (!this.#begun && this.#framing.tellsFirst === true) this.#begin();
     if (this.#begun) {
       this.#out.write(this.#tailOf(status), false);
@@ -134,7 +134,7 @@ export class StreamWriter implements ResponseWriter {
   }
 }
 
-/** A message that XML cannot say is left out. */
+/** A message that XML cannot express is left out. */
 function xmlError(json: string, status: Status, codecs: Codecs): string {
   return statusXml(json, ERROR, codecs) ?? `<${ERROR}><code>${status.code}</code></${ERROR}>`;
 }

@@ -23,12 +23,12 @@ export function tooLarge(what: "body" | "message", maxBytes: number): Status {
 
 export class UnaryReader implements RequestReader {
   readonly form = "collected";
-  /** What it may hold is bounded, and it waits for nothing but the rest of the body. */
+  /** Its size is bounded, and it waits only for the rest of the body. */
   readonly behind = false;
   readonly #out: MessageTaker;
   readonly #request: BodyRequest;
   readonly #match: ThreadedRequest;
-  /** Most bodies come in one piece. */
+  /** Most bodies arrive in one piece. */
   #first: Buffer = NO_BYTES;
   #rest: Buffer[] | undefined = undefined;
   #bytes = 0;

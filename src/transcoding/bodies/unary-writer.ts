@@ -1,4 +1,4 @@
-// An answer that is one message: JSON, or the bytes of an HttpBody.
+// A response that is one message: JSON, or the bytes of an HttpBody.
 import type { Method } from "../../call/call.js";
 import { Status } from "../../call/status/status.js";
 import type { BodyTaker, ResponseWriter } from "../../call/transcoding.js";
@@ -14,7 +14,7 @@ import { type SafeContent, safeContent } from "./active-content.js";
 import type { StreamFormat } from "./framing.js";
 
 export interface ResponseOptions {
-  /** Those that print enums as numbers, or as names: made when somebody asks. */
+  /** Codecs that print enums as numbers, or as names: made on demand. */
   readonly codecsFor: (enumAsNumbers: boolean) => Codecs;
   readonly codecs: Codecs;
   /** For large messages, requests too. */

@@ -1,5 +1,5 @@
-// The types that print as JSON even where a service's own schema lacks them: the well-known types, and the messages of
-// google/rpc/error_details.proto, declared anew from the published field numbers.
+// Types that print as JSON even if a service's schema lacks them: the well-known types, and the messages of
+// google/rpc/error_details.proto, declared here from the published field numbers.
 import {
   createFileRegistry,
   createRegistry,

@@ -1,11 +1,11 @@
-// Partial responses: which fields of an answer a client wants ($fields), checked against the message type. The codec
-// prints nothing else; an answer in protobuf's binary format is cut here.
+// Partial responses: which fields of a response a client wants ($fields), checked against the message type. The codec
+// prints nothing else; a response in protobuf's binary format is cut here.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { cut } from "../../kit/text/text.js";
 import { fieldsOf, hasOwnJson, isHttpBody, nearestName } from "./fields.js";
 
-/** By field number: the field whole, or what is wanted of the messages in it. */
+/** By field number: the whole field, or the wanted part of its messages. */
 export type FieldsMask = ReadonlyMap<number, FieldsMask | "whole">;
 
 export interface FieldsMaskError {
@@ -14,7 +14,7 @@ export interface FieldsMaskError {
   readonly column: number;
 }
 
-/** Fields that a mask may come to, `*` counted as what it stands for: bounds what parsing costs. */
+/** Limit of a mask's fields, `*` counted as everything it matches: bounds the cost of parsing. */
 const MAX_FIELDS = 1000;
 /** Recursive messages have paths of any length. */
 const MAX_DEPTH = 32;
@@ -38,12 +38,12 @@ export function parseFieldsMask(root: DescMessage, text: string): FieldsMask | F
   }
 }
 
-/** A mask over one field of a message, and so over the whole: what `response_body` prints. */
+/** A mask over one field of a message, applied to the whole: for `response_body`. */
 export function maskOfField(field: DescField, mask: FieldsMask): FieldsMask {
   return new Map([[field.number, mask]]);
 }
 
-/** The message with nothing but the fields of the mask; unknown fields go too. Throws when the bytes are not protobuf. */
+/** The message with only the fields of the mask; unknown fields are removed too. Throws if the bytes are malformed. */
 export function maskMessage(bytes: Uint8Array, mask: FieldsMask): Uint8Array {
   const out = new BinaryWriter();
   copyFields(new BinaryReader(bytes), bytes, mask, out, undefined);
@@ -79,7 +79,7 @@ class Parser {
     return mask;
   }
 
-  /** `places`: more than one behind a `*`. */
+  /** `places`: several after a `*`. */
   #list(places: readonly Place[], depth: number): void {
     for (;;) {
       this.#item(places, depth);
@@ -115,7 +115,7 @@ class Parser {
       }
       const known = mask.get(field.number);
       const sub: Building = known instanceof Map ? known : new Map();
-      // "a,a/b" is "a": what is wanted whole stays whole.
+      // "a,a/b" is "a": a field wanted whole stays whole.
       if (known !== "whole") mask.set(field.number, sub);
       inner.push({ desc, mask: sub });
     }
@@ -126,7 +126,7 @@ class Parser {
       if (this.#text[this.#at] !== ")") throw this.#unexpected("',' or ')'");
       this.#at++;
     }
-    // Of a message behind a `*` that has none of the fields nothing is wanted, not an empty one.
+    // A message after a `*` that has none of the fields is left out, not empty.
     for (const { mask, field } of fields) {
       const sub = mask.get(field.number);
       if (sub instanceof Map && sub.size === 0) mask.delete(field.number);
@@ -145,7 +145,7 @@ interface Place {
   readonly mask: Building;
 }
 
-/** The fields of this name: behind a `*` in whichever messages have it. */
+/** The fields of this name: after a `*` in all messages that have it. */
 function namedIn(places: readonly Place[], name: string): { field: DescField; mask: Building }[] {
   return places.flatMap(({ desc, mask }) => {
     if (name === "*") return desc.fields.map((field) => ({ field, mask }));
@@ -165,7 +165,7 @@ function unknownName(places: readonly Place[], name: string, at: number): Refusa
   return new Refusal(`${where} field '${cut(name, 60)}'${hint}`, at);
 }
 
-/** The message type whose fields can be chosen: not of maps, nor of types that print in a form of their own. */
+/** The message type whose fields can be selected: not of maps, nor of types with their own JSON format. */
 export function messageIn(field: DescField): DescMessage | undefined {
   if (field.fieldKind === "map" || field.message === undefined) return undefined;
   return hasOwnJson(field.message) || isHttpBody(field.message) ? undefined : field.message;
@@ -199,7 +199,7 @@ function copyFields(
       copyFields(r, bytes, wanted, out, no);
       out.tag(no, WireType.EndGroup);
     } else {
-      // No message: the service's schema has changed under us. What it is, the printer says.
+      // Not a message: the service's schema has changed meanwhile. The printer reports it.
       r.skip(wire, no);
       out.raw(bytes.subarray(start, r.pos));
     }

@@ -1,4 +1,4 @@
-// Looks at message fields by name, and says what kind of JSON each takes.
+// Looks up message fields by name, and classifies their JSON.
 
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { nearest } from "../../kit/text/nearest.js";
@@ -10,7 +10,7 @@ export type FieldsByName = ReadonlyMap<string, DescField>;
 const CACHE = new WeakMap<DescMessage, FieldsByName>();
 const PROTO_CACHE = new WeakMap<DescMessage, FieldsByName>();
 
-/** As ProtoJSON reads both: a JSON name that is another field's proto name is that JSON name's. */
+/** As ProtoJSON reads both: a JSON name that equals another field's proto name belongs to the JSON name. */
 export function fieldsOf(message: DescMessage): FieldsByName {
   let fields = CACHE.get(message);
   if (fields === undefined) {
@@ -23,7 +23,7 @@ export function fieldsOf(message: DescMessage): FieldsByName {
   return fields;
 }
 
-/** As HTTP rules name them: by proto name; JSON names stand for what has no such name. */
+/** As HTTP rules name them: by proto name; JSON names are accepted if no proto name matches. */
 export function fieldsOfRules(message: DescMessage): FieldsByName {
   let fields = PROTO_CACHE.get(message);
   if (fields === undefined) {
@@ -36,11 +36,11 @@ export function fieldsOfRules(message: DescMessage): FieldsByName {
   return fields;
 }
 
-/** What is odd about the JSON names of a message: a `json_name` may be any text. */
+/** Unusual JSON names of a message: a `json_name` may be any text. */
 export interface OddNames {
-  /** Some have other characters than those of a proto name. */
+  /** Some have other characters than a proto name. */
   readonly any: boolean;
-  /** The most dots that one has. */
+  /** The maximum number of dots in one. */
   readonly dots: number;
 }
 
@@ -62,7 +62,7 @@ export function oddNamesOf(message: DescMessage): OddNames {
   return odd;
 }
 
-/** Well-known types whose JSON is one string, number or boolean: bound by paths and queries like scalars. */
+/** Well-known types whose JSON is one string, number or boolean: paths and queries bind them like scalars. */
 const SCALAR_LIKE: ReadonlySet<string> = new Set([
   "google.protobuf.Timestamp",
   "google.protobuf.Duration",
@@ -78,7 +78,7 @@ const SCALAR_LIKE: ReadonlySet<string> = new Set([
   "google.protobuf.BytesValue",
 ]);
 
-/** Well-known types that a query gives as JSON text. */
+/** Well-known types that a query has as JSON text. */
 const JSON_TEXT: ReadonlySet<string> = new Set([
   "google.protobuf.Struct",
   "google.protobuf.Value",
@@ -106,7 +106,7 @@ export function isHttpBody(message: DescMessage): boolean {
   return message.typeName === "google.api.HttpBody";
 }
 
-/** Letters of a field's name that may be wrong: names are short and much alike. */
+/** Letters of a field's name that may differ: names are short and similar. */
 const MAX_EDITS = 2;
 
 /** The name that `name` may be a misspelling of. */

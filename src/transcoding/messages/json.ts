@@ -1,5 +1,5 @@
-// JSON text → value, exactly: JSON.parse where it loses nothing, a parser of our own where it would.
-// JSON.parse rounds integers beyond 2^53, keeps one of two equal names, and takes lone surrogates.
+// JSON text → value, exactly: JSON.parse if it loses nothing, otherwise a parser of our own. JSON.parse rounds integers
+// beyond 2^53, drops duplicate names, and accepts lone surrogates.
 import { cut } from "../../kit/text/text.js";
 
 export type Json = null | boolean | number | string | ExactNumber | MaskText | Json[] | JsonObject;
@@ -7,7 +7,7 @@ export interface JsonObject {
   [name: string]: Json;
 }
 
-/** A number that a double may not hold, as it was written. */
+/** A number that a double may not represent, as written. */
 export class ExactNumber {
   readonly text: string;
   constructor(text: string) {
@@ -15,7 +15,10 @@ export class ExactNumber {
   }
 }
 
-/** The text of a google.protobuf.FieldMask in a path or a query, where names have either spelling. No parser makes it. */
+/**
+ * The text of a google.protobuf.FieldMask in a path or a query, where names have either spelling. The parser never
+ * makes one.
+ */
 export class MaskText {
   readonly text: string;
   constructor(text: string) {
@@ -33,24 +36,24 @@ export function isJsonObject(json: Json | undefined): json is JsonObject {
   );
 }
 
-/** Why a text is refused. `line` and `column` are 1-based, in characters. */
+/** Why a text is rejected. `line` and `column` are 1-based, in characters. */
 export interface JsonProblem {
   readonly problem: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** Arrays and objects within each other: as protobuf's own limit for messages. */
+/** Nesting of arrays and objects: the same as protobuf's own limit for messages. */
 export const MAX_JSON_DEPTH = 100;
 
 /**
- * Values of one text, all levels together: of a text of 8 MiB, which the default limit allows, no more than half are
- * possible. A tree of so many takes less than a gigabyte, so that no text, however far the limit is raised, uses up the
- * heap: V8 would end the process.
+ * Values of one text, at all levels: a text of 8 MiB, the default limit, can have at most half as many. Their tree
+ * takes less than a gigabyte, so that no text, however far the limit is raised, uses up the heap: V8 would abort the
+ * process.
  */
 export const MAX_JSON_VALUES = 8_000_000;
 
-/** Up to 15 digits a decimal survives the way to a double and back (IEEE 754 binary64). */
+/** Up to 15 digits a decimal survives the conversion to a double and back (IEEE 754 binary64). */
 const EXACT_DIGITS = 15;
 
 /** Reads one JSON text (RFC 8259). Names within an object are unique, strings are well-formed Unicode. */
@@ -67,7 +70,7 @@ export function parseJson(text: string): { readonly value: Json } | JsonProblem 
       const value: Json = JSON.parse(text);
       if (countMembers(value) === scan.members) return { value };
     } catch {
-      // The exact parser says where and why.
+      // The exact parser reports the position and the reason.
     }
   }
   return new ExactParser(text).parse();
@@ -76,7 +79,7 @@ export function parseJson(text: string): { readonly value: Json } | JsonProblem 
 interface Scan {
   /** Colons outside strings: the members of all objects, if the text is JSON. */
   readonly members: number;
-  /** Has a number or an escape that JSON.parse may not keep. */
+  /** Has a number or an escape that JSON.parse may change. */
   readonly delicate: boolean;
   readonly tooDeepAt: number | undefined;
   readonly tooManyAt: number | undefined;
@@ -114,7 +117,7 @@ function scanJson(text: string): Scan {
   return { members, delicate, tooDeepAt: undefined, tooManyAt: undefined };
 }
 
-/** The place of the quote that ends the string begun at `start`; the end of the text when there is none. */
+/** Position of the quote that ends the string begun at `start`; the end of the text if there is none. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (end !== -1) {
@@ -260,7 +263,7 @@ class ExactParser {
     return out;
   }
 
-  /** The "\" is behind; takes what follows it. */
+  /** After the "\"; reads the rest of the escape. */
   #escape(): string {
     const char = this.#text[this.#at] ?? "";
     const simple = ESCAPES[char];
@@ -316,13 +319,13 @@ function at(text: string, offset: number, problem: string): JsonProblem {
   return { problem, line, column: offset - (before.lastIndexOf("\n") + 1) + 1 };
 }
 
-/** Exponents beyond this make any nonzero integer too long for protobuf, and none is worth writing out. */
+/** Exponents beyond this make any nonzero integer too long for protobuf. */
 const MAX_EXPONENT = 400;
 /** uint64 has 20 digits; more can only be leading or trailing zeros. */
 const MAX_MANTISSA = 1000;
 const NUMBER_PARTS = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
 
-/** The integer that a JSON number means, `1.0` and `1e2` included; undefined when it is none, or has no bounded size. */
+/** The integer value of a JSON number, `1.0` and `1e2` included; undefined if it is not an integer, or too long. */
 export function integerOf(text: string): bigint | undefined {
   if (/^-?[1-9][0-9]{0,19}$/.test(text)) return BigInt(text);
   const parts = NUMBER_PARTS.exec(text);

@@ -1,5 +1,5 @@
-// Texts of paths and queries as Envoy and grpc-gateway take them, where ProtoJSON has a narrower form: turned into that
-// form before they are read. Sources: absl::SimpleAtob, Go's strconv.ParseBool and time.ParseDuration.
+// Texts of paths and queries that Envoy and grpc-gateway accept and ProtoJSON does not: converted to ProtoJSON's form
+// before they are parsed. Sources: absl::SimpleAtob, Go's strconv.ParseBool and time.ParseDuration.
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { isWrapper } from "./fields.js";
 
@@ -18,10 +18,10 @@ const UNITS: Readonly<Record<string, bigint>> = {
   h: 3_600_000_000_000n,
 };
 const NANOS = 1_000_000_000n;
-/** A part of what time.ParseDuration reads; one of more digits than any duration has is none. */
+/** A part of time.ParseDuration's grammar; one with more digits than any duration is not accepted. */
 const GO_PART = /(\d{1,19})(?:\.(\d{0,19}))?(ns|us|µs|μs|ms|s|m|h)/y;
 
-/** The text of a field's value in ProtoJSON's form; as it is where nothing looser is known of it. */
+/** The text of a field's value in ProtoJSON's form; unchanged if there is no looser form for it. */
 export function looseText(leaf: DescField, text: string): string {
   const { message } = leaf;
   if (message?.typeName === "google.protobuf.Duration") return duration(text);
@@ -30,7 +30,7 @@ export function looseText(leaf: DescField, text: string): string {
   return FALSE.test(text) ? "false" : text;
 }
 
-/** The name of an enum's value as its schema spells it; the text as it is where it is none, in whatever case. */
+/** The name of an enum's value in the schema's spelling; the text unchanged if it matches in no case. */
 export function enumName(leaf: DescField, text: string): string {
   const values = leaf.enum?.values ?? [];
   if (values.some(({ name }) => name === text)) return text;

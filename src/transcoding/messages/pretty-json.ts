@@ -1,4 +1,4 @@
-// Compact JSON, as the codec prints it → the same JSON indented, byte by byte: no value is read, so none is changed
+// Compact JSON, as the codec prints it → the same JSON indented, byte by byte: no value is parsed, so none is changed
 // (an integer beyond 2⁵³, -0, a number's own digits).
 
 const QUOTE = 0x22;
@@ -15,8 +15,8 @@ const NEWLINE = 0x0a;
 /** Spaces for each level. */
 const INDENT = 2;
 /**
- * A text that would become more than so many times as long stays as it is: many short values far inside would make
- * hundreds of bytes of each, and an answer be larger than its limit allows for.
+ * A text that would become more than this many times longer stays compact: many short, deeply nested values would
+ * become hundreds of bytes each, and a response would exceed its limit.
  */
 const MAX_GROWTH = 8;
 /** Below this length that does not matter. */

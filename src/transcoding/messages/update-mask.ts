@@ -1,11 +1,11 @@
-// PATCH: the field mask of an update, filled from the fields that the JSON body names (as grpc-gateway fills it, see its
-// "Patch feature": nested messages become nested paths, repeated fields and maps end a path, null names a field too).
+// PATCH: the field mask of an update, filled from the fields in the JSON body (like grpc-gateway's "Patch feature":
+// nested messages become nested paths, repeated fields and maps end a path, null names a field too).
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { fieldsOf, hasOwnJson, isHttpBody, isJsonText } from "./fields.js";
 import { isJsonObject, type Json, type JsonObject } from "./json.js";
 
-/** The one field of the request that is a FieldMask; undefined where there is none, or more than one. */
+/** The one field of the request that is a FieldMask; undefined if there is none, or more than one. */
 export function updateMaskOf(input: DescMessage): DescField | undefined {
   const masks = input.fields.filter(
     (field) => field.fieldKind === "message" && field.message.typeName === "google.protobuf.FieldMask",
@@ -14,14 +14,14 @@ export function updateMaskOf(input: DescMessage): DescField | undefined {
 }
 
 /**
- * Characters of all paths of a mask. Each path repeats the names above it, so a body could ask for the square of its
- * length: one long name in a Struct with many short ones in it. Real updates are far from this.
+ * Characters of all paths of a mask. Each path repeats the names above it, so a body could cause the square of its
+ * length: one long name in a Struct with many short ones in it. Real updates are far below it.
  */
 export const MAX_MASK_CHARACTERS = 1024 * 1024;
 
 /**
- * The paths, in proto names, sorted; undefined where they are longer than MAX_MASK_CHARACTERS. What the message has no
- * field for is passed over: the codec judges it.
+ * The paths, in proto names, sorted; undefined if they are longer than MAX_MASK_CHARACTERS. Unknown fields are skipped:
+ * the codec checks them.
  */
 export function pathsOf(desc: DescMessage, json: Json): string[] | undefined {
   const paths = new Paths();
@@ -68,7 +68,7 @@ function gather(desc: DescMessage, json: JsonObject, prefix: string, paths: Path
   }
 }
 
-/** Inside a Struct the names are those of the JSON; where one could not stand in a path, its whole object is meant. */
+/** Inside a Struct the names are those of the JSON; a name that a path cannot contain selects its whole object. */
 function gatherFree(json: JsonObject, path: string, paths: Paths): void {
   const names = Object.keys(json);
   if (!names.every((name) => /^[A-Za-z0-9_]+$/.test(name))) {

@@ -1,5 +1,5 @@
-// The route that every method has: POST of its gRPC path, with the message as body. Of thousands of methods few are
-// called, so what their messages say is looked up when it is first asked for.
+// The default route of every method: POST to its gRPC path, with the message as body. Of thousands of methods few are
+// called, so their messages are looked up on demand.
 import type { DescField, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../../call/call.js";
 import { parseTemplate, type Template } from "../../kit/text/path-template.js";
@@ -30,7 +30,7 @@ export class AutoPlan implements BindingPlan {
     this.text = method.path;
   }
 
-  /** undefined: the path is no template, since the method's names are none that a .proto file can have. */
+  /** undefined: the path is not a valid template, since the method's names are not valid in a .proto file. */
   static of(method: Method, descriptor: DescMethod): AutoPlan | undefined {
     const template = parseTemplate(method.path);
     return "error" in template || template.variables.length > 0

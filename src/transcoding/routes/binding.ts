@@ -1,4 +1,4 @@
-// A route: what a request that matches binds where. Made at load, used by every call.
+// A route: which parts of a matching request bind which fields. Made at load, used by every call.
 import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../../call/call.js";
 import type { Template } from "../../kit/text/path-template.js";
@@ -11,16 +11,16 @@ export type BindingSource = "option" | "config" | "auto";
 
 export interface Variable {
   readonly target: FieldTarget;
-  /** Places in the template, `to` exclusive. Those behind its `**` go with the path's end (see `placeIn`). */
+  /** Segments of the template, `to` exclusive. Those after its `**` are counted from the path's end (see `placeIn`). */
   readonly from: number;
   readonly to: number;
-  /** Binds more than one segment, or any number: an escaped slash in it stays escaped. */
+  /** Matches more than one segment, or any number: an escaped slash in it stays escaped. */
   readonly multi: boolean;
   /** The body may set the field too. */
   readonly inBody: boolean;
 }
 
-/** The google.api.HttpBody that takes a body as it comes. */
+/** The google.api.HttpBody that receives the raw body. */
 export interface HttpBodyField {
   readonly desc: DescMessage;
   /** undefined: it is the request itself. */
@@ -36,32 +36,32 @@ export interface BindingPlan {
   /** The template as written. */
   readonly text: string;
   readonly source: BindingSource;
-  /** What else its rule says, as written. */
+  /** The other parts of its rule, as written. */
   readonly rule: Pick<HttpRule, "body" | "responseBody">;
   readonly variables: readonly Variable[];
-  /** How path alone makes the whole message, where there is neither query nor body; undefined: not without JSON. */
+  /** How the path alone makes the whole message, without query or body; undefined: JSON is needed. */
   readonly pathMessage: readonly PathField[] | undefined;
   readonly body: "all" | "none" | DescField;
   /** undefined: the body is JSON. */
   readonly httpBody: HttpBodyField | undefined;
-  /** The field mask that is filled from the body's fields; undefined: none is. */
+  /** The field mask that is filled from the body's fields; undefined: none. */
   readonly updateMask: DescField | undefined;
   /** The one field of a request that is a wrapper (google.protobuf.StringValue, …); undefined for other messages. */
   readonly wrapped: DescField | undefined;
-  /** The request is a well-known type whose JSON is no object of its fields. */
+  /** The request is a well-known type whose JSON is not an object of its fields. */
   readonly ownJson: boolean;
-  /** HTML forms are bodies too. */
+  /** HTML forms are accepted as bodies. */
   readonly forms: boolean;
   /** Print this field instead of the whole message. */
   readonly responseField: DescField | undefined;
 }
 
-/** A route's answer is a stream of messages. */
+/** The response is a stream of messages. */
 export function givesStream({ descriptor: { methodKind } }: Pick<BindingPlan, "descriptor">): boolean {
   return methodKind === "server_streaming" || methodKind === "bidi_streaming";
 }
 
-/** A route's answer is an HttpBody. */
+/** The response is an HttpBody. */
 export function givesHttpBody({ descriptor, responseField }: BindingPlan): boolean {
   if (responseField === undefined) return isHttpBody(descriptor.output);
   return responseField.fieldKind === "message" && isHttpBody(responseField.message);

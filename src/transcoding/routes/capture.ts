@@ -1,10 +1,10 @@
-// What a path says for a variable of its template.
+// The value of a template variable in a path.
 import { placeIn } from "../../kit/text/path-template.js";
 import type { BindingPlan, Variable } from "./binding.js";
 import { decodeKeepingEscapes, type RequestPath } from "./path.js";
 import type { KeptEscapes } from "./read-options.js";
 
-/** The text that a variable binds, decoded; undefined where it is no percent-encoded UTF-8. */
+/** The text of a variable, decoded; undefined if its percent-encoding is malformed or not UTF-8. */
 export function capture(
   plan: BindingPlan,
   variable: Variable,
@@ -18,7 +18,7 @@ export function capture(
   const from = placeIn(template, variable.from, count);
   if (!variable.multi) return from === last && tail !== undefined ? tail.head : path.decoded[from];
   const to = placeIn(template, variable.to, count);
-  // Nothing is encoded: the segments are what they stand for.
+  // Nothing is encoded: the segments are used unchanged.
   if (path.raw === path.decoded && (tail === undefined || to <= last)) {
     return path.raw.slice(from, to).join("/");
   }

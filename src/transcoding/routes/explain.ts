@@ -1,4 +1,5 @@
-// Why a request is answered by this route and by no other; and which routes come near. For persons, never on a call's way.
+// Explains why a request matches this route and no other, and which routes are near. For people, never on the path of a
+// call.
 
 import { Status } from "../../call/status/status.js";
 import { editDistance } from "../../kit/text/nearest.js";
@@ -21,7 +22,7 @@ const MAX_VALUE = 200;
 const SLASHES_OFF = 0.125;
 /** How many segments may be altogether different. */
 const MAX_DISTANCE = 1.5;
-/** Pairs of letters compared for one path, a millisecond or two: whoever sends unknown paths must not keep the hub busy. */
+/** Pairs of letters compared for one path, a millisecond or two: unknown paths must not keep the hub busy. */
 const MAX_COMPARED = 100_000;
 
 /** The nearest routes, best first, as in `GET /v1/books`. */
@@ -47,20 +48,20 @@ function nearestPlans(routes: Routes, httpMethod: string, target: string): Bindi
     }
     if (best <= MAX_DISTANCE) near.push({ plan, distance: best, literals });
   }
-  // Where as much differs, the route that says more of the same words is the one that was meant.
+  // Of routes with equal distance, the one that has more of the same words is meant.
   near.sort((a, b) => a.distance - b.distance || b.literals - a.literals);
   return near.slice(0, MAX_NEAREST).map(({ plan }) => plan);
 }
 
-/** A path as somebody may have meant it. */
+/** A path that may have been meant. */
 interface Reading {
   readonly segments: readonly string[];
   readonly verb: string | undefined;
-  /** How far that is from what was sent. */
+  /** Its distance from the request's path. */
   readonly off: number;
 }
 
-/** The path as it is, and without slashes too many: one at the end, or two in a row. */
+/** The path itself, and without superfluous slashes: one at the end, or two in a row. */
 function readingsOf(path: string): Reading[] {
   const single = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
   const texts = single === path ? [path] : [path, single];
@@ -72,9 +73,9 @@ function readingsOf(path: string): Reading[] {
 }
 
 /**
- * Which rule answers, what of the request goes where, and why others near it do not.
+ * Which rule matches, which parts of the request go where, and why near rules do not match.
  * @param kept the escapes that values of several segments keep
- * @param bind reads path and query as a call would; a Status says what does not fit; what else it returns is not looked at
+ * @param bind reads path and query as a call would; a Status describes an error; any other result is ignored
  */
 export function explainRoute(
   routes: Routes,
@@ -164,7 +165,7 @@ function near(routes: Routes, httpMethod: string, target: string, told: readonly
     );
 }
 
-/** What a route that does not match would want of this path. */
+/** What a route that does not match requires of this path. */
 function whyNear(plan: BindingPlan, routes: Routes, httpMethod: string, target: string): string {
   const path = routes.pathOf(target);
   if (path === undefined) return `its path begins with ${routes.prefix}/`;
@@ -236,7 +237,7 @@ function literalsMet(template: Template, path: readonly string[]): number {
   }).length;
 }
 
-/** `distance`, and 1 for each segment that is missing, too many or altogether different, less for a misspelled one. */
+/** `distance`, and 1 for each segment that is missing, superfluous or entirely different, less for a misspelled one. */
 function pathDistance(template: Template, path: readonly string[], words: Words, distance: number): number {
   const { segments, deepAt } = template;
   for (const [i, segment] of segments.entries()) {
@@ -252,7 +253,7 @@ function pathDistance(template: Template, path: readonly string[], words: Words,
   return deepAt === -1 ? distance + Math.max(0, path.length - segments.length) : distance;
 }
 
-/** How much words of routes and of one path differ; each pair is compared once, and all of them within a budget. */
+/** The distance between words of routes and of one path; each pair is compared once, and all within a budget. */
 class Words {
   readonly #known = new Map<string, number>();
   #left = MAX_COMPARED;

@@ -1,4 +1,4 @@
-// google.api.HttpRule out of a method's options and out of the config: what is said, not yet whether it makes sense.
+// Parses google.api.HttpRule from a method's options and from the config, without checking whether it makes sense.
 import type { DescMethod } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
@@ -17,13 +17,13 @@ export interface HttpRule {
 /** google/api/annotations.proto: `extend google.protobuf.MethodOptions { HttpRule http = 72295728; }`. */
 const HTTP_EXTENSION = 72295728;
 
-/** Rules nest one level deep; more is read only to be refused with its place. */
+/** Rules nest one level deep; more is read only to be rejected with its path. */
 const MAX_NESTING = 4;
 
 /**
- * The rule in a method's options; undefined where there is none. It stands among the unknown fields, as no generated
- * code of google.api is linked. A message field that occurs twice is the two joined (protobuf encoding, "Last One Wins").
- * Throws when the option's bytes are not protobuf.
+ * The rule in a method's options; undefined if there is none. It is among the unknown fields, since no generated code
+ * of google.api is linked. A repeated message field is merged (protobuf encoding, "Last One Wins"). Throws if the
+ * option's bytes are malformed.
  */
 export function readHttpRule(method: DescMethod): HttpRule | undefined {
   const parts: Uint8Array[] = [];
@@ -79,7 +79,7 @@ function decodeCustom(bytes: Uint8Array): [kind: string, path: string] {
   return [kind, path];
 }
 
-/** Reads a rule in its JSON form, names in either spelling; a string says what is wrong with it. */
+/** Parses a rule in its JSON form, names in either spelling; a string describes the error. */
 export function httpRuleFromJson(json: unknown, depth = 0): HttpRule | string {
   if (!isRecord(json)) return "an HTTP rule must be a mapping, as in { get: /v1/books }";
   if (depth > MAX_NESTING) return "additional bindings nest one level deep";

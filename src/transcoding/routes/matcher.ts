@@ -1,26 +1,29 @@
-// Finds the route for a method and a path: a trie over segments, walked from the most specific branch on.
-// This is on the way of every JSON call, so its cost depends on the path's length and not on the number of routes.
+// Finds the route for a method and a path: a trie over segments, searched from the most specific branch on. Every JSON
+// call passes here, so the cost depends on the path's length and not on the number of routes.
 
 import type { Template } from "../../kit/text/path-template.js";
 import type { RequestPath } from "./path.js";
 
-/** The HTTP method of a route that takes any (`custom: { kind: "*" }`). */
+/** The HTTP method of a route for any method (`custom: { kind: "*" }`). */
 export const ANY_METHOD = "*";
 
-/** What ends at a node: verb ("" for none) → HTTP method → route. */
+/** The routes of a node: verb ("" for none) → HTTP method → route. */
 type Ends<T> = Map<string, Map<string, T>>;
 
-/** What `add` says of a route with which one request could have too many nodes to look at. */
+/** Result of `add` for a route with which one request could visit too many nodes. */
 export const TOO_MANY_CANDIDATES = Symbol("crowded");
 
 /**
- * Nodes that one request may have to look at: some milliseconds. Where rules have fixed texts and `*` at the same
- * places in every combination, that doubles with each segment; with all of Google's APIs together it is 27.
+ * Nodes that one request may visit: some milliseconds. If rules combine literals and `*` at the same places, the number
+ * doubles with each segment; with all of Google's APIs together it is 27.
  */
 const MAX_WALK = 10_000;
 
 interface Node<T> {
-  /** Nodes at which a walk from here may look, this one included: at one of the literals, and at all else. */
+  /**
+   * Nodes that a search from here may visit, this one included: those below one of the literals, and below everything
+   * else.
+   */
   walk: number;
   /** The longest of those from its literals. */
   widest: number;
@@ -30,26 +33,26 @@ interface Node<T> {
   ends: Ends<T> | undefined;
   /** Routes that end with `**`. */
   deep: Ends<T> | undefined;
-  /** Routes that go on behind a `**`, by how many segments: the longest first. */
+  /** Routes that continue after a `**`, by their number of segments: the longest first. */
   tails: Tail<T>[] | undefined;
 }
 
-/** What stands behind a `**`: as many segments as this, at the path's end. */
+/** The part after a `**`: this many segments, at the path's end. */
 interface Tail<T> {
   readonly length: number;
   readonly root: Node<T>;
 }
 
 /**
- * Precedence, segment by segment from the left: literal, then `*`, then `**`; a split-off verb before none. Of two that
- * are the same up to their `**`, the one with more segments behind it comes first: it is the narrower one. A branch that
- * ends without a route for the HTTP method is left again, so a literal under another method hides no wildcard. Under one
- * template the exact method comes before `*`, and GET answers HEAD.
+ * Precedence, segment by segment from the left: literal, then `*`, then `**`; a verb before none. Of two that are equal
+ * up to their `**`, the one with more segments after it comes first, since it is more specific. A branch without a
+ * route for the HTTP method is left again, so a literal under another method does not hide a wildcard. Within one
+ * template the exact method comes before `*`, and GET also serves HEAD.
  */
 export class Matcher<T> {
   readonly #root: Node<T> = newNode();
 
-  /** Adds a route; returns the one that already has this shape and method, and then adds nothing. */
+  /** Adds a route; returns the existing one with this pattern and method, and then adds nothing. */
   add(httpMethod: string, template: Template, route: T): T | typeof TOO_MANY_CANDIDATES | undefined {
     const existing = this.get(httpMethod, template);
     if (existing !== undefined) return existing;
@@ -57,7 +60,7 @@ export class Matcher<T> {
     let deep = false;
     const { segments } = template;
     const way = [node];
-    /** Takes out what is new. */
+    /** Removes the new nodes. */
     let undo: (() => void) | undefined;
     for (const [i, segment] of segments.entries()) {
       const parent = node;
@@ -113,7 +116,7 @@ export class Matcher<T> {
     return undefined;
   }
 
-  /** The route of this very shape and method, whatever its variables are called. */
+  /** The route with exactly this pattern and method, whatever its variables are named. */
   get(httpMethod: string, template: Template): T | undefined {
     let node: Node<T> | undefined = this.#root;
     const { segments } = template;
@@ -161,7 +164,7 @@ function newNode<T>(): Node<T> {
   };
 }
 
-/** Counts the walks anew on the way to a node that is new. Returns false, with all as before, where they are too long. */
+/** Counts the searches again along the path to a new node. Returns false, without a change, if they are too long. */
 function grow<T>(way: readonly Node<T>[]): boolean {
   const before = way.map(({ walk, widest }) => ({ walk, widest }));
   for (let i = way.length - 1; i >= 0; i--) {
@@ -192,7 +195,7 @@ function addTail<T>(node: Node<T>, length: number): Node<T> {
   return root;
 }
 
-/** Looks at the routes of one template; a result ends the walk. */
+/** Visits the routes of one template; a result ends the search. */
 type Visit<T, C> = (methods: ReadonlyMap<string, T>, context: C) => T | undefined;
 
 function pick<T>(methods: ReadonlyMap<string, T>, httpMethod: string): T | undefined {
@@ -211,9 +214,9 @@ function gather<T>(methods: ReadonlyMap<string, T>, found: T[]): undefined {
   found.push(...methods.values());
 }
 
-// Depth is bounded by the trie's, which the templates set (MAX_SEGMENTS), not by the request. Each node has one place in
-// the path (behind a `**` it is counted from the path's end), so it is entered at most once: a walk is never longer than
-// the trie is large, whatever is left again.
+// Depth is bounded by the trie's, which the templates set (MAX_SEGMENTS), not by the request. Each node has one
+// position in the path (after a `**` it is counted from the path's end), so it is entered at most once: a search never
+// visits more nodes than the trie has, even with backtracking.
 function walk<T, C>(
   node: Node<T>,
   at: number,
@@ -239,7 +242,7 @@ function walk<T, C>(
   }
   const star = node.star;
   if (star !== undefined) {
-    // `*` takes no empty segment: `DELETE /v1/books/` must not become a call with an empty name.
+    // `*` does not match an empty segment: `DELETE /v1/books/` must not become a call with an empty name.
     if (tail !== undefined && tail.head !== "") found = end(star, tail.verb, context, visit);
     if (found === undefined && segment !== "") found = walk(star, at + 1, path, context, visit);
     if (found !== undefined) return found;
@@ -247,7 +250,7 @@ function walk<T, C>(
   if (node.tails !== undefined) {
     for (const { length, root } of node.tails) {
       const from = path.decoded.length - length;
-      // `**` takes no segment too.
+      // `**` matches zero segments too.
       if (from >= at) found = walk(root, from, path, context, visit);
       if (found !== undefined) return found;
     }
@@ -257,7 +260,7 @@ function walk<T, C>(
   return found ?? visitVerb(node.deep, "", context, visit);
 }
 
-/** The path is used up here, apart from this verb ("" for none); `**` takes zero segments too. */
+/** The path ends here, except for this verb ("" for none); `**` matches zero segments too. */
 function end<T, C>(node: Node<T>, verb: string, context: C, visit: Visit<T, C>): T | undefined {
   return visitVerb(node.ends, verb, context, visit) ?? visitVerb(node.deep, verb, context, visit);
 }

@@ -1,5 +1,5 @@
-// A request that its path says whole, as most GETs are: strings of the message itself go straight to bytes, where
-// everything else becomes JSON first (request.ts). Decided at load, by what the rule binds.
+// Requests whose path alone makes the message, as for most GETs: strings of the message itself are encoded directly,
+// while everything else becomes JSON first (request.ts). Decided at load, by the rule's bindings.
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { BytesOut } from "../codec/bytes-out.js";
 import { hasOwnJson } from "../messages/fields.js";
@@ -12,7 +12,7 @@ import type { KeptEscapes } from "./read-options.js";
 const LEGACY_REQUIRED = 3;
 const LENGTH_DELIMITED = 2;
 
-/** A message is written whole in one turn, so one buffer serves all. */
+/** A message is written completely in one turn, so one buffer serves all. */
 const OUT = new BytesOut();
 
 /** One field of the message, in the order in which they are written. */
@@ -22,7 +22,7 @@ export interface PathField {
   readonly tag: number;
 }
 
-/** How the path alone makes the message; undefined where a field needs to be looked at as JSON. */
+/** How the path alone makes the message; undefined if a field needs JSON. */
 export function planPathMessage(
   input: DescMessage,
   variables: readonly Variable[],
@@ -35,12 +35,12 @@ export function planPathMessage(
     .sort((a, b) => a.tag - b.tag);
 }
 
-/** Members of a oneof may clash, which is said elsewhere. */
+/** Members of a oneof may conflict, which is checked elsewhere. */
 function isString(field: DescField): boolean {
   return field.fieldKind === "scalar" && field.scalar === ScalarType.STRING && field.oneof === undefined;
 }
 
-/** The message in bytes; undefined: not to be written without a closer look. */
+/** The message in bytes; undefined: it needs the general path. */
 export function encodePathMessage(
   fields: readonly PathField[],
   plan: BindingPlan,
@@ -50,7 +50,7 @@ export function encodePathMessage(
   OUT.pos = 0;
   for (const { variable, tag } of fields) {
     const text = capture(plan, variable, path, kept);
-    // What is empty may be a field that is not set.
+    // An empty value may be an unset field.
     if (text === undefined || text === "") return undefined;
     OUT.varint32(tag);
     OUT.string(text);

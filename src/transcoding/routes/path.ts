@@ -9,9 +9,9 @@ const PERCENT = 0x25;
 export interface RequestPath {
   /** As received. `/v1/a` is `["v1", "a"]`, `/` is `[""]`, `/v1/` is `["v1", ""]`. */
   readonly raw: readonly string[];
-  /** Each wholly decoded, `%2F` included; the same array as `raw` where nothing was encoded. */
+  /** Each completely decoded, `%2F` included; the same array as `raw` if nothing was encoded. */
   readonly decoded: readonly string[];
-  /** What stands before and after the last ":" of the last segment: what may be a verb. */
+  /** The text before and after the last ":" of the last segment: a possible verb. */
   readonly tail: PathTail | undefined;
 }
 
@@ -26,7 +26,7 @@ export function splitPath(path: string): RequestPath | undefined {
   const raw: string[] = [];
   let plain = true;
   let from = 1;
-  // One walk in place of a split and a search: this is on the way of every call.
+  // One pass instead of a split and a search: every call passes here.
   for (let i = 1; i < path.length; i++) {
     const c = path.charCodeAt(i);
     if (c === SLASH) {
@@ -51,7 +51,7 @@ export function splitPath(path: string): RequestPath | undefined {
     decoded.push(text);
   }
   if (colon === -1) return { raw, decoded, tail: undefined };
-  // Each half is decodable alone: a ":" is no byte of a longer UTF-8 sequence, nor of an escape.
+  // Each half can be decoded separately: a ":" is not part of a longer UTF-8 sequence, nor of an escape.
   const rawHead = last.slice(0, colon);
   const head = decodePercent(rawHead);
   const verb = decodePercent(last.slice(colon + 1));
@@ -77,7 +77,7 @@ export function decodeKeepingEscapes(text: string, kept: KeptEscapes): string | 
   return parts.join("");
 }
 
-/** Decodes one name or value of a query, where "+" is a space (application/x-www-form-urlencoded) if `plusAsSpace`. */
+/** Decodes one name or value of a query; "+" is a space (application/x-www-form-urlencoded) if `plusAsSpace`. */
 export function decodeQueryPart(text: string, plusAsSpace = true): string | undefined {
   return decodePercent(plusAsSpace && text.includes("+") ? text.replaceAll("+", " ") : text);
 }

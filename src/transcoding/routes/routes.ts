@@ -1,4 +1,4 @@
-// The table of all routes, and how a request finds its one.
+// The table of all routes, and the search for a request's route.
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../../call/call.js";
 import { AutoPlan } from "./auto-plan.js";
@@ -12,7 +12,7 @@ export class Routes {
   readonly prefix: string;
   readonly plans: BindingPlan[] = [];
   readonly matcher = new Matcher<BindingPlan>();
-  /** By path. Asked after the matcher: any explicit rule beats them, be it a wildcard. */
+  /** By path. Used after the matcher: any explicit rule has priority, even a wildcard. */
   readonly auto = new Map<string, BindingPlan>();
 
   constructor(prefix: string) {
@@ -38,7 +38,7 @@ export class Routes {
     this.plans.push(plan);
   }
 
-  /** The path below the prefix; undefined where it is not below it. */
+  /** The path below the prefix; undefined if it is not below it. */
   pathOf(target: string): string | undefined {
     const question = target.indexOf("?");
     const path = question === -1 ? target : target.slice(0, question);
@@ -55,8 +55,8 @@ export class Routes {
   }
 
   /**
-   * The rule that has this path as it stands, without wildcards and variables, for this HTTP method or for any. Pages
-   * of the hub's own give way to it.
+   * The rule with exactly this path, without wildcards and variables, for this HTTP method or for any. It replaces a
+   * page of the hub.
    */
   literal(httpMethod: string, target: string): BindingPlan | undefined {
     const path = this.pathOf(target);
@@ -67,7 +67,7 @@ export class Routes {
     return this.matcher.get(httpMethod, template) ?? this.matcher.get(ANY_METHOD, template);
   }
 
-  /** Escapes of what needs none mean the same (RFC 3986 §6.2.2.2). */
+  /** Escapes of unreserved characters mean the same (RFC 3986 §6.2.2.2). */
   #auto(path: string, split: RequestPath): BindingPlan | undefined {
     if (split.decoded === split.raw || split.decoded.some((segment) => segment.includes("/"))) {
       return this.auto.get(path);
@@ -75,7 +75,7 @@ export class Routes {
     return this.auto.get(`/${split.decoded.join("/")}`);
   }
 
-  /** The methods that the path knows, for Allow. */
+  /** The methods of the path, for Allow. */
   allowed(path: string, split: RequestPath): string[] {
     const methods = this.matcher.allowed(split);
     if (this.#auto(path, split) !== undefined && !methods.includes("POST")) methods.push("POST");

@@ -1,5 +1,5 @@
-// Whether an HTTP rule fits its method, told by the outlines of its messages: at a fraction of what their descriptors
-// cost. Only a yes is certain; all else is looked at more closely (rule-plan.ts).
+// Whether an HTTP rule fits its method, by the outlines of its messages: at a fraction of the cost of their
+// descriptors. Only a yes is certain; all other rules are checked with descriptors (rule-plan.ts).
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Template } from "../../kit/text/path-template.js";
 import { isOutlined, type KnownOutlines, type Outline, type Outlines } from "../../schema/tables/outline.js";
@@ -57,7 +57,7 @@ function bindsScalar(
   return false;
 }
 
-/** The well-known types and google.api.HttpBody have rules of their own. */
+/** The well-known types and google.api.HttpBody have their own rules. */
 function hasSpecialJson(message: string): boolean {
   return message.startsWith("google.protobuf.") || message === "google.api.HttpBody";
 }

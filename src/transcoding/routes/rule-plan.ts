@@ -1,5 +1,5 @@
-// The route of an HTTP rule. A large schema has thousands of rules, and few are ever called: what one binds is worked out
-// when it is first asked for, where its fit can be told without (rule-fit.ts).
+// The route of an HTTP rule. A large schema has thousands of rules, and few are ever called: bindings are resolved on
+// demand, if the rule is known to fit without them (rule-fit.ts).
 import type { DescField, DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Method } from "../../call/call.js";
 import { parseTemplate, type Template } from "../../kit/text/path-template.js";
@@ -12,15 +12,15 @@ import { type PathField, planPathMessage } from "./path-message.js";
 import { fitsSurely } from "./rule-fit.js";
 import { resolveRuleField } from "./set-field.js";
 
-/** What a rule and the fields of its method's messages make together. */
+/** The combination of a rule and the fields of its method's messages. */
 type Bound = Pick<
   BindingPlan,
   "variables" | "pathMessage" | "body" | "httpBody" | "updateMask" | "wrapped" | "ownJson" | "responseField"
 >;
 
 /**
- * Checks one rule, without its additional bindings; a string says what is wrong, and where.
- * @param known of whoever plans more than one
+ * Checks one rule, without its additional bindings; a string describes the error.
+ * @param known shared by all rules of one planning
  */
 export function planBinding(
   method: Method,
@@ -33,7 +33,7 @@ export function planBinding(
   const { httpMethod } = rule;
   if (httpMethod === undefined)
     return "the rule has no pattern: it needs get, put, post, delete, patch or custom";
-  // RFC 9110 §5.6.2: a method is a token; `*` is one too, and here means any.
+  // RFC 9110 §5.6.2: a method is a token; `*` is one too, and here means any method.
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(httpMethod)) return `'${httpMethod}' is no HTTP method`;
   const template = parseTemplate(rule.template);
   if ("error" in template) return `column ${template.column} of '${rule.template}': ${template.error}`;
@@ -112,7 +112,7 @@ class RulePlan implements BindingPlan {
   }
 }
 
-/** A string says what is wrong with the rule, and where. */
+/** A string describes the error of the rule. */
 function bind({ descriptor, httpMethod, template }: BindingPlan, rule: HttpRule): Bound | string {
   const body = planBody(descriptor.input, rule.body);
   if (typeof body === "object" && "problem" in body) return body.problem;
@@ -173,7 +173,7 @@ function planHttpBody(input: DescMessage, body: BindingPlan["body"]): HttpBodyFi
   return { desc: body.message, field: body };
 }
 
-/** Where a mask is filled: PATCH of one message, which is not the whole request. */
+/** When a mask is filled: PATCH of one message, which is not the whole request. */
 function planUpdateMask(
   input: DescMessage,
   httpMethod: string,

@@ -1,5 +1,5 @@
-// Puts one text, of a path or a query, where it belongs in the JSON of a message. All of a request is put together in
-// one JSON value, and encoded once.
+// Puts one text, of a path or a query, into the JSON of a message. All parts of a request are combined in one JSON
+// value, and encoded once.
 import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { cut } from "../../kit/text/text.js";
 import type { Codecs, InvalidValue } from "../codec/codecs.js";
@@ -23,26 +23,26 @@ export type MessageField = DescField & { readonly fieldKind: "message" };
 export interface FieldTarget {
   readonly parents: readonly MessageField[];
   readonly leaf: DescField;
-  /** The proto names with dots, whatever spelling was used: equal for the same field. */
+  /** The dotted proto names, whatever spelling was used: equal for the same field. */
   readonly key: string;
-  /** Which JSON a text becomes. */
+  /** The JSON form of a text. */
   readonly form: ValueForm;
 }
 
-/** `text`: a JSON string, which ProtoJSON takes for numbers too. `none`: no text stands for it. */
+/** `text`: a JSON string, which ProtoJSON accepts for numbers too. `none`: it cannot be written as text. */
 type ValueForm = "text" | "bool" | "enum" | "mask" | "json" | "none";
 
-/** Deeper paths are refused: recursive messages would allow any length. */
+/** Deeper paths are rejected: recursive messages would allow any length. */
 const MAX_PATH_DEPTH = 32;
-/** Names that are remembered for each message type. Recursive messages have more than anybody wants. */
+/** Names cached for each message type. Recursive messages have an unlimited number. */
 const MAX_REMEMBERED = 256;
 
 // Keyed by descriptor, so that it lives as long as the schema does.
 const REMEMBERED = new WeakMap<DescMessage, Map<string, FieldTarget>>();
 
 /**
- * Finds the field; each step by proto name or by JSON name. A string says why there is none; `hint`: and which name may
- * be meant, which costs a look at every field.
+ * Finds the field; each step by proto name or by JSON name. A string says why it is not found; `hint`: including a
+ * similar name, which costs a look at every field.
  */
 export function resolveField(root: DescMessage, path: string, hint = true): FieldTarget | string {
   let known = REMEMBERED.get(root);
@@ -71,7 +71,7 @@ function findField(
 ): FieldTarget | string {
   const steps = path.split(".");
   if (steps.length > MAX_PATH_DEPTH) return `the path has more than ${MAX_PATH_DEPTH} steps`;
-  // A wrapper as request is one value, and its field's name is the only way to call it.
+  // A wrapper as request is one value, and its field's name is the only name for it.
   if (hasOwnJson(root) && !isWrapper(root)) return `${root.typeName} has no fields that can be set here`;
   const parents: MessageField[] = [];
   const names: string[] = [];
@@ -121,7 +121,7 @@ function formOf(field: DescField): ValueForm {
   return value.scalar === ScalarType.BOOL ? "bool" : "text";
 }
 
-/** The text as the JSON of one value of the field (of one element, where it is repeated). */
+/** The text as the JSON of one value of the field (of one element, if it is repeated). */
 export function textToJson(
   target: FieldTarget,
   text: string,
@@ -136,7 +136,7 @@ export function textToJson(
         return { json: null };
       }
       if (/^-?\d{1,10}$/.test(text)) return { json: Number(text) };
-      // Where a body may have names that are not known, a filter that is passed over would still answer with everything.
+      // Even if a body may have unknown names: ignoring a filter would return everything.
       return target.leaf.enum?.values.some(({ name }) => name === text) === false
         ? { problem: unknownEnumValue(target.leaf.enum, text) }
         : { json: text };
@@ -157,24 +157,24 @@ export function textToJson(
   }
 }
 
-/** The member that stands for the field, under whichever of its names; undefined where there is none. */
+/** The member of the field, under either of its names; undefined if there is none. */
 export function memberOf(object: JsonObject, field: DescField): Json | undefined {
   if (Object.hasOwn(object, field.jsonName)) return object[field.jsonName];
   return hasProtoName(object, field) ? object[field.name] : undefined;
 }
 
-/** The proto name of a field may be the JSON name of another, whose member it is then. */
+/** The proto name of a field may be the JSON name of another, whose member it then is. */
 function hasProtoName(object: JsonObject, field: DescField): boolean {
   return Object.hasOwn(object, field.name) && fieldsOf(field.parent).get(field.name) === field;
 }
 
-/** Sets the member that stands for the field. */
+/** Sets the member of the field. */
 export function setMember(object: JsonObject, field: DescField, json: Json): void {
   const name = field.jsonName !== field.name && hasProtoName(object, field) ? field.name : field.jsonName;
   setOwn(object, name, json);
 }
 
-/** As an assignment, but `__proto__` is a name like others. */
+/** Like an assignment, but `__proto__` is an ordinary name. */
 export function setOwn(object: JsonObject, name: string, json: Json): void {
   if (name === "__proto__") {
     Object.defineProperty(object, name, {
@@ -187,8 +187,8 @@ export function setOwn(object: JsonObject, name: string, json: Json): void {
 }
 
 /**
- * The object that has the field, made on the way where it is not there. undefined: something else than an object stands
- * on the way, and the codec will say so. A string says what is given too, of a oneof.
+ * The object that contains the field, created if it is missing. undefined: something other than an object is in its
+ * place, which the codec will report. A string names another member of a oneof that is set too.
  */
 export function ownerOf(root: JsonObject, target: FieldTarget): JsonObject | string | undefined {
   let owner = root;
@@ -230,8 +230,7 @@ function isValue(field: DescField): boolean {
 }
 
 /**
- * Puts a value where none may stand, or the very same one. A string says why not; what does not fit the field is left
- * to the codec.
+ * Sets a value if there is none, or an equal one. A string says why not; the codec checks whether it fits the field.
  */
 export function setSame(
   codecs: Codecs,
@@ -260,7 +259,7 @@ export function setSame(
   }
 }
 
-/** The two texts mean the same value of the field; false also where one of them means none. */
+/** The two texts have the same value for the field; false also if one of them is invalid. */
 export function isSameText(codecs: Codecs, target: FieldTarget, a: string, b: string): boolean {
   if (a === b) return true;
   const [jsonA, jsonB] = [textToJson(target, a), textToJson(target, b)];
@@ -271,7 +270,7 @@ export function isSameText(codecs: Codecs, target: FieldTarget, a: string, b: st
   return Buffer.compare(bytesA, bytesB) === 0;
 }
 
-/** What stands in a body beside what the path says. `unset`: it is the default of a field without presence. */
+/** The relation of the body's value to the path's. `unset`: it is the default of a field without presence. */
 function compare(
   codecs: Codecs,
   field: DescField,
@@ -283,12 +282,12 @@ function compare(
   if (!(was instanceof Uint8Array)) return "invalid";
   if (was.length === 0) return "unset";
   const is = encodeSingleField(codecs, field, json);
-  // What the path says does not fit: put there, the codec finds it.
+  // The path's value is invalid: put there, the codec reports it.
   if (!(is instanceof Uint8Array)) return "unset";
   return Buffer.compare(was, is) === 0 ? "same" : "other";
 }
 
-/** The bytes of the message that has this field and no other: empty where the value is the same as none. */
+/** The bytes of the message with only this field: empty if the value equals an unset field. */
 export function encodeSingleField(codecs: Codecs, field: DescField, json: Json): Uint8Array | InvalidValue {
   const codec = codecs.of(field.parent);
   // The field of a wrapper is the wrapper's JSON.

@@ -1,29 +1,29 @@
-// Which Content-Types carry JSON, one value or a stream of them.
+// Which Content-Types carry JSON, one value or a stream of values.
 import { refusal } from "../../call/status/reasons.js";
 import type { Status } from "../../call/status/status.js";
 import { cut } from "../../kit/text/text.js";
 
-/** What the answer to an unsupported type lists. */
+/** Listed in the response to an unsupported type. */
 export const SUPPORTED_TYPES: readonly string[] = ["application/json"];
 
-/** protobuf's binary format, where the body is a message. */
+/** protobuf's binary format, if the body is a message. */
 export const PROTO_TYPE = "application/x-protobuf";
 
-/** What else there is where a rule was written: of another site's pages both need a preflight. */
+/** Further types if a rule was written: both need a preflight from pages of other sites. */
 export const XML_TYPES: readonly string[] = ["application/xml", "text/xml"];
 
-/** HTML forms: pages of other sites can send them without being asked. */
+/** HTML forms: pages of other sites can send them without a preflight. */
 export const FORM_TYPES = ["application/x-www-form-urlencoded", "multipart/form-data"] as const;
 
-/** Which kind of form a Content-Type names; undefined where it is none. */
+/** The kind of form that a Content-Type names; undefined if it is not a form. */
 export function formTypeOf(contentType: string | undefined): (typeof FORM_TYPES)[number] | undefined {
   const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase();
   return FORM_TYPES.find((known) => known === type);
 }
 
 /**
- * `application/json` and `application/*+json`, in UTF-8 (RFC 8259 §8.1 knows no other). A missing type is none of
- * them: a page of another site can send a body without one, and no preflight would ask first.
+ * `application/json` and `application/*+json`, in UTF-8 (RFC 8259 §8.1 has no other). A missing type does not count: a
+ * page of another site can send a body without one, without a preflight.
  */
 export function isJsonType(contentType: string | undefined): boolean {
   if (contentType === "application/json") return true;
@@ -45,7 +45,7 @@ export function isProtoType(contentType: string | undefined): boolean {
   return contentType !== undefined && /^application\/(?:x-)?protobuf\s*(?:;|$)/i.test(contentType);
 }
 
-/** A JSON text per line, under the names that are in use: none is registered. */
+/** One JSON text per line, under the names in use: none is registered. */
 export function isNdjsonType(contentType: string | undefined): boolean {
   const [type = "", ...parameters] = contentType?.toLowerCase().split(";") ?? [];
   return (
@@ -54,7 +54,7 @@ export function isNdjsonType(contentType: string | undefined): boolean {
   );
 }
 
-/** The 415 that lists what there is. */
+/** The 415 that lists the supported types. */
 export function unsupportedType(contentType: string | undefined, types: readonly string[]): Status {
   const got = contentType === undefined ? "there is none" : `got '${cut(contentType, 100)}'`;
   const supported = types.join(", ");

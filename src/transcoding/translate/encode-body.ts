@@ -1,4 +1,4 @@
-// A body as the message that its service gets, together with what path and query bind: on the event loop and in threads.
+// Encodes a body as its service's message, combined with what path and query bind: on the event loop and in threads.
 import type { DescMessage } from "@bufbuild/protobuf";
 import { refusal } from "../../call/status/reasons.js";
 import { Status } from "../../call/status/status.js";
@@ -27,7 +27,7 @@ export function encodeBody(
   if (bound instanceof Status) return bound;
   if (isQuery(match, contentType)) {
     const form = body.toString("latin1");
-    // The answer's form is settled before a body is read.
+    // The response's format is fixed before a body is read.
     const own = bindRequest(plan, bound.path, form, options);
     if (!(own instanceof Status) && own.system !== NO_SYSTEM_PARAMETERS) return inUrlOnly();
     const query = [bound.query, form].filter((part) => part !== "").join("&");
@@ -39,7 +39,7 @@ export function encodeBody(
     const part = readBody(plan, body, contentType, options);
     return part instanceof Status ? part : encodeRequest(bound, part, options);
   }
-  // As JSON it is held to all that bodies are held to: what the path binds, what the query may set.
+  // Through JSON, so that all checks of bodies apply: what the path binds, what the query may set.
   const text = asJson(desc, body, options.codecs, budget);
   if (text instanceof Status) return text;
   const part = readBody(plan, text, "application/json", options);

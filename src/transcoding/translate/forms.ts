@@ -1,4 +1,4 @@
-// HTML forms as bodies: their fields are named as in a query, a file goes into a bytes field or a google.api.HttpBody.
+// HTML forms as bodies: fields are named as in a query, a file goes into a bytes field or a google.api.HttpBody.
 import { isUtf8 } from "node:buffer";
 import { ScalarType } from "@bufbuild/protobuf";
 import { type MultipartError, make, type PartInfo } from "multipasta";
@@ -18,19 +18,19 @@ import {
 
 type FormResult = { readonly json: JsonObject } | QueryProblem;
 
-/** More parts than any form has fields; each costs an object or two. The size of the body is bounded before. */
+/** More parts than any form has fields; each costs an object or two. The size of the body was limited before. */
 const MAX_PARTS = 1000;
 
-/** Reads `application/x-www-form-urlencoded`. */
+/** Parses `application/x-www-form-urlencoded`. */
 export function readForm(body: Uint8Array, rules: QueryRules, codecs: Codecs): FormResult {
   const json: JsonObject = {};
-  // As a header does, a body may have bytes beyond ASCII: they are taken for UTF-8, like those of a query.
+  // Like a header, a body may have bytes beyond ASCII: they are read as UTF-8, like those of a query.
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1");
   const problem = eachParameter(text, (name, value) => setField(name, value, rules, codecs, json));
   return problem ?? { json };
 }
 
-/** Reads `multipart/form-data` (RFC 7578). */
+/** Parses `multipart/form-data` (RFC 7578). */
 export function readMultipart(
   body: Uint8Array,
   contentType: string,
@@ -70,7 +70,7 @@ export function readMultipart(
     parser.write(withReadableHeaders(body, contentType));
     if (!done) take("", sentence({ _tag: "EndNotReached" }));
   } catch {
-    // A file name that is no percent-encoded UTF-8, for one.
+    // For example a file name with malformed percent-encoding.
     take("", "the headers of a part are malformed");
   }
   return problem ?? { json };
@@ -109,9 +109,9 @@ function setFile(info: PartInfo, data: Buffer, rules: QueryRules, json: JsonObje
 const BLANK_LINE = "\r\n\r\n";
 
 /**
- * Browsers send names as UTF-8 (RFC 7578 §5.1), and the parser takes a name only if its characters are those of Latin-1.
- * So it is given each byte of a part's headers as the Latin-1 character of that value; `nameOf` turns it back. A body
- * whose headers are ASCII, as nearly all are, is not copied.
+ * Browsers send names as UTF-8 (RFC 7578 §5.1), and the parser accepts a name only with Latin-1 characters. So it gets
+ * each byte of a part's headers as the Latin-1 character of that value; `nameOf` converts it back. A body whose headers
+ * are ASCII, as nearly always, is not copied.
  */
 function withReadableHeaders(body: Uint8Array, contentType: string): Uint8Array {
   const found = /;\s*boundary=(?:"([^"]*)"|([^\s;]+))/i.exec(contentType);
@@ -121,9 +121,9 @@ function withReadableHeaders(body: Uint8Array, contentType: string): Uint8Array 
   const delimiter = Buffer.from(`\r\n--${boundary}`, "latin1");
   const pieces: Buffer[] = [];
   let done = 0;
-  // The first delimiter may stand at the very beginning.
+  // The first delimiter may be at the very beginning.
   let at = bytes.indexOf(delimiter.subarray(2));
-  // Further parts are one too many, whatever their names.
+  // Further parts are too many, whatever their names.
   for (let parts = 0; at >= 0 && parts <= MAX_PARTS; parts++) {
     const end = bytes.indexOf(BLANK_LINE, at, "latin1");
     if (end < 0) break;
@@ -138,14 +138,14 @@ function withReadableHeaders(body: Uint8Array, contentType: string): Uint8Array 
   return done === 0 ? body : Buffer.concat([...pieces, bytes.subarray(done)]);
 }
 
-/** Browsers escape these three in a name, and no other (HTML, "multipart/form-data encoding algorithm"). */
+/** Browsers escape only these three in a name (HTML, "multipart/form-data encoding algorithm"). */
 function nameOf({ name }: PartInfo): string {
   return Buffer.from(name, "latin1")
     .toString("utf8")
     .replace(/%(?:22|0D|0A)/gi, decodeURIComponent);
 }
 
-/** A part that is packed would be taken for what it is packed in. */
+/** A compressed part would be stored compressed. */
 function partProblem({ name, headers }: PartInfo): string | undefined {
   if (name === "") return sentence({ _tag: "InvalidDisposition" });
   const encoding = String(headers["content-transfer-encoding"] ?? "binary").trim();

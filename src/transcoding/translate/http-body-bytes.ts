@@ -1,10 +1,10 @@
-// Finds a google.api.HttpBody in an answer's bytes: its type and its data, without a look at all else. What else an
-// answer has, a million empty extensions for one, would take a second to be made into objects that nobody wants.
+// Finds a google.api.HttpBody in a response's bytes: its type and its data, skipping everything else. Other parts of a
+// response, for example a million empty extensions, would take a second to become objects that nobody needs.
 import { DecodeError } from "../codec/decode-error.js";
 import { MAX_DEPTH, MAX_VARINT_BYTES, truncated } from "../codec/wire.js";
 
 export interface HttpBodyBytes {
-  /** As the service wrote it; "" where it wrote none. */
+  /** As the service wrote it; "" if it wrote none. */
   readonly contentType: string;
   /** A view of the message. */
   readonly data: Uint8Array;
@@ -15,14 +15,14 @@ const NO_BYTES = new Uint8Array(0);
 const CONTENT_TYPE = 1;
 const DATA = 2;
 
-/** @param field number of the field that has the HttpBody; undefined: the message is one. Throws DecodeError. */
+/** @param field number of the field with the HttpBody; undefined: the message is one. Throws DecodeError. */
 export function httpBodyOf(message: Uint8Array, field: number | undefined): HttpBodyBytes {
   const scan = new Scan(message);
   if (field === undefined) scan.body(message.length);
   else {
     while (scan.pos < message.length) {
       const length = scan.lengthOf(field, message.length);
-      // Several of them merge, so the last data counts, wherever it stands.
+      // Several of them merge, so the last data counts, wherever it is.
       if (length >= 0) scan.body(scan.pos + length);
     }
   }
@@ -54,8 +54,8 @@ class Scan {
   }
 
   /**
-   * Reads a field: the length of its content, which begins at `pos`; -1, and it is passed, where it is none of bytes or
-   * has another number than `wanted`.
+   * Reads a field: the length of its content, which begins at `pos`; -1, after skipping it, if it is not of type bytes
+   * or has another number than `wanted`.
    */
   lengthOf(wanted: number | undefined, end: number): number {
     this.#tag = this.#varint(end);
@@ -90,7 +90,7 @@ class Scan {
     }
   }
 
-  /** Of 32 bits; of a longer one, which is passed over or refused as a length, the value says nothing. */
+  /** Of 32 bits; a longer one is skipped, or rejected as a length, so its value does not matter. */
   #varint(end: number): number {
     let value = 0;
     for (let i = 0; i < MAX_VARINT_BYTES; i++) {

@@ -1,14 +1,17 @@
-// The Location of what a method has made: a path of config with fields of the answer in it.
+// The Location of a created resource: a path of the config with fields of the response.
 import { type DescField, type DescMessage, fromBinary, ScalarType } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { fieldsOf } from "../messages/fields.js";
 import { type FieldsMask, maskMessage } from "../messages/fields-mask.js";
 
-/** URIs that everybody takes (RFC 9110 §4.1); a longer one could make a head that no client reads. */
+/** URIs that everybody accepts (RFC 9110 §4.1); a longer one could make a head that no client accepts. */
 const MAX_CHARACTERS = 8000;
 const FIELD = /\{([^{}]+)\}/g;
 
-/** `/v1/{name}` with the answer's name in it; undefined where a field is not there or not as the schema has it, has no text of its own, or too long a one. */
+/**
+ * `/v1/{name}` with the response's name; undefined if a field is missing or does not fit the schema, has no text form,
+ * or is too long.
+ */
 export function locationOf(template: string, output: DescMessage, bytes: Uint8Array): string | undefined {
   const message = readMessage(template, output, bytes);
   if (message === undefined) return undefined;
@@ -24,8 +27,8 @@ export function locationOf(template: string, output: DescMessage, bytes: Uint8Ar
 }
 
 /**
- * The fields that the template names: of a large answer the rest would be made into objects for nothing. undefined: one
- * has another wire type than in the schema, which JSON passes over and a Location cannot.
+ * The fields that the template names: the rest of a large response is not needed. undefined: one has another wire type
+ * than in the schema, which JSON ignores and a Location cannot.
  */
 function readMessage(template: string, output: DescMessage, bytes: Uint8Array): ReflectMessage | undefined {
   try {
@@ -60,7 +63,7 @@ function maskOf(template: string, output: DescMessage): FieldsMask {
   return whole;
 }
 
-/** Why no answer can have this Location; undefined where it can. */
+/** Why no response can have this Location; undefined if it can. */
 export function locationProblem(template: string, output: DescMessage): string | undefined {
   for (const [, name = ""] of template.matchAll(FIELD)) {
     let desc: DescMessage | undefined = output;

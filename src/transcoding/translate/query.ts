@@ -18,7 +18,7 @@ import {
 
 export interface QueryRules {
   readonly input: DescMessage;
-  /** What the body fills, and the query therefore cannot: everything, one field, or nothing. */
+  /** The part that the body fills, and the query therefore cannot: everything, one field, or nothing. */
   readonly body: "all" | DescField | "none";
   /** Parameters that name no field. */
   readonly unknown: "reject" | "ignore";
@@ -33,15 +33,15 @@ export interface BoundField {
 }
 
 export interface QueryProblem {
-  /** The parameter's name as decoded, or as received where it cannot be. */
+  /** The parameter's name decoded, or as received if it is malformed. */
   readonly parameter: string;
   readonly problem: string;
 }
 
-/** Takes one parameter, decoded; a string says why it is refused. */
+/** Handles one parameter, decoded; a string says why it is rejected. */
 export type TakeParameter = (name: string, text: string) => string | undefined;
 
-/** Goes through `a=1&b=2` (without "?"). The first parameter that does not fit ends it. */
+/** Parses `a=1&b=2` (without "?"). The first invalid parameter ends it. */
 export function eachParameter(
   query: string,
   take: TakeParameter,
@@ -71,13 +71,13 @@ function oneParameter(pair: string, take: TakeParameter, plusAsSpace: boolean): 
   return problem === undefined ? undefined : { parameter: name, problem };
 }
 
-/** A parameter that names a field, and the JSON that its text is for that field alone. */
+/** A parameter that names a field, and the JSON of its text for that field alone. */
 export interface Parameter {
   readonly target: FieldTarget;
   readonly mapKey: string | undefined;
 }
 
-/** Finds the field of a parameter. A string says why it cannot be set; undefined: it is passed over. */
+/** Finds the field of a parameter. A string says why it cannot be set; undefined: it is ignored. */
 export function findParameter(name: string, rules: QueryRules): Parameter | string | undefined {
   const passedOver = rules.unknown === "ignore" || rules.ignored.has(name);
   const found = findTarget(rules.input, name, !passedOver);
@@ -93,14 +93,14 @@ export function findParameter(name: string, rules: QueryRules): Parameter | stri
   return unsuitable(target.leaf, mapKey) ?? { target, mapKey };
 }
 
-/** The field that a name of a query stands for, and the key where it is one entry of a map. */
+/** The field of a query name, and the key if it is one entry of a map. */
 export function findTarget(input: DescMessage, name: string, hint: boolean): Parameter | string {
   const open = name.endsWith("]") ? name.indexOf("[") : -1;
   const target = resolveField(input, open === -1 ? name : name.slice(0, open), hint);
   const mapKey = open === -1 ? undefined : name.slice(open + 1, -1);
   if (open === -1) return typeof target === "string" ? target : { target, mapKey };
   if (typeof target !== "string" && target.leaf.fieldKind === "map") return { target, mapKey };
-  // A `json_name` may be any text, brackets included: on no usual request's way.
+  // A `json_name` may be any text, brackets included: not in usual requests.
   const whole = resolveField(input, name, false);
   if (typeof whole !== "string") return { target: whole, mapKey: undefined };
   let next = name.indexOf("[", open + 1);
@@ -112,7 +112,7 @@ export function findTarget(input: DescMessage, name: string, hint: boolean): Par
   return typeof target === "string" ? target : { target, mapKey };
 }
 
-/** Brackets in the name of a map that are looked at: bounds what a request full of them costs. */
+/** Brackets in the name of a map that are tried: bounds the cost of a request full of them. */
 const MAX_BRACKETS = 4;
 
 function unsuitable(leaf: DescField, mapKey: string | undefined): string | undefined {
@@ -127,7 +127,7 @@ function unsuitable(leaf: DescField, mapKey: string | undefined): string | undef
   return undefined;
 }
 
-/** The field's whole JSON where the parameter is all there is of it. */
+/** The field's whole JSON if the parameter is its only value. */
 export function parameterJson({ target, mapKey }: Parameter, json: Json): Json {
   if (target.leaf.fieldKind === "list") return [json];
   if (mapKey === undefined) return json;
@@ -154,7 +154,7 @@ export function setParameter(
   return "problem" in value ? value.problem : addValue(parameter, value.json, root);
 }
 
-/** Adds a value where the field takes one more. */
+/** Adds a value if the field accepts one more. */
 export function addValue({ target, mapKey }: Parameter, json: Json, root: JsonObject): string | undefined {
   const owner = ownerOf(root, target);
   if (typeof owner !== "object") return owner;

@@ -1,5 +1,5 @@
-// A matched request → protobuf messages in bytes. What path and query say is read once; for each message of the request
-// it is put together with the body in one JSON value, and encoded once.
+// A matched request → protobuf messages in bytes. Path and query are parsed once; for each message of the request they
+// are combined with the body in one JSON value, and encoded once.
 import { isUtf8 } from "node:buffer";
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
@@ -58,14 +58,14 @@ export interface RequestOptions {
   readonly codecs: Codecs;
   readonly unknownQuery: "reject" | "ignore";
   readonly ignoredQuery: ReadonlySet<string>;
-  /** Of bodies: those that are JSON the codecs judge, forms are judged here. */
+  /** For bodies: the codecs check JSON, forms are checked here. */
   readonly unknownFields: "reject" | "ignore";
-  /** `alt`, `prettyPrint` and `fields` are system parameters too, where no field has the name. */
+  /** `alt`, `prettyPrint` and `fields` are system parameters too, unless a field has the name. */
   readonly bareSystemParameters: boolean;
   readonly read: ReadOptions;
 }
 
-/** What path and query of a request say: the same for each of its messages. */
+/** The values of path and query of a request: the same for each of its messages. */
 export interface BoundRequest {
   readonly plan: BindingPlan;
   readonly path: RequestPath;
@@ -73,9 +73,9 @@ export interface BoundRequest {
   readonly system: SystemParameters;
   /** JSON of the fields that no body sets. Shared by all messages: not to be changed. */
   readonly beside: JsonObject;
-  /** What the path binds where a body may say it too. */
+  /** What the path binds if a body may contain it too. */
   readonly inBody: readonly BoundField[];
-  /** The message, where the path says it whole: `beside` is empty then. */
+  /** The message, if the path alone makes it: `beside` is then empty. */
   readonly message?: Uint8Array;
 }
 
@@ -83,25 +83,25 @@ export interface BoundRequest {
 export interface MatchedRequest {
   readonly plan: BindingPlan;
   readonly options: RequestOptions;
-  /** It was sent as POST, with the name of another method (X-HTTP-Method-Override). */
+  /** It was sent as POST, with another method in X-HTTP-Method-Override. */
   readonly overridden?: boolean;
-  /** Read when it is first asked for: callers who may not call the method are not told what is wrong with theirs. */
+  /** Read on demand: callers who may not call the method do not get its errors. */
   bound(): BoundRequest | Status;
 }
 
 /** A message's part of the body. */
 export type MessageBody =
-  /** JSON in UTF-8, not looked at. */
+  /** JSON in UTF-8, not parsed. */
   | { readonly kind: "text"; readonly text: Uint8Array }
   /** JSON that was read; it is used up. */
   | { readonly kind: "json"; readonly json: Json }
-  /** For a google.api.HttpBody: the bytes as they came, and their type. */
+  /** For a google.api.HttpBody: the raw bytes, and their type. */
   | { readonly kind: "raw"; readonly data: Uint8Array; readonly contentType: string | undefined };
 
 const EMPTY = new Uint8Array(0);
 const NO_FIELDS: readonly BoundField[] = [];
 
-/** Reads path and query (without "?"). A Status says which parameter does not fit. */
+/** Parses path and query (without "?"). A Status describes an invalid parameter. */
 export function bindRequest(
   plan: BindingPlan,
   path: RequestPath,
@@ -146,7 +146,7 @@ export function bindRequest(
     const parameter = findParameter(name, rules);
     if (parameter === undefined || typeof parameter === "string") {
       if (dollar) return parameter === undefined ? undefined : UNKNOWN_SYSTEM_PARAMETER;
-      // A field of that name comes first: `fields` and `alt` are words of everyday life.
+      // A field of that name has priority: `fields` and `alt` are ordinary words.
       const bare = options.bareSystemParameters ? systemParameterOf(name, true) : undefined;
       if (bare === undefined || isField(plan.descriptor.input, name)) return parameter;
       system ??= new SystemParameterReader(plan);
@@ -159,7 +159,7 @@ export function bindRequest(
   return { plan, path, query, system: system?.result ?? NO_SYSTEM_PARAMETERS, beside, inBody };
 }
 
-/** `$alt` of a query that has something wrong with it: the failure is told in the format that it asks for. */
+/** `$alt` of an invalid query: the error is sent in the format that it asks for. */
 export function altOf(plan: BindingPlan, query: string, options: RequestOptions): Alt | undefined {
   const system = new SystemParameterReader(plan);
   const take = (name: string, text: string): undefined => {
@@ -174,15 +174,15 @@ function isField(input: DescMessage, name: string): boolean {
   return input.fields.some((field) => field.name === name || field.jsonName === name);
 }
 
-/** The whole body of a unary request → what of it is the message; undefined: there is none. */
+/** The whole body of a unary request → its message's part; undefined: there is none. */
 export function readBody(
   plan: BindingPlan,
   body: Uint8Array,
   contentType: string | undefined,
   options: RequestOptions,
 ): MessageBody | Status | undefined {
-  // A page of another site may post without a preflight as long as it names no JSON: for paths that nobody wrote a
-  // rule for, even an empty body must say what it is.
+  // A page of another site may post without a preflight unless it declares JSON: for paths without a rule, even an
+  // empty body must have its type.
   if (plan.source === "auto" && !isJsonType(contentType)) return unsupported(plan, contentType);
   if (plan.httpBody !== undefined) {
     if (body.length === 0 && contentType === undefined) return undefined;
@@ -222,7 +222,7 @@ export function readBody(
     : invalid(result.parameter, result.problem, "form");
 }
 
-/** The JSON that a body in XML stands for; `desc`: what of the request it is. */
+/** The JSON of an XML body; `desc`: the part of the request that it is. */
 function readXmlPart(
   desc: DescMessage | DescField,
   body: Uint8Array,
@@ -240,8 +240,8 @@ function readXmlPart(
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 /**
- * One message of the request in bytes; `body`: what of it is the message's, undefined: nothing. A Status says what does
- * not fit and where.
+ * One message of the request in bytes; `body`: its part of the message, undefined: none. A Status describes what is
+ * invalid and where.
  */
 export function encodeRequest(
   request: BoundRequest,
@@ -284,7 +284,7 @@ export function encodeRequest(
 
 const NOTHING = { value: undefined };
 
-/** The JSON of the whole message, as far as body and what stands beside it go. */
+/** The JSON of the whole message, combined from the body and the rest. */
 function assemble(plan: BindingPlan, beside: JsonObject, value: Json | undefined): Json {
   if (plan.body !== "all") {
     const tree = { ...beside };
@@ -308,7 +308,7 @@ function encodeTree(plan: BindingPlan, tree: JsonObject, codecs: Codecs): Uint8A
   return plan.ownJson ? EMPTY : codec.encode(tree);
 }
 
-/** The mask of an update that names none. */
+/** The missing mask of an update. */
 function encodedMask(
   { plan, beside }: BoundRequest,
   value: Json | undefined,
@@ -324,7 +324,7 @@ function encodedMask(
   return paths.length === 0 ? undefined : encodeUpdateMask(updateMask, paths);
 }
 
-/** The body stands in its HttpBody as it is; what stands beside it is encoded, and the two merge by being joined. */
+/** The body is in its HttpBody unchanged; the rest is encoded, and appending merges the two. */
 function encodeRaw(
   request: BoundRequest,
   body: MessageBody & { readonly kind: "raw" },
@@ -356,7 +356,7 @@ function encodeHttpBody(
   return out.finish();
 }
 
-/** What stands in a path or a query, in the form that `textToJson` reads. */
+/** Values of a path or a query, in the form that `textToJson` parses. */
 function textOf({ leaf }: FieldTarget, text: string, { read }: RequestOptions): string {
   if (leaf.enum !== undefined) return read.anyEnumCase === true ? enumName(leaf, text) : text;
   return read.looseValues === true ? looseText(leaf, text) : text;
@@ -386,7 +386,7 @@ function queryRules(plan: BindingPlan, options: RequestOptions): QueryRules {
   };
 }
 
-/** What the codec said, as the answer to the client: in words of the path, the query or the body, whichever it was. */
+/** The codec's error, as the response for the client: in terms of the path, the query or the body. */
 function outcome(
   request: BoundRequest,
   result: Uint8Array | InvalidValue | JsonProblem,
@@ -397,7 +397,7 @@ function outcome(
   return blame(request, options) ?? invalidValueStatus(request.plan, result);
 }
 
-/** The parameter that does not fit its field: each is tried by itself. On no good request's way. */
+/** The parameter that does not fit its field: each is tried separately. Only after an error. */
 function blame(request: BoundRequest, options: RequestOptions): Status | undefined {
   const { plan, path, query } = request;
   const { codecs } = options;
@@ -422,7 +422,7 @@ function blame(request: BoundRequest, options: RequestOptions): Status | undefin
   return found === undefined ? undefined : invalid(found.parameter, found.problem, "query");
 }
 
-/** The refusal of one field of a path, a query or a form. */
+/** The error of one field of a path, a query or a form. */
 function invalid(field: string, problem: string, where: "path" | "query" | "form"): Status {
   const what = where === "form" ? "form field" : `${where} parameter`;
   const message =
@@ -432,7 +432,7 @@ function invalid(field: string, problem: string, where: "path" | "query" | "form
   });
 }
 
-/** The refusal of a place in the body; `$` is the body's own JSON. */
+/** The error at a path in the body; `$` is the body's own JSON. */
 function invalidValueStatus(plan: BindingPlan, { path, problem }: InvalidValue): Status {
   // The body's own JSON may be one field of the message.
   const within =
@@ -454,8 +454,8 @@ function invalidMessage(message: string, field: string, description = message): 
 }
 
 /**
- * The message that a body in binary form is; undefined where the body is no message, or no field of the request, and
- * for paths that nobody wrote a rule for, which take JSON alone.
+ * The message of a binary body; undefined if the body is not a message, or not a field of the request, and for paths
+ * without a rule, which accept only JSON.
  */
 export function binaryBody({ body, descriptor, httpBody, source }: BindingPlan): DescMessage | undefined {
   if (source === "auto" || httpBody !== undefined || body === "none") return undefined;
@@ -463,7 +463,7 @@ export function binaryBody({ body, descriptor, httpBody, source }: BindingPlan):
   return body.fieldKind === "message" ? body.message : undefined;
 }
 
-/** The message that the fields of a form fill; undefined where there is none, or forms are not let in. */
+/** The message that the fields of a form fill; undefined if there is none, or forms are not allowed. */
 function formBody({ forms, body, descriptor, source, wrapped }: BindingPlan): DescMessage | undefined {
   if (!forms || source === "auto" || body === "none" || wrapped !== undefined) return undefined;
   if (body === "all") return descriptor.input;

@@ -19,7 +19,7 @@ export interface PrintedBody {
 
 const JSON_TYPE = "application/json";
 
-/** What a client wants of an answer's form besides its framing. */
+/** A client's wishes for a response's format besides its framing. */
 export interface ResponseForm {
   /** undefined: everything. */
   readonly fields: FieldsMask | undefined;
@@ -28,13 +28,13 @@ export interface ResponseForm {
   readonly proto: boolean;
   /** In XML, under this content type. */
   readonly xml?: string | undefined;
-  /** It stands in a stream: within the element of another document, or an array. */
+  /** It is part of a stream: within the element of another document, or an array. */
   readonly inStream?: boolean;
 }
 
 export const PLAIN: ResponseForm = { fields: undefined, pretty: false, proto: false };
 
-/** The answer's bytes go out much as they came: nothing is printed. */
+/** The response's bytes are sent nearly unchanged: nothing is printed. */
 export function isCopied(plan: BindingPlan, form: ResponseForm): boolean {
   if (form.fields !== undefined) return false;
   if (form.proto) return true;
@@ -42,8 +42,8 @@ export function isCopied(plan: BindingPlan, form: ResponseForm): boolean {
 }
 
 /**
- * Prints the message, or the field that `response_body` names. INTERNAL where the service's bytes do not fit its schema.
- * Throws BudgetExceeded past the budget.
+ * Prints the message, or the field that `response_body` names. INTERNAL if the service's bytes do not fit its schema.
+ * Throws BudgetExceeded beyond the budget.
  */
 export function decodeResponse(
   plan: BindingPlan,
@@ -75,7 +75,7 @@ export function decodeResponse(
   }
 }
 
-/** What the codec printed, in the form that is asked for. */
+/** The codec's output, in the requested format. */
 function printed(
   desc: DescMessage | DescField,
   json: Buffer,
@@ -94,7 +94,7 @@ function printed(
 
 function rawBody({ contentType, data }: HttpBodyBytes): PrintedBody {
   return {
-    // It becomes a header field: nothing but a field value may stand in it (RFC 9110 §5.5).
+    // It becomes a header field: only valid field values are allowed (RFC 9110 §5.5).
     contentType: /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(contentType)
       ? contentType
       : "application/octet-stream",

@@ -1,11 +1,11 @@
-// What a client asks of the answer's form in the query, beside the fields of the request: $alt, $prettyPrint, $fields.
+// System parameters of a query, which control the response's format: $alt, $prettyPrint, $fields.
 import type { DescMessage } from "@bufbuild/protobuf";
 import { hasOwnJson, isHttpBody } from "../messages/fields.js";
 import { type FieldsMask, maskOfField, messageIn, parseFieldsMask } from "../messages/fields-mask.js";
 import { type BindingPlan, givesHttpBody, givesStream } from "../routes/binding.js";
 import { PROTO_TYPE } from "./content-type.js";
 
-/** What `$alt` stands for in Accept. */
+/** The Accept value of each `$alt`. */
 export const ALT_TYPES = {
   json: "application/json",
   ndjson: "application/x-ndjson",
@@ -16,7 +16,7 @@ export const ALT_TYPES = {
 export type Alt = keyof typeof ALT_TYPES;
 const ALTS: readonly Alt[] = ["json", "ndjson", "sse", "xml", "proto"];
 
-/** Those that a route's answer knows: none where it is the bytes of an HttpBody. */
+/** Those that apply to a route's response: none if it is the bytes of an HttpBody. */
 export function altsOf(plan: BindingPlan): readonly Alt[] {
   if (givesHttpBody(plan)) return [];
   const streams = givesStream(plan);
@@ -32,11 +32,11 @@ export interface SystemParameters {
   /** undefined: as configured. */
   readonly enumAsNumbers: boolean | undefined;
   readonly pretty: boolean;
-  /** Over the whole response message, also where `response_body` prints one field of it. undefined: everything. */
+  /** Over the whole response message, even if `response_body` prints one field of it. undefined: everything. */
   readonly fields: FieldsMask | undefined;
 }
 
-/** The message whose fields `$fields` chooses; undefined: the answer is none, or has a form of its own. */
+/** The message whose fields `$fields` selects; undefined: the response is not a message, or has its own format. */
 export function chosenFrom({ responseField, descriptor }: BindingPlan): DescMessage | undefined {
   const desc = responseField === undefined ? descriptor.output : messageIn(responseField);
   return desc === undefined || hasOwnJson(desc) || isHttpBody(desc) ? undefined : desc;
@@ -53,16 +53,16 @@ export const NO_SYSTEM_PARAMETERS: SystemParameters = {
 const NAMES = ["$alt", "$prettyPrint", "$fields"] as const;
 type Name = (typeof NAMES)[number];
 
-/** The system parameter that a name of the query stands for; undefined where it is none that is known. */
+/** The system parameter of a query name; undefined if it is unknown. */
 export function systemParameterOf(name: string, bareNames: boolean): Name | undefined {
   const full = bareNames && !name.startsWith("$") ? `$${name}` : name;
   return NAMES.find((known) => known === full);
 }
 
-/** What an unknown name that begins with `$` is told. */
+/** The error for an unknown name that begins with `$`. */
 export const UNKNOWN_SYSTEM_PARAMETER = `unknown system parameter; supported are ${NAMES.join(", ")}`;
 
-/** Gathers the system parameters of one request. */
+/** Collects the system parameters of one request. */
 export class SystemParameterReader {
   readonly #plan: BindingPlan;
   readonly #seen = new Set<Name>();
@@ -76,7 +76,7 @@ export class SystemParameterReader {
     return this.#result;
   }
 
-  /** A string says why it is refused. */
+  /** A string says why it is rejected. */
   take(name: Name, text: string): string | undefined {
     if (this.#seen.has(name)) return "given twice, but it takes one value";
     this.#seen.add(name);
