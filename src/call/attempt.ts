@@ -8,8 +8,7 @@ import type { Abort } from "./sink.js";
  * `transparent`: the attempt before it was never sent, or the service refused it unprocessed; `retry`: the one before
  * it failed, and a policy retries it; `hedge`: runs concurrently with other attempts (gRFC A6).
  */
-export const ATTEMPT_KINDS = ["first", "transparent", "retry", "hedge"] as const;
-export type AttemptKind = (typeof ATTEMPT_KINDS)[number];
+export type AttemptKind = "first" | "transparent" | "retry" | "hedge";
 
 export interface Attempt {
   readonly call: Call;

@@ -178,6 +178,10 @@ describe("a call that is sampled", () => {
       ],
     );
     assert.equal(second?.attributes["linchpin.attempt"], 2);
+    assert.deepEqual(
+      spans.map(({ attributes }) => attributes["linchpin.attempt.kind"]),
+      [undefined, "transparent", undefined],
+    );
     assert.equal(call.headers.get("tracestate"), "a=1");
     assert.equal(server?.traceState, "a=1");
   });
