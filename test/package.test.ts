@@ -30,7 +30,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const execute = promisify(execFile);
 /** What npm downloads. It grows with each feature: see first what nobody needs of what is new. */
-const MAX_PACKED_BYTES = 964_000;
+const MAX_PACKED_BYTES = 1_000_000;
 let packedBytes = 0;
 const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
 

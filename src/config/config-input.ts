@@ -91,6 +91,28 @@ export interface ConfigInput {
       /** true: accepts any certificate, so that anyone on the network path can read and change every call. Only for tests. */
       readonly dangerouslyTrustAnyServer?: boolean | undefined;
     } | undefined;
+    /** What a source of endpoints is reached with (docs/upstreams.md). */
+    readonly discovery?: {
+      /** etcd: who logs in. */
+      readonly user?: string | undefined;
+      /** etcd: a file with the password, read again for each login; relative to this file. */
+      readonly passwordFile?: string | undefined;
+      /** etcd: speaks TLS. Files are read again for each connection. */
+      readonly tls?: boolean | {
+        /** PEM file: whose certificates are trusted. Left out: what Node trusts. */
+        readonly ca?: string | undefined;
+        /** PEM file: the hub's own certificate. */
+        readonly cert?: string | undefined;
+        /** PEM file: its private key. */
+        readonly key?: string | undefined;
+        /** The name in the server's certificate, where it is not its host. */
+        readonly serverName?: string | undefined;
+      } | undefined;
+      /** kubernetes: a kubeconfig, relative to this file. Left out: the service account of the pod; outside of a cluster KUBECONFIG or ~/.kube/config. */
+      readonly kubeconfig?: string | undefined;
+      /** kubernetes: the context of the kubeconfig. Left out: its current one. */
+      readonly context?: string | undefined;
+    } | undefined;
     /** How many connections the hub opens to the services. */
     readonly connections?: {
       /** Connections to one endpoint. A further one is opened when those there are full. Default: 100. */

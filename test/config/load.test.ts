@@ -1002,7 +1002,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
     [
       "auth (it belongs under interceptors or methods.NAME)",
       "cors (it belongs under http)",
-      "tls (it belongs under listen or admin or upstreams.NAME)",
+      "tls (it belongs under listen or admin or upstreams.NAME or upstreams.NAME.discovery)",
     ].map((text, i) => {
       const [key = "", ...hint] = text.split(" ");
       return `${i + 2}:1: ${key}: unknown key here ${hint.join(" ")}; allowed: listen, admin, trustedProxies, zone, upstreams, interceptors, use, methods, http, reflection, schemaCache, limits, errors, readiness, drain`;

@@ -238,7 +238,7 @@ export class LearnedUpstream {
     if (followed === this.followed) return;
     this.followed = followed;
     const { clock, random, env } = this.runtime;
-    const context = { clock, random, env, names: this.names };
+    const context = { clock, random, env, names: this.names, login: source?.login };
     const opened =
       source === undefined ? listedEndpoints(endpoints, context) : openSource(source.target, context);
     this.cluster.follow(opened, (endpoint) => this.addressOf(endpoint));

@@ -53,11 +53,31 @@ export interface EndpointSource {
   watch(watcher: EndpointWatcher): Watch;
 }
 
+/** What a source logs in with. */
+export interface SourceLogin {
+  readonly user?: string | undefined;
+  readonly passwordFile?: string | undefined;
+  /** Paths of PEM files; undefined: clear text. */
+  readonly tls?:
+    | {
+        readonly ca?: string | undefined;
+        readonly cert?: string | undefined;
+        readonly key?: string | undefined;
+        readonly serverName?: string | undefined;
+      }
+    | undefined;
+  /** Path of a kubeconfig. */
+  readonly kubeconfig?: string | undefined;
+  /** One of its contexts. */
+  readonly context?: string | undefined;
+}
+
 export interface SourceContext {
   readonly clock: Clock;
   /** 0 ≤ n < 1 */
   readonly random: () => number;
   readonly env?: Environment | undefined;
+  readonly login?: SourceLogin | undefined;
   /** Addresses of the names in a list, as they were last known: they outlive a source. */
   readonly names?: Map<string, readonly string[]> | undefined;
 }

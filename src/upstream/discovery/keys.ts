@@ -1,9 +1,10 @@
 // `endpoints` of an upstream: a list of addresses, or one source that tells them.
-import { formatAddress, parseEndpointAddress } from "../../config/address.js";
+import type * as z from "zod";
+import { formatAddress, isHost, parseEndpointAddress } from "../../config/address.js";
 import type { Kit } from "../../config/kit.js";
 import { featureKeys, type Place } from "../../config/section.js";
 import { UserError } from "../../kit/text/user-error.js";
-import { type EndpointInfo, MAX_ENDPOINTS } from "./endpoint-source.js";
+import { type EndpointInfo, MAX_ENDPOINTS, type SourceLogin } from "./endpoint-source.js";
 import { MAX_PRIORITY, MAX_WEIGHT, MAX_ZONE } from "./entries.js";
 import { endpointsFile } from "./file-endpoints.js";
 import { refusalOf } from "./followed-source.js";
@@ -13,6 +14,7 @@ import { checkTarget, hasScheme } from "./sources.js";
 export interface SourceConfig {
   /** As `dns:///library:50051`. It may have a user and a password: `maskedText` before it is shown. */
   readonly target: string;
+  readonly login?: SourceLogin | undefined;
 }
 
 export interface DiscoveryConfig {
@@ -63,6 +65,7 @@ const entry = ({ z, taking, wholeNumber }: Kit) => {
 export const discoveryKeys = featureKeys({
   defaults: { endpoints: [] } as DiscoveryConfig,
   schema: (kit) => ({
+    discovery: discovery(kit),
     endpoints: kit.z
       .union([kit.z.string(), kit.z.array(entry(kit)).meta({ minItems: 1, maxItems: MAX_ENDPOINTS })], {
         error: LIST_OR_SOURCE,
@@ -81,12 +84,97 @@ export const discoveryKeys = featureKeys({
         ],
       }),
   }),
-  read({ endpoints }, at): DiscoveryConfig {
-    if (typeof endpoints === "string") return { endpoints: [], source: sourceOf(endpoints, at) };
+  read({ endpoints, discovery }, at): DiscoveryConfig {
+    const scheme = typeof endpoints === "string" ? /^[^:]*/.exec(endpoints)?.[0] : undefined;
+    for (const [key, of] of KEYS_OF)
+      at.needs(["discovery", key], scheme === of, `it is for ${of}://, and endpoints are no such source`);
+    if (typeof endpoints === "string") {
+      const login = discovery && loginOf(discovery, at.at("discovery"));
+      return { endpoints: [], source: { ...sourceOf(endpoints, at), ...(login && { login }) } };
+    }
     checkList(endpoints, at);
     return { endpoints };
   },
 });
+
+/** Which keys of `discovery` are for which source. */
+const KEYS_OF = [
+  ["user", "etcd"],
+  ["passwordFile", "etcd"],
+  ["tls", "etcd"],
+  ["kubeconfig", "kubernetes"],
+  ["context", "kubernetes"],
+] as const;
+
+const discovery = ({ z, path, isMapping }: Kit) =>
+  z
+    .strictObject({
+      user: z.string().min(1, { error: "must be a name" }).optional().describe("etcd: who logs in."),
+      passwordFile: path()
+        .optional()
+        .describe("etcd: a file with the password, read again for each login; relative to this file."),
+      tls: z
+        .union(
+          [
+            z.boolean(),
+            z
+              .strictObject({
+                ca: path()
+                  .optional()
+                  .describe("PEM file: whose certificates are trusted. Left out: what Node trusts."),
+                cert: path().optional().describe("PEM file: the hub's own certificate."),
+                key: path().optional().describe("PEM file: its private key."),
+                serverName: z
+                  .string()
+                  .refine(isHost, { error: "must be a host name" })
+                  .optional()
+                  .describe("The name in the server's certificate, where it is not its host."),
+              })
+              .refine((value) => (value.cert === undefined) === (value.key === undefined), {
+                error: "must have both cert and key, or neither",
+                when: isMapping,
+              }),
+          ],
+          { error: "must be true, or { ca, cert, key, serverName }" },
+        )
+        .optional()
+        .describe("etcd: speaks TLS. Files are read again for each connection."),
+      kubeconfig: path()
+        .optional()
+        .describe(
+          "kubernetes: a kubeconfig, relative to this file. Left out: the service account of the pod; outside of a cluster KUBECONFIG or ~/.kube/config.",
+        ),
+      context: z
+        .string()
+        .min(1, { error: "must be a name" })
+        .optional()
+        .describe("kubernetes: the context of the kubeconfig. Left out: its current one."),
+    })
+    .refine((value) => value.passwordFile === undefined || value.user !== undefined, {
+      error: "needs user: whose password it is",
+      path: ["passwordFile"],
+    })
+    .optional()
+    .describe("What a source of endpoints is reached with (docs/upstreams.md).");
+
+type RawDiscovery = NonNullable<z.output<ReturnType<typeof discovery>>>;
+
+function loginOf({ tls, passwordFile, kubeconfig, ...others }: RawDiscovery, at: Place): SourceLogin {
+  const file = (path: readonly string[], text: string | undefined): string | undefined =>
+    text === undefined ? undefined : at.existing(path, text, "file");
+  const files = tls === true ? {} : tls === false ? undefined : tls;
+  return {
+    ...others,
+    passwordFile: file(["passwordFile"], passwordFile),
+    tls: files && {
+      ...files,
+      ca: file(["tls", "ca"], files.ca),
+      cert: file(["tls", "cert"], files.cert),
+      key: file(["tls", "key"], files.key),
+    },
+    kubeconfig: file(["kubeconfig"], kubeconfig),
+  };
+}
 
 function sourceOf(target: string, at: Place): SourceConfig {
   try {

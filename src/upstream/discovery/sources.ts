@@ -4,6 +4,7 @@ import { maskedText } from "../../kit/text/masked-text.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { dnsEndpoints, srvEndpoints } from "./dns-endpoints.js";
 import type { EndpointSource, SourceContext, SourceFactory } from "./endpoint-source.js";
+import { etcdEndpoints } from "./etcd-endpoints.js";
 import { fileEndpoints } from "./file-endpoints.js";
 import { staticEndpoints } from "./static-endpoints.js";
 
@@ -12,6 +13,7 @@ export const SOURCES = {
   file: fileEndpoints,
   dns: dnsEndpoints,
   "dns+srv": srvEndpoints,
+  etcd: etcdEndpoints,
 } as const satisfies Readonly<Record<string, SourceFactory>>;
 
 /** The source of a target. Throws a UserError that names the schemes there are, or says what is malformed. */
