@@ -1,4 +1,4 @@
-// What `linchpin demo` puts behind the hub: two instances of the library that share their books.
+// The services of `linchpin demo`: two instances of the library that share their books.
 import { createServer } from "node:net";
 import { startLibrary } from "./library/server.js";
 import { Store } from "./library/store.js";
@@ -9,7 +9,7 @@ export interface RunningDemo {
   close(): Promise<void>;
 }
 
-/** Where the instances listen where nothing else does: people find them there to try a hub of their own on. */
+/** Default ports of the instances: users can try their own hub on them. */
 const PORTS = [50051, 50052];
 
 /** Starts both on loopback, on their ports or on free ones. */
@@ -18,7 +18,7 @@ export async function startDemo(): Promise<RunningDemo> {
   const instances = await Promise.all(
     PORTS.map(async (port, i) => {
       const options = { instance: `library-${i + 1}`, store };
-      // Looked at first: grpc-js logs an error of its own where a port is taken.
+      // Checked first: grpc-js logs its own error for a port in use.
       if (!(await isFree(port))) return startLibrary(options);
       return startLibrary({ ...options, port }).catch(() => startLibrary(options));
     }),

@@ -1,4 +1,4 @@
-// Methods and their HTTP rules → the router that the REST adapter asks. Built whole at load; nothing in it changes.
+// Methods and their HTTP rules → the router of the REST adapter. Built completely at load; immutable.
 import type { DescMethod, FileRegistry } from "@bufbuild/protobuf";
 import type { Method } from "../call/call.js";
 import type { ErrorBody, RestMatch, RestMiss, RestRoutes } from "../call/rest.js";
@@ -65,18 +65,18 @@ export interface RestRouterInput {
   readonly methods: readonly Method[];
   /** For Any, extensions and error details. */
   readonly registry: FileRegistry;
-  /** A rule replaces the one in the method's options; the last one of a selector wins. */
+  /** Rules that replace those in methods' options; the last one of a selector counts. */
   readonly rules: readonly HttpRuleConfig[];
-  /** Before every path, as in `/api`; "" for none. */
+  /** Prefix of every path, as in `/api`; "" for none. */
   readonly prefix: string;
   readonly options?: RestOptions;
-  /** Whether a method takes HTML forms as bodies. Default: none does. */
+  /** Whether a method accepts HTML forms as bodies. Default: none does. */
   readonly forms?: (method: Method) => boolean;
-  /** Why a path without a route may have one soon, for those who may know; then it is 503 in place of 404. */
+  /** Why a path without a route may have one soon, for callers who may see it; then it is 503 instead of 404. */
   readonly unlearned?: string | undefined;
   /** For large messages. Default: some of the router's own. */
   readonly threads?: ThreadPool;
-  /** What a good answer of a method is; undefined: 200. */
+  /** The success response of a method; undefined: 200. */
   readonly success?: (method: Method) => Success | undefined;
 }
 
@@ -86,15 +86,15 @@ export interface RestOptions {
   readonly unknownFields?: UnknownFields;
   /** Query parameters that name no field. Default reject. */
   readonly unknownQuery?: "reject" | "ignore";
-  /** Query parameters that are always passed over, e.g. `utm_source`. Default none. */
+  /** Query parameters that are always ignored, e.g. `utm_source`. Default none. */
   readonly ignoredQuery?: readonly string[];
-  /** `alt`, `prettyPrint` and `fields` are system parameters, where no field has the name. Default false. */
+  /** `alt`, `prettyPrint` and `fields` are system parameters, unless a field has the name. Default false. */
   readonly bareSystemParameters?: boolean;
   /** How loosely requests are read. Default: not at all. */
   readonly read?: ReadOptions;
   /** POST with X-HTTP-Method-Override is a request of that method. Default false. */
   readonly methodOverride?: boolean;
-  /** What a stream looks like where Accept does not decide. Default array. */
+  /** Format of a stream if Accept does not decide. Default array. */
   readonly streamFormat?: StreamFormat;
   /** google.protobuf.Empty is 204. Default false. */
   readonly emptyAs204?: boolean;
@@ -104,7 +104,7 @@ export interface RestOptions {
   readonly wrongMethodStatus?: number;
 }
 
-/** One route, as `linchpin routes` lists it. */
+/** One route, for `linchpin routes`. */
 export interface Binding {
   /** HTTP method; `*` for any. */
   readonly verb: string;
@@ -125,9 +125,9 @@ export interface BuiltRestRouter {
   readonly prefix: string;
   /** Rules that are left out, and why: a sentence each, with the method and the column; the first ones, and a count. */
   readonly problems: readonly string[];
-  /** The rule that has this very path, prefix included, for this HTTP method: what a page of the hub's own gives way to. */
+  /** The rule with exactly this path, prefix included, for this HTTP method: it replaces a page of the hub's own. */
   literal(httpMethod: string, path: string): BindingPlan | undefined;
-  /** Which rule answers a request, and why others near it do not: lines for a person. */
+  /** Explains which rule matches a request, and why near ones do not: lines for people. */
   explain(httpMethod: string, target: string): string[];
 }
 
@@ -135,7 +135,7 @@ export function createRestRouter(input: RestRouterInput): BuiltRestRouter {
   return completed(creatingRestRouter(input));
 }
 
-/** As createRestRouter; yields now and then, so that who has other things to do can do them. */
+/** Like createRestRouter, in slices. */
 export function* creatingRestRouter(input: RestRouterInput): Generator<void, BuiltRestRouter> {
   const routes = new Routes(normalPrefix(input.prefix));
   const problems = new BoundedTexts();
@@ -154,7 +154,7 @@ export function* creatingRestRouter(input: RestRouterInput): Generator<void, Bui
       const plan = planBinding(method, descriptor, one, source, input.forms?.(method), known);
       const problem = typeof plan === "string" ? plan : routes.add(plan);
       if (problem !== undefined) problems.push(`${place}: ${problem}`);
-      // One that does not fit may have to look at a hundred thousand fields.
+      // A rule that does not fit may require looking at a hundred thousand fields.
       yield;
     }
   }
@@ -201,7 +201,7 @@ export function* creatingRestRouter(input: RestRouterInput): Generator<void, Bui
     explain: (httpMethod, target) => {
       const bind = (plan: BindingPlan, path: RequestPath, query: string) => {
         const bound = bindRequest(plan, path, query, request);
-        // Of a request that has no body all is known.
+        // A request without a body is completely known.
         if (bound instanceof Status || plan.body !== "none") return bound;
         return encodeRequest(bound, undefined, request);
       };
@@ -210,7 +210,7 @@ export function* creatingRestRouter(input: RestRouterInput): Generator<void, Bui
   };
 }
 
-/** Codecs that print enums as config does not: rarely asked for, so made then. */
+/** Codecs that print enums differently from the config: rarely needed, so made on demand. */
 function codecsFor(codecs: Codecs): (enumAsNumbers: boolean) => Codecs {
   const { registry, options } = codecs;
   let other: Codecs | undefined;
@@ -221,7 +221,7 @@ function codecsFor(codecs: Codecs): (enumAsNumbers: boolean) => Codecs {
   };
 }
 
-/** Looked up once, and not for each call. */
+/** Looked up once, not for each call. */
 function successesOf(
   { methods, success }: RestRouterInput,
   problems: BoundedTexts,
@@ -246,7 +246,7 @@ function normalPrefix(prefix: string): string {
   return bare === "" ? "" : `/${bare}`;
 }
 
-/** Everyone's infrastructure is not for pages of other sites, and `linchpin.*` only for the admin listener. */
+/** Infrastructure services are not for pages of other sites, and `linchpin.*` only for the admin listener. */
 function isAutoMapped(method: Method): boolean {
   return !/^(?:grpc|linchpin)\./.test(method.service);
 }
@@ -306,7 +306,7 @@ type RouterOptions = RequestOptions & {
   readonly unlearned: string | undefined;
 };
 
-/** What a POST may say that it is: no method whose answer has a form of its own. */
+/** Methods that a POST may override itself with: none whose response has a special form. */
 const OVERRIDE = /^(?!HEAD$|OPTIONS$|CONNECT$|TRACE$)[A-Z][A-Z-]{0,31}$/;
 
 class Router implements RestRoutes {
@@ -365,7 +365,7 @@ class Router implements RestRoutes {
     const get = this.match("GET", target);
     const methods = get.kind === "match" ? [...this.#allowed(target)] : [...get.allow];
     if (methods.length === 0) return get;
-    // Frames are what a body is, so a rule with one comes first; a query says the same by GET.
+    // Frames are the body, so a rule with a body has priority; a query with GET expresses the same.
     methods.sort((a, b) => readsOnly(a) - readsOnly(b));
     if (SETS_FIELDS.test(target)) methods.reverse();
     for (const method of methods) {
@@ -403,7 +403,7 @@ class Router implements RestRoutes {
   }
 }
 
-/** One object for the match and its Transcoding: there is one for every call. */
+/** One object for the match and its Transcoding: each call has one. */
 class Match implements RestMatch, Transcoding, ThreadedRequest {
   readonly kind = "match";
   readonly route: string;
@@ -416,7 +416,7 @@ class Match implements RestMatch, Transcoding, ThreadedRequest {
   #bound: BoundRequest | Status | undefined = undefined;
   #request: BodyRequest = NO_REQUEST;
   accept: string | undefined = undefined;
-  /** Of a stream; undefined for one message in JSON. */
+  /** For a stream; undefined for one message in JSON. */
   #framing: Framing | undefined = undefined;
   #givesStream = false;
 
@@ -468,7 +468,7 @@ class Match implements RestMatch, Transcoding, ThreadedRequest {
     const takesStream = kind === "client_streaming" || kind === "bidi_streaming";
     this.#givesStream = kind === "server_streaming" || kind === "bidi_streaming";
     this.#request = request;
-    // Only where the query has such a word is it read before the body.
+    // The query is read before the body only if it has such a parameter.
     const early = this.#query.includes("alt=") ? this.bound() : undefined;
     const failed = early instanceof Status;
     const alt = failed ? altOf(this.plan, this.#query, this.options) : early?.system.alt;
@@ -477,7 +477,7 @@ class Match implements RestMatch, Transcoding, ThreadedRequest {
     if (framed) {
       this.#framing = FRAMES;
       if (alt !== undefined && alt !== "json") return onlyJsonFrames();
-      // What is wrong with the URL is told while an HTTP answer still can.
+      // Errors in the URL are reported while an HTTP response is still possible.
       const bound = this.bound();
       return bound instanceof Status ? bound : this;
     }
@@ -533,7 +533,7 @@ class Match implements RestMatch, Transcoding, ThreadedRequest {
   }
 }
 
-/** `$alt` in Accept's place; how failures are told is still Accept's to say. */
+/** `$alt` replaces Accept; Accept still decides the format of failures. */
 function acceptOf(alt: Alt, accept: string | undefined): string {
   return wantsProblem(accept) ? `${ALT_TYPES[alt]}, ${PROBLEM_TYPE}` : ALT_TYPES[alt];
 }
@@ -571,7 +571,7 @@ function streamProblem(
   { anyContentType = false }: ReadOptions,
 ): Status | undefined {
   if (plan.body === "none") return undefined;
-  // A page of another site sends bytes of many types without a preflight: for paths that nobody wrote a rule for, no.
+  // A page of another site can send bytes of many types without a preflight: not allowed for paths without a rule.
   if ((plan.httpBody !== undefined || anyContentType) && plan.source !== "auto") return undefined;
   return streamTypeProblem(contentType);
 }

@@ -1,10 +1,10 @@
-// How the sample services say no: a gRPC status with google.rpc details (AIP-193).
+// Errors of the sample services: a gRPC status with google.rpc details (AIP-193).
 import { Metadata, status } from "@grpc/grpc-js";
 import type { Any } from "#generated/google/protobuf/any.js";
 import { BadRequest, ErrorInfo, ResourceInfo } from "#generated/google/rpc/error_details.js";
 import { Status } from "#generated/google/rpc/status.js";
 
-/** One field that does not hold; `field` is its path in the request, as in `book.title`. */
+/** One invalid field; `field` is its path in the request, as in `book.title`. */
 export interface FieldViolation {
   readonly field: string;
   readonly description: string;
@@ -12,7 +12,7 @@ export interface FieldViolation {
   readonly reason: string;
 }
 
-/** Thrown by a sample's handler; whatever else is thrown reaches the client as INTERNAL without its text. */
+/** Thrown by a sample's handler; any other exception reaches the client as INTERNAL without its text. */
 export class RpcError extends Error {
   readonly code: number;
   readonly details: string;
@@ -26,7 +26,7 @@ export class RpcError extends Error {
     this.statusDetails = statusDetails;
   }
 
-  /** The status as a message, for APIs that report failures inside of an answer. */
+  /** The status as a message, for APIs that report failures inside a response. */
   toStatus(): Status {
     return { code: this.code, message: this.details, details: [...this.statusDetails] };
   }
@@ -53,7 +53,7 @@ export function invalidArgument(violations: readonly FieldViolation[]): RpcError
   ]);
 }
 
-/** A failure that has to do with one book. `reason`: upper case, for programs, as in `BOOK_NOT_FOUND`. */
+/** A failure about one book. `reason`: upper case, for programs, as in `BOOK_NOT_FOUND`. */
 export function bookError(code: number, name: string, reason: string, message: string): RpcError {
   const resource = ResourceInfo.fromPartial({
     resourceType: "library.example.com/Book",
@@ -66,7 +66,7 @@ export function bookError(code: number, name: string, reason: string, message: s
   ]);
 }
 
-/** Why, for programs: the detail that AIP-193 asks for. */
+/** The reason for programs: the detail that AIP-193 requires. */
 export function errorInfo(reason: string, metadata: Record<string, string> = {}): Any {
   return pack(
     "google.rpc.ErrorInfo",

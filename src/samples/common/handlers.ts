@@ -1,5 +1,5 @@
-// From async functions to grpc-js handlers: failures become statuses, streams wait for slow readers and end
-// when the caller goes away.
+// From async functions to grpc-js handlers: failures become statuses, streams wait for slow readers and end when the
+// caller disconnects.
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
@@ -45,7 +45,7 @@ export function unary<Request, Response>(
 type TrailersOf = (call: { readonly metadata: Metadata }) => Metadata;
 const noTrailers: TrailersOf = () => new Metadata();
 
-/** The handler yields the responses; it is not asked for the next before there is room for it. */
+/** The handler yields the responses; the next one is requested when there is room for it. */
 export function serverStreaming<Request, Response>(
   handler: (
     request: Request,
@@ -114,7 +114,7 @@ async function pump<Response>(
   }
 }
 
-/** Leaves the stream open when the reader stops early: a response may still be to come. */
+/** Leaves the stream open when the reader stops early: a response may still follow. */
 function requestsOf<Request>(call: Readable): AsyncIterable<Request> {
   return { [Symbol.asyncIterator]: () => call.iterator({ destroyOnReturn: false }) };
 }

@@ -1,4 +1,4 @@
-// What every sample server has: its services, health, reflection, and its name in each answer.
+// The common part of every sample server: its services, health, reflection, and its name in each response.
 import {
   type Metadata,
   ResponderBuilder,
@@ -23,7 +23,7 @@ export interface ServeOptions {
   readonly instance?: string;
   /** Whether the server has reflection. Default: true. */
   readonly reflection?: boolean;
-  /** Where reflection finds the services. Default: what comes with the package. */
+  /** The services' descriptors for reflection. Default: those of the package. */
   readonly image?: Image;
   /** Default: clear text. */
   readonly credentials?: ServerCredentials;
@@ -34,7 +34,7 @@ export interface RunningSample {
   readonly address: string;
   /** To play a service that is down. */
   readonly health: Health;
-  /** Lets running calls end for so long, then ends them. Default: 500 ms. 0: ends them at once. */
+  /** Running calls have this long to end, then they are aborted. Default: 500 ms. 0: at once. */
   close(graceMs?: number): Promise<void>;
 }
 
@@ -96,14 +96,14 @@ export async function serve(
   };
 }
 
-/** grpc-js puts the reason in brackets, behind words that say nothing: `… errors: [listen EADDRINUSE: …]`. */
+/** grpc-js puts the reason in brackets, after a general text: `… errors: [listen EADDRINUSE: …]`. */
 function causeOf(message: string): string {
   const bracket = message.indexOf("[");
   if (bracket < 0 || !message.endsWith("]")) return message;
   return message.slice(bracket + 1, -1).replace(/^listen /, "");
 }
 
-/** Puts `x-served-by` into the headers of each answer, or into the trailers where there is nothing else. */
+/** Adds `x-served-by` to the headers of each response, or to the trailers if there are only those. */
 function servedBy(instance: string): ServerInterceptor {
   return (_method, call) => {
     let headersSent = false;

@@ -1,4 +1,4 @@
-// What must hold of a book, whichever API version it comes through.
+// Validation of a book, for all API versions.
 import { status } from "@grpc/grpc-js";
 import { bookError, errorInfo, type FieldViolation, invalidArgument, RpcError } from "../common/errors.js";
 import type { Author, BookContent, StoredBook } from "./book.js";
@@ -10,7 +10,7 @@ const MAX_LABELS = 64;
 const MAX_LOAN_SECONDS = 365 * 24 * 3600;
 const ID = /^[a-z][a-z0-9-]{0,62}$/;
 
-/** Everything that does not hold, each with its path below `book`. */
+/** All violations, each with its path below `book`. */
 export function violationsOf(book: BookContent): FieldViolation[] {
   const found: FieldViolation[] = [];
   const check = (holds: boolean, field: string, reason: string, description: string): void => {
@@ -151,7 +151,7 @@ export function displayName(author: Author): string {
   return author.given === "" ? author.family : `${author.given} ${author.family}`;
 }
 
-/** The last word is the family name: good enough for one who sends a whole name. */
+/** The last word is the family name: sufficient for a full name. */
 export function authorFrom(name: string): Author {
   const words = name.trim().split(/\s+/);
   return { given: words.slice(0, -1).join(" "), family: words.at(-1) ?? "" };

@@ -1,4 +1,4 @@
-// The books that the library opens with: real ones, so that every route answers something worth seeing.
+// The initial books of the library: real ones, so that every route returns something interesting.
 import { type Author, type BookContent, DEFAULT_LOAN_SECONDS, type Genre } from "./book.js";
 
 /** id, title, authors as `Given|Family`, year, ISBN-13 of an edition, what else is known. */

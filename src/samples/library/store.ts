@@ -2,11 +2,11 @@
 import type { BookContent, StoredBook } from "./book.js";
 import { seedBooks } from "./seed.js";
 
-/** Keeps a demo that is open to everybody from eating the machine's memory. */
+/** Keeps a public demo from using up the machine's memory. */
 export const MAX_BOOKS = 10_000;
 
 export interface StoreOptions {
-  /** Where times of creation, change and borrowing come from. Default: the system's clock. */
+  /** Clock for times of creation, change and borrowing. Default: the system's clock. */
   readonly now?: () => Date;
   /** Default: MAX_BOOKS. */
   readonly maxBooks?: number;

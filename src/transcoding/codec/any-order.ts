@@ -1,5 +1,5 @@
-// Protobuf bytes → JSON text, however the fields come: each message is walked twice, first over its tags, to know where
-// each field stands, then over its fields. So order, repetition and merging on the wire need no ways of their own.
+// Protobuf bytes → JSON text, in any order of the fields: two passes over each message, first over its tags, to note
+// where each field is, then over its fields. So order, repetition and merging on the wire need no special cases.
 import { isUtf8 } from "node:buffer";
 import { cut } from "../../kit/text/text.js";
 import type { BytesOut } from "./bytes-out.js";
@@ -32,14 +32,14 @@ import { writeDuration, writeTimestamp } from "./times.js";
 import { MAX_DEPTH, MAX_VARINT_BYTES, TWO_32, truncated } from "./wire.js";
 
 const EMPTY = Buffer.alloc(0);
-/** In steps of a budget: what some things cost beside the bytes that they are and print. */
+/** Steps of a budget: the cost of some operations beside the bytes that they read and print. */
 const ANY_STEPS = 100;
 const PATH_STEPS = 50;
 const ENTRY_STEPS = 50;
 const TYPE = Buffer.from('{"@type":');
 const VALUE = Buffer.from(',"value":');
 
-/** The records of an extension, by the places of the first and the last; each plus one. */
+/** The records of an extension, by the positions of the first and the last; each plus one. */
 interface ExtensionSpan {
   readonly field: FieldPlan;
   first: number;
@@ -52,28 +52,28 @@ export class AnyOrderPrinter {
   readonly #emitDefaults: boolean;
   readonly #quoteInt64: boolean;
   #buf: Uint8Array = EMPTY;
-  /** The same bytes, for who reads several at once. */
+  /** The same bytes, as a view for reading several at once. */
   #words: DataView = NO_WORDS;
   #pos = 0;
   #depth = 0;
   /** Maps around whose entries are being printed; see #careful. */
   #mapDepth = 0;
   /**
-   * What an entry holds matters only where no later one has its key. Keys are compared as they come; where a value
-   * cannot be printed all is printed once more, carefully: which entries count is found out first.
+   * The value of an entry matters only if no later one has its key. Keys are compared as they are read; if a value
+   * cannot be printed, everything is printed again, after finding out which entries count.
    */
   #careful = false;
   readonly #keys = new MapKeys();
   /**
-   * A stack of what the messages around have: two numbers for each field, where its first and its last record begin,
-   * plus one; then for each oneof the index of the field that it has, plus one.
+   * A stack for the enclosing messages: two numbers for each field, the positions of its first and its last record,
+   * plus one; then for each oneof the index of its set field, plus one.
    */
   #slots = new Int32Array(1024);
   #top = 0;
   /** The last varint, in two halves of 32 bits, signed. */
   #low = 0;
   #high = 0;
-  /** Where the tag stands that ended the group which was skipped last. */
+  /** Position of the tag that ended the last skipped group. */
   #groupEnd = 0;
   readonly #double = new Float64Array(1);
   readonly #doubleBytes = new Uint8Array(this.#double.buffer);
@@ -87,7 +87,7 @@ export class AnyOrderPrinter {
     this.#quoteInt64 = plans.print.int64AsNumbers !== true;
   }
 
-  /** A message, or one field of it; nothing where that is not there. Throws DecodeError. */
+  /** A message, or one field of it; nothing if that is not set. Throws DecodeError. */
   print(plan: MessagePlan, field: FieldPlan | undefined, bytes: Uint8Array): void {
     const words = viewOf(bytes);
     this.#out.pos = 0;
@@ -106,8 +106,8 @@ export class AnyOrderPrinter {
   }
 
   /**
-   * A message within others, which stands in start..end, behind what was printed; `depth`: counted from 1. Throws
-   * DecodeError, where an entry of a map may be at fault that does not count, too.
+   * A nested message in start..end, after earlier output; `depth`: counted from 1. Throws DecodeError, possibly for a
+   * map entry that does not count.
    */
   printPart(
     plan: MessagePlan,
@@ -149,7 +149,7 @@ export class AnyOrderPrinter {
     this.#top = 0;
   }
 
-  /** The message that stands in start..end. */
+  /** The message in start..end. */
   #message(plan: MessagePlan, start: number, end: number): void {
     if (++this.#depth > MAX_DEPTH) throw new DecodeError(`messages are nested more than ${MAX_DEPTH} deep`);
     const out = this.#out;
@@ -177,7 +177,7 @@ export class AnyOrderPrinter {
     this.#depth--;
   }
 
-  /** Room on the stack for what a message has. */
+  /** Room on the stack for a message. */
   #enter(plan: MessagePlan): number {
     const base = this.#top;
     const top = base + 2 * plan.fields.length + plan.oneofCount;
@@ -221,7 +221,7 @@ export class AnyOrderPrinter {
     this.#out.raw(field.printedDefault);
   }
 
-  /** Notes for each field where its records begin: the first one and the last one. */
+  /** Notes the positions of each field's first and last record. */
   #index(plan: MessagePlan, start: number, end: number, base: number): ExtensionSpan[] | undefined {
     let extensions: ExtensionSpan[] | undefined;
     const slots = this.#slots;
@@ -291,7 +291,7 @@ export class AnyOrderPrinter {
     return true;
   }
 
-  /** The value alone. A list without elements prints nothing. */
+  /** Only the value. A list without elements prints nothing. */
   #contents(field: FieldPlan, first: number, last: number): void {
     if (field.shape === Shape.LIST) this.#list(field, first, last);
     else if (field.shape === Shape.MAP) this.#map(field, first, last);
@@ -304,7 +304,7 @@ export class AnyOrderPrinter {
     }
   }
 
-  /** What several records of one message hold, one after the other: to protobuf that is the merged message. */
+  /** The content of several records of one message, concatenated: to protobuf that is the merged message. */
   #gather(field: FieldPlan, first: number, last: number): Buffer {
     this.#out.spend(last - first);
     const parts: Uint8Array[] = [];
@@ -405,7 +405,7 @@ export class AnyOrderPrinter {
     closeObject(out, open);
   }
 
-  /** A map where a key came twice: the last entry counts. */
+  /** A map with a duplicate key: the last entry counts. */
   #mapOfLast(field: FieldPlan, first: number, last: number, open: number): void {
     const out = this.#out;
     out.spend(last - first);
@@ -427,8 +427,8 @@ export class AnyOrderPrinter {
       this.#pos = start + length;
     }
     out.pos = open;
-    // The entries that count are known, so what is in them is too: to print that twice at each level would double the
-    // work with each, and some hundred bytes would never end.
+    // It is known which entries count, and therefore their content too: printing it twice at each level would double
+    // the work with each, and some hundred bytes would never end.
     const careful = this.#careful;
     this.#careful = true;
     try {
@@ -496,7 +496,7 @@ export class AnyOrderPrinter {
     else this.#out.raw(Buffer.from(value.zeroText()));
   }
 
-  /** One value or element; its tag is behind. */
+  /** One value or element, after its tag. */
   #value(field: FieldPlan): void {
     const out = this.#out;
     switch (field.kind) {
@@ -533,7 +533,7 @@ export class AnyOrderPrinter {
         const number = this.#low;
         const printed = field.enum?.printed(number);
         if (printed !== undefined) out.raw(printed);
-        // NullValue has but one JSON, whatever number came.
+        // NullValue has only one JSON, whatever the number.
         else if (field.enum?.isNull === true) out.raw(NULL);
         else out.integer(number);
         break;
@@ -686,14 +686,14 @@ export class AnyOrderPrinter {
     printString(this.#buf, this.#words, urlStart, urlEnd, true, out);
     const desc = this.#plans.registry.getMessage(name);
     if (desc === undefined || !this.#printsAs(this.#plans.of(desc), valueStart, valueEnd)) {
-      // A type that nobody knows, or other bytes than its type's, break nothing else.
+      // An unknown type, or bytes that do not fit the type, do not affect the rest.
       out.raw(VALUE);
       printBase64(this.#buf, valueStart, valueEnd, out);
     }
     out.byte(CLOSE_OBJECT);
   }
 
-  /** The content of an Any; false, and nothing is printed, where the bytes do not fit the type. */
+  /** The content of an Any; false, without output, if the bytes do not fit the type. */
   #printsAs(plan: MessagePlan, start: number, end: number): boolean {
     const out = this.#out;
     const { pos } = out;
@@ -721,7 +721,7 @@ export class AnyOrderPrinter {
     }
   }
 
-  /** Struct, ListValue, Value and the wrappers: their one field, or none, is the whole JSON. */
+  /** Struct, ListValue, Value and the wrappers: their only field, or its absence, is the whole JSON. */
   #dynamic(plan: MessagePlan, start: number, end: number): void {
     const out = this.#out;
     const base = this.#enter(plan);
@@ -735,9 +735,9 @@ export class AnyOrderPrinter {
     }
     this.#top = base;
     if (plan.form === Form.VALUE) {
-      // One without a value says nothing more than null does.
+      // A Value without a kind means the same as null.
       if (out.pos === open) out.raw(NULL);
-      // NaN and Infinity are strings in JSON, and would come back as such.
+      // NaN and Infinity are strings in JSON, and would be parsed as such.
       const isNumber = (this.#slots[base + 2 * plan.fields.length] ?? 0) === 2;
       if (isNumber && out.buf[open] === QUOTE)
         throw new DecodeError("a google.protobuf.Value that is not a finite number");

@@ -1,6 +1,6 @@
-// Where the codec writes: one buffer that grows, and is used again by the next message.
+// The output of the codec: one buffer that grows, and is reused by the next message.
 
-/** Bigger ones are given away with their content instead of being copied and kept. */
+/** A larger buffer is given away with its content instead of being copied and kept. */
 const MAX_KEPT_BYTES = 256 * 1024;
 const FIRST_BYTES = 16 * 1024;
 const TWO_16 = 2 ** 16;
@@ -8,28 +8,28 @@ const TWO_32 = 2 ** 32;
 const BILLION = 1e9;
 /** Up to this many characters a loop beats the call into native code. */
 const SHORT_TEXT = 48;
-/** And up to this many bytes beat a copy, which makes a view first. */
+/** Up to this many bytes a loop is faster than a copy, which makes a view first. */
 const SHORT_COPY = 96;
 
-/** What printing one message may come to. */
+/** Limit for printing one message. */
 export interface Budget {
-  /** Bytes of text. Looked at where the buffer grows and at the end, so up to 256 KiB may be written before. */
+  /** Bytes of text. Checked when the buffer grows and at the end, so up to 256 KiB may be written before. */
   readonly textBytes: number;
-  /** Steps of the way for any order: bytes that it looks at again, and fields of each message, whether there or not. */
+  /** Steps of the any-order printer: bytes that it reads again, and fields of each message, set or not. */
   readonly steps: number;
 }
 
-/** A message comes to more than its budget. Not a fault of its bytes. */
+/** A message exceeds its budget. Its bytes are not at fault. */
 export class BudgetExceeded extends Error {}
 
 function tooLong(maxBytes: number): BudgetExceeded {
   return new BudgetExceeded(`the text has more than ${maxBytes} bytes`);
 }
 
-/** `buf`, `words` and `pos` are open to the loops of the codec: whoever writes there has called `ensure` first. */
+/** `buf`, `words` and `pos` are open to the loops of the codec: code that writes there must call `ensure` first. */
 export class BytesOut {
   buf: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  /** The same bytes, for who writes several at once. */
+  /** The same bytes, as a view for writing several at once. */
   words: DataView = new DataView(this.buf.buffer);
   pos = 0;
   #maxBytes = Number.POSITIVE_INFINITY;
@@ -45,18 +45,18 @@ export class BytesOut {
     this.#steps = budget?.steps ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Takes from the budget's steps. */
+  /** Spends steps of the budget. */
   spend(steps: number): void {
     this.#steps -= steps;
     if (this.#steps < 0) throw new BudgetExceeded("a message takes too much work");
   }
 
-  /** What was written is no more than the budget has. */
+  /** Checks that the output is within the budget. */
   within(): void {
     if (this.pos > this.#maxBytes) throw tooLong(this.#maxBytes);
   }
 
-  /** Room for so many bytes more. */
+  /** Makes room for this many bytes more. */
   ensure(bytes: number): void {
     if (this.pos + bytes > this.buf.length) this.#grow(bytes);
   }
@@ -73,13 +73,13 @@ export class BytesOut {
     this.words = new DataView(buf.buffer, buf.byteOffset, buf.length);
   }
 
-  /** What was written since the start; the next message may begin. */
+  /** The output since the start; the next message may begin. */
   take(): Buffer {
     const { buf, pos } = this;
     this.pos = 0;
     if (buf.length > MAX_KEPT_BYTES) {
       this.#use(Buffer.allocUnsafeSlow(FIRST_BYTES));
-      // What is given away should not hold twice its size.
+      // A buffer that is given away should not be twice as large as its content.
       return pos > buf.length / 2 ? buf.subarray(0, pos) : Buffer.from(buf.subarray(0, pos));
     }
     const copy = Buffer.allocUnsafe(pos);
@@ -88,7 +88,7 @@ export class BytesOut {
     return copy;
   }
 
-  /** Throws away what was written. */
+  /** Drops the output. */
   reset(): void {
     this.pos = 0;
     if (this.buf.length > MAX_KEPT_BYTES) this.#use(Buffer.allocUnsafeSlow(FIRST_BYTES));
@@ -113,7 +113,7 @@ export class BytesOut {
     }
   }
 
-  /** The first `bytes` of what stands in `words`, the first byte of each the highest: short, and padded. */
+  /** The first `bytes` of `words`, the first byte of each the highest: short, and padded. */
   padded(words: Int32Array, bytes: number): void {
     const count = words.length;
     this.ensure(4 * count);
@@ -137,7 +137,7 @@ export class BytesOut {
     this.pos = pos;
   }
 
-  /** An unsigned number of 32 bits, or a signed one taken as such. */
+  /** An unsigned number of 32 bits, or a signed one read as unsigned. */
   varint32(value: number): void {
     this.ensure(5);
     const { buf } = this;
@@ -189,7 +189,7 @@ export class BytesOut {
   double(value: number): void {
     this.#double[0] = value;
     this.ensure(8);
-    // Little endian, as every machine that Node runs on but s390x; that one reverses it.
+    // Little endian, as on every machine that Node supports but s390x, where it is reversed.
     for (let i = 0; i < 8; i++) this.buf[this.pos++] = this.#doubleBytes[LITTLE_ENDIAN ? i : 7 - i] ?? 0;
   }
 
@@ -228,7 +228,7 @@ export class BytesOut {
     this.end(start, size);
   }
 
-  /** Begins something that has its length before it; `size`: the bytes that the length is thought to take. */
+  /** Begins a part with a length prefix; `size`: the estimated bytes of the prefix. */
   begin(size: number): number {
     this.ensure(size);
     const start = this.pos;
@@ -288,7 +288,7 @@ export class BytesOut {
     this.pos = pos + digits;
   }
 
-  /** `scaled` divided by `scale`, which is 10 to the power of `digits`: so many stand behind the dot. */
+  /** `scaled` divided by `scale`, which is 10 to the power of `digits`: the number of decimals. */
   decimal(scaled: number, scale: number, digits: number): void {
     const whole = Math.floor(scaled / scale);
     this.integer(whole);
@@ -312,7 +312,7 @@ export class BytesOut {
       this.integer(high * TWO_32 + low);
       return;
     }
-    // Divided by 10^9 as by hand, in digits of 16 bits: what is brought down stays below 2^53, where a double is exact.
+    // Long division by 10^9, in digits of 16 bits: remainders stay below 2^53, where a double is exact.
     let over = high;
     const first = Math.floor(over / BILLION);
     over = (over - first * BILLION) * TWO_16 + (low >>> 16);

@@ -1,4 +1,4 @@
-// JSON ↔ protobuf bytes, one codec for each message type of a schema: what readers and writers of bodies call.
+// JSON ↔ protobuf bytes, one codec for each message type of a schema: used by readers and writers of bodies.
 import { isUtf8 } from "node:buffer";
 import type { DescField, DescMessage, FileRegistry } from "@bufbuild/protobuf";
 import { withBuiltinTypes } from "../messages/builtin-types.js";
@@ -19,14 +19,14 @@ export type { InvalidValue } from "./invalid-value.js";
 export type { PrintOptions } from "./plan.js";
 
 export interface CodecOptions {
-  /** Names that a message does not have: refused with their path (the default), or passed over. */
+  /** Unknown names: rejected with their path (the default), or ignored. */
   readonly unknownFields?: UnknownFields;
   /** Names of enum values are read in any case. Default false. */
   readonly anyEnumCase?: boolean;
   readonly print?: PrintOptions;
 }
 
-/** The codecs of one schema, each compiled when it is first asked for. Immutable to its users; throw away with the schema. */
+/** The codecs of one schema, each compiled on demand. Immutable to its users; drop it with the schema. */
 export class Codecs {
   readonly #byType = new Map<DescMessage, MessageCodec>();
   readonly #plans: Plans;
@@ -35,7 +35,7 @@ export class Codecs {
   readonly registry: FileRegistry;
   readonly options: CodecOptions;
 
-  /** `registry`: for Any and extensions; the well-known types and google.rpc's error details need not be in it. */
+  /** `registry`: for Any and extensions; it may lack the well-known types and google.rpc's error details. */
   constructor(registry: FileRegistry, options: CodecOptions = {}) {
     this.registry = registry;
     this.options = options;
@@ -53,13 +53,13 @@ export class Codecs {
     return codec;
   }
 
-  /** What is known of the types: for forms other than JSON. */
+  /** The types, for other formats than JSON. */
   get plans(): Plans {
     return this.#plans;
   }
 }
 
-/** Every message is written whole in one turn, so one buffer serves all. */
+/** Every message is written completely in one turn, so one buffer serves all. */
 const OUT = new BytesOut();
 const TEXT_TO_BYTES = new TextToBytes(OUT);
 
@@ -78,7 +78,7 @@ export class MessageCodec {
     this.#printer = printer;
   }
 
-  /** As `encode`, from JSON text in UTF-8. The short way for a body that is the whole message: no tree is made. */
+  /** Like `encode`, from JSON text in UTF-8. The fast path for a body that is the whole message: no tree is made. */
   encodeText(text: Uint8Array): Uint8Array | InvalidValue | JsonProblem {
     if (!isUtf8(text)) return { problem: "the text is not UTF-8", line: 1, column: 1 };
     const quick = TEXT_TO_BYTES.encode(this.#plan, text);
@@ -87,30 +87,30 @@ export class MessageCodec {
     return "value" in parsed ? this.encode(parsed.value) : parsed;
   }
 
-  /** The message in bytes, or where the JSON does not fit. A required field (proto2) that is missing is an InvalidValue too. */
+  /** The message in bytes, or an InvalidValue. A missing required field (proto2) is an InvalidValue too. */
   encode(json: Json): Uint8Array | InvalidValue {
     return this.#encoder.encode(this.#plan, json);
   }
 
   /**
-   * The message in bytes where nothing but this field is set: what is appended to other such bytes merges, as protobuf
-   * has it. `json` is the field's own JSON; paths in an InvalidValue start from there. Required fields beside it are not asked.
+   * The message in bytes with only this field set: appended to other such bytes it merges. `json` is the field's own
+   * JSON; paths in an InvalidValue start from there. Other required fields are not checked.
    */
   encodeField(field: DescField, json: Json): Uint8Array | InvalidValue {
     return this.#encoder.encodeField(this.#plan, field, json);
   }
 
   /**
-   * The message as JSON text in UTF-8, ready for the socket; with a mask nothing but its fields, and no others are asked
-   * for, required or not. Throws DecodeError; BudgetExceeded past the budget, if there is one.
+   * The message as JSON text in UTF-8, ready for the socket; with a mask only its fields, and other required fields are
+   * not checked. Throws DecodeError; BudgetExceeded beyond the budget, if there is one.
    */
   decode(bytes: Uint8Array, mask?: FieldsMask, budget?: Budget): Buffer {
     return this.#printer.print(this.#masked(mask), bytes, budget);
   }
 
   /**
-   * The JSON text of one field of the message; where it is not set its default: [], {}, 0, …; null where the field
-   * knows "unset". A mask is one over the whole message. Throws as `decode`.
+   * The JSON text of one field of the message; if it is not set, its default: [], {}, 0, …; null if the field has
+   * presence. A mask is over the whole message. Throws like `decode`.
    */
   decodeField(field: DescField, bytes: Uint8Array, mask?: FieldsMask, budget?: Budget): Buffer {
     return this.#printer.printField(this.#masked(mask), field, bytes, budget);

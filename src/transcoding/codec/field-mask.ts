@@ -1,17 +1,17 @@
 // Paths of a google.protobuf.FieldMask: on the wire in proto names, in JSON in lowerCamelCase, in a query in either.
-// ProtoJSON goes by the letters alone, and loses names such as `address_line_1` on the way. Where it is known which
-// message an update's mask is about, names are looked up in it: then each finds its field.
+// ProtoJSON converts by spelling alone, and loses names such as `address_line_1`. If the message of an update's mask is
+// known, names are looked up in it, so each finds its field.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { fieldsOf, hasOwnJson, isHttpBody } from "../messages/fields.js";
 import { clip, expected, Refusal, unknownField } from "./invalid-value.js";
 
-/** What a mask is, in a message. */
+/** What a mask refers to, in a message. */
 export const MASK = `field paths in lowerCamelCase with commas between, as in "title,author.displayName"`;
 
-/** Which names a text has: those of JSON alone, or the proto names too, as everywhere in a query. */
+/** Allowed spellings: those of JSON alone, or the proto names too, as in a query. */
 export type Spelling = "json" | "either";
 
-/** What the mask of an update is about. */
+/** The message that the mask of an update refers to. */
 export interface MaskTarget {
   /** The resource that the request carries. */
   readonly message: DescMessage;
@@ -19,14 +19,14 @@ export interface MaskTarget {
   readonly field: DescField;
 }
 
-/** Between commas and dots: `*`, a name, or the key of a map, in backticks where it has commas or dots (AIP-161). */
+/** Between commas and dots: `*`, a name, or the key of a map, in backticks if it has commas or dots (AIP-161). */
 const STEP = /`[^`]*`|[^.,`]+/y;
 /** Steps of a path in a message: recursive types have paths of any length. */
 const MAX_STEPS = 100;
 
 /**
- * The message that a mask chooses from. AIP-134: the request of an update carries a resource, and its `update_mask` is
- * relative to that. undefined: it is the mask of something else, or more than one field may be the resource.
+ * The message that a mask selects from. AIP-134: the request of an update carries a resource, and its `update_mask` is
+ * relative to that. undefined: it is another mask, or more than one field may be the resource.
  */
 export function maskTarget(mask: DescField): MaskTarget | undefined {
   if (mask.name !== "update_mask" || mask.fieldKind !== "message") return undefined;
@@ -42,8 +42,8 @@ export function maskTarget(mask: DescField): MaskTarget | undefined {
 }
 
 /**
- * The paths that a text names, in proto names. Throws Refusal where it names none that could be.
- * @param strict a name that the target does not have is refused; otherwise it is as the letters have it
+ * The paths of a text, in proto names. Throws Refusal for an impossible path.
+ * @param strict rejects a name that the target does not have; otherwise the spelling decides
  */
 export function readMask(
   text: string,
@@ -62,18 +62,18 @@ export function readMask(
   return paths;
 }
 
-/** The path as JSON has it; undefined where no text would be read as this very path. */
+/** The path in JSON's spelling; undefined if no text would be parsed as exactly this path. */
 export function printMaskPath(path: string, target: MaskTarget | undefined): string | undefined {
   if (target !== undefined) {
     const named = jsonNames(path, target);
     if (named !== undefined && readsAs(named, target, path)) return named;
   }
-  // What the reader makes of the letters alone: https://protobuf.dev/programming-guides/json/
+  // The conversion by spelling alone: https://protobuf.dev/programming-guides/json/
   if (/[A-Z]|_(?![a-z])/.test(path)) return undefined;
   return path.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The steps of the path that begins there, and where it ends; undefined where it is none. */
+/** The steps of the path that begins there, and where it ends; undefined if it is malformed. */
 function stepsOf(text: string, from: number): [steps: string[] | undefined, end: number] {
   const steps: string[] = [];
   for (let at = from; steps.length < MAX_STEPS; at++) {
@@ -88,7 +88,7 @@ function stepsOf(text: string, from: number): [steps: string[] | undefined, end:
   return [undefined, from];
 }
 
-/** What the next step of a path stands in. `keys`: names that no schema knows; `end`: nothing. */
+/** The container of a path's next step. `keys`: names without a schema; `end`: none. */
 type Place =
   | { readonly kind: "fields"; readonly message: DescMessage; readonly repeated: boolean }
   | { readonly kind: "keys"; readonly values: DescMessage | undefined }
@@ -97,7 +97,7 @@ type Place =
 
 const UNKNOWN: Place = { kind: "unknown" };
 
-/** One path, step by step from the target on. */
+/** Resolves one path, step by step from the target on. */
 class Walk {
   readonly #text: string;
   readonly #spelling: Spelling;
@@ -144,7 +144,7 @@ class Walk {
   }
 
   #fieldStep(place: Place & { readonly kind: "fields" }, step: string): string {
-    // Of a list: each of its elements, or one of them.
+    // For a list: each of its elements, or one of them.
     if (place.repeated && (step === "*" || /^[0-9]+$/.test(step))) {
       this.#place = { ...place, repeated: false };
       return step;
@@ -166,7 +166,10 @@ class Walk {
     return fields.get(step) ?? fields.get(snakeCase(step));
   }
 
-  /** Any text can be one. In JSON it is spelled as names are, whatever it means: its readers and writers know no better. */
+  /**
+   * Any text can be a key. In JSON it is spelled like names, whatever its meaning: other readers and writers do not
+   * know better.
+   */
   #key(step: string): string {
     if (this.#spelling === "either") return step;
     if (step.includes("_")) throw noMask(this.#text);
@@ -176,7 +179,7 @@ class Walk {
   #byLetters(step: string): string {
     if (step.startsWith("`")) return this.#key(step);
     if (step === "*" || /^[A-Za-z0-9]+$/.test(step)) return snakeCase(step);
-    // A name with `_` is a proto name as it stands.
+    // A name with `_` is a proto name.
     if (this.#spelling === "either" && /^\w+$/.test(step)) return step;
     throw noMask(this.#text);
   }
@@ -196,7 +199,7 @@ function placeIn(message: DescMessage | undefined, repeated: boolean): Place {
     : { kind: "fields", message, repeated };
 }
 
-/** What they have inside is of their values, and not of their types. */
+/** Their content depends on the value, not on the type. */
 const FREE: ReadonlySet<string> = new Set([
   "google.protobuf.Any",
   "google.protobuf.ListValue",

@@ -1,6 +1,6 @@
-// JSON text in UTF-8 → protobuf bytes in one pass: no tree, and no string of any name or value. It takes what is usual
-// and surely right, and gives up on everything else (an odd number, an unknown name, an Any, any fault): the exact
-// parser and from-tree.ts then read the text again, and say what is wrong with it, if anything is.
+// JSON text in UTF-8 → protobuf bytes in one pass, without a tree, or a string for any name or value. It handles common
+// and certainly valid input, and gives up on everything else (an unusual number, an unknown name, an Any, any error):
+// the exact parser and from-tree.ts then read the text again, and report errors.
 import { MAX_JSON_DEPTH } from "../messages/json.js";
 import type { BytesOut } from "./bytes-out.js";
 import {
@@ -32,7 +32,7 @@ import { readDuration, readTimestamp, type Time } from "./times.js";
 /** Thrown, never leaves this file. One object: no stack is taken. */
 const GIVE_UP = new Error("give up");
 
-/** An integer of so many digits is exact in a double, and so is the sum that reads it. */
+/** An integer with this many digits is exact in a double, and so is the sum that parses it. */
 const MAX_EXACT_DIGITS = 15;
 /** uint64 has no more. */
 const MAX_DIGITS = 20;
@@ -40,7 +40,7 @@ const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 const MAX_UINT64 = 2n ** 64n - 1n;
 const TWO_32 = 2 ** 32;
-/** Keys are compared with each other up to so many; more are kept in a Set. */
+/** Up to this many keys are compared with each other; more are kept in a Set. */
 const FEW_KEYS = 8;
 /** 10^k, all exact: a mantissa of 15 digits divided by one is rounded once, as it must be (Clinger 1990). */
 const POWERS = Array.from({ length: 16 }, (_, k) => 10 ** k);
@@ -61,13 +61,13 @@ const CLOSE_OBJECT = 0x7d;
 const TRUE = Buffer.from("true");
 const FALSE = Buffer.from("false");
 const NULL = Buffer.from("null");
-/** What stands for an escape's letter; 0: nothing. */
+/** The character of an escape's letter; 0: none. */
 const ESCAPES = new Uint8Array(256);
 for (const [letter, char] of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
   ESCAPES[letter?.charCodeAt(0) ?? 0] = char?.charCodeAt(0) ?? 0;
 }
 
-/** What is known of a field while its object is read. */
+/** State of a field while its object is parsed. */
 const Seen = { NO: 0, NULL: 1, YES: 2 } as const;
 
 export class TextToBytes {
@@ -78,7 +78,7 @@ export class TextToBytes {
   /** A stack: for each object around, a byte for each of its fields and oneofs. */
   #seen = new Uint8Array(1024);
   #top = 0;
-  /** Where the string that was read last begins and ends, without its quotes. */
+  /** Start and end of the last string, without its quotes. */
   #start = 0;
   #end = 0;
   #low = 0;
@@ -312,7 +312,7 @@ export class TextToBytes {
     this.#pos = after;
   }
 
-  /** One value with its tag, unless it stands in a packed list. */
+  /** One value with its tag, unless it is in a packed list. */
   #element(field: FieldPlan): void {
     const out = this.#out;
     if (!field.packed) out.varint32(field.tag);
@@ -551,7 +551,7 @@ export class TextToBytes {
   #escapedString(at: number): void {
     const out = this.#out;
     const text = this.#text;
-    // Most such strings have a few escapes, and are as long as they look.
+    // Most such strings have few escapes, and are about as long as their source.
     const size = at - this.#start < 0x60 ? 1 : 2;
     const begun = out.begin(size);
     out.copy(text, this.#start, at);
@@ -673,7 +673,7 @@ export class TextToBytes {
   }
 }
 
-/** The keys of one object, so that none comes twice. */
+/** The keys of one object, to detect duplicates. */
 class Keys {
   readonly #places: number[] = [];
   #many: Set<string> | undefined;

@@ -1,5 +1,5 @@
-// JSON tree → protobuf bytes, and where it does not fit. The whole of ProtoJSON's reading stands here; what reads
-// texts faster (from-text.ts) gives up where it is not sure, and comes here.
+// JSON tree → protobuf bytes, or the position of an invalid value. It implements all of ProtoJSON's parsing; the faster
+// from-text.ts gives up if it is not certain, and this runs instead.
 import type { DescField } from "@bufbuild/protobuf";
 import {
   ExactNumber,
@@ -48,7 +48,7 @@ export class TreeEncoder {
   readonly #plans: Plans;
   readonly #unknownFields: UnknownFields;
   readonly #out: BytesOut;
-  /** Where the walk stands. */
+  /** The current position. */
   readonly #steps: (string | number)[] = [];
   #depth = 0;
   /** The last 64-bit integer that was read. */
@@ -129,7 +129,7 @@ export class TreeEncoder {
     this.#depth--;
   }
 
-  /** `inAny`: "@type" stands among the fields. */
+  /** `inAny`: "@type" is among the fields. */
   #fields(plan: MessagePlan, object: JsonObject, inAny: boolean): void {
     let oneofs: (string | undefined)[] | undefined;
     for (const name of Object.keys(object)) {
@@ -237,7 +237,7 @@ export class TreeEncoder {
       if (text !== "true" && text !== "false") throw expected(`the key "true" or "false"`, text);
       this.#element(key, text === "true");
     } else {
-      // One spelling per key, or "1" and "1.0" would be one entry of two.
+      // One spelling per key, otherwise "1" and "1.0" would be two entries of one.
       if (!/^(?:0|-?[1-9]\d*)$/.test(text)) throw expected("an integer as key", text);
       this.#element(key, text);
     }
@@ -255,7 +255,7 @@ export class TreeEncoder {
     if (out.pos > start && isZero(out.buf, start + sizeOfTag(field), out.pos)) out.pos = start;
   }
 
-  /** One value with its tag, unless it stands in a packed list. False: an unknown name of an enum was passed over. */
+  /** One value with its tag, unless it is in a packed list. False: an unknown enum name was ignored. */
   #element(field: FieldPlan, json: Json): boolean {
     const out = this.#out;
     if (field.kind === Kind.ENUM && field.enum !== undefined) {
@@ -439,7 +439,7 @@ export class TreeEncoder {
     this.#timeFields(time);
   }
 
-  /** Puts the text where the readers of times want it; 0: it is too long to be one, or not ASCII. */
+  /** Copies the text for the parsers of times; 0: it is too long to be one, or not ASCII. */
   #timeChars(text: string): number {
     if (text.length > MAX_TIME_CHARS) return 0;
     for (let i = 0; i < text.length; i++) {
@@ -447,7 +447,7 @@ export class TreeEncoder {
       if (code > 0x7f) return 0;
       this.#timeText[i] = code;
     }
-    // Readers look one character ahead.
+    // Parsers read one character ahead.
     this.#timeText[text.length] = 0;
     return text.length;
   }
@@ -504,7 +504,7 @@ export class TreeEncoder {
     this.#depth--;
   }
 
-  /** Any JSON, its numbers as doubles: google.protobuf.Value has no others. */
+  /** Any JSON, with numbers as doubles: google.protobuf.Value has no others. */
   #value(json: Json): void {
     const out = this.#out;
     if (json === null) {
@@ -599,9 +599,9 @@ function uint32(json: Json): number {
   throw expected("an integer from 0 to 4294967295 (uint32)", json);
 }
 
-/** The integer of at most 15 digits that the JSON is, as number or as text; undefined: it is none, or longer, or odd. */
+/** The integer of at most 15 digits, as number or as text; undefined: not an integer, longer, or in an unusual form. */
 function safeInteger(json: Json): number | undefined {
-  // At most 15 digits: more came as an ExactNumber.
+  // At most 15 digits: longer ones are an ExactNumber.
   if (typeof json === "number") return Number.isSafeInteger(json) ? json + 0 : undefined;
   if (typeof json !== "string") return undefined;
   const negative = json.charCodeAt(0) === 0x2d;

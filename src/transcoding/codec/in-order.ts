@@ -1,5 +1,5 @@
-// Protobuf bytes → JSON text in one walk, as nearly all answers come: each field once, in the order of their numbers,
-// which is the order of printing. It gives up on everything else, and any-order.ts prints all anew.
+// Protobuf bytes → JSON text in one pass, for nearly all responses: each field once, in the order of their numbers,
+// which is the order of printing. It gives up on everything else, and any-order.ts prints it again.
 import type { AnyOrderPrinter } from "./any-order.js";
 import type { BytesOut } from "./bytes-out.js";
 import { MapKeys } from "./map-keys.js";
@@ -27,17 +27,17 @@ import {
 import { writeDuration, writeTimestamp } from "./times.js";
 import { MAX_DEPTH, MAX_VARINT_BYTES, TWO_32 } from "./wire.js";
 
-/** Thrown where the bytes are not in the order that they mostly have: those of the type seldom are, then. */
+/** Thrown if the bytes are not in the usual order: messages of the type seldom are, then. */
 export const OUT_OF_ORDER = new Error("fields out of order");
-/** Thrown where something is wrong, or seldom: what it is, and whether it counts, the other way finds out. */
+/** Thrown for an error or a rare case: the other printer finds out which, and whether it counts. */
 export const UNUSUAL = new Error("something unusual");
 
-/** To look at several bytes at once pays from here on: a view costs as much as to print some 100 bytes. */
+/** From this size on a view for reading several bytes at once pays off: it costs as much as printing some 100 bytes. */
 const MIN_VIEW_BYTES = 256;
 
 /**
- * Places in the bytes are passed on and returned, not kept: so they stay in registers. What is read past the end of the
- * bytes is 0, and where a value ended past its message is found out behind it.
+ * Positions in the bytes are passed and returned, not stored: so they stay in registers. Bytes beyond the end read as
+ * 0, and a value that ends beyond its message is detected after it.
  */
 export class InOrderPrinter {
   private readonly out: BytesOut;
@@ -45,14 +45,14 @@ export class InOrderPrinter {
   private readonly emitDefaults: boolean;
   private readonly quoteInt64: boolean;
   private buf: Uint8Array = NO_BYTES;
-  /** The same bytes, for who reads several at once; nothing where that does not pay. */
+  /** The same bytes, as a view for reading several at once; undefined if that does not pay off. */
   private words: DataView = NO_WORDS;
   private readonly keys = new MapKeys();
   /** The last varint, in two halves of 32 bits, signed. */
   private low = 0;
   private high = 0;
 
-  /** `anyOrder` prints the messages within others that have a form of their own, or need more than a look. */
+  /** `anyOrder` prints nested messages with their own format, or that need more than one pass. */
   constructor(plans: Plans, out: BytesOut, anyOrder: AnyOrderPrinter) {
     this.out = out;
     this.anyOrder = anyOrder;
@@ -66,9 +66,9 @@ export class InOrderPrinter {
     this.message(plan, 0, bytes.length, 1);
   }
 
-  /** The value of one field; nothing where it is not there. Throws as `print`. */
+  /** The value of one field; nothing if it is not set. Throws like `print`. */
   printField(field: FieldPlan, bytes: Uint8Array): void {
-    // Another member of its oneof may come behind it.
+    // Another member of its oneof may follow it.
     if (field.oneof >= 0) throw UNUSUAL;
     this.start(bytes);
     const end = bytes.length;
@@ -85,7 +85,7 @@ export class InOrderPrinter {
     }
   }
 
-  /** Lets go of the bytes. */
+  /** Releases the bytes. */
   forget(): void {
     this.buf = NO_BYTES;
     this.words = NO_WORDS;
@@ -168,7 +168,7 @@ export class InOrderPrinter {
     }
   }
 
-  /** The records of a list or a map, which stand one behind the other from `at` on: where they end. */
+  /** The adjacent records of a list or a map from `at` on: returns their end. */
   private several(field: FieldPlan, at: number, end: number, depth: number): number {
     return field.shape === Shape.LIST ? this.list(field, at, end, depth) : this.map(field, at, end, depth);
   }
@@ -233,7 +233,7 @@ export class InOrderPrinter {
     return pos;
   }
 
-  /** The key of an entry, which stands first; left out it is zero. */
+  /** The key of an entry, which comes first; a missing key is zero. */
   private key(key: FieldPlan, pos: number, end: number): number {
     const { out } = this;
     const comes = pos < end && this.buf[pos] === key.tag;
@@ -264,7 +264,7 @@ export class InOrderPrinter {
     else this.out.raw(Buffer.from(value.zeroText()));
   }
 
-  /** One value or element, whose tag is behind: where it ends. */
+  /** One value or element, after its tag: returns its end. */
   private value(field: FieldPlan, pos: number, depth: number): number {
     const { out } = this;
     switch (field.kind) {
@@ -353,7 +353,7 @@ export class InOrderPrinter {
     const printed = plan?.printed(number);
     if (printed !== undefined) out.raw(printed);
     else if (plan?.open === false && field.shape === Shape.SINGULAR) throw UNUSUAL;
-    // NullValue has but one JSON, whatever number came.
+    // NullValue has only one JSON, whatever the number.
     else if (plan?.isNull === true) out.raw(NULL);
     else out.integer(number);
   }
@@ -379,7 +379,7 @@ export class InOrderPrinter {
     if (problem !== undefined) throw UNUSUAL;
   }
 
-  /** Reads a tag into `low`: where it ends. */
+  /** Reads a tag into `low`: returns its end. */
   private tag(pos: number): number {
     const byte = this.buf[pos] ?? 0;
     if (byte < 0x80) {
@@ -391,7 +391,7 @@ export class InOrderPrinter {
     return end;
   }
 
-  /** Reads the length before something into `low`: where that begins. It ends within the bytes. */
+  /** Reads a length prefix into `low`: returns where its content begins. The content ends within the bytes. */
   private length(pos: number): number {
     const start = this.varint(pos);
     if (this.high !== 0 || this.low < 0 || this.low > this.buf.length - start) throw UNUSUAL;
@@ -430,7 +430,7 @@ export class InOrderPrinter {
     return pos;
   }
 
-  /** Steps over a value of a field that nobody knows: where it ends. */
+  /** Skips the value of an unknown field: returns its end. */
   private skip(tag: number, pos: number): number {
     if (tag >>> 3 === 0) throw UNUSUAL;
     switch (tag & 7) {

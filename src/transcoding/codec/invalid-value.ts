@@ -1,10 +1,10 @@
-// Where JSON does not fit its message, and why: made on the way that walks the tree, read by those who answer clients.
+// Invalid values of a JSON body, with position and reason: made by from-tree.ts, used for the response to the client.
 import type { DescEnum, DescMessage } from "@bufbuild/protobuf";
 import { cut } from "../../kit/text/text.js";
 import { fieldsOf, nearestName } from "../messages/fields.js";
 import { ExactNumber, type Json, MaskText } from "../messages/json.js";
 
-/** Where a value does not fit its message, and why. */
+/** The position of a value that does not fit its message, and the reason. */
 export interface InvalidValue {
   /** Path from the value that was read, e.g. `author.tags[2]`; "" for the value itself. */
   readonly path: string;
@@ -16,7 +16,7 @@ export class Refusal extends Error {}
 
 /** Longest list of allowed values in a message. */
 const MAX_LISTED = 20;
-/** Longest path in a message, in steps: what is left out is its middle. */
+/** Longest path in a message, in steps: its middle is left out. */
 const MAX_PRINTED_STEPS = 20;
 
 /** A path as in `author.tags[2].labels["a b"]`. */
@@ -46,7 +46,7 @@ export function expected(what: string, json: Json): Refusal {
   return new Refusal(notAs(what, json));
 }
 
-/** What is wrong with a value that the enum does not have. */
+/** The error of a value that the enum does not have. */
 export function unknownEnumValue({ values }: DescEnum, json: Json): string {
   const names = values.slice(0, MAX_LISTED).map(({ name }) => name);
   return notAs(`one of ${names.join(", ")}${values.length > MAX_LISTED ? ", …" : ""}, or its number`, json);

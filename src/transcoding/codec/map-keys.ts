@@ -1,14 +1,14 @@
-// The keys of the maps that are being printed, by where they stand in the text: of one that comes twice the last counts.
+// The keys of the maps being printed, by their positions in the text: of a duplicate the last counts.
 import type { BytesOut } from "./bytes-out.js";
 
-/** Up to so many are compared with each other; more are kept in a Set. */
+/** Up to this many are compared with each other; more are kept in a Set. */
 const FEW_KEYS = 8;
 
 export class MapKeys {
-  /** Of maps within each other, one behind the other: start and end of each key. */
+  /** For nested maps, one after the other: start and end of each key. */
   #ranges = new Int32Array(16 * FEW_KEYS);
   #top = 0;
-  /** Of the maps with more, by where theirs begin in `#ranges`. */
+  /** For larger maps, by where their keys begin in `#ranges`. */
   readonly #many = new Map<number, Set<string>>();
 
   /** A message begins. */
@@ -17,12 +17,12 @@ export class MapKeys {
     if (this.#many.size > 0) this.#many.clear();
   }
 
-  /** A map begins; what is returned stands for it. */
+  /** A map begins; returns its handle. */
   begin(): number {
     return this.#top;
   }
 
-  /** False: the key in from..to of what was printed was there before. */
+  /** False: the key in from..to of the output is a duplicate. */
   add(map: number, out: BytesOut, from: number, to: number): boolean {
     const top = this.#top;
     if (top - map >= 2 * FEW_KEYS) return this.#addToMany(map, out, from, to);

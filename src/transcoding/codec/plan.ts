@@ -1,5 +1,5 @@
-// What the codec knows of a message type: flat tables, made once, of what descriptors would be asked again and again.
-// Every object here has one shape, whatever field it stands for: the loops that read them stay monomorphic.
+// Compiled message types: flat tables, made once, of properties that would be read from descriptors again and again.
+// Every object here has one shape, whatever its field: the loops that read them stay monomorphic.
 import type { DescEnum, DescExtension, DescField, DescMessage, Registry } from "@bufbuild/protobuf";
 import type { FieldsMask } from "../messages/fields-mask.js";
 import { type MaskTarget, maskTarget } from "./field-mask.js";
@@ -30,7 +30,7 @@ export const Wire = { VARINT: 0, FIXED64: 1, LENGTH: 2, GROUP: 3, END_GROUP: 4, 
 
 export const Shape = { SINGULAR: 0, LIST: 1, MAP: 2 } as const;
 
-/** Messages that have a JSON form of their own. */
+/** Messages with their own JSON format. */
 export const Form = {
   FIELDS: 0,
   ANY: 1,
@@ -73,13 +73,13 @@ const LEGACY_REQUIRED = 3;
 const DENSE = 256;
 /** Tags below this are one byte. */
 const BYTE_TAGS = 128;
-/** What a number can hold as flags. */
+/** Flags that fit into a number. */
 const MAX_ONEOFS = 31;
 
 export interface PrintOptions {
-  /** Fields without presence print even where they have their default. Default false, as ProtoJSON has it. */
+  /** Fields without presence print even with their default. Default false, as in ProtoJSON. */
   readonly emitDefaults?: boolean;
-  /** With `emitDefaults`: what is not set prints as null, but for members of a oneof and proto3's optional fields. */
+  /** With `emitDefaults`: unset values print as null, except members of a oneof and proto3's optional fields. */
   readonly emitNulls?: boolean;
   /** `display_name` instead of `displayName`. Default false. */
   readonly protoNames?: boolean;
@@ -89,7 +89,7 @@ export interface PrintOptions {
   readonly int64AsNumbers?: boolean;
 }
 
-/** The plans of one schema; each is made when it is first used. */
+/** The plans of one schema; each is made at its first use. */
 export class Plans {
   readonly registry: Registry;
   readonly print: PrintOptions;
@@ -121,7 +121,7 @@ export class Plans {
     return plan;
   }
 
-  /** To print nothing but the fields of a mask over this type: to its plan the others are unknown. */
+  /** For printing only the fields of a mask over this type: its plan does not know the others. */
   masked(desc: DescMessage, mask: FieldsMask): MessagePlan {
     let plan = this.#masked.get(mask);
     if (plan === undefined) {
@@ -178,11 +178,11 @@ export class MessagePlan {
   readonly required: readonly FieldPlan[];
   readonly oneofCount: number;
   readonly extensible: boolean;
-  /** One walk over fields in order tells all: none that must be there, and oneofs to keep as flags of a number. */
+  /** One pass over fields in order is enough: no required fields, and oneofs that fit into flags of a number. */
   readonly tellsByOrder: boolean;
-  /** The field that comes with a tag of one byte. */
+  /** The field of a one-byte tag. */
   readonly byTag: readonly (FieldPlan | undefined)[];
-  /** What a FieldMask chooses from, where that is known. */
+  /** The message that a FieldMask selects from, if it is known. */
   readonly maskTarget: MaskTarget | undefined;
   readonly #dense: (FieldPlan | undefined)[];
   readonly #sparse = new Map<number, FieldPlan>();
@@ -200,7 +200,7 @@ export class MessagePlan {
     const known = fields.filter((field) => field !== undefined);
     const byNumber = new Map(known.map((field) => [field.number, field]));
     const byName = new Map<string, FieldPlan>();
-    // A json_name that is another field's proto name is that json_name's, whichever comes first.
+    // A json_name that equals another field's proto name has priority, whichever comes first.
     const declared = desc.fields.flatMap(({ number }) => byNumber.get(number) ?? []);
     for (const field of declared) byName.set(field.name, field);
     for (const field of declared) byName.set(field.jsonName, field);
@@ -234,11 +234,14 @@ function formOf(desc: DescMessage): number {
   const form = FORMS.get(desc.typeName) ?? Form.FIELDS;
   if (form !== Form.WRAPPER) return form;
   const value = desc.fields[0];
-  // A service may have made its own of that name.
+  // A service may have defined its own type of that name.
   return value?.fieldKind === "scalar" && value.number === 1 ? form : Form.FIELDS;
 }
 
-/** What `emitNulls` prints as null where it is not set. On paper proto3's "optional" is the one member of a oneof. */
+/**
+ * Fields that `emitNulls` prints as null if they are not set. Formally, proto3's "optional" is the only member of a
+ * oneof.
+ */
 export function unsetIsNull(desc: DescField | DescExtension): boolean {
   const singular = desc.fieldKind === "scalar" || desc.fieldKind === "enum" || desc.fieldKind === "message";
   const inOneof = desc.oneof !== undefined || desc.proto.proto3Optional;
@@ -256,11 +259,11 @@ export class FieldPlan {
   readonly shape: number;
   /** One of Kind: of the value, or of one element. MESSAGE for groups and the entries of maps too. */
   readonly kind: number;
-  /** As one value or element is written: number and wire type. */
+  /** Number and wire type with which one value or element is written. */
   readonly tag: number;
-  /** The wire type in which one value or element comes. */
+  /** The wire type in which one value or element is read. */
   readonly wire: number;
-  /** A list that is written in one record; `packable`: one that may come so. */
+  /** A list written as one record; `packable`: one that may be read so. */
   readonly packed: boolean;
   readonly packable: boolean;
   /** A group: ended by a tag, not by a length. */
@@ -277,23 +280,23 @@ export class FieldPlan {
   /** JSON null in the place of the whole field unsets it. */
   readonly nullUnsets: boolean;
   readonly enum: EnumPlan | undefined;
-  /** Of a map's entries; itself where this is no map. */
+  /** For a map, that of its entries; itself otherwise. */
   readonly key: FieldPlan;
   readonly value: FieldPlan;
   /** `,"name":`, and the same four bytes at a time; behind its length they mean nothing. */
   readonly printedName: Uint8Array;
   readonly nameWords: Int32Array;
   readonly nameBytes: number;
-  /** What `emitDefaults` prints where the field has nothing; empty where that is nothing. */
+  /** Output of `emitDefaults` if the field is not set; empty if there is none. */
   readonly printedDefault: Uint8Array;
-  /** How many bytes the length of the last one took: the next one's room. */
+  /** Bytes of the last one's length: the room for the next one's. */
   lengthSize = 1;
   readonly #plans: Plans;
   readonly #messageDesc: DescMessage | undefined;
   readonly #mask: FieldsMask | undefined;
   #message: MessagePlan | undefined;
 
-  /** `as`: the part of a map's entry that this stands for. `mask`: over its messages. */
+  /** `as`: the part of a map's entry that this is. `mask`: over its messages. */
   constructor(
     plans: Plans,
     desc: DescField | DescExtension,
@@ -365,7 +368,7 @@ export class FieldPlan {
     return target === undefined ? this.#plans.of(message) : this.#plans.updateMask(message, target);
   }
 
-  /** Of its messages nothing but what the mask wants. */
+  /** Of its messages only what the mask selects. */
   masked(mask: FieldsMask): FieldPlan {
     return new FieldPlan(this.#plans, this.desc, this.index, this.oneof, undefined, mask);
   }
@@ -446,7 +449,7 @@ export class EnumPlan {
   readonly zero: number;
   readonly names: NameTable<number>;
   readonly #byName: ReadonlyMap<string, number>;
-  /** By names in lower case, where any case will do. */
+  /** By names in lower case, for case-insensitive look-ups. */
   readonly #folded: ReadonlyMap<string, number> | undefined;
   readonly #printed = new Map<number, Uint8Array>();
 
@@ -481,13 +484,13 @@ export class EnumPlan {
     return this.#printed.has(number);
   }
 
-  /** The JSON of a value; undefined where the enum does not know it, which prints as its number. */
+  /** The JSON of a value; undefined for an unknown one, which prints as its number. */
   printed(number: number): Uint8Array | undefined {
     return this.#printed.get(number);
   }
 }
 
-/** Of values whose names differ by case alone the first counts, as in protobuf's own readers. */
+/** Of values whose names differ only in case the first counts, as in protobuf's own parsers. */
 function foldedNames({ values }: DescEnum): Map<string, number> {
   const folded = new Map<string, number>();
   for (const { name, jsonName, number } of values) {
@@ -498,7 +501,7 @@ function foldedNames({ values }: DescEnum): Map<string, number> {
   return folded;
 }
 
-/** Finds names by the bytes that they have in a text, so that no string is made of them. */
+/** Looks names up by their bytes in a text, so that no string is made. */
 export class NameTable<T> {
   readonly #mask: number;
   readonly #names: (Uint8Array | undefined)[];

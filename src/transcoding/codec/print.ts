@@ -1,4 +1,4 @@
-// Values as JSON text, with their quotes, and what else both printers have in common.
+// Prints values as JSON text, with their quotes, and other shared code of both printers.
 import { isUtf8 } from "node:buffer";
 import type { BytesOut } from "./bytes-out.js";
 import { DecodeError } from "./decode-error.js";
@@ -16,7 +16,7 @@ export const NULL: Buffer = Buffer.from("null");
 export const TRUE: Buffer = Buffer.from("true");
 export const FALSE: Buffer = Buffer.from("false");
 
-/** Up to so many bytes a loop beats the call into native code. */
+/** Up to this many bytes a loop is faster than a call into native code. */
 const SHORT_BYTES = 96;
 
 const BACKSLASH = 0x5c;
@@ -28,7 +28,7 @@ const MINUS_INFINITY = Buffer.from('"-Infinity"');
 const BASE64 = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 const HEX = Buffer.from("0123456789abcdef");
 
-/** 0: goes into a JSON string as it is; 1: not ASCII; else it is escaped, by this letter or as \u00XX. */
+/** 0: unchanged in a JSON string; 1: not ASCII; otherwise escaped, by this letter or as \u00XX. */
 const CHARS = new Uint8Array(256);
 const NOT_ASCII = 1;
 const ESCAPE_HEX = 0x75;
@@ -49,7 +49,7 @@ function isHardWord(word: number): boolean {
 
 export const NO_WORDS: DataView = viewOf(new Uint8Array());
 
-/** buf[start..end) as a JSON string; `words`: the bytes of `buf`, or nothing: then it goes byte by byte. */
+/** buf[start..end) as a JSON string; `words`: the bytes of `buf`, or undefined: then byte by byte. */
 export function printString(
   buf: Uint8Array,
   words: DataView,
@@ -97,7 +97,7 @@ export function printString(
   out.pos = pos;
 }
 
-/** A string with escapes or characters beyond ASCII, the first of them at `at`; what stands before it is printed. */
+/** A string with escapes or characters beyond ASCII, the first of them at `at`; the part before it is printed. */
 function printHardString(
   buf: Uint8Array,
   start: number,
@@ -109,7 +109,7 @@ function printHardString(
   const rest = buf.subarray(at, end);
   if (!isUtf8(rest)) {
     if (strict) throw new DecodeError("a string is not UTF-8");
-    // As every reader of the language does where the schema asks for no check: U+FFFD.
+    // Like every reader of the language if the schema requires no check: U+FFFD.
     const mended = Buffer.from(Buffer.from(buf.subarray(start, end)).toString("utf8"));
     out.pos -= at - start + 1;
     printString(mended, NO_WORDS, 0, mended.length, true, out);
@@ -118,7 +118,7 @@ function printHardString(
   for (let i = at; i < end; i++) {
     const c = buf[i] ?? 0;
     const letter = CHARS[c] ?? 0;
-    // Room for this one, the rest as it is, and the quote.
+    // Room for this one, the unescaped rest, and the quote.
     out.ensure(end - i + 6);
     if (letter <= NOT_ASCII) {
       out.buf[out.pos++] = c;
@@ -166,9 +166,9 @@ export function printBase64(buf: Uint8Array, start: number, end: number, out: By
   out.buf[out.pos++] = QUOTE;
 }
 
-/** Fractions of up to so many digits are printed without a string. */
+/** Fractions of up to this many digits are printed without a string. */
 const FEW_DIGITS = 6;
-/** Below this such a number has at most 15 digits: of so many, no two decimals read as the same double (IEEE 754). */
+/** Below this such a number has at most 15 digits: then no two decimals are the same double (IEEE 754). */
 const MAX_SHORT = 1e9;
 
 export function printDouble(value: number, out: BytesOut): void {
@@ -206,7 +206,7 @@ export function printFloat(value: number, out: BytesOut): void {
   else out.text(String(shortestFloat(value)));
 }
 
-/** Of a float: 0.1, where the double next to it is 0.10000000149011612. */
+/** For a float: 0.1, while the nearest double is 0.10000000149011612. */
 export function shortestFloat(float: number): number {
   for (let digits = 6; digits < 9; digits++) {
     const short = Number(float.toPrecision(digits));
@@ -216,7 +216,7 @@ export function shortestFloat(float: number): number {
   return Number(float.toPrecision(9));
 }
 
-/** What is no ordinary number: NaN, the infinities, and -0, which keeps its sign. */
+/** Special numbers: NaN, the infinities, and -0, which keeps its sign. */
 function printSpecial(value: number, out: BytesOut): boolean {
   if (Number.isFinite(value)) {
     if (!Object.is(value, -0)) return false;
@@ -225,7 +225,7 @@ function printSpecial(value: number, out: BytesOut): boolean {
   return true;
 }
 
-/** The same bytes, for who reads several at once. */
+/** The same bytes, as a view for reading several at once. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
@@ -253,7 +253,7 @@ export function closeObject(out: BytesOut, open: number): void {
   out.byte(CLOSE_OBJECT);
 }
 
-/** What was printed from `start` on is this. */
+/** Whether the output from `start` on equals this. */
 export function isPrinted(out: BytesOut, start: number, text: Uint8Array): boolean {
   if (out.pos - start !== text.length) return false;
   const { buf } = out;

@@ -2,7 +2,7 @@
 // https://protobuf.dev/programming-guides/json/; RFC 3339 §5.6, its year four digits and its letters capital.
 import type { BytesOut } from "./bytes-out.js";
 
-/** What a reader fills in. */
+/** The result of a parser. */
 export interface Time {
   seconds: number;
   nanos: number;
@@ -16,13 +16,15 @@ export const MAX_DURATION_SECONDS = 315_576_000_000;
 const NANOS_PER_SECOND = 1_000_000_000;
 const SECONDS_PER_DAY = 86_400;
 const DAYS_PER_ERA = 146_097;
-/** From 0000-03-01, where the count of days begins, to 1970-01-01. */
+/** From 0000-03-01, where the day count begins, to 1970-01-01. */
 const DAYS_TO_EPOCH = 719_468;
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 /** Longest text of either: 2024-05-01T10:00:00.123456789+00:00. */
 export const MAX_TIME_CHARS = 35;
 
-/** text[start..end) as `2024-05-01T10:00:00.5Z`, or with an offset; false: it is none, or beyond years 1 to 9999. */
+/**
+ * text[start..end) as `2024-05-01T10:00:00.5Z`, or with an offset; false: malformed, or outside the years 1 to 9999.
+ */
 export function readTimestamp(text: Uint8Array, start: number, end: number, into: Time): boolean {
   if (end - start < 20 || end - start > MAX_TIME_CHARS) return false;
   const year = digits(text, start, 4);
@@ -70,7 +72,7 @@ export function readTimestamp(text: Uint8Array, start: number, end: number, into
   return at === end && seconds >= MIN_TIMESTAMP_SECONDS && seconds <= MAX_TIMESTAMP_SECONDS;
 }
 
-/** text[start..end) as `-1.5s`; false: it is none, or too long. */
+/** text[start..end) as `-1.5s`; false: malformed, or too long. */
 export function readDuration(text: Uint8Array, start: number, end: number, into: Time): boolean {
   const negative = text[start] === 0x2d;
   let at = negative ? start + 1 : start;
@@ -90,7 +92,7 @@ export function readDuration(text: Uint8Array, start: number, end: number, into:
   return true;
 }
 
-/** `.5`, or nothing, into nanos: where it ends; -1: a dot without 1 to 9 digits. */
+/** `.5`, or nothing, into nanos: returns its end; -1: a dot without 1 to 9 digits. */
 function readFraction(text: Uint8Array, start: number, end: number, into: Time): number {
   into.nanos = 0;
   if (text[start] !== 0x2e) return start;
@@ -108,7 +110,7 @@ function readFraction(text: Uint8Array, start: number, end: number, into: Time):
   return at;
 }
 
-/** So many digits; -1: another character is among them. */
+/** This many digits; -1: another character is among them. */
 function digits(text: Uint8Array, start: number, count: number): number {
   let value = 0;
   for (let i = start; i < start + count; i++) {
@@ -129,13 +131,13 @@ function daysOf(year: number, month: number, day: number): number {
   return era * DAYS_PER_ERA + dayOfEra - DAYS_TO_EPOCH;
 }
 
-/** Prints with its quotes, fraction digits by threes; a string says why it cannot. */
+/** Prints with its quotes, fraction digits by threes; a string describes the error. */
 export function writeTimestamp(seconds: number, nanos: number, out: BytesOut): string | undefined {
   if (!(seconds >= MIN_TIMESTAMP_SECONDS && seconds <= MAX_TIMESTAMP_SECONDS)) {
     return "a Timestamp outside of the years 0001 to 9999";
   }
   if (nanos < 0 || nanos >= NANOS_PER_SECOND) return "a Timestamp whose nanos are not from 0 to 999999999";
-  // From here on all is integers of 32 bits, none below zero but days: what `| 0` cuts off is what floor does.
+  // From here on all values are integers of 32 bits, and only days may be negative: `| 0` equals floor.
   const days = Math.floor(seconds / SECONDS_PER_DAY) | 0;
   const ofDay = (seconds - days * SECONDS_PER_DAY) | 0;
   const shifted = days + DAYS_TO_EPOCH;
@@ -175,7 +177,7 @@ export function writeTimestamp(seconds: number, nanos: number, out: BytesOut): s
   return undefined;
 }
 
-/** Prints with its quotes; a string says why it cannot. */
+/** Prints with its quotes; a string describes the error. */
 export function writeDuration(seconds: number, nanos: number, out: BytesOut): string | undefined {
   if (!(Math.abs(seconds) <= MAX_DURATION_SECONDS)) return "a Duration of more than 315576000000 seconds";
   if (Math.abs(nanos) >= NANOS_PER_SECOND) return "a Duration whose nanos are more than 999999999";

@@ -1,4 +1,4 @@
-// Protobuf bytes → JSON text, straight: first the short way, which nearly all take, then the one that knows everything.
+// Protobuf bytes → JSON text: first the fast printer, which handles nearly all messages, then the general one.
 import type { DescField } from "@bufbuild/protobuf";
 import { AnyOrderPrinter } from "./any-order.js";
 import type { Budget, BytesOut } from "./bytes-out.js";
@@ -11,7 +11,7 @@ export class TextPrinter {
   readonly #out: BytesOut;
   readonly #inOrder: InOrderPrinter;
   readonly #anyOrder: AnyOrderPrinter;
-  /** Types that came out of order before: their services do so again. */
+  /** Types that came out of order before: their services will do so again. */
   readonly #unordered = new WeakSet<MessagePlan>();
 
   constructor(plans: Plans, out: BytesOut) {
@@ -26,7 +26,7 @@ export class TextPrinter {
     return this.#out.take();
   }
 
-  /** One field; its default where it is not set, null where it knows "unset". Throws as `print`. */
+  /** One field; its default if it is not set, null if it has presence. Throws like `print`. */
   printField(plan: MessagePlan, desc: DescField, bytes: Uint8Array, budget: Budget | undefined): Buffer {
     const field = plan.byNumber(desc.number);
     this.#print(plan, field, bytes, budget);
@@ -57,7 +57,7 @@ export class TextPrinter {
     }
   }
 
-  /** False: the bytes are not in order; or they have a fault, which counts only if nothing behind it takes its place. */
+  /** False: the bytes are not in order; or they have an error, which counts only if no later field replaces it. */
   #printedInOrder(plan: MessagePlan, field: FieldPlan | undefined, bytes: Uint8Array): boolean {
     try {
       if (field === undefined) this.#inOrder.print(plan, bytes);

@@ -1,7 +1,7 @@
-// What the readers of protobuf's binary format have in common.
+// Shared code of the readers of protobuf's binary format.
 import { DecodeError } from "./decode-error.js";
 
-/** Messages within each other: protobuf's own limit. */
+/** Nesting of messages: protobuf's own limit. */
 export const MAX_DEPTH = 100;
 export const MAX_VARINT_BYTES = 10;
 export const TWO_32 = 2 ** 32;

@@ -1,12 +1,12 @@
-// What goes to a thread and comes back, for one large message: the route as its rule, so that the thread makes the very
-// same plan of it and does with the very same code what would be done here.
+// A thread's input and output for one large message: the route as its rule, so that the thread makes the same plan and
+// runs the same code as the event loop.
 import { Status, type StatusDetail } from "../../call/status/status.js";
 import type { BindingPlan, BindingSource } from "../routes/binding.js";
 import type { RequestPath } from "../routes/path.js";
 import type { RequestOptions } from "../translate/request.js";
 import type { ResponseForm } from "../translate/response.js";
 
-/** The rule that a BindingPlan was made of. */
+/** The rule of a BindingPlan. */
 export interface PlanSource {
   readonly service: string;
   readonly method: string;
@@ -47,7 +47,7 @@ export type JobResult =
   /** Something threw there: its stack. */
   | { readonly fault: string };
 
-/** A Status, as far as the translation of messages makes use of it. */
+/** A Status, as far as translation uses it. */
 export interface StatusParts {
   readonly code: number;
   readonly message: string;
@@ -56,7 +56,7 @@ export interface StatusParts {
   readonly cause: string | undefined;
 }
 
-/** Nothing of the plan is worked out for it. */
+/** Nothing of the plan is computed for it. */
 export function planSource({ method, httpMethod, text, rule, source, forms }: BindingPlan): PlanSource {
   return {
     service: method.service,

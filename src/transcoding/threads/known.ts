@@ -1,4 +1,4 @@
-// In a thread: what it was told of schemas, and the plans of their routes.
+// In a thread: the schemas that it has received, and the plans of their routes.
 import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { registryFrom } from "../../schema/types/registry.js";
@@ -8,7 +8,7 @@ import type { PlanSource } from "./job.js";
 import type { ThreadTypes } from "./schema.js";
 import { type JobMessage, MAX_SCHEMAS } from "./threads.js";
 
-/** What a thread makes of each schema that it is given: kept as long as threads.ts counts on it. */
+/** A thread's data for each schema: kept as long as threads.ts relies on it. */
 export class KnownSchemas<S, K> {
   /** The oldest first, and forgotten first. */
   readonly #known = new Map<number, K>();
@@ -30,7 +30,7 @@ export class KnownSchemas<S, K> {
   }
 }
 
-/** Those of one upstream: made once, whoever's service asks for them. */
+/** Those of one upstream: made once for all its services. */
 const registries = new WeakMap<ThreadTypes, FileRegistry>();
 
 export function registryOf(types: ThreadTypes): FileRegistry {
@@ -58,7 +58,7 @@ export function planFrom(registry: FileRegistry, source: PlanSource): BindingPla
   return plan;
 }
 
-/** Of bytes to post: the memory that need not be copied. A small one lies in a pool that others share. */
+/** The memory of bytes to post that need not be copied. Small ones are in a pool that others share. */
 export function transferable({ buffer, length }: Uint8Array): ArrayBuffer[] {
   return buffer instanceof ArrayBuffer && length * 2 > buffer.byteLength ? [buffer] : [];
 }

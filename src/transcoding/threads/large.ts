@@ -1,4 +1,4 @@
-// Large messages, both ways: translated in a thread, by the code that translates the small ones here.
+// Large messages in both directions: translated in a thread, by the same code as small ones.
 
 import { hubFault } from "../../call/status/hub-fault.js";
 import { refusal } from "../../call/status/reasons.js";
@@ -27,7 +27,8 @@ export interface ThreadedRequest extends MatchedRequest {
 
 /**
  * A message of a request. body: the whole body of a unary one, of this type; text: the JSON of one of a stream. `done`
- * is called once, maybe at once, unless it is cancelled before; what it throws when it is called later goes to `onFault`.
+ * is called once, possibly at once, unless it is cancelled before; if it throws when it is called later, that goes to
+ * `onFault`.
  */
 export function encodeLarge(
   match: ThreadedRequest,
@@ -58,7 +59,7 @@ export function encodeLarge(
   return NOTHING;
 }
 
-/** A message of an answer, printed at once; undefined: that is too much work for here. */
+/** A message of a response, printed in place; undefined: that is too much work here. */
 export function printInPlace(
   plan: BindingPlan,
   message: Uint8Array,
@@ -119,7 +120,7 @@ function resultOf(outcome: Outcome, what: "request" | "response"): PrintedBody |
 
 function busy(what: "request" | "response"): Status {
   const message = `too many large messages are waiting to be translated${what === "request" ? ": try again" : ""}`;
-  // The service has done its work: who tries again on UNAVAILABLE would have it done twice.
+  // The service has done its work: a client that retries on UNAVAILABLE would have it done twice.
   return what === "request"
     ? notNow(message)
     : refusal("TRANSLATION_OVERLOADED", message, { code: Code.RESOURCE_EXHAUSTED, http: 503 });

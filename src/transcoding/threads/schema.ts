@@ -1,4 +1,4 @@
-// A schema as threads get it: the tables of which the event loop makes its own types, so that both see the same ones.
+// A schema for threads: the tables from which the event loop makes its own types, so that both have the same ones.
 import type { DescFile, FileRegistry } from "@bufbuild/protobuf";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
@@ -8,19 +8,19 @@ import { isSchemaTypes } from "../../schema/types/registry.js";
 import type { CodecOptions, Codecs } from "../codec/codecs.js";
 
 export interface ThreadSchema {
-  /** Of the service's upstream. Other upstreams' may contradict it. */
+  /** Of the service's upstream. Other upstreams' may conflict with it. */
   readonly service: ThreadTypes;
   /** For Any and extensions: of each upstream, in the order in which they count. */
   readonly types: readonly ThreadTypes[];
   readonly options: CodecOptions;
 }
 
-/** Tables; or a google.protobuf.FileDescriptorSet, where the types were made otherwise. */
+/** Tables; or a google.protobuf.FileDescriptorSet, if the types were made otherwise. */
 export type ThreadTypes = SchemaTables | Uint8Array;
 
 const known = new WeakMap<Codecs, Map<ThreadTypes, ThreadSchema>>();
 
-/** The schema of the services in `file`: the same object each time, since a thread keeps what it was once given. */
+/** The schema of the services in `file`: the same object each time, since a thread keeps its schemas. */
 export function threadSchema(codecs: Codecs, file: DescFile): ThreadSchema {
   let byTypes = known.get(codecs);
   if (byTypes === undefined) {
@@ -36,7 +36,7 @@ export function threadSchema(codecs: Codecs, file: DescFile): ThreadSchema {
   return schema;
 }
 
-/** What the services of a file are made of: the same object each time. */
+/** The schema of a file's services: the same object each time. */
 export function typesOfFile(file: DescFile): ThreadTypes {
   return registryOf(file)?.tables ?? bytesOf(file, imported(file));
 }

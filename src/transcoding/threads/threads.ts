@@ -1,5 +1,5 @@
-// Threads for long work, so that no call stalls the others: a few, started when the first work comes, ended when none came
-// for a while. An idle one keeps no process alive.
+// Threads for long work, so that no call stalls the others: a few, started on demand, ended after a while without work.
+// An idle one does not keep the process alive.
 import { Worker } from "node:worker_threads";
 import { barrier } from "../../kit/barrier.js";
 import { type Clock, systemClock, type Timer } from "../../kit/clock.js";
@@ -9,25 +9,25 @@ const IDLE_MS = 10_000;
 /** Schemas that a thread keeps: each service's file is one, and reloads bring new ones. */
 export const MAX_SCHEMAS = 8;
 
-/** What a thread is given beside the schema. */
+/** A thread's input beside the schema. */
 export interface Work {
   /** The part of it that may be large. They must stay as they are. */
   readonly bytes: Uint8Array;
 }
 
 export interface ThreadsOptions<J> {
-  /** What the threads run: it answers each JobMessage with one message, in their order. */
+  /** The threads' program: it responds to each JobMessage with one message, in order. */
   readonly script: URL;
   readonly maxThreads: number;
   /** Of one thread. */
   readonly maxHeapMib: number;
-  /** For what is young in it. */
+  /** Its young generation. */
   readonly maxYoungMib: number;
-  /** Bytes of all work that may wait when this one comes. One may always wait, be it as large as it may. */
+  /** Bytes of all work that may wait when this arrives. One may always wait, whatever its size. */
   readonly maxWaitingBytes: (job: J) => number;
-  /** How long one may take, milliseconds; left out: for ever. The thread of one that takes longer is ended. */
+  /** Timeout of one job, milliseconds; left out: none. Its thread is then ended. */
   readonly maxMs?: number;
-  /** One that is cancelled while it runs takes its thread with it. Default: it runs to its end, for nobody. */
+  /** Cancelling a running job ends its thread. Default: it runs to its end, and its result is dropped. */
   readonly endsCancelled?: boolean;
   /** Default: the system's. */
   readonly clock?: Clock;
@@ -57,7 +57,7 @@ interface Waiting<S, J, R> {
 }
 
 interface Running<R> {
-  /** undefined: nobody wants to know any more. */
+  /** undefined: cancelled. */
   done: ((outcome: R | ThreadLost) => void) | undefined;
 }
 
@@ -69,7 +69,7 @@ class Thread<R> {
   isOnline = false;
   /** Hands over the current job, once it is online. */
   begin: (() => void) | undefined;
-  /** Until it is ended: for it has nothing to do, or too much. */
+  /** Until it is ended: because it is idle, or its job takes too long. */
   limit: Timer | undefined;
 
   constructor({ script, maxHeapMib, maxYoungMib }: ThreadsOptions<never>) {
@@ -79,7 +79,7 @@ class Thread<R> {
   }
 }
 
-/** `S` is the schema that work is about, `J` what is to be done, `R` what comes of it. */
+/** `S` is the schema of a job, `J` the job, `R` its result. */
 export class Threads<S extends object, J extends Work, R extends object> {
   readonly #options: ThreadsOptions<J>;
   readonly #threads = new Set<Thread<R>>();
@@ -112,7 +112,7 @@ export class Threads<S extends object, J extends Work, R extends object> {
     const running: Running<R> = { done };
     this.#queue.push({ schema, job, running });
     this.#waitingBytes += bytes;
-    // Not within this call: `done` comes later, also where no thread can be started.
+    // Not within this call: `done` is called later, even if no thread can be started.
     this.#dispatch();
     return () => {
       running.done = undefined;
@@ -133,7 +133,7 @@ export class Threads<S extends object, J extends Work, R extends object> {
       try {
         thread = this.#free();
       } catch (error) {
-        // No descriptor or no memory is left for another thread. One that is at work comes for what waits.
+        // No file descriptor or memory is left for another thread. A busy one will take the waiting job.
         for (const { current } of this.#threads) if (current !== undefined) return;
         lost = asError(error);
       }
@@ -146,7 +146,7 @@ export class Threads<S extends object, J extends Work, R extends object> {
     }
   }
 
-  /** Why it could not be given. */
+  /** Why it could not be passed on. */
   #tryGive(thread: Thread<R>, next: Waiting<S, J, R>): Error | undefined {
     try {
       this.#give(thread, next);
@@ -184,7 +184,7 @@ export class Threads<S extends object, J extends Work, R extends object> {
       "error",
       barrier((error: Error) => this.#died(thread, error), onFault),
     );
-    // Its answer cannot be read: what it was asked would wait for ever.
+    // Its response cannot be read: the waiting job would wait forever.
     thread.worker.on("messageerror", onFault);
     thread.worker.on(
       "exit",
@@ -197,7 +197,7 @@ export class Threads<S extends object, J extends Work, R extends object> {
     thread.limit?.cancel();
     thread.current = next.running;
     thread.worker.ref();
-    // To start a thread and to hand it a large schema takes some milliseconds each: not in one turn.
+    // Starting a thread and passing it a large schema takes some milliseconds each: not in one turn.
     if (thread.isOnline) this.#post(thread, next);
     else thread.begin = () => this.#post(thread, next);
     const { maxMs } = this.#options;
@@ -214,7 +214,7 @@ export class Threads<S extends object, J extends Work, R extends object> {
     const known = thread.schemas.includes(schemaId);
     if (!known && thread.schemas.push(schemaId) > MAX_SCHEMAS) thread.schemas.shift();
     const { bytes } = job;
-    // What is sent is the whole buffer that the bytes lie in.
+    // The whole buffer of the bytes is sent.
     const alone = bytes.length * 2 > bytes.buffer.byteLength ? bytes : Uint8Array.prototype.slice.call(bytes);
     const message: JobMessage<S, J> = {
       job: { ...job, bytes: alone },
@@ -232,7 +232,7 @@ export class Threads<S extends object, J extends Work, R extends object> {
 
   #done(thread: Thread<R>, result: R): void {
     const { current } = thread;
-    // The thread works on while its last result is looked at.
+    // The thread continues while its last result is handled.
     this.#freed(thread);
     current?.done?.(result);
   }
@@ -273,7 +273,7 @@ function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** In a turn of its own, as every outcome comes. */
+/** In its own turn, as all outcomes. */
 function loseLater<R>(running: Running<R>, lost: Error): void {
   setImmediate(() => running.done?.({ lost, outOfMemory: false, tookTooLong: false }));
 }

@@ -8,7 +8,7 @@ export class Turns {
   #busy = false;
   #stopped = false;
 
-  /** Something is in a thread, or waits for it. */
+  /** A job is in a thread, or waits for it. */
   get behind(): boolean {
     return this.#busy || this.#waiting.length > 0;
   }
@@ -19,7 +19,7 @@ export class Turns {
     this.#run();
   }
 
-  /** Within a step: what it began goes on, and `then` is the rest of it. */
+  /** Within a step: its work continues, and `then` is the rest of it. */
   await<T>(begin: (done: (result: T) => void) => Cancel, then: (result: T) => void): void {
     this.#busy = true;
     const cancel = begin((result) => {
@@ -32,7 +32,7 @@ export class Turns {
     if (this.#busy) this.#cancel = cancel;
   }
 
-  /** Nothing of what waits happens any more. */
+  /** The waiting steps are dropped. */
   stop(): void {
     this.#stopped = true;
     this.#waiting.length = 0;

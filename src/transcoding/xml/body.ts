@@ -1,4 +1,4 @@
-// Bodies in XML: where requests and answers meet the mapping.
+// XML bodies of requests and responses.
 import { isUtf8 } from "node:buffer";
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { refusal } from "../../call/status/reasons.js";
@@ -12,10 +12,10 @@ import { XML_DECLARATION } from "./names.js";
 import { printStatusXml, printXml, XmlCharError } from "./print.js";
 import { xmlToJson } from "./to-json.js";
 
-/** A thread reads what is large, and XML takes it many times what JSON does: 0.1 s for a megabyte. */
+/** Large bodies are parsed in a thread, and XML is many times slower than JSON: 0.1 s for a megabyte. */
 export const MAX_XML_BYTES = 1024 * 1024;
 
-/** The JSON that a body stands for; `desc`: the message or the field that it is. */
+/** The JSON of a body; `desc`: its message or field. */
 export function readXmlBody(
   desc: DescMessage | DescField,
   body: Uint8Array,
@@ -43,7 +43,7 @@ function notXml(problem: string): Status {
   return refusal("INVALID_REQUEST", description, { details: [badRequest([{ field: "", description }])] });
 }
 
-/** An answer; `json` is what the codec printed. Without a declaration where it stands in a stream. */
+/** A response; `json` is the codec's output. Without a declaration within a stream. */
 export function printXmlBody(
   desc: DescMessage | DescField,
   json: Buffer,
@@ -61,8 +61,8 @@ export function printXmlBody(
 }
 
 /**
- * A google.rpc.Status, by its JSON, as element `name`; undefined: it has a character that XML cannot say. Never throws:
- * whatever else fails here, the status can still be told in JSON.
+ * A google.rpc.Status, from its JSON, as element `name`; undefined: it has a character that XML cannot express. Never
+ * throws: on any other error the status can still be sent in JSON.
  */
 export function statusXml(statusJson: string, name: string, codecs: Codecs): string | undefined {
   try {

@@ -8,7 +8,7 @@ export interface XmlElement {
   readonly name: string;
   readonly attributes: ReadonlyMap<string, string>;
   readonly children: readonly XmlElement[];
-  /** All text that stands in it, but not in its children. */
+  /** All its text, without its children's. */
   readonly text: string;
 }
 
@@ -16,15 +16,15 @@ type Library = typeof import("fast-xml-parser");
 let library: Library | undefined;
 
 /**
- * Loads the parser, which takes 8 ms of CPU: the hub does so while it waits for its upstreams, since the first body in
- * XML may find no descriptor left. Throws where it cannot be loaded now.
+ * Loads the parser, which takes 8 ms of CPU: the hub does so while it waits for its upstreams, since at the first XML
+ * body no file descriptor may be left. Throws if it cannot be loaded now.
  */
 export function loadXmlParser(): Library {
   library ??= lateLoad((): Library => createRequire(import.meta.url)("fast-xml-parser"));
   return library;
 }
 
-/** Before each name, so that none is one of JavaScript's own or of the parser's: no name begins so. */
+/** Prefix of each name, so that none is one of JavaScript's own or of the parser's: no name begins so. */
 const MARK = "=";
 const TEXT = "#text";
 const CDATA = "#cdata";
@@ -48,7 +48,7 @@ const OPTIONS = {
   maxNestedTags: MAX_XML_DEPTH,
 };
 
-/** Reads one document (XML 1.0 without a DTD). */
+/** Parses one document (XML 1.0 without a DTD). */
 export function readXml(text: string): XmlElement | XmlProblem {
   const problem = scanXml(text);
   if (problem !== undefined) return problem;
@@ -62,7 +62,7 @@ export function readXml(text: string): XmlElement | XmlProblem {
   try {
     nodes = new XMLParser(OPTIONS).parse(text);
   } catch (e) {
-    // What the looks before did not find; it does not say where.
+    // An error that the scan did not find; the parser gives no position.
     return { problem: cut(String(e instanceof Error ? e.message : e), MAX_MESSAGE), line: 1, column: 1 };
   }
   const root = elementsOf(nodes)[0];

@@ -1,4 +1,4 @@
-// What XML calls the parts of a message: the names that both directions share.
+// XML names of a message's parts, for both directions.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { FieldPlan } from "../codec/plan.js";
 
@@ -9,7 +9,7 @@ export const TYPE = "type";
 export const NAME = "name";
 /** An extension of proto2: `<extension name="pkg.field">`, for its JSON name is no XML name. */
 export const EXTENSION = "extension";
-/** Of a map, of a list that is a whole body, of an Any whose type has a JSON form of its own. */
+/** For a map, for a list that is a whole body, for an Any whose type has its own JSON format. */
 export const ENTRY = "entry";
 export const KEY = "key";
 export const VALUE = "value";
@@ -17,14 +17,14 @@ export const ITEM = "item";
 /** Of a stream, and of its failure. */
 export const STREAM = "stream";
 export const ERROR = "error";
-/** An element that says "null" (XML Schema Part 1 §2.6.2). */
+/** The attribute of an element that is null (XML Schema Part 1 §2.6.2). */
 export const NIL = "xsi:nil";
 export const XSI = "http://www.w3.org/2001/XMLSchema-instance";
 
-/** What a name must be to be one of XML without a prefix; of XML's letters only those of ASCII. */
+/** A valid XML name without a prefix; of XML's letters only ASCII. */
 const XML_NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 
-/** A field's element, under the name that JSON has for it; that may be any string, a proto name is always a name. */
+/** A field's element, named by its JSON name if that is a valid name; a proto name always is. */
 export function elementName(field: FieldPlan, jsonName: string): string {
   return XML_NAME.test(jsonName) ? jsonName : field.name;
 }

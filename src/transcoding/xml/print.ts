@@ -1,5 +1,5 @@
-// The JSON of a message → XML. Everything that JSON prints is a string, a number or an object of known fields, so that
-// one walk along the schema is enough; docs/xml.md has the mapping.
+// The JSON of a message → XML. Everything in that JSON is a string, a number or an object of known fields, so one pass
+// along the schema is enough; docs/xml.md has the mapping.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { formatPath } from "../codec/invalid-value.js";
 import { type FieldPlan, Form, Kind, type MessagePlan, type Plans, Shape } from "../codec/plan.js";
@@ -7,10 +7,10 @@ import { ExactNumber, isJsonObject, type Json } from "../messages/json.js";
 import { ENTRY, EXTENSION, elementName, ITEM, KEY, NAME, NIL, rootName, TYPE, VALUE, XSI } from "./names.js";
 import { noXmlChar } from "./scan.js";
 
-/** A text has a character that XML cannot say, not even by its number. */
+/** A text has a character that XML cannot express, not even as a reference. */
 export class XmlCharError extends Error {}
 
-/** `json` is what the codec prints for the message or field. Throws XmlCharError. */
+/** `json` is the codec's output for the message or field. Throws XmlCharError. */
 export function printXml(plans: Plans, desc: DescMessage | DescField, json: Json, pretty = false): string {
   const printer = new XmlPrinter(plans, pretty);
   const name = rootName(desc);
@@ -34,7 +34,7 @@ class XmlPrinter {
   readonly out: string[] = [];
   readonly #plans: Plans;
   readonly #pretty: boolean;
-  /** Where the walk stands. */
+  /** The current position. */
   readonly #steps: (string | number)[] = [];
   #depth = 0;
 
@@ -99,7 +99,7 @@ class XmlPrinter {
     }
   }
 
-  /** A field among others: a list is its element again and again. */
+  /** A field among others: a list repeats its element. */
   #whole(name: string, attributes: string, field: FieldPlan, json: Json): void {
     if (field.shape === Shape.MAP) this.#map(name, attributes, field, json);
     else if (field.shape === Shape.LIST) {
@@ -144,7 +144,7 @@ class XmlPrinter {
       }
       for (const [key, value] of membersOf(json)) {
         if (key === "@type") continue;
-        // A type that nobody knows has its bytes in base64.
+        // An unknown type has its bytes in base64.
         const known = desc !== undefined;
         this.#step(key, () =>
           known ? this.message(VALUE, this.#plans.of(desc), value) : this.#leaf(VALUE, "", textOf(value)),
@@ -230,7 +230,7 @@ function textOf(json: Json): string {
   return typeof json === "string" ? json : jsonText(json);
 }
 
-/** JSON in which every character is one of XML. */
+/** JSON with only characters that XML allows. */
 function jsonText(json: Json): string {
   if (json instanceof ExactNumber) return json.text;
   if (typeof json === "number") return Object.is(json, -0) ? "-0" : String(json);

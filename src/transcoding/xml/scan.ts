@@ -1,29 +1,29 @@
-// The first look at an XML text: its bounds, and what the parser behind it would let pass. No DTD gets beyond it, so there
-// are no entities but those of XML itself, and nothing outside the text is ever read.
+// Scans an XML text before the parser: limits, and errors that the parser would accept. It rejects DTDs, so there are
+// no entities but XML's own, and nothing outside the text is ever read.
 import { cut } from "../../kit/text/text.js";
 
-/** Why a text is refused. `line` and `column` are 1-based, in characters. */
+/** Why a text is rejected. `line` and `column` are 1-based, in characters. */
 export interface XmlProblem {
   readonly problem: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** Elements within each other: a message in a map is three of them, and messages nest up to 100 deep. */
+/** Nesting of elements: a message in a map is three of them, and messages nest up to 100 deep. */
 export const MAX_XML_DEPTH = 300;
 /** Each costs the parser some microseconds; with a text of some length they are a megabyte. */
 export const MAX_XML_ELEMENTS = 20_000;
 /** Characters of a start tag. The longest that means something has a type URL and namespaces. */
 const MAX_TAG_CHARS = 4096;
 
-/** All but XML 1.0's Char (§2.2); lone surrogates cannot come out of UTF-8. */
+/** All but XML 1.0's Char (§2.2); UTF-8 has no lone surrogates. */
 const NO_CHAR = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 const REFERENCE = /&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});/y;
 const NOT_SPACE = /[^\t\n\r ]/;
 const DECLARATION = /^<\?xml[\t\n\r ]/;
 const ENCODING = /[\t\n\r ]encoding\s*=\s*["']([^"']*)["']/;
 
-/** Undefined: within bounds, and well-formed as far as this looks. Names and attributes are left to the parser. */
+/** Undefined: within the limits, and well-formed as far as this checks. The parser checks names and attributes. */
 export function scanXml(text: string): XmlProblem | undefined {
   const stray = NO_CHAR.exec(text);
   if (stray !== null) return at(text, stray.index, "XML 1.0 does not allow this character");
@@ -32,7 +32,7 @@ export function scanXml(text: string): XmlProblem | undefined {
 
 class Scan {
   readonly #text: string;
-  /** Where the elements begin that have not ended. */
+  /** Positions of the open elements. */
   readonly #open: number[] = [];
   #elements = 0;
 
@@ -70,7 +70,7 @@ class Scan {
     return this.#references(content, start);
   }
 
-  /** `part`: of the text, from `start` on. To look no further keeps the whole linear. */
+  /** `part`: of the text, from `start` on. Not looking further keeps the scan linear. */
   #references(part: string, start: number): XmlProblem | undefined {
     for (let i = part.indexOf("&"); i !== -1; i = part.indexOf("&", i + 1)) {
       REFERENCE.lastIndex = i;
@@ -80,7 +80,7 @@ class Scan {
     return undefined;
   }
 
-  /** The markup at `open`, which is a "<"; where it ends. */
+  /** The markup at `open`, which is a "<"; returns its end. */
   #markup(open: number): number | XmlProblem {
     const text = this.#text;
     if (text.startsWith("<!--", open)) {
@@ -162,7 +162,7 @@ const OUTSIDE = "text is not allowed outside the root element";
 const NO_REFERENCE = "'&' must begin &amp; &lt; &gt; &quot; &apos; or a character reference";
 const TOO_LONG = `this tag has more than ${MAX_TAG_CHARS} characters`;
 
-/** Characters of a name that a refusal repeats. */
+/** Characters of a name that an error quotes. */
 const MAX_NAME = 60;
 const NAME = /[^\t\n\r />]*/y;
 
@@ -179,7 +179,7 @@ const NAMED: Readonly<Record<string, string>> = {
   "&apos;": "'",
 };
 
-/** The character that a reference stands for; undefined where it is none that XML allows. */
+/** The character of a reference; undefined if XML does not allow it. */
 function charOf(reference: string): string | undefined {
   const named = Object.hasOwn(NAMED, reference) ? NAMED[reference] : undefined;
   if (named !== undefined) return named;
@@ -191,12 +191,12 @@ function charOf(reference: string): string | undefined {
   return NO_CHAR.test(char) ? undefined : char;
 }
 
-/** Text that `scanXml` let pass, with what its references stand for. */
+/** Text that `scanXml` accepted, with references replaced. */
 export function unescapeXml(text: string): string {
   return text.includes("&") ? text.replace(/&[^&;]*;/g, (reference) => charOf(reference) ?? reference) : text;
 }
 
-/** The first character that XML 1.0 cannot say, not even by its number; undefined: there is none. */
+/** The first character that XML 1.0 cannot express, not even as a reference; undefined: none. */
 export function noXmlChar(text: string): string | undefined {
   return NO_CHAR.exec(text)?.[0];
 }

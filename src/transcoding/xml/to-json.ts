@@ -1,5 +1,5 @@
-// XML elements → the JSON of a message, along its schema: only that knows what is a list, a number or a map. Whether a
-// text fits its field is left to the codec, as for JSON.
+// XML elements → the JSON of a message, along its schema, which says what is a list, a number or a map. The codec
+// checks whether a text fits its field, as for JSON.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { clip, formatPath, type InvalidValue, Refusal, unknownField } from "../codec/invalid-value.js";
 import { type FieldPlan, Form, Kind, type MessagePlan, type Plans, Shape } from "../codec/plan.js";
@@ -27,7 +27,7 @@ export function xmlToJson(
 const NOTHING: readonly string[] = [];
 
 class XmlWalk {
-  /** Where the walk stands. */
+  /** The current position. */
   readonly steps: (string | number)[] = [];
   readonly #plans: Plans;
   readonly #strict: boolean;
@@ -106,7 +106,7 @@ class XmlWalk {
     return object;
   }
 
-  /** One more element of a list. One that is nil, and the only one, unsets the whole list. */
+  /** One more element of a list. A single nil element unsets the whole list. */
   #item(
     field: FieldPlan,
     element: XmlElement,
@@ -174,7 +174,7 @@ class XmlWalk {
       case Kind.STRING:
         return text;
       case Kind.BYTES:
-        // It comes in lines, often enough (XML Schema Part 2 §3.2.16).
+        // It often comes in lines (XML Schema Part 2 §3.2.16).
         return text.replace(/[\t\n\r ]+/g, "");
     }
     const word = text.trim();
@@ -193,7 +193,7 @@ class XmlWalk {
     }
     const object: JsonObject = { "@type": url };
     const desc = this.#plans.registry.getMessage(url.slice(url.lastIndexOf("/") + 1));
-    // The codec says so.
+    // The codec reports it.
     if (desc === undefined) return object;
     const plan = this.#plans.of(desc);
     if (plan.form === Form.FIELDS) return this.#fields(plan, element, object);
@@ -208,7 +208,7 @@ class XmlWalk {
     return object;
   }
 
-  /** Says "null"; and no attribute but those allowed stands there. */
+  /** Whether the element is null; checks that it has only allowed attributes. */
   #isNil(element: XmlElement, allowed: readonly string[]): boolean {
     this.#attributes(element, allowed);
     const nil = element.attributes.get(NIL);
@@ -241,5 +241,5 @@ class XmlWalk {
   }
 }
 
-/** What says nothing of a field: namespaces, where a schema is, XML's own. */
+/** Attributes without meaning for a field: namespaces, schema locations, XML's own. */
 const PASSED_OVER = /^(?:xmlns(?::.*)?|xml:.*|xsi:(?:nil|schemaLocation|noNamespaceSchemaLocation))$/;
