@@ -6,6 +6,8 @@ import type { Scope } from "../e2e/support/program.js";
 interface Pair {
   readonly client: Socket;
   readonly service: Socket;
+  /** Ends within what the service sends next. */
+  cut: boolean;
 }
 
 export class FaultyProxy {
@@ -16,7 +18,6 @@ export class FaultyProxy {
   readonly #pairs = new Set<Pair>();
   #frozen = false;
   #delayMs = 0;
-  #cuts = false;
 
   private constructor(target: string) {
     const colon = target.lastIndexOf(":");
@@ -65,9 +66,9 @@ export class FaultyProxy {
     this.#delayMs = delayMs;
   }
 
-  /** Ends each connection within the next frames that the service sends: their last bytes are missing. */
+  /** Ends each connection of now within the next frames that the service sends: their last bytes are missing. */
   cut(): void {
-    this.#cuts = true;
+    for (const pair of this.#pairs) pair.cut = true;
   }
 
   /** Ends every connection at once. */
@@ -95,7 +96,6 @@ export class FaultyProxy {
   heal(): void {
     this.#frozen = false;
     this.#delayMs = 0;
-    this.#cuts = false;
     for (const { client, service } of this.#pairs) {
       client.resume();
       service.resume();
@@ -104,7 +104,7 @@ export class FaultyProxy {
 
   #relay(client: Socket): void {
     const service = connect({ ...this.#target, noDelay: true });
-    const pair = { client, service };
+    const pair: Pair = { client, service, cut: false };
     this.#pairs.add(pair);
     const end = (): void => {
       this.#pairs.delete(pair);
@@ -139,7 +139,7 @@ export class FaultyProxy {
       }
     });
     service.on("data", (chunk: Buffer) => {
-      if (this.#cuts && chunk.length > 9) {
+      if (pair.cut && chunk.length > 9) {
         client.write(chunk.subarray(0, chunk.length - 3), () => client.resetAndDestroy());
         service.destroy();
         return;

@@ -19,6 +19,7 @@ export async function chaosSoak(faults: number, seed: number): Promise<readonly 
         fault,
         idempotent: (sum?.idempotent ?? 0) + row.idempotent,
         idempotentFailed: (sum?.idempotentFailed ?? 0) + row.idempotentFailed,
+        idempotentCut: (sum?.idempotentCut ?? 0) + row.idempotentCut,
         others: (sum?.others ?? 0) + row.others,
         othersFailed: (sum?.othersFailed ?? 0) + row.othersFailed,
         failedElsewhere: (sum?.failedElsewhere ?? 0) + row.failedElsewhere,

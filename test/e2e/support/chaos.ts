@@ -29,6 +29,8 @@ export interface ChaosRow {
   /** Of calls that may be sent again, and how many of them failed. */
   readonly idempotent: number;
   readonly idempotentFailed: number;
+  /** How many of the same were cut off within their response: what has begun to reach its client is not sent again (gRFC A6). */
+  readonly idempotentCut: number;
   /** Of calls that must not, and how many of them failed. */
   readonly others: number;
   readonly othersFailed: number;
@@ -161,6 +163,7 @@ class Running implements Chaos {
   #running = true;
   #idempotent = 0;
   #idempotentFailed = 0;
+  #idempotentCut = 0;
   #count = 0;
   #progress: () => void = () => {};
 
@@ -175,13 +178,17 @@ class Running implements Chaos {
     for (let i = 0; i < CALLERS; i++) {
       this.#callers.push(
         this.#loop(async () => {
-          const { code, details } = await callUnary(
+          const { code, details, headers } = await callUnary(
             client,
             { behavior: { delay: WORK }, payload },
             { options: { deadline: Date.now() + DEADLINE_MS } },
           );
           this.#idempotent++;
           if (code === status.OK) return;
+          if (headers !== undefined && code === status.UNAVAILABLE) {
+            this.#idempotentCut++;
+            return;
+          }
           this.#idempotentFailed++;
           this.problems.push(`${code} ${details}`);
         }),
@@ -239,7 +246,9 @@ class Running implements Chaos {
     await this.goOn(CALM);
     const { name } = instance;
     const before = new Set([...this.#others].filter(({ ended }) => ended));
-    const [idempotent, idempotentFailed] = [this.#idempotent, this.#idempotentFailed];
+    const idempotent = this.#idempotent;
+    const idempotentFailed = this.#idempotentFailed;
+    const idempotentCut = this.#idempotentCut;
     await FAULTS[fault](instance, this);
     // What was under way at the fault has ended, well or not, when all callers have had a call since.
     await this.goOn(CALM);
@@ -250,6 +259,7 @@ class Running implements Chaos {
       fault: `${fault} (${name})`,
       idempotent: this.#idempotent - idempotent,
       idempotentFailed: this.#idempotentFailed - idempotentFailed,
+      idempotentCut: this.#idempotentCut - idempotentCut,
       others: seen.length,
       othersFailed: failed.length,
       failedElsewhere: failed.filter(({ id }) => this.#begunAt(id).some((one) => one !== name)).length,
@@ -282,11 +292,12 @@ class Running implements Chaos {
 
 /** The report as lines. */
 export function chaosTable(rows: readonly ChaosRow[]): string[] {
-  const head = ["fault", "idempotent", "failed", "others", "failed", "elsewhere"];
+  const head = ["fault", "idempotent", "failed", "cut", "others", "failed", "elsewhere"];
   const cells = rows.map((row) => [
     row.fault,
     row.idempotent,
     row.idempotentFailed,
+    row.idempotentCut,
     row.others,
     row.othersFailed,
     row.failedElsewhere,
@@ -303,6 +314,7 @@ export function assertHeld(rows: readonly ChaosRow[], chaos: Chaos): void {
   const report = `\n${chaosTable(rows).join("\n")}\n${chaos.problems.slice(0, 20).join("\n")}`;
   for (const row of rows) {
     assert.equal(row.idempotentFailed, 0, `${row.fault}: idempotent calls failed${report}`);
+    assert.ok(row.idempotentCut <= CALLERS, `${row.fault}: more were cut off than were under way${report}`);
     assert.equal(row.failedElsewhere, 0, `${row.fault}: calls at healthy instances failed${report}`);
     assert.ok(row.othersFailed <= CALLERS, `${row.fault}: more failed than were under way${report}`);
   }
