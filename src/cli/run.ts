@@ -21,6 +21,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
     ]);
     return (args, io) => run(args, io, inspect);
   },
+  upstreams: async () => (await import("./commands/upstreams.js")).run,
   openapi: async () => {
     const [{ run }, { inspect }] = await Promise.all([
       import("./commands/openapi.js"),

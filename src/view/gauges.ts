@@ -68,7 +68,7 @@ function upstreamFamilies(view: HubView): Family[] {
       type: "gauge",
       name: "linchpin.upstream.endpoints",
       unit: "{endpoint}",
-      help: "Endpoints of an upstream, by the state of their connections.",
+      help: "Endpoints of an upstream, by state: only those that are ready get calls.",
       points: upstreams.flatMap(({ name, endpoints }) =>
         ENDPOINT_STATES.map((state) => ({
           labels: { "linchpin.upstream": name, "linchpin.endpoint.state": state },
@@ -104,6 +104,33 @@ function upstreamFamilies(view: HubView): Family[] {
         })),
       ),
     },
+    {
+      type: "gauge",
+      name: "linchpin.upstream.panic",
+      unit: "1",
+      help: "1 while too few endpoints are healthy and all that are connected get calls.",
+      points: upstreams.map(({ name, panic }) => ({
+        labels: { "linchpin.upstream": name },
+        value: panic === true ? 1 : 0,
+      })),
+    },
+    ...(["active", "max"] as const).map(
+      (count): Family => ({
+        type: "gauge",
+        name: `linchpin.upstream.breaker.${count}`,
+        unit: "{call}",
+        help:
+          count === "active"
+            ? "Calls that count for a circuit breaker."
+            : "The limit of a circuit breaker: at it, calls are rejected.",
+        points: upstreams.flatMap(({ name, breakers = [] }) =>
+          breakers.map((breaker) => ({
+            labels: { "linchpin.upstream": name, "linchpin.breaker": breaker.name },
+            value: breaker[count],
+          })),
+        ),
+      }),
+    ),
     {
       type: "gauge",
       name: "linchpin.upstream.pending",

@@ -61,8 +61,19 @@ export function routeCells({ verb, path, method, upstream, retries }: RouteRow):
   return [verb, path, method, upstream, ...(retries === undefined ? [] : [`retries: ${retries}`])];
 }
 
-/** The combined state of an endpoint's connections. */
-export const ENDPOINT_STATES = ["ready", "connecting", "backoff", "idle"] as const;
+/**
+ * The combined state of an endpoint's connections. Connected endpoints get calls if they are `ready`; `checking` waits for
+ * the first answer to a health check, `unhealthy` answered anything but SERVING, `ejected` failed too many calls.
+ */
+export const ENDPOINT_STATES = [
+  "ready",
+  "connecting",
+  "backoff",
+  "idle",
+  "checking",
+  "unhealthy",
+  "ejected",
+] as const;
 
 export interface EndpointRow {
   readonly address: string;
@@ -74,6 +85,25 @@ export interface EndpointRow {
   readonly draining: number;
   /** Calls that are open on all of them. */
   readonly calls: number;
+  /** Why it gets no calls; undefined: it does, or is still being connected. */
+  readonly why?: string | undefined;
+  /** Until when: the end of the ejection, or the next attempt to connect (RFC 3339, UTC); undefined: not known. */
+  readonly until?: string | undefined;
+  /** As its source gives them; undefined: the default. */
+  readonly weight?: number | undefined;
+  readonly priority?: number | undefined;
+  readonly zone?: string | undefined;
+  /** What the balancer knows: the weight in force, an average latency in milliseconds. */
+  readonly balancer?: Readonly<Record<string, number | string | boolean>> | undefined;
+}
+
+/** A circuit breaker of an upstream. */
+export interface BreakerRow {
+  readonly name: "calls" | "streams";
+  /** Calls that run. */
+  readonly active: number;
+  /** As many may; one more is rejected. */
+  readonly max: number;
 }
 
 /** Where the endpoints of an upstream come from. */
@@ -91,6 +121,12 @@ export interface UpstreamRow {
   readonly endpoints: readonly EndpointRow[];
   /** undefined: a list in the config, without problems. */
   readonly source?: SourceRow | undefined;
+  /** Name of its balancer. */
+  readonly balancer?: string | undefined;
+  /** Too few endpoints are healthy: all that are connected get calls. */
+  readonly panic?: boolean | undefined;
+  /** Those that are configured. */
+  readonly breakers?: readonly BreakerRow[] | undefined;
   /** Calls that wait for a connection. */
   readonly pending: number;
   /** Where its services are learned; `none`: only gRPC clients can call them. */

@@ -139,6 +139,46 @@ test("shows routes and upstreams as JSON, and as text if Accept asks for it", as
   assert.equal(JSON.parse((await get(base, "/upstreams")).body).upstreams.length, 2);
 });
 
+test("the text of /upstreams says why an endpoint gets no calls, until when, and what the balancer knows", async (t) => {
+  const counts = { connections: 1, connecting: 0, draining: 0, calls: 0 };
+  const until = "2026-01-01T00:00:30.000Z";
+  const row = upstreamRow({
+    name: "a",
+    panic: true,
+    breakers: [{ name: "calls", active: 3, max: 5 }],
+    source: { target: "dns:///a:1", problem: "no such name", since: until },
+    endpoints: [
+      { ...counts, address: "a:1", state: "ready", balancer: { weight: 1, ewmaMs: 2.5 } },
+      {
+        ...counts,
+        address: "b:1",
+        state: "ejected",
+        why: "5 failures in a row",
+        until,
+        zone: "z",
+        weight: 2,
+      },
+      { ...counts, address: "c:1", state: "ready", weight: 4, priority: 1, balancer: { weight: 0.5 } },
+      { ...counts, address: "d:1", state: "backoff", connections: 0, why: "ECONNREFUSED", until },
+      { ...counts, address: "e:1", state: "unhealthy", why: "it says NOT_SERVING" },
+    ],
+  });
+  const base = await start(t, adminHub({ upstreams: () => [row] }));
+  const { body } = await get(base, "/upstreams", { headers: { accept: "text/plain" } });
+  assert.deepEqual(body.split("\n"), [
+    "a",
+    `  endpoints from dns:///a:1, since ${until}: no such name`,
+    "  panic: too few endpoints are healthy, all that are connected get calls",
+    "  3 of 5 calls running",
+    "  a:1  ready      1 open  0 calls  ewmaMs 2.5",
+    `  b:1  ejected    1 open  0 calls  weight 2, zone z; 5 failures in a row; until ${until}`,
+    "  c:1  ready      1 open  0 calls  weight 0.5, priority 1",
+    `  d:1  backoff    0 open  0 calls  ECONNREFUSED; tried again at ${until}`,
+    "  e:1  unhealthy  1 open  0 calls  it says NOT_SERVING",
+    "",
+  ]);
+});
+
 test("lists its pages at /, and for a page that is not there", async (t) => {
   const base = await start(t);
   const pages = [

@@ -125,6 +125,13 @@ describe("what needs no hub", { concurrency: 4 }, () => {
     [["routes", "GET"], 2, NOTHING, /GET needs a path/],
     [["routes", "h:1", "GET", "v1"], 2, NOTHING, /a request is METHOD PATH, as in GET \/v1\/books/],
     [["routes", "nowhere.yaml"], 1, NOTHING, /^nowhere\.yaml: no such file or directory\n$/],
+    [["upstreams", "ftp://h"], 2, NOTHING, /ftp:\/\/h is neither a config file nor an address, as in http:/],
+    [
+      ["upstreams", "127.0.0.1:1"],
+      1,
+      NOTHING,
+      /^the admin listener at http:\/\/127\.0\.0\.1:1 cannot be asked: ECONNREFUSED; is a hub running, /,
+    ],
     [["descriptors", "h:1"], 2, NOTHING, /-o FILE is missing/],
     [["descriptors"], 2, NOTHING, /an argument is missing/],
     [["demo", "x"], 2, NOTHING, /unexpected argument "x"/],
@@ -251,6 +258,29 @@ describe("a serving hub", () => {
     assert.equal((await fetch(`${url}/v1/books`)).status, 200);
     const admin = /(http:\S+)\/routes/.exec(demo.stdout)?.[1] ?? "";
     assert.equal((await fetch(`${admin}/readyz`)).status, 200);
+  });
+
+  test("upstreams shows its endpoints, asked at its address or at that of a config file", async () => {
+    const admin = /(http:\S+)\/routes/.exec(demo.stdout)?.[1] ?? "";
+    const config = file(
+      "admin.yaml",
+      `admin: ${admin.slice(7)}\nupstreams: { a: { endpoints: [127.0.0.1:1] } }\n`,
+    );
+    for (const source of [admin, admin.slice(7), config]) {
+      const text = await linchpin(["upstreams", source]);
+      assert.equal(text.code, 0, text.stderr);
+      assert.match(text.stdout, /^library\n {2}127\.0\.0\.1:\d+ +ready +1 open +0 calls/);
+    }
+    const json = await linchpin(["upstreams", "--json"], { env: { LINCHPIN_CONFIG: config } });
+    const { upstreams } = JSON.parse(json.stdout);
+    assert.deepEqual(
+      upstreams.map(({ name, balancer, panic }: Record<string, unknown>) => [name, balancer, panic]),
+      [["library", "peak_ewma", false]],
+    );
+    assert.equal(upstreams[0].endpoints[0].state, "ready");
+    const other = await linchpin(["upstreams", url]);
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /^the admin listener at http:\S+ answered 404: /);
   });
 
   test("every curl that the demo prints works", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, test } from "node:test";
-import { status } from "@grpc/grpc-js";
+import { Client, status } from "@grpc/grpc-js";
 import {
   LibraryServiceClient as LibraryV1,
   ListBooksRequest as ListV1,
@@ -14,10 +14,12 @@ import {
 } from "#generated/library/v2/library.js";
 import { BidiStreamRequest } from "#generated/test/v1/behavior.js";
 import { freeAddress } from "../support/free-address.js";
+import { H2Service, type ServiceRequest } from "../support/h2-service.js";
 import { behaviorClient, callUnary, insecure, single, streamed } from "./support/grpc.js";
 import { HealthClient } from "./support/health.js";
 import { http, VERSIONS } from "./support/http.js";
 import { type Hub, startHub, startHubWithConfig } from "./support/hub.js";
+import { linchpin } from "./support/program.js";
 import { startService } from "./support/service.js";
 
 const SERVICE = "test.v1.BehaviorService";
@@ -215,6 +217,78 @@ upstreams:
   assert.equal((await fetch(`${hub.adminUrl}/readyz`)).status, 200);
   await startService(t, "library-v1", { address: library.address });
   assert.deepEqual(await health.until(LIBRARY, "SERVING"), ["NOT_SERVING", "SERVING"]);
+});
+
+test("linchpin upstreams says of a running hub who gets no calls, why, and until when", async (t) => {
+  const status = (code: number) => (request: ServiceRequest) =>
+    request.headers({ ":status": "200", "content-type": "application/grpc", "grpc-status": `${code}` }, true);
+  const answers = [
+    (request: ServiceRequest) =>
+      request.path.startsWith("/grpc.health") ? status(12)(request) : request.ok(""),
+    (request: ServiceRequest) => status(request.path.startsWith("/grpc.health") ? 12 : 14)(request),
+    (request: ServiceRequest) => request.headers().message(Buffer.from([8, 2])),
+  ];
+  const services = await Promise.all(answers.map((answer) => new H2Service((r) => void answer(r)).start()));
+  t.after(() => Promise.all(services.map((service) => service.stop())));
+  const [good, bad, unwell] = services.map(({ address }) => address);
+  const hub = await startHubWithConfig(
+    t,
+    `listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+upstreams:
+  a:
+    endpoints: ["${good}", { address: "${bad}", weight: 2, zone: b }, "${unwell}"]
+    schema: none
+    services: [a.B]
+    balancer: round_robin
+    health: {}
+    outliers: { consecutive: 2 }
+    panic: 0
+    breakers: { calls: 9 }
+`,
+  );
+  const client = new Client(hub.address, insecure);
+  t.after(() => client.close());
+  const same = (bytes: Buffer): Buffer => bytes;
+  const call = (): Promise<unknown> =>
+    new Promise((resolve) => {
+      client.makeUnaryRequest("/a.B/C", same, same, Buffer.alloc(0), (error) => resolve(error?.code));
+    });
+  const rows = async () => {
+    const { stdout } = await linchpin(t, ["upstreams", hub.adminUrl, "--json"]);
+    return JSON.parse(stdout).upstreams[0];
+  };
+  const stateOf = async (): Promise<string> => {
+    const { upstreams } = JSON.parse(await (await fetch(`${hub.adminUrl}/upstreams`)).text());
+    return upstreams[0].endpoints.map(({ state }: { state: string }) => state).join();
+  };
+  for (let i = 0; i < 1000 && (await stateOf()) !== "ready,ejected,unhealthy"; i++) await call();
+  for (let i = 0; i < 6; i++) assert.equal(await call(), undefined, "all to the one that is well");
+  const { endpoints, panic, breakers } = await rows();
+  assert.deepEqual([panic, breakers], [false, [{ name: "calls", active: 0, max: 9 }]]);
+  const [first, second, third] = endpoints;
+  assert.deepEqual([first.state, first.why, first.calls], ["ready", undefined, 0]);
+  assert.match(second.why, /^2 failures in a row, the last UNAVAILABLE$/);
+  const leftMs = Date.parse(second.until) - Date.now();
+  assert.ok(leftMs > 0 && leftMs <= 30_000, second.until);
+  assert.deepEqual([second.weight, second.zone], [2, "b"]);
+  assert.deepEqual([third.why, third.until], ["it says NOT_SERVING", undefined]);
+  const text = await linchpin(t, ["upstreams", hub.adminUrl]);
+  assert.match(text.stdout, / ejected +1 open +0 calls +weight 2, zone b; 2 failures in a row, .*; until 20/);
+  const metrics = await (await fetch(`${hub.adminUrl}/metrics`)).text();
+  for (const [name, labels, value] of [
+    ["endpoints", 'linchpin_endpoint_state="ejected"', 1],
+    ["endpoints", 'linchpin_endpoint_state="unhealthy"', 1],
+    ["ejections_total", 'linchpin_reason="consecutive"', 1],
+    ["health_changes_total", 'linchpin_health="unhealthy"', 1],
+    ["breaker_max", 'linchpin_breaker="calls"', 9],
+    ["breaker_active", 'linchpin_breaker="calls"', 0],
+  ] as const) {
+    const line = metrics
+      .split("\n")
+      .find((one) => one.startsWith(`linchpin_upstream_${name}{`) && one.includes(labels));
+    assert.ok(line?.endsWith(` ${value}`), `${name} ${labels}: ${line}`);
+  }
 });
 
 describe("two instances", () => {

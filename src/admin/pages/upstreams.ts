@@ -26,6 +26,9 @@ function* rowsText(rows: readonly UpstreamRow[]): Generator<string> {
       const problem = source.problem === undefined ? "" : `, since ${source.since}: ${source.problem}`;
       yield `\n  endpoints from ${source.target}${problem}`;
     }
+    if (row.panic === true)
+      yield "\n  panic: too few endpoints are healthy, all that are connected get calls";
+    for (const { name, active, max } of row.breakers ?? []) yield `\n  ${active} of ${max} ${name} running`;
     if (row.endpoints.length > 0) yield "\n";
     yield* textTablePieces(row.endpoints.map(endpointCells));
     const more = [
@@ -42,11 +45,36 @@ function grpcOnly({ schema }: UpstreamRow): string {
   return schema === "none" ? " (gRPC alone: schema is none)" : "";
 }
 
-function endpointCells({ address, state, connections, connecting, draining, calls }: EndpointRow): string[] {
+function endpointCells(row: EndpointRow): string[] {
+  const { address, state, connections, connecting, draining, calls } = row;
   const counts = [
     `${connections} open`,
     ...(connecting === 0 ? [] : [`${connecting} connecting`]),
     ...(draining === 0 ? [] : [`${draining} draining`]),
   ];
-  return [`  ${address}`, state, counts.join(", "), `${calls} calls`];
+  const cells = [`  ${address}`, state, counts.join(", "), `${calls} calls`];
+  const more = [traitsOf(row), whyOf(row)].filter((text) => text !== "").join("; ");
+  return more === "" ? cells : [...cells, more];
+}
+
+/** What the source and the balancer say of it. */
+function traitsOf({ weight, priority, zone, balancer = {} }: EndpointRow): string {
+  const { weight: inForce, ...known } = balancer;
+  const own = {
+    // A new instance or a load report may have changed the weight that was given.
+    weight: inForce === (weight ?? 1) ? weight : inForce,
+    ...(inForce === undefined ? { weight } : {}),
+    priority,
+    zone,
+    ...known,
+  };
+  return Object.entries(own)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]))
+    .join(", ");
+}
+
+function whyOf({ state, why, until }: EndpointRow): string {
+  if (why === undefined) return "";
+  if (until === undefined) return why;
+  return state === "backoff" ? `${why}; tried again at ${until}` : `${why}; until ${until}`;
 }

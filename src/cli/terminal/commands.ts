@@ -77,6 +77,17 @@ Exit code 0: fine, warnings or not; 1: it has errors, or with --live an upstream
     details: `TARGET is [NAME=]HOST:PORT or https://HOST[:PORT] of a gRPC server, FILE a config file (default: LINCHPIN_CONFIG or ./linchpin.yaml).
 linchpin routes 127.0.0.1:50051 GET /v1/books says which rule answers GET /v1/books, and why others do not; the exit code is 1 where none does.`,
   },
+  upstreams: {
+    name: "upstreams",
+    summary: "show the endpoints of a running hub: state, load, and why one gets no calls",
+    synopsis: "[ADMIN-URL|FILE] [--json]",
+    minPositionals: 0,
+    maxPositionals: 1,
+    options: { json: { help: "print JSON" } },
+    details: `ADMIN-URL is the admin listener of a hub, as in http://${DEFAULTS.admin}; FILE a config file, whose admin is asked.
+Without either: admin of LINCHPIN_CONFIG or ./linchpin.yaml where there is one, else http://${DEFAULTS.admin}.
+A listener that asks for a token gets that of LINCHPIN_ADMIN_TOKEN; NODE_EXTRA_CA_CERTS names a CA of its certificate.`,
+  },
   openapi: {
     name: "openapi",
     summary: "write the OpenAPI 3.1 document of the HTTP routes, for build pipelines",

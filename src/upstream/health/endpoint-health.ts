@@ -36,10 +36,16 @@ export class EndpointHealth {
     return this.ejection === undefined && this.verdict === "checking";
   }
 
-  /** Why it is out, for people; undefined: it is not, or not known to be. */
-  get why(): string | undefined {
+  /** Why it is out; undefined: it is not, or not known to be. */
+  get reason(): { readonly state: "unhealthy" | "ejected"; readonly why: string } | undefined {
     const { ejection, verdict } = this;
-    if (typeof verdict === "object") return `unhealthy: ${verdict.why}`;
-    return ejection && `ejected: ${ejection.why}`;
+    if (typeof verdict === "object") return { state: "unhealthy", why: verdict.why };
+    return ejection && { state: "ejected", why: ejection.why };
+  }
+
+  /** The same in one line. */
+  get why(): string | undefined {
+    const { reason } = this;
+    return reason && `${reason.state}: ${reason.why}`;
   }
 }
