@@ -164,6 +164,8 @@ export interface ConfigInput {
         readonly header?: string | undefined;
         /** Calls of the same caller, as authentication has it, go to the same endpoint. */
         readonly identity?: true | undefined;
+        /** Calls with the same value of this field of the request, as in book.name, go to the same endpoint: of the first message, for methods whose schema is known. */
+        readonly field?: string | undefined;
         /** The fewest points on the ring. Default: 1024. */
         readonly min?: number | undefined;
         /** The most points on the ring. Default: 8388608. */
@@ -175,6 +177,8 @@ export interface ConfigInput {
         readonly header?: string | undefined;
         /** Calls of the same caller, as authentication has it, go to the same endpoint. */
         readonly identity?: true | undefined;
+        /** Calls with the same value of this field of the request, as in book.name, go to the same endpoint: of the first message, for methods whose schema is known. */
+        readonly field?: string | undefined;
         /** Entries of the table, a prime number: some hundred for each endpoint. Default: 65537. */
         readonly size?: number | undefined;
       } | undefined;

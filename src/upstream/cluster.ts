@@ -2,6 +2,7 @@
 // sends calls there.
 
 import { type Attempt, type AttemptObserver, NO_OBSERVERS } from "../call/attempt.js";
+import { CallKey } from "../call/call-key.js";
 import type { Handler } from "../call/sink.js";
 import type { SendMemory } from "../http2/send-memory.js";
 import { type Clock, systemClock } from "../kit/clock.js";
@@ -81,6 +82,8 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   observers: readonly AttemptObserver[] = NO_OBSERVERS;
   readonly health: ClusterHealth<Endpoint>;
   readonly serving: Serving;
+  /** Of calls that go together, for balancers that look at them. */
+  readonly hashes = new CallKey<number>("balancer hash");
   readonly queue: Queue;
   /** Sends a call to one of the endpoints. */
   readonly handler: Handler;
@@ -184,6 +187,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     const context: BalancerContext = {
       clock: this.clock,
       random: this.random,
+      hashes: this.hashes,
       ...(options === undefined ? {} : { options }),
       onBadReport: (address, reason) => {
         this.badReports.add();

@@ -555,7 +555,7 @@ const ERRORS: readonly (readonly [what: string, text: string | Uint8Array, error
       "2:36: upstreams.a.balancer: must be peak_ewma, round_robin, least_request, random, weighted_round_robin, or one of these and ring_hash, maglev with options, as in { ring_hash: { header: x-user } }, not fastest",
       "3:36: upstreams.b.balancer: must be peak_ewma, round_robin, least_request, random, weighted_round_robin, or one of these and ring_hash, maglev with options, as in { ring_hash: { header: x-user } }, not ring_hash",
       "4:36: upstreams.c.balancer: must have exactly one key: the balancer",
-      "4:49: upstreams.c.balancer.ring_hash: must have exactly one of header and identity: what calls go together by",
+      "4:49: upstreams.c.balancer.ring_hash: must have exactly one of header, identity and field: what calls go together by",
       '5:56: upstreams.d.balancer.maglev.header: must be the name of a header, not "X User"',
       "5:72: upstreams.d.balancer.maglev.size: must be a prime number, as 65537 is, not 65536",
       "6:72: upstreams.e.balancer.ring_hash.min: must not be more than max, not 9",

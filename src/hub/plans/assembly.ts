@@ -1,6 +1,7 @@
 // Combines everything known at one moment: the snapshot that calls run on, and its description.
 
 import type { Method } from "../../call/call.js";
+import type { CallKey } from "../../call/call-key.js";
 import type { Snapshot } from "../../call/gateway.js";
 import type { Interceptor } from "../../call/interceptor.js";
 import type { Handler } from "../../call/sink.js";
@@ -22,6 +23,7 @@ import { PageRouter } from "../pages/page-router.js";
 import { pagesOf } from "../pages/pages.js";
 import type { LearnedUpstream } from "../upstreams/learned-upstream.js";
 import { takesOthers } from "../upstreams/upstream-row.js";
+import { type HashOfFields, hashesOfFields } from "./field-hashes.js";
 import { type Named, namedOf } from "./named-methods.js";
 import { openApiInput } from "./openapi-input.js";
 import {
@@ -55,7 +57,7 @@ export interface Assembly {
 /** A server of services: an upstream of the config, or the program that embeds the hub. */
 export type Origin = Pick<LearnedUpstream, "schema" | "problem"> & {
   readonly config: { readonly name: string; readonly schema?: SchemaSource };
-  readonly cluster: { readonly handler: Handler };
+  readonly cluster: { readonly handler: Handler; readonly hashes?: CallKey<number> };
   /** Sends calls again by a policy. */
   readonly handlerFor?: (policy: RetryPolicy) => Handler;
   /** Its schema is remembered, not learned yet. */
@@ -90,7 +92,9 @@ export function* assembling(
   /** Of the methods whose calls are sent again, by `pkg.Service/Method`. */
   const policies = new Map<string, RetryPolicy>();
   const routes: ServiceRoute[] = ownRoutes.map((route) => withNamed(route, named));
-  for (const upstream of upstreams) yield* addRoutesOf(upstream, named, policyOf, policies, routes);
+  const hashing = hashesOfFields(config);
+  for (const upstream of upstreams)
+    yield* addRoutesOf(upstream, named, policyOf, policies, hashing(upstream), routes);
   const schema = yield* mergingSchemas(
     upstreams.flatMap((u) => (u.schema === undefined ? [] : [{ upstream: u.config.name, schema: u.schema }])),
   );
@@ -124,6 +128,7 @@ export function* assembling(
     config.limits.maxMessageBytes,
   );
   const visible = routes.filter(({ service, upstream }) => taken.get(service) === upstream);
+  warnings.pushAll(hashing.withoutEffect(visible));
   warnings.pushAll(retriesWithoutEffect(config, visible, policyOf));
   const rest = yield* creatingRestRouter({
     methods: visible.flatMap((route) => route.methods),
@@ -200,14 +205,19 @@ function* addRoutesOf(
   named: Named,
   policyOf: PolicyOf,
   policies: Map<string, RetryPolicy>,
+  hashed: HashOfFields | undefined,
   routes: ServiceRoute[],
 ): Generator<void> {
   if (schema === undefined) return;
-  const handlerOf = (method: Method): Handler | undefined => {
+  const retried = (method: Method): Handler | undefined => {
     const policy = policyOf(config.name, method);
     if (policy === undefined) return undefined;
     policies.set(method.path.slice(1), policy);
     return handlerFor?.(policy);
+  };
+  const handlerOf = (method: Method): Handler | undefined => {
+    const handler = retried(method);
+    return hashed === undefined ? handler : hashed(method, handler ?? cluster.handler);
   };
   const add = (service: string, methods: readonly Method[]): void => {
     const route = { service, methods, upstream: config.name, handler: cluster.handler, handlerOf };

@@ -73,7 +73,11 @@ export interface BalancerOptions {
 }
 
 /** What calls of one client, tenant or key have in common. */
-export type HashBy = { readonly kind: "header"; readonly name: string } | { readonly kind: "identity" };
+export type HashBy =
+  | { readonly kind: "header"; readonly name: string }
+  | { readonly kind: "identity" }
+  /** `path` as in `book.name`; `field-hash.ts` reads it. */
+  | { readonly kind: "field"; readonly path: string };
 
 export interface BalancerContext {
   readonly clock: Clock;

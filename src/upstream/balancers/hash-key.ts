@@ -29,7 +29,7 @@ export class HashKey {
   private textOf({ headers, identity }: Call): string | undefined {
     const { by } = this;
     if (by?.kind === "identity") return identity && `${identity.kind} ${identity.name}`;
-    if (by === undefined || headers.get(by.name) === undefined) return undefined;
+    if (by?.kind !== "header" || headers.get(by.name) === undefined) return undefined;
     return headers.getAll(by.name).join(",");
   }
 }

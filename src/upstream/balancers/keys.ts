@@ -41,6 +41,8 @@ function numberFrom({ z }: Kit, min: number, max: number) {
   return z.number({ error }).min(min, { error }).max(max, { error });
 }
 
+const FIELD_EXPECTED = "must be a field of the request, as in book.name";
+
 const hashKeys = ({ z }: Kit) => ({
   header: z
     .string()
@@ -52,13 +54,20 @@ const hashKeys = ({ z }: Kit) => ({
     .literal(true, { error: "must be true" })
     .optional()
     .describe("Calls of the same caller, as authentication has it, go to the same endpoint."),
+  field: z
+    .string({ error: FIELD_EXPECTED })
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,15}$/, { error: FIELD_EXPECTED })
+    .optional()
+    .describe(
+      "Calls with the same value of this field of the request, as in book.name, go to the same endpoint: of the first message, for methods whose schema is known.",
+    ),
 });
 
 const hasOne = (value: unknown): boolean => {
-  const { header, identity } = mapping(value);
-  return (header === undefined) !== (identity === undefined);
+  const { header, identity, field } = mapping(value);
+  return [header, identity, field].filter((one) => one !== undefined).length === 1;
 };
-const ONE_KEY = "must have exactly one of header and identity: what calls go together by";
+const ONE_KEY = "must have exactly one of header, identity and field: what calls go together by";
 
 const choices = (kit: Kit) => {
   const { z, duration, wholeNumber, isMapping } = kit;
@@ -228,8 +237,15 @@ function optionsOf(chosen: Exclude<Chosen, string>): BalancerOptions {
   };
 }
 
-function hashBy({ header }: { readonly header?: string | undefined }): HashBy {
-  return header === undefined ? { kind: "identity" } : { kind: "header", name: header };
+function hashBy({
+  header,
+  field,
+}: {
+  readonly header?: string | undefined;
+  readonly field?: string | undefined;
+}): HashBy {
+  if (header !== undefined) return { kind: "header", name: header };
+  return field === undefined ? { kind: "identity" } : { kind: "field", path: field };
 }
 
 function isPrime(n: number): boolean {
