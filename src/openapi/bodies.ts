@@ -1,4 +1,4 @@
-// Bodies of requests and of answers: JSON, streams of it, XML, protobuf's binary format, forms, and raw bytes.
+// Bodies of requests and responses: JSON, streams of it, XML, protobuf's binary format, forms, and raw bytes.
 import type { DescField, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import type { StreamFormat } from "../transcoding/bodies/framing.js";
@@ -19,13 +19,13 @@ const JSON_TYPE = "application/json";
 const NDJSON_TYPE = "application/x-ndjson";
 const SSE_TYPE = "text/event-stream";
 const XML_TYPE = "application/xml";
-/** As generators of clients know bytes, and the API page a file. */
+/** The form of bytes for client generators, and of a file for the API page. */
 const BYTES: JsonObject = { schema: { type: "string", format: "binary" } };
 const RAW: JsonObject = { "*/*": BYTES };
-/** For those who must name one type. */
+/** For clients that must name one type. */
 const RAW_IN: JsonObject = { "application/octet-stream": BYTES, ...RAW };
 
-/** undefined: the operation takes no body. */
+/** undefined: the operation has no body. */
 export function requestBody(plan: BindingPlan, schemas: Schemas): JsonObject | undefined {
   const { body, descriptor } = plan;
   if (body === "none") return undefined;
@@ -59,7 +59,7 @@ function takesStream({ descriptor: { methodKind } }: BindingPlan): boolean {
   return methodKind === "client_streaming" || methodKind === "bidi_streaming";
 }
 
-/** A body that the hub takes: what pages fill in, and readers look at first. */
+/** A body that the hub accepts: pages fill it in, and readers look at it first. */
 function named(value: JsonValue | undefined): JsonObject {
   return value === undefined ? {} : { examples: { minimal: { value } } };
 }
@@ -114,7 +114,7 @@ function streamIn(item: JsonObject, example: JsonValue | undefined): JsonObject 
   };
 }
 
-/** The answers of a call that went well, by HTTP status. */
+/** The success responses of a call, by HTTP status. */
 export function successResponses(
   plan: BindingPlan,
   schemas: Schemas,
@@ -136,7 +136,7 @@ export function successResponses(
   return { [status]: answer, ...(tagged ? { "304": { $ref: "#/components/responses/304" } } : {}) };
 }
 
-/** Unary answers to GET have an ETag. */
+/** Unary responses to GET have an ETag. */
 export function hasEtag(
   plan: BindingPlan,
   httpMethod: string,
@@ -162,7 +162,7 @@ function success(
     return { description: "Raw bytes; Content-Type names their media type.", content: RAW };
   }
   const schema = responseSchema(plan, schemas);
-  // What the well-known types say of themselves is for those who write schemas.
+  // The well-known types' own comments are for authors of schemas.
   const comment = output.typeName.startsWith("google.protobuf.") ? "" : commentOf(output);
   const description = comment.split(/\n\s*\n/, 1)[0] || "OK";
   if (!givesStream(plan)) {
@@ -187,7 +187,7 @@ const DEFAULT_TYPES: Readonly<Record<StreamFormat, string>> = {
 };
 
 function streamOut(plan: BindingPlan, schema: JsonObject, format: StreamFormat): JsonObject {
-  // The failure comes first: clients that take the first schema that fits would take it for a message without fields.
+  // The failure comes first: clients that use the first schema that fits would take it for a message without fields.
   const item = { anyOf: [refTo(FAILED), schema] };
   const lines = (value: JsonObject): JsonObject => ({ ...value, description: "Each line is such a value." });
   const result = { type: "object", properties: { result: schema }, required: ["result"] };
@@ -225,7 +225,7 @@ function responseSchema({ descriptor, responseField }: BindingPlan, schemas: Sch
     : fieldResponseSchema(responseField, schemas);
 }
 
-/** A field alone is always one JSON value: null where it is not set and knows it. */
+/** A single field is always one JSON value: null if it is not set and has presence. */
 function fieldResponseSchema(field: DescField, schemas: Schemas): JsonObject {
   const { description: _, readOnly: __, writeOnly: ___, ...schema } = schemas.value(field);
   if (field.fieldKind === "list" || field.fieldKind === "map" || field.presence === Presence.IMPLICIT)

@@ -1,5 +1,5 @@
-// What goes to the thread that makes OpenAPI documents, and what comes back: routes go as their rules, of which the thread
-// makes the very same plans.
+// Input and output of the thread that makes OpenAPI documents: routes are sent as their rules, from which the thread
+// makes the same plans.
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Method } from "../call/call.js";
 import type { BindingPlan } from "../transcoding/routes/binding.js";
@@ -36,13 +36,13 @@ export interface DocumentHead {
 
 export interface DocumentRoute {
   readonly source: PlanSource;
-  /** Index of what its service is made of, in DocumentSchema. */
+  /** Index of its service's part in DocumentSchema. */
   readonly types: number;
   readonly success: Success | undefined;
   readonly access: Access;
 }
 
-/** Of the hub's config, what the thread needs and nothing else. */
+/** The parts of the hub's config that the thread needs. */
 export function headOf({ prefix, http, securitySchemes }: OpenApiInput): DocumentHead {
   const { print, streamFormat, emptyAs204, etag, errorForm, bareSystemParameters, webSocketOrigins } = http;
   const own = { print, streamFormat, emptyAs204, etag, errorForm, bareSystemParameters, webSocketOrigins };
@@ -54,7 +54,7 @@ export function routeOf(plan: BindingPlan, types: number, input: OpenApiInput): 
   return { source: planSource(plan), types, success: input.success(method), access: input.access(method) };
 }
 
-/** In the thread: the input of which these were made. `planOf` gives the plan of a route. */
+/** In the thread: restores the input. `planOf` returns the plan of a route. */
 export function inputOf(
   { prefix, http, securitySchemes }: DocumentHead,
   routes: readonly DocumentRoute[],

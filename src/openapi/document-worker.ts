@@ -1,4 +1,4 @@
-// The thread that documents.ts starts: makes one OpenAPI document after the other.
+// The program of the thread that documents.ts starts: makes one OpenAPI document after the other.
 import { parentPort } from "node:worker_threads";
 import { etagOf } from "../kit/text/etag.js";
 import { KnownSchemas, planFrom, registryOf, transferable } from "../transcoding/threads/known.js";

@@ -1,5 +1,5 @@
-// The routes of the hub → one OpenAPI 3.1 document that agrees with the router. Made when somebody asks for it, never on
-// a call's way.
+// The routes of the hub → one OpenAPI 3.1 document that agrees with the router. Made on demand, never on the path of a
+// call.
 import type { DescService, JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Method } from "../call/call.js";
 import type { StreamFormat } from "../transcoding/bodies/framing.js";
@@ -18,21 +18,21 @@ import { HEADERS, SCHEMAS } from "./schemas/components.js";
 import { joinParagraphs, reachable, Schemas } from "./schemas/schemas.js";
 import { SharedParameters } from "./shared-parameters.js";
 
-/** What a method asks of its callers. */
+/** Access requirements of a method. */
 export interface Access {
   readonly auth: "none" | "optional" | "required";
-  /** At least one of them; undefined: none is asked for. */
+  /** At least one of them; undefined: no role is required. */
   readonly roles: readonly string[] | undefined;
 }
 
-/** What config says of requests and answers, as far as clients meet it. */
+/** Config of requests and responses, as far as clients notice it. */
 export interface OpenApiHttp {
   readonly print: PrintOptions;
-  /** What a stream looks like where Accept does not decide. */
+  /** Default format of a stream if Accept does not decide. */
   readonly streamFormat: StreamFormat;
   /** google.protobuf.Empty is 204. */
   readonly emptyAs204: boolean;
-  /** Unary answers to GET have an ETag. */
+  /** Unary responses to GET have an ETag. */
   readonly etag: boolean;
   readonly errorForm: ErrorForm;
   /** System parameters work without their `$` too. */
@@ -42,25 +42,25 @@ export interface OpenApiHttp {
 }
 
 export interface OpenApiInput {
-  /** In the order in which they are looked at; the first of two that OpenAPI cannot tell apart stands in the document. */
+  /** In order of priority; of two that OpenAPI cannot distinguish, the first is in the document. */
   readonly plans: readonly BindingPlan[];
   /** Before every path: "" or `/api`. */
   readonly prefix: string;
   readonly http: OpenApiHttp;
-  /** What a good answer of a method is; undefined: 200. */
+  /** The success response of a method; undefined: 200. */
   readonly success: (method: Method) => Success | undefined;
-  /** `components/securitySchemes`; undefined: nobody says who they are. */
+  /** `components/securitySchemes`; undefined: no authentication. */
   readonly securitySchemes: JsonObject | undefined;
   readonly access: (method: Method) => Access;
 }
 
 /** Methods that a path item of OpenAPI 3.1 has a place for. */
 const PLACES = new Set(["get", "put", "post", "delete", "options", "head", "patch", "trace"]);
-/** Where a route that takes any method stands. */
+/** The methods under which a route for any method is listed. */
 const ANY_PLACES = ["GET", "PUT", "POST", "DELETE", "PATCH"];
 /** OpenAPI 3.1 has no place for other methods; 3.2 calls it `additionalOperations`. */
 const OTHER_METHODS = "x-additional-operations";
-/** How many segments a `**` is spread over, to be told apart. */
+/** How many segments a `**` may be expanded to, to be distinguished. */
 const MAX_SPREAD = 4;
 
 export function openApiDocument(input: OpenApiInput, filter: OpenApiFilter = {}): JsonObject {
@@ -81,7 +81,7 @@ class Document {
   readonly #plans: readonly BindingPlan[];
   readonly #schemas: Schemas;
   readonly #shared: SharedParameters;
-  /** By what OpenAPI tells them apart by. */
+  /** The key by which OpenAPI distinguishes them. */
   readonly #items = new Map<string, PathItem>();
   readonly #ids = new Set<string>();
   readonly #explicit: ReadonlySet<string>;
@@ -102,7 +102,7 @@ class Document {
   }
 
   json(): JsonObject {
-    // A route of one method takes its place before those of any.
+    // A route for one method replaces one for any method.
     const any = this.#plans.filter(({ httpMethod }) => httpMethod === ANY_METHOD);
     for (const plan of this.#plans) if (plan.httpMethod !== ANY_METHOD) this.#add(plan, [plan.httpMethod]);
     for (const plan of any) this.#add(plan, ANY_PLACES);
@@ -114,11 +114,12 @@ class Document {
     const { services, versions } = partsOf(this.#plans);
     const { securitySchemes, http } = this.#input;
     return {
-      // Without jsonSchemaDialect: the default is JSON Schema 2020-12 and words of OpenAPI, and some tools take no other.
+      // Without jsonSchemaDialect: the default is JSON Schema 2020-12 with OpenAPI's vocabulary, and some tools accept
+      // no other.
       openapi: "3.1.1",
       info: { ...this.#info(services), version: versions.length === 0 ? "1" : versions.join(", ") },
       servers: [{ url: "/" }],
-      // Said, not left out: linters take silence for an oversight.
+      // Explicitly empty: linters report a missing one.
       ...(securitySchemes === undefined ? { security: [] } : {}),
       tags: this.#tags(),
       paths,
@@ -155,7 +156,7 @@ class Document {
     });
   }
 
-  /** A method that has rules is seldom called under its gRPC path: those stand apart. */
+  /** A method with rules is rarely called by its gRPC path: those routes are listed separately. */
   #tagOf({ method, source }: BindingPlan): string {
     return source === "auto" && this.#explicit.has(method.path)
       ? `${method.service} (by gRPC path)`
@@ -167,7 +168,7 @@ class Document {
     for (const httpMethod of httpMethods) {
       const placed = this.#place(plan, httpMethod);
       if (placed === undefined) {
-        // A method of its own at the same path comes first in the router too.
+        // A route for one method has priority in the router too.
         if (!isAny)
           this.#left.push({
             method: plan.httpMethod,
@@ -264,7 +265,7 @@ class Document {
   }
 }
 
-/** One path item has one name for each of its parameters: that of the route that came first. */
+/** One path item has one name for each of its parameters: that of the first route. */
 function withNamesOf(own: OpenApiPath, first: OpenApiPath): OpenApiPath {
   return {
     ...own,

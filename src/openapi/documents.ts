@@ -1,5 +1,5 @@
-// The OpenAPI documents of one set of routes: each made in a thread, when it is first asked for, once for all who wait;
-// those that were asked for last are kept.
+// The OpenAPI documents of one set of routes: each made in a thread on demand, once for all that wait; the last
+// requested ones are cached.
 import { hubFault } from "../call/status/hub-fault.js";
 import { refusal } from "../call/status/reasons.js";
 import { Code, Status } from "../call/status/status.js";
@@ -22,16 +22,16 @@ import { filterProblem, isInPart, type OpenApiFilter, type Parts, partsOfService
 import { DocumentTooLarge } from "./schemas/document-too-large.js";
 
 const MIB = 1024 * 1024;
-/** Of the documents that are kept, beside the last one: that of compute.googleapis.com, 900 methods, has 14. */
+/** Size of the cached documents, besides the last one: that of compute.googleapis.com, 900 methods, has 14. */
 const MAX_KEPT_BYTES = 64 * MIB;
-/** Documents of different services and versions that wait to be made. */
+/** Documents of different services and versions that may wait. */
 const MAX_MAKING = 16;
 /** All of googleapis, which is 218 MB of JSON, takes 20 s of a core. */
 const MAX_MS = 120_000;
-/** Routes that are looked at in one step of a slice: a fraction of a millisecond. */
+/** Routes per step of a slice: a fraction of a millisecond. */
 const ROUTES_PER_STEP = 100;
 
-/** Those who reload a page leave and come back. */
+/** A page that is reloaded disconnects and requests again. */
 const LINGER_MS = 1000;
 
 export type DocumentThreads = Threads<DocumentSchema, DocumentJob, DocumentResult>;
@@ -41,10 +41,10 @@ export function documentThreads(clock = systemClock): DocumentThreads {
   return new Threads({
     script: new URL("./document-worker.js", import.meta.url),
     maxThreads: 1,
-    // As much as a thread for messages: MAX_VALUES of schemas.ts comes to a part of it.
+    // The same as a thread for messages: MAX_VALUES of schemas.ts uses a part of it.
     maxHeapMib: 4096,
     maxYoungMib: 32,
-    // MAX_MAKING bounds what waits.
+    // MAX_MAKING bounds the queue.
     maxWaitingBytes: () => Number.POSITIVE_INFINITY,
     maxMs: MAX_MS,
     endsCancelled: true,
@@ -53,7 +53,7 @@ export function documentThreads(clock = systemClock): DocumentThreads {
 }
 
 export interface GeneratedDocument {
-  /** The same object each time, as long as it is kept. */
+  /** The same object each time, as long as it is cached. */
   readonly body: Buffer;
   readonly etag: string;
 }
@@ -64,21 +64,21 @@ export interface DocumentsOptions {
   readonly clock?: Clock;
 }
 
-/** What routes come to, beside the routes themselves. */
+/** Derived from the routes. */
 interface Survey {
   readonly parts: Parts;
-  /** What all services are made of, with its index in the schema that the thread gets. */
+  /** The parts of all services, with their index in the schema that the thread gets. */
   readonly types: ReadonlyMap<ThreadTypes, number>;
   readonly schema: DocumentSchema;
 }
 
-/** A document that is being made. */
+/** A document in progress. */
 interface Making {
   readonly made: Promise<GeneratedDocument | Status>;
-  /** Nobody waits for it any more. */
+  /** All that waited have left. */
   readonly unwanted: AbortController;
   waiters: number;
-  /** Until it is given up, once all have left. */
+  /** Until it is cancelled, once all have left. */
   lingering: Timer | undefined;
 }
 
@@ -86,7 +86,7 @@ export class Documents {
   readonly #input: OpenApiInput;
   readonly #threads: DocumentThreads;
   readonly #clock: Clock;
-  /** The one that was asked for last at the end. */
+  /** The last requested one at the end. */
   readonly #kept = new Map<string, GeneratedDocument | Status>();
   #keptBytes = 0;
   readonly #making = new Map<string, Making>();
@@ -99,8 +99,8 @@ export class Documents {
   }
 
   /**
-   * A Status says what is wrong with the filter, or why there is no document. Rejects with what nobody expected.
-   * @param gone aborted when who asks has left: what all have left is made no further
+   * A Status describes an invalid filter, or why there is no document. Rejects with unexpected errors.
+   * @param gone aborted when the client has left: a document that all have left is cancelled
    */
   async get(format: Format, filter: OpenApiFilter, gone: AbortSignal): Promise<GeneratedDocument | Status> {
     this.#survey ??= inSlices(surveying(this.#input.plans));
@@ -153,7 +153,7 @@ export class Documents {
   }
 
   #keep(key: string, made: GeneratedDocument | Status): void {
-    // What another moment may change is asked for anew.
+    // A temporary failure is not cached.
     if (made instanceof Status && made.http !== TOO_LARGE.http) return;
     this.#kept.set(key, made);
     this.#keptBytes += bytesOf(made);
@@ -171,7 +171,7 @@ export class Documents {
     unwanted: AbortSignal,
   ): Promise<GeneratedDocument | Status> {
     const bytes = await inSlices(this.#lines(filter, types, unwanted));
-    // To start the thread, or to hand it the schema, takes some milliseconds.
+    // Starting the thread, or passing it the schema, takes some milliseconds.
     await ownTurn();
     const outcome = await new Promise<DocumentResult | ThreadLost | undefined>((resolve) => {
       if (unwanted.aborted) return resolve(undefined);
@@ -222,7 +222,7 @@ function typesOf({ descriptor }: BindingPlan): ThreadTypes {
   return typesOfFile(descriptor.parent.file);
 }
 
-/** For nobody to read. */
+/** The client has left. */
 const NOBODY_WAITS = new Status(Code.CANCELLED, "the document is no longer wanted");
 
 const TOO_LARGE = tooLarge("generating it takes too long, or too much memory");

@@ -1,5 +1,5 @@
-// Examples that the hub itself takes: what a page fills in before somebody has, where the schema alone would make
-// fifty digits, both members of a oneof, or text that a pattern does not allow.
+// Examples that the hub accepts: a page fills them in, where the schema alone would produce fifty digits, both members
+// of a oneof, or text that a pattern forbids.
 import {
   type DescField,
   type DescMessage,
@@ -16,23 +16,23 @@ import type { Schemas } from "./schemas/schemas.js";
 
 /** Messages in messages. */
 const MAX_DEPTH = 4;
-/** Fields of a message of which none is said to be required. */
+/** Fields of a message without required ones. */
 const MAX_FIELDS = 12;
-/** Of an update, which leaves alone what it does not name. */
+/** For an update, which leaves unnamed fields unchanged. */
 const PARTIAL_FIELDS = 2;
-/** Of one example, all messages together: no longer reads anybody. */
+/** Size of one example, all messages together: nobody reads longer ones. */
 const MAX_VALUES = 40;
 
 export interface ExampleOptions {
   /** Fields that something else carries (a path), as dotted proto names from this message. */
   readonly without?: ReadonlySet<string>;
-  /** Nothing is required: what is left out stays as it is. */
+  /** Nothing is required: missing fields stay unchanged. */
   readonly partial?: boolean;
 }
 
 /**
- * The JSON of a message: what is required, and what nothing says to be optional. undefined: of what is required there is
- * no value that would surely be taken.
+ * The JSON of a message: required fields, and those that nothing marks as optional. undefined: a required field has no
+ * value that would certainly be accepted.
  */
 export function exampleOf(
   message: DescMessage,
@@ -47,17 +47,17 @@ export function exampleOfField(field: DescField, schemas: Schemas): JsonValue | 
   return fieldExample(field, { schemas, left: MAX_VALUES }, []);
 }
 
-/** What stands before an example in a comment: "as in `books/emma`", "e.g. `x`", "For example, `x`", "Example: `x`". */
+/** Text before an example in a comment: "as in `books/emma`", "e.g. `x`", "For example, `x`", "Example: `x`". */
 const MARKS = ["as in", "e.g.", "example"];
-/** What stands between two. */
+/** Text between two. */
 const BETWEEN: ReadonlySet<string> = new Set([",", "or", ", or"]);
 const MAX_SAID = 200;
 
-/** What the field's comment gives as examples, in backticks: in a proto there is no other place that people use. */
+/** The examples in the field's comment, in backticks: a proto has no other common place for them. */
 export function examplesInComment(field: DescField): string[] {
   const found: string[] = [];
   let isExample = false;
-  // Each second part stands between two backticks, but for the last.
+  // Each second part is between two backticks, except the last.
   const parts = oneLine(commentOf(field)).split("`");
   for (const [i, part] of parts.entries()) {
     if (i % 2 === 0) isExample = isMark(part) || (isExample && BETWEEN.has(part.trim()));
@@ -73,7 +73,7 @@ function isMark(text: string): boolean {
   return MARKS.some((mark) => bare.endsWith(mark));
 }
 
-/** One example on its way. */
+/** State of one example. */
 interface Making {
   readonly schemas: Schemas;
   /** Values that it may still have. */
@@ -94,7 +94,7 @@ function messageExample(
   for (const field of message.fields) {
     const behaviors = fieldBehaviors(field);
     if (without.has(field.name) || behaviors.has("OUTPUT_ONLY")) continue;
-    // Whoever makes a resource does not name it so; of an update it says which.
+    // The creator of a resource does not set its name; an update does.
     if (behaviors.has("IDENTIFIER") && !updates(above.at(-1), message)) continue;
     if (field.oneof !== undefined && oneofs.has(field.oneof.name)) continue;
     const required = schemas.isRequired(field);
@@ -142,7 +142,7 @@ function fieldExample(
     const items = isObject(schema.items) ? schema.items : {};
     const item = valueExample(field, items, making, above);
     const count = Math.max(1, Number(schema.minItems ?? 1));
-    // Several that differ are not made up.
+    // If several differ, none is made up.
     return item === undefined || (count > 1 && schema.uniqueItems === true)
       ? undefined
       : Array(count).fill(item);
@@ -166,7 +166,7 @@ function valueExample(
 ): JsonValue | undefined {
   if (schema.const !== undefined) return schema.const;
   if (Array.isArray(schema.examples) && schema.examples[0] !== undefined) return schema.examples[0];
-  // What is not to be is not looked into.
+  // Output-only fields are left out.
   if (schema.not !== undefined || schema.allOf !== undefined) return undefined;
   if (Array.isArray(schema.enum)) return schema.enum[0];
   const { message } = field;
@@ -178,7 +178,7 @@ function valueExample(
 
 function enumExample(field: DescField, schemas: Schemas): JsonValue | undefined {
   const values = field.enum?.values ?? [];
-  // The zero of an enum is "not said".
+  // The zero of an enum means "unspecified".
   const value = values.find(({ number }) => number !== 0) ?? values[0];
   if (value === undefined || field.enum?.typeName === "google.protobuf.NullValue") return undefined;
   return schemas.enumsAsNumbers ? value.number : value.name;
@@ -197,7 +197,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   uint64: "1",
 };
 
-/** What its JSON alone says of it. */
+/** From its JSON form alone. */
 function plainExample(field: DescField, schema: JsonObject): JsonValue | undefined {
   const { type, format, pattern } = schema;
   if (field.message?.typeName === "google.protobuf.Any") return undefined;
@@ -226,14 +226,14 @@ function bounded(text: string, { minLength, maxLength }: JsonObject): string | u
   const min = Number(minLength ?? 0);
   const max = Number(maxLength ?? Number.POSITIVE_INFINITY);
   const long = text.padEnd(min, "x");
-  // Base64 of other lengths is none, and a long text is of no use to anybody.
+  // Other lengths are not valid base64, and a long text is useless.
   if (text.endsWith("=") && (min > text.length || max < text.length)) return undefined;
   return min > 1000 ? undefined : Array.from(long).slice(0, max).join("");
 }
 
 function fits(text: string, { minLength, maxLength, pattern }: JsonObject): boolean {
   const length = Array.from(text).length;
-  // A service's pattern may take any time: it is not tried.
+  // A service's pattern may take any time: it is not evaluated.
   return pattern === undefined && length >= Number(minLength ?? 0) && length <= Number(maxLength ?? length);
 }
 

@@ -1,4 +1,4 @@
-// The failures that an operation can answer with: google.rpc.Status by HTTP status, with the reasons that the hub has.
+// The failures of an operation: google.rpc.Status by HTTP status, with the reasons of the hub.
 import type { JsonObject } from "@bufbuild/protobuf";
 import { REASONS, type Reason, type ReasonRow } from "../call/status/reasons.js";
 import { Code, codeName, httpStatusOf } from "../call/status/status.js";
@@ -6,10 +6,10 @@ import { PROBLEM_TYPE } from "../transcoding/bodies/framing.js";
 import { PROTO_TYPE } from "../transcoding/translate/content-type.js";
 import { binaryType, headerRef, PROBLEM, refTo, STATUS, XML } from "./schemas/components.js";
 
-/** What failures look like where Accept says nothing of it. */
+/** Default format of failures if Accept does not decide. */
 export type ErrorForm = "status" | "problem" | "empty";
 
-/** Refusals of requests that are no call of an operation. */
+/** Errors of requests that call no operation. */
 const OF_NO_OPERATION: ReadonlySet<Reason> = new Set<Reason>([
   "METHOD_NOT_ALLOWED",
   "INVALID_GRPC_REQUEST",
@@ -17,7 +17,7 @@ const OF_NO_OPERATION: ReadonlySet<Reason> = new Set<Reason>([
   "UNKNOWN_SERVICE",
 ]);
 
-/** What of an operation decides which failures it has. */
+/** The properties of an operation that determine its failures. */
 export interface FailureScope {
   readonly body: boolean;
   readonly credentials: boolean;
@@ -57,7 +57,7 @@ export function failuresOf(scope: FailureScope): JsonObject {
   return responses;
 }
 
-/** As config has it, and as Accept may ask. */
+/** As configured, and as Accept may request. */
 function contentOf(form: ErrorForm): JsonObject {
   const problem = { [PROBLEM_TYPE]: { schema: refTo(PROBLEM) } };
   if (form === "empty") return {};
@@ -82,7 +82,7 @@ interface Row {
   readonly reasons: [reason: Reason, when: string][];
 }
 
-/** HTTP status → gRPC codes that it stands for, and the hub's reasons. */
+/** HTTP status → its gRPC codes, and the hub's reasons. */
 function byHttpStatus(): ReadonlyMap<string, Row> {
   const rows = new Map<string, Row>();
   const row = (http: number): Row => {

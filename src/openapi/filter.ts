@@ -2,7 +2,7 @@
 import { cut } from "../kit/text/text.js";
 import type { BindingPlan } from "../transcoding/routes/binding.js";
 
-/** Only a part of what there is. */
+/** A part of all routes. */
 export interface OpenApiFilter {
   /** Full name, e.g. `library.v1.LibraryService`. */
   readonly service?: string | undefined;
@@ -31,13 +31,13 @@ export function partsOfServices(names: ReadonlySet<string>): Parts {
   return { services, versions: [...new Set(services.map(versionOf).filter((v) => v !== ""))].sort() };
 }
 
-/** Of `library.v1.LibraryService`: `v1`. "" where the package's name does not end so. */
+/** For `library.v1.LibraryService`: `v1`. "" if the package's name has no version. */
 export function versionOf(service: string): string {
   const last = service.split(".").at(-2) ?? "";
   return /^v[0-9]+(?:(?:alpha|beta|p|test)[0-9A-Za-z]*)?$/.test(last) ? last : "";
 }
 
-/** Why a filter selects nothing, with what there is; undefined: it selects something. */
+/** Why a filter selects nothing, with the valid values; undefined: it selects something. */
 export function filterProblem(
   { services, versions }: Parts,
   { service, version }: OpenApiFilter,

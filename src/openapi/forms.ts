@@ -1,4 +1,4 @@
-// Bodies that are HTML forms, where config lets a method take them: fields as in a query, files by multipart.
+// Bodies that are HTML forms, for methods that accept them: fields as in a query, files by multipart.
 import { type DescField, type DescMessage, type JsonObject, ScalarType } from "@bufbuild/protobuf";
 import { hasOwnJson, isHttpBody } from "../transcoding/messages/fields.js";
 import type { BindingPlan } from "../transcoding/routes/binding.js";
@@ -10,7 +10,7 @@ import type { Schemas } from "./schemas/schemas.js";
 const FILE: JsonObject = { type: "string", contentMediaType: "application/octet-stream" };
 const [URLENCODED, MULTIPART] = FORM_TYPES;
 
-/** Media types of a body, by name: none where the route takes no forms. */
+/** Media types of a body, by name: empty if the route accepts no forms. */
 export function formContent(plan: BindingPlan, schemas: Schemas): JsonObject {
   const { body, descriptor, source } = plan;
   if (!plan.forms || source === "auto" || body === "none" || plan.wrapped !== undefined) return {};
@@ -54,7 +54,7 @@ function formType(
   };
 }
 
-/** What a file can fill. */
+/** Fields that a file can fill. */
 function fileFields(message: DescMessage, schemas: Schemas): readonly (readonly [string, JsonObject])[] {
   return message.fields.filter(takesFile).map((field) => {
     const { description, ...value } = schemas.value(field);

@@ -1,4 +1,4 @@
-// What of a request stands outside its body: parameters of the path, and the fields that a query can set.
+// The parts of a request outside its body: path parameters, and the fields that a query can set.
 import { type DescField, type DescMessage, type JsonObject, ScalarType } from "@bufbuild/protobuf";
 import { placeIn } from "../kit/text/path-template.js";
 import { isHttpBody, isJsonText, isScalarLike, oddNamesOf } from "../transcoding/messages/fields.js";
@@ -11,9 +11,9 @@ import { commentOf } from "./schemas/comments.js";
 import { fieldBehaviors } from "./schemas/field-behavior.js";
 import { joinParagraphs, type Schemas } from "./schemas/schemas.js";
 
-/** Fields of messages in messages: deeper ones are no more listed, though the hub takes them. */
+/** Nesting of fields: deeper ones are not listed, though the hub accepts them. */
 const MAX_DEPTH = 8;
-/** A page with more is of no use to anybody. */
+/** Nobody uses a page with more. */
 const MAX_QUERY_PARAMETERS = 500;
 
 export function pathParameters(plan: BindingPlan, path: OpenApiPath, schemas: Schemas): JsonObject[] {
@@ -26,7 +26,7 @@ export function pathParameters(plan: BindingPlan, path: OpenApiPath, schemas: Sc
   }));
 }
 
-/** A segment that stands in an example of the field's comment, or is made of the parameter's name. */
+/** A segment from an example of the field's comment, or made from the parameter's name. */
 function pathExample(plan: BindingPlan, parameter: PathParameter, schemas: Schemas): JsonObject {
   const { variable, place, deep, name } = parameter;
   if (variable === undefined) return { example: deep ? "a/b" : "text" };
@@ -70,14 +70,14 @@ function pathParameter(
     const { description: _, readOnly: __, ...schema } = schemas.needed(field);
     const renamed = parameter.name === variable.target.key ? [] : [`This is \`${variable.target.key}\`.`];
     const description = joinParagraphs(comment, [...renamed, ...(deep ? [slashes] : [])]);
-    // A time is not empty anyway, and in the clients that generators make it is no text that had a length.
+    // A time is never empty, and in generated clients it is not text with a length.
     const isText = schema.type === "string" && schema.format !== "date-time";
     const nonEmpty = isText && !deep && schema.minLength === undefined ? { minLength: 1 } : {};
     return { schema: { ...nonEmpty, ...schema }, ...(description === "" ? {} : { description }) };
   }
   const { segments } = plan.template;
-  // With names, as the path has it: the end of a comment, which a template with a `*` before a slash has in it, breaks
-  // the code that openapi-generator makes.
+  // With names, as in the path: the end of a comment, which a template with a `*` before a slash contains, breaks the
+  // code that openapi-generator makes.
   const parts = segments.slice(variable.from, variable.to).map((segment, i) => {
     if (segment.kind === "literal") return encodeURIComponent(segment.text);
     const own = path.parameters.filter(({ place }) => place === variable.from + i);
@@ -108,7 +108,7 @@ export function queryParameters(plan: BindingPlan, schemas: Schemas): JsonObject
   }));
 }
 
-/** Only of what must be there: a page would fill in, and send, what nobody asked for. */
+/** Only for required ones: a page would fill in, and send, the others too. */
 function queryExample(field: DescField, schemas: Schemas): JsonObject {
   const example = exampleOfField(field, schemas);
   return example === undefined || (field.message !== undefined && isJsonText(field.message))
@@ -123,18 +123,18 @@ function withNote(value: JsonObject, note: string): JsonObject {
   return { description: joinParagraphs(typeof description === "string" ? description : "", [note]), ...rest };
 }
 
-/** A field of a query or a form, which may stand in a message inside. */
+/** A field of a query or a form, possibly in a nested message. */
 export interface FlatField {
   /** `author.displayName` */
   readonly name: string;
   readonly field: DescField;
   readonly required: boolean;
-  /** What a parameter of OpenAPI says of it, but for its name and place. */
+  /** A parameter in OpenAPI, without its name and place. */
   readonly value: JsonObject;
 }
 
 /**
- * The fields of a message as a query and a form name them.
+ * The fields of a message with their names in a query and a form.
  * @param skipped dotted proto names
  */
 export function flatFields(
@@ -173,7 +173,7 @@ export function flatFields(
   return found;
 }
 
-/** The name under which a query sets this very field: a `json_name` may be that of another, or of a system parameter. */
+/** The name by which a query sets exactly this field: a `json_name` may be another field's, or a system parameter. */
 function settableName(input: DescMessage, printedName: string, key: string): string | undefined {
   return [printedName, key].find((name) => {
     if (systemParameterOf(name, false) !== undefined) return false;
@@ -193,7 +193,7 @@ function isFlattened(field: DescField): field is Flattened {
   );
 }
 
-/** Their fields are bytes of something else: nobody writes them into a query. */
+/** Their fields are bytes of other messages: nobody writes them into a query. */
 function isOpaque(message: DescMessage): boolean {
   return message.typeName === "google.protobuf.Any" || isHttpBody(message);
 }
@@ -205,7 +205,7 @@ function queryParameter(field: DescField, schemas: Schemas): JsonObject | undefi
     ...(deprecated === true ? { deprecated } : {}),
   };
   const message = field.message;
-  // It has one value, which is also what it has without being set.
+  // It has only one value, which is also its default.
   if (field.enum?.typeName === "google.protobuf.NullValue") return undefined;
   if (message !== undefined && isJsonText(message)) {
     if (field.fieldKind === "message") return { ...said, content: { "application/json": { schema } } };

@@ -1,4 +1,4 @@
-// Path templates of google.api.http → those of OpenAPI, where every parameter is one whole segment.
+// Path templates of google.api.http → those of OpenAPI, in which every parameter is one whole segment.
 
 import type { Segment } from "../kit/text/path-template.js";
 import type { BindingPlan, Variable } from "../transcoding/routes/binding.js";
@@ -9,7 +9,7 @@ export interface PathParameter {
   readonly variable: Variable | undefined;
   /** The whole value of the variable, or only a part of it. */
   readonly whole: boolean;
-  /** Stands for a `**`. */
+  /** Represents a `**`. */
   readonly deep: boolean;
   /** Of its segment in the template. */
   readonly place: number;
@@ -22,8 +22,8 @@ export interface OpenApiPath {
   readonly parameters: readonly PathParameter[];
 }
 
-// `/v1/{name=shelves/*/books/*}` is `/v1/shelves/{shelf}/books/{book}`. A `**` is one parameter; with `spread` it has so
-// many segments before it, to tell it apart from a `*` at the same place, which is asked first.
+// `/v1/{name=shelves/*/books/*}` is `/v1/shelves/{shelf}/books/{book}`. A `**` is one parameter; with `spread` it has
+// this many segments before it, to distinguish it from a `*` at the same place, which matches first.
 export function openApiPath(plan: BindingPlan, spread: number): OpenApiPath {
   const { segments, verb } = plan.template;
   const written: (string | undefined)[] = [];
@@ -55,7 +55,7 @@ export function openApiPath(plan: BindingPlan, spread: number): OpenApiPath {
   return { segments: written, verb: verb === undefined ? "" : `:${encodeURIComponent(verb)}`, parameters };
 }
 
-/** What two paths have in common that OpenAPI cannot tell apart: `/v1/{a}` and `/v1/{b}`. */
+/** The common part of two paths that OpenAPI cannot distinguish: `/v1/{a}` and `/v1/{b}`. */
 export function shapeOf(path: OpenApiPath): string {
   return `/${path.segments.map((text) => text ?? "{}").join("/")}${path.verb}`;
 }
@@ -78,7 +78,7 @@ function nameOf(
   return one ?? `${variable.target.leaf.name}_${deep ? "path" : "part"}`;
 }
 
-/** `shelves` → `shelf`, as AIP-122 names the variables of resource names; undefined where it is no plain word. */
+/** `shelves` → `shelf`, as AIP-122 names the variables of resource names; undefined if it is not a plain word. */
 function singular(collection: string): string | undefined {
   if (!/^[a-zA-Z][a-zA-Z0-9_-]*$/.test(collection)) return undefined;
   const irregular: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@ export function printJson(document: JsonObject): string {
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-/** The YAML library is loaded when somebody asks for YAML. */
+/** The YAML library is loaded on demand. */
 export async function printYaml(document: JsonObject): Promise<string> {
   const { stringify } = await lateLoad(() => import("yaml"));
   return stringify(document, { aliasDuplicateObjects: false, lineWidth: 0 });

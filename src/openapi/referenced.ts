@@ -1,7 +1,7 @@
-// Which components a document refers to: those that nothing refers to are left out, as linters ask.
+// The components that a document refers to: the others are left out, as linters require.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 
-/** What stands under `components`, by section and name. */
+/** The parts of `components`, by section and name. */
 export type Components = Readonly<Record<string, JsonObject>>;
 
 const REF = /^#\/components\/([^/]+)\/([^/]+)$/;

@@ -1,14 +1,13 @@
-// Parameters that many operations have, once for the whole document: what a query asks of the answer's form, the time
-// there is, what the client has already.
+// Parameters of many operations, once for the whole document: the response's format, the deadline, cached responses.
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { type BindingPlan, givesHttpBody, givesStream } from "../transcoding/routes/binding.js";
 import { type Alt, altsOf, chosenFrom } from "../transcoding/translate/system-parameters.js";
 import type { OpenApiHttp } from "./document.js";
 
-/** What of an operation decides which of them it has. */
+/** The properties of an operation that determine them. */
 export interface ParameterScope {
   readonly body: boolean;
-  /** Its answers have an ETag. */
+  /** Its responses have an ETag. */
   readonly tagged: boolean;
 }
 
@@ -36,7 +35,7 @@ const HEADERS: Readonly<Record<"timeout" | "contentEncoding" | "ifNoneMatch", Js
   },
 };
 
-/** What each `$alt` gives, for people. */
+/** The format of each `$alt`, for people. */
 const ALT_TEXT: Readonly<Record<Alt, string>> = {
   json: "JSON",
   ndjson: "a line of JSON for each message",

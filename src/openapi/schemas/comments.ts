@@ -1,5 +1,5 @@
-// The comments of a schema's source, for whoever reads the OpenAPI document. Descriptors have them where the source of
-// the schema kept them: `buf build` does, protoc with --include_source_info, some servers by reflection.
+// The source comments of a schema, for the OpenAPI document. Descriptors have them if the schema's source kept them:
+// `buf build` does, protoc with --include_source_info, some servers by reflection.
 import type {
   DescEnum,
   DescEnumValue,
@@ -17,7 +17,7 @@ type Commented = DescMessage | DescField | DescOneof | DescEnum | DescEnumValue 
 /** By the descriptor's own message; kept as long as the schema is. */
 const CACHE = new WeakMap<DescFile, ReadonlyMap<object, string>>();
 
-/** What stands above the declaration, else behind it; "" where there is nothing. */
+/** The comment above the declaration, otherwise after it; "" if there is none. */
 export function commentOf(desc: Commented): string {
   const file = fileOf(desc);
   let comments = CACHE.get(file);
@@ -33,7 +33,7 @@ function fileOf(desc: Commented): DescFile {
   return desc.parent.file;
 }
 
-// Numbers of fields in google/protobuf/descriptor.proto: a location's path is made of them and of indexes.
+// Field numbers in google/protobuf/descriptor.proto: a location's path consists of them and of indexes.
 const FILE = { message: 4, enum: 5, service: 6 };
 const MESSAGE = { field: 2, nested: 3, enum: 4, oneof: 8 };
 const ENUM_VALUE = 2;
@@ -72,7 +72,7 @@ function commentsOf(file: FileDescriptorProto): ReadonlyMap<object, string> {
   return found;
 }
 
-/** Without the space after `//`, what AIP-192 marks as internal, and what is said to linters. */
+/** Without the space after `//`, AIP-192's internal parts, and comments for linters. */
 function clean(comment: string): string {
   return withoutInternal(comment)
     .split("\n")
@@ -103,13 +103,13 @@ export function oneLine(text: string): string {
     .join(" ");
 }
 
-/** `GetBook` and `get_book` as "Get book": what a method without a comment is called. */
+/** `GetBook` and `get_book` as "Get book": the title of a method without a comment. */
 export function titleOf(name: string): string {
   let spaced = "";
   for (let i = 0; i < name.length; i++) {
     const char = name.charAt(i);
     const after = name.charAt(i - 1);
-    // `ListURLs`: the last capital of several begins a word where a small letter follows.
+    // `ListURLs`: the last of several capitals begins a word if a small letter follows.
     const begins = isCapital(char) && after !== "" && (!isCapital(after) || isSmall(name.charAt(i + 1)));
     spaced += char === "_" ? " " : begins ? ` ${char}` : char;
   }
@@ -130,7 +130,7 @@ function isSmall(char: string): boolean {
   return char >= "a" && char <= "z";
 }
 
-/** The first sentence, without its full stop, and the whole where there is more than it. */
+/** The first sentence without its full stop, and the whole text if there is more. */
 export function summaryOf(comment: string): { readonly summary: string; readonly description: string } {
   const paragraph = oneLine(comment.split(/\n\s*\n/, 1)[0] ?? "");
   const sentence = /^.*?[.!?](?=\s|$)/.exec(paragraph)?.[0] ?? paragraph;

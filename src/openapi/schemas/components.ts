@@ -38,7 +38,7 @@ const CODE: JsonObject = {
 };
 
 export const SCHEMAS: JsonObject = {
-  // google.rpc.Status as answers carry it.
+  // google.rpc.Status as in responses.
   [STATUS]: {
     type: "object",
     description: "An error of the hub or of the service.",

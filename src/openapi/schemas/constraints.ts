@@ -1,10 +1,10 @@
-// Rules of buf.validate → keywords of JSON Schema; what no keyword can say becomes a sentence.
+// Rules of buf.validate → keywords of JSON Schema; rules without a keyword become a sentence.
 import type { DescEnum, JsonObject, JsonValue } from "@bufbuild/protobuf";
 
-/** What the rules make of a schema. */
+/** The rules' effect on a schema. */
 export interface Constrained {
   readonly schema: JsonObject;
-  /** Rules that are only told: sentences. */
+  /** Rules that are only described: sentences. */
   readonly notes: readonly string[];
 }
 
@@ -17,11 +17,11 @@ export interface ValueForm {
   readonly enum: DescEnum | undefined;
   readonly enumsAsNumbers: boolean;
   readonly int64AsNumbers: boolean;
-  /** What the field holds when nobody has set it; undefined: it knows when it is not set. */
+  /** The field's value if it is not set; undefined: it has presence. */
   readonly zero: JsonValue | undefined;
 }
 
-/** Adds what the rules (`FieldRules` in JSON) say of one value. */
+/** Adds the rules (`FieldRules` in JSON) of one value. */
 export function constrain(schema: JsonObject, rules: JsonObject | undefined, form: ValueForm): Constrained {
   const ignore = rules?.ignore;
   if (rules === undefined || ignore === ALWAYS) return { schema, notes: [] };
@@ -31,7 +31,7 @@ export function constrain(schema: JsonObject, rules: JsonObject | undefined, for
   if (ignore === IF_ZERO_VALUE && form.zero !== undefined) {
     return { schema: { ...schema, ...either({ const: form.zero }, writer.keywords) }, notes: writer.notes };
   }
-  // A finite number has no other form than a number.
+  // A finite number has only the form of a number.
   const base = writer.finite && Array.isArray(schema.anyOf) ? onlyNumber(schema) : schema;
   return { schema: { ...base, ...writer.keywords }, notes: writer.notes };
 }
@@ -41,7 +41,7 @@ function onlyNumber({ anyOf, ...rest }: JsonObject): JsonObject {
   return { ...rest, ...(isObject(number) ? number : {}) };
 }
 
-/** Not `anyOf`, beside which openapi-generator's Go takes any value for one of a type that it does not have. */
+/** Not `anyOf`, with which openapi-generator's Go accepts any value as one of an unknown type. */
 function either(one: JsonObject, other: JsonObject): JsonObject {
   return { if: one, else: other };
 }
@@ -113,7 +113,7 @@ class Writer {
     const special = allowed.some((value) => typeof value === "string" && !/\d/.test(value));
     const rules: JsonObject = special ? rest : all;
     this.#values(rules, (value) => value);
-    // A list of values beside the forms of a float is no type to generators of clients.
+    // Client generators treat a list of values beside the forms of a float as no type.
     if (special) this.notes.push(`Must be ${allowed.join(" or ")}.`);
     if (rules.finite === true || numbers) this.finite = true;
     const bounds = ["gt", "gte", "lt", "lte"].filter((key) => rules[key] !== undefined);
@@ -162,7 +162,7 @@ class Writer {
     for (const [name, note] of Object.entries(TOLD_FORMATS)) if (rules[name] === true) this.notes.push(note);
   }
 
-  /** RE2 is nearly a part of ECMA-262; what is not (`(?i)`, `\z`) is told. */
+  /** RE2 is nearly a subset of ECMA-262; the rest (`(?i)`, `\z`) is described. */
   #pattern(pattern: string): void {
     try {
       new RegExp(pattern, "u");
@@ -212,7 +212,7 @@ function rangeNote(rules: JsonObject): string {
   return `Must be ${parts.join(" and ")}.`;
 }
 
-/** What CEL rules want, in the words of their authors. */
+/** The meaning of CEL rules, in their authors' words. */
 export function celNotes(rules: JsonValue | undefined): string[] {
   return list(rules).flatMap((rule) => {
     if (!isObject(rule)) return [];

@@ -1,4 +1,4 @@
-// Why there is no document of routes that come to more than any reader takes.
+// The error for routes whose document would be larger than any reader accepts.
 import { UserError } from "../../kit/text/user-error.js";
 
 export class DocumentTooLarge extends UserError {

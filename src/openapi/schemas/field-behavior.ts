@@ -18,7 +18,7 @@ const NAMES = [
 ] as const;
 export type FieldBehavior = (typeof NAMES)[number];
 
-/** It stands among the unknown fields of the options, packed or not (protobuf encoding, "Packed Repeated Fields"). */
+/** It is among the unknown fields of the options, packed or not (protobuf encoding, "Packed Repeated Fields"). */
 export function fieldBehaviors(field: DescField): ReadonlySet<FieldBehavior> {
   const found = new Set<FieldBehavior>();
   const put = (value: number): void => {

@@ -1,5 +1,5 @@
-// google.api.resource and google.api.resource_reference out of options: what the names of resources look like, and which
-// resources a field names.
+// google.api.resource and google.api.resource_reference from options: patterns of resource names, and which resources a
+// field refers to.
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
@@ -8,7 +8,7 @@ const RESOURCE_EXTENSION = 1053;
 /** google/api/resource.proto: `extend google.protobuf.FieldOptions { ResourceReference resource_reference = 1055; }`. */
 const REFERENCE_EXTENSION = 1055;
 
-/** What is to be said of a field that names a resource: a sentence, or none. */
+/** The description of a field with a resource name: a sentence, or empty. */
 export function resourceNotes(field: DescField): readonly string[] {
   const reference = stringsOf(field, REFERENCE_EXTENSION);
   const [type] = reference(1);
@@ -16,7 +16,7 @@ export function resourceNotes(field: DescField): readonly string[] {
   const [child] = reference(2);
   if (child !== undefined) return [`The name of the parent of \`${child}\` below it.`];
   const resource = stringsOf(field.parent, RESOURCE_EXTENSION);
-  // ResourceDescriptor: repeated string pattern = 2; string name_field = 3, "name" where it is not there.
+  // ResourceDescriptor: repeated string pattern = 2; string name_field = 3, "name" if it is missing.
   const patterns = resource(2).filter((pattern) => pattern !== "*");
   if (patterns.length === 0 || field.name !== (resource(3)[0] ?? "name")) return [];
   return [`It has the form ${patterns.map((pattern) => `\`${pattern}\``).join(" or ")}.`];

@@ -1,4 +1,4 @@
-// Messages and enums → JSON Schemas (2020-12) that agree with what the hub reads and prints.
+// Messages and enums → JSON Schemas (2020-12) that agree with what the hub parses and prints.
 import {
   type DescEnum,
   type DescField,
@@ -29,24 +29,24 @@ import { fieldRules, messageRules, oneofRules } from "./validate-rules.js";
 import { mapKeySchema, scalarSchema, wellKnownSchema } from "./well-known.js";
 
 /**
- * Values of one document, a property of an object or a parameter each. All of googleapis has 340,000, in 218 MB of JSON;
- * a text has 512 at most. Each additional binding of a method may have all fields of its request once more.
+ * Values of one document, each a property of an object or a parameter. All of googleapis has 340,000, in 218 MB of
+ * JSON; a text has 512 at most. Each additional binding of a method may have all fields of its request once more.
  */
 const MAX_VALUES = 600_000;
-/** Members of a oneof exclude each other by pairs: of more than so many it is only told. */
+/** Members of a oneof exclude each other in pairs: with more members it is only described. */
 const MAX_EXCLUSIVE = 12;
 
 export interface ObjectOptions {
   /** Fields that something else carries (a path), as dotted proto names from this message. */
   readonly without?: ReadonlySet<string>;
-  /** Nothing is required: what is left out stays as it is. */
+  /** Nothing is required: missing fields stay unchanged. */
   readonly partial?: boolean;
 }
 
 /** Collects the schemas of one document under `components/schemas`, by the full names of their types. */
 export class Schemas {
   readonly #print: PrintOptions;
-  /** Messages that answers can carry. */
+  /** Messages that responses may contain. */
   readonly #printed: ReadonlySet<DescMessage>;
   readonly #components = new Map<string, JsonObject>();
   readonly #names = new Map<DescMessage | DescEnum, string>();
@@ -86,7 +86,7 @@ export class Schemas {
     return wellKnownSchema(message, this.#int64AsNumbers) ?? this.#reference(message);
   }
 
-  /** A message as an object of its own, where a reference will not do. */
+  /** A message as an object of its own, if a reference is not possible. */
   object(message: DescMessage, options: ObjectOptions = {}): JsonObject {
     const { without = new Set<string>(), partial = false } = options;
     const properties: JsonObject = {};
@@ -121,7 +121,7 @@ export class Schemas {
     };
   }
 
-  /** The value of a field in an object, with what its options say of it. */
+  /** The value of a field in an object, with the effect of its options. */
   field(field: DescField): JsonObject {
     const value = this.value(field);
     // Null in a request unsets it, which no value of the type does.
@@ -133,7 +133,7 @@ export class Schemas {
     return withDefault(this.needed(field), this.#default(field));
   }
 
-  /** The value where it must be there, so that its default means nothing. */
+  /** The value of a required field, whose default has no meaning. */
   needed(field: DescField): JsonObject {
     if (++this.#values > MAX_VALUES) throw new DocumentTooLarge(`more than ${MAX_VALUES} values`);
     const behaviors = fieldBehaviors(field);
@@ -216,7 +216,7 @@ export class Schemas {
   }
 
   enumeration(desc: DescEnum): JsonObject {
-    // Neither `type: "null"`, of which openapi-generator's Python makes nothing, nor `enum`, of which Java's does not compile.
+    // Neither `type: "null"`, which openapi-generator's Python ignores, nor `enum`, which does not compile in its Java.
     if (desc.typeName === "google.protobuf.NullValue") return { const: null };
     const known = this.#names.get(desc);
     if (known !== undefined) return refTo(known);
@@ -255,7 +255,7 @@ export class Schemas {
     return refTo(name);
   }
 
-  /** Two upstreams may bring one type each in their own schema, or two types of one name; some names are the hub's. */
+  /** Two upstreams may each have a type in their own schema, or two types of one name; some names are the hub's. */
   #nameFor(desc: DescMessage | DescEnum): [name: string, isNew: boolean] {
     for (let i = 1; ; i++) {
       const name = i === 1 ? desc.typeName : `${desc.typeName}-${i}`;
@@ -271,9 +271,9 @@ export class Schemas {
   isRequired(field: DescField): boolean {
     if (field.presence === Presence.LEGACY_REQUIRED) return true;
     const behaviors = fieldBehaviors(field);
-    // Nobody sends it.
+    // Clients never send it.
     if (behaviors.has("OUTPUT_ONLY")) return false;
-    // An answer never has it, and the schema is that of answers too.
+    // A response never has it, and the schema is that of responses too.
     if (behaviors.has("INPUT_ONLY") && this.#printed.has(field.parent)) return false;
     const rules = fieldRules(field);
     return behaviors.has("REQUIRED") || (rules?.required === true && rules.ignore !== 3);
@@ -289,7 +289,7 @@ export class Schemas {
     }
   }
 
-  /** What a field without presence holds when nobody set it. */
+  /** The value of a field without presence that is not set. */
   #zero(field: DescField): JsonValue | undefined {
     if (field.presence !== Presence.IMPLICIT) return undefined;
     if (field.fieldKind === "enum") return field.enum.values[0]?.name;
@@ -299,7 +299,7 @@ export class Schemas {
     return scalarSchema(field.scalar, this.#int64AsNumbers).type === "string" ? "0" : 0;
   }
 
-  /** The default that the schema gives (proto2 and editions). */
+  /** The default in the schema (proto2 and editions). */
   #default(field: DescField): JsonValue | undefined {
     if (field.proto.defaultValue === "" || (field.fieldKind !== "scalar" && field.fieldKind !== "enum"))
       return undefined;
@@ -334,7 +334,7 @@ function maskExample(field: DescField): string | undefined {
   return names.length === 0 ? undefined : names.join(",");
 }
 
-/** What no update changes. */
+/** Fields that no update changes. */
 const FIXED = ["OUTPUT_ONLY", "IMMUTABLE", "IDENTIFIER"] as const;
 
 interface Exclusive {
@@ -346,7 +346,7 @@ function isRequiredOneof(oneof: DescOneof): boolean {
   return oneofRules(oneof)?.required === true;
 }
 
-/** In the branch that it fits: of one beside `anyOf` openapi-generator makes Go that does not compile. */
+/** In the branch that it fits: beside `anyOf` openapi-generator makes Go that does not compile. */
 function withDefault(schema: JsonObject, preset: JsonValue | undefined): JsonObject {
   if (preset === undefined) return schema;
   if (!Array.isArray(schema.anyOf)) return { ...schema, default: preset };
@@ -387,10 +387,10 @@ function objectOf(value: JsonValue | undefined): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
-/** Every message that can stand in these. */
+/** Every message that these may contain. */
 export function reachable(roots: Iterable<DescMessage>): ReadonlySet<DescMessage> {
   const found = new Set(roots);
-  // A Set is iterated with what is added on the way.
+  // A Set's iteration includes entries that are added meanwhile.
   for (const message of found) {
     for (const { message: inner } of message.fields) if (inner !== undefined) found.add(inner);
   }

@@ -1,5 +1,5 @@
-// The rules of buf.validate (protovalidate) in the options of fields, oneofs and messages, declared anew from the
-// published field numbers, as far as a JSON Schema can say them.
+// The rules of buf.validate (protovalidate) in the options of fields, oneofs and messages, declared here from the
+// published field numbers, as far as a JSON Schema can express them.
 import {
   createFileRegistry,
   type DescField,
@@ -158,7 +158,9 @@ function rulesOf(type: string): string {
   return `${type[0]?.toUpperCase()}${type.slice(1)}Rules`;
 }
 
-/** The rules in their JSON form, names as in the proto file; undefined where there are none, or none that are readable. */
+/**
+ * The rules in their JSON form, names as in the proto file; undefined if there are none, or none that can be parsed.
+ */
 export function fieldRules(field: DescField): JsonObject | undefined {
   return read("FieldRules", field);
 }
@@ -180,7 +182,7 @@ function read(type: string, { proto }: DescField | DescMessage | DescOneof): Jso
   const schema = parts.length === 0 ? undefined : registry().getMessage(`buf.validate.${type}`);
   if (schema === undefined) return undefined;
   try {
-    // A message field that occurs twice is the two joined (protobuf encoding, "Last One Wins").
+    // A repeated message field is merged (protobuf encoding, "Last One Wins").
     const json = toJson(schema, fromBinary(schema, Buffer.concat(parts)), { useProtoFieldName: true });
     return typeof json === "object" && json !== null && !Array.isArray(json) ? json : undefined;
   } catch {

@@ -1,10 +1,10 @@
-// The JSON forms that ProtoJSON gives to scalars and to the well-known types, as JSON Schemas.
+// The ProtoJSON forms of scalars and of the well-known types, as JSON Schemas.
 import { type DescMessage, type JsonObject, ScalarType } from "@bufbuild/protobuf";
 import { isWrapper } from "../../transcoding/messages/fields.js";
 
 const INT64 = { type: "string", pattern: "^-?[0-9]+$" };
 const UINT64 = { type: "string", pattern: "^[0-9]+$" };
-/** Generators of clients know no unsigned format, and make of one an int32, into which half of the values do not go. */
+/** Client generators have no unsigned format, and make an int32 of one, which half of the values exceed. */
 const UNSIGNED = { type: "integer", format: "int64", minimum: 0 };
 const NOT_FINITE = { type: "string", enum: ["NaN", "Infinity", "-Infinity"] };
 
