@@ -170,6 +170,8 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   /** Takes over what a config says of health, outliers and breakers. */
   configure(health: HealthFeatures): void {
     this.health.configure(health);
+    // Who was ejected is not any more where it is switched off.
+    for (const endpoint of this.endpoints) this.balancer.changed(endpoint);
     this.observe();
   }
 

@@ -1097,6 +1097,14 @@ limits: { maxMessage: -1 }
   });
 });
 
+test("the hub's zone is known to the balancers of upstreams that prefer it", () => {
+  const zonesOf = (text: string) => configOf(text).upstreams.map(({ balancer }) => balancer.zone);
+  const upstreams =
+    "upstreams: { a: { endpoints: [h:1] }, b: { endpoints: [h:1], zones: { prefer: false } } }";
+  assert.deepEqual(zonesOf(`zone: eu-1a\n${upstreams}\n`), ["eu-1a", undefined]);
+  assert.deepEqual(zonesOf(`zone: ""\n${upstreams}\n`), [undefined, undefined]);
+});
+
 /** Text of a file that is fine, and the warnings of it. */
 const WITHOUT_EFFECT: readonly (readonly [text: string, warnings: readonly string[]])[] = [
   [
