@@ -510,7 +510,7 @@ describe("a call that failed is sent again", () => {
   it("not while more than half of the tokens are gone (gRFC A6, throttling)", async () => {
     const scene = await setup({ policy: { attempts: 2, throttling: { maxTokens: 4, tokenRatio: 0.5 } } });
     const outcomes: number[] = [];
-    for (const code of ["14", "14", "0", "0", "14"]) {
+    for (const code of ["14", "14", "0", "0", "5", "14", "5", "14"]) {
       const before = scene.seen();
       const exchange = scene.begin().send("q", true);
       await scene.requests(before + 1);
@@ -522,8 +522,8 @@ describe("a call that failed is sent again", () => {
       if (!exchange.response.ended) scene.peer().send(answer(newest(scene)));
       await exchange.end();
     }
-    // 4 → 3 and again (3.5) → 2.5 and again (3) → 3.5 → 4 → 3 and again.
-    assert.deepEqual(outcomes, [2, 2, 1, 1, 2]);
+    // 4 → 3 and again (3.5) → 2.5 and again (3) → 3.5 → 4, which NOT_FOUND leaves → 3 and again (3.5), and once more.
+    assert.deepEqual(outcomes, [2, 2, 1, 1, 1, 2, 1, 2]);
     const low = await setup({ policy: { attempts: 2, throttling: { maxTokens: 2, tokenRatio: 0.1 } } });
     const exchange = low.begin().send("q", true);
     await low.requests(1);

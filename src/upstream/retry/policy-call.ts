@@ -193,21 +193,25 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
 
   onDone(trailers: Headers): void {
     const code = parseGrpcStatus(trailers.get("grpc-status"));
-    this.count(this.context.policy.on.includes(code));
+    this.count(code, this.context.policy.on.includes(code));
     this.close();
   }
 
   private onEnding(ending: Ending): void {
-    this.count(ending.failed || ending.pushback === "never");
+    const { code, failed, pushback } = ending;
+    this.count(code, failed || pushback === "never");
     // Others may still answer where one has found no connection.
     if (!ending.attempt.begun && this.live.size > 0) return;
     if (ending.failed) this.onFailed(ending);
     else this.finish(ending);
   }
 
-  private count(failed: boolean): void {
+  /** For throttling: what succeeds, and what fails for want of the service. Other failures say nothing of it (A6). */
+  private count(code: number, failed: boolean): void {
     const { policy, retries } = this.context;
-    if (policy.throttling !== undefined) retries.ended(policy.throttling, failed);
+    if (policy.throttling === undefined) return;
+    if (code === Code.OK) retries.ended(policy.throttling, false);
+    else if (failed) retries.ended(policy.throttling, true);
   }
 
   // ---------------------------------------------------------------- the end
