@@ -205,8 +205,8 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     if (this.closed) return;
     this.balancer.close();
     this.balancer = this.layersOf(factory, balancing);
-    this.observe();
     this.balancer.update(this.endpoints);
+    this.observe();
     if (this.pending > 0) this.queue.serve();
   }
 
@@ -266,6 +266,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     });
     this.balancer.update(this.endpoints);
     this.health.update(this.endpoints);
+    this.observe();
     return before.values();
   }
 

@@ -7,6 +7,7 @@ import { ErrorCode } from "#src/http2/wire/protocol.js";
 import type { BalancedEndpoint, BalancerFactory } from "#src/upstream/balancers/balancer.js";
 import { roundRobin } from "#src/upstream/balancers/round-robin.js";
 import { Cluster } from "#src/upstream/cluster.js";
+import type { EndpointAddress } from "#src/upstream/pool/endpoint.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { goaway, type RawPeer, rst, SETTINGS_ACK, settings } from "../support/frames.js";
 import { callOf } from "../support/sinks.js";
@@ -41,14 +42,14 @@ class Notes implements AttemptObserver {
   }
 }
 
-async function setup(balancer?: BalancerFactory) {
+async function setup(balancer?: BalancerFactory, others: readonly EndpointAddress[] = []) {
   const service = new ScriptedService();
   service.hello = settings();
   const clock = new FakeClock(1000);
   const { address, dial } = service;
   const cluster = new Cluster({
     name: "s",
-    endpoints: [{ address, dial }],
+    endpoints: [{ address, dial }, ...others],
     clock,
     ...(balancer === undefined ? {} : { balancer }),
   });
@@ -175,14 +176,16 @@ it("a header that an observer sets is that attempt's alone", async () => {
   assert.equal(framesOf(service.peer(0), 1).length, 3);
 });
 
-it("a balancer observes every attempt of its cluster, before the observers of the call", async () => {
+it("a balancer with a choice observes every attempt of its cluster, before the observers of the call", async () => {
+  const silent = new ScriptedService();
+  silent.hello = undefined;
   const order: string[] = [];
   const watching: BalancerFactory = <E extends BalancedEndpoint>() =>
     Object.assign(roundRobin<E>(), {
       begin: (attempt: Attempt) => order.push(`balancer begin ${attempt.endpoint?.address}`),
       end: (_: Attempt, { code }: AttemptOutcome) => order.push(`balancer end ${code}`),
     });
-  const { peer, exchange, notes } = await setup(watching);
+  const { peer, exchange, notes } = await setup(watching, [{ address: "silent", dial: silent.dial }]);
   peer.send(answer(1, "7"));
   assert.equal(await exchange.status(), "7");
   assert.deepEqual(order, ["balancer begin scripted", "balancer end 7"]);

@@ -23,7 +23,8 @@ export type BalancerView = Readonly<Record<string, number | string | boolean>>;
 
 /**
  * One for each group of endpoints that are equally near (`layers.ts` makes the groups). It observes the cluster's
- * attempts at them by `begin`, `headers` and `end` (all optional: what is left out costs nothing); an attempt may end at
+ * attempts at them by `begin`, `headers` and `end` (all optional: what is left out costs nothing) while the cluster has more
+ * endpoints than one; an attempt may end at
  * an endpoint that `update` has taken away, and may have begun under another balancer.
  */
 export interface Balancer<E extends BalancedEndpoint> extends AttemptObserver {

@@ -56,9 +56,10 @@ interface Level<E extends BalancedEndpoint> {
 }
 
 export class Layers<E extends BalancedEndpoint> {
-  /** Of the cluster's attempts; none where its balancers ask for nothing. */
-  readonly observers: readonly AttemptObserver[];
-
+  /** What its balancers ask for; what they do not costs nothing. */
+  private readonly observing: readonly AttemptObserver[];
+  /** More endpoints than one. */
+  private chooses = false;
   private readonly factory: BalancerFactory;
   private readonly context: BalancerContext;
   private readonly options: LayersOptions;
@@ -78,14 +79,18 @@ export class Layers<E extends BalancedEndpoint> {
     const first = this.newGroup();
     this.only = first;
     this.groups.set("", first);
-    // What its balancers do not ask for costs nothing.
     const { begin, headers, end } = first.balancer;
     const observer: AttemptObserver = {
       ...(begin && { begin: (attempt) => this.balancerOf(attempt)?.begin?.(attempt) }),
       ...(headers && { headers: (attempt, ms) => this.balancerOf(attempt)?.headers?.(attempt, ms) }),
       ...(end && { end: (attempt, outcome) => this.balancerOf(attempt)?.end?.(attempt, outcome) }),
     };
-    this.observers = begin || headers || end ? [observer] : NO_OBSERVERS;
+    this.observing = begin || headers || end ? [observer] : NO_OBSERVERS;
+  }
+
+  /** Of the cluster's attempts; changes with `update`. None where there is nothing to choose from. */
+  get observers(): readonly AttemptObserver[] {
+    return this.chooses ? this.observing : NO_OBSERVERS;
   }
 
   private newGroup(): Group<E> {
@@ -99,6 +104,7 @@ export class Layers<E extends BalancedEndpoint> {
   // ---------------------------------------------------------------- endpoints
 
   update(endpoints: readonly E[]): void {
+    this.chooses = endpoints.length > 1;
     const now = this.context.clock.now();
     const some = endpoints.some(({ traits }) => weightIn(traits.weight) > 0);
     const zones = new Set<string | undefined>();
