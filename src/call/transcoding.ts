@@ -95,10 +95,10 @@ export interface BodyTaker {
   /** `last`: the body is complete, nothing follows. */
   write(bytes: Buffer, last: boolean): void;
   /**
-   * The body has failed, by `ResponseWriter.fail` or because a message cannot be written. `told`: the body contains the
+   * The body has failed, by `ResponseWriter.fail` or because a message cannot be written. `inBody`: the body contains the
    * failure. Otherwise the status is the whole response if there was no head yet, and a body that has begun is aborted.
    */
-  failed(status: Status, told: boolean): void;
+  failed(status: Status, inBody: boolean): void;
   /** As `MessageTaker.fault`. */
   fault(error: unknown): void;
 }

@@ -63,7 +63,7 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   /** The last stream of ours that the peer accepts, after its GOAWAY. */
   private peerLastId: number | undefined = undefined;
   private closeReason: string | undefined = undefined;
-  private told = false;
+  private notified = false;
   /** The peer's TCP has accepted nothing for a while: set and cleared by the watch. */
   stuck = false;
 
@@ -421,8 +421,8 @@ export class Connection implements ConnectionFrames, OutputOwner, SenderOwner, S
   }
 
   private tellAll(reason: string): void {
-    if (this.told) return;
-    this.told = true;
+    if (this.notified) return;
+    this.notified = true;
     // Whatever one of them does, the others are notified.
     const parts = [
       () => this.streams.endAll(reason),

@@ -206,9 +206,9 @@ export class Stream {
     this.telling = true;
     try {
       while (this.untold > 0) {
-        const told = this.untold;
+        const sent = this.untold;
         this.untold = 0;
-        this.handler.onSent(told);
+        this.handler.onSent(sent);
       }
     } catch (error) {
       this.untold = 0;

@@ -24,11 +24,11 @@ const SILENT: Log = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** Learns every upstream of a config and plans its routes; listens nowhere. */
 export async function inspect(config: Config): Promise<Inspection> {
-  const told: string[] = [];
+  const warned: string[] = [];
   const cache =
     config.schemaCache === undefined
       ? undefined
-      : new SchemaCache(config.schemaCache, (message) => told.push(message));
+      : new SchemaCache(config.schemaCache, (message) => warned.push(message));
   // Reading must not change the folder.
   cache?.close();
   const events: UpstreamEvents = { onSchema: () => {}, onProblem: () => {} };
@@ -54,7 +54,7 @@ export async function inspect(config: Config): Promise<Inspection> {
       schema,
       openApi,
       unlearned,
-      problems: [...unlearned, ...told, ...warnings],
+      problems: [...unlearned, ...warned, ...warnings],
     };
   } finally {
     for (const upstream of upstreams) upstream.close();

@@ -47,7 +47,7 @@ export class ServerTls {
   private readonly options: ServerTlsOptions;
   private readonly server: Server;
   private readonly watch: FileWatch;
-  private readonly told = new Set<string>();
+  private readonly logged = new Set<string>();
   private loaded: Loaded;
   private problem: string | undefined = undefined;
 
@@ -134,8 +134,8 @@ export class ServerTls {
     const reason = socket.authorizationError?.toString() ?? error.code ?? error.message;
     this.options.onFailure?.(failureOf(reason));
     // Scanners and probes fail handshakes all day: each kind is logged once.
-    if (this.told.has(reason) || this.told.size >= MAX_LOGGED) return;
-    this.told.add(reason);
+    if (this.logged.has(reason) || this.logged.size >= MAX_LOGGED) return;
+    this.logged.add(reason);
     const { log, name } = this.options;
     log.warn(
       `${name}: a TLS handshake failed: ${handshakeProblem(reason, error)} (further ones are only counted)`,

@@ -139,7 +139,10 @@ test("after all of it, the hub serves as before", async () => {
   // What is worth a line, said once: a client that takes the port for one with TLS, and each kind of malformed request.
   const kinds = hub.program.stderr.lines
     .filter((line) => !/began TLS on a listener without it/.test(line))
-    .map((line) => / sent what is no request of .* \((\w+); told once an hour\)$/.exec(line)?.[1] ?? line);
+    .map(
+      (line) =>
+        / sent a malformed HTTP\/\S+ request: .* \((\w+); logged once an hour\)$/.exec(line)?.[1] ?? line,
+    );
   assert.deepEqual(kinds.sort(), [
     "BAD_HTTP",
     "COMPRESSION_ERROR",

@@ -46,6 +46,6 @@ export class LimitReports {
     if (ends === "stream") return; // an honest client may have a slow reader, or a cookie too many
     if (log === undefined || !logOnce.first(`${key} ${clientNetwork(ip)}`)) return;
     const setting = CLIENT_LIMITS[limit].key === undefined ? "" : `limits.${key}; `;
-    log.warn(`a connection of ${ip} was closed: ${reason} (${setting}told once an hour)`);
+    log.warn(`a connection of ${ip} was closed: ${reason} (${setting}logged once an hour)`);
   }
 }

@@ -139,7 +139,7 @@ export class Listener {
   private readonly onServerError = (error: NodeJS.ErrnoException): void => {
     // Errors before it listens go to the caller.
     if (!this.server.listening || !this.logOnce.first(`accept ${error.code}`)) return;
-    this.options.log?.error(`connections could not be accepted: ${error.message} (told once an hour)`);
+    this.options.log?.error(`connections could not be accepted: ${error.message} (logged once an hour)`);
   };
 
   /** An exception while a socket, or a request on it, is taken over ends only that socket. */
@@ -231,7 +231,7 @@ export class Listener {
     if (this.toldOfTls) return;
     this.toldOfTls = true;
     this.options.log?.warn(
-      `a client (${peerAddress(socket)}) began TLS on a listener without it, and was let go (told once)`,
+      `a client (${peerAddress(socket)}) began TLS on a listener without it, and was disconnected (logged once)`,
     );
   }
 

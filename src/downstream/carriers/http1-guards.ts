@@ -116,7 +116,7 @@ export function onSocketEvent<T, Rest extends readonly unknown[]>(
       take(first, socket, ...rest);
     } catch (error) {
       socket.destroy();
-      reportFault(`while node:http told of '${event}'; the connection was closed`, error);
+      reportFault(`while node:http emitted '${event}'; the connection was closed`, error);
     }
   });
 }

@@ -76,6 +76,6 @@ export class Rejected {
     if (log === undefined || !logOnce.first(`${reason} ${clientNetwork(ip)}`)) return;
     // It may contain a field's name, which can be any bytes.
     const shown = cut(detail.replace(/[^ -~]/g, "?"), MAX_DETAIL);
-    log.info(`${ip} sent what is no request of HTTP/${version}: ${shown} (${reason}; told once an hour)`);
+    log.info(`${ip} sent a malformed HTTP/${version} request: ${shown} (${reason}; logged once an hour)`);
   }
 }

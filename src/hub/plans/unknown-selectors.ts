@@ -37,7 +37,7 @@ export function unknownSelectors(
     ([, selector]) =>
       !known.has(selector) && !undescribed.has(serviceOf(selector)) && !/^(?:grpc|linchpin)\./.test(selector),
   );
-  const told = unknown.slice(0, MAX_LISTED).map(([where, selector]) => {
+  const listed = unknown.slice(0, MAX_LISTED).map(([where, selector]) => {
     const isPackage = (other: string): boolean => other.endsWith(".*");
     const hint = nearest(
       selector,
@@ -46,8 +46,8 @@ export function unknownSelectors(
     const meant = hint === undefined ? "" : `; did you mean ${hint}?`;
     return `${where}: no upstream has ${selector}${meant}`;
   });
-  const more = unknown.length - told.length;
+  const more = unknown.length - listed.length;
   return more === 0
-    ? told
-    : [...told, `methods, interceptors.quota: no upstream has ${more} more of those they name`];
+    ? listed
+    : [...listed, `methods, interceptors.quota: no upstream has ${more} more of those they name`];
 }

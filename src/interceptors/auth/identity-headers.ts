@@ -40,16 +40,16 @@ export function identityHeaderWriter(
   if (nameHeader === undefined && rolesHeader === undefined) return undefined;
   const values = new WeakMap<Identity, { readonly name: string; readonly roles: string }>();
   return ({ headers }, identity) => {
-    let told = values.get(identity);
-    if (told === undefined) {
-      told = {
+    let forwarded = values.get(identity);
+    if (forwarded === undefined) {
+      forwarded = {
         name: `${identity.kind}:${escaped(identity.name)}`,
         roles: identity.roles.map(escaped).join(","),
       };
-      values.set(identity, told);
+      values.set(identity, forwarded);
     }
-    if (nameHeader !== undefined) headers.set(nameHeader, told.name);
-    if (rolesHeader !== undefined) headers.set(rolesHeader, told.roles);
+    if (nameHeader !== undefined) headers.set(nameHeader, forwarded.name);
+    if (rolesHeader !== undefined) headers.set(rolesHeader, forwarded.roles);
   };
 }
 

@@ -50,7 +50,7 @@ export class SchemaWatcher {
   #hash: string | undefined;
   #problem: string | undefined;
   /** Problems since the last success. */
-  readonly #told = new Set<string>();
+  readonly #logged = new Set<string>();
 
   constructor(options: SchemaWatcherOptions) {
     this.#options = options;
@@ -144,14 +144,14 @@ export class SchemaWatcher {
     } else {
       this.#schedule(problem === undefined ? REFRESH_MS : this.#backoffMs());
     }
-    if (problem === undefined) this.#told.clear();
+    if (problem === undefined) this.#logged.clear();
     else if (problem !== before) this.#options.onProblem(problem, this.#isFirst(problem));
   }
 
   /** A server that closes connections is seen now as closed, now as reset: the two must not fill a log in turns. */
   #isFirst(problem: string): boolean {
-    if (this.#told.has(problem) || this.#told.size >= MAX_LOGGED) return false;
-    this.#told.add(problem);
+    if (this.#logged.has(problem) || this.#logged.size >= MAX_LOGGED) return false;
+    this.#logged.add(problem);
     return true;
   }
 

@@ -43,7 +43,7 @@ export interface RememberedSchema {
 export class SchemaCache {
   readonly folder: string;
   readonly #warn: (message: string) => void;
-  readonly #told = new Set<string>();
+  readonly #logged = new Set<string>();
   #closed = false;
 
   /** @param warn is called with a sentence for each invalid file, once */
@@ -140,9 +140,9 @@ export class SchemaCache {
   }
 
   #tell(message: string): void {
-    if (this.#told.has(message)) return;
-    if (this.#told.size >= MAX_LOGGED) this.#told.clear();
-    this.#told.add(message);
+    if (this.#logged.has(message)) return;
+    if (this.#logged.size >= MAX_LOGGED) this.#logged.clear();
+    this.#logged.add(message);
     this.#warn(message);
   }
 }

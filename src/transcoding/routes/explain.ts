@@ -156,9 +156,9 @@ function name(kind: Segment["kind"] | undefined): string {
   return kind === undefined ? "nothing" : kind === "literal" ? "a literal" : `'${kind}'`;
 }
 
-function near(routes: Routes, httpMethod: string, target: string, told: readonly BindingPlan[]): string[] {
+function near(routes: Routes, httpMethod: string, target: string, listed: readonly BindingPlan[]): string[] {
   return nearestPlans(routes, httpMethod, target)
-    .filter((plan) => !told.includes(plan))
+    .filter((plan) => !listed.includes(plan))
     .map(
       (plan) =>
         `  near: ${describe(routes, plan)} of ${plan.method.service}/${plan.method.name} (${origin(plan)}): ${whyNear(plan, routes, httpMethod, target)}`,

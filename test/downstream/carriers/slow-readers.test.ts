@@ -115,7 +115,7 @@ for (const http1 of ["own", "node"] as const) {
         assert.match(seen.aborted?.status.message ?? "", new RegExp(`^the client left: ${REASON}$`));
         assert.deepEqual([...rig.counts], [[COUNTED, 1]]);
         assert.deepEqual(rig.told, [
-          `a connection of 127.0.0.1 was closed: ${REASON} (limits.stallTimeout; told once an hour)`,
+          `a connection of 127.0.0.1 was closed: ${REASON} (limits.stallTimeout; logged once an hour)`,
         ]);
         assert.equal(rig.listener.open.http, 0);
         socket.destroy();
@@ -257,7 +257,7 @@ describe("requests that node:http finds behind one that is not answered", () => 
     const reason = "more than 64 requests wait for the answers before them";
     assert.equal(rig.calls[0]?.request.aborted?.status.message, `the client left: ${reason}`);
     assert.deepEqual([...rig.counts], [["linchpin.http1.limits.passed http1Pipelined", 1]]);
-    assert.deepEqual(rig.told, [`a connection of 127.0.0.1 was closed: ${reason} (told once an hour)`]);
+    assert.deepEqual(rig.told, [`a connection of 127.0.0.1 was closed: ${reason} (logged once an hour)`]);
   });
 
   it("end with their client", async () => {

@@ -101,11 +101,11 @@ describe("what cannot be read as a request", () => {
       }
       assert.deepEqual(counted("linchpin.requests.malformed"), { [reason]: 2 });
       assert.deepEqual(counted("linchpin.connections.refused"), {});
-      const told = log.all.filter((line) => line.includes("no request"));
+      const told = log.all.filter((line) => line.includes("malformed"));
       assert.equal(told.length, 1, told.join("\n"));
       assert.match(
         told[0] ?? "",
-        /^127\.0\.0\.1 sent what is no request of HTTP\/[12.]+: [ -~]{1,200} \(\w+; told once/,
+        /^127\.0\.0\.1 sent a malformed HTTP\/[12.]+ request: [ -~]{1,200} \(\w+; logged once/,
       );
     });
   }

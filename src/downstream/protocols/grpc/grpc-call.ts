@@ -136,9 +136,9 @@ export class GrpcCall implements ExchangeHandler, Sink, Source {
 
   /** The status could not be sent: send its code alone, or that there is a fault. */
   private tellBare(code: number, cause: unknown): void {
-    const id = reportFault("while the end of a gRPC call was told", cause);
+    const id = reportFault("while the end of a gRPC call was sent", cause);
     try {
-      this.tell(new Status(code, `the hub failed while it told of the call's end (fault ${id})`));
+      this.tell(new Status(code, `the hub failed while it sent the call's end (fault ${id})`));
     } catch {
       this.ended = true;
       this.exchange.reset();

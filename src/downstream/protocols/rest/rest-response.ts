@@ -135,10 +135,10 @@ export class RestResponse implements CallResponse {
     else this.owner.onRoom();
   }
 
-  failed(status: Status, told: boolean): void {
+  failed(status: Status, inBody: boolean): void {
     if (this.ended) return;
     if (!this.headSent) this.refuse(status);
-    else if (told) this.endBody(status);
+    else if (inBody) this.endBody(status);
     else this.breakOff();
     this.owner.stopService(status);
   }

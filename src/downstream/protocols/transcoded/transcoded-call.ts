@@ -280,7 +280,7 @@ export class TranscodedCall
       // The hub's decisions do not wait: a deadline has expired, though messages are still being printed.
       this.tell(status, undefined, by === "hub");
     } catch (error) {
-      this.endWith(hubFault(FAILED, "while the end of a plain HTTP call was told", error));
+      this.endWith(hubFault(FAILED, "while the end of a plain HTTP call was sent", error));
     }
   }
 
