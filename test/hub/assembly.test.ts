@@ -79,7 +79,10 @@ test("routes say how their calls are retried, and retries that make no attempt a
     schema,
     problem: undefined,
   };
-  const { routes, warnings } = assemble(config, [shop], [], []);
+  const { routes, warnings, explain } = assemble(config, [shop], [], []);
+  const second = (name: string): string | undefined => explain("POST", `/a.Echo/${name}`)[1];
+  assert.equal(second("Ask"), "  retries: 4 attempts on UNAVAILABLE");
+  assert.match(second("Tell") ?? "", /^ {2}retries: none: the method is not idempotent/);
   assert.deepEqual(
     Object.fromEntries(routes.filter(({ verb }) => verb === "gRPC").map((row) => [row.method, row.retries])),
     {

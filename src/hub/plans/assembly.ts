@@ -175,6 +175,19 @@ export function* assembling(
   const { pages, warnings: hidden } = pagesOf(config.http, openApi, rest.literal, health, threads.documents);
   warnings.pushAll(hidden);
   const router = new PageRouter(rest.router, pages, interceptors);
+  /** Below the rule that answers. */
+  const withRetries = (lines: readonly string[], httpMethod: string, target: string): string[] => {
+    const match = rest.router.match(httpMethod, target);
+    const [first, ...others] = lines;
+    if (first === undefined || match.kind !== "match") return [...lines];
+    const { method } = match;
+    const { retries } = retriesOf(method.path.slice(1));
+    if (retries !== undefined) return [first, `  retries: ${retries}`, ...others];
+    const upstream = config.upstreams.find(({ name }) => name === taken.get(method.service));
+    return upstream?.retries === undefined
+      ? [...lines]
+      : [first, "  retries: none: the method is not idempotent, or its own retries say so", ...others];
+  };
   return {
     snapshot: {
       planFor: (path) => router.planFor(path) ?? table.find(path),
@@ -189,7 +202,7 @@ export function* assembling(
     warnings: warnings.list("warnings about schemas and routes"),
     explain: (httpMethod, target) =>
       router.explain(httpMethod, target) ?? [
-        ...rest.explain(httpMethod, target),
+        ...withRetries(rest.explain(httpMethod, target), httpMethod, target),
         ...grpcAlone(target, undescribed, taken),
       ],
   };
