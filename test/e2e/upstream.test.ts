@@ -273,6 +273,9 @@ upstreams:
   assert.ok(leftMs > 0 && leftMs <= 30_000, second.until);
   assert.deepEqual([second.weight, second.zone], [2, "b"]);
   assert.deepEqual([third.why, third.until], ["it says NOT_SERVING", undefined]);
+  // A reload keeps what is known.
+  assert.equal((await fetch(`${hub.adminUrl}/reload`, { method: "POST" })).status, 200);
+  assert.equal(await stateOf(), "ready,ejected,unhealthy");
   const text = await linchpin(t, ["upstreams", hub.adminUrl]);
   assert.match(text.stdout, / ejected +1 open +0 calls +weight 2, zone b; 2 failures in a row, .*; until 20/);
   const metrics = await (await fetch(`${hub.adminUrl}/metrics`)).text();

@@ -215,8 +215,10 @@ describe("outlier detection", () => {
     hosts.ends(0, 14, 20);
     assert.deepEqual(hosts.out, []);
     Object.assign(hosts.endpoints[1] ?? {}, { state: "ready" });
+    hosts.ends(0, 14, 4);
+    assert.deepEqual(hosts.out, []);
     hosts.ends(0, 14);
-    assert.deepEqual(hosts.out, ["0"]);
+    assert.deepEqual(hosts.out, ["0"], "with the next five");
   });
 
   const mixed = (hosts: Hosts, at: number, failures: number, total: number): void => {

@@ -43,6 +43,8 @@ interface Tracked<E> {
   readonly endpoint: E;
   /** Failures since the last success. */
   inARow: number;
+  /** So many of them when it could not be ejected: the others are looked at again after as many more. */
+  spared: number;
   /** In this interval. */
   succeeded: number;
   failed: number;
@@ -120,6 +122,7 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
     if (judgement === "success") {
       tracked.succeeded++;
       tracked.inARow = 0;
+      tracked.spared = 0;
       return;
     }
     if (judgement === "lost") {
@@ -134,7 +137,8 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
     const { consecutive = Number.POSITIVE_INFINITY } = this.config;
     tracked.failed++;
     tracked.inARow++;
-    if (tracked.inARow < consecutive) return;
+    if (tracked.inARow - tracked.spared < consecutive) return;
+    tracked.spared = tracked.inARow;
     this.eject(tracked, "consecutive", `${tracked.inARow} failures in a row, the last ${codeName(code)}`);
   }
 
@@ -183,6 +187,7 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
     const ms = Math.min(config.ejectionMs * ++tracked.ejections, config.maxEjectionMs);
     tracked.timer = owner.clock.setTimeout(() => this.bringBack(tracked), ms);
     tracked.inARow = 0;
+    tracked.spared = 0;
     this.ejections[reason].add();
     owner.healthOf(tracked.endpoint).ejection = { why, untilMs: owner.clock.now() + ms };
     owner.onEjection(tracked.endpoint);
@@ -205,6 +210,7 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
     tracked.timer?.cancel();
     tracked.timer = undefined;
     tracked.inARow = 0;
+    tracked.spared = 0;
     tracked.backAt = this.owner.clock.now();
     const { health } = tracked.endpoint;
     if (health !== undefined) health.ejection = undefined;
@@ -216,6 +222,7 @@ function fresh<E>(endpoint: E): Tracked<E> {
   return {
     endpoint,
     inARow: 0,
+    spared: 0,
     succeeded: 0,
     failed: 0,
     lostAt: Number.NEGATIVE_INFINITY,
