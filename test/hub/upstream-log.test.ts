@@ -107,6 +107,33 @@ describe("endpoints", () => {
     assert.equal(clock.pending, 0);
   });
 
+  test("one whose health flaps has a line for a minute, and one in the end where it stays out", () => {
+    const { lines, log, clock } = rig();
+    for (let i = 0; i < 100; i++) {
+      log.health("a:1", "unhealthy: it says NOT_SERVING");
+      log.health("a:1", undefined);
+      clock.advance(100);
+    }
+    assert.deepEqual(lines.splice(0), [
+      'upstream "x": a:1 gets no calls: unhealthy: it says NOT_SERVING',
+      'upstream "x": a:1 gets calls again',
+    ]);
+    log.health("a:1", "ejected: 5 failures in a row");
+    clock.advance(49_999);
+    assert.deepEqual(lines, []);
+    clock.advance(1);
+    assert.deepEqual(lines.splice(0), ['upstream "x": a:1 gets no calls: ejected: 5 failures in a row']);
+    log.health("a:1", undefined);
+    log.health("a:1", "again");
+    log.retain([]);
+    assert.deepEqual([lines.length, clock.pending], [1, 0]);
+    log.health("b:1", "out");
+    log.health("b:1", undefined);
+    log.health("b:1", "again");
+    log.close();
+    assert.equal(clock.pending, 0);
+  });
+
   test("of one that is not in the config any more, or of a closed upstream, nothing comes", () => {
     for (const end of [(log: UpstreamLog) => log.retain([]), (log: UpstreamLog) => log.close()]) {
       const { lines, clock, log, say } = rig();

@@ -21,6 +21,16 @@ interface Followed {
   timer: Timer | undefined;
 }
 
+/** An endpoint that is or was out for its health. */
+interface Out {
+  /** undefined: it gets calls. */
+  why: string | undefined;
+  /** The last line about it says that it is out. */
+  said: boolean;
+  saidAt: number;
+  timer: Timer | undefined;
+}
+
 /** A schema, and where it comes from. */
 export interface KnownSchema {
   readonly schema: Schema;
@@ -40,8 +50,8 @@ export class UpstreamLog {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #endpoints = new Map<string, Followed>();
-  /** Of endpoints that were out: whether the last line about their health says so, and when it was written. */
-  readonly #health = new Map<string, { out: boolean; at: number }>();
+  /** Of endpoints that are or were out for their health. */
+  readonly #health = new Map<string, Out>();
   /** The problem that the last line about its source tells of. */
   #sourceProblem: string | undefined = undefined;
   readonly #sourceProblems: LogOnce;
@@ -87,16 +97,35 @@ export class UpstreamLog {
 
   /** An endpoint was taken out for its health (it has a reason), or gets calls again. */
   health(address: string, why: string | undefined): void {
-    const said = this.#health.get(address);
-    if (why === undefined) {
-      if (said?.out === true) this.#info(`${address} gets calls again`);
-      if (said !== undefined) said.out = false;
+    const known = this.#health.get(address);
+    if (known === undefined) {
+      if (why === undefined || this.#health.size >= MAX_ENDPOINTS) return;
+      const said: Out = { why, said: false, saidAt: Number.NEGATIVE_INFINITY, timer: undefined };
+      this.#health.set(address, said);
+      this.#out(address, said);
       return;
     }
-    const now = this.#clock.now();
-    if (said === undefined ? this.#health.size >= MAX_ENDPOINTS : now - said.at < MIN_INTERVAL_MS) return;
-    this.#health.set(address, { out: true, at: now });
-    this.#log.warn(`upstream "${this.#name}": ${address} gets no calls: ${why}`);
+    known.why = why;
+    if (why !== undefined) this.#out(address, known);
+    else if (known.said) {
+      known.said = false;
+      this.#info(`${address} gets calls again`);
+    }
+  }
+
+  #out(address: string, known: Out): void {
+    const wait = known.saidAt + MIN_INTERVAL_MS - this.#clock.now();
+    if (wait > 0) {
+      // Where it stays out, the log says so in the end.
+      known.timer ??= this.#clock.setTimeout(() => {
+        known.timer = undefined;
+        if (known.why !== undefined && !known.said) this.#out(address, known);
+      }, wait);
+      return;
+    }
+    this.#log.warn(`upstream "${this.#name}": ${address} gets no calls: ${known.why}`);
+    known.said = true;
+    known.saidAt = this.#clock.now();
   }
 
   /** Its source of endpoints has a problem, or (undefined) has told them. */
@@ -128,12 +157,18 @@ export class UpstreamLog {
       timer?.cancel();
       this.#endpoints.delete(address);
     }
-    for (const address of this.#health.keys()) if (!kept.has(address)) this.#health.delete(address);
+    for (const [address, { timer }] of this.#health) {
+      if (kept.has(address)) continue;
+      timer?.cancel();
+      this.#health.delete(address);
+    }
   }
 
   close(): void {
     for (const { timer } of this.#endpoints.values()) timer?.cancel();
     this.#endpoints.clear();
+    for (const { timer } of this.#health.values()) timer?.cancel();
+    this.#health.clear();
   }
 
   #back(address: string, followed: Followed): void {
