@@ -11,6 +11,7 @@ export interface AdminHub extends HubView {
   reload(by?: string): Promise<readonly string[]>;
 }
 
+/** One page: its path, who may see it, and its response. Stateless: everything it shows comes from the hub it is given. */
 export interface Page {
   readonly path: string;
   /** For the index, a few words. */
@@ -26,6 +27,7 @@ export interface Page {
   respond(hub: AdminHub, asked: PageRequest): PageResponse | Promise<PageResponse>;
 }
 
+/** The parts of a request that a page may depend on. Access was checked before. */
 export interface PageRequest {
   /** The caller may read names and addresses. */
   readonly trusted: boolean;
@@ -33,6 +35,7 @@ export interface PageRequest {
   readonly pages: readonly Page[];
 }
 
+/** A response: `body` as JSON, unless `text` or `raw` replaces it. */
 export interface PageResponse {
   readonly status: number;
   readonly body: unknown;

@@ -4,6 +4,10 @@ import type { Gateway } from "../../call/gateway.js";
 import type { Status } from "../../call/status/status.js";
 import type { Exchange, ExchangeHead } from "../carriers/exchange.js";
 
+/**
+ * One protocol. It owes every exchange that it opens exactly one response: by its Call, or by `exchange.reset`. It gives
+ * credit for the body by `exchange.consumed`, and handles `onGone` and `onFault` at any time after `open`.
+ */
 export interface ClientProtocol {
   /** Shown in the log of a fault. */
   readonly name: string;
