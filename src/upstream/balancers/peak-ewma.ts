@@ -90,7 +90,8 @@ class PeakEwma<E extends BalancedEndpoint> extends LeastOf<E> {
   }
 
   end(attempt: Attempt, { code, headersMs, durationMs }: AttemptOutcome): void {
-    if (attempt.call.method.kind !== "unary") return;
+    const { kind } = attempt.call.method;
+    if (kind !== "unary" && !(kind === "unknown" && isWhole(headersMs, durationMs))) return;
     const load = loadOf(attempt);
     if (load === undefined) return;
     const now = attempt.startedAt + durationMs;
@@ -105,6 +106,11 @@ class PeakEwma<E extends BalancedEndpoint> extends LeastOf<E> {
   describe({ load }: E): BalancerView {
     return { ewmaMs: Math.round(this.estimate(load, this.clock.now()) * 100) / 100 };
   }
+}
+
+/** A response that ends as soon as it begins: of a method that no schema describes, most likely a unary one. */
+function isWhole(headersMs: number | undefined, durationMs: number): boolean {
+  return headersMs !== undefined && durationMs - headersMs <= 1 + headersMs / 10;
 }
 
 export function peakEwma<E extends BalancedEndpoint>(context: BalancerContext): Balancer<E> {

@@ -90,6 +90,26 @@ describe("peak_ewma", () => {
     assert.ok(failing < 1600, `it got ${failing} of 6000`);
   });
 
+  it("goes by methods of unknown kind whose responses end as they begin, as unary ones do", () => {
+    const endpoints = fleet(2);
+    const { clock, layers } = setup(BALANCERS.peak_ewma, endpoints);
+    const calls = (durationOf: (ms: number) => number): number[] => {
+      for (const endpoint of endpoints) endpoint.picked = 0;
+      for (let i = 0; i < 2000; i++) {
+        const call = start(layers, clock, callOf({ kind: "unknown" }));
+        assert.ok(call);
+        const ms = call.endpoint === endpoints[0] ? 100 : 10;
+        clock.advance(ms);
+        call.end(ms, { durationMs: durationOf(ms) });
+      }
+      return pickedOf(endpoints);
+    };
+    const [streaming = 0] = calls((ms) => ms * 2);
+    assert.ok(streaming > 900, `${streaming} of 2000`);
+    const [slow = 0] = calls((ms) => ms + 1);
+    assert.ok(slow < 100, `the slow one got ${slow} of 2000`);
+  });
+
   it("is least_request for streams, whose times say nothing", () => {
     const endpoints = fleet(2);
     const { clock, layers } = setup(BALANCERS.peak_ewma, endpoints);
