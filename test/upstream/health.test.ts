@@ -11,7 +11,7 @@ import { type OutlierConfig, Outliers } from "#src/upstream/health/outliers.js";
 import { Serving } from "#src/upstream/health/serving.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { H2Service, type ServiceRequest } from "../support/h2-service.js";
-import { callOf } from "../support/sinks.js";
+import { abortOf, callOf } from "../support/sinks.js";
 import { turns, until } from "../support/until.js";
 import { Exchange } from "./support/exchange.js";
 
@@ -344,6 +344,27 @@ describe("a cluster with outlier detection", () => {
       /^14 upstream "library" cannot be reached \(127.*: ejected: 5 failures in a row, the last UNAVAILABLE; /,
     );
     assert.equal(services[0]?.accepted, 1);
+  });
+
+  it("ejects an instance whose handlers hang: its connection is well, and its calls run into their deadlines", async () => {
+    const hung: ServiceRequest[] = [];
+    const services = [await service((request) => hung.push(request)), await service()];
+    const { cluster, clock } = await clusterOf(services, { outliers: OUTLIERS });
+    const calls: Exchange[] = [];
+    while (hung.length < 5) {
+      const call = callOf();
+      call.deadline = clock.now() + 1500;
+      const sent = hung.length + (services[1]?.requests.length ?? 0);
+      calls.push(new Exchange(cluster, call).send("q", true));
+      await until(() => hung.length + (services[1]?.requests.length ?? 0) > sent, "the call at a service");
+    }
+    clock.advance(1500);
+    for (const call of calls) call.request.abort(abortOf(Code.DEADLINE_EXCEEDED, "hub"));
+    assert.equal(
+      cluster.endpoints[0]?.health?.why,
+      "ejected: 5 failures in a row, the last DEADLINE_EXCEEDED",
+    );
+    assert.deepEqual(await shares(cluster, services, 4), [0, 4]);
   });
 
   it("never takes the only endpoint out", async () => {
