@@ -6,13 +6,16 @@ import type { ConfigInput } from "./config/config-input.js";
 import { loadModules } from "./hub/own/modules.js";
 import type { OwnInterceptor } from "./hub/own/own-interceptors.js";
 import { ownPages } from "./hub/own/own-pages.js";
+import { ownParts } from "./hub/own/own-upstreams.js";
 import type { AdminPage, Hub } from "./hub/own/program-hub.js";
+import type { BalancerMaker, SourceMaker } from "./hub/own/program-upstreams.js";
 import { type RunningHub, startHub } from "./hub.js";
 import type { Log } from "./kit/log.js";
 import { kindOf } from "./kit/text/kind-of.js";
 import { printableLine } from "./kit/text/text.js";
 import { UserError } from "./kit/text/user-error.js";
 import type { EmbeddedService } from "./services/embedded-service.js";
+import { FEATURES } from "./settings/features.js";
 import { withOverrides } from "./settings/from-args.js";
 
 export type {
@@ -58,6 +61,12 @@ export type {
   PlacedInterceptor,
 } from "./hub/own/own-interceptors.js";
 export type { AdminPage, AdminResponse, Hub } from "./hub/own/program-hub.js";
+export type {
+  BalancerEndpoint,
+  BalancerMaker,
+  ProgramBalancer,
+  SourceMaker,
+} from "./hub/own/program-upstreams.js";
 export type { Clock, Timer } from "./kit/clock.js";
 export { type Field, Headers } from "./kit/headers.js";
 export type { Log } from "./kit/log.js";
@@ -65,6 +74,13 @@ export type { Counter, Labels, Meters } from "./kit/meters.js";
 export { UserError } from "./kit/text/user-error.js";
 export type { EmbeddedService } from "./services/embedded-service.js";
 export { CALL_SPAN, type CallSpan } from "./telemetry/tracing/call-span.js";
+export type {
+  EndpointInfo,
+  EndpointSource,
+  EndpointTraits,
+  EndpointWatcher,
+  Watch,
+} from "./upstream/discovery/endpoint-source.js";
 export type { EndpointRow, RouteRow, UpstreamRow } from "./view/hub-view.js";
 export type { ConfigInput };
 
@@ -119,6 +135,10 @@ export interface HubExtras {
    * priority over an upstream's service of the same name. With them a config needs no upstreams.
    */
   readonly services?: readonly EmbeddedService[] | undefined;
+  /** Balancers by the names that `balancer` of an upstream uses, beside the hub's own. */
+  readonly balancers?: Readonly<Record<string, BalancerMaker>> | undefined;
+  /** Sources of endpoints by their schemes, as in `endpoints: "consul:library"`, beside the hub's own. */
+  readonly sources?: Readonly<Record<string, SourceMaker>> | undefined;
   /**
    * Pages of the admin listener, beside the hub's own. Callers must be allowed to read names and addresses, as for
    * `/routes`. Without an admin listener nobody sees them.
@@ -186,18 +206,22 @@ export async function createHub(options: HubOptions | HubFileOptions): Promise<H
       `createHub needs an object, as in { configFile: "linchpin.yaml" }, not ${kindOf(given)}`,
     );
   }
-  const { use, services, pages: own = [], log, ...rest } = options;
-  for (const [key, list] of Object.entries({ use, services, pages: own }))
+  const { use, services, pages: addedPages = [], balancers = {}, sources = {}, log, ...rest } = options;
+  for (const [key, list] of Object.entries({ use, services, pages: addedPages }))
     if (!Array.isArray(list ?? [])) throw new UserError(`${key} must be a list, not ${kindOf(list)}`);
   const { loadConfig, configOf } = await import("./settings/load.js");
   const inProgram = use?.filter((one): one is OwnInterceptor => !isModule(one));
   const modules = use?.some(isModule) === true ? use.filter(isModule) : undefined;
   const hubLog = logOf(log);
-  const pages = (hub: RunningHub) => ownPages(own, hubOf(hub));
-  const added = { use: inProgram, services, pages };
+  const pages = (hub: RunningHub) => ownPages(addedPages, hubOf(hub));
+  const own = ownParts(balancers, sources);
+  // The sections of the hub's own features are made once for all hubs.
+  const features = own === undefined ? FEATURES : { ...FEATURES, ...own };
+  const added = { use: inProgram, services, pages, features };
   const load = {
     upstreamsOptional: (services ?? []).length > 0,
     ownInterceptors: (use ?? []).length > 0,
+    features,
     warn: (message: string) => hubLog.warn(message),
   };
   if (rest.configFile === undefined) {

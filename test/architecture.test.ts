@@ -29,7 +29,7 @@ const STAGES = [
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ["cli/*"],
-  index: ["hub", "hub/own", "view", "settings", "services/embedded-service", ...SHARED],
+  index: ["hub", "hub/own", "view", "settings", "services/embedded-service", "upstream/discovery", ...SHARED],
   testing: ["hub/own", ...SHARED],
   cli: ["cli/*", "samples", "kit/text"],
   "cli/commands": ["cli/terminal", "hub", "hub/own", "view", "settings", "samples", "openapi", ...SHARED],
@@ -37,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   hub: ["hub/*", "http2", "view", "settings", ...STAGES, ...SHARED],
   "hub/plans": ["hub/upstreams", "hub/pages", "settings/*", ...STAGES, "view", ...SHARED],
   "hub/upstreams": ["http2", "settings/*", "upstream/*", "view", ...SHARED],
-  "hub/own": ["settings", "interceptors/*", "admin/pages", "view", ...SHARED],
+  "hub/own": ["settings", "interceptors/*", "admin/pages", "view", "upstream/*", ...SHARED],
   "hub/pages": ["settings/sections", "openapi/*", "transcoding/*", ...SHARED],
   samples: ["samples/library"],
   "samples/echo": ["samples/common", "generated"],

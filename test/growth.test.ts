@@ -252,11 +252,13 @@ test("the config's type for programs is made from the sections (node tools/write
   assert.deepEqual([checked({ zone: "a" }).zone, keys("zone")], ["a", "zone"]);
 });
 
-type Writable<T> = T extends readonly (infer U)[]
-  ? Writable<U>[]
-  : T extends object
-    ? { -readonly [K in keyof T]: Writable<T[K]> }
-    : T;
+type Writable<T> = T extends string
+  ? T
+  : T extends readonly (infer U)[]
+    ? Writable<U>[]
+    : T extends object
+      ? { -readonly [K in keyof T]: Writable<T[K]> }
+      : T;
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

@@ -11,9 +11,12 @@ import { LibraryServiceClient, LibraryServiceService } from "#generated/library/
 import { BehaviorServiceService } from "#generated/test/v1/behavior.js";
 import {
   type AdminPage,
+  type BalancerEndpoint,
+  type BalancerMaker,
   type Call,
   Code,
   createHub,
+  type EndpointWatcher,
   errorInfo,
   Headers,
   type Hub,
@@ -24,6 +27,7 @@ import {
   type InterceptorMaker,
   type Log,
   type Place,
+  type SourceMaker,
   Status,
   type Step,
   UserError,
@@ -37,6 +41,7 @@ import { http } from "./e2e/support/http.js";
 import { fileOf } from "./e2e/support/hub.js";
 import { startNode } from "./e2e/support/program.js";
 import { serveBehavior } from "./e2e/support/service.js";
+import { until } from "./support/until.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const IMAGE = readFileSync(join(ROOT, "generated/image.binpb"));
@@ -755,6 +760,53 @@ const MISTAKES: readonly (readonly [string, () => HubOptions | HubFileOptions, R
     () => unchecked({ services: [{ ...BEHAVIOR, descriptors: "image.binpb" }] }),
     /^services\[0\]\.descriptors must be the bytes .*, not a string$/,
   ],
+  [
+    "balancers that are a list",
+    () => unchecked({ balancers: [first] }),
+    /^balancers must be an object with functions by their names, not a list$/,
+  ],
+  [
+    "a balancer with the name of the hub's",
+    () => unchecked({ balancers: { round_robin: first } }),
+    /^balancers\.round_robin: the hub has one of that name$/,
+  ],
+  ["a balancer that is no function", () => unchecked({ balancers: { a: {} } }), /^balancers\.a must be a f/],
+  [
+    "a balancer that returns nothing",
+    () =>
+      unchecked({
+        balancers: { nothing: () => undefined },
+        upstreams: { a: { endpoints: ["127.0.0.1:1"], balancer: "nothing" } },
+      }),
+    /^balancer "nothing" must have a function update$/,
+  ],
+  [
+    "a balancer that nobody has",
+    () =>
+      unchecked({
+        balancers: { first },
+        upstreams: { a: { endpoints: ["127.0.0.1:1"], balancer: "frist" } },
+      }),
+    /^upstreams\.a\.balancer: must be peak_ewma, .*random.*, first, or/,
+  ],
+  [
+    "a scheme of the hub's",
+    () => unchecked({ sources: { dns: () => ({ watch() {} }) } }),
+    /^sources\.dns: the hub has one of that name$/,
+  ],
+  [
+    "a target that its source refuses",
+    () =>
+      unchecked({
+        sources: {
+          memory: () => {
+            throw new UserError("memory: names nothing");
+          },
+        },
+        upstreams: { a: { endpoints: "memory:" } },
+      }),
+    /^upstreams\.a\.endpoints: memory: names nothing$/,
+  ],
   ["pages that are no list", () => unchecked({ pages: page({}) }), /^pages must be a list, not an object$/],
   ["no page", () => unchecked({ pages: [null] }), /^pages\[0\] must be an object with path, .*, not null$/],
   [
@@ -880,6 +932,79 @@ test("two hubs in one program share no threads: what one has to translate takes 
     // Each starts one for messages and one for documents, and the second does not find those of the first.
     assert.equal(started - before, 2);
   }
+});
+
+/** The first endpoint that can take a call. */
+const first: BalancerMaker = () => {
+  let all: readonly BalancerEndpoint[] = [];
+  return {
+    update: (endpoints) => {
+      all = endpoints;
+    },
+    pick: (_attempt, usable) => all.find(usable),
+  };
+};
+
+test("a program's balancer and source of endpoints are named in the config", async (t) => {
+  const services = await Promise.all(["one", "two"].map((name) => serveBehavior(t, behavior(name))));
+  const addresses = services.map(({ address }) => {
+    const [host = "", port = ""] = address.split(":");
+    return { host, port: Number(port) };
+  });
+  const targets: string[] = [];
+  const outcomes: number[] = [];
+  let watcher: EndpointWatcher | undefined;
+  const memory: SourceMaker = (target) => {
+    if (target === "") throw new UserError("memory: names nothing");
+    targets.push(target);
+    return {
+      watch: (given) => {
+        watcher = given;
+        given.endpoints(addresses);
+        return { close: () => undefined };
+      },
+    };
+  };
+  const hub = await start(t, {
+    balancers: {
+      first: (context) => ({ ...first(context), end: (_, { code }) => void outcomes.push(code) }),
+    },
+    sources: { memory },
+    upstreams: { toys: { endpoints: "memory:toys", balancer: "first" } },
+  });
+  const client = behaviorClient(t, hub.address);
+  const ready = (): boolean =>
+    hub
+      .upstreams()
+      .every(({ endpoints }) => endpoints.length === 2 && endpoints.every((e) => e.state === "ready"));
+  await until(ready, "both endpoints");
+  const instance = async () => (await callUnary(client, {})).messages[0]?.seen?.instance;
+  assert.deepEqual([await instance(), await instance()], ["one", "one"]);
+  assert.ok(targets.includes("toys"), targets.join());
+  assert.ok(outcomes.length >= 2, outcomes.join());
+  // Another list: the calls go there.
+  watcher?.endpoints(addresses.slice(1));
+  assert.equal(await instance(), "two");
+  // What is no list is a problem of the source, and changes nothing.
+  watcher?.endpoints(JSON.parse('[{"host":"a b","port":1}]'));
+  assert.equal(await instance(), "two");
+  assert.equal(hub.upstreams()[0]?.endpoints.length, 1);
+});
+
+test("a balancer that picks what it may not fails the call, and is named in the log", async (t) => {
+  const { address } = await serveBehavior(t, behavior("one"));
+  const said = new Said();
+  const wrong: BalancerMaker = (context) => ({
+    ...first(context),
+    pick: () => JSON.parse('{"address":"10.0.0.1:1"}'),
+  });
+  const hub = await start(t, {
+    balancers: { wrong },
+    upstreams: { toys: { endpoints: [address], balancer: "wrong", schema: "none" } },
+    log: said,
+  });
+  assert.equal((await callUnary(behaviorClient(t, hub.address), {})).code, Code.INTERNAL);
+  assert.match(said.lines.join("\n"), /balancer "wrong": pick must return an endpoint that is usable/);
 });
 
 test("a program adds pages to the admin listener", async (t) => {

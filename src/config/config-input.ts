@@ -130,7 +130,7 @@ export interface ConfigInput {
       readonly wait?: string | undefined;
     } | undefined;
     /** Which endpoint a call goes to (docs/upstreams.md). Default: "peak_ewma". */
-    readonly balancer?: "peak_ewma" | "round_robin" | "least_request" | "random" | "weighted_round_robin" | {
+    readonly balancer?: "peak_ewma" | "round_robin" | "least_request" | "random" | "weighted_round_robin" | (string & {}) | {
       /** The faster of two endpoints: times of answers, times calls. */
       readonly peak_ewma?: {
         /** What is expected of an endpoint that has not answered yet. Default: "30ms". */

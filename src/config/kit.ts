@@ -121,6 +121,8 @@ export const KIT = {
   addressRanges,
   isMapping,
   keyed,
+  /** Names of balancers that a program adds. */
+  ownBalancers: [] as readonly string[],
 };
 
 export type Kit = typeof KIT;

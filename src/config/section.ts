@@ -92,6 +92,8 @@ export interface Whole {
   readonly ownInterceptors: boolean;
   /** A folder for schemas that cannot be used is an error. */
   readonly checksSchemaCache: boolean;
+  /** Whether a source of endpoints that the program adds accepts the target. Throws a UserError if it is malformed. */
+  readonly isOwnTarget: (target: string) => boolean;
 }
 
 /** Preserves the types of a section: the one that `schema` returns is the one that `read` gets. */

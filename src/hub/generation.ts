@@ -150,6 +150,7 @@ export class Generations {
         replayMemory,
         retries,
         log,
+        own: this.#options.features,
         meters,
         cache,
       });

@@ -18,7 +18,11 @@ export function configType(): string {
 function typeOf(node: SchemaNode, indent: string): string {
   if (node.anyOf !== undefined) return unionOf(node.anyOf.map((one) => typeOf(one, indent)));
   if (node.const !== undefined) return JSON.stringify(node.const);
-  if (node.enum !== undefined) return unionOf(node.enum.map((one) => JSON.stringify(one)));
+  if (node.enum !== undefined) {
+    const names = node.enum.map((one) => JSON.stringify(one));
+    // Editors still complete the hub's.
+    return unionOf(node["x-open"] === true ? [...names, "(string & {})"] : names);
+  }
   const { type }: { readonly type?: unknown } = node;
   // Numbers that may be written with a unit.
   if (Array.isArray(type)) return unionOf(type.map(String));

@@ -3,8 +3,9 @@
 import type { ReasonRow } from "../call/status/reasons.js";
 import type { InterceptorKind } from "../interceptors/kit/kind.js";
 import { ORDER } from "../interceptors/order.js";
+import type { OwnParts } from "../upstream/own-parts.js";
 
-export interface Features {
+export interface Features extends OwnParts {
   /** In the order of interceptors. */
   readonly interceptors: readonly InterceptorKind[];
 }

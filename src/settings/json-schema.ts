@@ -12,6 +12,8 @@ export interface SchemaNode {
   readonly maximum?: number;
   /** For text that stands for a number, in its notation. */
   readonly "x-range"?: string;
+  /** The names of `enum` are those of the hub; programs add others. */
+  readonly "x-open"?: boolean;
   readonly description?: string;
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
@@ -58,7 +60,7 @@ const VARIABLE = { type: "string", pattern: String.raw`\$\{[A-Za-z_][A-Za-z0-9_]
 
 /** The same schema, with `${NAME}` allowed in the place of every value that is no mapping and no list. */
 function withVariables(node: Record<string, unknown>): Record<string, unknown> {
-  const { "x-range": _, ...known } = node;
+  const { "x-range": _, "x-open": _open, ...known } = node;
   const inner = Object.fromEntries(Object.entries(known).map(([key, value]) => [key, inside(key, value)]));
   const checks = Object.entries(inner).filter(([key]) => CHECKS.includes(key));
   const { type } = inner;

@@ -11,6 +11,7 @@ import { MAX_FILE_BYTES, type Path, pathText, readYaml, type YamlFile } from "..
 import { readRegularFile } from "../kit/files/regular-file.js";
 import type { Environment } from "../kit/runtime.js";
 import { errorCode, UserError } from "../kit/text/user-error.js";
+import { isOwnTarget } from "../upstream/own-parts.js";
 import { FEATURES, type Features } from "./features.js";
 import { defaultMessage, placesOf, reportIssue } from "./issues.js";
 import { placeOf, type Reading } from "./place.js";
@@ -126,6 +127,7 @@ function checkConfig(yaml: YamlFile, options: ParseOptions): ConfigResult {
       ownInterceptors: options.ownInterceptors ?? false,
       checksSchemaCache: options.checksSchemaCache ?? false,
       checkPath: options.checkPath,
+      isOwnTarget: (target) => isOwnTarget(target, options.features ?? {}),
       has: (path) => yaml.has(path),
       position: (path) => ({
         file: options.file,

@@ -15,6 +15,7 @@ export interface Reading extends Pick<Place, "readsFiles" | "checkPath" | "has">
   readonly left: readonly Path[];
   readonly ownInterceptors: boolean;
   readonly checksSchemaCache: boolean;
+  isOwnTarget(target: string): boolean;
   position(path: Path): Position;
   wrong(path: Path, message: string): void;
   warn(path: Path, message: string): void;
@@ -89,6 +90,7 @@ class FilePlace implements Place {
 class WholeFile implements Whole {
   readonly ownInterceptors: boolean;
   readonly checksSchemaCache: boolean;
+  readonly isOwnTarget: (target: string) => boolean;
   readonly #reading: Reading;
 
   constructor(reading: Reading) {
@@ -96,6 +98,7 @@ class WholeFile implements Whole {
     const use = this.value(["use"]);
     this.ownInterceptors = reading.ownInterceptors || (Array.isArray(use) && use.length > 0);
     this.checksSchemaCache = reading.checksSchemaCache;
+    this.isOwnTarget = (target) => reading.isOwnTarget(target);
   }
 
   value(path: Path): unknown {

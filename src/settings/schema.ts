@@ -15,7 +15,12 @@ interface Schemas {
 
 function make(features: Features): Schemas {
   const file = schemaOf(KIT, features);
-  return { file, embedded: file.extend({ upstreams: anyUpstreams(KIT).prefault({}) }) };
+  return {
+    file,
+    embedded: file.extend({
+      upstreams: anyUpstreams({ ...KIT, ownBalancers: Object.keys(features.balancers ?? {}) }).prefault({}),
+    }),
+  };
 }
 
 const made = new WeakMap<Features, Schemas>();

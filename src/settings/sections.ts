@@ -119,9 +119,10 @@ type Shape = { [K in keyof Sections]: SchemaOf<Sections[K]> };
 
 /** The schema of the whole file. */
 export function schemaOf(kit: Kit, features?: Features): FileSchema {
+  const own = { ...kit, ownBalancers: Object.keys(features?.balancers ?? {}) };
   const shape = Object.entries(sectionsOf(features)).map(([key, one]: [string, Section]) => [
     key,
-    one.schema(kit),
+    one.schema(own),
   ]);
   return kit.z.strictObject(Object.fromEntries(shape) as Shape).meta({
     title: "linchpin.yaml",

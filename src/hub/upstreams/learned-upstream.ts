@@ -18,11 +18,10 @@ import type { Owner, SchemaCache } from "../../schema/sources/schema-cache.js";
 import { type Schema, SchemaError, undescribedSchema } from "../../schema/types/schema.js";
 import type { CertificateState } from "../../tls/certificate-state.js";
 import { ClientTls } from "../../tls/client-tls.js";
-import { BALANCERS } from "../../upstream/balancers/balancers.js";
 import { Cluster } from "../../upstream/cluster.js";
 import type { EndpointInfo } from "../../upstream/discovery/endpoint-source.js";
-import { openSource } from "../../upstream/discovery/sources.js";
 import { listedEndpoints } from "../../upstream/discovery/static-endpoints.js";
+import { balancerOf, type OwnParts, sourceOf } from "../../upstream/own-parts.js";
 import type { EndpointAddress } from "../../upstream/pool/endpoint.js";
 import { openRawStream } from "../../upstream/raw-stream.js";
 import type { ReplayMemory } from "../../upstream/replay-memory.js";
@@ -55,6 +54,8 @@ export interface LearnedUpstreamOptions {
   readonly replayMemory?: ReplayMemory;
   /** What its retries have in common, where that outlives it. */
   readonly retries?: UpstreamRetries;
+  /** Balancers and sources of the program. */
+  readonly own?: OwnParts | undefined;
   readonly log: Log;
   readonly meters: Meters;
   /** Where its schema is remembered; undefined: nowhere. */
@@ -89,6 +90,7 @@ export class LearnedUpstream {
   private readonly retries: UpstreamRetries;
   private readonly events: UpstreamEvents;
   private readonly runtime: Runtime;
+  private readonly own: OwnParts | undefined;
 
   /**
    * Throws a UserError where the certificates of its TLS cannot be used.
@@ -100,6 +102,7 @@ export class LearnedUpstream {
     this.config = config;
     this.events = events;
     this.runtime = runtime;
+    this.own = options.own;
     this.memory = new SchemaMemory(() => this.owner, cache, clock);
     this.log = new UpstreamLog(config.name, log, clock);
     const tls =
@@ -112,7 +115,7 @@ export class LearnedUpstream {
       health: config,
       clock,
       random: runtime.random,
-      balancer: BALANCERS[config.balancer.name],
+      balancer: balancerOf(config.balancer.name, options.own),
       balancing: config.balancer,
       onBadReport: (address, reason) => this.log.badReport(address, reason),
       memory: sendMemory,
@@ -240,7 +243,7 @@ export class LearnedUpstream {
     const { clock, random, env } = this.runtime;
     const context = { clock, random, env, names: this.names, login: source?.login };
     const opened =
-      source === undefined ? listedEndpoints(endpoints, context) : openSource(source.target, context);
+      source === undefined ? listedEndpoints(endpoints, context) : sourceOf(source.target, context, this.own);
     this.cluster.follow(opened, (endpoint) => this.addressOf(endpoint));
   }
 
@@ -267,7 +270,7 @@ export class LearnedUpstream {
     this.cluster.limits = config.pool;
     this.cluster.configure(config);
     if (!isDeepStrictEqual(balancer, config.balancer))
-      this.cluster.setBalancer(BALANCERS[config.balancer.name], config.balancer);
+      this.cluster.setBalancer(balancerOf(config.balancer.name, this.own), config.balancer);
     // One that has not begun yet follows what is in force by then.
     if (this.followed !== undefined) this.follow();
   }

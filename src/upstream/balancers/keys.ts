@@ -15,7 +15,8 @@ import { BLACKOUT_MS, ERROR_PENALTY, EXPIRY_MS, UPDATE_MS } from "./weighted-rou
 
 /** How the endpoints of an upstream are picked. */
 export interface BalancerConfig extends LayersOptions {
-  readonly name: BalancerName;
+  /** One of BALANCERS, or of those that a program adds. */
+  readonly name: string;
   readonly options: BalancerOptions;
 }
 
@@ -23,10 +24,11 @@ const DEFAULT: BalancerName = "peak_ewma";
 const DEFAULTS: { readonly balancer: BalancerConfig } = { balancer: { name: DEFAULT, options: {} } };
 
 /** Those that look at calls: they cannot do without options, and new endpoints get their share at once. */
-const BY_HASH: readonly BalancerName[] = ["ring_hash", "maglev"];
-const BY_NAME = Object.keys(BALANCERS).filter((name) => !BY_HASH.some((one) => one === name));
+const BY_HASH: readonly string[] = ["ring_hash", "maglev"] satisfies BalancerName[];
+const BY_NAME = Object.keys(BALANCERS).filter((name) => !BY_HASH.includes(name));
 
-const EXPECTED = `must be ${BY_NAME.join(", ")}, or one of these and ring_hash, maglev with options, as in { ring_hash: { header: x-user } }`;
+const expected = (names: readonly string[]): string =>
+  `must be ${names.join(", ")}, or one of these and ring_hash, maglev with options, as in { ring_hash: { header: x-user } }`;
 
 /** Not 0: an endpoint that gets no call at first would never be warm. */
 const MIN_SHARE = 0.01;
@@ -135,20 +137,23 @@ const choices = (kit: Kit) => {
   } satisfies Record<BalancerName, unknown>;
 };
 
-const balancerKey = (kit: Kit) =>
-  kit.z
+/** Those that a program adds have their options in the program. */
+const balancerKey = (kit: Kit) => {
+  const names = [...BY_NAME, ...kit.ownBalancers];
+  return kit.z
     .union(
       [
-        kit.z.enum(BY_NAME),
+        kit.z.enum(names).meta({ "x-open": true }),
         kit.z.strictObject(choices(kit)).refine((value) => Object.keys(value).length === 1, {
           error: "must have exactly one key: the balancer",
           when: kit.isMapping,
         }),
       ],
-      { error: EXPECTED },
+      { error: expected(names) },
     )
     .prefault(DEFAULT)
     .describe("Which endpoint a call goes to (docs/upstreams.md).");
+};
 
 type Chosen = z.output<ReturnType<typeof balancerKey>>;
 
@@ -205,14 +210,8 @@ export const balancerKeys = featureKeys({
   },
 });
 
-function nameOf(balancer: Chosen): BalancerName {
-  const named = typeof balancer === "string" ? balancer : Object.keys(balancer)[0];
-  for (const name of Object.keys(BALANCERS)) if (name === named && isBalancer(name)) return name;
-  return DEFAULT;
-}
-
-function isBalancer(name: string): name is BalancerName {
-  return Object.hasOwn(BALANCERS, name);
+function nameOf(balancer: Chosen): string {
+  return (typeof balancer === "string" ? balancer : Object.keys(balancer)[0]) ?? DEFAULT;
 }
 
 function optionsOf(chosen: Exclude<Chosen, string>): BalancerOptions {

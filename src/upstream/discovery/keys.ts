@@ -178,6 +178,7 @@ function loginOf({ tls, passwordFile, kubeconfig, ...others }: RawDiscovery, at:
 
 function sourceOf(target: string, at: Place): SourceConfig {
   try {
+    if (at.whole.isOwnTarget(target)) return { target };
     if (!hasScheme(target)) throw new UserError(LIST_OR_SOURCE);
     checkTarget(target);
   } catch (error) {
