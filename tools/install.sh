@@ -5,6 +5,7 @@
 #   .tools/bin         Go programs: grpcurl, ghz, h2spec and h2specd, gRPC's interop client and server, test/peers/go as
 #                      linchpin-peer-go, test/peers/gateway as linchpin-peer-gateway, test/conformance/go as
 #                      linchpin-interop, bench/grpc-gateway as linchpin-bench-gateway
+#                      kube-apiserver, at the version of test/peers/kubernetes/go.mod
 #   .tools/peers.binpb    the descriptors of the samples and of the tests' services, as other gateways take them
 #   .tools/interop.binpb  the descriptors of gRPC's interop services
 #   .tools/protobuf    protobuf's conformance runner, as linchpin-protobuf-conformance in bin
@@ -131,6 +132,19 @@ install_conformance() {
   done_now conformance "$sources"
 }
 
+# The API server of Kubernetes, whose modules replace each other in its own go.mod: those replacements stand in
+# test/peers/kubernetes/go.mod, at the versions that are published. Some six minutes of CPU, once.
+install_kubernetes() {
+  local folder=test/peers/kubernetes program=$TOOLS/bin/kube-apiserver key
+  key=$(cat "$folder/go.mod" "$folder/go.sum" | sha256sum)
+  [[ -x $program ]] && done_already kubernetes "$key" && return
+  need_go
+  echo "Go: kube-apiserver (some minutes)"
+  (cd "$folder" && GOFLAGS=-buildvcs=false nice go build -trimpath -ldflags='-s -w' -o "$program.new" k8s.io/kubernetes/cmd/kube-apiserver)
+  mv -f "$program.new" "$program"
+  done_now kubernetes "$key"
+}
+
 install_protobuf_conformance() {
   local folder=$TOOLS/protobuf program=$TOOLS/bin/linchpin-protobuf-conformance runner libraries
   [[ -x $program ]] && done_already protobuf "$PROTOBUF_CONFORMANCE" && return
@@ -221,6 +235,7 @@ install_nodes() {
 [[ ${SKIP_DEBIAN:-} == 1 ]] || install_debian
 install_go
 install_conformance
+install_kubernetes
 install_protobuf_conformance
 install_python
 install_openapi_typescript

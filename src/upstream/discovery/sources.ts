@@ -6,6 +6,7 @@ import { dnsEndpoints, srvEndpoints } from "./dns-endpoints.js";
 import type { EndpointSource, SourceContext, SourceFactory } from "./endpoint-source.js";
 import { etcdEndpoints } from "./etcd-endpoints.js";
 import { fileEndpoints } from "./file-endpoints.js";
+import { kubernetesEndpoints } from "./kubernetes-endpoints.js";
 import { staticEndpoints } from "./static-endpoints.js";
 
 export const SOURCES = {
@@ -14,6 +15,7 @@ export const SOURCES = {
   dns: dnsEndpoints,
   "dns+srv": srvEndpoints,
   etcd: etcdEndpoints,
+  kubernetes: kubernetesEndpoints,
 } as const satisfies Readonly<Record<string, SourceFactory>>;
 
 /** The source of a target. Throws a UserError that names the schemes there are, or says what is malformed. */

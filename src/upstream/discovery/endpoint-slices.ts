@@ -1,0 +1,120 @@
+// What the EndpointSlices of a Service come to (discovery.k8s.io/v1): which addresses take calls, at which port.
+import { isIP } from "node:net";
+import { isHost } from "../../config/address.js";
+import type { EndpointInfo } from "./endpoint-source.js";
+import { distinct, MAX_ZONE } from "./entries.js";
+
+export interface ServicePort {
+  readonly service: string;
+  readonly namespace: string;
+  /** Name or number. */
+  readonly port: string;
+}
+
+interface SliceEndpoint {
+  readonly address: string;
+  readonly ready: boolean;
+  /** Takes calls, though it may be about to end. */
+  readonly serving: boolean;
+  readonly zone: string | undefined;
+}
+
+export interface Slice {
+  readonly name: string;
+  /** Its resourceVersion. */
+  readonly version: string | undefined;
+  readonly endpoints: readonly SliceEndpoint[];
+  /** Empty: any. */
+  readonly ports: readonly { readonly name: string; readonly port: number | undefined }[];
+}
+
+/** undefined: it is none. */
+export function sliceOf(value: unknown): Slice | undefined {
+  const metadata = field(value, "metadata");
+  const name = field(metadata, "name");
+  if (typeof name !== "string") return undefined;
+  const version = field(metadata, "resourceVersion");
+  return {
+    name,
+    version: typeof version === "string" ? version : undefined,
+    endpoints: list(field(value, "endpoints")).flatMap(endpointOf),
+    ports: list(field(value, "ports")).map((port) => ({
+      name: String(field(port, "name") ?? ""),
+      port: Number(field(port, "port")) || undefined,
+    })),
+  };
+}
+
+function endpointOf(value: unknown): SliceEndpoint[] {
+  // All of an endpoint's addresses lead to the same one, and the first is the one to use.
+  const [address] = list(field(value, "addresses"));
+  if (typeof address !== "string" || !(isIP(address) !== 0 || isHost(address))) return [];
+  const conditions = field(value, "conditions");
+  const zone = field(value, "zone");
+  // Unknown counts as true, as the API says of each.
+  const ready = field(conditions, "ready") !== false;
+  return [
+    {
+      address,
+      ready,
+      serving: (field(conditions, "serving") ?? ready) !== false,
+      zone: typeof zone === "string" && zone !== "" && zone.length <= MAX_ZONE ? zone : undefined,
+    },
+  ];
+}
+
+export interface FromSlices {
+  readonly endpoints: readonly EndpointInfo[];
+  readonly problem: string | undefined;
+}
+
+/**
+ * Those that are ready; where none is, those that are about to end and still serve, as kube-proxy does (KEP-1669): a
+ * rollout that goes wrong should not end what works.
+ */
+export function endpointsOf(slices: readonly Slice[], { service, namespace, port }: ServicePort): FromSlices {
+  const name = `${service}.${namespace}.svc`;
+  const all: { readonly info: EndpointInfo; readonly ready: boolean; readonly serving: boolean }[] = [];
+  const others = new Set<string>();
+  let withPort = false;
+  for (const slice of slices) {
+    const at = portOf(slice, port);
+    if (at === undefined) {
+      for (const other of slice.ports)
+        others.add(other.name === "" ? `${other.port}` : `${other.name} (${other.port})`);
+      continue;
+    }
+    withPort = true;
+    for (const { address, ready, serving, zone } of slice.endpoints)
+      all.push({
+        info: { host: address, port: at, name, ...(zone === undefined ? {} : { zone }) },
+        ready,
+        serving,
+      });
+  }
+  if (!withPort) {
+    const known = others.size === 0 ? "none" : [...others].join(", ");
+    return { endpoints: [], problem: `the service ${service} has no port ${port}; it has ${known}` };
+  }
+  const ready = all.filter((one) => one.ready);
+  const chosen = ready.length > 0 ? ready : all.filter((one) => one.serving);
+  // An endpoint may be in two slices for a moment: that is no mistake.
+  const { endpoints } = distinct(chosen.map(({ info }) => info));
+  if (endpoints.length > 0) return { endpoints, problem: undefined };
+  const count = all.length === 0 ? "it has none" : `it has ${all.length}`;
+  return { endpoints, problem: `no endpoint of the service ${service} in ${namespace} is ready: ${count}` };
+}
+
+function portOf({ ports }: Slice, port: string): number | undefined {
+  const number = /^\d+$/.test(port) ? Number(port) : undefined;
+  if (number !== undefined && ports.length === 0) return number;
+  return ports.find((one) => (number === undefined ? one.name === port : one.port === number))?.port;
+}
+
+function field(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
