@@ -173,6 +173,8 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     // Who was ejected is not any more where it is switched off.
     for (const endpoint of this.endpoints) this.balancer.changed(endpoint);
     this.observe();
+    // With another panic threshold, waiting calls may have an endpoint, or none to wait for.
+    if (this.pending > 0) this.queue.onChange(false);
   }
 
   private observe(): void {

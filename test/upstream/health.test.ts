@@ -337,6 +337,9 @@ describe("a cluster with outlier detection", () => {
     // A moment ago there was another: it may be back.
     await turns();
     assert.equal(waiting.response.ended, false);
+    cluster.configure({ ...NO_HEALTH, outliers: OUTLIERS, panicShare: 0.5 });
+    assert.equal(await waiting.status(), "14", "a reload that allows panic lets it go to the one that fails");
+    cluster.configure({ ...NO_HEALTH, outliers: OUTLIERS, panicShare: 0 });
     cluster.limits = { ...cluster.limits, lostWaitMs: 0 };
     const failed = await new Exchange(cluster).send("q", true).status();
     assert.match(
