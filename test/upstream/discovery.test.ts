@@ -5,13 +5,17 @@ import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
+import fc from "fast-check";
 import { formatAddress } from "#src/config/address.js";
 import { formatError } from "#src/config/config-error.js";
 import { systemClock } from "#src/kit/clock.js";
+import { UserError } from "#src/kit/text/user-error.js";
 import { parseConfig } from "#src/settings/load.js";
 import { Cluster } from "#src/upstream/cluster.js";
+import { endpointsOf, sliceOf } from "#src/upstream/discovery/endpoint-slices.js";
 import { type EndpointInfo, MAX_ENDPOINTS } from "#src/upstream/discovery/endpoint-source.js";
 import { distinct, parseEntry } from "#src/upstream/discovery/entries.js";
+import { openSource } from "#src/upstream/discovery/sources.js";
 import { listedEndpoints } from "#src/upstream/discovery/static-endpoints.js";
 import { FakeClock } from "../support/fake-clock.js";
 import { H2Service, type ServiceRequest } from "../support/h2-service.js";
@@ -258,6 +262,89 @@ describe("what a source says", () => {
     memory.watcher?.endpoints([{ path: join(tmpdir(), "linchpin-nothing-is-there.sock") }]);
     await until(() => memory.refreshes > 0, "the look for a newer list");
     assert.equal(cluster.endpoints[0]?.state, "backoff");
+  });
+});
+
+it("no target makes a source throw anything but a sentence for its user", () => {
+  const context = { clock: new FakeClock(), random: () => 0.5 };
+  const schemes = fc.constantFrom("file:", "dns:", "dns+srv:", "etcd:", "kubernetes:", "static:");
+  const pieces = fc.constantFrom(
+    "/",
+    "//",
+    "///",
+    ":",
+    "@",
+    ",",
+    "[",
+    "]",
+    "%",
+    "%41",
+    "h",
+    "10.0.0.1",
+    "2379",
+    "_g._tcp.x",
+    "é",
+    "\0",
+  );
+  const rest = fc.oneof(
+    fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join("")),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(schemes, rest, (scheme, text) => {
+      try {
+        openSource(`${scheme}${text}`, context);
+      } catch (error) {
+        assert.ok(error instanceof UserError, String(error));
+      }
+    }),
+  );
+});
+
+for (const [target, said] of [
+  ["etcd://h:2379", /^etcd: must be as in etcd:\/\//],
+  ["etcd://h/x", /^etcd: must be as in .*; a host must be HOST:PORT/],
+  ["etcd://joe:hidden@h/x", /^etcd: must be as in .*"\/\/\*\*\*@h\/x"/],
+  ["etcd:///x", /^etcd: must be as in/],
+  ["kubernetes:///library:50051", /^kubernetes: must be as in kubernetes:\/\/\/library\.default:50051/],
+  ["kubernetes:///library.default:99999", /^kubernetes: must have a port from 1 to 65535/],
+  ["kubernetes://cluster/library.default:1", /^kubernetes: must be as in/],
+] as const)
+  it(`the target ${target} is refused`, () =>
+    assert.throws(
+      () => openSource(target, { clock: new FakeClock(), random: () => 0.5 }),
+      (error) => error instanceof UserError && said.test(error.message) && !error.message.includes("hidden"),
+    ));
+
+describe("endpoint slices", () => {
+  const port = { service: "s", namespace: "n", port: "grpc" };
+  const of = (...slices: readonly unknown[]): string => {
+    const { endpoints, problem } = endpointsOf(
+      slices.flatMap((slice) => sliceOf(slice) ?? []),
+      port,
+    );
+    return endpoints.map(formatAddress).join(" ") + (problem === undefined ? "" : ` [${problem}]`);
+  };
+  it("that are garbage are no slices, and none of their parts is believed", () => {
+    fc.assert(fc.property(fc.anything(), (value) => void sliceOf(value)));
+    const metadata = { name: "a" };
+    assert.equal(
+      of(undefined, 7, {}, { metadata: { name: 7 } }),
+      " [the service s has no port grpc; it has none]",
+    );
+    assert.equal(
+      of({ metadata, ports: 7, endpoints: "x" }),
+      " [the service s has no port grpc; it has none]",
+    );
+    const ports = [{ name: "grpc", port: 1 }];
+    assert.equal(
+      of({
+        metadata,
+        ports,
+        endpoints: [null, {}, { addresses: [] }, { addresses: ["a b"] }, { addresses: ["10.0.0.1"] }],
+      }),
+      "10.0.0.1:1",
+    );
   });
 });
 
