@@ -158,7 +158,7 @@ test("each path that a section calls secret is that of a key", () => {
 });
 
 /** Keys with a word of secrets in them that hold none: paths of files, names, and what has keys of its own. */
-const NO_SECRETS = ["apiKeys", "key", "keys", "tokenFile"];
+const NO_SECRETS = ["apiKeys", "key", "keys", "passwordFile", "tokenFile"];
 
 test("each key of the file that may hold a secret is one of those that are masked", () => {
   const found: string[] = [];
