@@ -37,30 +37,30 @@ export interface Balancing extends LayersOptions {
 
 export interface ClusterOptions {
   readonly name: string;
-  /** Those that are known from the first. Default: none. */
+  /** Those known from the start. Default: none. */
   readonly endpoints?: readonly EndpointAddress[];
   /** Those that differ from the defaults. */
   readonly limits?: Partial<PoolLimits>;
   /** Default: round robin. */
   readonly balancer?: BalancerFactory;
   readonly balancing?: Balancing;
-  /** Default: every endpoint that can be reached gets calls, and there are no circuit breakers. */
+  /** Default: every reachable endpoint gets calls, and there are no circuit breakers. */
   readonly health?: Partial<HealthFeatures>;
   /** An endpoint was taken out for its health, or gets calls again. */
   readonly onHealth?: (endpoint: Endpoint) => void;
-  /** There is a healthy endpoint, or not any more. */
+  /** There is a healthy endpoint, or none any longer. */
   readonly onServing?: () => void;
-  /** An endpoint has become ready, or has stopped being so. */
+  /** An endpoint has become ready, or is no longer ready. */
   readonly onChange?: (endpoint: Endpoint) => void;
-  /** The source that it follows has told its endpoints, or (with a problem) could not. */
+  /** The source has reported its endpoints, or (with a problem) could not. */
   readonly onSource?: (problem: string | undefined) => void;
-  /** Counts what waits to be sent, on all connections of a hub. Default: each connection by itself. */
+  /** Counts bytes waiting to be sent, on all connections of a hub. Default: each connection by itself. */
   readonly memory?: SendMemory | undefined;
-  /** Counts what is kept of requests, of all calls of a hub. Default: those of the cluster by themselves. */
+  /** Counts buffered request bytes, of all calls of a hub. Default: those of the cluster by themselves. */
   readonly replayMemory?: ReplayMemory | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
-  /** A load report of an endpoint was of no use. Told for each. */
+  /** A load report of an endpoint was unusable. Called for each. */
   readonly onBadReport?: (address: string, reason: string) => void;
   readonly meters?: Meters;
 }
@@ -72,17 +72,17 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   readonly replayMemory: ReplayMemory;
   readonly random: () => number;
   limits: PoolLimits;
-  /** What a call to this cluster says it is doing. */
+  /** What a call to this cluster is doing, for the message of a timeout. */
   readonly stage: string;
   readonly waitingStage: string;
   endpoints: readonly Endpoint[] = [];
-  /** Where its endpoints come from, as far as it was told. */
+  /** The source of its endpoints, and what it last reported. */
   readonly source: FollowedSource;
   /** Observe every attempt at the cluster. */
   observers: readonly AttemptObserver[] = NO_OBSERVERS;
   readonly health: ClusterHealth<Endpoint>;
   readonly serving: Serving;
-  /** Of calls that go together, for balancers that look at them. */
+  /** The hash of a call, for balancers that use one. */
   readonly hashes = new CallKey<number>("balancer hash");
   readonly queue: Queue;
   /** Sends a call to one of the endpoints. */
@@ -93,7 +93,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   private readonly options: ClusterOptions;
   private addressOf: ((endpoint: EndpointInfo) => EndpointAddress) | undefined = undefined;
   private readonly connector = new Connector();
-  /** Endpoints that were taken out, until their calls have ended. */
+  /** Endpoints that were removed, until their calls have ended. */
   private readonly removed = new Set<Endpoint>();
   private readonly refusals: Counter;
   private readonly resetsSent: Counter;
@@ -102,7 +102,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   private readonly reserves: Counter;
   private readonly badReports: Counter;
   private readonly connectFailures: ReadonlyMap<ConnectFailure, Counter>;
-  /** While the balancer picks: the last connection with room, which is that of the endpoint it picks, nearly always. */
+  /** While the balancer picks: the last connection found with room, nearly always that of the picked endpoint. */
   private room: Link | undefined = undefined;
 
   constructor(options: ClusterOptions) {
@@ -150,7 +150,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
         const problem = this.source.problem?.text;
         if (problem !== undefined) sourceProblems.add();
         this.options.onSource?.(problem);
-        // What waited for the first word of it may have nothing to wait for.
+        // Calls that waited for the first report of the source may have nothing to wait for.
         this.queue.onChange(false);
       },
     });
@@ -167,13 +167,13 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     this.configure({ ...NO_HEALTH, ...options.health });
   }
 
-  /** Takes over what a config says of health, outliers and breakers. */
+  /** Takes over the config of health, outliers and breakers. */
   configure(health: HealthFeatures): void {
     this.health.configure(health);
-    // Who was ejected is not any more where it is switched off.
+    // Ejections end if outlier detection is switched off.
     for (const endpoint of this.endpoints) this.balancer.changed(endpoint);
     this.observe();
-    // With another panic threshold, waiting calls may have an endpoint, or none to wait for.
+    // With another panic threshold, waiting calls may have an endpoint, or nothing to wait for.
     if (this.pending > 0) this.queue.onChange(false);
   }
 
@@ -202,7 +202,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     return new Layers<Endpoint>(factory, context, layers);
   }
 
-  /** Takes over another balancer, or other options of it. Connections, calls, and what is known of endpoints stay. */
+  /** Takes over another balancer, or other options. Connections, calls, and what is known of endpoints are retained. */
   setBalancer(factory: BalancerFactory, balancing: Balancing): void {
     if (this.closed) return;
     this.balancer.close();
@@ -212,7 +212,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     if (this.pending > 0) this.queue.serve();
   }
 
-  /** What the balancer knows of an endpoint, for people. */
+  /** The balancer's data about an endpoint, for people. */
   describe(endpoint: Endpoint): BalancerView {
     return this.balancer.describe(endpoint);
   }
@@ -224,14 +224,14 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
 
   // ---------------------------------------------------------------- endpoints
 
-  /** Connects to every endpoint, and keeps connected. */
+  /** Connects to every endpoint, and stays connected. */
   connect(): void {
     this.connector.start(this.endpoints);
   }
 
   /**
-   * Takes its endpoints from a source, in place of the one before.
-   * @param addressOf how an endpoint is reached
+   * Takes its endpoints from a source, which replaces the one before.
+   * @param addressOf how to reach an endpoint
    */
   follow(source: EndpointSource, addressOf: (endpoint: EndpointInfo) => EndpointAddress): void {
     if (this.closed) return;
@@ -241,8 +241,8 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
   }
 
   /**
-   * Takes over another list. Endpoints that stay keep their connections; new ones are connected to; calls on those
-   * that go end as they would have.
+   * Takes over another list. Endpoints that stay keep their connections; new ones are connected; calls on removed ones
+   * end normally.
    */
   setEndpoints(targets: readonly EndpointAddress[]): void {
     if (this.closed) return;
@@ -257,7 +257,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     if (this.pending > 0) this.queue.serve();
   }
 
-  /** Returns those that are not among them any more. */
+  /** Returns the removed endpoints. */
   private take(targets: readonly EndpointAddress[]): Iterable<Endpoint> {
     const before = new Map(this.endpoints.map((endpoint) => [endpoint.address, endpoint]));
     this.endpoints = targets.map((target) => {
@@ -388,7 +388,7 @@ export class Cluster implements EndpointOwner, QueueOwner, HealthOwner<Endpoint>
     this.queue.close();
   }
 
-  /** No new calls; those under way may end. */
+  /** Takes no new calls; running calls may end. */
   drain(): void {
     this.end((endpoint) => endpoint.drain("the hub is shutting down"));
   }

@@ -1,4 +1,4 @@
-// From an attempt to its stream: the balancer's endpoint if one has room, or the cluster's queue until one has.
+// From an attempt to its stream: on the balancer's endpoint if one has room, else through the cluster's queue.
 
 import { refusal } from "../call/status/reasons.js";
 import type { Status } from "../call/status/status.js";
@@ -10,7 +10,7 @@ import type { Waiter } from "./queue.js";
 import { headBytes, writeHead } from "./request-head.js";
 import type { StreamAttempt } from "./stream-attempt.js";
 
-/** Sends an attempt to one of its cluster's endpoints, at once or when it is its turn. Never throws. */
+/** Sends an attempt to one of its cluster's endpoints, at once or when its turn comes. Never throws. */
 export function dispatch(attempt: StreamAttempt): void {
   try {
     pick(attempt);
@@ -31,7 +31,7 @@ function open(attempt: StreamAttempt, link: Link): void {
   const now = cluster.clock.now();
   const leftMs = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - now;
   if (leftMs <= 0) {
-    // The runner's timer is a little late; a deadline that has passed is never sent.
+    // The runner's timer is a little late; an attempt whose deadline has passed is never sent.
     const message = `the deadline passed while in stage: ${call.stage}`;
     attempt.fail(refusal("DEADLINE_EXCEEDED", message), "never");
     return;
@@ -105,20 +105,20 @@ function overloaded({ name, limits }: Cluster): Status {
   return refusal("UPSTREAM_OVERLOADED", message, { info: { upstream: name }, hint });
 }
 
-/** Endpoints that a message names. */
+/** Endpoints named in a message, at most. */
 const MAX_NAMED = 10;
 
 function unreachable({ name, endpoints, source }: Cluster): Status {
   const reasons = endpoints
     .filter((_, i) => i < MAX_NAMED)
-    // The system's errors name the address once more.
+    // System errors repeat the address.
     .map((e) => `${e.address}: ${e.health?.why ?? e.problem.replace(` ${e.address}`, "")}`);
   if (endpoints.length > MAX_NAMED) reasons.push(`and ${endpoints.length - MAX_NAMED} more`);
   if (source.problem !== undefined) reasons.unshift(`its endpoints: ${source.problem.text}`);
   else if (source.silent) reasons.unshift("its endpoints are not known yet");
   else if (reasons.length === 0) reasons.push("it has no endpoints");
   const waits = endpoints.flatMap((e) => e.retryInMs ?? []);
-  // Whole seconds, and never "at once": that is what has just failed.
+  // Whole seconds, and never 0: an immediate retry has just failed.
   const seconds = waits.length === 0 ? undefined : Math.max(1, Math.ceil(Math.min(...waits) / 1000));
   return refusal("UPSTREAM_UNAVAILABLE", `upstream "${name}" cannot be reached`, {
     info: { upstream: name },

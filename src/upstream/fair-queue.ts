@@ -1,24 +1,24 @@
-// The calls that wait for a connection: a line for each client, served in turn, so that nobody's calls wait behind all
-// those of another. With one client, calls are served in the order in which they came.
+// The calls that wait for a connection: a queue for each client, served in turn, so that no client's calls wait behind
+// all those of another. With one client, calls are served in the order of arrival.
 import type { AddressCounts } from "../kit/net/address-counts.js";
 import { clientOf } from "./pool/client-of.js";
 import type { Waiter } from "./queue.js";
 
-/** The calls of one client, in the order in which they came. */
+/** The calls of one client, in the order of arrival. */
 export interface Line {
   readonly client: string;
   readonly waiters: Set<Waiter>;
-  /** Since when it waits for its next call to be served, monotonic ms. */
+  /** Since when the client waits for its next call to be served, monotonic ms. */
   since: number;
 }
 
 export class FairQueue {
-  /** Calls that wait. */
+  /** Waiting calls. */
   size = 0;
-  /** Calls that take room in vain, by client: whose are the fewest comes first. */
+  /** Abandoned calls that still occupy streams, by client: the client with the fewest is served first. */
   private readonly held: AddressCounts;
   private readonly onEmpty: () => void;
-  /** In the order of their turns. */
+  /** Clients in the order of their turns. */
   private readonly lines = new Map<string, Line>();
   private readonly lineOf = new Map<Waiter, Line>();
 
@@ -28,8 +28,8 @@ export class FairQueue {
   }
 
   /**
-   * Takes a call in. Where `max` wait already, one must go: the last of the client that has the most, which the new one
-   * may be. Returns it.
+   * Adds a call. If `max` wait already, one call must go: the last of the client with the most calls, possibly the new
+   * one. Returns it.
    */
   add(waiter: Waiter, max: number, now: number): Waiter | undefined {
     const client = clientOf(waiter.attempt.call);
@@ -37,7 +37,7 @@ export class FairQueue {
     let dropped: Waiter | undefined;
     if (this.size >= max) {
       const longest = this.longest();
-      // Not for a difference of one: it would be the other's turn next.
+      // Not for a difference of one: the other client would have the next turn.
       if (longest === undefined || longest.waiters.size <= (line?.waiters.size ?? 0) + 1) return waiter;
       dropped = [...longest.waiters].at(-1);
       if (dropped !== undefined) this.delete(dropped);
@@ -69,7 +69,7 @@ export class FairQueue {
     if (this.size === 0) this.onEmpty();
   }
 
-  /** Whose turn it is: of those who left the fewest calls behind, who waits longest for its turn. */
+  /** The next client: of those with the fewest abandoned calls, the one that waits longest for its turn. */
   next(): Waiter | undefined {
     let next: Line | undefined;
     let fewest = Number.POSITIVE_INFINITY;
@@ -83,7 +83,7 @@ export class FairQueue {
     return next === undefined ? undefined : first(next);
   }
 
-  /** It was its turn: it leaves, and its client's next one is behind all others. */
+  /** Removes the served call; its client's next one moves behind all others. */
   take(waiter: Waiter, now: number): void {
     const line = this.lineOf.get(waiter);
     this.delete(waiter);
@@ -93,12 +93,12 @@ export class FairQueue {
     this.lines.set(line.client, line);
   }
 
-  /** The first of each client, in the order of their turns. */
+  /** The first call of each client, in the order of their turns. */
   get firsts(): Waiter[] {
     return [...this.lines.values()].flatMap((line) => first(line) ?? []);
   }
 
-  /** Clients that have not been served for so long. */
+  /** Clients that have not been served for this long. */
   waiting(sinceBefore: number): string[] {
     return [...this.lines.values()].filter(({ since }) => since <= sinceBefore).map(({ client }) => client);
   }
@@ -107,7 +107,7 @@ export class FairQueue {
     return this.lines.has(client);
   }
 
-  /** All of them, who wait no longer. */
+  /** Removes and returns all of them. */
   clear(): Waiter[] {
     const waiters = [...this.lines.values()].flatMap((line) => [...line.waiters]);
     this.lines.clear();

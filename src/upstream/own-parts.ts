@@ -1,11 +1,11 @@
-// Balancers and sources of endpoints by their names in the config: the hub's, and those that a program adds.
+// Balancers and sources of endpoints by their names in the config: the hub's, and those added by a program.
 import { systemClock } from "../kit/clock.js";
 import type { BalancerFactory } from "./balancers/balancer.js";
 import { BALANCERS } from "./balancers/balancers.js";
 import type { EndpointSource, SourceContext, SourceFactory } from "./discovery/endpoint-source.js";
 import { openSource, SOURCES } from "./discovery/sources.js";
 
-/** What a program adds; its names are none of the hub's. */
+/** What a program adds, under names that the hub does not use. */
 export interface OwnParts {
   readonly balancers?: Readonly<Record<string, BalancerFactory>> | undefined;
   /** By the scheme of their targets. */
@@ -29,7 +29,7 @@ export function sourceOf(
   return openSource(target, context, { ...SOURCES, ...sources });
 }
 
-/** Whether a source of the program accepts the target. Throws a UserError if it does, and the target is malformed. */
+/** Whether a source of the program is for the target. Throws a UserError if one is, and the target is malformed. */
 export function isOwnTarget(target: string, own: OwnParts): boolean {
   const scheme = target.slice(0, Math.max(0, target.indexOf(":")));
   if (!Object.hasOwn(own.sources ?? {}, scheme)) return false;

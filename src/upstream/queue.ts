@@ -1,4 +1,4 @@
-// The attempts that wait for a connection to a cluster: whose turn it is, on which connection, and how long they may wait.
+// The attempts that wait for a connection to a cluster: their order, their connection, and how long they may wait.
 
 import type { Attempt } from "../call/attempt.js";
 import type { Clock, Timer } from "../kit/clock.js";
@@ -10,20 +10,20 @@ import type { Link } from "./pool/link.js";
 import type { PoolLimits } from "./pool/pool-limits.js";
 import { Reserve, type ReserveOwner } from "./reserve.js";
 
-/** An attempt that waits for a connection. One of these is called, once. */
+/** An attempt that waits for a connection. Exactly one of these functions is called, once. */
 export interface Waiter {
   readonly attempt: Attempt;
-  /** There is room on this one. */
+  /** This connection has room. */
   onLink(link: Link): void;
-  /** No endpoint can be reached. */
+  /** No endpoint is reachable. */
   onUnavailable(): void;
-  /** Too many wait, and of those of its client it came last. */
+  /** Too many wait, and this is the last one of its client. */
   onDropped(): void;
-  /** One of these threw: the call ends. */
+  /** One of these functions threw: the call ends. */
   onFault(error: unknown): void;
 }
 
-/** `refused`: as many calls as may are waiting already. `unavailable`: there is nothing to wait for. */
+/** `refused`: the queue is full. `unavailable`: there is nothing to wait for. */
 export type Waiting = "waits" | "refused" | "unavailable";
 
 /** The cluster, as its queue sees it. */
@@ -34,11 +34,11 @@ export interface QueueOwner {
   readonly closed: boolean;
   /** Whether an endpoint gets calls, if it has room for them. */
   takes(endpoint: Endpoint): boolean;
-  /** False until the source of its endpoints has said a word. */
+  /** False until the source has reported its endpoints, or a problem, for the first time. */
   readonly knowsEndpoints: boolean;
   /** A connection with room, at the endpoint that the balancer picks. */
   linkFor(attempt: Attempt): Link | undefined;
-  /** A call was refused since too many wait. */
+  /** A call was refused because too many wait. */
   onRefused(): void;
 }
 
@@ -75,19 +75,19 @@ export class Queue implements ReserveOwner {
     return this.waiters.size;
   }
 
-  /** The last endpoint was lost a moment ago: calls wait for it to come back, and it is tried again sooner. */
+  /** The last endpoint was just lost: calls wait for it to come back, and it is retried sooner. */
   get isPatient(): boolean {
     return this.clock.now() - this.lostAt < this.owner.limits.lostWaitMs;
   }
 
-  /** A connection for the attempt at once; undefined when there is none, or others wait for one. */
+  /** A connection for the attempt at once; undefined if there is none, or others wait for one. */
   pick(attempt: Attempt): Link | undefined {
     if (this.waiters.size === 0) return this.owner.linkFor(attempt);
     const client = clientOf(attempt.call);
     return this.waiters.has(client) ? undefined : this.reserve.linkFor(client);
   }
 
-  /** Until one of the waiter's functions is called, or `stopWaiting`. */
+  /** Waits until one of the waiter's functions is called, or `stopWaiting`. */
   wait(waiter: Waiter): Waiting {
     const { owner, waiters } = this;
     const dropped = waiters.add(waiter, owner.limits.maxPending, this.clock.now());
@@ -109,7 +109,7 @@ export class Queue implements ReserveOwner {
     return this.waiters.waiting(sinceBefore);
   }
 
-  /** There may be room: those whose turn it is get it. */
+  /** There may be room: serves waiting calls in order. */
   serve(): void {
     const { waiters } = this;
     for (let waiter = waiters.next(); waiter !== undefined; waiter = waiters.next()) {
@@ -140,17 +140,17 @@ export class Queue implements ReserveOwner {
     tell(waiter, () => waiter.onLink(link));
   }
 
-  /** Further connections, until those that are being made have room for all that wait. */
+  /** Opens further connections, until those being established have room for all waiting calls. */
   private grow(): void {
     const { endpoints } = this;
     const count = endpoints.length;
     let expected = 0;
     for (let i = 0; i < count; i++) expected += endpoints[i]?.expected ?? 0;
-    // Those that calls go to; where these cannot grow, those that take what they have no room for.
+    // First endpoints that get calls; if these cannot grow, those that take the overflow.
     for (const spare of [false, true]) {
       for (let i = 0; i < count && expected < this.waiters.size; i++) {
         const endpoint = endpoints[(this.nextToGrow + i) % count];
-        // One that gets no calls needs no room for them.
+        // An endpoint that gets no calls needs no room for them.
         if (endpoint === undefined || endpoint.load.spare !== spare || !this.takes(endpoint)) continue;
         const before = endpoint.expected;
         endpoint.grow();
@@ -182,7 +182,7 @@ export class Queue implements ReserveOwner {
     for (const waiter of this.waiters.clear()) tell(waiter, () => waiter.onUnavailable());
   }
 
-  /** What the endpoints can do has changed. `lost`: the last one was lost just now. */
+  /** The state of the endpoints has changed. `lost`: the last one was lost just now. */
   onChange(lost: boolean): void {
     if (lost) this.lostAt = this.clock.now();
     if (this.waiters.size === 0) return;
@@ -190,7 +190,9 @@ export class Queue implements ReserveOwner {
     this.failUnlessMayWait();
   }
 
-  /** Another source of endpoints is asked: while there is none, calls wait for its first word as for one that was lost. */
+  /**
+   * Another source of endpoints is asked: without endpoints, calls wait for its first report as for a lost upstream.
+   */
   onSource(): void {
     this.askedAt = this.clock.now();
   }
@@ -203,7 +205,7 @@ export class Queue implements ReserveOwner {
     this.held.remove(client);
   }
 
-  /** The cluster is closed: nothing is waited for any more. */
+  /** The cluster is closed: ends all waiting. */
   close(): void {
     this.patience?.cancel();
     this.patience = undefined;
@@ -212,7 +214,7 @@ export class Queue implements ReserveOwner {
   }
 }
 
-/** What one call makes of it is no other's matter: the queue goes on with those behind it. */
+/** A fault of one call does not affect the others: the queue continues with those behind it. */
 function tell(waiter: Waiter, step: () => void): void {
   try {
     step();

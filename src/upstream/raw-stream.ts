@@ -1,4 +1,4 @@
-// A bidirectional call that the hub makes itself, messages framed and split: what schema/ learns through.
+// A bidirectional call made by the hub itself, with messages framed and split: schema/ learns through it.
 import { Call, type Method } from "../call/call.js";
 import { frameMessage, type MessageOwner, MessageSplitter } from "../call/messages.js";
 import type { Abort, Handler, Sink, Source } from "../call/sink.js";
@@ -7,10 +7,10 @@ import { Code, Status, statusFromTrailers } from "../call/status/status.js";
 import type { Clock } from "../kit/clock.js";
 import { Headers } from "../kit/headers.js";
 
-/** Bytes of one message the hub takes for itself: descriptors of a large service. */
+/** The largest message that the hub accepts for itself, in bytes: descriptors of a large service. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-/** Bytes of messages that wait to be taken: beyond them the server gets no credit to send more. */
+/** Bytes of messages that wait to be read: beyond them the server gets no further credit. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 /** Calls `/package.Service/Method` as a bidirectional stream. */
@@ -25,7 +25,7 @@ export class RawStream implements Sink, Source, MessageOwner {
   private readonly arrived: Uint8Array[] = [];
   /** Bytes in `arrived`. */
   private waiting = 0;
-  /** Bytes that were read and not given back as credit yet. */
+  /** Bytes that were read and not yet given back as credit. */
   private owed = 0;
   private wake: (() => void) | undefined = undefined;
   private status: Status | undefined = undefined;
@@ -109,7 +109,7 @@ export class RawStream implements Sink, Source, MessageOwner {
     this.notify();
   }
 
-  // ---------------------------------------------------------------- Sink: the answer
+  // ---------------------------------------------------------------- Sink: the response
 
   open(source: Source): void {
     this.response = source;
@@ -143,11 +143,11 @@ export class RawStream implements Sink, Source, MessageOwner {
   }
 
   abort(cause: Abort): void {
-    // The hub itself asked: what it knows goes to its log.
+    // The call is the hub's own: details go to its log.
     this.finish(cause.status.withHint());
   }
 
-  // ---------------------------------------------------------------- Source: bytes sent are few and small
+  // ---------------------------------------------------------------- Source: few bytes are sent
 
   consumed(): void {}
 }

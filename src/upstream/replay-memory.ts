@@ -1,7 +1,7 @@
-// What the requests that are kept for another attempt take, of all calls of a hub together.
+// The memory of buffered requests, for all calls of a hub together.
 import { type Meters, NO_METERS } from "../kit/meters.js";
 
-/** As much as a thousand calls of 64 KiB keep. Beyond it calls are served as ever, and cannot be sent again. */
+/** As much as a thousand calls of 64 KiB. Beyond it calls are served normally, but cannot be retried. */
 export const MAX_REPLAY_MEMORY_BYTES = 64 * 1024 * 1024;
 
 export class ReplayMemory {
@@ -17,12 +17,12 @@ export class ReplayMemory {
     );
   }
 
-  /** Bytes that are kept. */
+  /** Buffered bytes. */
   get bytes(): number {
     return this.total;
   }
 
-  /** False: there is no room for so many more. */
+  /** False: there is no room for this many more. */
   take(bytes: number): boolean {
     if (this.total + bytes > this.maxBytes) {
       this.refused.add();
@@ -32,7 +32,7 @@ export class ReplayMemory {
     return true;
   }
 
-  /** Counts what has to be kept, room or not. */
+  /** Counts what must be buffered, room or not. */
   add(bytes: number): void {
     this.total += bytes;
   }

@@ -1,10 +1,11 @@
-// The request of a call: goes to its attempts, and is kept until the response begins, so that another one can have it.
+// The request of a call: sent to its attempts, and buffered until the response begins, so that another attempt can have
+// it.
 import type { Abort, Sink, Source } from "../call/sink.js";
 import type { Stream } from "../http2/stream.js";
 import type { ReplayMemory } from "./replay-memory.js";
 import type { StreamAttempt } from "./stream-attempt.js";
 
-/** Request bytes kept until the first sign of a response. */
+/** Request bytes buffered until the response begins. */
 export const REPLAY_BYTES = 64 * 1024;
 
 interface Chunk {
@@ -14,11 +15,11 @@ interface Chunk {
   readonly last: boolean;
 }
 
-/** The Handler whose attempts have the request. */
+/** The Handler whose attempts get the request. */
 export interface ReplayOwner {
   /** The client has left, or the call was ended. */
   onAbort(cause: Abort): void;
-  /** It is not kept any more: one of the attempts that run must do. Only where there are several. */
+  /** The request is no longer buffered: one of the running attempts must do. Only if there are several. */
   onLost(): void;
 }
 
@@ -26,31 +27,31 @@ export class Replay implements Sink {
   private readonly owner: ReplayOwner;
   private readonly memory: ReplayMemory;
   private readonly maxBytes: number;
-  /** What has the request; with hedging there are others beside it. */
+  /** The attempt that gets the request; with hedging there are others. */
   private attempt: StreamAttempt | undefined = undefined;
   private others: StreamAttempt[] | undefined = undefined;
-  /** Another attempt is coming: what comes meanwhile is for it. */
+  /** Another attempt follows: bytes that arrive meanwhile are for it. */
   private paused = false;
   private source: Source | undefined = undefined;
-  /** What the client has sent so far; undefined once it is not kept any more. */
+  /** What the client has sent so far; undefined once it is no longer buffered. */
   private kept: Chunk[] | undefined = [];
   private keptBytes = 0;
-  /** Bytes that the source has credit for already: another attempt does not give it twice. */
+  /** Bytes already given back as credit: another attempt does not give it again. */
   private credited = 0;
 
-  /** @param maxBytes beyond it the request is not kept any more */
+  /** @param maxBytes beyond it the request is no longer buffered */
   constructor(owner: ReplayOwner, memory: ReplayMemory, maxBytes = REPLAY_BYTES) {
     this.owner = owner;
     this.memory = memory;
     this.maxBytes = maxBytes;
   }
 
-  /** All that has come is still here: an attempt can have it from its beginning. */
+  /** All that has arrived is still here: another attempt can start from the beginning. */
   get whole(): boolean {
     return this.kept !== undefined;
   }
 
-  /** An attempt gets the request, beside those that run: what has come once it has a stream, and what comes. */
+  /** An attempt gets the request, beside those that run: the buffered part once it has a stream, then the rest. */
   feed(attempt: StreamAttempt): void {
     this.paused = false;
     if (this.attempt === undefined || this.attempt.done) this.attempt = attempt;
@@ -65,27 +66,27 @@ export class Replay implements Sink {
     this.paused = true;
     const { kept } = this;
     if (kept === undefined) return;
-    // A chunk is a slice of what was read from a socket at once, and would keep all of that while it waits.
+    // A chunk is a slice of one socket read, and would keep all of that in memory while it waits.
     const chunk = Buffer.concat(kept.map((c) => c.chunk.subarray(c.start, c.end)));
     if (kept.length > 0)
       this.kept = [{ chunk, start: 0, end: chunk.length, last: kept.at(-1)?.last ?? false }];
   }
 
-  /** There will be no other attempt than this one. */
+  /** No attempt follows after this one. */
   only(attempt: StreamAttempt): void {
     this.attempt = attempt;
     this.others = undefined;
     this.letGo();
   }
 
-  /** There will be no other attempt. */
+  /** No attempt follows. */
   letGo(): void {
     if (this.kept === undefined) return;
     this.kept = undefined;
     this.memory.release(this.keptBytes);
   }
 
-  /** Nobody has it any more. */
+  /** Ends delivery and buffering. */
   close(): void {
     this.attempt = undefined;
     this.others = undefined;
@@ -93,14 +94,14 @@ export class Replay implements Sink {
     this.letGo();
   }
 
-  /** What has come, to a stream that has had nothing of it. */
+  /** Sends the buffered part to a stream that has had nothing of it. */
   sendTo(stream: Stream): void {
     const { kept } = this;
     if (kept === undefined) return;
     for (const c of kept) stream.sendData(c.chunk, c.start, c.end, c.last);
   }
 
-  /** An attempt has sent bytes of the request. @param before so many it had sent until now */
+  /** An attempt has sent bytes of the request. @param before bytes that it had sent until now */
   sent(before: number, bytes: number): void {
     const fresh = before + bytes - Math.max(before, this.credited);
     if (fresh <= 0) return;

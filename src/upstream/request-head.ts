@@ -1,4 +1,4 @@
-// The head of a request as it goes to a service (gRPC over HTTP/2, "Requests").
+// The headers of a request as sent to a service (gRPC over HTTP/2, "Requests").
 import type { Attempt } from "../call/attempt.js";
 import { formatTimeout } from "../call/wire/timeout.js";
 import { listBytes } from "../http2/frames/list-bytes.js";
@@ -16,14 +16,14 @@ const OWN_FIELDS_BYTES = listBytes([
   field("grpc-timeout", "99999999m"),
 ]);
 
-/** Header list bytes of what `writeHead` writes, and a little more: fields that it leaves out count too. */
+/** Header list bytes of what `writeHead` writes; a slight overestimate, since fields that it leaves out count too. */
 export function headBytes({ call, headers }: Attempt, link: Link): number {
   return (
     call.path.length + authorityOf(call.authority, link).length + OWN_FIELDS_BYTES + listBytes(headers.fields)
   );
 }
 
-/** @param leftMs until the deadline; Infinity: there is none */
+/** @param leftMs until the deadline; Infinity: no deadline */
 export function writeHead(stream: Stream, { call, headers }: Attempt, link: Link, leftMs: number): void {
   if (!stream.beginHeaders()) return;
   stream.header(":method", "POST", false);
@@ -49,7 +49,7 @@ export function writeHead(stream: Stream, { call, headers }: Attempt, link: Link
   stream.endHeaders(false);
 }
 
-/** Without TLS the client's, if it named one. */
+/** Without TLS the client's, if it sent one. */
 function authorityOf(clients: string, link: Link): string {
   return link.secureAuthority ?? (clients || link.authority);
 }

@@ -1,10 +1,13 @@
-// Room for clients that others leave none: where calls that do not end, or resets that are held back, fill every
-// connection to a cluster, one connection beyond the limit is made for those who have less than their share.
+// Room for clients that others leave none: if calls that do not end, or resets that are held back, fill every
+// connection to a cluster, one connection beyond the limit is made for clients with less than their share.
 import type { Clock, Timer } from "../kit/clock.js";
 import type { Endpoint } from "./pool/endpoint.js";
 import type { Link } from "./pool/link.js";
 
-/** A client whose calls all wait for so long, while others have the room, is starved: in a busy pool some end all the time. */
+/**
+ * A client whose calls have all waited this long, while others have the room, is starved: in a busy pool calls end all
+ * the time.
+ */
 const STARVED_MS = 200;
 
 /** The cluster, as its reserve sees it. */
@@ -13,16 +16,16 @@ export interface ReserveOwner {
   readonly endpoints: readonly Endpoint[];
   /** Whether an endpoint gets calls, if it has room for them. */
   takes(endpoint: Endpoint): boolean;
-  /** Calls that wait. */
+  /** Waiting calls. */
   readonly pending: number;
-  /** Clients that wait, and have not been served since then. */
+  /** Waiting clients that have not been served since then. */
   waiting(sinceBefore: number): readonly string[];
 }
 
 export class Reserve {
   private readonly owner: ReserveOwner;
   private timer: Timer | undefined = undefined;
-  /** Whose calls had the room at the last look, those that they left among them. */
+  /** Clients' calls at the last check, abandoned ones included. */
   private shares: ReadonlyMap<string, number> = new Map();
   private calls = 0;
 
@@ -30,7 +33,7 @@ export class Reserve {
     this.owner = owner;
   }
 
-  /** Calls wait: looks whether somebody starves, as long as they do. */
+  /** Calls wait: checks for starved clients for as long as they do. */
   watch(): void {
     this.timer ??= this.owner.clock.setTimeout(this.look, STARVED_MS);
   }
@@ -45,7 +48,7 @@ export class Reserve {
     const { owner } = this;
     if (owner.pending === 0) return;
     this.watch();
-    // Where there can be another connection for everybody, or is none at all, nobody has the room of others.
+    // If another connection can be made for everybody, or there is none at all, no client takes the room of others.
     if (!owner.endpoints.every((endpoint) => endpoint.exhausted || !owner.takes(endpoint))) return;
     this.count();
     if (this.link !== undefined) return;
@@ -66,7 +69,7 @@ export class Reserve {
     this.shares = shares;
   }
 
-  /** Whether a client has less room than the others have on average. */
+  /** Whether a client has less room than the average of the others. */
   private hasLess(client: string): boolean {
     return (this.shares.get(client) ?? 0) * this.shares.size < this.calls;
   }
@@ -79,8 +82,8 @@ export class Reserve {
   }
 
   /**
-   * The reserve, for a call of a client that has less than its share. As many as it has there must be left for others
-   * (dynamic thresholds, Choudhury and Hahne 1998): however many clients come, there is room for one more.
+   * The reserve, for a call of a client that has less than its share. As many streams as the client has there must stay
+   * free (dynamic thresholds, Choudhury and Hahne 1998): however many clients come, there is room for one more.
    */
   linkFor(client: string): Link | undefined {
     const { link } = this;

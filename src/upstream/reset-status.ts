@@ -1,11 +1,11 @@
-// What a call is told whose stream a service, or a guard of ours, has broken off.
+// The status of a call whose stream was reset by the service or by one of our own limits.
 import { refusal } from "../call/status/reasons.js";
 import { Code, type Status } from "../call/status/status.js";
 import { retryInfo } from "../call/status/status-details.js";
 import type { StreamReset } from "../http2/stream.js";
 import { ErrorCode } from "../http2/wire/protocol.js";
 
-/** @param address of the endpoint; what it is and why goes to the log alone */
+/** @param address of the endpoint; details go to the log alone */
 export function statusOfReset(reset: StreamReset, upstream: string, address: string): Status {
   const hint = ` (${address}): ${reset.reason}`;
   const info = { upstream };
@@ -17,7 +17,10 @@ export function statusOfReset(reset: StreamReset, upstream: string, address: str
   return refusal("UPSTREAM_RESET", message, { code: codeFromReset(reset), info, hint });
 }
 
-/** Our own guard gave the stream up (stallMs, maxQueuedBytes of http2/wire/limits.ts): what is sent waits, and the service takes none. */
+/**
+ * Our own limit reset the stream (stallMs, maxQueuedBytes of http2/wire/limits.ts): data waits, and the service gives
+ * no credit.
+ */
 function isHeldUp({ by, code }: StreamReset): boolean {
   return by === "local" && (code === ErrorCode.CANCEL || code === ErrorCode.ENHANCE_YOUR_CALM);
 }

@@ -1,4 +1,4 @@
-// One attempt on one HTTP/2 stream: carries both directions, checks that the service answers in gRPC, and says how it ended.
+// One attempt on one HTTP/2 stream: carries both directions, checks that the response is gRPC, and reports the outcome.
 import type {
   Attempt,
   AttemptEndpoint,
@@ -25,17 +25,17 @@ import type { Waiter } from "./queue.js";
 import type { Replay } from "./replay.js";
 import { statusOfReset } from "./reset-status.js";
 
-/** Rounding of the time left that was sent, and a slot of the timer wheel. */
+/** Rounding of the timeout that was sent, and a slot of the timer wheel. */
 const DEADLINE_SLACK_MS = 5;
 
-/** How much sooner than we a client sees its deadline pass: what the request took to come here, and a slow timer. */
+/** How much sooner a client may see its deadline pass: the time the request took to arrive, and a slow timer. */
 const CLIENT_DEADLINE_SLACK_MS = 50;
 
-/** The Handler that makes attempts of a call, and decides what becomes of each. */
+/** The Handler that starts a call's attempts and decides what follows each. */
 export interface AttemptOwner {
-  /** The response begins with these headers, and ends with them where `end`. Returns where it goes. */
+  /** The response begins with these headers, and ends with them if `end`. Returns the sink for the rest. */
   onResponse(attempt: StreamAttempt, headers: Headers, end: boolean): Sink;
-  /** It ended by itself, without a response or within one. */
+  /** It ended by itself, before or during its response. */
   onFailure(attempt: StreamAttempt, cause: Abort): void;
 }
 
@@ -46,10 +46,10 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
   readonly request: Replay;
   number = 0;
   startedAt = 0;
-  /** Nothing more comes of it. */
+  /** The attempt has ended. */
   done = false;
   avoids: ((endpoint: AttemptEndpoint) => boolean) | undefined = undefined;
-  /** Bytes of the request that have gone. */
+  /** Bytes of the request that were sent. */
   sentBytes = 0;
   /** While it waits for a connection. */
   waiter: Waiter | undefined = undefined;
@@ -58,9 +58,9 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
   private response: Sink | undefined = undefined;
   private link: Link | undefined = undefined;
   private stream: Stream | undefined = undefined;
-  /** What its connection had heard when the stream was opened. */
+  /** Value of its connection's `heard` when the stream was opened. */
   private heardBefore = 0;
-  /** It has begun, and its observers have not been told the end. */
+  /** It has begun, and its observers have not been notified of the end. */
   private running = false;
   private headersMs: number | undefined = undefined;
   private ownHeaders: Headers | undefined = undefined;
@@ -102,14 +102,14 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
     return this.begun && !this.done;
   }
 
-  /** Whose call it is, where clients share the room of the upstream. */
+  /** The client of the call, where clients share the capacity of the upstream. */
   get client(): string {
     return clientOf(this.call);
   }
 
-  // ---------------------------------------------------------------- from its begin to its end
+  // ---------------------------------------------------------------- from begin to end
 
-  /** It has a stream, whose head is to be written. */
+  /** It has a stream, whose headers are written next. */
   begin(link: Link, stream: Stream, now: number): void {
     const { call, cluster } = this;
     this.link = link;
@@ -147,7 +147,7 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
     for (let i = 0; i < observers.length; i++) {
       const observer = observers[i];
       if (observer?.headers === undefined) continue;
-      // Nobody pays for the clock who does not ask for it.
+      // Read the clock only for observers that need it.
       this.headersMs ??= this.cluster.clock.now() - this.startedAt;
       observer.headers(this, this.headersMs);
     }
@@ -159,7 +159,7 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
     this.stream?.sendData(chunk, start, end, last);
   }
 
-  /** Nobody wants its response any more. Idempotent. */
+  /** The response is no longer wanted. Idempotent. */
   abort({ by }: Abort): void {
     if (this.done) return;
     this.done = true;
@@ -176,7 +176,7 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
     if (this.waiter !== undefined) this.cluster.queue.stopWaiting(this.waiter);
   }
 
-  /** Its deadline has passed, here or at the client, which is the first to know. */
+  /** The deadline has passed, here or at the client, which notices first. */
   private hasTimedOut(): boolean {
     const { deadline } = this.call;
     return deadline !== undefined && this.cluster.clock.now() >= deadline - CLIENT_DEADLINE_SLACK_MS;
@@ -219,9 +219,9 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
       this.broken("the service ended the call without a grpc-status", stream);
       return;
     }
-    // A proxy's trailers-only response may lack it, or have another; gRPC clients want it.
+    // The trailers-only response of a proxy may lack it or have another one; gRPC clients need it.
     if (!isGrpc) headers.set("content-type", "application/grpc");
-    // Observers hear of the end before the call ends with it.
+    // Observers are notified of the end before the call ends with it.
     if (end) this.ends("upstream", "maybe", headers);
     const response = this.owner.onResponse(this, headers, end);
     this.response = response;
@@ -261,14 +261,14 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
     this.fail(status, reset.sent);
   }
 
-  /** A service that keeps the deadline itself cancels a little before our own timer fires. */
+  /** A service that enforces the deadline itself cancels a little before our own timer fires. */
   private deadlineIsDue(reset: StreamReset): boolean {
     const { deadline } = this.call;
     if (deadline === undefined || reset.by !== "peer" || reset.code !== ErrorCode.CANCEL) return false;
     return this.cluster.clock.now() >= deadline - DEADLINE_SLACK_MS;
   }
 
-  // ---------------------------------------------------------------- how it ends
+  // ---------------------------------------------------------------- the outcome
 
   /** If the request is not complete, the service wants no more of it (RFC 9113 §8.1). */
   private finish(stream: Stream): void {
@@ -280,7 +280,7 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
     this.fail(refusal("UPSTREAM_PROTOCOL_ERROR", what), "maybe", stream);
   }
 
-  /** @param stream is reset, where it is given */
+  /** @param stream is reset, if given */
   fail(status: Status, sent: Abort["sent"], stream?: Stream): void {
     if (this.done) return;
     this.done = true;
@@ -289,7 +289,7 @@ export class StreamAttempt implements Attempt, Source, StreamHandler {
     this.owner.onFailure(this, { status, by: "upstream", sent });
   }
 
-  /** The hub itself failed: this call ends, at the service too, and no other. */
+  /** A fault of the hub: ends this call, also at the service, and no other. */
   onFault(error: unknown): void {
     const where = `while a call to ${this.call.method.path} was on its way to upstream "${this.upstream}"`;
     const status = hubFault("the hub failed while it called the service", where, error);

@@ -1,5 +1,5 @@
-// A Handler that sends a call again which never left, or which the service refused unprocessed (gRFC A6, "Transparent
-// Retries"). Retries by policy and hedging (retry/) are Handlers of this form: they decide what becomes of an attempt's end.
+// A Handler that retries a call which was never sent, or which the service refused unprocessed (gRFC A6, "Transparent
+// Retries"). Retries by policy and hedging (retry/) are Handlers of this form: they decide what follows an attempt.
 import type { AttemptEndpoint, AttemptKind } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { Abort, Handler, Sink } from "../call/sink.js";
@@ -8,14 +8,17 @@ import { dispatch } from "./dispatch.js";
 import { Replay, type ReplayOwner } from "./replay.js";
 import { type AttemptOwner, StreamAttempt } from "./stream-attempt.js";
 
-/** A peer that refuses gets one more chance; a call that never left is sent again without limit (A6). */
+/** A call that a peer refuses is retried once; a call that was never sent, without limit (A6). */
 const MAX_REFUSED_RETRIES = 1;
 
-/** How often the attempts of a call were refused unprocessed, and whether one that ended may be made again for that. */
+/**
+ * Counts how often a call's attempts were refused unprocessed, and decides whether an ended one may be repeated for
+ * that.
+ */
 export class Refusals {
   private count = 0;
 
-  /** The service cannot have seen the attempt: to make it again is no retry that anybody needs to allow. */
+  /** The service cannot have seen the attempt: repeating it needs no permission. */
   mayRepeat({ sent }: Abort): boolean {
     if (sent === "never") return true;
     return sent === "refused" && this.count++ < MAX_REFUSED_RETRIES;
@@ -45,7 +48,7 @@ class TransparentRetry implements AttemptOwner, ReplayOwner {
     this.request = new Replay(this, cluster.replayMemory);
   }
 
-  /** @param before where the attempt before it went */
+  /** @param before the endpoint of the attempt before */
   start(kind: AttemptKind, before: AttemptEndpoint | undefined): void {
     const attempt = new StreamAttempt(this.cluster, this.call, kind, this.request, this);
     if (before !== undefined) attempt.avoids = (endpoint) => endpoint === before;

@@ -1,4 +1,4 @@
-// The keys of an upstream that its features bring, in the order in which docs and `init` show them. A new feature is a
+// The keys of an upstream that features bring, in the order in which docs and `init` show them. A new feature is a
 // `keys.ts` in its room and an entry here.
 import type { AllOf, ConfigOf } from "../config/section.js";
 import { balancerKeys } from "./balancers/keys.js";
@@ -9,13 +9,13 @@ import { retryKeys, retryKeysOfMethods } from "./retry/policy/keys.js";
 
 export const UPSTREAM_KEYS = [discoveryKeys, poolKeys, balancerKeys, healthKeys, retryKeys] as const;
 
-/** The keys of a method that they bring. */
+/** The keys of a method that features bring. */
 export const UPSTREAM_KEYS_OF_METHODS = [retryKeysOfMethods] as const;
 
-/** What the features get of an upstream's config. */
+/** What the features read from an upstream's config. */
 export type UpstreamFeatures = Readonly<AllOf<ConfigOf<(typeof UPSTREAM_KEYS)[number]>>>;
 
-/** Of an upstream whose config has none of their keys but `endpoints`, which has no default. */
+/** The values of an upstream that sets none of these keys but `endpoints`, which has no default. */
 export const UPSTREAM_DEFAULTS: Omit<UpstreamFeatures, keyof DiscoveryConfig> = Object.assign(
   {},
   ...UPSTREAM_KEYS.flatMap((keys) => (keys === discoveryKeys ? [] : [keys.defaults])),

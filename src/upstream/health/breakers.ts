@@ -1,5 +1,5 @@
-// Circuit breakers of an upstream: so many unary calls, and so many streams, may run at it at a time. What is beyond is
-// refused at once, so that a service that has slowed down is not given ever more.
+// Circuit breakers of an upstream: how many unary calls, and how many streams, may run at a time. Calls beyond that are
+// rejected at once, so that a service that has slowed down does not get ever more.
 import type { Attempt, AttemptObserver } from "../../call/attempt.js";
 import type { Call } from "../../call/call.js";
 import { refusal } from "../../call/status/reasons.js";
@@ -9,14 +9,14 @@ import type { Counter } from "../../kit/meters.js";
 export interface BreakerConfig {
   /** Unary calls; undefined: no limit. */
   readonly calls: number | undefined;
-  /** Calls that stream or may stream; undefined: no limit. */
+  /** Streaming calls, and those of unknown kind; undefined: no limit. */
   readonly streams: number | undefined;
 }
 
 export const BREAKERS = ["calls", "streams"] as const;
 export type BreakerName = (typeof BREAKERS)[number];
 
-/** One of them at one moment. */
+/** The state of one breaker. */
 export interface BreakerState {
   readonly name: BreakerName;
   readonly active: number;
@@ -26,7 +26,7 @@ export interface BreakerState {
 interface Breaker {
   readonly name: BreakerName;
   max: number;
-  /** By attempt: one that began before the breaker was configured is not counted, at its end neither. */
+  /** By attempt: an attempt that began before the breaker was configured is never counted, not even at its end. */
   readonly active: Set<Attempt>;
   readonly refusals: Counter;
 }
@@ -35,7 +35,7 @@ export class Breakers implements AttemptObserver {
   private readonly upstream: string;
   private readonly breakers: Readonly<Record<BreakerName, Breaker>>;
 
-  /** @param refusals counts what a breaker refuses */
+  /** @param refusals counts rejected calls */
   constructor(upstream: string, config: BreakerConfig, refusals: (name: BreakerName) => Counter) {
     this.upstream = upstream;
     const breaker = (name: BreakerName): Breaker => ({
@@ -48,7 +48,7 @@ export class Breakers implements AttemptObserver {
     this.configure(config);
   }
 
-  /** Takes over other limits. What runs beyond them ends as it would have. */
+  /** Takes over other limits. Running calls beyond them end normally. */
   configure(config: BreakerConfig): void {
     for (const name of BREAKERS) this.breakers[name].max = config[name] ?? Number.POSITIVE_INFINITY;
   }

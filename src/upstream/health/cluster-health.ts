@@ -1,5 +1,5 @@
-// Which endpoints of a cluster get calls, apart from room and connections: those that outlier detection has not taken
-// out and that say they are well, or all of them where too few are left (panic).
+// Which endpoints of a cluster get calls, apart from room and connections: those that outlier detection has not ejected
+// and whose health checks pass, or all of them if too few are left (panic).
 import type { AttemptObserver } from "../../call/attempt.js";
 import type { Clock } from "../../kit/clock.js";
 import type { Counter, Labels } from "../../kit/meters.js";
@@ -17,7 +17,7 @@ export interface HealthOwner<E extends HealthEndpoint> {
   readonly random: () => number;
   readonly endpoints: readonly E[];
   counter(name: string, help: string, labels?: Labels): Counter;
-  /** Its health has changed, and with it perhaps who gets calls. */
+  /** Its health has changed, and with it perhaps which endpoints get calls. */
   onHealth(endpoint: E): void;
 }
 
@@ -26,12 +26,12 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
   breakers: Breakers | undefined = undefined;
   private readonly owner: HealthOwner<E>;
   private outliers: Outliers<E> | undefined = undefined;
-  /** By endpoint; undefined: none is asked. */
+  /** By endpoint; undefined: no health checks. */
   private checks: Map<E, HealthCheck> | undefined = undefined;
   private readonly asking: { -readonly [K in keyof HealthCheckOwner]: HealthCheckOwner[K] };
   private verdicts: { readonly healthy: Counter; readonly unhealthy: Counter } | undefined = undefined;
   private panicShare = 0;
-  /** undefined: to be counted. */
+  /** undefined: must be counted again. */
   private panic: boolean | undefined = undefined;
 
   constructor(owner: HealthOwner<E>) {
@@ -40,7 +40,7 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
     this.asking = { clock: owner.clock, random: owner.random, config: { service: "", timeoutMs: 0 } };
   }
 
-  /** Takes over what a config says; what goes on being watched keeps what is known. */
+  /** Takes over the config; parts that stay configured keep their state. */
   configure({ health, outliers, panicShare, breakers }: HealthFeatures): void {
     this.panicShare = panicShare;
     this.configureChecks(health);
@@ -106,7 +106,7 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
         endpoint,
         new HealthCheck(this.asking, endpoint.address, (verdict) => this.take(endpoint, verdict)),
       );
-      // One that serves already goes on while it is asked for the first time.
+      // An endpoint that serves already continues during its first check.
       this.healthOf(endpoint).verdict = endpoint.state === "ready" ? "serving" : "checking";
       checks.get(endpoint)?.attend(endpoint.firstLink);
     }
@@ -128,30 +128,30 @@ export class ClusterHealth<E extends HealthEndpoint> implements OutlierOwner<E> 
     this.owner.onHealth(endpoint);
   }
 
-  /** Of every attempt; none where nothing is configured that needs to know of them. */
+  /** Observers of every attempt; none if nothing configured needs them. */
   get observers(): readonly AttemptObserver[] {
     return [this.outliers, this.breakers].filter((one) => one !== undefined);
   }
 
-  /** The endpoints are others. */
+  /** The endpoints have changed. */
   update(endpoints: readonly E[]): void {
     this.outliers?.update(endpoints);
     this.updateChecks(endpoints);
     this.panic = undefined;
   }
 
-  /** An endpoint can be reached, or not any more, or by another connection. */
+  /** An endpoint has become reachable or unreachable, or has another connection. */
   onChange(endpoint: E): void {
     this.panic = undefined;
     this.checks?.get(endpoint)?.attend(endpoint.firstLink);
   }
 
-  /** Whether an endpoint gets calls, if it can be reached. */
+  /** Whether an endpoint gets calls, if it is reachable. */
   allows({ health }: E): boolean {
     return health === undefined || !health.out || this.panics;
   }
 
-  /** Too few endpoints can be reached and are healthy: all of them get calls. Asked only where one is out. */
+  /** Too few endpoints are reachable and healthy: all of them get calls. Evaluated only if one is out. */
   get panics(): boolean {
     this.panic ??= this.isTooFew();
     return this.panic;

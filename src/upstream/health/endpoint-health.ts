@@ -2,28 +2,28 @@
 import type { Verdict } from "./health-check.js";
 import type { WatchedLink } from "./health-stream.js";
 
-/** Taken out for failing calls, until a time. */
+/** Ejected because of failing calls, until a time. */
 export interface Ejection {
   /** For people. */
   readonly why: string;
-  /** Of the clock, milliseconds. */
+  /** Time of the clock, milliseconds. */
   readonly untilMs: number;
 }
 
-/** An endpoint, as what watches over its health sees it. */
+/** An endpoint, as health checks and outlier detection see it. */
 export interface HealthEndpoint {
   readonly address: string;
-  /** What its connections come to; `ready`: it can be reached. */
+  /** The state of its connections; `ready`: it is reachable. */
   readonly state: string;
-  /** The connection that its health is asked through. */
+  /** The connection for its health checks. */
   readonly firstLink: WatchedLink | undefined;
-  /** undefined: nothing is known against it. */
+  /** undefined: no known problem. */
   health: EndpointHealth | undefined;
 }
 
 export class EndpointHealth {
   ejection: Ejection | undefined = undefined;
-  /** What its own health service says. */
+  /** The result of its health check. */
   verdict: Verdict = "serving";
 
   /** It gets no calls, unless too few others do. Read for each pick. */
@@ -31,7 +31,7 @@ export class EndpointHealth {
     return this.ejection !== undefined || this.verdict !== "serving";
   }
 
-  /** Its health is not known yet, and nothing else is against it: calls may wait for it. */
+  /** Its health is not known yet, and there is no other problem: calls may wait for it. */
   get checking(): boolean {
     return this.ejection === undefined && this.verdict === "checking";
   }

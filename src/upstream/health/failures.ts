@@ -1,10 +1,10 @@
-// What an attempt says of the endpoint that it went to: that it works, that it does not, or nothing.
+// What the outcome of an attempt says about its endpoint: that it works, that it does not, or nothing.
 import type { Attempt, AttemptOutcome } from "../../call/attempt.js";
 import { Code } from "../../call/status/status.js";
 
 /**
- * Statuses that can count as failures of an instance. Others are what services answer in the course of their business:
- * UNKNOWN too, which many a server makes of any error of its handler (grpc-go, grpc-js).
+ * Statuses that can count as failures of an instance. Others are part of normal service responses: UNKNOWN too, to
+ * which many servers map any error of a handler (grpc-go, grpc-js).
  */
 export const FAILURE_CODES = [
   "UNAVAILABLE",
@@ -20,18 +20,18 @@ export type FailureCode = (typeof FAILURE_CODES)[number];
 /** `lost`: the call was broken off, perhaps with others, for which one event counts once. */
 export type Judgement = "success" | "failure" | "lost" | undefined;
 
-/** A call that was given less says nothing of the instance: clients choose their deadlines. */
+/** A timeout of a call with a shorter deadline says nothing about the instance: clients choose their deadlines. */
 export const MIN_TIMEOUT_MS = 1000;
-/** How much sooner than we a client sees its deadline pass. */
+/** How much sooner than the hub a client sees its deadline pass. */
 const CLIENT_DEADLINE_SLACK_MS = 50;
 
 /**
  * @param codes statuses of the service that count as failures
- * @returns undefined where the endpoint is not to blame, nor to be praised: the client left, or the call never arrived
+ * @returns undefined if the outcome says nothing about the endpoint: the client left, or the call never arrived
  */
 export function judge(attempt: Attempt, outcome: AttemptOutcome, codes: ReadonlySet<number>): Judgement {
   const { by, code, sent, trailers, durationMs } = outcome;
-  // It was not looked at: the endpoint is full, or leaves in an orderly way.
+  // The call was not processed: the endpoint is full, or shuts down gracefully.
   if (sent !== "maybe") return undefined;
   if (by !== "upstream") return hasTimedOut(attempt, outcome) ? timeout(durationMs, codes) : undefined;
   if (code === Code.DEADLINE_EXCEEDED) return timeout(durationMs, codes);
@@ -44,7 +44,7 @@ function timeout(durationMs: number, codes: ReadonlySet<number>): Judgement {
   return durationMs >= MIN_TIMEOUT_MS && codes.has(Code.DEADLINE_EXCEEDED) ? "failure" : undefined;
 }
 
-/** The deadline passed before the service had said anything; a stream that runs to its deadline is well. */
+/** The deadline passed before the service had sent anything; a stream that runs until its deadline is healthy. */
 function hasTimedOut({ call, startedAt }: Attempt, { durationMs, headersMs }: AttemptOutcome): boolean {
   const { deadline } = call;
   if (deadline === undefined || headersMs !== undefined) return false;

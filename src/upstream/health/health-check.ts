@@ -1,22 +1,23 @@
-// Asks one endpoint for its health, by grpc.health.v1 Watch on its first connection, for as long as it has one (gRFC A17).
+// Checks the health of one endpoint, by grpc.health.v1 Watch on its first connection, for as long as it has one (gRFC
+// A17).
 import type { Clock, Timer } from "../../kit/clock.js";
 import { HealthStream, type WatchedLink } from "./health-stream.js";
 
 export interface HealthConfig {
-  /** Whose health is asked for; "": that of the server as a whole. */
+  /** The service whose health is checked; "": that of the server as a whole. */
   readonly service: string;
-  /** How long the first answer may take. */
+  /** How long the first response may take. */
   readonly timeoutMs: number;
 }
 
-/** Asking again: 1 s, doubling to 60 s, each ±20 %. */
+/** Retry delay: 1 s, doubling to 60 s, each ±20 %. */
 const BACKOFF_FIRST_MS = 1000;
 const BACKOFF_MAX_MS = 60_000;
 const BACKOFF_JITTER = 0.2;
-/** One that allows a single stream has none left for calls when it is asked. */
+/** A connection that allows a single stream would have none left for calls. */
 const MIN_STREAMS = 2;
 
-/** `checking`: it was not asked, or has not answered. Anything else: why it is to get no calls. */
+/** `checking`: not checked, or no response yet. Anything else: why it gets no calls. */
 export type Verdict = "serving" | "checking" | { readonly why: string };
 
 export interface HealthCheckOwner {
@@ -32,7 +33,7 @@ export class HealthCheck {
   private readonly onVerdict: (verdict: Verdict) => void;
   private link: WatchedLink | undefined = undefined;
   private stream: HealthStream | undefined = undefined;
-  /** Until it must have answered, or until it is asked again. */
+  /** Until the response is due, or until the next check. */
   private timer: Timer | undefined = undefined;
   private openedAt = 0;
   private answered = false;
@@ -46,8 +47,8 @@ export class HealthCheck {
   }
 
   /**
-   * Its first connection may be another, or none. Another one in place of the first leads to the same process, as a rule:
-   * what is known goes on. After none at all it is asked anew, and gets no calls until it has answered.
+   * Its first connection may be another one, or none. A replacement of the first usually leads to the same process: the
+   * known status stays. After a time without connections it is checked anew, and gets no calls until it has responded.
    */
   attend(link: WatchedLink | undefined): void {
     if (this.closed || link === this.link) return;
@@ -58,7 +59,7 @@ export class HealthCheck {
     else this.ask();
   }
 
-  /** What is asked for is another service. */
+  /** The name of the checked service has changed. */
   restart(): void {
     this.stop();
     this.failures = 0;
@@ -96,7 +97,7 @@ export class HealthCheck {
       lost: () => this.lost(),
     });
     if (stream === undefined) {
-      // Full of calls: it does serve.
+      // Full of calls: the endpoint does serve.
       this.askLater();
       this.onVerdict("serving");
       return;
@@ -125,16 +126,16 @@ export class HealthCheck {
   private ended(why: string): void {
     this.timer?.cancel();
     this.stream = undefined;
-    // One that was answered, and not at once broken off, is asked again without delay, and nothing is held against it.
+    // A stream that had a response, and was not broken off at once, is restarted without delay, and is not a failure.
     const lastedMs = this.owner.clock.now() - this.openedAt;
     if (this.answered && lastedMs >= BACKOFF_FIRST_MS) {
       this.failures = 0;
-      // Not from within the end of its stream: the connection may be ending too.
+      // Not while its stream ends: the connection may be ending too.
       this.timer = this.owner.clock.setTimeout(this.ask, 0);
     } else this.failed(why);
   }
 
-  /** Its endpoint tells of another connection, or of none; if it does not, this one is asked again. */
+  /** Its endpoint reports another connection, or none; otherwise this one is checked again. */
   private lost(): void {
     this.timer?.cancel();
     this.stream = undefined;

@@ -1,5 +1,5 @@
-// One call of grpc.health.v1.Health/Watch on a given connection, beside the calls of clients: no attempt, so that nobody
-// counts it among those.
+// One call of grpc.health.v1.Health/Watch on a given connection, separate from the calls of clients: it is not an
+// attempt, so it is not counted as one.
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { frameMessage, MessageSplitter } from "../../call/messages.js";
 import { Code, codeFromHttpStatus, codeName, statusFromTrailers } from "../../call/status/status.js";
@@ -18,23 +18,23 @@ const MAX_MESSAGE_BYTES = 64 * 1024;
 const SERVING = 1;
 const STATUSES = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
 
-/** A connection of an endpoint, as its health is asked through it. */
+/** A connection of an endpoint, as its health checks use it. */
 export interface WatchedLink {
   readonly connection: Connection;
   /** Over TLS: the `:authority`. */
   readonly secureAuthority: string | undefined;
-  /** Open streams of the hub's own: they are no calls. */
+  /** Open streams of the hub's own: they do not count as calls. */
   own: number;
 }
 
-/** What a stream tells; nothing after `ended`. */
+/** The notifications of a stream; none after `ended`. */
 export interface HealthStreamOwner {
   /** Its status. @param problem undefined: SERVING */
   said(problem: string | undefined): void;
-  /** There is no such method: this service does not tell of its health. */
+  /** The method is not implemented: the service does not report its health. */
   unimplemented(): void;
   ended(why: string): void;
-  /** Its connection is over: no word of the service. */
+  /** The connection has ended, which says nothing about the service. */
   lost(): void;
 }
 
@@ -82,7 +82,7 @@ export class HealthStream implements StreamHandler {
     stream.sendData(frame, 0, frame.length, true);
   }
 
-  /** Its owner hears nothing more. Idempotent. */
+  /** Its owner gets no further notifications. Idempotent. */
   close(): void {
     const { stream } = this;
     if (stream === undefined) return;
@@ -122,7 +122,7 @@ export class HealthStream implements StreamHandler {
     const type = headers.get("content-type");
     if (head.status !== 200 || type === undefined || !isGrpcContentType(type)) {
       this.close();
-      // As a gRPC client reads it: a 404 is a method that is not there.
+      // As in gRPC clients: a 404 means that the method is not implemented.
       if (head.status !== 200 && codeFromHttpStatus(head.status) === Code.UNIMPLEMENTED)
         this.owner.unimplemented();
       else this.owner.ended(`it was not answered in gRPC (HTTP status ${head.status})`);
@@ -161,7 +161,7 @@ export class HealthStream implements StreamHandler {
   onSent(): void {}
 }
 
-/** undefined: the bytes are none of that message. */
+/** undefined: the bytes are not a valid message of that type. */
 function statusIn(message: Uint8Array): number | undefined {
   try {
     const reader = new BinaryReader(message);

@@ -1,4 +1,5 @@
-// `health`, `outliers`, `panic` and `breakers` of an upstream: which of its endpoints get no calls, and when it takes no more.
+// `health`, `outliers`, `panic` and `breakers` of an upstream: which endpoints get no calls, and how many calls may
+// run.
 import { featureKeys } from "../../config/section.js";
 import type { BreakerConfig } from "./breakers.js";
 import type { FailureCode } from "./failures.js";
@@ -7,24 +8,25 @@ import type { HealthConfig } from "./health-check.js";
 import type { OutlierConfig } from "./outliers.js";
 
 export interface HealthFeatures {
-  /** undefined: endpoints are not asked for their health. */
+  /** undefined: no health checks. */
   readonly health: HealthConfig | undefined;
   /** undefined: no endpoint is ejected. */
   readonly outliers: OutlierConfig | undefined;
-  /** 0..1: when fewer of the endpoints are healthy, all of them get calls. */
+  /** 0..1: if a smaller share of the endpoints is healthy, all of them get calls. */
   readonly panicShare: number;
   readonly breakers: BreakerConfig;
 }
 
 export const NO_HEALTH: HealthFeatures = {
-  // Off until it is configured, as in gRPC (A17): one stream for each endpoint, and the service must mean what it says.
+  // Off by default, as in gRPC (A17): it takes one stream for each endpoint, and the service must report its health
+  // truly.
   health: undefined,
-  // Off in gRPC (A50), in Envoy and in linkerd (failure accrual) until it is configured, and so it is here: an upgrade
-  // must not begin to take instances out.
+  // Off by default in gRPC (A50), in Envoy and in linkerd (failure accrual), and so it is here: an upgrade must not
+  // begin to take instances out.
   outliers: undefined,
-  // Envoy's, and so that of most meshes.
+  // Envoy's default, and so that of most meshes.
   panicShare: 0.5,
-  // Envoy's 1,024 ends the 1,025th stream of a service that only has streams (envoyproxy/envoy#9250).
+  // Envoy's 1,024 fails the 1,025th stream of a service that only has streams (envoyproxy/envoy#9250).
   breakers: { calls: undefined, streams: undefined },
 };
 

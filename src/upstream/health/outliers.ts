@@ -1,4 +1,5 @@
-// Outlier detection (gRFC A50, Envoy's of the same name): takes endpoints out for a while that fail more calls than others.
+// Outlier detection (gRFC A50, Envoy's of the same name): ejects endpoints for a while that fail more calls than
+// others.
 import type { Attempt, AttemptEndpoint, AttemptObserver, AttemptOutcome } from "../../call/attempt.js";
 import { Code, codeName } from "../../call/status/status.js";
 import type { Clock, Timer } from "../../kit/clock.js";
@@ -7,7 +8,7 @@ import type { EndpointHealth, HealthEndpoint } from "./endpoint-health.js";
 import { type FailureCode, judge } from "./failures.js";
 
 export interface OutlierConfig {
-  /** Failures in a row; undefined: they eject nothing. */
+  /** Failures in a row; undefined: no ejection by consecutive failures. */
   readonly consecutive: number | undefined;
   /** undefined: success rates are not compared. */
   readonly successRate:
@@ -16,10 +17,10 @@ export interface OutlierConfig {
   /** Statuses of the service that count as failures. */
   readonly codes: readonly FailureCode[];
   readonly intervalMs: number;
-  /** The first ejection of an endpoint; the n-th takes n times as long. */
+  /** Duration of an endpoint's first ejection; the n-th takes n times as long. */
   readonly ejectionMs: number;
   readonly maxEjectionMs: number;
-  /** 0..1, of all endpoints; one may be ejected in any case. */
+  /** 0..1, of all endpoints; one may always be ejected. */
   readonly maxShare: number;
 }
 
@@ -29,29 +30,29 @@ export type EjectionReason = (typeof EJECTION_REASONS)[number];
 /** The health of the cluster, as its outlier detection sees it. */
 export interface OutlierOwner<E extends HealthEndpoint> {
   readonly clock: Clock;
-  /** Makes it, where nothing was known of the endpoint. */
+  /** Creates it if the endpoint has none. */
   healthOf(endpoint: E): EndpointHealth;
-  /** It is ejected, or (by its `health`) not any more. */
+  /** It is ejected, or (by its `health`) no longer. */
   onEjection(endpoint: E): void;
 }
 
-/** Calls of one connection that are lost together are one failure, not as many as there were calls. */
+/** Calls of one connection that are lost together count as one failure, not as one for each call. */
 const ONE_LOSS_MS = 100;
 
-/** What was seen of one endpoint. */
+/** The statistics of one endpoint. */
 interface Tracked<E> {
   readonly endpoint: E;
   /** Failures since the last success. */
   inARow: number;
-  /** So many of them when it could not be ejected: the others are looked at again after as many more. */
+  /** Consecutive failures when it could not be ejected: ejection is tried again after as many more. */
   spared: number;
   /** In this interval. */
   succeeded: number;
   failed: number;
   lostAt: number;
-  /** How often it was ejected; goes down by one with each interval without an ejection. */
+  /** How often it was ejected; decreases by one with each interval without an ejection. */
   ejections: number;
-  /** When the last one ended. */
+  /** When the last ejection ended. */
   backAt: number;
   /** Ends its ejection. */
   timer: Timer | undefined;
@@ -65,7 +66,7 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
   private tracked: ReadonlyMap<AttemptEndpoint, Tracked<E>> = new Map();
   private sweepTimer: Timer | undefined = undefined;
 
-  /** @param ejections counts those for a reason */
+  /** @param ejections counts ejections by reason */
   constructor(
     owner: OutlierOwner<E>,
     config: OutlierConfig,
@@ -77,13 +78,13 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
     this.configure(config);
   }
 
-  /** Takes over other numbers; ejections in force go on as they are. */
+  /** Takes over other settings; current ejections go on unchanged. */
   configure(config: OutlierConfig): void {
     this.config = config;
     this.codes = new Set(config.codes.map((name) => Code[name]));
   }
 
-  /** Endpoints that stay keep what was seen of them. */
+  /** Endpoints that stay keep their statistics. */
   update(endpoints: readonly E[]): void {
     const before = new Map(this.tracked);
     this.tracked = new Map(
@@ -96,21 +97,21 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
     for (const { timer } of before.values()) timer?.cancel();
   }
 
-  /** Whoever is ejected comes back. */
+  /** Ends all ejections. */
   close(): void {
     this.sweepTimer?.cancel();
     this.sweepTimer = undefined;
     for (const tracked of this.tracked.values()) if (tracked.timer !== undefined) this.bringBack(tracked);
   }
 
-  /** How often an endpoint was ejected of late. */
+  /** How often an endpoint was ejected recently. */
   ejectionsOf(endpoint: E): number {
     return this.tracked.get(endpoint)?.ejections ?? 0;
   }
 
   // ---------------------------------------------------------------- AttemptObserver
 
-  /** So that outcomes say whether a head came. */
+  /** Present so that outcomes say whether headers arrived. */
   headers(): void {}
 
   end(attempt: Attempt, outcome: AttemptOutcome): void {
@@ -156,7 +157,7 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
       if (tracked.timer === undefined && tracked.ejections > 0 && wellMs >= this.config.intervalMs)
         tracked.ejections--;
     }
-    // Nothing to forget, and nothing came: the next call starts it again.
+    // No ejections to decay, and no calls came: the next call starts it again.
     if (!idle) this.sweepTimer = this.owner.clock.setTimeout(this.sweep, this.config.intervalMs);
   };
 
@@ -193,7 +194,7 @@ export class Outliers<E extends HealthEndpoint> implements AttemptObserver {
     owner.onEjection(tracked.endpoint);
   }
 
-  /** Not beyond the share, and not the last one that gets calls: it is better than nowhere. */
+  /** Not beyond the share, and not the last one that gets calls: a bad endpoint is better than none. */
   private mayEject(endpoint: E): boolean {
     let ejected = 0;
     let others = 0;

@@ -1,12 +1,13 @@
-// Whether there is a healthy endpoint, for the hub's own health: true while the first connections are being made, and for
-// a while after the last healthy one was lost, as long as calls wait for it: what its clients do not notice is not told.
+// Whether there is a healthy endpoint, for the hub's own health: true while the first connections are being made, and
+// for a while after the last healthy one was lost, as long as calls wait for it: an outage that clients do not notice
+// is not reported.
 import type { Clock, Timer } from "../../kit/clock.js";
 import type { HealthEndpoint } from "./endpoint-health.js";
 
 export interface ServingOwner {
   readonly clock: Clock;
   readonly endpoints: readonly HealthEndpoint[];
-  /** How long a loss is waited out, milliseconds. */
+  /** How long a loss is tolerated, milliseconds. */
   readonly limits: { readonly lostWaitMs: number };
 }
 
@@ -18,13 +19,13 @@ export class Serving {
   private known = false;
   private timer: Timer | undefined = undefined;
 
-  /** @param onChange it is another */
+  /** @param onChange the value has changed */
   constructor(owner: ServingOwner, onChange: () => void) {
     this.owner = owner;
     this.onChange = onChange;
   }
 
-  /** An endpoint may have become healthy, or not be any more. */
+  /** An endpoint may have become healthy, or be no longer healthy. */
   check(endpoint: HealthEndpoint): void {
     if (isHealthy(endpoint)) {
       this.known = true;
@@ -32,7 +33,7 @@ export class Serving {
     } else if (this.value) this.recheck();
   }
 
-  /** The endpoints may be others. */
+  /** The endpoints may have changed. */
   recheck(): void {
     const { endpoints, clock, limits } = this.owner;
     const healthy = endpoints.find(isHealthy);
@@ -61,7 +62,7 @@ function isHealthy({ state, health }: HealthEndpoint): boolean {
   return state === "ready" && health?.out !== true;
 }
 
-/** It is connected to for the first time, or asked. */
+/** It is connecting for the first time, or its health check is pending. */
 function isNew({ state, health }: HealthEndpoint): boolean {
   return state === "idle" || state === "connecting" || health?.checking === true;
 }

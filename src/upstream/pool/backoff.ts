@@ -1,26 +1,26 @@
-// How long an endpoint that cannot be reached is left alone before it is tried again.
+// The delay before the hub reconnects to an unreachable endpoint.
 
-/** Connecting again: 100 ms, doubling to 30 s, each ±20 % (after gRPC's connection backoff, but sooner at first). */
+/** Reconnect delay: 100 ms, doubling to 30 s, each ±20 % (after gRPC's connection backoff, but sooner at first). */
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 30_000;
 const BACKOFF_JITTER = 0.2;
-/** While calls wait for an upstream that was just lost: a restart is seen soon after it is over. */
+/** While calls wait for an upstream that was just lost: the end of a restart is noticed quickly. */
 const BACKOFF_HURRIED_MS = 250;
-/** An endpoint that was lost a moment ago is likely to be restarting, and is tried at least so often. */
+/** An endpoint that was just lost is probably restarting: retry at least this often. */
 const BACKOFF_RECENT_MS = 1000;
 const RECENT_MS = 30_000;
 
 export class Backoff {
   private failures = 0;
-  /** When the last connection was lost, of those that had lasted. */
+  /** When the last stable connection was lost. */
   private lostAt = Number.NEGATIVE_INFINITY;
 
-  /** It was reached. */
+  /** The endpoint was reached. */
   reset(): void {
     this.failures = 0;
   }
 
-  /** A connection that had lasted was lost. */
+  /** A stable connection was lost. */
   lost(now: number): void {
     this.lostAt = now;
     this.failures = 0;
@@ -28,7 +28,7 @@ export class Backoff {
 
   /**
    * Milliseconds until the next attempt.
-   * @param hurries calls wait for it
+   * @param hurries calls wait for the endpoint
    * @param random 0 ≤ n < 1
    */
   next(now: number, hurries: boolean, random: number): number {

@@ -1,8 +1,8 @@
-// Connects an upstream's endpoints, some in each turn of the event loop: thousands at once would hold it for seconds, and
-// take a write buffer each.
+// Connects an upstream's endpoints, a few in each turn of the event loop: thousands at once would block it for seconds
+// and take a write buffer each.
 import { attempt } from "../../kit/faults.js";
 
-/** Each costs some 0.1 ms. Upstreams of fewer endpoints are connected to at once. */
+/** Each costs some 0.1 ms. Upstreams with fewer endpoints are connected at once. */
 const AT_ONCE = 64;
 
 export class Connector {
@@ -10,7 +10,7 @@ export class Connector {
   private next = 0;
   private turn: NodeJS.Immediate | undefined = undefined;
 
-  /** Connects those that are not, in place of what it was about before. */
+  /** Connects those that are not connected; replaces the list of the previous run. */
   start(endpoints: readonly { connect(): void }[]): void {
     this.stop();
     this.endpoints = endpoints;

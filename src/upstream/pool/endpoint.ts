@@ -1,4 +1,4 @@
-// One address of a cluster: its connections, more of them as calls demand, and made again with backoff after loss.
+// One address of a cluster: its connections, which grow with the calls and are re-established with backoff after loss.
 
 import type { Timer } from "../../kit/clock.js";
 import type { BalancedEndpoint } from "../balancers/balancer.js";
@@ -16,9 +16,9 @@ export interface EndpointAddress extends EndpointTraits, LinkTarget {}
 
 /** TCP, TLS and the peer's SETTINGS together. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A connection that is lost sooner, and carried nothing, was none: it does not reset the backoff. */
+/** A connection that is lost sooner, and carried nothing, counts as failed: it does not reset the backoff. */
 const STABLE_MS = 1000;
-/** What a connection is expected to take while it is being made, before any has told (RFC 9113 §6.5.2). */
+/** Expected streams of a connection that is being established, before any SETTINGS are known (RFC 9113 §6.5.2). */
 const USUAL_MAX_STREAMS = 100;
 
 export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
@@ -27,17 +27,17 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
   health: EndpointHealth | undefined = undefined;
   private target: EndpointAddress;
   private readonly owner: EndpointOwner;
-  /** Those that take new calls, or will when one of theirs ends. */
+  /** Connections that take new calls, or will when one of theirs ends. */
   private readonly links: Link[] = [];
-  /** Those that take none any more, until their calls have ended. */
+  /** Connections that take no new calls, until their calls have ended. */
   private readonly leaving = new Set<Link>();
   private readonly connecting = new Map<Link, Timer>();
   private readonly reconnect: Reconnect;
   private readonly sweep: IdleSweep;
-  /** What the service's SETTINGS last said, made finite. */
+  /** The limit in the service's last SETTINGS, made finite. */
   private maxStreams = USUAL_MAX_STREAMS;
   private closed = false;
-  /** It was lost, or could not be reached, and has not been since. */
+  /** It was lost or could not be reached, and has not been reached since. */
   private unreachable = false;
   private lastProblem = "not connected yet";
 
@@ -67,24 +67,24 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     return this.target;
   }
 
-  /** Takes over what its source says of it now; the address is the same. */
+  /** Takes over what its source now says about it; the address is the same. */
   update(target: EndpointAddress): void {
     this.target = target;
   }
 
   get state(): EndpointState {
-    // A call that is told of a GOAWAY looks here before the connection has been taken out.
+    // A call that is notified of a GOAWAY looks here before the connection has been removed.
     for (const link of this.links) if (link.sound) return "ready";
     if (this.connecting.size > 0) return "connecting";
     return this.reconnect.backsOff ? "backoff" : "idle";
   }
 
-  /** Why it cannot be reached, for messages. */
+  /** Why it is unreachable, for messages. */
   get problem(): string {
     return this.lastProblem;
   }
 
-  /** Milliseconds until it is tried again by itself; undefined: it is not waiting. */
+  /** Milliseconds until the next connection attempt; undefined: none is scheduled. */
   get retryInMs(): number | undefined {
     return this.reconnect.dueInMs;
   }
@@ -109,7 +109,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     return calls;
   }
 
-  /** Connections by what they do, and the calls on all of them. */
+  /** Connections by state, and the calls on all of them. */
   get counts(): {
     readonly open: number;
     readonly connecting: number;
@@ -124,17 +124,17 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     };
   }
 
-  /** Connections of any kind. */
+  /** Connections in any state. */
   get total(): number {
     return this.links.length + this.leaving.size + this.connecting.size;
   }
 
-  /** Calls that the connections being made will take. */
+  /** Calls that the connections being established will take. */
   get expected(): number {
     return this.connecting.size * this.maxStreams;
   }
 
-  /** The connection with the fewest calls of those that can take one now. */
+  /** The connection with the fewest calls, of those that can take one now. */
   available(): Link | undefined {
     const { links } = this;
     let best: Link | undefined;
@@ -146,7 +146,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     return best;
   }
 
-  /** Behind a socket that does not move is better than nowhere, once there can be no other, here or elsewhere. */
+  /** A stuck connection is better than none, once no other can be made, here or elsewhere. */
   lastResort(): Link | undefined {
     if (!this.isFull) return undefined;
     return this.links.find((link) => link.connection.canOpen && !link.suspect && !link.reserved);
@@ -157,25 +157,25 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     return this.links.length + this.connecting.size - beyond >= this.owner.limits.maxPerEndpoint;
   }
 
-  /** Its connections have no room, and there can be no other. */
+  /** Its connections have no room, and no other can be made. */
   get exhausted(): boolean {
     if (this.links.length === 0 || this.maxStreams === 0) return false;
     return (this.isFull || !this.owner.hasRoom) && this.available() === undefined;
   }
 
-  /** The connection beyond the limit, being made or made. */
+  /** The reserve connection beyond the limit, established or being established. */
   get reserve(): Link | undefined {
     for (const link of this.links) if (link.reserved) return link;
     for (const link of this.connecting.keys()) if (link.reserved) return link;
     return undefined;
   }
 
-  /** Whose calls take room on its connections: one entry for each call. */
+  /** The clients of the calls on its connections: one entry for each call. */
   clients(): string[] {
     return this.links.flatMap((link) => link.clients());
   }
 
-  /** Makes a connection beyond the limit. False where none can be made now. */
+  /** Makes a connection beyond the limit. False if none can be made now. */
   openReserve(): boolean {
     if (this.closed || this.reconnect.scheduled || this.state !== "ready" || this.connecting.size > 0)
       return false;
@@ -184,25 +184,25 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     return true;
   }
 
-  /** Whether calls may wait for it: it takes some, or is being connected to, or could be. */
+  /** Whether calls may wait for it: it takes calls, is connecting, or can connect. */
   get hopeful(): boolean {
     if (this.closed) return false;
     return this.connecting.size > 0 || this.state === "ready" || this.links.some(({ suspect }) => suspect);
   }
 
-  /** Keeps at least one connection that takes calls. Not while in backoff. */
+  /** Keeps at least one connection that takes calls. Not during backoff. */
   connect(): void {
     if (this.connecting.size > 0 || this.state === "ready") return;
     this.open();
   }
 
-  /** Opens a connection for calls that wait, if there may be one more. */
+  /** Opens a connection for waiting calls, if the limits allow one more. */
   grow(): void {
     if (this.links.length === 0) {
       this.connect();
       return;
     }
-    // A service that takes no call on any connection is not asked on ever more of them.
+    // A service that allows no streams does not get ever more connections.
     if (this.maxStreams === 0 || this.isFull || !this.owner.hasRoom) return;
     this.open();
   }
@@ -277,7 +277,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     }
   }
 
-  /** A connection whose resets are used up gets no more calls; it goes when those that it has have ended. */
+  /** A connection whose reset budget is spent gets no more calls, and closes when its running calls have ended. */
   onSpending(link: Link, spent: boolean): void {
     const at = this.links.indexOf(link);
     if (at < 0) {
@@ -285,7 +285,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
       return;
     }
     const { maxPerEndpoint } = this.owner.limits;
-    // With as many leaving already, it has to serve on: it holds resets back.
+    // With as many leaving already, it stays in use and holds resets back.
     if (spent && this.leaving.size < maxPerEndpoint) {
       this.takeOut(link);
       this.leaving.add(link);
@@ -303,7 +303,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     if (at < 0) return;
     this.lastProblem = "calls to it time out, and it says nothing";
     if (lost) {
-      // Another connection tells whether it is there: by SETTINGS, which a frozen process does not send.
+      // A new connection shows whether the service is alive: a frozen process sends no SETTINGS.
       this.leaving.add(link);
       this.lose(link);
       this.unreachable ||= this.links.length === 0;
@@ -329,9 +329,9 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     this.owner.onHeldEnded(client);
   }
 
-  // ---------------------------------------------------------------- coming and going
+  // ---------------------------------------------------------------- connecting and leaving
 
-  /** True when it was being connected. */
+  /** True if it was being established. */
   private settle(link: Link): boolean {
     this.connecting.get(link)?.cancel();
     return this.connecting.delete(link);
@@ -342,12 +342,12 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     this.maxStreams = Number.isFinite(maxStreams) ? maxStreams : USUAL_MAX_STREAMS;
   }
 
-  /** It was a connection to count on: it lived for a while, or carried an answer. */
+  /** It was a stable connection: it lasted for a while, or carried a response. */
   private hasLasted({ connection, readyAt }: Link): boolean {
     return connection.ready && (connection.answers > 0 || this.owner.clock.now() - readyAt >= STABLE_MS);
   }
 
-  /** It takes no more calls. One that was beyond the limit is not any more, and takes everybody's. */
+  /** It takes no more calls. If it was the reserve, it no longer is, and serves all clients. */
   private takeOut(link: Link): boolean {
     const at = this.links.indexOf(link);
     if (at < 0) return false;
@@ -357,19 +357,21 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     return true;
   }
 
-  /** What is left on it nobody waits for: it ends with the connection. */
+  /** Only abandoned calls are left on it: they end with the connection. */
   private endIfDone(link: Link): void {
     if (link.calls === 0 && !link.connection.closed) link.connection.destroy();
   }
 
-  /** A connection takes no more calls. If it was the last one another is made: at once, unless they come and go. */
+  /**
+   * A connection takes no more calls. If it was the last one another is made: at once, unless connections keep failing.
+   */
   private lose(link: Link): void {
     if (!this.takeOut(link)) return;
     if (this.links.length > 0 || this.connecting.size > 0 || this.reconnect.scheduled || this.closed) return;
     if (this.reconnect.lost(this.hasLasted(link))) this.connect();
   }
 
-  /** No new calls; connections close when their calls have ended. */
+  /** Takes no new calls; connections close when their calls have ended. */
   drain(reason: string): void {
     this.closed = true;
     this.reconnect.cancel();

@@ -1,14 +1,14 @@
-// Closes connections of an endpoint beyond its first that have had no call for a while.
+// Closes an endpoint's idle connections, except its first.
 import type { Clock, Timer } from "../../kit/clock.js";
 import type { Link } from "./link.js";
 
 /** The endpoint, as its sweep sees it. */
 export interface SweepOwner {
-  /** Those that take calls; the first one stays. */
+  /** Connections that take calls; the first one stays. */
   readonly links: readonly Link[];
   /** Milliseconds without a call. */
   readonly idleMs: number;
-  /** It has had none. */
+  /** It is idle. */
   onIdle(link: Link): void;
 }
 
@@ -22,7 +22,7 @@ export class IdleSweep {
     this.owner = owner;
   }
 
-  /** Looks after the connections, as long as there is more than one. */
+  /** Sweeps the connections while there is more than one. */
   start(): void {
     this.timer ??= this.clock.setTimeout(this.sweep, this.owner.idleMs);
   }
@@ -37,7 +37,7 @@ export class IdleSweep {
     for (const link of this.owner.links.slice(1)) {
       const { connection } = link;
       if (connection.active > 0 || connection.opened !== link.openedAtLook) {
-        // A call that is open now counts as one of the time to come.
+        // A call that is open now counts for the next period.
         link.openedAtLook = connection.active > 0 ? -1 : connection.opened;
       } else this.owner.onIdle(link);
     }

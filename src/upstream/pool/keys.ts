@@ -6,7 +6,7 @@ import { DEFAULT_POOL, POOL, type PoolLimits, type PoolRow, poolOf } from "./poo
 
 type Group = PoolRow["key"][0];
 
-/** The rows of POOL that are of a group, as its keys. */
+/** The rows of POOL of a group, as its keys. */
 type Grouped<G extends Group> = {
   [R in (typeof POOL)[keyof typeof POOL] as R["key"] extends readonly [G, infer K extends string]
     ? K

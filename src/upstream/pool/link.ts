@@ -1,4 +1,4 @@
-// One connection of an endpoint's pool, and what it may still be told: services end connections that bring many resets.
+// One connection of an endpoint's pool, and its budget of resets: services close connections that carry many resets.
 import type { Duplex } from "node:stream";
 import type { AttemptEndpoint } from "../../call/attempt.js";
 import type { Call } from "../../call/call.js";
@@ -14,49 +14,50 @@ import { type ConnectFailure, connectFailureOf } from "./connect-failure.js";
 import { Silence } from "./silence.js";
 
 /**
- * A service may put what its caller sent into a status, several times as long there. Up to here such a block fails its
- * call alone, for its list is too large; only beyond does it end the connection, and with it the calls of others.
+ * A service may copy a client's input into a status, where encoding makes it several times as long. Up to this size
+ * such a block fails its own call only, as a header list that is too large; beyond it the connection ends, with its
+ * other calls.
  */
 const LIMITS = { maxHeaderBlockBytes: 1024 ** 2, maxContinuations: 64 };
 
 /**
- * Servers count the resets of a connection, and end it when there are too many (rapid reset, CVE-2023-44487): Netty
- * after 200 in 30 s, nghttp2 and with it Node after 1000 and 33 per second, whoever of its clients they come from.
- * Stay below the strictest: one client's cancelled calls must not cost another client its running ones.
+ * Servers count the resets of a connection, and close it when there are too many (rapid reset, CVE-2023-44487): Netty
+ * after 200 in 30 s, nghttp2 and with it Node after 1000 and 33 per second, whichever of its clients sent them. Stay
+ * below the strictest: one client's cancelled calls must not cost another client its running ones.
  */
 export const RESET_BUDGET = 100;
 export const RESET_WINDOW_MS = 30_000;
-/** Such a call was no rapid reset, but servers count it all the same: half, so that there are at most 200. */
+/** Not a rapid reset when the response had begun, but servers count it too: it counts half, so at most 200 are sent. */
 const ANSWERED_WEIGHT = 0.5;
-/** From here on another connection is made ready, so that nobody waits for it once this one is spent. */
+/** From here on another connection is prepared, so that no call waits once this one is spent. */
 const RESETS_BEFORE_SPARE = 75;
 
-/** Its endpoint, and what a link tells it. */
+/** The endpoint of a link, and the notifications that it gets. */
 export interface LinkOwner extends AttemptEndpoint {
-  /** The service's SETTINGS have come. */
+  /** The service's SETTINGS have arrived. */
   onReady(link: Link): void;
-  /** There may be room again, or never again. */
+  /** There may be capacity again, or the link takes no more calls at all. */
   onCapacity(link: Link): void;
   onClosed(link: Link, reason: string): void;
-  /** Soon, or now, no more calls shall go to it. */
+  /** New calls should soon (`spent` false) or now (true) go elsewhere. */
   onSpending(link: Link, spent: boolean): void;
-  /** Its service says nothing. `lost`: not even when it was asked; otherwise that is not known yet. */
+  /** The service is silent. `lost`: it did not respond to a probe either; otherwise that is not known yet. */
   onSilence(link: Link, lost: boolean): void;
-  /** It says something after all. */
+  /** The service has responded after all. */
   onWord(link: Link): void;
   onResetSent(): void;
-  /** A reset of this client's is held back: its call takes room of the service in vain. */
+  /** A reset of this client is held back: its abandoned call still occupies a stream of the service. */
   onResetHeld(client: string): void;
-  /** That room is free again. */
+  /** That stream is free again. */
   onHeldEnded(client: string): void;
 }
 
-/** Where a link leads, and how. */
+/** The target of a link, and how to reach it. */
 export interface LinkTarget {
   readonly address: string;
-  /** Over TLS: what calls say as `:authority`; undefined: clear text, and the authority is the client's. */
+  /** With TLS: the `:authority` of calls; undefined: clear text, where calls keep the client's authority. */
   readonly secureAuthority?: string | undefined;
-  /** What calls in clear text say as `:authority` where the client named none. Default: the address. */
+  /** The `:authority` of clear-text calls whose client sent none. Default: the address. */
   readonly authority?: string | undefined;
   /** Opens a transport. */
   readonly dial: () => Duplex;
@@ -64,24 +65,24 @@ export interface LinkTarget {
 
 export interface LinkContext {
   readonly clock: Clock;
-  /** Counts what waits to be sent, with other connections; undefined: by itself. */
+  /** Counts bytes waiting to be sent, shared with other connections; undefined: counted for this connection alone. */
   readonly memory: SendMemory | undefined;
 }
 
 export class Link implements WatchedLink {
   readonly connection: Connection;
-  /** Where it leads. */
+  /** The endpoint it connects to. */
   readonly endpoint: LinkOwner;
-  /** What calls say as `:authority`; undefined: what the client said, and no TLS. */
+  /** The `:authority` of calls; undefined: the client's, without TLS. */
   readonly secureAuthority: string | undefined;
-  /** What calls in clear text say as `:authority` where the client named none. */
+  /** The `:authority` of clear-text calls whose client sent none. */
   readonly authority: string;
-  /** Since when it is ready, ms. */
+  /** When it became ready, ms. */
   readyAt = 0;
-  /** Beyond the limit of connections, for clients that others leave no room (reserve.ts): not for every call. */
+  /** Beyond the connection limit, for clients that others leave no room (reserve.ts): not for every call. */
   reserved = false;
   own = 0;
-  /** For the sweep of idle connections: streams ever opened at the last look. */
+  /** For the sweep of idle connections: total streams opened at the last sweep. */
   openedAtLook = -1;
 
   private readonly clock: Clock;
@@ -91,7 +92,7 @@ export class Link implements WatchedLink {
   private gaveUp = false;
   private resets = 0;
   private windowStart = 0;
-  /** Calls that nobody waits for any more, but whose reset would be one too many, and who left them. They go with the connection. */
+  /** Cancelled calls whose reset would exceed the budget, and the client of each. They end with the connection. */
   private readonly abandoned = new Map<Stream, string>();
   private windowEnd: Timer | undefined = undefined;
 
@@ -102,7 +103,7 @@ export class Link implements WatchedLink {
     this.clock = clock;
     const socket = guarded(target.dial());
     this.secure = "encrypted" in socket;
-    // Before the connection, which tells of its end when it hears of it.
+    // Registered before the connection's own listener, which reports the end when the error arrives.
     socket.once("error", (error: Error) => {
       this.error = error;
     });
@@ -127,13 +128,13 @@ export class Link implements WatchedLink {
     });
   }
 
-  /** Ends it: it has not come about in time. */
+  /** Closes it: the connection was not established in time. */
   giveUp(afterMs: number): void {
     this.gaveUp = true;
     this.connection.destroy(ErrorCode.SETTINGS_TIMEOUT, `no HTTP/2 connection within ${afterMs} ms`);
   }
 
-  /** Why it has not come about. */
+  /** Why the connection was not established. */
   get failure(): ConnectFailure {
     return this.gaveUp ? "timeout" : connectFailureOf(this.error, this.secure);
   }
@@ -143,17 +144,17 @@ export class Link implements WatchedLink {
     return !this.connection.leaving && !this.connection.stuck && !this.silence.suspect;
   }
 
-  /** Its service says nothing, and it is not known yet whether that is so for good. */
+  /** The service is silent, and may or may not recover. */
   get suspect(): boolean {
     return this.silence.suspect;
   }
 
-  /** A call can be sent on it now, and it is as good as another. */
+  /** A new call can be sent on it now, by any client. */
   get usable(): boolean {
     return this.connection.canOpen && !this.connection.stuck && !this.silence.suspect && !this.reserved;
   }
 
-  /** Whose calls it has, by `client` of its streams' handlers, and those that were left: one entry for each. Looks at all. */
+  /** `client` of its streams' handlers, and the clients of abandoned calls: one entry for each call. Visits all. */
   clients(): string[] {
     const clients = [...this.abandoned.values()];
     for (const owner of this.connection.owners)
@@ -161,17 +162,17 @@ export class Link implements WatchedLink {
     return clients;
   }
 
-  /** A call has timed out, and had no answer. `heardBefore`: `connection.heard` when it was sent. */
+  /** A call has timed out without a response. `heardBefore`: `connection.heard` when it was sent. */
   timedOut(heardBefore: number): void {
     this.silence.timedOut(heardBefore);
   }
 
-  /** Calls that somebody waits for. */
+  /** Calls that are still wanted. */
   get calls(): number {
     return this.connection.active - this.abandoned.size - this.own;
   }
 
-  /** Ends a client's call with RST_STREAM(CANCEL), or, when that would be one too many, leaves it to itself for now. */
+  /** Ends a client's call with RST_STREAM(CANCEL), or abandons it for now when that would exceed the budget. */
   reset(stream: Stream, call: Call): void {
     if (stream.closed) return;
     const now = this.clock.now();
@@ -194,7 +195,7 @@ export class Link implements WatchedLink {
     this.endpoint.onResetSent();
   }
 
-  /** What still comes of it is dropped, and gets no credit, so that it is little. */
+  /** Drops what still arrives for it, without giving credit, so that it stays little. */
   private abandon(stream: Stream, client: string, now: number): void {
     stream.handler = this.dropping;
     this.abandoned.set(stream, client);

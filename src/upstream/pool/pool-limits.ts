@@ -1,5 +1,5 @@
 // The limits of an upstream's connections and of the calls that wait for one: `connections` and `pending` of an upstream.
-// Each is one row: its key, default, range and documentation.
+// Each limit is one row: its key, default, range and documentation.
 
 export interface PoolRow {
   /** The default. */
@@ -8,12 +8,12 @@ export interface PoolRow {
   /** `GROUP.KEY` of an upstream. */
   readonly key: readonly ["connections" | "pending", string];
   readonly min: number;
-  /** Of counts; durations have the bound of all durations. */
+  /** Of counts; durations have the general bound of durations. */
   readonly max?: number;
   readonly doc: string;
 }
 
-/** More would be more than a hub's machine has ports for. */
+/** More connections than a machine has ports. */
 const MAX_CONNECTIONS = 60_000;
 const MAX_PENDING = 1_000_000;
 
@@ -52,7 +52,7 @@ export const POOL = {
     doc: "Calls that may wait for a connection; more are refused at once.",
   },
   lostWaitMs: {
-    // A restart takes a second or two; a service that is longer away is down, and callers should know.
+    // A restart takes a second or two; a service that is away longer is down, and callers should know.
     value: 5_000,
     unit: "ms",
     key: ["pending", "wait"],
@@ -61,7 +61,7 @@ export const POOL = {
   },
 } as const satisfies Readonly<Record<string, PoolRow>>;
 
-/** What an upstream's connections may grow to, and how long calls wait for them; in the unit of the row. */
+/** The bounds of an upstream's connections, and how long calls wait for them; in the unit of the row. */
 export type PoolLimits = { readonly [K in keyof typeof POOL]: number };
 
 export const DEFAULT_POOL: PoolLimits = poolOf(({ value }) => value);

@@ -1,8 +1,10 @@
-// When an endpoint is connected to again: at once after a connection that lasted, later after one that failed.
+// When an endpoint is reconnected: at once after a stable connection, later after a failed one.
 import type { Clock, Timer } from "../../kit/clock.js";
 import { Backoff } from "./backoff.js";
 
-/** So many connections in a row that did not last are replaced at once when calls wait; then they wait for the backoff. */
+/**
+ * This many unstable connections in a row are replaced at once while calls wait; then the calls wait for the backoff.
+ */
 const MAX_HASTY_RECONNECTS = 3;
 
 export interface ReconnectOwner {
@@ -11,7 +13,7 @@ export interface ReconnectOwner {
   readonly random: () => number;
   /** Calls that wait for a connection. */
   readonly pending: number;
-  /** Calls wait for an upstream that was lost a moment ago: it is tried again sooner. */
+  /** Calls wait for an upstream that was just lost: retry sooner. */
   readonly hurries: boolean;
 }
 
@@ -19,35 +21,35 @@ export class Reconnect {
   private readonly owner: ReconnectOwner;
   private readonly onDue: () => void;
   private readonly backoff = new Backoff();
-  /** Connections in a row that did not last, and were made again at once because calls waited. */
+  /** Unstable connections in a row that were replaced at once because calls waited. */
   private hasty = 0;
   private timer: Timer | undefined = undefined;
   private dueAt = 0;
-  /** Calls need not wait for it: the endpoint was reached, but its connection did not last. */
+  /** Calls should not wait for it: the endpoint was reached, but its connection was unstable. */
   private yields = false;
 
-  /** @param onDue it is time for the next attempt */
+  /** @param onDue the next attempt is due */
   constructor(owner: ReconnectOwner, onDue: () => void) {
     this.owner = owner;
     this.onDue = onDue;
   }
 
-  /** It is left alone for a while, by everybody or by all but calls that wait. */
+  /** In backoff, either for all, or for all but waiting calls. */
   get scheduled(): boolean {
     return this.timer !== undefined;
   }
 
-  /** Calls do not get it tried sooner. */
+  /** Waiting calls do not make it retry sooner. */
   get backsOff(): boolean {
     return this.timer !== undefined && !this.yields;
   }
 
-  /** Milliseconds until it is tried again; undefined: it is not scheduled. */
+  /** Milliseconds until the next attempt; undefined: none is scheduled. */
   get dueInMs(): number | undefined {
     return this.timer === undefined ? undefined : Math.max(0, this.dueAt - this.owner.clock.now());
   }
 
-  /** Whether it may be tried now; what is scheduled is cancelled then. */
+  /** Whether it may connect now; this cancels a scheduled attempt. */
   mayConnect(): boolean {
     if (this.timer === undefined) return true;
     if (!this.yields || this.owner.pending === 0) return false;
@@ -55,17 +57,17 @@ export class Reconnect {
     return true;
   }
 
-  /** It was reached, and has a connection already. */
+  /** The endpoint was reached, and has a connection already. */
   proven(): void {
     this.backoff.reset();
   }
 
-  /** No connection came about. */
+  /** The connection was not established. */
   failed(): void {
     this.schedule(false);
   }
 
-  /** Its only connection was lost. Returns whether another one is to be made at once. @param lasted see `Endpoint` */
+  /** Its only connection was lost. Returns whether to replace it at once. @param lasted see `Endpoint` */
   lost(lasted: boolean): boolean {
     if (lasted) {
       this.backoff.lost(this.owner.clock.now());

@@ -1,29 +1,29 @@
-// Whether the service behind a connection is there: one that is frozen keeps its connections, takes calls into its
-// socket's buffers, and answers none. Known by the calls that time out while it says nothing at all.
+// Detects whether the service behind a connection is alive. A frozen service keeps its connections, accepts calls into
+// its socket's buffers, and responds to none. The sign is calls that time out while nothing at all arrives.
 
 import type { Connection } from "../../http2/connection.js";
 import type { Clock, Timer } from "../../kit/clock.js";
 
-/** After so many such calls in a row the connection gets no new ones. One may be bad luck: it is lost, and asked after. */
+/** After this many such calls in a row the connection gets no new ones. The first may be bad luck, and sends a probe. */
 const SILENT_CALLS = 2;
-/** How long a suspect may take to say a word, before another connection is made in its place. */
+/** How long a suspect connection may stay silent before another one is made in its place. */
 const WORD_MS = 1000;
-/** How long calls on it are left to it, from then on: as long as a PING may take (`keepaliveTimeoutMs`). */
+/** How long its running calls may stay on it from then on: as long as a PING may take (`keepaliveTimeoutMs`). */
 const LAST_WORD_MS = 20_000;
-/** A service that was asked and answered is slow, not gone: it is not asked again for so long. */
+/** A service that responded to a probe is slow, not gone: it gets no further probe for this long. */
 const PROVEN_MS = 1000;
 
 export interface SilenceOwner {
-  /** It gets no new calls, until `onWord` or `onSilent`. */
+  /** It gets no new calls until `onWord` or `onSilent`. */
   onSuspect(): void;
-  /** The suspect is there: it has said something. */
+  /** The suspect is alive: it has sent something. */
   onWord(): void;
-  /** The suspect has said nothing. It is not asked again; it ends by itself when it goes on saying nothing. */
+  /** The suspect has sent nothing. There is no further probe; the connection closes if it stays silent. */
   onSilent(): void;
 }
 
 export class Silence {
-  /** Calls time out on it, and it says nothing. */
+  /** Calls time out on it, and nothing arrives. */
   suspect = false;
   private readonly clock: Clock;
   private readonly connection: Connection;
@@ -40,7 +40,7 @@ export class Silence {
   }
 
   /**
-   * A call has timed out, and had no answer.
+   * A call has timed out without a response.
    * @param heardBefore `connection.heard` when it was sent
    */
   timedOut(heardBefore: number): void {
@@ -71,7 +71,7 @@ export class Silence {
   };
 
   private giveUp(heardBefore: number): void {
-    // A peer that acknowledges no SETTINGS, but talks, is there.
+    // A peer that sends frames is alive, even if it does not acknowledge SETTINGS.
     if (this.connection.heard !== heardBefore) {
       this.onAck();
       return;
@@ -87,7 +87,7 @@ export class Silence {
     this.owner.onSilent();
   }
 
-  /** No word is waited for any more. */
+  /** Stops waiting for a sign of life. */
   close(): void {
     this.timer?.cancel();
     this.timer = undefined;

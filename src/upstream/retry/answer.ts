@@ -1,21 +1,21 @@
-// The response of one of several attempts: held until it is certain that the client gets this one. A head that comes
-// without data waits for the rest of what was read with it, so that a failure with headers can still be undone.
+// The response of one of several attempts, held until it is certain that the client gets this one. Headers without data
+// wait for the rest of the same read, so that a failure after headers can still be retried.
 import type { Sink, Source } from "../../call/sink.js";
 import type { Headers } from "../../kit/headers.js";
 import type { StreamAttempt } from "../stream-attempt.js";
 
 export interface AnswerOwner {
-  /** It is the client's from now on. */
+  /** From now on the client gets this response. */
   onCommit(attempt: StreamAttempt): void;
-  /** It is complete, and nothing of it has gone to the client: `deliver` does that. */
+  /** The response is complete, and none of it has gone to the client: `deliver` sends it. */
   onAnswer(answer: Answer): void;
-  /** It is complete, and the client has it. */
+  /** The response is complete, and the client has it. */
   onDone(trailers: Headers): void;
 }
 
 export class Answer implements Sink {
   readonly attempt: StreamAttempt;
-  /** With grpc-status; undefined: it is not complete. */
+  /** Includes grpc-status; undefined: the response is not complete. */
   trailing: Headers | undefined = undefined;
   private readonly owner: AnswerOwner;
   private readonly response: Sink;
@@ -39,7 +39,7 @@ export class Answer implements Sink {
       this.owner.onAnswer(this);
     } else {
       this.head = headers;
-      // Ticks run when all that was read at once has been taken in.
+      // A tick runs after everything in one read has been processed.
       process.nextTick(passHead, this);
     }
   }
@@ -60,7 +60,7 @@ export class Answer implements Sink {
 
   abort(): void {}
 
-  /** The head goes to the client, and with it the call is this attempt's. */
+  /** Sends the headers to the client, which commits the call to this attempt. */
   pass(): void {
     const { head } = this;
     if (this.passed || head === undefined || this.attempt.done) return;
@@ -69,7 +69,7 @@ export class Answer implements Sink {
     this.response.headers(head, false);
   }
 
-  /** All of it goes to the client. */
+  /** Sends the whole response to the client. */
   deliver(): void {
     const { head, trailing } = this;
     if (trailing === undefined) return;

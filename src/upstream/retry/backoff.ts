@@ -1,12 +1,12 @@
-// How long until a call is tried again: by the policy, or by what the service said.
+// The delay before the next attempt of a call: by the policy, or as the service asked.
 import type { RetryBackoff } from "./policy/policy.js";
 
-/** ±20 %, so that calls which failed together do not come again together. */
+/** ±20 %, so that calls that failed together do not retry together. */
 const JITTER = 0.2;
 
 /**
  * Milliseconds before the next attempt.
- * @param before retries since the first attempt, or since the service last said when to come again
+ * @param before retries since the first attempt, or since the last pushback of the service
  * @param random 0 ≤ n < 1
  */
 export function backoffMs(
@@ -17,12 +17,12 @@ export function backoffMs(
   return Math.min(baseMs * multiplier ** before, maxMs) * (1 - JITTER + 2 * JITTER * random);
 }
 
-/** Nobody is kept waiting for longer than this because a service says so: the client may know something better to do. */
+/** Longer pushbacks are not obeyed: the client must not be kept waiting, and may have a better alternative. */
 const MAX_PUSHBACK_MS = 60_000;
 
 /**
- * `grpc-retry-pushback-ms` of a response: milliseconds, or `never` where the service wants no other attempt. What is
- * negative, no number, or there twice means never (gRFC A6, "Pushback"), and so does more than a minute.
+ * `grpc-retry-pushback-ms` of a response: milliseconds, or `never` if the service allows no further attempt. A
+ * negative, malformed or repeated value means never (gRFC A6, "Pushback"), and so does more than a minute.
  */
 export function pushbackOf(values: readonly string[]): number | "never" | undefined {
   const [value] = values;

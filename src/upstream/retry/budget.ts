@@ -1,10 +1,10 @@
-// How many calls of an upstream may be sent again: a share of its calls over 10 s, and some per second (Finagle's RetryBudget).
+// The retry budget of an upstream: a share of its calls over 10 s, and some per second (Finagle's RetryBudget).
 import type { Clock } from "../../kit/clock.js";
 import type { RetryBudget } from "./policy/policy.js";
 
 const SECONDS = 10;
 
-/** Counts over the last 10 s, second by second. What is allowed is the policy's: counts go on when that changes. */
+/** Counts over the last 10 s, second by second. The limits are the policy's: counts survive a change of them. */
 export class BudgetCounts {
   private readonly clock: Clock;
   private readonly calls = new Array<number>(SECONDS).fill(0);
@@ -22,14 +22,14 @@ export class BudgetCounts {
     return Math.floor(this.clock.now() / 1000);
   }
 
-  /** A call has begun that could be sent again. */
+  /** A retryable call has begun. */
   call(): void {
     const slot = this.slot();
     this.calls[slot] = (this.calls[slot] ?? 0) + 1;
     this.callsInAll++;
   }
 
-  /** Takes a retry from the budget, if there is one left. */
+  /** Takes one retry from the budget, if one is left. */
   take({ share, perSecond }: RetryBudget): boolean {
     const slot = this.slot();
     if (this.retriesInAll + 1 > share * this.callsInAll + perSecond * SECONDS) return false;
@@ -38,7 +38,7 @@ export class BudgetCounts {
     return true;
   }
 
-  /** Of this second; forgets those that are 10 s old. */
+  /** The slot of this second; forgets slots that are 10 s old. */
   private slot(): number {
     const now = this.now();
     for (let left = Math.min(now - this.second, SECONDS); left > 0; left--) {

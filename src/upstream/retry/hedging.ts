@@ -1,14 +1,14 @@
-// A Handler that makes attempts of a call side by side, and takes the first that answers (gRFC A6, "Hedging Policy").
+// A Handler that runs attempts of a call in parallel and takes the first response (gRFC A6, "Hedging Policy").
 import type { Call } from "../../call/call.js";
 import type { Sink } from "../../call/sink.js";
 import { type Ending, PolicyCall, type RetryContext } from "./policy-call.js";
 
-/** An attempt that waits for a connection is looked at again not sooner than this, however short the delay is. */
+/** Shortest interval between checks while an attempt waits for a connection, however short the hedging delay is. */
 const MIN_LOOK_MS = 20;
 
 export class Hedging extends PolicyCall {
   private readonly delayMs: number;
-  /** No attempt beyond those that there are. */
+  /** Start no further attempts. */
   private stopped = false;
 
   constructor(context: RetryContext, call: Call, response: Sink, delayMs: number) {
@@ -24,7 +24,7 @@ export class Hedging extends PolicyCall {
   private readonly next = (): void => {
     const { attempts } = this.context.policy;
     if (this.stopped || this.launched >= attempts) return;
-    // Where there is no connection for one there is none for two.
+    // If there is no connection for one attempt, there is none for two.
     for (const attempt of this.live) {
       if (attempt.begun) continue;
       this.wait(Math.max(this.delayMs, MIN_LOOK_MS), this.next);

@@ -1,5 +1,5 @@
-// A call that may have several attempts by a policy: makes them, passes on the response of one, ends the others. What
-// becomes of an attempt that failed is for `retrying.ts` and `hedging.ts` to say.
+// A call that may have several attempts by a policy: starts them, forwards the response of one, cancels the others.
+// What follows a failed attempt is decided in `retrying.ts` and `hedging.ts`.
 import type { AttemptEndpoint, AttemptKind } from "../../call/attempt.js";
 import type { Call } from "../../call/call.js";
 import type { Abort, Sink } from "../../call/sink.js";
@@ -16,26 +16,26 @@ import { pushbackOf } from "./backoff.js";
 import type { RetryPolicy } from "./policy/policy.js";
 import type { UpstreamRetries } from "./upstream-retries.js";
 
-/** What all calls of a method have in common. */
+/** Shared by all calls of a method. */
 export interface RetryContext {
   readonly cluster: Cluster;
   readonly retries: UpstreamRetries;
   readonly policy: RetryPolicy;
 }
 
-/** An attempt that has ended, of which the client knows nothing. */
+/** An attempt that has ended without the client noticing. */
 export interface Ending {
   readonly attempt: StreamAttempt;
   readonly code: number;
-  /** By its code it is worth another attempt: a service has failed, not the hub. */
+  /** Its code is retryable: the service failed, not the hub. */
   readonly failed: boolean;
-  /** When the service wants another attempt, milliseconds; undefined: it does not say. */
+  /** The service's pushback, milliseconds; undefined: the service sent none. */
   readonly pushback: number | "never" | undefined;
-  /** Tells the client, as the outcome of the call. */
+  /** Forwards it to the client as the outcome of the call. */
   deliver(): void;
 }
 
-/** Attempts by the policy that there were before (gRFC A6, "Exposed Retry Metadata"). */
+/** Earlier attempts by the policy (gRFC A6, "Exposed Retry Metadata"). */
 const PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts";
 
 const SUPERSEDED: Abort = {
@@ -48,14 +48,14 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
   readonly request: Replay;
   protected readonly context: RetryContext;
   protected readonly call: Call;
-  /** Attempts by the policy, the first one included. */
+  /** Attempts by the policy, including the first. */
   protected launched = 0;
-  /** Attempts that have not ended. */
+  /** Attempts that still run. */
   protected readonly live = new Set<StreamAttempt>();
   private readonly response: Sink;
-  /** The one whose response the client has begun to get. */
+  /** The attempt whose response the client has begun to receive. */
   private committed: StreamAttempt | undefined = undefined;
-  /** The client has all that it gets. */
+  /** The client has the complete response. */
   private over = false;
   private timer: Timer | undefined = undefined;
   private readonly refusals = new Refusals();
@@ -69,7 +69,7 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
     context.retries.call();
   }
 
-  /** What becomes of the call when an attempt has failed: another one, or `finish`. */
+  /** Decides what follows a failed attempt: another one, or `finish`. */
   protected abstract onFailed(ending: Ending): void;
 
   start(): void {
@@ -105,7 +105,10 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
     this.tried.add(endpoint);
   }
 
-  /** Another attempt may be made, and is paid for. The budget is asked last: what comes to nothing costs nothing. */
+  /**
+   * Whether another attempt may be made, and is paid for. Checks the budget last: an attempt that is not made costs
+   * nothing.
+   */
   protected mayLaunch(): boolean {
     const { policy, retries } = this.context;
     if (this.launched >= policy.attempts || !this.request.whole) return false;
@@ -117,7 +120,7 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
     return deadline === undefined || this.context.cluster.clock.now() + ms < deadline;
   }
 
-  /** Calls back so much later, unless the call is over by then. False: not before the deadline. */
+  /** Calls back after the delay, unless the call has ended by then. False: the deadline comes first. */
   protected wait(ms: number, then: () => void): boolean {
     const { clock } = this.context.cluster;
     this.stopWaiting();
@@ -153,7 +156,7 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
       this.response.abort(cause);
       return;
     }
-    // What never reached a service has waited for one as long as it may: others would wait as long.
+    // An attempt that never reached a service has waited its full time; another one would wait as long.
     const byService = attempt.begun && cause.by === "upstream";
     if (byService && this.request.whole && this.refusals.mayRepeat(cause)) {
       this.make("transparent", attempt.headers.get(PREVIOUS_ATTEMPTS));
@@ -200,13 +203,16 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
   private onEnding(ending: Ending): void {
     const { code, failed, pushback } = ending;
     this.count(code, failed || pushback === "never");
-    // Others may still answer where one has found no connection.
+    // Other attempts may still get a response although this one found no connection.
     if (!ending.attempt.begun && this.live.size > 0) return;
     if (ending.failed) this.onFailed(ending);
     else this.finish(ending);
   }
 
-  /** For throttling: what succeeds, and what fails for want of the service. Other failures say nothing of it (A6). */
+  /**
+   * For throttling: counts successes, and failures caused by the service's state. Other failures say nothing about it
+   * (A6).
+   */
   private count(code: number, failed: boolean): void {
     const { policy, retries } = this.context;
     if (policy.throttling === undefined) return;
@@ -216,7 +222,7 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
 
   // ---------------------------------------------------------------- the end
 
-  /** This is the outcome, if there is none yet. */
+  /** Ends the call with this outcome, if it has none yet. */
   protected finish(ending: Ending): void {
     if (this.over) return;
     this.call.attempt = ending.attempt.begun ? ending.attempt : this.call.attempt;
@@ -231,7 +237,7 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
     this.request.close();
   }
 
-  /** The call goes on with this one alone. */
+  /** The call continues with this attempt alone. */
   private endOthers(attempt: StreamAttempt): void {
     if (!this.over) this.request.only(attempt);
     for (const other of this.live) {
@@ -258,7 +264,7 @@ export abstract class PolicyCall implements AttemptOwner, AnswerOwner, ReplayOwn
   }
 }
 
-/** Of a client that has tried before: a service is told of all attempts. */
+/** For a client that has retried too: the service gets the count of all attempts. */
 function previousOf(headers: Headers): number {
   const before = headers.get(PREVIOUS_ATTEMPTS) ?? "";
   return /^\d{1,9}$/.test(before) ? Number(before) : 0;

@@ -1,11 +1,11 @@
-// A Handler that tries a call again that failed, one attempt after the other (gRFC A6, "Retry Policy").
+// A Handler that retries a failed call, one attempt after the other (gRFC A6, "Retry Policy").
 import type { Call } from "../../call/call.js";
 import type { Handler, Sink } from "../../call/sink.js";
 import { backoffMs } from "./backoff.js";
 import { Hedging } from "./hedging.js";
 import { type Ending, PolicyCall, type RetryContext } from "./policy-call.js";
 
-/** Sends calls to a cluster by a policy: tries again what failed, or makes attempts side by side where it says so. */
+/** Sends calls to a cluster by a policy: retries failures, or hedges if the policy says so. */
 export function retrying(context: RetryContext): Handler {
   const hedges = context.policy.hedgeDelayMs;
   const { name } = context.cluster;
@@ -22,7 +22,7 @@ export function retrying(context: RetryContext): Handler {
 
 class Retrying extends PolicyCall {
   private readonly stage: string;
-  /** Retries since the first attempt, or since the service said when to come again. */
+  /** Retries since the first attempt, or since the last pushback of the service. */
   private backoffs = 0;
 
   constructor(context: RetryContext, call: Call, response: Sink, stage: string) {

@@ -1,4 +1,4 @@
-// What the retries of an upstream have in common, for all calls and across reloads: the budget, the tokens, the counts.
+// Retry state shared by all calls of an upstream and retained across reloads: the budget, the tokens, the counts.
 import type { Clock } from "../../kit/clock.js";
 import { type Counter, type Meters, NO_METERS } from "../../kit/meters.js";
 import { BudgetCounts } from "./budget.js";
@@ -8,7 +8,7 @@ export class UpstreamRetries {
   private readonly counts: BudgetCounts;
   private readonly overBudget: Counter;
   private readonly throttled: Counter;
-  /** gRFC A6's token_count; undefined: it has not been asked for yet, and is full. */
+  /** gRFC A6's token_count; undefined: not read yet, so it is full. */
   private tokens: number | undefined = undefined;
 
   /** @param name of the upstream */
@@ -24,12 +24,12 @@ export class UpstreamRetries {
     this.throttled = refused("throttling");
   }
 
-  /** A call has begun that may be sent again. */
+  /** A retryable call has begun. */
   call(): void {
     this.counts.call();
   }
 
-  /** Another attempt may be made, and is counted. */
+  /** Whether another attempt may be made; if so, it is counted. */
   allow({ budget, throttling }: RetryPolicy): boolean {
     if (throttling !== undefined && this.tokensOf(throttling) <= throttling.maxTokens / 2) {
       this.throttled.add();
@@ -40,7 +40,7 @@ export class UpstreamRetries {
     return false;
   }
 
-  /** An attempt has ended. @param failed with a code that is worth another one, or the service wants none */
+  /** An attempt has ended. @param failed with a retryable code, or the service allows no retry */
   ended(throttling: RetryThrottling, failed: boolean): void {
     const tokens = this.tokensOf(throttling) + (failed ? -1 : throttling.tokenRatio);
     this.tokens = Math.max(0, Math.min(throttling.maxTokens, tokens));

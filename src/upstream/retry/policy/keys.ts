@@ -1,4 +1,4 @@
-// `retries` of an upstream, and of a method, which changes what it says.
+// `retries` of an upstream, and of a method, which overrides it.
 import { codeName } from "../../../call/status/status.js";
 import type { Kit } from "../../../config/kit.js";
 import { mapping } from "../../../config/mapping.js";
@@ -12,7 +12,7 @@ import { CODES } from "./codes.js";
 import { DEFAULT_RETRIES, type MethodRetries, type RetryBudget, type RetryPolicy } from "./policy.js";
 import { readServiceConfig, type ServiceConfig } from "./service-config.js";
 
-/** Every attempt is a call that a service in trouble gets more: gRPC clients allow five. */
+/** Every attempt is an extra call for a service in trouble: gRPC clients allow five. */
 export const MAX_ATTEMPTS = 10;
 const MAX_REPLAY_BYTES = 4 * 1024 ** 2;
 const MIN_REPLAY_BYTES = 1024;
@@ -25,7 +25,7 @@ export function parseShare(text: string): Parsed<number> {
   return percent <= 100 ? parsed(percent / 100) : rejected("must be a share from 0% to 100%, such as 20%");
 }
 
-/** What holds where a key is left out, for the documentation; of a method that is its upstream's matter. */
+/** What applies if a key is left out, for the documentation; for a method that depends on its upstream. */
 type Default = (value: unknown) => { readonly default?: unknown };
 
 function budgetKey({ z, text, orNone, wholeNumber }: Kit, byDefault: Default) {
@@ -114,7 +114,7 @@ interface Given {
   readonly hedge?: { readonly delay: number } | undefined;
 }
 
-/** @param base what holds where nothing is said */
+/** @param base applies to keys that are not set */
 function given({ attempts, on, budget, backoff, replay, hedge }: Given, base: RetryPolicy) {
   const { baseMs, maxMs, multiplier } = base.backoff;
   return {
@@ -137,11 +137,11 @@ function budgetOf(budget: number | "none" | RetryBudget): RetryBudget | undefine
 
 const FALSE_OR_MAPPING = "must be false, or { attempts, on, budget, backoff, replay, hedge }";
 
-/** What an upstream says of retries. */
+/** The retry settings of an upstream. */
 export interface UpstreamRetriesConfig {
   /** undefined: only transparent retries. */
   readonly retries?: RetryPolicy | undefined;
-  /** What its file says; undefined: there is none. */
+  /** The settings of its service config file; undefined: there is none. */
   readonly serviceConfig?: ServiceConfig | undefined;
 }
 
@@ -173,7 +173,7 @@ export const retryKeys = featureKeys({
   }),
 });
 
-/** More are only counted: the first is what to mend. */
+/** Further problems are only counted: the first is the one to fix. */
 const MAX_TOLD = 20;
 
 function bounded(texts: readonly string[], what: string): readonly string[] {
@@ -198,11 +198,11 @@ function serviceConfigOf(path: string, at: Place): ServiceConfig | undefined {
   }
 }
 
-/** What a method says of retries. */
+/** The retry settings of a method. */
 export interface MethodRetriesConfig {
   /** undefined: as the schema says. */
   readonly idempotent: boolean | undefined;
-  /** undefined: as its upstream; false: none. */
+  /** undefined: as its upstream; false: no retries. */
   readonly retries?: MethodRetries | false | undefined;
 }
 

@@ -1,19 +1,22 @@
-// When the hub sends a call again that failed: what holds for the calls of a method, made when plans are made.
+// When the hub retries a failed call: the policy of a method's calls, made when plans are made.
 import { Code } from "../../../call/status/status.js";
 
-/** Retries that an upstream allows for all its calls together: why not only `attempts`? Since a service that fails every call would get three times as many. */
+/**
+ * Retries that an upstream allows for all its calls together. `attempts` alone is not enough: a service that fails
+ * every call would get three times the load.
+ */
 export interface RetryBudget {
-  /** Of the calls of the last 10 s: 0..1. */
+  /** Share of the calls of the last 10 s: 0..1. */
   readonly share: number;
-  /** Beside those, so that few calls can be tried again too. */
+  /** In addition, so that few calls can be retried too. */
   readonly perSecond: number;
 }
 
 /** gRFC A6, "Throttling Retry Attempts and Hedged RPCs". */
 export interface RetryThrottling {
-  /** Tokens at the start, and at most; a failure takes one, and with half of them or less nothing is tried again. */
+  /** Tokens at the start, and at most; a failure takes one, and with half of them or less nothing is retried. */
   readonly maxTokens: number;
-  /** What a call that succeeds gives back. */
+  /** Tokens that a successful call gives back. */
   readonly tokenRatio: number;
 }
 
@@ -21,21 +24,21 @@ export interface RetryBackoff {
   /** Before the second attempt, milliseconds. */
   readonly baseMs: number;
   readonly maxMs: number;
-  /** From one to the next. */
+  /** Factor from one to the next. */
   readonly multiplier: number;
 }
 
 export interface RetryPolicy {
-  /** Attempts of a call in all, the first one included. Transparent retries (gRFC A6) do not count. */
+  /** Attempts of a call in all, including the first. Transparent retries (gRFC A6) do not count. */
   readonly attempts: number;
-  /** gRPC status codes that are worth another attempt; with hedging, those that end no call while others run. */
+  /** Retryable gRPC status codes; with hedging, codes that do not end a call while others run. */
   readonly on: readonly number[];
   /** undefined: no bound for all calls together. */
   readonly budget: RetryBudget | undefined;
   readonly backoff: RetryBackoff;
-  /** Bytes of a request that are kept for another attempt. */
+  /** Request bytes buffered for another attempt. */
   readonly replayBytes: number;
-  /** Another attempt beside those that run, whenever none has answered for so long. undefined: one after the other. */
+  /** Start another attempt whenever none has had a response for this long. undefined: one after the other. */
   readonly hedgeDelayMs: number | undefined;
   /** undefined: none. */
   readonly throttling: RetryThrottling | undefined;
@@ -52,8 +55,8 @@ export const DEFAULT_RETRIES: RetryPolicy = {
   throttling: undefined,
 };
 
-/** What the config says of one method, beside its upstream's policy. */
+/** The config of one method, beside its upstream's policy. */
 export interface MethodRetries extends Partial<RetryPolicy> {
-  /** Its calls are sent again although the service may do twice what was asked once. */
+  /** Calls are retried although the service may then process a request twice. */
   readonly anyCall: boolean;
 }

@@ -1,31 +1,31 @@
-// Which calls of an upstream are sent again, and how: the policy of each method, from all that says something of it.
+// Which calls of an upstream are retried, and how: the policy of each method, from all sources that configure it.
 import type { Method } from "../../../call/call.js";
 import { DEFAULT_RETRIES, type MethodRetries, type RetryPolicy } from "./policy.js";
 import type { ServiceConfig, ServiceConfigEntry } from "./service-config.js";
 
-/** What is said of a method. */
+/** The settings for a method. */
 export interface RetrySources {
-  /** By its upstream. */
+  /** From its upstream. */
   readonly upstream: RetryPolicy | undefined;
-  /** By the upstream's gRPC service config. */
+  /** From the upstream's gRPC service config. */
   readonly serviceConfig?: ServiceConfig | undefined;
-  /** By `methods`; undefined: nothing. */
+  /** From `methods`; undefined: nothing. */
   readonly method: MethodRetries | false | undefined;
-  /** By `methods`; undefined: what the schema says counts. */
+  /** From `methods`; undefined: as the schema says. */
   readonly idempotent: boolean | undefined;
 }
 
-/** undefined: its calls are sent again only where no service can have seen them. */
+/** undefined: calls are retried only if no service can have seen them. */
 export function retryPolicy(
   method: Pick<Method, "kind" | "idempotent" | "service" | "name">,
   { upstream, serviceConfig, method: own, idempotent }: RetrySources,
 ): RetryPolicy | undefined {
-  // Of a method of unknown kind nothing is known, and least of all that it may be called twice.
+  // Of a method of unknown kind it is not known whether it may be called twice.
   if (own === false || method.kind === "unknown") return undefined;
   const { anyCall = false, ...changes } = own ?? {};
   const service = entryOf(serviceConfig, method)?.retries;
   if (upstream === undefined && service === undefined && own === undefined) return undefined;
-  // Who gives a policy to a method by its name says that it may be called twice; of a whole service nobody knows.
+  // A policy for a method by its name implies that it may be called twice; a policy for a whole service does not.
   const named = service !== undefined && serviceConfig?.has(keyOf(method)) === true;
   if (!anyCall && !(idempotent ?? (method.idempotent || named))) return undefined;
   const policy = { ...(upstream ?? DEFAULT_RETRIES), ...service, ...changes };

@@ -1,16 +1,16 @@
-// A gRPC service config (grpc/service_config.proto as JSON; gRFC A6, A21): what of it holds for the hub's calls, what does
-// not, and what is wrong with it.
+// A gRPC service config (grpc/service_config.proto as JSON; gRFC A6, A21): which parts apply to the hub's calls, which
+// do not, and what is wrong with it.
 import { mapping } from "../../../config/mapping.js";
 import { kindOf } from "../../../kit/text/kind-of.js";
 import { nearest } from "../../../kit/text/nearest.js";
 import { CODES } from "./codes.js";
 import { DEFAULT_RETRIES, type RetryPolicy, type RetryThrottling } from "./policy.js";
 
-/** What it says of a method. */
+/** The settings for a method. */
 export interface ServiceConfigEntry {
-  /** What differs from the upstream's policy, or from the defaults; undefined: nothing is said of retries. */
+  /** Differences from the upstream's policy, or from the defaults; undefined: no retry settings. */
   readonly retries: Partial<RetryPolicy> | undefined;
-  /** The most that a call may take, milliseconds; undefined: nothing is said. */
+  /** The longest that a call may take, milliseconds; undefined: not set. */
   readonly timeoutMs: number | undefined;
 }
 
@@ -24,15 +24,15 @@ export interface ServiceConfigRead {
   readonly warnings: readonly string[];
 }
 
-/** gRFC A6: clients take no more than five for any number above. */
+/** gRFC A6: clients use at most five for any larger number. */
 const MAX_ATTEMPTS = 5;
-/** A timer's shortest: no delay at all would be the same. */
+/** The shortest timer: a delay of zero would be the same. */
 const MIN_DELAY_MS = 1;
 const MAX_ENTRIES = 10_000;
 const DURATION = /^(\d{1,9})(?:\.(\d{1,9}))?s$/;
 const KEYS = ["methodConfig", "retryThrottling"];
 const METHOD_KEYS = ["name", "timeout", "retryPolicy", "hedgingPolicy"];
-/** Those of gRPC that are not for a proxy, and why. */
+/** Keys of gRPC that do not apply to a proxy, and why. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   loadBalancingConfig: "balancer of the upstream is what counts",
   loadBalancingPolicy: "balancer of the upstream is what counts",
