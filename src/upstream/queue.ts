@@ -190,9 +190,7 @@ export class Queue implements ReserveOwner {
     this.failUnlessMayWait();
   }
 
-  /**
-   * Another source of endpoints is asked: without endpoints, calls wait for its first report as for a lost upstream.
-   */
+  /** Another source is followed: without endpoints, calls wait for its first report as for a lost upstream. */
   onSource(): void {
     this.askedAt = this.clock.now();
   }

@@ -1,4 +1,4 @@
-// An upstream of the config while the hub runs: the cluster that reaches it, and the schema that it was found to have.
+// An upstream of the config at run time: its cluster, and its learned schema.
 import { connect, type Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import type { Handler } from "../../call/sink.js";
@@ -33,55 +33,55 @@ import { SchemaMemory } from "./schema-memory.js";
 import { type KnownSchema, UpstreamLog } from "./upstream-log.js";
 
 export interface UpstreamEvents {
-  /** `schema` is new. `before`: the one in its place until now. */
+  /** `schema` is new. `before`: the previous one. */
   onSchema(upstream: LearnedUpstream, before: KnownSchema | undefined): void;
-  /** It could not be learned (again); an older schema stays in use. `first`: this reason is new since things went well. */
+  /** It could not be learned (again); an older schema stays in use. `first`: this reason is new since a success. */
   onProblem(upstream: LearnedUpstream, message: string, first: boolean): void;
-  /** It has a healthy endpoint, or not any more. */
+  /** It has a healthy endpoint, or none any longer. */
   onServing?(upstream: LearnedUpstream): void;
-  /** Its source has told its endpoints, or why it does not know them. */
+  /** Its source has reported its endpoints, or why it does not know them. */
   onEndpoints?(upstream: LearnedUpstream): void;
 }
 
-/** Learning waits so long for what is remembered, which it is compared with; a folder may hang. */
+/** How long learning waits for the remembered schema, which it is compared with; a folder may hang. */
 const REMEMBERING_MS = 10_000;
 
 export interface LearnedUpstreamOptions {
   readonly runtime: Runtime;
-  /** Counts what waits to be sent, on all connections of the hub. Default: each connection by itself. */
+  /** Counts bytes waiting to be sent, on all connections of the hub. Default: each connection by itself. */
   readonly sendMemory?: SendMemory;
-  /** Counts what is kept of requests, of all calls of the hub. Default: those of the upstream by themselves. */
+  /** Counts buffered request bytes, of all calls of the hub. Default: those of the upstream by themselves. */
   readonly replayMemory?: ReplayMemory;
-  /** What its retries have in common, where that outlives it. */
+  /** The shared state of its retries, if that outlives it. */
   readonly retries?: UpstreamRetries;
-  /** Balancers and sources of the program. */
+  /** Balancers and sources added by the program. */
   readonly own?: OwnParts | undefined;
   readonly log: Log;
   readonly meters: Meters;
-  /** Where its schema is remembered; undefined: nowhere. */
+  /** Where schemas are remembered; undefined: nowhere. */
   readonly cache: SchemaCache | undefined;
 }
 
 export class LearnedUpstream {
-  /** As it is in force; endpoints and limits change with a reload, the rest with another upstream. */
+  /** The current config; endpoints and limits change with a reload, other changes make a new upstream. */
   config: UpstreamConfig;
   readonly cluster: Cluster;
   schema: Schema | undefined = undefined;
-  /** When `schema` was learned, if it is the one that is remembered, and was not learned yet: Unix time, milliseconds. */
+  /** When `schema` was learned, if it is the remembered one and was not learned again yet: Unix time, milliseconds. */
   remembered: number | undefined = undefined;
   /** Why there is no schema; undefined once there is one. */
   problem: string | undefined = "it has not been learned yet";
-  /** Why it could not be learned, where the schema is the one that is remembered. */
+  /** Why it could not be learned, if the schema is the remembered one. */
   unlearned: string | undefined = undefined;
   private readonly tls: ClientTls | undefined;
   private readonly watcher: SchemaWatcher | undefined;
   private readonly memory: SchemaMemory;
-  /** Where its endpoints come from, as JSON; undefined before the start. */
+  /** The source of its endpoints, as JSON; undefined before the start. */
   private followed: string | undefined = undefined;
   private readonly names = new Map<string, readonly string[]>();
-  /** What is remembered has been read. */
+  /** The remembered schema has been read. */
   private learning = false;
-  /** Resolves with the first answer to what it serves, be it a problem. */
+  /** Resolves with the first result of learning, which may be a problem. */
   private readonly answered: Promise<void>;
   private started: Promise<void> | undefined = undefined;
 
@@ -93,7 +93,7 @@ export class LearnedUpstream {
   private readonly own: OwnParts | undefined;
 
   /**
-   * Throws a UserError where the certificates of its TLS cannot be used.
+   * Throws a UserError if the certificates of its TLS cannot be used.
    */
   constructor(config: UpstreamConfig, events: UpstreamEvents, options: LearnedUpstreamOptions) {
     const { runtime, sendMemory, replayMemory, log, meters, cache } = options;
@@ -168,11 +168,11 @@ export class LearnedUpstream {
   }
 
   /**
-   * Connects, and resolves once its schema is known or is known not to be had now.
-   * Rejects with a UserError when it shall come from files that cannot be read.
+   * Connects, and resolves once its schema is known or could not be learned for now.
+   * Rejects with a UserError if the schema must come from files that cannot be read.
    */
   start(): Promise<void> {
-    // A reload that keeps this upstream starts it again: it is started already.
+    // A reload that retains this upstream starts it again: it is started already.
     this.started ??= this.begin();
     return this.started;
   }
@@ -182,7 +182,7 @@ export class LearnedUpstream {
     try {
       if (schema.kind === "protoset") this.schema = await loadProtoset(schema.file);
       if (schema.kind === "protos") {
-        // With the compiler of .proto files, which most hubs need not load.
+        // Loads the compiler of .proto files, which most hubs do not need.
         const { loadProtos } = await lateLoad(() => import("../../schema/sources/protos.js"));
         this.schema = await loadProtos(schema.dirs);
       }
@@ -199,7 +199,7 @@ export class LearnedUpstream {
     await this.answered;
   }
 
-  /** What was learned by an earlier hub serves until it is learned anew. */
+  /** A schema learned by an earlier hub is used until it is learned again. */
   private async remember(): Promise<void> {
     const read = this.memory.read().then((found) => {
       // It may have been learned meanwhile.
@@ -225,16 +225,16 @@ export class LearnedUpstream {
 
   private get owner(): Owner {
     const { name, endpoints, source } = this.config;
-    // It is written to the disk, as it is shown.
+    // It is written to disk as it is shown.
     return { name, endpoints: source ? [maskedText(source.target)] : endpoints.map(formatAddress) };
   }
 
-  /** They are listed in the config, or its source has told them once. */
+  /** They are listed in the config, or its source has reported them once. */
   get knowsEndpoints(): boolean {
     return this.config.source === undefined || this.cluster.source.known;
   }
 
-  /** Takes endpoints from where the config says; from where they come already is gone on with. */
+  /** Takes endpoints from the configured source; if the source is unchanged, continues with it. */
   private follow(): void {
     const { endpoints, source } = this.config;
     const followed = JSON.stringify([endpoints, source]);
@@ -261,7 +261,7 @@ export class LearnedUpstream {
     };
   }
 
-  /** Takes over other endpoints, limits and another balancer, and another folder; connections to endpoints that stay go on. */
+  /** Takes over changed endpoints, limits, balancer and folder; connections to endpoints that stay are retained. */
   update(config: UpstreamConfig, cache: SchemaCache | undefined): void {
     if (config === this.config) return;
     this.memory.moved(cache);
@@ -271,25 +271,25 @@ export class LearnedUpstream {
     this.cluster.configure(config);
     if (!isDeepStrictEqual(balancer, config.balancer))
       this.cluster.setBalancer(balancerOf(config.balancer.name, this.own), config.balancer);
-    // One that has not begun yet follows what is in force by then.
+    // An upstream that has not started yet will follow the config of that time.
     if (this.followed !== undefined) this.follow();
   }
 
-  /** Sends calls there, and again by a policy where they fail. */
+  /** Sends calls to the cluster, and retries failures by a policy. */
   readonly handlerFor = (policy: RetryPolicy): Handler =>
     retrying({ cluster: this.cluster, retries: this.retries, policy });
 
-  /** What the hub shows to it, and by what it knows it; none in clear text. */
+  /** The hub's certificates for it, and those that it is verified by; none in clear text. */
   get certificates(): readonly CertificateState[] {
     return this.tls?.certificates ?? [];
   }
 
-  /** Takes over the certificates that lie in the files now, for new connections. */
+  /** Reloads the certificates from their files, for new connections. */
   reloadCertificates(): void {
     this.tls?.reload();
   }
 
-  /** Running calls may end; no new ones. */
+  /** Running calls may end; no new ones are accepted. */
   drain(): void {
     this.tls?.close();
     this.watcher?.close();
@@ -313,7 +313,7 @@ function dial(endpoint: EndpointInfo): Socket {
     : connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
 }
 
-/** What calls in clear text say where the client names nothing; of a socket, what gRPC says. */
+/** The `:authority` of clear-text calls whose client sent none; for a socket, the one that gRPC uses. */
 function clearAuthority(endpoint: EndpointInfo): string {
   if ("path" in endpoint) return "localhost";
   return formatAddress({ host: endpoint.name ?? endpoint.host, port: endpoint.port });

@@ -1,10 +1,10 @@
-// What differs between two schemas of one upstream, in a line for the log.
+// The differences between two schemas of one upstream, as a log line.
 import { methodsOf, type Schema } from "../../schema/types/schema.js";
 
 /** Names in a line; the rest is counted. */
 const MAX_NAMES = 5;
 
-/** e.g. `added a.v1.Books/Search; removed service a.v1.Shelves`; where all names are the same: `messages or options`. */
+/** E.g. `added a.v1.Books/Search; removed service a.v1.Shelves`; if all names are the same: `messages or options`. */
 export function schemaChanges(before: Schema, after: Schema): string {
   const parts = [
     listed("added", difference(namesOf(after), namesOf(before))),
@@ -23,7 +23,7 @@ function namesOf(schema: Schema): ReadonlyMap<string, ReadonlySet<string>> {
 
 type Names = ReturnType<typeof namesOf>;
 
-/** What `all` has and `others` has not: a whole service is one name. */
+/** Names in `all` that `others` lacks: a whole service is one name. */
 function difference(all: Names, others: Names): string[] {
   return [...all].flatMap(([service, methods]) => {
     const known = others.get(service);

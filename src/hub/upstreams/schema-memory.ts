@@ -1,12 +1,12 @@
-// What is kept on disk of one upstream's schema: read when the hub starts, written when it was learned.
+// The remembered schema of one upstream on disk: read when the hub starts, written when it was learned.
 import type { Clock } from "../../kit/clock.js";
 import { reportFault } from "../../kit/faults.js";
 import type { Owner, RememberedSchema, SchemaCache } from "../../schema/sources/schema-cache.js";
 import type { Schema } from "../../schema/types/schema.js";
 
 /**
- * A schema that does not change is written again so often: what is remembered says when it was last known to be right,
- * and a file that somebody deleted comes back.
+ * How often an unchanged schema is written again: its time says when it was last known to be correct, and a deleted
+ * file comes back.
  */
 const REWRITE_MS = 3_600_000;
 
@@ -14,7 +14,7 @@ export class SchemaMemory {
   readonly #owner: () => Owner;
   readonly #now: () => number;
   #cache: SchemaCache | undefined;
-  /** What lies in the folder by now. */
+  /** The current content of the folder. */
   #kept: { readonly hash: string; readonly at: number } | undefined;
   #writing = false;
   /** Learned while another one was written. */
@@ -22,8 +22,8 @@ export class SchemaMemory {
   #closed = false;
 
   /**
-   * @param owner whose schema it is now
-   * @param clock for when it was learned
+   * @param owner the current owner of the schema
+   * @param clock for the time at which it was learned
    */
   constructor(owner: () => Owner, cache: SchemaCache | undefined, clock: Pick<Clock, "wallTime">) {
     this.#owner = owner;
@@ -31,7 +31,7 @@ export class SchemaMemory {
     this.#now = () => clock.wallTime();
   }
 
-  /** Another folder, or none; also said where the endpoints are others: what is kept names them. */
+  /** The folder has changed, or there is none; also called if the endpoints have changed: what is stored names them. */
   moved(cache: SchemaCache | undefined): void {
     this.#cache = cache;
     this.#kept = undefined;
@@ -42,7 +42,7 @@ export class SchemaMemory {
     return this.#cache?.read(this.#owner());
   }
 
-  /** It was learned just now. Nobody waits for the disk; of what comes while it is written the last is written next. */
+  /** It was just learned. Does not wait for the disk; of schemas learned during a write, only the last is written. */
   keep(schema: Schema): void {
     const [cache, kept, now] = [this.#cache, this.#kept, this.#now()];
     if (cache === undefined || this.#closed) return;

@@ -1,31 +1,31 @@
-// Lines of the log about one upstream: learned, changed, lost, back. What flaps is counted, not written each time.
+// Log lines about one upstream: learned, changed, lost, back. Flapping is counted, not logged each time.
 import type { Clock, Timer } from "../../kit/clock.js";
 import type { Log } from "../../kit/log.js";
 import { LogOnce } from "../../kit/log-once.js";
 import type { Schema } from "../../schema/types/schema.js";
 import { schemaChanges } from "./schema-changes.js";
 
-/** An endpoint that comes and goes gets a line for its loss so often at most; what came between is counted. */
+/** Minimum interval between log lines about the loss of one endpoint; losses between them are counted. */
 const MIN_INTERVAL_MS = 60_000;
-/** Endpoints that are followed; beyond them the upstream as a whole tells enough. */
+/** Endpoints that are followed; beyond them, lines about the upstream as a whole suffice. */
 const MAX_ENDPOINTS = 1_000;
 
 interface Followed {
   ready: boolean;
-  /** The last line about it says that it is lost. */
+  /** The last line about it reported its loss. */
   saidLost: boolean;
-  /** When that line was written, milliseconds of the clock. */
+  /** When that line was logged, milliseconds of the clock. */
   saidAt: number;
-  /** Losses since then that have no line. */
+  /** Losses since then that were not logged. */
   unsaid: number;
   timer: Timer | undefined;
 }
 
-/** An endpoint that is or was out for its health. */
+/** An endpoint that is or was out because of its health. */
 interface Out {
   /** undefined: it gets calls. */
   why: string | undefined;
-  /** The last line about it says that it is out. */
+  /** The last line about it reported that it is out. */
   said: boolean;
   saidAt: number;
   timer: Timer | undefined;
@@ -34,14 +34,14 @@ interface Out {
 /** A schema, and where it comes from. */
 export interface KnownSchema {
   readonly schema: Schema;
-  /** When it was learned, if it was read from where schemas are remembered: Unix time, milliseconds. */
+  /** When it was learned, if it is a remembered schema: Unix time, milliseconds. */
   readonly remembered: number | undefined;
 }
 
 export interface EndpointView {
   readonly address: string;
   readonly state: string;
-  /** Why it cannot be reached, if it cannot. */
+  /** Why it is unreachable, if it is. */
   readonly problem: string;
 }
 
@@ -50,9 +50,9 @@ export class UpstreamLog {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #endpoints = new Map<string, Followed>();
-  /** Of endpoints that are or were out for their health. */
+  /** Endpoints that are or were out because of their health. */
   readonly #health = new Map<string, Out>();
-  /** The problem that the last line about its source tells of. */
+  /** The problem of its source that was logged last. */
   #sourceProblem: string | undefined = undefined;
   readonly #sourceProblems: LogOnce;
   #badReports = 0;
@@ -65,7 +65,7 @@ export class UpstreamLog {
     this.#sourceProblems = new LogOnce(() => clock.now());
   }
 
-  /** @param before undefined: it was not known until now */
+  /** @param before undefined: there was none until now */
   schema(before: KnownSchema | undefined, { schema, remembered }: KnownSchema): void {
     const methods = schema.services.reduce((sum, { methods }) => sum + methods.length, 0);
     const counts = `${counted(schema.services.length, "service")}, ${counted(methods, "method")}`;
@@ -84,18 +84,18 @@ export class UpstreamLog {
   endpoint({ address, state, problem }: EndpointView): void {
     const followed = this.#endpoints.get(address);
     if (followed === undefined) {
-      // The first connection is no news, and what fails from the first is told by the learning.
+      // The first connection is not logged, and a failure from the start is reported by the learning of the schema.
       const saidAt = Number.NEGATIVE_INFINITY;
       if (state === "ready" && this.#endpoints.size < MAX_ENDPOINTS)
         this.#endpoints.set(address, { ready: true, saidLost: false, saidAt, unsaid: 0, timer: undefined });
       return;
     }
     if (state === "ready" && !followed.ready) this.#back(address, followed);
-    // What is between two connections is not lost.
+    // An endpoint between two connections is not lost.
     if (state === "backoff" && followed.ready) this.#lost(address, followed, problem);
   }
 
-  /** An endpoint was taken out for its health (it has a reason), or gets calls again. */
+  /** An endpoint was taken out for its health (with a reason), or gets calls again. */
   health(address: string, why: string | undefined): void {
     const known = this.#health.get(address);
     if (known === undefined) {
@@ -116,7 +116,7 @@ export class UpstreamLog {
   #out(address: string, known: Out): void {
     const wait = known.saidAt + MIN_INTERVAL_MS - this.#clock.now();
     if (wait > 0) {
-      // Where it stays out, the log says so in the end.
+      // If it stays out, that is logged when the interval is over.
       known.timer ??= this.#clock.setTimeout(() => {
         known.timer = undefined;
         if (known.why !== undefined && !known.said) this.#out(address, known);
@@ -128,7 +128,7 @@ export class UpstreamLog {
     known.saidAt = this.#clock.now();
   }
 
-  /** Its source of endpoints has a problem, or (undefined) has told them. */
+  /** Its source of endpoints has a problem, or (undefined) has reported them. */
   source(problem: string | undefined): void {
     if (problem === this.#sourceProblem) return;
     if (problem === undefined) this.#info("its endpoints are known again");
@@ -137,7 +137,7 @@ export class UpstreamLog {
     this.#sourceProblem = problem;
   }
 
-  /** A load report of an endpoint is of no use. */
+  /** A load report of an endpoint is unusable. */
   badReport(address: string, reason: string): void {
     const now = this.#clock.now();
     this.#badReports++;
@@ -149,7 +149,7 @@ export class UpstreamLog {
     );
   }
 
-  /** Forgets endpoints that are not among these. */
+  /** Forgets endpoints that are not in this list. */
   retain(addresses: readonly string[]): void {
     const kept = new Set(addresses);
     for (const [address, { timer }] of this.#endpoints) {
@@ -183,7 +183,7 @@ export class UpstreamLog {
     const wait = followed.saidAt + MIN_INTERVAL_MS - now;
     if (wait > 0) {
       followed.unsaid++;
-      // Where it stays away, the log says so in the end.
+      // If it stays away, that is logged when the interval is over.
       followed.timer ??= this.#clock.setTimeout(() => {
         followed.timer = undefined;
         if (!followed.ready && !followed.saidLost) this.#lost(address, followed, problem);
@@ -202,7 +202,7 @@ export class UpstreamLog {
   }
 }
 
-/** As logs and pages show when a schema was learned. */
+/** The time at which a schema was learned, as logs and pages show it. */
 export function timeOf(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }

@@ -1,4 +1,4 @@
-// What there is to tell of an upstream at one moment.
+// The current state of an upstream, as pages, logs and metrics show it.
 
 import { maskedText } from "../../kit/text/masked-text.js";
 import type { Cluster } from "../../upstream/cluster.js";
@@ -19,7 +19,7 @@ export function upstreamRow(upstream: LearnedUpstream): UpstreamRow {
     breakers: cluster.health.breakers?.states,
     pending: cluster.pending,
     schema: config.schema.kind,
-    // There may be thousands, and gauges do not ask.
+    // There may be thousands, and gauges do not need them.
     get services() {
       return [...(schema?.services.map(({ typeName }) => typeName) ?? []), ...(schema?.undescribed ?? [])];
     },
@@ -37,7 +37,7 @@ function endpointRow(endpoint: Endpoint, cluster: Cluster): EndpointRow {
     state: stateOf(endpoint),
     connections: open,
     ...counts,
-    // There may be thousands, and gauges do not ask.
+    // There may be thousands, and gauges do not need them.
     get why() {
       return endpoint.state === "backoff" ? endpoint.problem : health?.reason?.why;
     },
@@ -57,7 +57,7 @@ function endpointRow(endpoint: Endpoint, cluster: Cluster): EndpointRow {
 }
 
 function stateOf({ state, health }: Endpoint): EndpointRow["state"] {
-  // One that is not connected gets no calls, whatever is known of it.
+  // An unreachable endpoint gets no calls, whatever else is known about it.
   if (state !== "ready" || health === undefined) return state;
   return health.reason?.state ?? (health.checking ? "checking" : state);
 }
@@ -72,7 +72,7 @@ function sourceRow({ config, cluster }: LearnedUpstream): SourceRow | undefined 
   };
 }
 
-/** Whether an upstream has all services that no other has. */
+/** Whether an upstream serves all services that no other has. */
 export function takesOthers({
   config: { schema },
 }: {

@@ -112,7 +112,7 @@ const tls = ({ z, path }: Kit) =>
     )
     .meta({ examples: [true] });
 
-/** Of all features of an upstream. */
+/** Keys of all features of an upstream. */
 const featureShape = (kit: Kit) =>
   Object.assign({}, ...UPSTREAM_KEYS.map((keys) => keys.schema(kit))) as ShapeOf<
     (typeof UPSTREAM_KEYS)[number]
@@ -121,7 +121,7 @@ const featureShape = (kit: Kit) =>
 const upstream = (kit: Kit) => {
   const { endpoints, ...features } = featureShape(kit);
   return kit.z.strictObject({
-    // The first that a reader looks for.
+    // First, since readers look for it first.
     endpoints,
     schema: schemaSource(kit),
     services: services(kit),
@@ -132,7 +132,7 @@ const upstream = (kit: Kit) => {
 
 type RawUpstream = z.output<ReturnType<typeof upstream>>;
 
-/** Any number of them: a program that has services of its own may do without. */
+/** Any number of them: a program with services of its own may have no upstreams. */
 export const anyUpstreams = (kit: Kit) =>
   kit.keyed(
     kit.z.record(kit.z.string(), upstream(kit)),
@@ -181,7 +181,7 @@ function schemaOf({ schema, services }: RawUpstream, at: Place): SchemaSource {
   };
 }
 
-/** The services that upstreams without a schema name: each stands once, and at most one upstream takes all others. */
+/** The services of upstreams without a schema: each is named once, and at most one upstream takes all others. */
 function checkServices(upstreams: Readonly<Record<string, RawUpstream>>, at: Place): void {
   const owners = new Map<string, string>();
   let taker: string | undefined;

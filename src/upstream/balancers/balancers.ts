@@ -1,4 +1,4 @@
-// The balancers that an upstream can have, by the names that a config uses. A new one is a file here and a row.
+// The balancers of an upstream, by their names in the config. A new one is a file here and a row.
 import type { BalancerFactory } from "./balancer.js";
 import { leastRequest } from "./least-request.js";
 import { maglev } from "./maglev.js";

@@ -1,13 +1,13 @@
-// Draws endpoints at random, by their weights, in constant time and without allocation.
+// Draws endpoints at random, by weight, in constant time and without allocation.
 import type { BalancedEndpoint } from "./balancer.js";
 
 /** Vose's alias method: "A Linear Algorithm for Generating Random Numbers with a Given Distribution", 1991. */
 export class Candidates<E extends BalancedEndpoint> {
   all: readonly E[] = [];
-  /** Of the weights. */
+  /** Sum of the weights. */
   mean = 1;
   private readonly random: () => number;
-  /** Weights are all the same. */
+  /** All weights are equal. */
   private equal = true;
   private chance = new Float64Array(0);
   private alias = new Int32Array(0);
@@ -41,14 +41,14 @@ export class Candidates<E extends BalancedEndpoint> {
         less.push(rich);
       }
     }
-    // What is left there is so by rounding.
+    // Entries left over here are due to rounding.
     for (const i of less) chance[i] = 1;
     for (const i of more) chance[i] = 1;
     this.chance = chance;
     this.alias = alias;
   }
 
-  /** Index of one, by weight. There must be one. */
+  /** A random index, by weight. There must be at least one endpoint. */
   draw(): number {
     const at = this.random() * this.all.length;
     const i = Math.floor(at);
@@ -56,14 +56,14 @@ export class Candidates<E extends BalancedEndpoint> {
     return this.alias[i] ?? i;
   }
 
-  /** As `draw`, another one than the first where weights are equal; else drawn anew, which may be the same. */
+  /** Like `draw`, but not the first index where weights are equal; else drawn again, possibly the same. */
   drawBeside(first: number): number {
     if (!this.equal) return this.draw();
     const i = Math.floor(this.random() * (this.all.length - 1));
     return i < first ? i : i + 1;
   }
 
-  /** The first that is usable from a random one on: for when draws have found none. */
+  /** The first usable endpoint from a random one on: for when draws have found none. */
   search(usable: (endpoint: E) => boolean): E | undefined {
     const { all } = this;
     const count = all.length;
@@ -76,5 +76,5 @@ export class Candidates<E extends BalancedEndpoint> {
   }
 }
 
-/** Draws that are made before a balancer looks at all endpoints: with half of them in use it is one look in sixteen. */
+/** Draws before a balancer searches all endpoints: with half of them in use, one pick in sixteen does. */
 export const DRAWS = 4;

@@ -1,40 +1,40 @@
-// What balancers know of one endpoint. It lives as long as the endpoint, so that neither a reload nor another balancer
-// forgets it; plain numbers in one object, so that a pick looks at two objects and allocates nothing.
+// Balancer data about one endpoint. It lives as long as the endpoint, so it survives a reload or a change of the
+// balancer. Plain numbers in one object: a pick reads two objects and allocates nothing.
 import type { Attempt, AttemptObserver } from "../../call/attempt.js";
 
 export class EndpointLoad {
-  /** Its share beside others, as configured; never 0 among endpoints that are picked. */
+  /** Its configured weight; never 0 among endpoints that are picked. */
   base = 1;
-  /** The share in force: `base`, less while it starts slowly. */
+  /** The effective weight: `base`, reduced during slow start. */
   weight = 1;
-  /** Those before it have enough room: no connections beyond the first are made to it in advance. */
+  /** More preferred endpoints have enough capacity: it gets no connections in advance beyond the first. */
   spare = false;
   /** It has been connected to. */
   connected = false;
-  /** When a balancer first saw it, ms; NaN: none has. */
+  /** When a balancer first saw it, ms; NaN: never. */
   since = Number.NaN;
   /** `healthy` as it was last counted. */
   healthy = true;
-  /** When it began, or was well again: its slow start counts from there, ms. */
+  /** When it began, or became healthy again: its slow start counts from there, ms. */
   startedAt = Number.NEGATIVE_INFINITY;
-  /** Whose calls they are, where there are several groups. */
+  /** The observer of its calls, if there are several groups. */
   group: AttemptObserver | undefined = undefined;
 
-  /** peak_ewma: the average when it was last told, ms. */
+  /** peak_ewma: the average at its last update, ms. */
   rttMs = 0;
-  /** When that was, or the endpoint was first seen; NaN: neither. */
+  /** When that was, or when the endpoint was first seen; NaN: neither. */
   rttAt = Number.NaN;
-  /** Since when a unary call waits that began after the last answer, ms; ∞: none does. */
+  /** Start of the oldest waiting unary call since the last response, ms; ∞: none waits. */
   waitingSince = Number.POSITIVE_INFINITY;
 
-  /** weighted_round_robin: what the last report came to; 0: there is none. */
+  /** weighted_round_robin: the weight from the last report; 0: there is none. */
   reported = 0;
-  /** When reports began to come, and when the last came, ms. */
+  /** Times of the first and the last report, ms. */
   reportedSince = Number.POSITIVE_INFINITY;
   reportedAt = Number.NEGATIVE_INFINITY;
 }
 
-/** Of the endpoint where an attempt runs. */
+/** The data of the endpoint where an attempt runs. */
 export function loadOf({ endpoint }: Attempt): EndpointLoad | undefined {
   if (endpoint === undefined || !("load" in endpoint)) return undefined;
   return endpoint.load instanceof EndpointLoad ? endpoint.load : undefined;

@@ -1,4 +1,4 @@
-// What ring_hash and maglev pick by: the hash of what calls have in common, worked out once for each call.
+// The key of ring_hash and maglev: the hash of what calls have in common, computed once for each call.
 import type { Attempt } from "../../call/attempt.js";
 import type { Call } from "../../call/call.js";
 import { CallKey } from "../../call/call-key.js";
@@ -16,7 +16,7 @@ export class HashKey {
     this.kept = hashes ?? new CallKey("balancer hash");
   }
 
-  /** 32 bits. A call that has nothing to go by gets any, and keeps it for its further attempts. */
+  /** 32 bits. A call without a key gets a random hash, and keeps it for its further attempts. */
   readonly of = ({ call }: Attempt): number => {
     const known = this.kept.get(call);
     if (known !== undefined) return known;
@@ -34,7 +34,7 @@ export class HashKey {
   }
 }
 
-/** Seeds by which endpoints are placed: of the address; one that stands twice has two places. */
+/** Seeds that place endpoints: hashes of the address; an address listed twice has two places. */
 export function seedsOf(endpoints: readonly { readonly address: string }[]): Uint32Array {
   const seen = new Map<string, number>();
   return Uint32Array.from(endpoints, ({ address }) => {
@@ -44,7 +44,7 @@ export function seedsOf(endpoints: readonly { readonly address: string }[]): Uin
   });
 }
 
-/** The endpoint at an index, or the next that is usable: the same one for the same hash. */
+/** The endpoint at an index, or the next usable one: the same one for the same hash. */
 export function fromIndex<E>(
   endpoints: readonly E[],
   hash: number,

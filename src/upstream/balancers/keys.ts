@@ -15,7 +15,7 @@ import { BLACKOUT_MS, ERROR_PENALTY, EXPIRY_MS, UPDATE_MS } from "./weighted-rou
 
 /** How the endpoints of an upstream are picked. */
 export interface BalancerConfig extends LayersOptions {
-  /** One of BALANCERS, or of those that a program adds. */
+  /** One of BALANCERS, or of the balancers added by a program. */
   readonly name: string;
   readonly options: BalancerOptions;
 }
@@ -23,17 +23,17 @@ export interface BalancerConfig extends LayersOptions {
 const DEFAULT: BalancerName = "peak_ewma";
 const DEFAULTS: { readonly balancer: BalancerConfig } = { balancer: { name: DEFAULT, options: {} } };
 
-/** Those that look at calls: they cannot do without options, and new endpoints get their share at once. */
+/** Balancers that read properties of calls: they need options, and new endpoints get their share at once. */
 const BY_HASH: readonly string[] = ["ring_hash", "maglev"] satisfies BalancerName[];
 const BY_NAME = Object.keys(BALANCERS).filter((name) => !BY_HASH.includes(name));
 
 const expected = (names: readonly string[]): string =>
   `must be ${names.join(", ")}, or one of these and ring_hash, maglev with options, as in { ring_hash: { header: x-user } }`;
 
-/** Not 0: an endpoint that gets no call at first would never be warm. */
+/** Not 0: an endpoint that gets no calls at first would never warm up. */
 const MIN_SHARE = 0.01;
 
-/** As many as Envoy allows. */
+/** The same bound as Envoy's. */
 const MAX_CHOICES = 100;
 /** As Envoy's; must be a prime, so that each endpoint's steps reach every entry. */
 const MAX_TABLE_SIZE = 5_000_011;
@@ -137,7 +137,7 @@ const choices = (kit: Kit) => {
   } satisfies Record<BalancerName, unknown>;
 };
 
-/** Those that a program adds have their options in the program. */
+/** Balancers added by a program have their options in the program. */
 const balancerKey = (kit: Kit) => {
   const names = [...BY_NAME, ...kit.ownBalancers];
   return kit.z

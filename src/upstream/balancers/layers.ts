@@ -1,5 +1,5 @@
-// What all balancers share: priorities with spill-over, the hub's own zone first, and a slow start of new endpoints. Each
-// group of endpoints that are equally near has a balancer of its own; with one group there is nothing in between.
+// Common to all balancers: priorities with spill-over, the hub's own zone first, and a slow start of new endpoints.
+// Each group of equally near endpoints has its own balancer; a single group is used directly.
 import { type Attempt, type AttemptObserver, NO_OBSERVERS } from "../../call/attempt.js";
 import { CallKey } from "../../call/call-key.js";
 import type { Timer } from "../../kit/clock.js";
@@ -17,57 +17,57 @@ export interface SlowStart {
   readonly windowMs: number;
   /** The share grows as (time / window)^(1 / aggression): 1 evenly, more is faster at first. */
   readonly aggression: number;
-  /** Share at the begin, 0..1. */
+  /** Share at the beginning, 0..1. */
   readonly min: number;
 }
 
 export interface LayersOptions {
-  /** undefined: an endpoint gets its whole share at once. */
+  /** undefined: an endpoint gets its full share at once. */
   readonly slowStart?: SlowStart | undefined;
-  /** Where the hub is. undefined: all zones are alike. */
+  /** The hub's zone. undefined: zones make no difference. */
   readonly zone?: string | undefined;
 }
 
-/** Envoy's overprovisioning factor: endpoints can take so many times their usual calls before others must help. */
+/** Envoy's overprovisioning factor: endpoints can take this many times their usual calls before others must help. */
 const SPARE_ROOM = 1.4;
-/** Weights of a slow start change so often in its window, and at least every second. */
+/** A slow start updates weights this many times in its window, and at least every second. */
 const STEPS = 20;
 const MAX_STEP_MS = 1000;
-/** Calls wait so long for the first connection to endpoints that come first before they go to others. */
+/** How long calls wait for the first connection to preferred endpoints before they go to others. */
 const FIRST_CONNECTION_MS = 1000;
 
 interface Group<E extends BalancedEndpoint> {
   readonly balancer: Balancer<E>;
   endpoints: readonly E[];
-  /** Of `base` weights: of all, and of those that are healthy. */
+  /** Sums of `base` weights: of all, and of the healthy ones. */
   total: number;
   healthy: number;
-  /** Those before it have enough room. */
+  /** The groups before it have enough capacity. */
   spare: boolean | undefined;
 }
 
 interface Level<E extends BalancedEndpoint> {
-  /** Those of the hub's zone, then the others; one alone where zones make no difference. */
+  /** The hub's zone, then the others; a single group if zones make no difference. */
   readonly groups: readonly Group<E>[];
-  /** Its share of the calls, 0..1. */
+  /** The level's share of the calls, 0..1. */
   load: number;
-  /** The first group's share of them. */
+  /** The first group's share of the level's calls. */
   near: number;
 }
 
 export class Layers<E extends BalancedEndpoint> {
-  /** What its balancers ask for; what they do not costs nothing. */
+  /** The callbacks that its balancers implement; others cost nothing. */
   private readonly observing: readonly AttemptObserver[];
-  /** More endpoints than one. */
+  /** There is more than one endpoint. */
   private chooses = false;
   private readonly factory: BalancerFactory;
   private readonly context: BalancerContext;
   private readonly options: LayersOptions;
   private readonly groups = new Map<string, Group<E>>();
   private levels: readonly Level<E>[] = [];
-  /** Where there is no other. */
+  /** The only group, if there is one. */
   private only: Group<E> | undefined;
-  /** Zones of its endpoints. */
+  /** Number of zones of its endpoints. */
   private zones = 1;
   private ramp: Timer | undefined = undefined;
   private wait: Timer | undefined = undefined;
@@ -88,7 +88,7 @@ export class Layers<E extends BalancedEndpoint> {
     this.observing = begin || headers || end ? [observer] : NO_OBSERVERS;
   }
 
-  /** Of the cluster's attempts; changes with `update`. None where there is nothing to choose from. */
+  /** Observers of the cluster's attempts; changes with `update`. Empty while there is at most one endpoint. */
   get observers(): readonly AttemptObserver[] {
     return this.chooses ? this.observing : NO_OBSERVERS;
   }
@@ -118,7 +118,7 @@ export class Layers<E extends BalancedEndpoint> {
         load.startedAt = now;
       }
       load.healthy = endpoint.healthy;
-      // Where no weight is above 0 the list was refused before; better all alike than none.
+      // A list without a positive weight was rejected before; as a fallback, all count alike.
       load.base = some ? weightIn(traits.weight) : 1;
       load.weight = load.base * this.started(load, now);
       load.group = undefined;
@@ -158,7 +158,7 @@ export class Layers<E extends BalancedEndpoint> {
     this.levels = priorities.map((priority, rank) => {
       const here = near.get(priority);
       const there = far.get(priority);
-      // The first level's keep their place when others come or go: what they know stays.
+      // Groups of the first level keep their balancers when others come or go, and so their state.
       const at = rank === 0 ? "" : String(priority);
       const groups: Group<E>[] = [];
       if (here !== undefined && there !== undefined)
@@ -180,7 +180,7 @@ export class Layers<E extends BalancedEndpoint> {
     if (load.healthy === healthy) return;
     load.healthy = healthy;
     if (healthy) {
-      // It may be another process: what the one before reported says nothing of it.
+      // It may be another process: the load reports of the one before do not apply.
       load.startedAt = this.context.clock.now();
       load.reported = 0;
       load.reportedSince = Number.POSITIVE_INFINITY;
@@ -204,7 +204,7 @@ export class Layers<E extends BalancedEndpoint> {
     }
     let left = 1;
     for (const level of this.levels) {
-      // Where no level is well, the first one is as good as any.
+      // If no level is healthy, the first one is as good as any.
       level.load = sum === 0 ? left : Math.min(left, level.load / Math.min(1, sum));
       left -= level.load;
       const [near, far] = level.groups;
@@ -214,7 +214,7 @@ export class Layers<E extends BalancedEndpoint> {
     }
   }
 
-  /** Hubs are taken to be spread evenly over the zones: a zone that has its share of the endpoints serves its hubs. */
+  /** Assumes hubs spread evenly over the zones: a zone with its share of the endpoints can serve its hubs. */
   private nearShare(near: Group<E>, far: Group<E>): number {
     const healthy = near.healthy + far.healthy;
     if (healthy === 0) return 1;
@@ -223,7 +223,7 @@ export class Layers<E extends BalancedEndpoint> {
 
   // ---------------------------------------------------------------- slow start
 
-  /** What an endpoint gets of its share, 0..1. */
+  /** The part of its share that an endpoint gets now, 0..1. */
   private started({ startedAt }: EndpointLoad, now: number): number {
     const { slowStart } = this.options;
     if (slowStart === undefined) return 1;
@@ -232,7 +232,7 @@ export class Layers<E extends BalancedEndpoint> {
     return part >= 1 ? 1 : Math.max(min, part ** (1 / aggression));
   }
 
-  /** Weights of endpoints that start slowly, now and until they have started. */
+  /** Weights of endpoints in slow start, until it is over. */
   private climb(): void {
     const { slowStart } = this.options;
     if (slowStart === undefined) return;
@@ -261,7 +261,7 @@ export class Layers<E extends BalancedEndpoint> {
   pick(attempt: Attempt, usable: (endpoint: E) => boolean): E | undefined {
     if (this.only !== undefined) return this.only.balancer.pick(attempt, usable);
     const { levels } = this;
-    // Calls of one hash stay together; the ring must not see where they were sent by.
+    // Calls with one hash stay together; the ring must not see the value that chose the group.
     const hash = levels[0]?.groups[0]?.balancer.hash?.(attempt);
     let at = hash === undefined ? this.context.random() : mixed(hash ^ 0x2545f491) / 2 ** 32;
     let chosen: Level<E> | undefined;
@@ -286,7 +286,7 @@ export class Layers<E extends BalancedEndpoint> {
     return undefined;
   }
 
-  /** A call waits for a connection that is being made rather than go where it should not. */
+  /** A call waits for a connection that is being established rather than go to a less suitable endpoint. */
   private hasRoomSoon({ endpoints }: Group<E>): boolean {
     const { clock, onRoom } = this.context;
     const now = clock.now();
@@ -339,7 +339,7 @@ function shareOf(groups: readonly { readonly total: number; readonly healthy: nu
   return total === 0 ? 0 : healthy / total;
 }
 
-/** What a source says, where it can be a weight. */
+/** A source's value, if it is a valid weight. */
 function weightIn(weight = 1): number {
   return weight >= 0 && weight < Number.POSITIVE_INFINITY ? weight : 1;
 }

@@ -1,21 +1,24 @@
-// Of a few endpoints drawn at random the one that costs least: what least_request and peak_ewma have in common.
+// Of a few endpoints drawn at random the one with the lowest cost: common to least_request and peak_ewma.
 //
-// Two choices are nearly as good as a look at all (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"),
-// cost the same for four endpoints as for ten thousand, and do not send every hub to the same endpoint at once.
+// Two choices are nearly as good as a look at all (Mitzenmacher, "The Power of Two Choices in Randomized Load
+// Balancing"), cost the same for four endpoints as for ten thousand, and do not send every hub to the same endpoint at
+// once.
 import type { Attempt } from "../../call/attempt.js";
 import type { BalancedEndpoint, Balancer, BalancerContext } from "./balancer.js";
 import { Candidates, DRAWS } from "./candidates.js";
 
 /**
- * Draws are by weight, and a cost counts calls for their weight. So with nothing to do each endpoint gets its share by
- * weight, and with much each has calls by its weight; with equal weights it is the usual calls + 1.
+ * Draws are by weight, and a cost is calls relative to weight. So each endpoint gets its share by weight when idle, and
+ * has calls in proportion to its weight under load; with equal weights it is the usual calls + 1.
  */
 export abstract class LeastOf<E extends BalancedEndpoint> implements Balancer<E> {
   protected readonly candidates: Candidates<E>;
   private readonly choices: number;
   private readonly margin: number;
 
-  /** @param margin another endpoint is taken than the one drawn first if its cost is below so much of that one's */
+  /**
+   * @param margin another endpoint replaces the first one drawn if its cost is below this fraction of the first one's
+   */
   constructor({ random }: BalancerContext, choices: number, margin = 1) {
     this.candidates = new Candidates(random);
     this.choices = choices;
@@ -23,10 +26,10 @@ export abstract class LeastOf<E extends BalancedEndpoint> implements Balancer<E>
   }
 
   protected abstract cost(endpoint: E, now: number): number;
-  /** The time for `cost`, looked up once for each pick. */
+  /** The time for `cost`, read once for each pick. */
   protected abstract now(): number;
 
-  /** Calls that an endpoint has with this one, for its weight. */
+  /** Calls on an endpoint including this one, relative to its weight. */
   protected callsFor({ calls, load }: E): number {
     return (calls * this.candidates.mean) / load.weight + 1;
   }

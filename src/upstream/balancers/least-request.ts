@@ -1,4 +1,4 @@
-// The one with fewer calls of two that are drawn at random.
+// Of two endpoints drawn at random, the one with fewer calls.
 import type { BalancedEndpoint, Balancer, BalancerContext } from "./balancer.js";
 import { LeastOf } from "./least-of.js";
 

@@ -1,12 +1,13 @@
-// The same endpoint for the same hash, by one look into a table in which each endpoint has its share to the entry
-// (Eisenbud et al., "Maglev", 2016, §3.4). Evener and faster than a ring; when endpoints come or go, some more calls move.
+// The same endpoint for the same hash, by one lookup in a table where each endpoint has its exact share of entries
+// (Eisenbud et al., "Maglev", 2016, §3.4). More even and faster than a ring; when endpoints come or go, some more calls
+// move.
 import type { Attempt } from "../../call/attempt.js";
 import type { BalancedEndpoint, Balancer, BalancerContext } from "./balancer.js";
 import { fromIndex, HashKey, seedsOf } from "./hash-key.js";
 import { mixed } from "./parts/murmur3.js";
 
 export const TABLE_SIZE = 65_537;
-/** Entries looked at before a call goes by index. */
+/** Table entries tried before falling back to a search by index. */
 const LOOKS = 8;
 
 class Maglev<E extends BalancedEndpoint> implements Balancer<E> {
@@ -21,7 +22,7 @@ class Maglev<E extends BalancedEndpoint> implements Balancer<E> {
   }
 
   update(endpoints: readonly E[]): void {
-    // Sources tell the same endpoints in another order: those that choose first are the same all the same.
+    // Sources may list the same endpoints in another order: the order of choice must not depend on it.
     const sorted = endpoints.toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
     this.endpoints = sorted;
     const { size } = this;

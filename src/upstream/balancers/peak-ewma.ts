@@ -1,5 +1,5 @@
-// The faster one of two that are drawn at random: the average of its answers' times, times the calls it has (Finagle's
-// and Linkerd's "peak EWMA"). An endpoint that gets slow gets few calls from its first slow answer on.
+// The faster one of two endpoints drawn at random: its average latency times its running calls (Finagle's and Linkerd's
+// "peak EWMA"). An endpoint that slows down gets few calls from its first slow response on.
 import type { Attempt, AttemptOutcome } from "../../call/attempt.js";
 import { Code } from "../../call/status/status.js";
 import type { Clock } from "../../kit/clock.js";
@@ -9,13 +9,13 @@ import { LeastOf } from "./least-of.js";
 
 export const RTT_MS = 30;
 export const DECAY_MS = 10_000;
-/** Averages sink while nothing is heard. Calls still count below this. */
+/** Averages decay while there are no responses, but not below this, so that running calls still count. */
 const LEAST_MS = 0.01;
 
-/** Averages sink a little between two answers: less than that is no reason to pass over the one that weights chose. */
+/** Averages decay a little between two responses: a smaller difference must not override the choice by weight. */
 const MARGIN = 0.95;
 
-/** The service's own trouble. One that fails fast is not fast. */
+/** Failures caused by the service's own state. One that fails fast is not fast. */
 const FAILURES = new Set<number>([
   Code.UNKNOWN,
   Code.DEADLINE_EXCEEDED,
@@ -27,9 +27,9 @@ const FAILURES = new Set<number>([
 ]);
 
 /**
- * Samples are the times from a unary call's begin to the head of its answer: when a stream answers first is up to its
- * client as much as to its service. A higher sample replaces the average, a lower one draws it down; while nothing is
- * heard the average sinks, so that an endpoint that was slow is tried again.
+ * Samples are the times from a unary call's begin to its response headers: the first response of a stream depends on
+ * its client as much as on its service. A higher sample replaces the average, a lower one pulls it down; without
+ * responses the average decays, so that a slow endpoint is tried again.
  */
 class PeakEwma<E extends BalancedEndpoint> extends LeastOf<E> {
   private readonly clock: Clock;
@@ -61,11 +61,11 @@ class PeakEwma<E extends BalancedEndpoint> extends LeastOf<E> {
     return this.estimate(endpoint.load, now) * this.callsFor(endpoint);
   }
 
-  /** Milliseconds that an answer is expected to take. */
+  /** Expected latency of a response, milliseconds. */
   private estimate(load: EndpointLoad, now: number): number {
     const { rttMs, rttAt, waitingSince } = load;
     const average = rttMs * Math.exp((rttAt - now) / this.decayMs);
-    // One that has stopped answering tells no times: it is as slow as its calls have waited.
+    // An endpoint that has stopped responding gives no samples: it counts as slow as its calls have waited.
     return Math.max(average, now - waitingSince, LEAST_MS);
   }
 
@@ -83,7 +83,7 @@ class PeakEwma<E extends BalancedEndpoint> extends LeastOf<E> {
       load.waitingSince = attempt.startedAt;
   }
 
-  /** Is here so that the outcome has its time. */
+  /** Present so that the outcome has its time. */
   headers(attempt: Attempt): void {
     const load = loadOf(attempt);
     if (load !== undefined) load.waitingSince = Number.POSITIVE_INFINITY;
@@ -98,7 +98,7 @@ class PeakEwma<E extends BalancedEndpoint> extends LeastOf<E> {
     const answered = headersMs !== undefined;
     if (!answered) load.waitingSince = Number.POSITIVE_INFINITY;
     const ms = headersMs ?? durationMs;
-    // What failed, or had no answer when it was given up, took so long at least.
+    // A call that failed, or had no response when it was given up, took at least this long.
     if (!answered || FAILURES.has(code)) this.sample(load, Math.max(ms, this.estimate(load, now)), now);
     else this.sample(load, ms, now);
   }
@@ -108,7 +108,7 @@ class PeakEwma<E extends BalancedEndpoint> extends LeastOf<E> {
   }
 }
 
-/** A response that ends as soon as it begins: of a method that no schema describes, most likely a unary one. */
+/** A response that ends as soon as it begins: for a method without a schema, most likely a unary one. */
 function isWhole(headersMs: number | undefined, durationMs: number): boolean {
   return headersMs !== undefined && durationMs - headersMs <= 1 + headersMs / 10;
 }

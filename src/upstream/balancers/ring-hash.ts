@@ -1,5 +1,5 @@
 // The same endpoint for the same hash: each has points on a ring, and a call goes to the next point from its own. When
-// endpoints come or go, only the calls move whose points are theirs (Karger et al., "Consistent Hashing", 1997).
+// endpoints come or go, only the calls of their points move (Karger et al., "Consistent Hashing", 1997).
 import type { Attempt } from "../../call/attempt.js";
 import type { BalancedEndpoint, Balancer, BalancerContext } from "./balancer.js";
 import { fromIndex, HashKey, seedsOf } from "./hash-key.js";
@@ -9,25 +9,25 @@ export const MIN_SIZE = 1024;
 export const MAX_SIZE = 8 * 1024 ** 2;
 
 /**
- * Points of an endpoint of average weight: its share of the calls is off by some 5 %. The same number for 2 endpoints as
- * for 500: a number that changed with theirs would move keys of those that stay.
+ * Points of an endpoint of average weight: its share of the calls deviates by some 5 %. The same number for 2 endpoints
+ * as for 500: a number that depended on theirs would move keys of those that stay.
  */
 const POINTS = 512;
-/** Up to here the ring grows with its endpoints by itself: to make that takes some 20 ms. */
+/** Up to here the ring grows automatically with its endpoints: building it takes some 20 ms. */
 const GROWS_TO = 2 ** 18;
-/** 2³² divided by the golden ratio, odd: steps of it visit every number. */
+/** 2³² divided by the golden ratio, odd: steps of this size visit every number. */
 const STEP = 0x9e3779b1;
-/** Points looked at before a call goes by index. */
+/** Points tried before falling back to a search by index. */
 const STEPS = 32;
 
 class RingHash<E extends BalancedEndpoint> implements Balancer<E> {
   private readonly minSize: number;
   private readonly maxSize: number;
   private endpoints: readonly E[] = [];
-  /** Ascending, and whose each is. */
+  /** The points in ascending order, and the endpoint of each. */
   private points = new Uint32Array(0);
   private owners = new Uint32Array(0);
-  /** There are as many buckets of hashes as points: where the points of each end. */
+  /** As many hash buckets as points: the end index of each bucket's points. */
   private ends = new Uint32Array(0);
   readonly hash: (attempt: Attempt) => number;
 
@@ -63,7 +63,7 @@ class RingHash<E extends BalancedEndpoint> implements Balancer<E> {
     this.order(points, owners);
   }
 
-  /** Ascending. Points lie evenly, so each is near its place at once: some ten times as fast as a sort of numbers. */
+  /** Ascending. Points are evenly distributed, so a bucket sort is some ten times as fast as a comparison sort. */
   private order(points: Uint32Array, owners: Uint32Array): void {
     const count = points.length;
     const bucketOf = (point: number): number => Math.floor((point * count) / 2 ** 32);

@@ -1,9 +1,9 @@
-// Each usable endpoint in turn; where weights differ, by weight.
+// Each usable endpoint in turn; with different weights, by weight.
 import type { Attempt } from "../../call/attempt.js";
 import type { BalancedEndpoint, Balancer, BalancerContext } from "./balancer.js";
 import { Schedule } from "./parts/schedule.js";
 
-/** Turns that go to endpoints that cannot be used before all are looked through. */
+/** Unusable endpoints that are skipped in turn before all are searched. */
 const TURNS = 32;
 
 export class RoundRobin<E extends BalancedEndpoint> implements Balancer<E> {
@@ -27,7 +27,7 @@ export class RoundRobin<E extends BalancedEndpoint> implements Balancer<E> {
     return Float64Array.from(this.endpoints, ({ load }) => load.weight);
   }
 
-  /** @param same they are those of the same endpoints as before, in the same order */
+  /** @param same the endpoints are unchanged, in the same order */
   protected weigh(weights: Float64Array, same: boolean): void {
     const weighed = this.weighs;
     this.weighs = weights.some((weight) => weight !== weights[0]);

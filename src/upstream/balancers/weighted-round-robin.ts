@@ -1,5 +1,5 @@
-// Endpoints in turn, as often as what they report of their load says that they can (gRFC A58, with reports per call). Those
-// that report nothing are like the average; where hardly any reports, configured weights count, as with round_robin.
+// Endpoints in turn, weighted by their load reports (gRFC A58, with reports per call). Those without reports get the
+// average; if hardly any report, the configured weights apply, as with round_robin.
 import type { Attempt, AttemptOutcome } from "../../call/attempt.js";
 import type { Timer } from "../../kit/clock.js";
 import type { BalancedEndpoint, Balancer, BalancerContext, BalancerView } from "./balancer.js";
@@ -12,18 +12,18 @@ export const EXPIRY_MS = 180_000;
 export const UPDATE_MS = 1000;
 export const ERROR_PENALTY = 1;
 
-/** Fewer that report say nothing about the others: all are alike then (A58). */
+/** With fewer reporting endpoints the weights are not meaningful: all count alike (A58). */
 const MIN_REPORTING = 2;
-/** An endpoint gets at most so many times what others in the middle get, and at least so much of it, whatever it reports. */
+/** Bounds of an endpoint's weight relative to the median, whatever it reports. */
 const MAX_SHARE = 10;
 const MIN_SHARE = 0.01;
 
 class WeightedRoundRobin<E extends BalancedEndpoint> extends RoundRobin<E> {
   private readonly context: BalancerContext;
   private timer: Timer | undefined = undefined;
-  /** Reports that count now. */
+  /** Endpoints with a report that counts now. */
   private counted = 0;
-  /** A report has come since weights were worked out. */
+  /** A report has arrived since weights were computed. */
   private heard = false;
 
   constructor(context: BalancerContext) {
@@ -46,7 +46,7 @@ class WeightedRoundRobin<E extends BalancedEndpoint> extends RoundRobin<E> {
     const { clock, options } = this.context;
     return clock.setTimeout(() => {
       this.timer = this.later();
-      // Without a word reports can only grow old.
+      // Without new reports, existing ones can only expire.
       if (this.heard || this.counted > 0) this.weigh(this.weights(), true);
     }, options?.updateMs ?? UPDATE_MS);
   }
@@ -57,10 +57,10 @@ class WeightedRoundRobin<E extends BalancedEndpoint> extends RoundRobin<E> {
     const reported = Float64Array.from(endpoints, ({ load }) => this.reportedBy(load, now));
     const known = reported.filter((weight) => weight > 0).sort();
     this.counted = known.length;
-    // In its blackout: it will count.
+    // In its blackout period: it will count later.
     this.heard = endpoints.some(({ load }, i) => load.reported > 0 && reported[i] === 0);
     if (this.counted < MIN_REPORTING) return super.weights();
-    // By the one in the middle, which no lie of a few can move.
+    // Relative to the median, which a few false reports cannot move.
     const middle = known[known.length >> 1] ?? 1;
     const within = (weight: number) => Math.min(middle * MAX_SHARE, Math.max(middle * MIN_SHARE, weight));
     let sum = 0;

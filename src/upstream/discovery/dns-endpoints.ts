@@ -1,5 +1,5 @@
 // Endpoints by DNS: `dns:///HOST:PORT`, all addresses of a name, and `dns+srv:///_SERVICE._tcp.NAME`, those of its SRV
-// records (RFC 2782). `dns://SERVER[:PORT]/…` names the server that is asked. The form is gRPC's (naming.md).
+// records (RFC 2782). `dns://SERVER[:PORT]/…` names the DNS server. The form is gRPC's (naming.md).
 import { isIP } from "node:net";
 import { isHost, parseEndpoint } from "../../config/address.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
@@ -15,12 +15,12 @@ import type {
 import { distinct } from "./entries.js";
 import { NoAnswer, Polling } from "./polling.js";
 
-/** An answer is kept no shorter and no longer than this, whatever its TTL. */
+/** Bounds of how long a response is cached, whatever its TTL. */
 const MIN_TTL_MS = 1_000;
 const MAX_TTL_MS = 300_000;
-/** Where nobody says how long: node:dns gives no TTL of SRV records, and the system none at all. */
+/** Without a TTL: node:dns reports none for SRV records, and the system none at all. */
 export const UNKNOWN_TTL_MS = 30_000;
-/** Names of SRV records that are asked for at one time. */
+/** Names of SRV records that are resolved at a time. */
 const MAX_ASKED = 32;
 
 interface Target {
@@ -69,7 +69,7 @@ function parseTarget(target: string, example: string): Parsed<Target> {
   return parsed({ server, rest });
 }
 
-/** What was found, and how long it may be kept. */
+/** The result, and how long it may be cached. */
 interface Found {
   readonly endpoints: readonly EndpointInfo[];
   readonly ttlMs: number;
@@ -101,7 +101,7 @@ function follow(
   });
 }
 
-/** Addresses of names, and what they were where a name has none now. */
+/** Addresses of names, or the previous ones if a lookup fails. */
 class KnownNames {
   readonly #names: Names;
   #last = new Map<string, readonly string[]>();
@@ -117,7 +117,7 @@ class KnownNames {
 
   async servicesOf(name: string): Promise<Found> {
     const all = await this.#names.srv(name);
-    // A single record for the root: the service is decidedly not available there (RFC 2782).
+    // A single record for the root: the service is not available at this domain (RFC 2782).
     const records = all.filter(({ name: host }) => host !== "" && host !== ".");
     if (records.length === 0) throw new NoAnswer(`${name}: the service has no host`);
     const found = new Map<string, Addresses | NoAnswer>();
@@ -140,7 +140,7 @@ class KnownNames {
         ? (this.#last.get(host) ?? [])
         : this.#whole(host, answer.addresses, answer.problem);
       last.set(host, addresses);
-      // The weight is the host's, whose addresses share it; 0 is "a very small chance".
+      // The weight is the host's, shared by its addresses; 0 is "a very small chance".
       const traits = { priority, weight: Math.max(weight, 1) / Math.max(addresses.length, 1) };
       endpoints.push(...this.#at({ host, port, ...traits }, addresses));
     }
@@ -158,7 +158,7 @@ class KnownNames {
     }
   }
 
-  /** With those of a family that could not be asked for now. */
+  /** Adds the previous addresses of a family whose lookup failed. */
   #whole(name: string, addresses: readonly string[], problem: string | undefined): readonly string[] {
     const before = problem === undefined ? [] : (this.#last.get(name) ?? []);
     const families = new Set(addresses.map((address) => isIP(address)));

@@ -1,28 +1,28 @@
-// Names to addresses: by DNS servers, with the time that an answer may be kept, or by the system, with /etc/hosts.
+// Names to addresses: by DNS servers, with the TTL of the response, or by the system, with /etc/hosts.
 import type { SrvRecord } from "node:dns";
 import { lookup, Resolver } from "node:dns/promises";
 import { errorCode } from "../../kit/text/user-error.js";
 import { NoAnswer } from "./polling.js";
 
-/** Between two tries of one server; the second one gets twice as long. */
+/** Timeout of the first try at a server; the second one gets twice as long. */
 const TIMEOUT_MS = 2_000;
 const TRIES = 2;
 
 export interface Addresses {
-  /** IPv4 before IPv6, each in order, since servers turn them around with each answer. */
+  /** IPv4 before IPv6, each sorted, since servers rotate them with each response. */
   readonly addresses: readonly string[];
-  /** How long they may be kept; undefined: nobody said. */
+  /** How long they may be cached; undefined: unknown. */
   readonly ttlMs: number | undefined;
-  /** Why those of one family are missing. */
+  /** Why the addresses of one family are missing. */
   readonly problem?: string | undefined;
 }
 
 export interface Names {
   /** All addresses of a name: at least one. Rejects with NoAnswer. */
   addresses(name: string): Promise<Addresses>;
-  /** Those of a service. Rejects with NoAnswer. */
+  /** The SRV records of a service. Rejects with NoAnswer. */
   srv(name: string): Promise<readonly SrvRecord[]>;
-  /** What is asked is given up. */
+  /** Cancels pending lookups. */
   close(): void;
 }
 
@@ -49,7 +49,7 @@ export function serverNames(server: string | undefined): Names {
           problem: failed && `${name}: ${reasonOf(failed.code)}, asked for ${failed === v4 ? "A" : "AAAA"}`,
         };
       }
-      // Short names and those of /etc/hosts are the system's to know.
+      // Short names and those of /etc/hosts are resolved by the system.
       if (server === undefined && isMissing(v4.code)) return systemAddresses(name);
       throw new NoAnswer(`${name}: ${reasonOf(isMissing(v4.code) ? v6.code : v4.code)}`);
     },
@@ -64,7 +64,7 @@ export function serverNames(server: string | undefined): Names {
   };
 }
 
-/** Asks the system: /etc/hosts, search domains, whatever it is set up for. */
+/** Uses the system: /etc/hosts, search domains, and its other settings. */
 export async function systemAddresses(name: string): Promise<Addresses> {
   try {
     const found = await lookup(name, { all: true });
@@ -78,7 +78,7 @@ export async function systemAddresses(name: string): Promise<Addresses> {
 
 interface Family {
   readonly records: readonly { readonly address: string; readonly ttl: number }[];
-  /** Why there are none. */
+  /** Why there are no records. */
   readonly code: string | undefined;
 }
 
@@ -94,7 +94,7 @@ function textsOf(records: Family["records"]): string[] {
   return [...new Set(records.map(({ address }) => address))].sort();
 }
 
-/** The name is not there, or has no such record. */
+/** The name does not exist, or has no such record. */
 function isMissing(code: string | undefined): boolean {
   return code === undefined || code === "ENOTFOUND" || code === "ENODATA";
 }

@@ -1,4 +1,4 @@
-// What the EndpointSlices of a Service come to (discovery.k8s.io/v1): which addresses take calls, at which port.
+// The endpoints in the EndpointSlices of a Service (discovery.k8s.io/v1): which addresses take calls, at which port.
 import { isIP } from "node:net";
 import { isHost } from "../../config/address.js";
 import type { EndpointInfo } from "./endpoint-source.js";
@@ -14,7 +14,7 @@ export interface ServicePort {
 interface SliceEndpoint {
   readonly address: string;
   readonly ready: boolean;
-  /** Takes calls, though it may be about to end. */
+  /** Takes calls, though it may be terminating. */
   readonly serving: boolean;
   readonly zone: string | undefined;
 }
@@ -28,7 +28,7 @@ export interface Slice {
   readonly ports: readonly { readonly name: string; readonly port: number | undefined }[];
 }
 
-/** undefined: it is none. */
+/** undefined: it is not a valid slice. */
 export function sliceOf(value: unknown): Slice | undefined {
   const metadata = field(value, "metadata");
   const name = field(metadata, "name");
@@ -46,7 +46,7 @@ export function sliceOf(value: unknown): Slice | undefined {
 }
 
 function endpointOf(value: unknown): SliceEndpoint[] {
-  // All of an endpoint's addresses lead to the same one, and the first is the one to use.
+  // All of an endpoint's addresses lead to the same one; the first is the one to use.
   const [address] = list(field(value, "addresses"));
   if (typeof address !== "string" || !(isIP(address) !== 0 || isHost(address))) return [];
   const conditions = field(value, "conditions");
@@ -69,8 +69,8 @@ export interface FromSlices {
 }
 
 /**
- * Those that are ready; where none is, those that are about to end and still serve, as kube-proxy does (KEP-1669): a
- * rollout that goes wrong should not end what works.
+ * The ready endpoints; if there are none, those that are terminating and still serve, as kube-proxy does (KEP-1669): a
+ * failed rollout should not break what works.
  */
 export function endpointsOf(slices: readonly Slice[], { service, namespace, port }: ServicePort): FromSlices {
   const name = `${service}.${namespace}.svc`;
@@ -98,7 +98,7 @@ export function endpointsOf(slices: readonly Slice[], { service, namespace, port
   }
   const ready = all.filter((one) => one.ready);
   const chosen = ready.length > 0 ? ready : all.filter((one) => one.serving);
-  // An endpoint may be in two slices for a moment: that is no mistake.
+  // An endpoint may be in two slices for a moment: this is not an error.
   const { endpoints } = distinct(chosen.map(({ info }) => info));
   if (endpoints.length > 0) return { endpoints, problem: undefined };
   const count = all.length === 0 ? "it has none" : `it has ${all.length}`;

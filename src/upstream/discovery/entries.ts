@@ -1,10 +1,10 @@
-// An endpoint as files and keys of a store have it: text from outside, checked.
+// Endpoint entries in files and keys of a store: text from outside, validated.
 import { formatAddress, parseEndpointAddress } from "../../config/address.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
 import type { EndpointInfo, EndpointTraits } from "./endpoint-source.js";
 
 export const MAX_WEIGHT = 1_000_000;
-/** That of SRV records. */
+/** The range of SRV records. */
 export const MAX_PRIORITY = 65_535;
 /** Characters. */
 export const MAX_ZONE = 253;
@@ -36,7 +36,7 @@ export function parseEntry(value: unknown): Parsed<EndpointInfo> | ({ readonly o
   return traits.ok ? parsed({ ...at.value, ...traits.value }) : traits;
 }
 
-/** Weight, zone and priority out of a mapping that may have more. */
+/** Weight, zone and priority of a mapping that may have more keys. */
 export function parseTraits(
   fields: Readonly<Record<string, unknown>>,
 ): Parsed<EndpointTraits> | ({ readonly ok: false } & WrongValue) {
@@ -62,7 +62,7 @@ function isZone(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= MAX_ZONE;
 }
 
-/** The first of each address; `twice`: what is to be said of the others, undefined where there are none. */
+/** The first of each address; `twice`: a message about the duplicates, undefined if there are none. */
 export function distinct(all: readonly EndpointInfo[]): {
   readonly endpoints: readonly EndpointInfo[];
   readonly twice: string | undefined;

@@ -24,12 +24,12 @@ import { UserError } from "../../kit/text/user-error.js";
 import type { SourceContext } from "./endpoint-source.js";
 import type { EtcdTarget } from "./etcd-endpoints.js";
 
-/** An answer takes no longer. */
+/** Timeout of a response. */
 const CALL_TIMEOUT_MS = 10_000;
-/** etcd takes pings every 5 s; one that is gone without a word is noticed after this and the timeout. */
+/** etcd accepts pings every 5 s; a member that vanishes silently is noticed after this and the timeout. */
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
-/** 10,000 keys with all that they may have. */
+/** 10,000 keys with all possible values. */
 const MAX_MESSAGE_BYTES = 32 * 1024 ** 2;
 const MAX_PEM_BYTES = 1024 ** 2;
 
@@ -38,7 +38,7 @@ export interface EtcdKey {
   readonly value: Uint8Array;
 }
 
-/** `value` undefined: it was deleted, or its lease is over. */
+/** `value` undefined: it was deleted, or its lease has expired. */
 export interface EtcdChange {
   readonly key: string;
   readonly value: Uint8Array | undefined;
@@ -46,13 +46,13 @@ export interface EtcdChange {
 
 export interface EtcdWatcher {
   onChanges(changes: readonly EtcdChange[]): void;
-  /** The revision that it was to begin at is not there any more. */
+  /** The revision to start at has been compacted. */
   onCompacted(): void;
   onFailure(problem: string): void;
 }
 
 export interface EtcdSession {
-  /** Where there is a user. Rejects with EtcdFailure, as do the others. */
+  /** If a user is configured. Rejects with EtcdFailure, like the others. */
   authenticate(): Promise<void>;
   range(
     prefix: string,
@@ -62,7 +62,7 @@ export interface EtcdSession {
   close(): void;
 }
 
-/** etcd did not do it; the message is for a person. */
+/** An operation of etcd failed; the message is for people. */
 export class EtcdFailure extends Error {}
 
 export interface EtcdOptions {
@@ -71,7 +71,7 @@ export interface EtcdOptions {
   readonly context: SourceContext;
 }
 
-/** Connects when it is first asked. Throws an EtcdFailure where its certificates cannot be used. */
+/** Connects at the first call. Throws an EtcdFailure if its certificates cannot be used. */
 export function openEtcd(options: EtcdOptions): EtcdSession {
   return new Session(options);
 }
@@ -94,7 +94,7 @@ class Session implements EtcdSession {
       "grpc.keepalive_time_ms": KEEPALIVE_MS,
       "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
       "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-      // A session is one try: a new one follows with a connection of its own.
+      // A session is one try: a retry is a new session with a connection of its own.
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_http_proxy": 0,
       ...(serverName === undefined ? {} : { "grpc.ssl_target_name_override": serverName }),
@@ -103,7 +103,7 @@ class Session implements EtcdSession {
     const shared = { ...channel, channelOverride: this.#kv.getChannel() };
     this.#watch = new WatchClient(address, secure, shared);
     this.#auth = new AuthClient(address, secure, shared);
-    // A member that has lost the others ends the watch, rather than to say nothing for ever.
+    // A member that is cut off from the others ends the watch instead of staying silent forever.
     this.#metadata.set("hasleader", "true");
   }
 
@@ -118,7 +118,7 @@ class Session implements EtcdSession {
       );
       this.#metadata.set("token", token);
     } catch (error) {
-      // Nobody needs a password there: etcd's own client goes on too.
+      // Authentication is disabled there: etcd's own client continues too.
       if (!(error instanceof EtcdFailure) || !error.message.includes("authentication is not enabled"))
         throw error;
     }
@@ -190,7 +190,7 @@ class Session implements EtcdSession {
 function rangeOf(prefix: string): { readonly key: Buffer; readonly rangeEnd: Buffer } {
   const key = Buffer.from(prefix);
   const rangeEnd = Buffer.from(key);
-  // The slash at its end, plus one.
+  // The prefix with the slash at its end replaced by the next character.
   rangeEnd[rangeEnd.length - 1] = "/".charCodeAt(0) + 1;
   return { key, rangeEnd };
 }
@@ -228,7 +228,7 @@ function passwordIn(file: string): string {
   }
 }
 
-/** Without what differs each time: the log has each reason once. */
+/** Without the parts that differ each time: the log has each reason once. */
 function reasonOf({ code, details }: ServiceError): string {
   const system =
     /connect (E[A-Z]+)|(certificate [a-z ]+|self[- ]signed certificate[a-z ]*)|(getaddrinfo E[A-Z]+)/.exec(

@@ -28,7 +28,7 @@ const MAX_BACKOFF_MS = 30_000;
 
 export interface EtcdTarget {
   readonly hosts: readonly ListenAddress[];
-  /** Of the keys, with the slash at its end. */
+  /** Prefix of the keys, with the slash at its end. */
   readonly prefix: string;
   readonly user: string | undefined;
   readonly password: string | undefined;
@@ -73,7 +73,7 @@ class EtcdEndpoints implements Watch {
   #session: EtcdSession | undefined;
   #timer: Timer | undefined;
   #failures = 0;
-  /** Which of the hosts is asked: the next one after each failure. */
+  /** Index of the current host: the next one after each failure. */
   #host = 0;
   #closed = false;
 
@@ -97,7 +97,7 @@ class EtcdEndpoints implements Watch {
   }
 
   async #connect(): Promise<void> {
-    // With gRPC's library, which most hubs need not load for this.
+    // Loads gRPC's library, which most hubs do not need.
     const { EtcdFailure, openEtcd } = await lateLoad(() => import("./etcd-client.js"));
     if (this.#closed) return;
     const { hosts } = this.#target;
@@ -115,7 +115,7 @@ class EtcdEndpoints implements Watch {
     }
   }
 
-  /** All keys as of one revision, then what changes after it. */
+  /** All keys as of one revision, then the changes after it. */
   async #list(session: EtcdSession): Promise<void> {
     const { keys, revision, more } = await session.range(this.#target.prefix, MAX_ENDPOINTS);
     if (this.#session !== session || this.#closed) return;
@@ -136,7 +136,7 @@ class EtcdEndpoints implements Watch {
       },
       onCompacted: () => {
         if (!current()) return;
-        // It was away for so long that the history is gone: all keys again.
+        // The history has been compacted meanwhile: read all keys again.
         this.#begin();
       },
       onFailure: (problem) => {
@@ -197,7 +197,7 @@ function nothingUnder(prefix: string): string {
   return `there is no key under ${prefix}${hint}`;
 }
 
-/** What the value of a key says. */
+/** Parses the value of a key. */
 function parseValue(bytes: Uint8Array): Parsed<EndpointInfo> {
   let value: unknown;
   try {
@@ -211,7 +211,7 @@ function parseValue(bytes: Uint8Array): Parsed<EndpointInfo> {
   const address = parseEndpointAddress(value.Addr);
   if (!address.ok) return rejected(`has an Addr that ${address.reason}`);
   const metadata = "Metadata" in value ? value.Metadata : undefined;
-  // It is the application's own: what it may have of ours counts, and all else is its matter.
+  // Metadata is the application's own: known keys are used, all others are ignored.
   if (typeof metadata !== "object" || metadata === null) return parsed(address.value);
   const traits = parseTraits({ ...metadata });
   if (traits.ok) return parsed({ ...address.value, ...traits.value });

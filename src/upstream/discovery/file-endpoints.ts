@@ -1,4 +1,4 @@
-// Endpoints that a file lists, in YAML or JSON: `file:///etc/linchpin/library.yaml`. It is watched, however it is replaced.
+// Endpoints listed in a YAML or JSON file: `file:///etc/linchpin/library.yaml`. Watched, however it is replaced.
 import { resolve } from "node:path";
 import { fileProblem } from "../../config/files.js";
 import type { YamlFile } from "../../config/yaml.js";
@@ -19,20 +19,20 @@ import {
 } from "./endpoint-source.js";
 import { distinct, parseEntry } from "./entries.js";
 
-/** 10,000 endpoints with all that there is to say of them. */
+/** 10,000 endpoints with all possible keys. */
 const MAX_BYTES = 1024 ** 2;
-/** Errors that a message has; the rest is counted. */
+/** Errors in one message; the rest is counted. */
 const MAX_TOLD = 3;
 
 const KIND = { what: "a list of endpoints", needs: "at least one, as in [127.0.0.1:50051]" };
 
-/** Throws a UserError for what is no path. Relative ones start at the working directory. */
+/** Throws a UserError if the target has no valid path. Relative paths start at the working directory. */
 export function fileEndpoints(target: string, context: SourceContext): EndpointSource {
   const path = resolve(parsedOrThrow(parsePath(target), "file:", target));
   return { watch: (watcher) => new FileEndpoints(path, watcher, context) };
 }
 
-/** The path that a target names; undefined for one that is no file, or malformed. */
+/** The path of a target; undefined if it is not a file target, or malformed. */
 export function endpointsFile(target: string): string | undefined {
   if (!target.startsWith("file:")) return undefined;
   const path = parsePath(target.slice("file:".length));
@@ -57,7 +57,7 @@ class FileEndpoints implements Watch {
   readonly #env: Environment;
   readonly #watch: FileWatch;
   #reading = false;
-  /** It has changed while it was read. */
+  /** It changed while it was read. */
   #again = false;
   #closed = false;
 
@@ -99,7 +99,7 @@ class FileEndpoints implements Watch {
       this.#tell(rejected(`${this.#path}: ${fileProblem(error)}`));
       return;
     }
-    // With the parser of YAML, which hubs without a config file need not load.
+    // Loads the YAML parser, which hubs without a config file do not need.
     const { readYaml, pathText } = await lateLoad(() => import("../../config/yaml.js"));
     this.#tell(listOf(bytes, this.#path, (text) => readYaml(text, this.#env, KIND), pathText));
   }
@@ -115,7 +115,7 @@ class FileEndpoints implements Watch {
   }
 }
 
-/** A list that is whole, or all that is wrong with it, each with `file:line:column`. */
+/** A valid list, or all errors in it, each with `file:line:column`. */
 function listOf(
   bytes: Buffer,
   path: string,
@@ -127,7 +127,7 @@ function listOf(
   const yaml = read(bytes);
   const problems = yaml.errors.map(({ offset, path: at, message }) => ({ offset, at, message }));
   const { endpoints, problems: wrong } = entriesOf(yaml.value);
-  // What is no YAML has no entries.
+  // Invalid YAML has no entries.
   if (yaml.wellFormed)
     problems.push(
       ...wrong
@@ -149,7 +149,7 @@ function listOf(
   return rejected(`${told.join("; ")}${more > 0 ? `; and ${more} more` : ""}`);
 }
 
-/** Most long lists are made by programs, and JSON is read a hundred times faster than YAML. */
+/** Most long lists are generated, and JSON is parsed a hundred times faster than YAML. */
 function jsonOf(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString("utf8"));
@@ -161,7 +161,7 @@ function jsonOf(bytes: Buffer): unknown {
 interface Problem {
   readonly at: readonly (string | number)[];
   readonly message: string;
-  /** The value itself is what is wrong. */
+  /** The value itself is wrong. */
   readonly quoted: boolean;
 }
 

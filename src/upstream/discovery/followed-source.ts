@@ -1,46 +1,46 @@
-// The source that a cluster follows: what it said last, what of that can be used, and what is wrong with it since when.
+// The source that a cluster follows: its last list, the usable part of it, and its current problem and since when.
 import { formatAddress } from "../../config/address.js";
 import type { Clock } from "../../kit/clock.js";
 import { maskedText } from "../../kit/text/masked-text.js";
 import { cut, printableLine } from "../../kit/text/text.js";
 import { type EndpointInfo, type EndpointSource, MAX_ENDPOINTS, type Watch } from "./endpoint-source.js";
 
-/** Characters of a problem: texts of others may be in it. */
+/** Characters of a problem: it may contain text from outside. */
 const MAX_PROBLEM = 500;
 
 export interface SourceProblem {
   readonly text: string;
-  /** Unix time, milliseconds: the first of an unbroken row of problems. */
+  /** Unix time, milliseconds: the first of an unbroken series of problems. */
   readonly since: number;
 }
 
 export interface FollowedSourceOptions {
   readonly clock: Clock;
-  /** A list that can be used; it may be empty. */
+  /** A usable list; it may be empty. */
   onEndpoints(all: readonly EndpointInfo[]): void;
-  /** After each word of the source, with `problem` as it is then. */
+  /** After each report of the source, with `problem` updated. */
   onWord(): void;
 }
 
 export class FollowedSource {
   /** Why there is no newer list, or what is wrong with a part of the last one; undefined: nothing. */
   problem: SourceProblem | undefined = undefined;
-  /** It has not said a word yet. */
+  /** It has not reported anything yet. */
   silent = false;
-  /** There was a list once, of this one or of one before. */
+  /** There has been a list, from this source or an earlier one. */
   known = false;
   readonly #options: FollowedSourceOptions;
   #watch: Watch | undefined;
-  /** What this source told last: balancers are not troubled with the same again. */
+  /** The last list of this source: an identical list is not passed on again. */
   #last: readonly EndpointInfo[] | undefined;
-  /** What an earlier source still has to say counts no more. */
+  /** Reports of an earlier source are ignored. */
   #turn = 0;
 
   constructor(options: FollowedSourceOptions) {
     this.#options = options;
   }
 
-  /** Takes another source in place of the one before. */
+  /** Follows another source instead of the one before. */
   follow(source: EndpointSource): void {
     this.close();
     this.silent = true;
@@ -55,7 +55,7 @@ export class FollowedSource {
         if (turn === this.#turn) this.#tell(text);
       },
     });
-    // A word of it may have been the end of this one.
+    // A report during `watch` may already have replaced this source.
     if (turn === this.#turn) this.#watch = watch;
     else watch.close();
   }
@@ -82,7 +82,7 @@ export class FollowedSource {
     this.#options.onWord();
   }
 
-  /** An endpoint cannot be reached. */
+  /** An endpoint is unreachable. */
   refresh(): void {
     this.#watch?.refresh?.();
   }
@@ -95,7 +95,7 @@ export class FollowedSource {
   }
 }
 
-/** Why a list cannot be used as a whole, so that the last one stays; undefined: it can. */
+/** Why a list is rejected as a whole, so that the last one stays; undefined: it is valid. */
 export function refusalOf(all: readonly EndpointInfo[]): string | undefined {
   if (all.length > MAX_ENDPOINTS)
     return `there are ${all.length} endpoints, more than the ${MAX_ENDPOINTS} that an upstream may have`;

@@ -1,4 +1,4 @@
-// `endpoints` of an upstream: a list of addresses, or one source that tells them.
+// `endpoints` of an upstream: a list of addresses, or one source that reports them.
 import type * as z from "zod";
 import { formatAddress, isHost, parseEndpointAddress } from "../../config/address.js";
 import type { Kit } from "../../config/kit.js";
@@ -10,15 +10,15 @@ import { endpointsFile } from "./file-endpoints.js";
 import { refusalOf } from "./followed-source.js";
 import { checkTarget, hasScheme } from "./sources.js";
 
-/** Where the endpoints of an upstream come from, if its config does not list them. */
+/** The source of an upstream's endpoints, if its config does not list them. */
 export interface SourceConfig {
-  /** As `dns:///library:50051`. It may have a user and a password: `maskedText` before it is shown. */
+  /** Such as `dns:///library:50051`. It may contain a user and a password: `maskedText` before it is shown. */
   readonly target: string;
   readonly login?: SourceLogin | undefined;
 }
 
 export interface DiscoveryConfig {
-  /** Those that the config lists; empty where there is a source. */
+  /** The listed endpoints; empty if there is a source. */
   readonly endpoints: readonly EndpointInfo[];
   readonly source?: SourceConfig | undefined;
 }
@@ -97,7 +97,7 @@ export const discoveryKeys = featureKeys({
   },
 });
 
-/** Which keys of `discovery` are for which source. */
+/** The sources of each key of `discovery`. */
 const KEYS_OF = [
   ["user", "etcd"],
   ["passwordFile", "etcd"],
@@ -189,7 +189,7 @@ function sourceOf(target: string, at: Place): SourceConfig {
   if (path === undefined) return { target };
   const full = at.resolved(path);
   const problem = at.checkPath(full, "file");
-  // It may come later, and the hub waits for it.
+  // It may appear later, and the hub waits for it.
   if (problem !== undefined) at.warn(["endpoints"], problem);
   return { target: `file://${encodeURI(full)}` };
 }

@@ -1,14 +1,14 @@
-// The API of Kubernetes by its own library, an optional dependency: lists and watches the EndpointSlices of a Service.
+// The Kubernetes API by its own library, an optional dependency: lists and watches the EndpointSlices of a Service.
 import { DiscoveryV1Api, KubeConfig, Watch } from "@kubernetes/client-node";
 import { errorCode } from "../../kit/text/user-error.js";
 import type { ServicePort } from "./endpoint-slices.js";
 import type { SourceContext } from "./endpoint-source.js";
 
-/** An answer takes no longer. */
+/** Timeout of a response. */
 const LIST_TIMEOUT_MS = 15_000;
-/** The server is to end a watch after so long; another follows. */
+/** The server should end a watch after this long; another follows. */
 const WATCH_SECONDS = 240;
-/** One that is frozen does not: then it is ended here, and asked again. */
+/** A frozen server does not: the watch is then ended here, and started again. */
 const WATCH_TIMEOUT_MS = (WATCH_SECONDS + 20) * 1000;
 
 export interface SliceWatcher {
@@ -23,14 +23,14 @@ export interface SliceWatcher {
 export interface SliceApi {
   /** Rejects with KubernetesFailure. */
   list(): Promise<{ readonly slices: readonly unknown[]; readonly version: string }>;
-  /** Returns what ends it. */
+  /** Returns a function that ends it. */
   watch(version: string, watcher: SliceWatcher): () => void;
 }
 
-/** Kubernetes did not do it; the message is for a person. */
+/** An operation of Kubernetes failed; the message is for people. */
 export class KubernetesFailure extends Error {}
 
-/** Throws a KubernetesFailure where there are no credentials. */
+/** Throws a KubernetesFailure if there are no credentials. */
 export function openKubernetes({ service, namespace }: ServicePort, context: SourceContext): SliceApi {
   const config = configOf(context);
   const labelSelector = `kubernetes.io/service-name=${service}`;
@@ -142,7 +142,7 @@ function statusOf(error: unknown): number | undefined {
   return typeof code === "number" ? code : undefined;
 }
 
-/** The watch ended as it should, or was ended for saying nothing: both are asked again from where it was. */
+/** The watch ended normally, or timed out: either way it resumes from where it was. */
 function isOver(error: unknown): boolean {
   if (error === null || error === undefined) return true;
   const name = fieldOf(error, "name");
@@ -158,7 +158,7 @@ function reasonOf(error: unknown): string {
   try {
     if (typeof body === "string") told = fieldOf(JSON.parse(body), "message");
   } catch {
-    // It is no Status of Kubernetes.
+    // The body is not a Status of Kubernetes.
   }
   if (status !== undefined) return `${status} ${typeof told === "string" ? told : ""}`.trim();
   const system = errorCode(error) ?? errorCode(fieldOf(error, "cause"));

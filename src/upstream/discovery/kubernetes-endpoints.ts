@@ -1,4 +1,4 @@
-// Endpoints of a Kubernetes Service: `kubernetes:///SERVICE.NAMESPACE:PORT`, by its EndpointSlices. All of them are
+// Endpoints of a Kubernetes Service: `kubernetes:///SERVICE.NAMESPACE:PORT`, from its EndpointSlices. All of them are
 // listed, then watched from there on.
 import { isHost } from "../../config/address.js";
 import type { Timer } from "../../kit/clock.js";
@@ -40,7 +40,7 @@ class KubernetesEndpoints implements Watch {
   #stopWatch: (() => void) | undefined;
   #failures = 0;
   #closed = false;
-  /** There was a list with an endpoint. */
+  /** There has been a list with an endpoint. */
   #known = false;
 
   constructor(service: ServicePort, watcher: EndpointWatcher, context: SourceContext) {
@@ -71,7 +71,7 @@ class KubernetesEndpoints implements Watch {
   }
 
   async #list(): Promise<void> {
-    // With Kubernetes' library, which is not installed where nobody needs it.
+    // Kubernetes' library is not installed unless it is needed.
     const { KubernetesFailure, openKubernetes } = await lateLoad(() => import("./kubernetes-client.js"));
     if (this.#closed) return;
     try {
@@ -85,7 +85,7 @@ class KubernetesEndpoints implements Watch {
       this.#watch(version);
     } catch (error) {
       if (!(error instanceof KubernetesFailure)) throw error;
-      // With credentials that are read anew.
+      // Reads the credentials again.
       this.#api = undefined;
       this.#failed(error.message);
     }
@@ -110,14 +110,14 @@ class KubernetesEndpoints implements Watch {
       onBookmark: (at) => {
         latest = at;
       },
-      // 410 Gone: what was to be watched is not kept any more.
+      // 410 Gone: the requested resourceVersion is too old.
       onExpired: () => {
         if (!this.#closed) this.#begin();
       },
       onEnd: (problem) => {
         if (this.#closed) return;
         if (problem !== undefined) this.#failed(problem);
-        // The server ends each watch after some minutes; one that ends at once is asked again a little later.
+        // The server ends each watch after some minutes; if a watch ends at once, the next one waits a little.
         else if (this.#context.clock.now() - begun > MIN_BACKOFF_MS) this.#watch(latest);
         else this.#timer = this.#context.clock.setTimeout(() => this.#watch(latest), MIN_BACKOFF_MS);
       },
@@ -139,7 +139,7 @@ class KubernetesEndpoints implements Watch {
       return;
     }
     const { endpoints, problem } = endpointsOf([...this.#slices.values()], this.#service);
-    // That nobody is ready is known, and not a fault of the source: the addresses of pods that are gone are given to others.
+    // An empty list is valid, not a fault of the source: the addresses of deleted pods are reassigned.
     if (endpoints.length > 0 || this.#known) this.#watcher.endpoints(endpoints, problem);
     else this.#watcher.problem(problem ?? "no endpoint is ready");
     this.#known ||= endpoints.length > 0;

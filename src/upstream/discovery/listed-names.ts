@@ -1,4 +1,4 @@
-// The names in a list of endpoints: one that has several addresses stands for all of them, as far as the system knows.
+// Names in a list of endpoints: one with several addresses stands for all of them, as resolved by the system.
 import { isIP } from "node:net";
 import type { Timer } from "../../kit/clock.js";
 import { UNKNOWN_TTL_MS } from "./dns-endpoints.js";
@@ -8,20 +8,20 @@ import { NoAnswer, Polling } from "./polling.js";
 
 /** Lookups run in the threads that read files too. */
 const MAX_ASKED = 2;
-/** Other endpoints of the list wait no longer for a name. */
+/** The other endpoints of the list do not wait longer for a name. */
 const PATIENCE_MS = 2_000;
 
-/** Addresses of a name, by the system. Rejects with NoAnswer. */
+/** Addresses of a name, from the system. Rejects with NoAnswer. */
 export type Lookup = (name: string) => Promise<readonly string[]>;
 
 const systemLookup: Lookup = async (name) => (await systemAddresses(name)).addresses;
 
-/** Whether an endpoint has a name that may stand for several addresses. All of localhost is one machine (RFC 6761 §6.3). */
+/** Whether an endpoint's name may stand for several addresses. All of localhost is one machine (RFC 6761 §6.3). */
 export function isNamed(endpoint: EndpointInfo): endpoint is TcpEndpoint {
   return "host" in endpoint && isIP(endpoint.host) === 0 && !/(?:^|\.)localhost$/i.test(endpoint.host);
 }
 
-/** Tells the list with addresses in place of names, now and when they change. */
+/** Reports the list with addresses in place of names, now and when they change. */
 export function watchListed(
   all: readonly EndpointInfo[],
   watcher: EndpointWatcher,
@@ -68,8 +68,8 @@ export function watchListed(
 }
 
 /**
- * A name with at most one address of each family is one machine: it stays as it is, and connections try both of them
- * (RFC 8305). So does one that is not known.
+ * A name with at most one address of each family is one machine: it stays as it is, and connections try both addresses
+ * (RFC 8305). So does a name that cannot be resolved.
  */
 function expanded(
   endpoint: EndpointInfo,

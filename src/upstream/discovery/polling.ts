@@ -1,19 +1,19 @@
-// Asks again and again: when an answer is due to be renewed, sooner where an endpoint cannot be reached, and with backoff
-// while there is no answer.
+// Polls a source: when a response expires, sooner if an endpoint is unreachable, and with backoff while there is no
+// response.
 import type { Timer } from "../../kit/clock.js";
 import { reportFault } from "../../kit/faults.js";
 import type { SourceContext, Watch } from "./endpoint-source.js";
 
-/** A failed connection asks again no sooner than so long after the last time. */
+/** Minimum interval between a failed connection's poll and the one before. */
 const MIN_REFRESH_MS = 5_000;
 const MIN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 
-/** There is no answer; the message is for a person. */
+/** There is no response; the message is for people. */
 export class NoAnswer extends Error {}
 
 export interface Polled {
-  /** Resolves with the milliseconds until it is to be asked again; rejects with NoAnswer. */
+  /** Resolves with the milliseconds until the next poll; rejects with NoAnswer. */
   ask(): Promise<number>;
   onNoAnswer(problem: string): void;
   close?(): void;
@@ -28,7 +28,7 @@ export class Polling implements Watch {
   #failures = 0;
   #closed = false;
 
-  /** Asks at once. */
+  /** Polls at once. */
   constructor(context: SourceContext, polled: Polled) {
     this.#context = context;
     this.#polled = polled;
@@ -52,7 +52,7 @@ export class Polling implements Watch {
     return this.#closed;
   }
 
-  /** When the timer fires, in milliseconds of the clock; only ever sooner. */
+  /** When the timer fires, in milliseconds of the clock; it is only ever moved forward to an earlier time. */
   #dueAt = Number.POSITIVE_INFINITY;
 
   #again(delayMs: number): void {

@@ -1,4 +1,4 @@
-// The sources of endpoints, by the scheme of a target such as `static:127.0.0.1:50051`. A new one is a file here and a row.
+// The sources of endpoints, by the scheme of a target (`static:127.0.0.1:50051`). A new one is a file here and a row.
 import { systemClock } from "../../kit/clock.js";
 import { maskedText } from "../../kit/text/masked-text.js";
 import { UserError } from "../../kit/text/user-error.js";
@@ -18,7 +18,7 @@ export const SOURCES = {
   kubernetes: kubernetesEndpoints,
 } as const satisfies Readonly<Record<string, SourceFactory>>;
 
-/** The source of a target. Throws a UserError that names the schemes there are, or says what is malformed. */
+/** The source of a target. Throws a UserError that lists the known schemes, or says what is malformed. */
 export function openSource(
   target: string,
   context: SourceContext,
@@ -33,12 +33,12 @@ export function openSource(
   return factory(target.slice(scheme.length + 1), context);
 }
 
-/** Throws as `openSource`. */
+/** Throws like `openSource`. */
 export function checkTarget(target: string): void {
   openSource(target, { clock: systemClock, random: Math.random });
 }
 
-/** Whether a text is meant for a source, right or wrong, and for no address. */
+/** Whether a text has the form of a target, valid or not, and not of an address. */
 export function hasScheme(text: string): boolean {
   return Object.hasOwn(SOURCES, schemeOf(text)) || text.includes("://");
 }

@@ -362,9 +362,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
     if (link.calls === 0 && !link.connection.closed) link.connection.destroy();
   }
 
-  /**
-   * A connection takes no more calls. If it was the last one another is made: at once, unless connections keep failing.
-   */
+  /** A connection takes no more calls. If it was the last, another one is made: at once, unless they keep failing. */
   private lose(link: Link): void {
     if (!this.takeOut(link)) return;
     if (this.links.length > 0 || this.connecting.size > 0 || this.reconnect.scheduled || this.closed) return;

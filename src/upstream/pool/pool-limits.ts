@@ -1,4 +1,4 @@
-// The limits of an upstream's connections and of the calls that wait for one: `connections` and `pending` of an upstream.
+// The limits of an upstream's connections and of the calls that wait for one: its keys `connections` and `pending`.
 // Each limit is one row: its key, default, range and documentation.
 
 export interface PoolRow {

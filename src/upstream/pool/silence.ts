@@ -4,7 +4,7 @@
 import type { Connection } from "../../http2/connection.js";
 import type { Clock, Timer } from "../../kit/clock.js";
 
-/** After this many such calls in a row the connection gets no new ones. The first may be bad luck, and sends a probe. */
+/** After this many such calls in a row the connection gets no new ones. One may be bad luck: it sends a probe. */
 const SILENT_CALLS = 2;
 /** How long a suspect connection may stay silent before another one is made in its place. */
 const WORD_MS = 1000;

@@ -1,16 +1,16 @@
-// What a service reports of its load with the trailers of a call: xds.data.orca.v3.OrcaLoadReport (gRFC A51), and the
-// weight that it comes to (gRFC A58).
+// Load reports that a service sends in the trailers of a call: xds.data.orca.v3.OrcaLoadReport (gRFC A51), and the
+// resulting weight (gRFC A58).
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
 /** Trailer with a serialized OrcaLoadReport. */
 export const LOAD_REPORT = "endpoint-load-metrics-bin";
 
-/** Of the trailer: named metrics may be many, but not without end. */
+/** Bytes of the trailer: there may be many named metrics, but not without bound. */
 const MAX_CHARS = 64 * 1024;
 
-/** What weights are made of. */
+/** The values that weights are computed from. */
 export interface LoadReport {
-  /** 1.0 is all it has; more is said to be possible. */
+  /** 1.0 is full use; larger values are possible. */
   readonly utilization: number;
   /** Calls per second. */
   readonly qps: number;
@@ -22,7 +22,7 @@ export interface LoadReport {
 const MAX_RATE = 1e9;
 const MAX_UTILIZATION = 1e3;
 
-/** A text says why it cannot be used. */
+/** A string says why the report is unusable. */
 export function readLoadReport(value: string): LoadReport | string {
   if (value.length > MAX_CHARS) return `it has more than ${MAX_CHARS} characters`;
   let cpu = 0;
@@ -56,7 +56,7 @@ export function readLoadReport(value: string): LoadReport | string {
   return { utilization: application > 0 ? application : cpu, qps: qps > 0 ? qps : rps, eps };
 }
 
-/** Calls per second that it would take at full load; 0: the report does not say. */
+/** Calls per second at full load; 0: the report does not say. */
 export function weightOf({ utilization, qps, eps }: LoadReport, errorPenalty: number): number {
   if (!(qps > 0 && utilization > 0)) return 0;
   return qps / (utilization + (eps / qps) * errorPenalty);

@@ -1,11 +1,11 @@
-// One field of a message, read from its bytes without the rest: what ring_hash and maglev may go by.
+// Reads one field of a message from its bytes, skipping the rest: a key for ring_hash and maglev.
 import type { DescMessage } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
-/** Field numbers, from the message inwards. */
+/** Field numbers, from the outermost message inwards. */
 export type FieldPath = readonly number[];
 
-/** As in `book.name`, by names of the `.proto` or of JSON. undefined: no message of this type has one value there. */
+/** As in `book.name`, by names of the `.proto` or of JSON. undefined: this message type has no such single value. */
 export function fieldPathOf(message: DescMessage, path: string): FieldPath | undefined {
   const names = path.split(".");
   const numbers: number[] = [];
@@ -15,7 +15,7 @@ export function fieldPathOf(message: DescMessage, path: string): FieldPath | und
       (one) => one.name === name || one.jsonName === name,
     );
     if (field === undefined || field.fieldKind === "list" || field.fieldKind === "map") return undefined;
-    // Groups have no length to go by.
+    // Groups have no length prefix.
     if (field.fieldKind === "message" && field.delimitedEncoding) return undefined;
     numbers.push(field.number);
     within = field.fieldKind === "message" ? field.message : undefined;
@@ -23,7 +23,7 @@ export function fieldPathOf(message: DescMessage, path: string): FieldPath | und
   return within === undefined ? numbers : undefined;
 }
 
-/** The value as text, alike for alike values; undefined: it is absent or empty, or the bytes are no message. */
+/** The value as text, equal for equal values; undefined: it is absent or empty, or the bytes are malformed. */
 export function fieldIn(message: Uint8Array, path: FieldPath): string | undefined {
   try {
     return valueIn(new BinaryReader(message), message.length, path, 0) || undefined;
@@ -32,7 +32,7 @@ export function fieldIn(message: Uint8Array, path: FieldPath): string | undefine
   }
 }
 
-/** Of several, the last: so protobuf merges them. */
+/** Of several, the last: protobuf merges them in this way. */
 function valueIn(reader: BinaryReader, end: number, path: FieldPath, depth: number): string | undefined {
   let found: string | undefined;
   while (reader.pos < end) {

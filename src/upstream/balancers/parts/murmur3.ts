@@ -1,5 +1,5 @@
-// MurmurHash3 (x86, 32 bits), which Austin Appleby gave to the public: spreads well, and needs no 64-bit arithmetic, which
-// JavaScript has only as BigInt.
+// MurmurHash3 (x86, 32 bits), placed in the public domain by Austin Appleby: distributes well, and needs no 64-bit
+// arithmetic, for which JavaScript only has BigInt.
 
 /** @param seed 32 bits; default 0 */
 export function murmur3(bytes: Uint8Array, length: number, seed = 0): number {
@@ -25,7 +25,7 @@ function scrambled(word: number): number {
   return Math.imul((k << 15) | (k >>> 17), 0x1b873593);
 }
 
-/** Its last step: a permutation of all 32-bit numbers, in which near ones land far apart. */
+/** The final mix: a permutation of all 32-bit numbers that moves near ones far apart. */
 export function mixed(number: number): number {
   let hash = number;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -35,9 +35,9 @@ export function mixed(number: number): number {
 
 const SCRATCH = Buffer.alloc(1024);
 
-/** Of a text's UTF-8. */
+/** Hash of a text's UTF-8. */
 export function hashOf(text: string, seed = 0): number {
-  // A character is at most three bytes.
+  // A UTF-16 code unit is at most three bytes.
   if (text.length * 3 > SCRATCH.length) {
     const bytes = Buffer.from(text);
     return murmur3(bytes, bytes.length, seed);

@@ -1,6 +1,6 @@
-// Whose turn it is when turns go by weight, smoothly: earliest deadline first, in a heap of flat arrays.
+// Smooth weighted round robin: earliest deadline first, in a heap of flat arrays.
 //
-// A turn of weight w is due 1/w after the one before, so that 5 and 1 give aaabaa and not aaaaab. Allocates on `set` alone.
+// A turn of weight w is due 1/w after the one before, so that 5 and 1 give aaabaa and not aaaaab. Only `set` allocates.
 
 export class Schedule {
   private readonly random: () => number;
@@ -8,7 +8,7 @@ export class Schedule {
   private heap = new Int32Array(0);
   private due = new Float64Array(0);
   private step = new Float64Array(0);
-  /** When the last turn was due. */
+  /** Due time of the last turn. */
   private time = 0;
 
   /** @param random 0 ≤ n < 1: where each begins, so that many hubs do not all begin at the same endpoint */
@@ -16,7 +16,7 @@ export class Schedule {
     this.random = random;
   }
 
-  /** Begins anew. Weights are finite and above 0. */
+  /** Starts over. Weights are finite and above 0. */
   set(weights: Float64Array): void {
     const count = weights.length;
     this.time = 0;
@@ -26,7 +26,7 @@ export class Schedule {
     this.order();
   }
 
-  /** Other weights of the same: turns that are due come sooner or later by as much. */
+  /** Changes the weights of the same entries: pending turns come proportionally sooner or later. */
   change(weights: Float64Array): void {
     const { due, step, time } = this;
     for (let i = 0; i < weights.length; i++) {
@@ -43,7 +43,7 @@ export class Schedule {
     for (let i = (this.heap.length >> 1) - 1; i >= 0; i--) this.sink(i);
   }
 
-  /** The index whose turn it is, which has had it then. There must be one. */
+  /** The index whose turn it is; this takes the turn. There must be at least one. */
   next(): number {
     const first = this.heap[0] ?? 0;
     const due = this.due[first] ?? 0;
