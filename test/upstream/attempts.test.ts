@@ -124,7 +124,7 @@ describe("the outcome of an attempt", () => {
     });
   }
 
-  it("has durations and trailers; the time of the head where an observer asks for it", async () => {
+  it("has durations and trailers; the time of the headers if an observer needs it", async () => {
     for (const asks of [false, true]) {
       const { clock, peer, notes, call } = await setup();
       const heads: number[] = [];
@@ -156,7 +156,7 @@ describe("the outcome of an attempt", () => {
   });
 });
 
-it("a header that an observer sets is that attempt's alone", async () => {
+it("a header that an observer sets is sent with that attempt only", async () => {
   const { service, peer, cluster } = await setup();
   const call = callOf();
   call.attemptObservers = [{ begin: (attempt) => attempt.setHeader("x-attempt", String(attempt.number)) }];

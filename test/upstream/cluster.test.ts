@@ -82,7 +82,7 @@ async function connected(cluster: Cluster): Promise<void> {
 }
 
 describe("a call to a service", () => {
-  it("carries path, authority, metadata and body unchanged, and the answer back", async () => {
+  it("carries path, authority, metadata and body unchanged, and the response back", async () => {
     const library = await service((r) => {
       r.onEnd = () =>
         r
@@ -124,7 +124,7 @@ describe("a call to a service", () => {
     assert.deepEqual(response.late, []);
   });
 
-  it("passes on the time that is left when it is sent, not when it came", async () => {
+  it("has the time left at sending as its timeout, not that of its arrival", async () => {
     const library = await service();
     const { cluster, clock } = clusterOf([library]);
     const call = callOf({ headers: Headers.of(["grpc-timeout", "9S"]), startedAt: 1000 });
@@ -137,7 +137,7 @@ describe("a call to a service", () => {
     assert.equal(parseTimeout("1500m"), 1500);
   });
 
-  it("whose deadline has passed while it waited is not sent", async () => {
+  it("whose deadline passes while it waits is not sent", async () => {
     const library = await service();
     const { cluster, clock } = clusterOf([library]);
     const call = callOf({ startedAt: 1000 });
@@ -154,7 +154,7 @@ describe("a call to a service", () => {
     assert.equal(library.requests.length, 0);
   });
 
-  it("is stopped by RST_STREAM(CANCEL) when the client leaves", async () => {
+  it("is cancelled by RST_STREAM(CANCEL) when the client leaves", async () => {
     const library = await service(() => {});
     const { cluster } = clusterOf([library]);
     const exchange = new Exchange(cluster).send("q");
@@ -166,7 +166,7 @@ describe("a call to a service", () => {
     assert.deepEqual(exchange.response.events, []);
   });
 
-  it("that is answered whole before its request has ended stops the request", async () => {
+  it("with a complete response before its request has ended cancels the request", async () => {
     const library = await service((r) =>
       r.headers({ ":status": "200", "content-type": "application/grpc", "grpc-status": "8" }, true),
     );
@@ -181,7 +181,7 @@ describe("a call to a service", () => {
     assert.equal(exchange.client.credit, before + 9, "what still comes is dropped, and given back");
   });
 
-  it("passes a slow reader's pressure to the service, and a slow service's to the client", async () => {
+  it("passes a slow reader's backpressure to the service, and a slow service's to the client", async () => {
     const chunk = Buffer.alloc(16 * 1024);
     const library = await service((r) => {
       r.reading = false;
@@ -211,7 +211,7 @@ describe("a call to a service", () => {
   });
 });
 
-describe("a service's way of failing", () => {
+describe("a service's failure", () => {
   const grpc = { ":status": "200", "content-type": "application/grpc" };
   const cases: [what: string, act: (r: ServiceRequest) => void, code: number, says: RegExp][] = [
     [
@@ -323,7 +323,7 @@ describe("a service's way of failing", () => {
     }
   });
 
-  it("a trailers-only error passes as it is, whatever its HTTP status", async () => {
+  it("a trailers-only error is forwarded unchanged, whatever its HTTP status", async () => {
     for (const fields of [
       { ...grpc },
       { ":status": "200" },
@@ -341,7 +341,7 @@ describe("a service's way of failing", () => {
     }
   });
 
-  it("what is no HTTP/2 at all is UNAVAILABLE", async () => {
+  it("a response that is not HTTP/2 is UNAVAILABLE", async () => {
     const server = createServer((socket) => {
       socket.on("error", () => {});
       socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -380,7 +380,7 @@ describe("several endpoints", () => {
     );
   });
 
-  it("of which one is down share its calls, and none fails", async () => {
+  it("of which one is down share its calls, and no call fails", async () => {
     const services = [await service(), await down(), await service()];
     const { cluster } = clusterOf(services);
     cluster.connect();
@@ -419,7 +419,7 @@ describe("several endpoints", () => {
     assert.equal(clock.pending, 2);
   });
 
-  it("lose and gain one: calls go where there is someone", async () => {
+  it("lose and gain one: calls go to those that are up", async () => {
     const [a, b] = [await service(), await service()];
     const { cluster, clock } = clusterOf([a, b]);
     await connected(cluster);
@@ -473,7 +473,7 @@ describe("an endpoint", () => {
     }
   });
 
-  it("that is lost after a while is connected to again at once", async () => {
+  it("that is lost after a while is reconnected at once", async () => {
     const library = await service();
     const { cluster, clock } = clusterOf([library]);
     await connected(cluster);
@@ -483,7 +483,7 @@ describe("an endpoint", () => {
     assert.equal(clock.pending, 2, "the limit on connecting, and when its services are unhealthy");
   });
 
-  it("that takes connections and drops them is not hammered", async () => {
+  it("that accepts connections and drops them is not flooded with new ones", async () => {
     const server = createServer((socket) => {
       accepted++;
       // A server's SETTINGS, then the end.
@@ -515,7 +515,7 @@ describe("an endpoint", () => {
     await until(() => accepted === 6, "a connection for the call");
   });
 
-  it("that says nothing is given up after 10 s, and its callers are told", async () => {
+  it("that is silent is given up after 10 s, and its calls fail", async () => {
     const server = createServer((socket) => socket.on("error", () => {}));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     cleanups.push(() => void server.close());
@@ -538,7 +538,7 @@ describe("an endpoint", () => {
     );
   });
 
-  it("gets calls that came while it was connecting, in order, their bytes held without credit", async () => {
+  it("gets calls that arrived while it was connecting, in order, their bytes buffered without credit", async () => {
     const library = await service();
     const { cluster } = clusterOf([library]);
     const exchanges = ["a", "b", "c"].map((text) => new Exchange(cluster).send(text, true));
@@ -553,7 +553,7 @@ describe("an endpoint", () => {
     assert.equal(library.accepted, 1);
   });
 
-  it("forgets a call that was cancelled while it waited", async () => {
+  it("forgets a call that is cancelled while it waits", async () => {
     const library = await service();
     const { cluster } = clusterOf([library]);
     const gone = new Exchange(cluster).send("gone", true);
@@ -590,7 +590,7 @@ describe("an endpoint", () => {
     assert.match(refused.status.withHint().message, /1024 calls waiting/);
   });
 
-  it("with a limit of streams is given no more, opens further connections, and queues the rest", async () => {
+  it("with a limit of streams gets no more, opens further connections, and queues the rest", async () => {
     let open = 0;
     let most = 0;
     const library = await service(
@@ -619,7 +619,7 @@ describe("an endpoint", () => {
     );
   });
 
-  it("leaves nothing open once closed, calls under way included", async () => {
+  it("leaves nothing open once closed, including running calls", async () => {
     const library = await service((r) => r.headers());
     const { cluster, clock } = clusterOf([library]);
     const running = new Exchange(cluster).send("q");
@@ -638,7 +638,7 @@ describe("an endpoint", () => {
     assert.equal(library.accepted, 2, "nothing is connected to again");
   });
 
-  it("being drained lets calls under way finish, and then closes", async () => {
+  it("being drained lets running calls finish, and then closes", async () => {
     const library = await service((r) => r.headers());
     const { cluster } = clusterOf([library]);
     const running = new Exchange(cluster).send("q", true);
@@ -654,7 +654,7 @@ describe("an endpoint", () => {
 });
 
 describe("a call that was not processed", () => {
-  it("is sent again with the same bytes, once, when refused by REFUSED_STREAM; credit is given once", async () => {
+  it("is retried once with the same bytes when refused by REFUSED_STREAM; credit is given once", async () => {
     const library = await service((r) => {
       if (library.requests.length === 1) {
         // Refused in the midst of the request.
@@ -685,7 +685,7 @@ describe("a call that was not processed", () => {
     assert.equal(library.requests.length, 2);
   });
 
-  it("is sent again with the time that is left by then", async () => {
+  it("is retried with the remaining time as its timeout", async () => {
     const library = await service((r) => {
       if (library.requests.length > 1) {
         r.ok();
@@ -705,14 +705,14 @@ describe("a call that was not processed", () => {
     );
   });
 
-  it("is not sent again once the answer has begun", async () => {
+  it("is not retried once the response has begun", async () => {
     const library = await service((r) => r.headers().stream.reset(ErrorCode.REFUSED_STREAM));
     const { cluster } = clusterOf([library]);
     assert.equal((await unary(cluster)).aborted?.status.code, Code.UNAVAILABLE);
     assert.equal(library.requests.length, 1);
   });
 
-  it("is not sent again when more than 64 KiB of it have gone", async () => {
+  it("is not retried when more than 64 KiB of it were sent", async () => {
     for (const [bytes, attempts] of [
       [64 * 1024 - 5, 2],
       [64 * 1024 - 4, 1],
@@ -728,7 +728,7 @@ describe("a call that was not processed", () => {
     }
   });
 
-  it("is not sent again when the service may have seen it", async () => {
+  it("is not retried when the service may have seen it", async () => {
     const library = await service((r) => r.connection.socket.destroy());
     const other = await service();
     const { cluster } = clusterOf([library, other]);
@@ -739,7 +739,7 @@ describe("a call that was not processed", () => {
     assert.equal(other.requests.length, 0);
   });
 
-  it("goes elsewhere when its connection broke before it left", async () => {
+  it("goes elsewhere when its connection breaks before it is sent", async () => {
     const lost = await service();
     const other = await service();
     const { cluster } = clusterOf([lost, other]);

@@ -124,7 +124,7 @@ const CASES: readonly [what: string, ConnectFailure, (t: TestContext) => Promise
   ],
 ];
 
-describe("a connection that does not come about is counted", () => {
+describe("a failed connection is counted", () => {
   for (const [what, reason, dialOf] of CASES) {
     it(`as ${reason}: ${what}`, async (t) => {
       const dial = await dialOf(t);
@@ -158,7 +158,7 @@ describe("a connection that does not come about is counted", () => {
     });
   }
 
-  it("not when the hub itself gives it up, in shutting down", async (t) => {
+  it("not if the hub itself cancels it while shutting down", async (t) => {
     const port = await serving(t, () => {});
     const meters = new Counters();
     const cluster = new Cluster({

@@ -112,7 +112,7 @@ describe("the key endpoints", () => {
     });
 });
 
-describe("an endpoint as a file or a store has it", () => {
+describe("an endpoint entry of a file or a store", () => {
   for (const [value, reason] of [
     [7, /^ must be HOST:PORT, unix/],
     [null, /^ must be HOST:PORT, unix/],
@@ -171,8 +171,8 @@ async function service(onRequest?: (request: ServiceRequest) => void): Promise<E
   return { host, port: Number(port) };
 }
 
-describe("while a source has not said a word", () => {
-  it("calls wait for it, and go on with its first list", async () => {
+describe("before the first report of a source", () => {
+  it("calls wait for it, and continue with its first list", async () => {
     const { cluster, memory } = rig();
     const exchange = new Exchange(cluster).send("question", true);
     assert.equal(cluster.pending, 1);
@@ -180,7 +180,7 @@ describe("while a source has not said a word", () => {
     assert.equal(await exchange.status(), "0");
   });
 
-  it("calls wait as long as for an upstream that was lost, and are told what is missing", async () => {
+  it("calls wait as long as for a lost upstream, and their error says what is missing", async () => {
     const { cluster, clock } = rig();
     const early = new Exchange(cluster).send("question", true);
     clock.advance(4_999);
@@ -190,7 +190,7 @@ describe("while a source has not said a word", () => {
     assert.match(await new Exchange(cluster).send("q", true).status(), /^14 .*are not known yet/);
   });
 
-  it("calls are told its problem at once", async () => {
+  it("calls fail with its problem at once", async () => {
     const { cluster, memory } = rig();
     const early = new Exchange(cluster).send("question", true);
     memory.watcher?.problem("etcd://joe:secret@h:1 refuses\nus");
@@ -198,8 +198,8 @@ describe("while a source has not said a word", () => {
   });
 });
 
-describe("what a source says", () => {
-  it("is the list, and what is wrong with the rest of it", async () => {
+describe("the list of a source", () => {
+  it("is used, and the problem with the rest of it is reported", async () => {
     const { cluster, memory } = rig();
     memory.watcher?.endpoints([await service()], "one of them is garbage");
     await until(() => cluster.endpoints[0]?.state === "ready", "the endpoint");
@@ -215,7 +215,7 @@ describe("what a source says", () => {
     ],
     ["weights that sum to 0", [{ host: "h", port: 1, weight: 0 }], /every endpoint has the weight 0/],
   ] as const)
-    it(`is refused where it is ${what}, and the last list stays`, async () => {
+    it(`is rejected if it is ${what}, and the last list stays`, async () => {
       const { cluster, memory, clock } = rig();
       const good = await service();
       memory.watcher?.endpoints([good]);
@@ -237,7 +237,7 @@ describe("what a source says", () => {
       assert.equal(cluster.source.problem, undefined);
     });
 
-  it("counts no more once another source is followed, and the endpoints stay until that one knows some", async () => {
+  it("is ignored once another source is followed, and endpoints stay until that one reports some", async () => {
     const { cluster, memory } = rig();
     const good = await service();
     const first = memory.watcher;
@@ -257,7 +257,7 @@ describe("what a source says", () => {
     assert.equal(memory.watcher, undefined, "a cluster that is closed lets go of its source");
   });
 
-  it("is asked again where an endpoint cannot be reached", async () => {
+  it("is requested again when an endpoint is unreachable", async () => {
     const { cluster, memory } = rig();
     memory.watcher?.endpoints([{ path: join(tmpdir(), "linchpin-nothing-is-there.sock") }]);
     await until(() => memory.refreshes > 0, "the look for a newer list");
@@ -265,7 +265,7 @@ describe("what a source says", () => {
   });
 });
 
-it("no target makes a source throw anything but a sentence for its user", () => {
+it("a source throws only errors for users, whatever its target", () => {
   const context = { clock: new FakeClock(), random: () => 0.5 };
   const schemes = fc.constantFrom("file:", "dns:", "dns+srv:", "etcd:", "kubernetes:", "static:");
   const pieces = fc.constantFrom(
@@ -325,7 +325,7 @@ describe("endpoint slices", () => {
     );
     return endpoints.map(formatAddress).join(" ") + (problem === undefined ? "" : ` [${problem}]`);
   };
-  it("that are garbage are no slices, and none of their parts is believed", () => {
+  it("that are malformed are rejected as a whole", () => {
     fc.assert(fc.property(fc.anything(), (value) => void sliceOf(value)));
     const metadata = { name: "a" };
     assert.equal(
@@ -348,7 +348,7 @@ describe("endpoint slices", () => {
   });
 });
 
-it("an endpoint may be a socket of the file system", async () => {
+it("an endpoint may be a Unix domain socket", async () => {
   const folder = mkdtempSync(join(tmpdir(), "linchpin-"));
   cleanups.push(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "library.sock");

@@ -76,7 +76,7 @@ const SRV = "_grpc._tcp.library.test SRV";
 const records = (ttl: number, ...data: string[]): DnsAnswer => ({ ttl, data });
 
 describe("a name", () => {
-  it("stands for all of its addresses, of both families, and certificates are for the name", async () => {
+  it("stands for all its addresses, of both families, and certificates are verified for the name", async () => {
     const { heard } = await rig("library.test:50051", {
       [A]: records(60, "10.0.0.2", "10.0.0.1"),
       [AAAA]: records(60, "fd00::2"),
@@ -90,7 +90,7 @@ describe("a name", () => {
     [0, 1],
     [86_400, 300],
   ] as const)
-    it(`with a TTL of ${ttl} s is asked for again after ${seconds} s`, async () => {
+    it(`with a TTL of ${ttl} s is resolved again after ${seconds} s`, async () => {
       const { server, clock, heard } = await rig("library.test:1", { [A]: records(ttl, "10.0.0.1") });
       server.zone.set(A, records(ttl, "10.0.0.9"));
       await until(() => clock.pending === 1, "the timer");
@@ -106,7 +106,7 @@ describe("a name", () => {
     ["REFUSED", 5, /^library\.test: the DNS server refuses/],
     ["no records", records(5), /^library\.test: the name has no such record/],
   ] as const)
-    it(`keeps its addresses while the server answers with ${what}, which is asked again with backoff`, async () => {
+    it(`keeps its addresses while the server responds with ${what}, and is resolved again with backoff`, async () => {
       const { server, clock, heard, next } = await rig("library.test:1", { [A]: records(1, "10.0.0.1") });
       server.zone.set(A, answer);
       server.zone.set(AAAA, answer);
@@ -124,7 +124,7 @@ describe("a name", () => {
       assert.deepEqual([heard.last, heard.problems.at(-1)], ["10.0.0.2:1", undefined]);
     });
 
-  it("keeps the addresses of a family that cannot be asked for", async () => {
+  it("keeps the addresses of a family whose lookup fails", async () => {
     const { server, heard, next } = await rig("library.test:1", {
       [A]: records(1, "10.0.0.1"),
       [AAAA]: records(1, "fd00::1"),
@@ -139,7 +139,7 @@ describe("a name", () => {
     assert.deepEqual([heard.last, heard.problems.at(-1)], ["10.0.0.2:1", undefined]);
   });
 
-  it("keeps its addresses while the server says nothing, or nothing that is DNS", async () => {
+  it("keeps its addresses while the server is silent, or its responses are not DNS", async () => {
     const { server, heard, next } = await rig("library.test:1", { [A]: records(1, "10.0.0.1") });
     for (const answer of ["silence", "garbage"] as const) {
       server.zone.set(A, answer);
@@ -150,7 +150,7 @@ describe("a name", () => {
     assert.equal(heard.last, "10.0.0.1:1");
   });
 
-  it("is asked for at once where an endpoint cannot be reached, but not more often than every 5 s", async () => {
+  it("is resolved again at once when an endpoint is unreachable, at most every 5 s", async () => {
     const { server, clock, heard, watch } = await rig("library.test:1", { [A]: records(60, "10.0.0.1") });
     await until(() => clock.pending === 1, "the timer");
     server.zone.set(A, records(60, "10.0.0.2"));
@@ -169,7 +169,7 @@ describe("a name", () => {
     assert.equal(server.asked.length, 6);
   });
 
-  it("is not heard of once the watch is closed", async () => {
+  it("reports nothing once the watch is closed", async () => {
     const { clock, heard, watch, server } = await rig("library.test:1", { [A]: records(1, "10.0.0.1") });
     await until(() => clock.pending === 1, "the timer");
     server.zone.set(A, "silence");
@@ -183,7 +183,7 @@ describe("a name", () => {
 });
 
 describe("SRV records", () => {
-  it("tell ports, priorities and weights, which the addresses of a host share", async () => {
+  it("give ports, priorities and weights, which the addresses of a host share", async () => {
     const { heard } = await rig("_grpc._tcp.library.test", {
       [SRV]: records(60, "0 30 50051 a.test", "0 0 50052 b.test", "5 10 50053 a.test"),
       "a.test A": records(60, "10.0.0.1", "10.0.0.2"),
@@ -198,7 +198,7 @@ describe("SRV records", () => {
     ]);
   });
 
-  it("are asked for again at the least TTL of their hosts, and keep a host that cannot be resolved", async () => {
+  it("are resolved again after the lowest TTL of their hosts, and keep a host that cannot be resolved", async () => {
     const { server, clock, heard, next } = await rig("_grpc._tcp.library.test", {
       [SRV]: records(60, "0 1 1 a.test", "0 1 2 b.test"),
       "a.test A": records(3, "10.0.0.1"),
@@ -239,7 +239,7 @@ describe("a target", () => {
         (error) => error instanceof UserError && said.test(error.message),
       ));
 
-  it("may be an address, which is not asked for", () => {
+  it("may be an address, which needs no lookup", () => {
     const heard = new Heard();
     for (const target of ["dns:///10.0.0.1:1", "dns:10.0.0.1:1", "dns://10.0.0.53/10.0.0.1:1"])
       openSource(target, { clock: new FakeClock(), random: () => 0 }).watch(heard);
@@ -255,7 +255,7 @@ describe("names in a list", () => {
     { path: "/s" },
   ];
 
-  it("that have several addresses stand for all of them; others stay as they are", async () => {
+  it("with several addresses stand for all of them; others stay as they are", async () => {
     const clock = new FakeClock();
     const names = new Map<string, readonly string[]>();
     const context = { clock, random: () => 0.5, names };
@@ -291,7 +291,7 @@ describe("names in a list", () => {
     assert.equal(clock.pending, 0);
   });
 
-  it("do not keep the others waiting for long", async () => {
+  it("do not delay the others for long", async () => {
     const clock = new FakeClock();
     const heard = new Heard();
     const watch = watchListed(list, heard, { clock, random: () => 0.5 }, () => new Promise(() => {}));
@@ -301,7 +301,7 @@ describe("names in a list", () => {
     assert.equal(clock.pending, 0);
   });
 
-  it("are no matter where there are none, or only this machine's", () => {
+  it("are ignored if there are none, or only this machine's", () => {
     const clock = new FakeClock();
     const heard = new Heard();
     listedEndpoints(

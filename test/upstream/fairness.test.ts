@@ -83,7 +83,7 @@ async function starve(made: Setup, streams: number, kept: number): Promise<reado
 describe("a client that fills all connections", () => {
   const full = { maxPerEndpoint: 2 };
 
-  it("with kept calls and resets that are held back costs others a moment, not their deadline", async () => {
+  it("with long calls and held-back resets delays others for a moment, but not past their deadline", async () => {
     const made = await setup(60, full);
     const { service, cluster, clock, counts } = made;
     await starve(made, 60, 2);
@@ -104,7 +104,7 @@ describe("a client that fills all connections", () => {
     assert.deepEqual([await other.status(), await next.status()], ["0", "0"]);
   });
 
-  it("gets none of the room that is kept for others, and nobody gets all of it", async () => {
+  it("gets none of the room reserved for others, and no client gets all of it", async () => {
     const { service, cluster, clock } = await setup(10, full);
     calls(cluster, "10.0.0.1", 100);
     await until(() => service.peers.length === 2 && requestsOf(service.peer(1)).length === 10, "all is full");
@@ -122,7 +122,7 @@ describe("a client that fills all connections", () => {
     assert.equal(requestsOf(service.peer(2)).length <= 10, true);
   });
 
-  it("alone there has the room of its connections, and no more", async () => {
+  it("alone gets all room of its connections, and no more", async () => {
     const { service, cluster, clock, counts } = await setup(10, full);
     const own = calls(cluster, "10.0.0.1", 100);
     await until(() => own.filter(sent).length === 20, "all is full");
@@ -134,7 +134,7 @@ describe("a client that fills all connections", () => {
     assert.equal(counts.get("linchpin.upstream.connections.reserved"), undefined);
   });
 
-  it("keeps the connection for others no longer than it is one too many", async () => {
+  it("the connection reserved for others is kept only while it is one too many", async () => {
     const { service, cluster, clock } = await setup(10, full);
     const own = calls(cluster, "10.0.0.1", 30);
     await until(() => own.filter(sent).length === 20, "all is full");
@@ -150,7 +150,7 @@ describe("a client that fills all connections", () => {
   });
 });
 
-describe("calls that wait", () => {
+describe("waiting calls", () => {
   /** One connection of one stream; `next` answers what runs, and returns who is served then. */
   async function narrow(maxPending = 1024) {
     const made = await setup(1, { maxPerEndpoint: 1, maxPending });
@@ -165,7 +165,7 @@ describe("calls that wait", () => {
     return { ...made, running, answerNext };
   }
 
-  it("are served in turns, client by client, each client's in their order", async () => {
+  it("are served in turn, client by client, each client's in order of arrival", async () => {
     const { cluster, answerNext } = await narrow();
     const one = calls(cluster, "10.0.0.1", 5);
     const two = calls(cluster, "10.0.0.2", 2);
@@ -183,7 +183,7 @@ describe("calls that wait", () => {
     assert.deepEqual(order, ["1.0", "2.0", "3.0", "1.1", "2.1", "1.2", "1.3", "1.4"]);
   });
 
-  it("are one client's by who it proved to be, before its address", async () => {
+  it("count for a client by its authenticated identity first, then by its address", async () => {
     const { cluster, answerNext } = await narrow();
     const alice: Identity = { name: "alice", kind: "api-key", roles: [] };
     const bob: Identity = { name: "bob", kind: "api-key", roles: [] };
@@ -197,7 +197,7 @@ describe("calls that wait", () => {
     );
   });
 
-  it("too many of one client make way for another's: its last is refused", async () => {
+  it("of a client with too many make room for another's: the last one is refused", async () => {
     const { cluster, answerNext, counts } = await narrow(10);
     const flood = calls(cluster, "10.0.0.1", 30);
     assert.equal(cluster.pending, 10);
@@ -211,7 +211,7 @@ describe("calls that wait", () => {
     assert.ok(sent(other));
   });
 
-  it("of a client whose resets are held back come after those of others", async () => {
+  it("of a client with held-back resets are served after those of others", async () => {
     const made = await setup(RESET_BUDGET + 20, { maxPerEndpoint: 1, maxPending: 1024 });
     const { cluster, service } = made;
     const limits = cluster.limits;

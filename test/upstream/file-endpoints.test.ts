@@ -58,7 +58,7 @@ function watched(path: string): Heard {
   return heard;
 }
 
-describe("what a file may say", () => {
+describe("what a file may contain", () => {
   for (const [text, said] of [
     ["[h:1, h:2]", "h:1 h:2"],
     ["- h:1\n- unix:/run/a.sock\n", "h:1 unix:/run/a.sock"],
@@ -102,7 +102,7 @@ describe("what a file may say", () => {
 });
 
 describe("a file that changes", () => {
-  it("in place, by rename, from bad to good, and when it comes and goes", async () => {
+  it("in place, by rename, from invalid to valid, and when it appears and disappears", async () => {
     const path = join(folder(), "a b%20.yaml");
     const heard = watched(path);
     await heard.last(/^\[.*a b%20\.yaml: no such file or directory\]$/);
@@ -141,7 +141,7 @@ describe("a file that changes", () => {
     assert.deepEqual(heard.all, ["h:1", "h:2", "h:3"]);
   });
 
-  it("is not heard of any more once the watch is closed, and hundreds of watches leave nothing behind", async () => {
+  it("reports nothing once the watch is closed, and hundreds of watches leave nothing behind", async () => {
     const path = join(folder(), "library.yaml");
     writeFileSync(path, "[h:1]");
     const handles = (): number =>

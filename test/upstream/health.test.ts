@@ -30,7 +30,7 @@ const OUTLIERS: OutlierConfig = {
   maxShare: 0.1,
 };
 
-describe("what an attempt says of its endpoint", () => {
+describe("the verdict of an attempt about its endpoint", () => {
   const ended = { code: 0, by: "upstream", sent: "maybe", headersMs: undefined, durationMs: 10 } as const;
   const trailers = callOf().headers;
   type Row = readonly [
@@ -160,7 +160,7 @@ describe("outlier detection", () => {
     ]);
   });
 
-  it("takes longer each time, up to the most, and forgets one ejection with each interval", () => {
+  it("takes longer each time, up to the maximum, and forgets one ejection with each interval", () => {
     const hosts = new Hosts(3);
     const times: number[] = [];
     for (let i = 0; i < 12; i++) {
@@ -183,7 +183,7 @@ describe("outlier detection", () => {
     assert.equal(hosts.clock.pending, 0, "no timer is left once there is nothing to forget");
   });
 
-  it("counts calls that a connection takes with it as one failure", () => {
+  it("counts calls lost with one connection as one failure", () => {
     const hosts = new Hosts(3);
     hosts.ends(0, 14, 50, { trailers: undefined });
     assert.deepEqual(hosts.out, []);
@@ -208,7 +208,7 @@ describe("outlier detection", () => {
       assert.equal(hosts.out.length, most);
     });
 
-  it("ejects nobody when no other endpoint can be reached", () => {
+  it("ejects no endpoint if no other is reachable", () => {
     const hosts = new Hosts(3);
     for (const [i, endpoint] of hosts.endpoints.entries())
       if (i > 0) Object.assign(endpoint, { state: "backoff" });
@@ -226,7 +226,7 @@ describe("outlier detection", () => {
     for (let i = 0; i < total; i++) hosts.ends(at, i % Math.ceil(total / failures) === 0 ? 13 : 0);
   };
 
-  it("ejects whose success rate is far below the mean, of five hosts with a hundred calls each", () => {
+  it("ejects endpoints with a success rate far below the mean, of five hosts with a hundred calls each", () => {
     for (const [count, calls, out] of [
       [5, 100, ["0"]],
       [5, 99, []],
@@ -242,14 +242,14 @@ describe("outlier detection", () => {
     }
   });
 
-  it("ejects nobody where all are alike, however bad", () => {
+  it("ejects no endpoint if all are alike, however bad", () => {
     const hosts = new Hosts(6);
     for (let i = 0; i < 6; i++) mixed(hosts, i, 50, 100);
     hosts.clock.advance(10_000);
     assert.deepEqual(hosts.out, []);
   });
 
-  it("keeps what it knows of endpoints that stay, and lets go of the others", () => {
+  it("retains statistics of endpoints that stay, and drops those of the others", () => {
     const hosts = new Hosts(3);
     hosts.ends(0, 14, 5);
     hosts.ends(1, 14, 4);
@@ -301,7 +301,7 @@ async function shares(cluster: Cluster, services: readonly H2Service[], count: n
 }
 
 describe("a cluster with outlier detection", () => {
-  it("sends nothing to what is ejected, until it is back; its connection stays", async () => {
+  it("sends nothing to an ejected endpoint until it is back; its connection stays", async () => {
     const services = [await service(answers(14)), await service(), await service()];
     const { cluster, clock } = await clusterOf(services, { outliers: OUTLIERS });
     assert.deepEqual(await shares(cluster, services, 15), [5, 5, 5]);
@@ -313,7 +313,7 @@ describe("a cluster with outlier detection", () => {
     assert.equal(bad?.accepted, 1);
   });
 
-  it("uses all again when too few are left (panic), and stops doing so", async () => {
+  it("uses all endpoints while too few are left (panic)", async () => {
     const services = [await service(answers(14)), await service(), await service()];
     const { cluster, clock } = await clusterOf(services, { outliers: OUTLIERS });
     await shares(cluster, services, 15);
@@ -349,7 +349,7 @@ describe("a cluster with outlier detection", () => {
     assert.equal(services[0]?.accepted, 1);
   });
 
-  it("ejects an instance whose handlers hang: its connection is well, and its calls run into their deadlines", async () => {
+  it("ejects an instance whose handlers hang: its connection works, and its calls exceed their deadlines", async () => {
     const hung: ServiceRequest[] = [];
     const services = [await service((request) => hung.push(request)), await service()];
     const { cluster, clock } = await clusterOf(services, { outliers: OUTLIERS });
@@ -370,13 +370,13 @@ describe("a cluster with outlier detection", () => {
     assert.deepEqual(await shares(cluster, services, 4), [0, 4]);
   });
 
-  it("never takes the only endpoint out", async () => {
+  it("never ejects the only endpoint", async () => {
     const services = [await service(answers(14))];
     const { cluster } = await clusterOf(services, { outliers: OUTLIERS, panicShare: 0 });
     assert.deepEqual(await shares(cluster, services, 20), [20]);
   });
 
-  it("keeps ejections of endpoints that stay across another list, and ends them when it is switched off", async () => {
+  it("retains ejections of endpoints that stay in a new list, and ends them when it is switched off", async () => {
     const services = [await service(answers(14)), await service(), await service()];
     const { cluster } = await clusterOf(services, { outliers: OUTLIERS });
     await shares(cluster, services, 15);
@@ -404,7 +404,7 @@ describe("a cluster with outlier detection", () => {
 describe("circuit breakers", () => {
   const stream = () => callOf({ kind: "bidi_streaming" });
 
-  it("refuse at once what is beyond, unary calls and streams apart, and take more when some have ended", async () => {
+  it("reject excess calls at once, unary calls and streams apart, and accept more when some have ended", async () => {
     const held: ServiceRequest[] = [];
     const services = [await service((request) => held.push(request))];
     const { cluster } = await clusterOf(services, { breakers: { calls: 2, streams: 1 } });
@@ -435,7 +435,7 @@ describe("circuit breakers", () => {
     );
   });
 
-  it("take over other limits, and count no call that began before them", async () => {
+  it("take over changed limits, and do not count calls that began before them", async () => {
     const held: ServiceRequest[] = [];
     const services = [await service((request) => held.push(request))];
     const { cluster } = await clusterOf(services, {});
@@ -508,7 +508,7 @@ async function watched(count: number, options: Partial<ClusterOptions> = {}, say
 }
 
 describe("active health", () => {
-  it("asks each endpoint on its own connection, for the service that is configured", async () => {
+  it("checks each endpoint on its own connection, for the configured service", async () => {
     const { services, servers, settled } = await watched(3);
     await settled("well", "well", "well");
     for (const [i, { watches }] of services.entries()) {
@@ -519,7 +519,7 @@ describe("active health", () => {
     }
   });
 
-  it("sends calls to who says SERVING alone, as it changes", async () => {
+  it("sends calls only to endpoints that report SERVING, as it changes", async () => {
     const { services, calls, settled } = await watched(3);
     await settled("well", "well", "well");
     services[0]?.say(2);
@@ -531,7 +531,7 @@ describe("active health", () => {
     assert.deepEqual(await calls(6), [3, 3, 0]);
   });
 
-  it("a service without health is well, and is not asked again on that connection", async () => {
+  it("a service without health checks is healthy, and is not checked again on that connection", async () => {
     const { services, clock, calls, settled } = await watched(2, {}, "12");
     await settled("well", "well");
     clock.advance(600_000);
@@ -542,7 +542,7 @@ describe("active health", () => {
     );
   });
 
-  it("calls wait for the first answer, for as long as it may take", async () => {
+  it("calls wait for the first response, up to its timeout", async () => {
     const { services, clock, cluster, settled, verdicts } = await watched(2, {}, "");
     await until(() => services.every(({ watches }) => watches.length === 1), "the questions");
     assert.deepEqual(verdicts(), ["checking", "checking"]);
@@ -559,14 +559,14 @@ describe("active health", () => {
     await settled("unhealthy: there was no answer within 2 s", "well");
   });
 
-  it("when nobody is well, all get calls (panic), without waiting for anything", async () => {
+  it("if no endpoint is healthy, all get calls (panic), without waiting", async () => {
     const { calls, settled, cluster } = await watched(2, {}, 2);
     await settled("unhealthy: it says NOT_SERVING", "unhealthy: it says NOT_SERVING");
     assert.equal(cluster.health.panics, true);
     assert.deepEqual(await calls(4), [2, 2]);
   });
 
-  it("without panic calls fail at once, and say why", async () => {
+  it("without panic, calls fail at once with the reason", async () => {
     const services = new WatchedService();
     services.says = 2;
     const { cluster } = await clusterOf([await service(services.onRequest)], {
@@ -582,7 +582,7 @@ describe("active health", () => {
     assert.equal(services.calls, 0);
   });
 
-  it("asks again after 1 s, doubling to 60 s, when the question fails", async () => {
+  it("checks again after 1 s, doubling to 60 s, when the check fails", async () => {
     const { services, clock, cluster, settled } = await watched(2, {}, "13");
     const [first] = services;
     await settled("unhealthy: it ended with INTERNAL", "unhealthy: it ended with INTERNAL");
@@ -605,7 +605,7 @@ describe("active health", () => {
     assert.equal(clock.pending, own, "a healthy endpoint costs no timer");
   });
 
-  it("asks anew at once when an answered question ends, and holds nothing against it", async () => {
+  it("checks again at once when a check that had a response ends, which is not a failure", async () => {
     const { services, clock, settled, verdicts } = await watched(2);
     await settled("well", "well");
     const [first] = services;
@@ -626,7 +626,7 @@ describe("active health", () => {
     assert.equal(first?.watches.length, 2);
   });
 
-  it("an instance that restarts is asked before it gets calls", async () => {
+  it("an instance that restarts is checked before it gets calls", async () => {
     const { services, servers, clock, cluster, calls, settled } = await watched(2);
     await settled("well", "well");
     const [first] = services;
@@ -643,7 +643,7 @@ describe("active health", () => {
     assert.deepEqual(await calls(4), [2, 2]);
   });
 
-  it("is no call: not in the load, not in drains, not for observers", async () => {
+  it("is not a call: not in the load, not in drains, not for observers", async () => {
     const { services, servers, cluster, settled, clock } = await watched(2);
     await settled("well", "well");
     assert.deepEqual(
@@ -671,7 +671,7 @@ describe("active health", () => {
     assert.equal(clock.pending, 0);
   });
 
-  it("a service that takes one stream at a time is not asked: there would be none for calls", async () => {
+  it("a service that allows one stream at a time is not checked: there would be none for calls", async () => {
     const watcher = new WatchedService();
     const server = await new H2Service(watcher.onRequest, { limits: { maxConcurrentStreams: 1 } }).start();
     cleanups.push(() => server.stop());
@@ -680,7 +680,7 @@ describe("active health", () => {
     assert.deepEqual([watcher.watches.length, watcher.calls], [0, 1]);
   });
 
-  it("what is no health is a failure that says so, and its connection goes on", async () => {
+  it("an invalid health response is a failure that says so, and its connection stays", async () => {
     for (const [bad, why] of [
       [
         (r: ServiceRequest) => r.headers().message(Buffer.from([0xff])),
@@ -711,7 +711,7 @@ describe("active health", () => {
     assert.equal(await new Exchange(cluster).send("q", true).status(), "0", "a proxy's 404 is UNIMPLEMENTED");
   });
 
-  it("switched on by a reload, nobody waits for it; switched off, it is forgotten", async () => {
+  it("switched on by a reload, no call waits for it; switched off, it is forgotten", async () => {
     const one = new WatchedService();
     one.says = "";
     const { cluster, clock } = await clusterOf([await service(one.onRequest), await service()], {
@@ -731,7 +731,7 @@ describe("active health", () => {
   });
 });
 
-describe("whether an upstream serves", () => {
+describe("an upstream serves", () => {
   /** Endpoints in the states that are given, each change told. */
   function watchedBy(...states: string[]) {
     const clock = new FakeClock(0);
@@ -759,7 +759,7 @@ describe("whether an upstream serves", () => {
     return { clock, seen, serving, become, endpoints };
   }
 
-  it("from the start while it is being reached, until all have failed; then not before one is healthy", () => {
+  it("from the start while it is connecting, until all endpoints have failed; then once one is healthy", () => {
     const { seen, become } = watchedBy("idle", "idle");
     become(0, "connecting");
     become(0, "backoff");
@@ -772,7 +772,7 @@ describe("whether an upstream serves", () => {
     assert.deepEqual(seen.at(-1), "0 s: true");
   });
 
-  it("not when the last healthy one has been gone for as long as calls wait for it", () => {
+  it("not once the last healthy endpoint has been gone for as long as calls wait for it", () => {
     const { clock, seen, become, serving, endpoints } = watchedBy("ready", "ready");
     become(0, "ready", true);
     become(1, "backoff");

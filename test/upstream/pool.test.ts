@@ -92,7 +92,7 @@ describe("streams of a connection", () => {
     for (const call of calls) assert.equal(await call.status(), "0");
   });
 
-  it("are as many as it allows, also when it allows fewer later, or none, or more", async () => {
+  it("are as many as the service allows, also when it later allows fewer, or none, or more", async () => {
     const { service, cluster } = setup(maxStreams(3), { maxPerEndpoint: 1 });
     const calls = open(cluster, 3);
     await until(() => requestsOf(service.peer(0)).length === 3, "three");
@@ -114,7 +114,7 @@ describe("streams of a connection", () => {
     assert.equal(service.peers.length, 1);
   });
 
-  it("that allows none is not asked on ever more connections", async () => {
+  it("that allows none does not get ever more connections", async () => {
     const { service, cluster } = setup(maxStreams(0));
     const calls = open(cluster, 50);
     await until(() => cluster.endpoints[0]?.state === "ready", "ready");
@@ -126,7 +126,7 @@ describe("streams of a connection", () => {
 });
 
 describe("connections", () => {
-  it("are opened as many as the waiting calls need, at once, and no more than the limit", async () => {
+  it("are opened at once for all waiting calls, up to the limit", async () => {
     const made = setup(maxStreams(10), { maxPerEndpoint: 4 });
     const { service, cluster } = made;
     await ready(made);
@@ -179,7 +179,7 @@ describe("connections", () => {
     await until(() => requestsOf(service.peer(0)).length === 5, "the first has one, the second three");
   });
 
-  it("beyond the first are closed when they have had no call for a while, the first never", async () => {
+  it("beyond the first are closed when idle for a while, the first never", async () => {
     const made = setup(maxStreams(1), { idleMs: 60_000 });
     const { service, cluster, clock } = made;
     await ready(made);
@@ -209,8 +209,8 @@ describe("connections", () => {
   });
 });
 
-describe("calls that wait", () => {
-  it("are served in the order in which they came, whichever endpoint has room first", async () => {
+describe("waiting calls", () => {
+  it("are served in order of arrival, whichever endpoint has room first", async () => {
     const services = [new ScriptedService(), new ScriptedService()];
     for (const service of services) service.hello = undefined;
     const cluster = new Cluster({
@@ -264,7 +264,7 @@ describe("the budget of resets", () => {
     return { ...made, calm, calls };
   }
 
-  it("once spent sends new calls elsewhere; the connection goes when its last call has ended", async () => {
+  it("once spent sends new calls elsewhere; the connection closes when its last call has ended", async () => {
     const { service, cluster, calm, calls, counts } = await crowded(RESET_BUDGET);
     for (const call of calls) call.cancel();
     await until(() => resetsOf(service.peer(0)).length === RESET_BUDGET, "the resets");
@@ -284,14 +284,14 @@ describe("the budget of resets", () => {
     assert.equal(counts.get("linchpin.upstream.resets.sent"), RESET_BUDGET);
   });
 
-  it("has another connection ready before it is spent", async () => {
+  it("makes another connection ready before it is spent", async () => {
     const { service, calls } = await crowded(80);
     for (const call of calls) call.cancel();
     await until(() => service.peers.length === 2, "a spare one");
     assert.ok(!service.peer(0).ended);
   });
 
-  it("is never exceeded: what is beyond it ends with the connection", async () => {
+  it("is never exceeded: further cancelled calls end with the connection", async () => {
     const { service, calm, calls, counts } = await crowded(RESET_BUDGET * 3);
     for (const call of calls) call.cancel();
     await service.peer(0).roundTrip();
@@ -306,7 +306,7 @@ describe("the budget of resets", () => {
     assert.equal(resetsOf(service.peer(0)).length, RESET_BUDGET);
   });
 
-  it("with nobody else on the connection closes it at once", async () => {
+  it("closes the connection at once if no other client uses it", async () => {
     const { service, calm, calls } = await crowded(RESET_BUDGET * 2);
     calm.cancel();
     for (const call of calls) call.cancel();
@@ -314,7 +314,7 @@ describe("the budget of resets", () => {
     assert.equal(resetsOf(service.peer(0)).length, RESET_BUDGET);
   });
 
-  it("comes back after 30 s, and with it the resets that were held back", async () => {
+  it("refills after 30 s, and the held-back resets are sent", async () => {
     const { service, clock, calls } = await crowded(RESET_BUDGET + 50);
     for (const call of calls) call.cancel();
     await service.peer(0).roundTrip();
@@ -328,7 +328,7 @@ describe("the budget of resets", () => {
     assert.ok(!service.peer(0).ended, "a call of somebody else is still on it");
   });
 
-  it("counts a call whose answer had begun half", async () => {
+  it("counts half for a call whose response had begun", async () => {
     const { service, calls } = await crowded(RESET_BUDGET * 2 + 10);
     const peer = service.peer(0);
     peer.send(...calls.map((_, i) => answerHead(3 + 2 * i)));
@@ -338,7 +338,7 @@ describe("the budget of resets", () => {
     assert.equal(resetsOf(peer).length, RESET_BUDGET * 2);
   });
 
-  it("is not touched by calls that were never sent", async () => {
+  it("is not used by calls that were never sent", async () => {
     const made = setup(maxStreams(1), { maxPerEndpoint: 1 });
     await ready(made);
     const { service, cluster, counts } = made;
@@ -350,7 +350,7 @@ describe("the budget of resets", () => {
     assert.equal(counts.get("linchpin.upstream.resets.sent"), undefined);
   });
 
-  it("where no other connection may be made holds resets back, and serves on", async () => {
+  it("holds resets back if no other connection is allowed, and the connection stays in use", async () => {
     const { service, cluster, clock, calm, calls } = await crowded(RESET_BUDGET * 2);
     // As many are leaving already as may.
     cluster.limits = { ...cluster.limits, maxPerEndpoint: 0 };
@@ -370,7 +370,7 @@ describe("the budget of resets", () => {
 });
 
 describe("a service that is going away", () => {
-  it("answers the calls up to the last stream that it names; those above are sent elsewhere, once", async () => {
+  it("completes calls up to its last stream ID; those above are sent elsewhere, once", async () => {
     const made = setup(settings());
     const { service, cluster } = made;
     await ready(made);
@@ -391,7 +391,7 @@ describe("a service that is going away", () => {
     await service.peer(0).over();
   });
 
-  it("by GOAWAY(2^31-1) first takes what crosses it, and no call fails", async () => {
+  it("by GOAWAY(2^31-1) first accepts calls in flight, and no call fails", async () => {
     const made = setup(settings());
     const { service, cluster, clock } = made;
     await ready(made);
@@ -407,7 +407,7 @@ describe("a service that is going away", () => {
     assert.deepEqual([await early.status(), await late.status()], ["0", "0"]);
   });
 
-  it("while a call is never sent costs it nothing, however often: it is sent again without limit", async () => {
+  it("before a call was sent costs it nothing: it is retried without limit", async () => {
     const { service, cluster, clock } = setup(settings());
     const call = callOf();
     let attempts = 0;
@@ -442,7 +442,7 @@ describe("a service that is going away", () => {
     assert.equal(await exchange.status(), "0");
   });
 
-  it("refuses by REFUSED_STREAM: once more, and not a third time", async () => {
+  it("and refuses by REFUSED_STREAM gets a call once more, and not a third time", async () => {
     const made = setup(settings());
     const { service, cluster } = made;
     await ready(made);
@@ -456,7 +456,7 @@ describe("a service that is going away", () => {
   });
 });
 
-describe("a service that is lost whole", () => {
+describe("a service that is lost entirely", () => {
   /** Its only connection is lost, and no other can be made until `back`. */
   async function lost(limits: ClusterOptions["limits"] = {}): Promise<Setup & { back: () => void }> {
     const made = setup(settings(), limits);
@@ -488,7 +488,7 @@ describe("a service that is lost whole", () => {
     };
   }
 
-  it("is waited for: calls go to it once it is back, which is looked for every 250 ms", async () => {
+  it("is waited for: calls go to it once it is back, which is checked every 250 ms", async () => {
     const { service, cluster, clock, back } = await lost();
     const calls = open(cluster, 3);
     const tried: number[] = [];
@@ -508,7 +508,7 @@ describe("a service that is lost whole", () => {
     for (const call of calls) assert.equal(await call.status(), "0");
   });
 
-  it("is tried every second for half a minute once nobody waits any more, and then less and less", async () => {
+  it("is tried every second for half a minute once no call waits, and then less often", async () => {
     const { service, clock } = await lost({ lostWaitMs: 0 });
     const tried: number[] = [];
     for (let ms = 100; ms <= 60_000; ms += 100) {
@@ -522,7 +522,7 @@ describe("a service that is lost whole", () => {
     assert.ok(tried.length < 40, String(tried));
   });
 
-  it("fails calls 5 s after the loss, and from then on at once", async () => {
+  it("fails calls 5 s after the loss, and later ones at once", async () => {
     const { cluster, clock } = await lost();
     const early = new Exchange(cluster).send("q", true);
     await pass(clock, 4_800, 100);
@@ -542,7 +542,7 @@ describe("a service that is lost whole", () => {
     assert.ok(new Exchange(cluster).send("q", true).response.ended);
   });
 
-  it("holds no more calls than may wait", async () => {
+  it("lets no more calls wait than allowed", async () => {
     const { cluster } = await lost({ maxPending: 2 });
     const calls = open(cluster, 3);
     assert.deepEqual(
@@ -554,7 +554,7 @@ describe("a service that is lost whole", () => {
 });
 
 describe("a stream that does not move", () => {
-  it("because nobody takes its answer does not hold up a hundred others on its connection", async () => {
+  it("because its response is not read does not block a hundred others on its connection", async () => {
     const made = setup(settings());
     const { service, cluster } = made;
     await ready(made);
@@ -586,7 +586,7 @@ describe("a connection that does not move", () => {
   const probesOf = (service: ScriptedService): number =>
     framesOf(service.peer(0), FrameType.SETTINGS).filter(({ flags }) => flags === 0).length - 1;
 
-  it("whose TCP is stalled gets no new calls after a while, and is let go; calls elsewhere go on", async () => {
+  it("whose TCP is stalled gets no new calls after a while, and is closed; calls elsewhere continue", async () => {
     const made = setup(settings());
     const { service, cluster, clock } = made;
     await ready(made);
@@ -625,7 +625,7 @@ describe("a connection that does not move", () => {
     assert.deepEqual([await stuck.status(), await waits.status()], ["0", "0"]);
   });
 
-  it("is used all the same where there may be no other", async () => {
+  it("is used nevertheless if no other is allowed", async () => {
     const made = setup(settings(), { maxPerEndpoint: 1 });
     const { service, cluster, clock } = made;
     await ready(made);
@@ -642,7 +642,7 @@ describe("a connection that does not move", () => {
     assert.equal(service.peers.length, 1);
   });
 
-  it("that says nothing is asked by PING after 20 s, and its calls told 20 s later", async () => {
+  it("that is silent gets a PING after 20 s, and its calls fail 20 s later", async () => {
     const made = setup(settings());
     const { service, cluster, clock } = made;
     service.answersPings = false;
@@ -667,7 +667,7 @@ describe("a connection that does not move", () => {
     await turns();
   }
 
-  it("on which two calls have timed out without a word gets no more of them; another is made", async () => {
+  it("on which two calls have timed out in silence gets no more of them; another is made", async () => {
     const made = setup(settings());
     const { service, cluster, clock } = made;
     await ready(made);
@@ -690,7 +690,7 @@ describe("a connection that does not move", () => {
     await service.peer(0).over();
   });
 
-  it("is used again once it says a word, and is not given up", async () => {
+  it("is used again once it sends anything, and is not closed", async () => {
     const made = setup(settings(), { maxPerEndpoint: 1 });
     const { service, cluster, clock } = made;
     await ready(made);
@@ -709,7 +709,7 @@ describe("a connection that does not move", () => {
     assert.equal(service.peers.length, 1);
   });
 
-  it("whose service is slow, but there, is left alone however many calls time out on it", async () => {
+  it("whose service is slow, but alive, is kept however many calls time out on it", async () => {
     const made = setup(settings());
     const { service } = made;
     service.answersSettings = true;
@@ -756,7 +756,7 @@ describe("a connection that does not move", () => {
     assert.ok(frozen.peers.length > 1, "it is tried again");
   });
 
-  it("without calls is not asked at all", async () => {
+  it("without calls is not probed at all", async () => {
     const made = setup(settings());
     await ready(made);
     made.clock.advance(3_600_000);
@@ -767,7 +767,7 @@ describe("a connection that does not move", () => {
 });
 
 describe("another list of endpoints", () => {
-  it("keeps the connections of those that stay, connects to new ones, and lets calls on others end", async () => {
+  it("keeps connections of endpoints that stay, connects to new ones, and lets calls on others end", async () => {
     const [a, b, c] = [new ScriptedService(), new ScriptedService(), new ScriptedService()];
     const clock = new FakeClock();
     const target = (address: string, { dial }: ScriptedService) => ({ address, dial });
@@ -794,10 +794,10 @@ describe("another list of endpoints", () => {
   });
 });
 
-describe("a service that takes no data", () => {
+describe("a service that reads no data", () => {
   const SHUT = settings([Setting.INITIAL_WINDOW_SIZE, 0]);
 
-  it("is not waited for without end: 503, and when to try again", async () => {
+  it("is not waited for indefinitely: 503, with a retry delay", async () => {
     const made = setup(SHUT);
     await ready(made);
     const exchange = new Exchange(made.cluster).send("question", true);
@@ -808,7 +808,7 @@ describe("a service that takes no data", () => {
     assert.equal(retrySeconds(exchange.response.aborted?.status.details ?? []), 1);
   });
 
-  it("holds at most 64 MiB: the largest requests are given up", async () => {
+  it("holds at most 64 MiB: the largest requests are cancelled", async () => {
     const made = setup(SHUT);
     await ready(made);
     const message = Buffer.alloc(14 * 1024 * 1024);

@@ -36,8 +36,8 @@ async function all(stream: RawStream): Promise<string[]> {
 
 const failsWith = (code: number) => (error: unknown) => error instanceof RpcError && error.code === code;
 
-describe("a call that the hub makes itself", () => {
-  it("frames what it sends, and splits what it gets", async () => {
+describe("a call of the hub itself", () => {
+  it("frames sent messages, and splits received data", async () => {
     const { stream, request, response, credit } = opened();
     stream.send(Buffer.from("q"));
     stream.end();
@@ -53,7 +53,7 @@ describe("a call that the hub makes itself", () => {
     assert.equal(credit.credit, body.length);
   });
 
-  it("gets messages before it waits for them, and while it does", async () => {
+  it("receives messages before and while it waits for them", async () => {
     const { stream, response, credit } = opened();
     answer(response, credit, frameMessage(Buffer.from("early")));
     const rest = all(stream);
@@ -77,7 +77,7 @@ describe("a call that the hub makes itself", () => {
     }
   });
 
-  it("fails when the answer is cut short, and stops a service whose frames are broken", async () => {
+  it("fails when the response is truncated, and cancels at malformed frames", async () => {
     const cut = opened();
     answer(cut.response, cut.credit, frameMessage(Buffer.from("one")).subarray(0, 6));
     cut.response.trailers(Headers.of(["grpc-status", "0"]));
@@ -88,7 +88,7 @@ describe("a call that the hub makes itself", () => {
     assert.equal(broken.request.aborts.length, 1);
   });
 
-  it("is cancelled when its reader leaves, once, and says nothing more", async () => {
+  it("is cancelled once when its reader leaves, without further notifications", async () => {
     const { stream, request, response, credit } = opened();
     answer(response, credit, frameMessage(Buffer.from("one")), frameMessage(Buffer.from("two")));
     for await (const _ of stream.messages) break;
@@ -98,7 +98,7 @@ describe("a call that the hub makes itself", () => {
     assert.deepEqual(request.events, ["open", "abort:1"]);
   });
 
-  it("gives no credit for more than it holds, and all of it once messages are taken", async () => {
+  it("gives no credit beyond its buffer, and all of it once messages are read", async () => {
     const { stream, response, credit } = opened();
     const message = frameMessage(Buffer.alloc(1024 * 1024));
     answer(response, credit, ...Array.from({ length: 10 }, () => message));

@@ -112,7 +112,7 @@ type Scene = Awaited<ReturnType<typeof setup>>;
 /** The stream of the newest request at a service. */
 const newest = (scene: Scene, at = 0): number => requestsOf(scene.peer(at)).at(-1) ?? 0;
 
-describe("a call that failed is sent again", () => {
+describe("a failed call is retried", () => {
   const ways: Readonly<Record<string, (scene: Scene, id: number, code: string) => void | Promise<void>>> = {
     "a status alone": ({ peer }, id, code) => peer().send(answer(id, code)),
     "a head and its trailers in one read": ({ peer }, id, code) =>
@@ -180,7 +180,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(scene.clock.pending, 1, "no timer is left but that of the connection");
   });
 
-  it("when the stream is reset or the connection lost, by the code that this comes to", async () => {
+  it("when the stream is reset or the connection lost, by the resulting code", async () => {
     const rows: readonly (readonly [
       what: string,
       on: number[],
@@ -228,7 +228,7 @@ describe("a call that failed is sent again", () => {
     }
   });
 
-  it("at most so often as the policy says, and the client gets the last answer", async () => {
+  it("at most as often as the policy allows, and the client gets the last response", async () => {
     const scene = await setup({ policy: { attempts: 4 } });
     const exchange = scene.begin().send("q", true);
     for (const [at, wait] of [0, 25, 50, 100].entries()) {
@@ -249,7 +249,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(exchange.call.attempts, 4);
   });
 
-  it("tells the service how many attempts there were before, those of the client among them", async () => {
+  it("with the number of earlier attempts in a header, including those of the client", async () => {
     for (const [own, told] of [
       [undefined, [undefined, "1", "2"]],
       ["2", ["2", "3", "4"]],
@@ -280,7 +280,7 @@ describe("a call that failed is sent again", () => {
     }
   });
 
-  it("after as long as the service says, or not at all where it says so", async () => {
+  it("after the pushback of the service, or not at all if it says so", async () => {
     const pushbacks: readonly (readonly [value: string | undefined, waitMs: number | undefined])[] = [
       [undefined, 25],
       ["0", 0],
@@ -327,7 +327,7 @@ describe("a call that failed is sent again", () => {
     }
   });
 
-  it("elsewhere, while there is an endpoint that the call has not tried", async () => {
+  it("at another endpoint, while there is one that the call has not tried", async () => {
     const scene = await setup({ endpoints: ["a", "b", "c"], policy: { attempts: 5 } });
     const exchange = scene.begin().send("q", true);
     const answered = new Set<string>();
@@ -348,7 +348,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(where.length, 5);
   });
 
-  it("beside transparent retries, which count for nothing", async () => {
+  it("in addition to transparent retries, which do not count", async () => {
     const scene = await setup({ policy: { attempts: 2, budget: { share: 0, perSecond: 1 } } });
     const exchange = scene.begin().send("q", true);
     await scene.requests(1);
@@ -368,7 +368,7 @@ describe("a call that failed is sent again", () => {
     ]);
   });
 
-  it("with the time that is left by then (grpc-java#4412)", async (t) => {
+  it("with the remaining time as its timeout (grpc-java#4412)", async (t) => {
     const clock = new FakeClock(100_000);
     const service = await new H2Service((request) => {
       request.onEnd = () => {
@@ -406,7 +406,7 @@ describe("a call that failed is sent again", () => {
     );
   });
 
-  it("and a transparent retry is made of the last attempt too (grpc-java#10011)", async () => {
+  it("and the last attempt may be retried transparently too (grpc-java#10011)", async () => {
     const scene = await setup({ policy: { attempts: 2 } });
     const exchange = scene.begin().send("q", true);
     await scene.requests(1);
@@ -421,7 +421,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(exchange.notes.lines.at(-1), "3 transparent: 0 upstream maybe at a");
   });
 
-  it("with more than is kept, where that comes in the backoff: it waits, and nothing is lost (envoy#15211)", async () => {
+  it("with data beyond the buffer that arrives in backoff: it waits, and none is lost (envoy#15211)", async () => {
     const scene = await setup({ policy: { replayBytes: 20 } });
     const exchange = scene.begin(callOf({ kind: "client_streaming" })).send("one");
     await scene.requests(1);
@@ -445,7 +445,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(await exchange.status(), "14");
   });
 
-  it("of a stream with all that has come, and what comes meanwhile; its client is given each byte back once", async () => {
+  it("of a stream with all buffered and later data; its client gets credit for each byte once", async () => {
     const scene = await setup({ policy: { replayBytes: 1000 } });
     const exchange = scene.begin(callOf({ kind: "bidi_streaming" })).send("one");
     await scene.requests(1);
@@ -465,7 +465,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(scene.replayMemory.bytes, 0);
   });
 
-  it("not where other requests take all the memory for it, which is counted", async () => {
+  it("not while other requests take all memory for buffering, which is counted", async () => {
     const counts = new Counts();
     const memory = new ReplayMemory(counts, 30);
     const scene = await setup({ memory });
@@ -486,7 +486,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(memory.bytes, 0);
   });
 
-  it("not once the upstream's budget is used up, which is counted, and again when it is not", async () => {
+  it("not while the upstream's budget is used up, which is counted", async () => {
     const scene = await setup({ policy: { attempts: 2, budget: { share: 0.5, perSecond: 0 } } });
     const outcome = async (): Promise<boolean> => {
       const before = scene.seen();
@@ -507,7 +507,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(scene.counts.values.get("linchpin.upstream.retries.refused budget"), 3);
   });
 
-  it("not while more than half of the tokens are gone (gRFC A6, throttling)", async () => {
+  it("not while half of the tokens or more are used up (gRFC A6, throttling)", async () => {
     const scene = await setup({ policy: { attempts: 2, throttling: { maxTokens: 4, tokenRatio: 0.5 } } });
     const outcomes: number[] = [];
     for (const code of ["14", "14", "0", "0", "5", "14", "5", "14"]) {
@@ -532,7 +532,7 @@ describe("a call that failed is sent again", () => {
     assert.equal(low.counts.values.get("linchpin.upstream.retries.refused throttling"), 1);
   });
 
-  it("not when the connection has gone away before it was looked at: that is a transparent retry", async () => {
+  it("not if the connection was lost before processing: that is a transparent retry", async () => {
     const scene = await setup();
     const exchange = scene.begin().send("q", true);
     await scene.requests(1);
@@ -549,10 +549,10 @@ describe("a call that failed is sent again", () => {
   });
 });
 
-describe("attempts side by side", () => {
+describe("hedging", () => {
   const hedged = { hedgeDelayMs: 40, attempts: 3 };
 
-  it("are made one after the other while none answers; the first that does is the client's, the others are ended", async () => {
+  it("starts attempts one by one until a response; the client gets the first, others are cancelled", async () => {
     const scene = await setup({ endpoints: ["a", "b", "c"], policy: hedged });
     const exchange = scene.begin().send("q", true);
     await scene.requests(1);
@@ -585,7 +585,7 @@ describe("attempts side by side", () => {
     assert.deepEqual(exchange.response.late, []);
   });
 
-  it("come at once where one fails with a code that is worth it, and end with one that is not", async () => {
+  it("continues at once after a retryable code, and ends with another code", async () => {
     const scene = await setup({ endpoints: ["a", "b"], policy: hedged });
     const exchange = scene.begin().send("q", true);
     await scene.requests(1);
@@ -602,7 +602,7 @@ describe("attempts side by side", () => {
     );
   });
 
-  it("fail the call with the last failure once all have failed", async () => {
+  it("fails the call with the last failure once all attempts have failed", async () => {
     const scene = await setup({ policy: hedged });
     const exchange = scene.begin().send("q", true);
     for (const [at, id] of [1, 3, 5].entries()) {
@@ -616,7 +616,7 @@ describe("attempts side by side", () => {
     assert.equal(exchange.call.attempts, 3);
   });
 
-  it("wait as long as a service says, or are not made", async () => {
+  it("delays attempts as a service's pushback says, or stops", async () => {
     const scene = await setup({ policy: hedged });
     const exchange = scene.begin().send("q", true);
     await scene.requests(1);
@@ -636,7 +636,7 @@ describe("attempts side by side", () => {
     assert.equal(await exchange.status(), "14");
   });
 
-  it("share the request: each gets all of it, and the client is given each byte back once", async () => {
+  it("sends the whole request to each attempt, and the client gets credit for each byte once", async () => {
     const scene = await setup({
       endpoints: ["a", "b"],
       policy: { ...hedged, attempts: 2, replayBytes: 1000 },
@@ -654,7 +654,7 @@ describe("attempts side by side", () => {
     assert.equal(await exchange.status(), "0");
   });
 
-  it("become one where the request is too large to be kept", async () => {
+  it("leaves one attempt if the request is too large to be buffered", async () => {
     const scene = await setup({ endpoints: ["a", "b"], policy: { ...hedged, replayBytes: 20 } });
     const exchange = scene.begin(callOf({ kind: "client_streaming" })).send("one");
     await scene.requests(1);
@@ -676,7 +676,7 @@ describe("attempts side by side", () => {
     assert.equal(scene.replayMemory.bytes, 0);
   });
 
-  it("end at once with a failure where no other may be made (grpc-java#7222)", async () => {
+  it("ends at once with a failure if no other attempt is allowed (grpc-java#7222)", async () => {
     for (const changes of [
       { budget: { share: 0, perSecond: 0 } },
       { throttling: { maxTokens: 2, tokenRatio: 0.1 } },
@@ -690,7 +690,7 @@ describe("attempts side by side", () => {
     }
   });
 
-  it("are ended with the call, whether one has begun to answer or not (envoy#7192, envoy#7530)", async () => {
+  it("cancels attempts with the call, whether a response has begun or not (envoy#7192, envoy#7530)", async () => {
     for (const answered of [true, false]) {
       const scene = await setup({ endpoints: ["a", "b"], policy: { ...hedged, attempts: 2 } });
       const exchange = scene.begin().send("q", true);
@@ -711,7 +711,7 @@ describe("attempts side by side", () => {
     }
   });
 
-  it("are not made past the deadline, for a client that has left, or beyond the budget", async () => {
+  it("starts no attempts past the deadline, for a client that has left, or beyond the budget", async () => {
     for (const why of ["deadline", "client", "budget"]) {
       const scene = await setup({
         policy: { ...hedged, ...(why === "budget" ? { budget: { share: 0, perSecond: 0 } } : {}) },
@@ -736,7 +736,7 @@ const upstream = { ...DEFAULT_RETRIES, attempts: 4 };
 
 describe("the policy of a method", () => {
   const own = { attempts: 2, anyCall: false };
-  it("is for what is idempotent alone, by the schema or by the config, unless a key of the method says otherwise", () => {
+  it("applies to idempotent methods only, by schema or config, unless a key of the method says otherwise", () => {
     const rows = [];
     for (const schema of [true, false])
       for (const config of [true, false, undefined])
@@ -759,7 +759,7 @@ describe("the policy of a method", () => {
     }
   });
 
-  it("is none where nothing is known of the method, or there is but one attempt", () => {
+  it("does not exist if the method is unknown, or only one attempt is allowed", () => {
     const sources = { upstream, method: { ...own, anyCall: true }, idempotent: true };
     assert.equal(retryPolicy({ ...methodOf("/a.B/C", "unknown"), idempotent: true }, sources), undefined);
     const single = { ...sources, method: { attempts: 1, anyCall: false } };
@@ -881,7 +881,7 @@ describe("a gRPC service config", () => {
     ],
   ];
   for (const [what, json, problems] of wrong)
-    it(`says where it is wrong: ${what}`, () => {
+    it(`reports the location of an error: ${what}`, () => {
       const told = readServiceConfig(JSON.stringify(json)).problems;
       assert.deepEqual(
         told.map((problem) => problem.replace(/(UNKNOWN), INVALID_ARGUMENT.*/, "$1")),
@@ -899,7 +899,7 @@ describe("a gRPC service config", () => {
     );
   });
 
-  it("lets calls of a method be sent again that it names; of others only where they are idempotent", () => {
+  it("allows retries for methods it names; for others only if they are idempotent", () => {
     const entry = { retries, timeoutMs: undefined };
     for (const [key, idempotent, config, allowed] of [
       ["a.B/C", false, undefined, true],
@@ -927,7 +927,7 @@ describe("a gRPC service config", () => {
   });
 });
 
-it("the budget forgets what is 10 s old, second by second", () => {
+it("the budget forgets calls after 10 s, second by second", () => {
   const clock = new FakeClock(5_500);
   const counts = new BudgetCounts(clock);
   const all = (share: number, perSecond: number): number => {
@@ -972,7 +972,7 @@ const FAULTS = {
 type Fault = keyof typeof FAULTS;
 const UNPROCESSED: ReadonlySet<Fault> = new Set(["refuses it", "leaves before it"]);
 
-it("a call reaches services at most once where it is not idempotent, and at most as often as its policy says", async () => {
+it("a call that is not idempotent reaches services at most once, others as often as the policy allows", async () => {
   const names = Object.keys(FAULTS) as Fault[]; // the keys of the object above
   const calls = fc.array(
     fc.record({

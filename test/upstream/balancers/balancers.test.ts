@@ -28,7 +28,7 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
   const byHash = name === "ring_hash" || name === "maglev";
 
   describe(name, () => {
-    it("has nothing to pick of no endpoints, and takes the only one", () => {
+    it("picks nothing without endpoints, and the only one if there is one", () => {
       const { layers } = setup([]);
       const attempt = attemptAt(keyed(1), undefined);
       assert.equal(layers.pick(attempt, isOpen), undefined);
@@ -42,7 +42,7 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
     });
 
     for (const count of [2, 3, 10, 100])
-      it(`spreads calls over ${count} endpoints that are alike`, () => {
+      it(`spreads calls evenly over ${count} equal endpoints`, () => {
         const endpoints = fleet(count);
         const { layers, clock } = setup(endpoints);
         const calls = count * 400;
@@ -54,7 +54,7 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
           );
       });
 
-    it("spreads calls by weight, those that run at once too", () => {
+    it("spreads calls by weight, concurrent ones too", () => {
       const endpoints = fleet(10, (i) => ({ weight: i === 0 ? 10 : 2 }));
       const { layers, clock } = setup(endpoints);
       const [heavy] = endpoints;
@@ -68,7 +68,7 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
       assert.ok(loaded > 0.3 && loaded < 0.42, `all at once it got ${loaded}, not 10 of 28`);
     });
 
-    it("gives an endpoint of weight 0 no call, and all alike where each has it", () => {
+    it("gives an endpoint of weight 0 no calls, and equal shares if all have weight 0", () => {
       const endpoints = fleet(4, (i) => ({ weight: i === 2 ? 0 : 3 }));
       const { layers, clock } = setup(endpoints);
       callsOneByOne(layers, clock, 1000);
@@ -79,14 +79,14 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
       for (const { picked } of idle) assert.ok(picked > 100, String(pickedOf(idle)));
     });
 
-    it("takes what is no weight for 1", () => {
+    it("treats an invalid weight as 1", () => {
       const endpoints = fleet(3, (i) => ({ weight: [Number.NaN, -5, Number.POSITIVE_INFINITY][i] }));
       const { layers, clock } = setup(endpoints);
       callsOneByOne(layers, clock, 900);
       for (const { picked } of endpoints) assert.ok(picked > 150, String(pickedOf(endpoints)));
     });
 
-    it("never picks one that is not usable, and finds the last that is", () => {
+    it("never picks an unusable endpoint, and finds the last usable one", () => {
       for (const count of [2, 5, 300]) {
         const endpoints = fleet(count, (i) => ({ weight: 1 + (i % 3) }));
         const { layers } = setup(endpoints);
@@ -106,7 +106,7 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
       }
     });
 
-    it("asks for each endpoint a few times at most when none is usable", () => {
+    it("checks each endpoint at most a few times when none is usable", () => {
       const { layers } = setup(fleet(1000, (i) => ({ weight: 1 + (i % 2) })));
       let asked = 0;
       const never = (): boolean => {
@@ -117,14 +117,14 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
       assert.ok(asked <= 1100, `asked ${asked} times`);
     });
 
-    it("counts an address that stands twice as two", () => {
+    it("counts an address listed twice as two", () => {
       const endpoints = [new FakeEndpoint("a"), new FakeEndpoint("b"), new FakeEndpoint("b")];
       const { layers, clock } = setup(endpoints);
       callsOneByOne(layers, clock, 3000);
       for (const { picked } of endpoints) assert.ok(picked > 500, String(pickedOf(endpoints)));
     });
 
-    it("goes on while endpoints come and go under its calls, which end wherever they run", () => {
+    it("works while endpoints come and go during calls, which end wherever they run", () => {
       const all = fleet(40, (i) => ({ weight: 1 + (i % 4), priority: i % 7 === 0 ? 1 : 0 }));
       const { layers, clock } = setup(all.slice(0, 20));
       const random = seeded(3);
@@ -153,7 +153,7 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
       assert.equal(clock.pending, 0);
     });
 
-    it("starves none of those that work, however slow one is", () => {
+    it("starves no working endpoint, however slow one is", () => {
       const endpoints = fleet(4);
       const { layers, clock } = setup(endpoints);
       // A minute of 100 calls per second, each of which ends by itself.
@@ -167,7 +167,7 @@ for (const [name, factory] of Object.entries(BALANCERS)) {
       for (const { picked } of endpoints) assert.ok(picked > 0, String(pickedOf(endpoints)));
     });
 
-    it("takes ten thousand endpoints, and their coming and going", () => {
+    it("handles ten thousand endpoints, and changes of them", () => {
       const endpoints = fleet(10_000);
       const { layers, clock } = setup(endpoints);
       for (let i = 0; i < 3; i++) {

@@ -62,7 +62,7 @@ const sum = (shares: readonly number[], from: number, to: number): number =>
 
 for (const name of ["round_robin", "peak_ewma", "ring_hash"] as const)
   describe(`priorities under ${name}`, () => {
-    it("leave calls where they belong until fewer than 1 in 1.4 are healthy, then spill over by what is missing", () => {
+    it("keep calls at the first until fewer than 1 in 1.4 are healthy, then spill over the missing share", () => {
       const endpoints = fleet(20, (i) => ({ priority: Math.floor(i / 10) }));
       const { toggle, shares } = setup(endpoints, {}, name);
       for (const [unhealthy, first] of [
@@ -80,7 +80,7 @@ for (const name of ["round_robin", "peak_ewma", "ring_hash"] as const)
       }
     });
 
-    it("come one after the other, whatever their numbers, and all are used when none is healthy", () => {
+    it("are used in order, whatever their numbers, and all are used when no endpoint is healthy", () => {
       const endpoints = fleet(9, (i) => ({ priority: [7, 100, 7000][Math.floor(i / 3)] }));
       const { toggle, shares, layers } = setup(endpoints, {}, name);
       toggle(false, ...endpoints.slice(0, 6));
@@ -99,7 +99,7 @@ for (const name of ["round_robin", "peak_ewma", "ring_hash"] as const)
   });
 
 describe("priorities", () => {
-  it("share what is there where no priority has enough", () => {
+  it("share the available capacity if no priority has enough", () => {
     const endpoints = fleet(20, (i) => ({ priority: Math.floor(i / 10) }));
     const { toggle, shares } = setup(endpoints);
     toggle(false, ...endpoints.slice(0, 8), ...endpoints.slice(10, 18));
@@ -107,7 +107,7 @@ describe("priorities", () => {
     assert.ok(Math.abs(share - 50) <= 3, `28 % and 28 % are half each, not ${share} %`);
   });
 
-  it("let calls wait for a connection that is being made, for a second, before others get them", () => {
+  it("let calls wait up to a second for a connection being established, before others get them", () => {
     const endpoints = fleet(2, (i) => ({ priority: i }));
     const [first, second] = endpoints;
     assert.ok(first && second);
@@ -137,7 +137,7 @@ describe("zones", () => {
     return fleet(zones.length, (i) => ({ zone: zones[i] }));
   };
 
-  it("keep calls in the hub's own, as far as it has its share of the endpoints", () => {
+  it("keep calls in the hub's own zone, as far as it has its share of the endpoints", () => {
     for (const [counts, near] of [
       [[4, 4, 4], 100],
       [[3, 4, 5], 100],
@@ -153,12 +153,12 @@ describe("zones", () => {
     }
   });
 
-  it("make no difference to a hub that has none", () => {
+  it("make no difference to a hub without a zone", () => {
     const endpoints = inZones([2, 2]);
     assert.deepEqual(setup(endpoints).shares(), [25, 25, 25, 25]);
   });
 
-  it("give calls to others as their endpoints fail, and at once where none has room", () => {
+  it("give calls to others as their endpoints fail, and at once if none has room", () => {
     const endpoints = inZones([4, 4, 4]);
     const { toggle, shares, layers } = setup(endpoints, { zone: "a" });
     toggle(false, ...endpoints.slice(0, 3));
@@ -220,7 +220,7 @@ describe("slow start", () => {
 });
 
 describe("a cluster", () => {
-  it("calls what comes first while it is there, what comes second while it is away, and the first again", async () => {
+  it("calls the first priority while it is up, the second while it is down, then the first again", async () => {
     const served: string[] = [];
     const [first, second] = await Promise.all(
       ["first", "second"].map((name) =>
@@ -265,7 +265,7 @@ describe("a cluster", () => {
 });
 
 describe("a cluster whose balancer is replaced", () => {
-  it("keeps connections, calls and what it knows, and goes by the new one", async () => {
+  it("retains connections, calls and its data, and uses the new one", async () => {
     const held: (() => void)[] = [];
     let holds = false;
     const services = await Promise.all(

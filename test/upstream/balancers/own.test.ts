@@ -67,7 +67,7 @@ describe("peak_ewma", () => {
     assert.ok((again[0] ?? 0) > 1000, `the one that is fast again got ${again}`);
   });
 
-  it("gives one that answers no more a few calls, though it tells no times", () => {
+  it("gives an endpoint that stops responding few calls, although it yields no latencies", () => {
     const endpoints = fleet(4);
     const made = setup(BALANCERS.peak_ewma, endpoints);
     openLoop(made, endpoints, 30, () => 10);
@@ -75,7 +75,7 @@ describe("peak_ewma", () => {
     assert.ok((frozen[0] ?? 0) < 60, `the frozen one got ${frozen}`);
   });
 
-  it("does not take one that fails at once for a fast one", () => {
+  it("does not mistake an endpoint that fails at once for a fast one", () => {
     const endpoints = fleet(4);
     const { clock, layers } = setup(BALANCERS.peak_ewma, endpoints);
     for (let i = 0; i < 6000; i++) {
@@ -90,7 +90,7 @@ describe("peak_ewma", () => {
     assert.ok(failing < 1600, `it got ${failing} of 6000`);
   });
 
-  it("goes by methods of unknown kind whose responses end as they begin, as unary ones do", () => {
+  it("samples methods of unknown kind whose responses end as they begin, as unary ones do", () => {
     const endpoints = fleet(2);
     const { clock, layers } = setup(BALANCERS.peak_ewma, endpoints);
     const calls = (durationOf: (ms: number) => number): number[] => {
@@ -110,7 +110,7 @@ describe("peak_ewma", () => {
     assert.ok(slow < 100, `the slow one got ${slow} of 2000`);
   });
 
-  it("is least_request for streams, whose times say nothing", () => {
+  it("works like least_request for streams, whose latencies say nothing", () => {
     const endpoints = fleet(2);
     const { clock, layers } = setup(BALANCERS.peak_ewma, endpoints);
     const stream = () => start(layers, clock, callOf({ kind: "bidi_streaming" }));
@@ -126,7 +126,7 @@ describe("peak_ewma", () => {
 });
 
 describe("least_request", () => {
-  it("takes the one of two that has fewer calls, for its weight", () => {
+  it("picks the one of two with fewer calls relative to its weight", () => {
     const [busy, idle] = fleet(2, (i) => ({ weight: i + 1 }));
     assert.ok(busy && idle);
     const { layers } = setup(BALANCERS.least_request, [busy, idle]);
@@ -141,7 +141,7 @@ describe("least_request", () => {
     assert.ok(many.filter((one) => one === busy).length > 120);
   });
 
-  it("looks at as many as it is told", () => {
+  it("compares as many endpoints as configured", () => {
     const endpoints = fleet(10);
     for (const [i, endpoint] of endpoints.entries()) endpoint.calls = i;
     const { layers } = setup(BALANCERS.least_request, endpoints, { choices: 100 });
@@ -151,7 +151,7 @@ describe("least_request", () => {
 });
 
 describe("round_robin", () => {
-  it("takes turns, and smooth ones by weight", () => {
+  it("picks in turn, and smoothly by weight", () => {
     const endpoints = fleet(3);
     const { layers } = setup(BALANCERS.round_robin, endpoints);
     const next = () => layers.pick(attemptAt(keyed(1), undefined), isOpen)?.address;
@@ -182,7 +182,7 @@ function report(fields: Readonly<Record<number, number>>): string {
 const trailersOf = (value: string): Headers => Headers.of(["grpc-status", "0"], [LOAD_REPORT, value]);
 
 describe("weighted_round_robin", () => {
-  it("reads reports, and makes weights of them", () => {
+  it("reads reports, and computes weights from them", () => {
     for (const [fields, weight] of [
       [{ 1: 0.5, 6: 100 }, 200],
       [{ 1: 0.5, 9: 0.8, 6: 100 }, 125],
@@ -199,7 +199,7 @@ describe("weighted_round_robin", () => {
     }
   });
 
-  it("says what is wrong with reports that lie, and never throws", () => {
+  it("says what is wrong with false reports, and never throws", () => {
     for (const [fields, reason] of [
       [{ 1: -0.5, 6: 100 }, "cpu_utilization is -0.5: it must be from 0 to 1000"],
       [{ 1: Number.NaN, 6: 100 }, "cpu_utilization is NaN: it must be from 0 to 1000"],
@@ -241,7 +241,7 @@ describe("weighted_round_robin", () => {
   const half = (endpoints: readonly FakeEndpoint[]) => (endpoint: FakeEndpoint) =>
     report({ 6: 100, 1: endpoint === endpoints[0] ? 0.2 : 0.8 });
 
-  it("goes by reports once they have come for 10 s, and by what is configured before and 3 min after", () => {
+  it("uses reports once they have arrived for 10 s; configured weights before, and 3 min after the last", () => {
     const endpoints = fleet(3, (i) => ({ weight: i === 1 ? 2 : 1 }));
     const made = setup(BALANCERS.weighted_round_robin, endpoints);
     reporting(made, 9, half(endpoints));
@@ -265,7 +265,7 @@ describe("weighted_round_robin", () => {
     assert.deepEqual(pickedOf(endpoints), [100, 200, 100]);
   });
 
-  it("gives those that report nothing the average, and those that claim too much ten times what others get", () => {
+  it("gives endpoints without reports the average, and those that claim too much ten times the share of others", () => {
     const endpoints = fleet(20);
     const made = setup(BALANCERS.weighted_round_robin, endpoints);
     const value = (endpoint: FakeEndpoint): string => {
@@ -280,7 +280,7 @@ describe("weighted_round_robin", () => {
     for (const { picked } of endpoints) assert.ok(picked > 0, String(pickedOf(endpoints)));
   });
 
-  it("ignores what lies, tells of it, and forgets what an instance reported before it was away", () => {
+  it("ignores false reports, notifies of them, and forgets an instance's reports when it was away", () => {
     const endpoints = fleet(2);
     const made = setup(BALANCERS.weighted_round_robin, endpoints);
     const [first] = endpoints;
@@ -300,7 +300,7 @@ describe("weighted_round_robin", () => {
 });
 
 describe("hashes", () => {
-  it("are MurmurHash3's, by its published vectors", () => {
+  it("are MurmurHash3, by its published vectors", () => {
     for (const [bytes, seed, hash] of [
       ["", 0, 0],
       ["", 1, 0x514e28b7],
@@ -337,7 +337,7 @@ describe("hashes", () => {
       Array.from({ length: KEYS }, (_, i) => made.layers.pick(attemptAt(keyed(i), undefined), isOpen));
 
     for (const count of [2, 4, 20])
-      it(`${name}: few keys move when one of ${count} endpoints goes, and they come back with it`, () => {
+      it(`${name}: few keys move when one of ${count} endpoints leaves, and they return with it`, () => {
         const endpoints = fleet(count);
         const made = setup(factory, endpoints);
         const before = placesOf(made);
@@ -352,7 +352,7 @@ describe("hashes", () => {
         assert.deepEqual(placesOf(made), before);
       });
 
-    it(`${name}: an endpoint that cannot be used loses its keys alone, each to one other`, () => {
+    it(`${name}: an unusable endpoint loses only its own keys, each to one other`, () => {
       const endpoints = fleet(10);
       const made = setup(factory, endpoints);
       const before = placesOf(made);
@@ -364,7 +364,7 @@ describe("hashes", () => {
       for (const [i, endpoint] of before.entries()) if (endpoint !== away) assert.equal(without[i], endpoint);
     });
 
-    it(`${name}: goes by the caller where it shall, and calls without a key go anywhere`, () => {
+    it(`${name}: hashes the caller if configured, and sends calls without a key anywhere`, () => {
       const endpoints = fleet(10);
       const made = setup(factory, endpoints, { by: { kind: "identity" } });
       const placeOf = (who?: string): FakeEndpoint | undefined => {
@@ -382,7 +382,7 @@ describe("hashes", () => {
     });
   }
 
-  it("of several values of a header are of all of them, in order", () => {
+  it("of a header with several values cover all of them, in order", () => {
     const made = setup(BALANCERS.maglev, fleet(50));
     const placeOf = (...values: string[]) => {
       const headers = Headers.of(...values.map((value) => ["x-user", value] as const));
@@ -392,7 +392,7 @@ describe("hashes", () => {
     assert.notEqual(placeOf("a", "b"), placeOf("a", "c"));
   });
 
-  it("maglev: its table is even to the entry", () => {
+  it("maglev: the shares of its table are exact", () => {
     const endpoints = fleet(7);
     const made = setup(BALANCERS.maglev, endpoints, { size: 5003 });
     callsOneByOne(made.layers, made.clock, 20_000);
