@@ -131,29 +131,29 @@ export interface ConfigInput {
     } | undefined;
     /** Which endpoint a call goes to (docs/upstreams.md). Default: "peak_ewma". */
     readonly balancer?: "peak_ewma" | "round_robin" | "least_request" | "random" | "weighted_round_robin" | (string & {}) | {
-      /** The faster of two endpoints: times of answers, times calls. */
+      /** The faster of two endpoints: average response time, times running calls. */
       readonly peak_ewma?: {
-        /** What is expected of an endpoint that has not answered yet. Default: "30ms". */
+        /** Assumed response time of an endpoint that has not responded yet. Default: "30ms". */
         readonly rtt?: string | undefined;
-        /** After so long a slow answer counts for a third. Default: "10s". */
+        /** After this time a slow response still counts for a third. Default: "10s". */
         readonly decay?: string | undefined;
       } | undefined;
       /** Each in turn. */
       readonly round_robin?: {} | undefined;
       /** The one of two endpoints that has fewer calls. */
       readonly least_request?: {
-        /** Of how many endpoints, drawn at random, the one with the fewest calls is taken. Default: 2. */
+        /** How many endpoints are drawn at random; the one with the fewest calls is taken. Default: 2. */
         readonly choices?: number | undefined;
       } | undefined;
       /** Any. */
       readonly random?: {} | undefined;
       /** In turn, by what services report of their load with each call (gRFC A58). */
       readonly weighted_round_robin?: {
-        /** An endpoint's load reports count once they have come for so long. Default: "10s". */
+        /** An endpoint's load reports count once it has sent them for this long. Default: "10s". */
         readonly blackout?: string | undefined;
-        /** A report counts for so long. Default: "3m". */
+        /** How long a report counts. Default: "3m". */
         readonly expiry?: string | undefined;
-        /** How often weights are worked out. Default: "1s". */
+        /** How often weights are computed. Default: "1s". */
         readonly update?: string | undefined;
         /** How much of an endpoint's utilization a rate of errors counts for; 0: errors do not matter. Default: 1. */
         readonly errorPenalty?: number | undefined;
@@ -162,7 +162,7 @@ export interface ConfigInput {
       readonly ring_hash?: {
         /** Calls with the same value of this header go to the same endpoint; those without it to any. */
         readonly header?: string | undefined;
-        /** Calls of the same caller, as authentication has it, go to the same endpoint. */
+        /** Calls of the same caller, as authentication knows it, go to the same endpoint. */
         readonly identity?: true | undefined;
         /** Calls with the same value of this field of the request, as in book.name, go to the same endpoint: of the first message, for methods whose schema is known. */
         readonly field?: string | undefined;
@@ -175,7 +175,7 @@ export interface ConfigInput {
       readonly maglev?: {
         /** Calls with the same value of this header go to the same endpoint; those without it to any. */
         readonly header?: string | undefined;
-        /** Calls of the same caller, as authentication has it, go to the same endpoint. */
+        /** Calls of the same caller, as authentication knows it, go to the same endpoint. */
         readonly identity?: true | undefined;
         /** Calls with the same value of this field of the request, as in book.name, go to the same endpoint: of the first message, for methods whose schema is known. */
         readonly field?: string | undefined;
@@ -197,44 +197,44 @@ export interface ConfigInput {
       /** Whether calls stay in the hub's own zone (zone), as long as it has its share of the endpoints. Default: true. */
       readonly prefer?: boolean | undefined;
     } | undefined;
-    /** Asks every endpoint for its health by grpc.health.v1 Watch, and sends no calls to those that say anything but SERVING; false: none is asked. Default: false. */
+    /** Watches the health of every endpoint by grpc.health.v1, and sends no calls to those that report anything but SERVING; false: off. Default: false. */
     readonly health?: false | {
-      /** Whose health is asked for; empty: that of the server as a whole. Default: "". */
+      /** The service whose health is queried; empty: the server as a whole. Default: "". */
       readonly service?: string | undefined;
-      /** How long the first answer may take. Default: "2s". */
+      /** How long the first response may take. Default: "2s". */
       readonly timeout?: string | undefined;
     } | undefined;
-    /** Takes endpoints out for a while that fail more calls than others (outlier detection, gRFC A50); false: none is taken out. Default: false. */
+    /** Outlier detection (gRFC A50): endpoints that fail more calls than others get none for a while; false: off. Default: false. */
     readonly outliers?: false | {
-      /** An endpoint is ejected after so many failed calls in a row; none: not for that. Default: 5. */
+      /** An endpoint is ejected after this many failed calls in a row; none: never for this reason. Default: 5. */
       readonly consecutive?: number | "none" | undefined;
-      /** Ejects an endpoint whose share of successful calls is far below that of the others; false: not for that. */
+      /** Ejects an endpoint whose share of successful calls is far below that of the others; false: off. */
       readonly successRate?: false | {
-        /** Compared are endpoints with enough calls, where there are so many of them. Default: 5. */
+        /** Success rates are compared only if at least this many endpoints have enough calls. Default: 5. */
         readonly hosts?: number | undefined;
-        /** Calls within an interval that are enough. Default: 100. */
+        /** How many calls within an interval are enough. Default: 100. */
         readonly requests?: number | undefined;
-        /** How many standard deviations below the mean is too few successes. Default: 1.9. */
+        /** An endpoint is ejected if its success rate is this many standard deviations below the mean. Default: 1.9. */
         readonly deviations?: number | undefined;
       } | undefined;
-      /** Statuses of a service that count as failures. Calls that it broke off, or answered in something else than gRPC, always do. */
+      /** Statuses of a service that count as failures. Calls that it broke off, and responses that are not gRPC, always do. */
       readonly codes?: readonly ("UNAVAILABLE" | "INTERNAL" | "DATA_LOSS" | "DEADLINE_EXCEEDED" | "UNKNOWN" | "RESOURCE_EXHAUSTED" | "UNIMPLEMENTED")[] | undefined;
       /** How often success rates are compared. Default: "10s". */
       readonly interval?: string | undefined;
-      /** How long the first ejection of an endpoint takes, the second twice as long, and so on. Default: "30s". */
+      /** How long the first ejection of an endpoint lasts; the second lasts twice as long, and so on. Default: "30s". */
       readonly ejection?: string | undefined;
       /** The longest ejection. Default: "300s". */
       readonly maxEjection?: string | undefined;
-      /** Share of the endpoints that may be ejected at a time; one may be in any case. Default: 0.1. */
+      /** Share of the endpoints that may be ejected at a time; one may always be. Default: 0.1. */
       readonly maxShare?: number | undefined;
     } | undefined;
     /** When a smaller share of the endpoints than this can be reached and is healthy, all that can be reached get calls, ejected or not; 0: never. Default: 0.5. */
     readonly panic?: number | undefined;
     /** Circuit breakers: what may run at the upstream at a time. Connections and calls that wait for one have limits in connections and pending. */
     readonly breakers?: {
-      /** Unary calls that may run at the upstream at a time; further ones are refused at once. Default: "none". */
+      /** Unary calls that may run at the upstream at a time; further ones are rejected at once. Default: "none". */
       readonly calls?: number | "none" | undefined;
-      /** The same for calls that stream, and for those of methods that nothing describes. Default: "none". */
+      /** The same for calls that stream, and for methods without a known schema. Default: "none". */
       readonly streams?: number | "none" | undefined;
     } | undefined;
     /** Calls that failed are sent again, of methods that are idempotent by their schema (idempotency_level) or by methods. Left out, or false: none is that a service may have seen. */

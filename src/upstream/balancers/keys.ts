@@ -55,7 +55,7 @@ const hashKeys = ({ z }: Kit) => ({
   identity: z
     .literal(true, { error: "must be true" })
     .optional()
-    .describe("Calls of the same caller, as authentication has it, go to the same endpoint."),
+    .describe("Calls of the same caller, as authentication knows it, go to the same endpoint."),
   field: z
     .string({ error: FIELD_EXPECTED })
     .regex(/^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*){0,15}$/, { error: FIELD_EXPECTED })
@@ -77,17 +77,17 @@ const choices = (kit: Kit) => {
   return {
     peak_ewma: z
       .strictObject({
-        rtt: ms(RTT_MS).describe("What is expected of an endpoint that has not answered yet."),
-        decay: ms(DECAY_MS).describe("After so long a slow answer counts for a third."),
+        rtt: ms(RTT_MS).describe("Assumed response time of an endpoint that has not responded yet."),
+        decay: ms(DECAY_MS).describe("After this time a slow response still counts for a third."),
       })
       .optional()
-      .describe("The faster of two endpoints: times of answers, times calls."),
+      .describe("The faster of two endpoints: average response time, times running calls."),
     round_robin: z.strictObject({}).optional().describe("Each in turn."),
     least_request: z
       .strictObject({
         choices: wholeNumber(2, MAX_CHOICES)
           .prefault(CHOICES)
-          .describe("Of how many endpoints, drawn at random, the one with the fewest calls is taken."),
+          .describe("How many endpoints are drawn at random; the one with the fewest calls is taken."),
       })
       .optional()
       .describe("The one of two endpoints that has fewer calls."),
@@ -96,11 +96,9 @@ const choices = (kit: Kit) => {
       .strictObject({
         blackout: duration(0)
           .prefault(formatDuration(BLACKOUT_MS))
-          .describe("An endpoint's load reports count once they have come for so long."),
-        expiry: ms(EXPIRY_MS).describe("A report counts for so long."),
-        update: duration(100)
-          .prefault(formatDuration(UPDATE_MS))
-          .describe("How often weights are worked out."),
+          .describe("An endpoint's load reports count once it has sent them for this long."),
+        expiry: ms(EXPIRY_MS).describe("How long a report counts."),
+        update: duration(100).prefault(formatDuration(UPDATE_MS)).describe("How often weights are computed."),
         errorPenalty: numberFrom(kit, 0, 1000)
           .prefault(ERROR_PENALTY)
           .describe(

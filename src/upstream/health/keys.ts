@@ -57,15 +57,15 @@ export const healthKeys = featureKeys({
                 .string({ error: "must be text" })
                 .max(MAX_SERVICE_NAME)
                 .prefault("")
-                .describe("Whose health is asked for; empty: that of the server as a whole."),
-              timeout: duration(10).prefault("2s").describe("How long the first answer may take."),
+                .describe("The service whose health is queried; empty: the server as a whole."),
+              timeout: duration(10).prefault("2s").describe("How long the first response may take."),
             }),
           ],
           { error: "must be false, or { service, timeout }; {} takes the defaults" },
         )
         .prefault(false)
         .describe(
-          "Asks every endpoint for its health by grpc.health.v1 Watch, and sends no calls to those that say anything but SERVING; false: none is asked.",
+          "Watches the health of every endpoint by grpc.health.v1, and sends no calls to those that report anything but SERVING; false: off.",
         )
         .meta({ examples: [{ service: "" }] }),
       outliers: z
@@ -75,7 +75,9 @@ export const healthKeys = featureKeys({
             z.strictObject({
               consecutive: numberOrNone(1, 1000)
                 .prefault(5)
-                .describe("An endpoint is ejected after so many failed calls in a row; none: not for that."),
+                .describe(
+                  "An endpoint is ejected after this many failed calls in a row; none: never for this reason.",
+                ),
               successRate: z
                 .union(
                   [
@@ -84,24 +86,26 @@ export const healthKeys = featureKeys({
                       hosts: wholeNumber(2, 1000)
                         .prefault(5)
                         .describe(
-                          "Compared are endpoints with enough calls, where there are so many of them.",
+                          "Success rates are compared only if at least this many endpoints have enough calls.",
                         ),
                       requests: wholeNumber(1, 1_000_000)
                         .prefault(100)
-                        .describe("Calls within an interval that are enough."),
+                        .describe("How many calls within an interval are enough."),
                       deviations: z
                         .number({ error: deviations })
                         .min(0.1, { error: deviations })
                         .max(10, { error: deviations })
                         .prefault(1.9)
-                        .describe("How many standard deviations below the mean is too few successes."),
+                        .describe(
+                          "An endpoint is ejected if its success rate is this many standard deviations below the mean.",
+                        ),
                     }),
                   ],
                   { error: "must be false, or { hosts, requests, deviations }" },
                 )
                 .prefault({})
                 .describe(
-                  "Ejects an endpoint whose share of successful calls is far below that of the others; false: not for that.",
+                  "Ejects an endpoint whose share of successful calls is far below that of the others; false: off.",
                 ),
               codes: z
                 .array(z.enum(FAILURE_CODES, { error: `must be one of ${FAILURE_CODES.join(", ")}` }))
@@ -109,25 +113,25 @@ export const healthKeys = featureKeys({
                 .max(FAILURE_CODES.length)
                 .prefault(["UNAVAILABLE", "INTERNAL", "DATA_LOSS", "DEADLINE_EXCEEDED"])
                 .describe(
-                  "Statuses of a service that count as failures. Calls that it broke off, or answered in something else than gRPC, always do.",
+                  "Statuses of a service that count as failures. Calls that it broke off, and responses that are not gRPC, always do.",
                 ),
               interval: duration(100).prefault("10s").describe("How often success rates are compared."),
               ejection: duration(100)
                 .prefault("30s")
                 .describe(
-                  "How long the first ejection of an endpoint takes, the second twice as long, and so on.",
+                  "How long the first ejection of an endpoint lasts; the second lasts twice as long, and so on.",
                 ),
               maxEjection: duration(100).prefault("300s").describe("The longest ejection."),
               maxShare: share()
                 .prefault(0.1)
-                .describe("Share of the endpoints that may be ejected at a time; one may be in any case."),
+                .describe("Share of the endpoints that may be ejected at a time; one may always be."),
             }),
           ],
           { error: "must be false, or { consecutive, … }; {} takes the defaults" },
         )
         .prefault(false)
         .describe(
-          "Takes endpoints out for a while that fail more calls than others (outlier detection, gRFC A50); false: none is taken out.",
+          "Outlier detection (gRFC A50): endpoints that fail more calls than others get none for a while; false: off.",
         )
         .meta({ examples: [{ consecutive: 5 }] }),
       panic: share()
@@ -140,11 +144,11 @@ export const healthKeys = featureKeys({
           calls: numberOrNone(1, MAX_ACTIVE)
             .prefault("none")
             .describe(
-              "Unary calls that may run at the upstream at a time; further ones are refused at once.",
+              "Unary calls that may run at the upstream at a time; further ones are rejected at once.",
             ),
           streams: numberOrNone(1, MAX_ACTIVE)
             .prefault("none")
-            .describe("The same for calls that stream, and for those of methods that nothing describes."),
+            .describe("The same for calls that stream, and for methods without a known schema."),
         })
         .prefault({})
         .describe(

@@ -301,7 +301,7 @@ export class Endpoint implements LinkOwner, BalancedEndpoint, HealthEndpoint {
   onSilence(link: Link, lost: boolean): void {
     const at = this.links.indexOf(link);
     if (at < 0) return;
-    this.lastProblem = "calls to it time out, and it says nothing";
+    this.lastProblem = "calls to it time out, and it sends nothing";
     if (lost) {
       // A new connection shows whether the service is alive: a frozen process sends no SETTINGS.
       this.leaving.add(link);
