@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { request as insecure } from "node:http";
+import { request as secure } from "node:https";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { status } from "@grpc/grpc-js";
@@ -14,6 +15,7 @@ import { behaviorClient, callUnary } from "../e2e/support/grpc.js";
 import { startHubWithConfig, temporaryFolder } from "../e2e/support/hub.js";
 import type { Scope } from "../e2e/support/program.js";
 import { startService } from "../e2e/support/service.js";
+import { Authority, folder, write } from "../support/authority.js";
 import { freeAddress } from "../support/free-address.js";
 import { until } from "../support/until.js";
 import { type Daemon, startDaemon } from "./support/daemons.js";
@@ -23,6 +25,8 @@ class Etcd {
   readonly #start: () => Promise<Daemon>;
   #daemon: Daemon | undefined;
   token: string | undefined = undefined;
+  /** What it is called with over TLS. */
+  tls: { readonly ca: string; readonly cert: string; readonly key: string } | undefined = undefined;
 
   constructor(address: string, start: () => Promise<Daemon>) {
     this.address = address;
@@ -70,7 +74,9 @@ class Etcd {
     const [host, port] = this.address.split(":");
     const headers = this.token === undefined ? {} : { authorization: this.token };
     return new Promise((resolve, reject) => {
-      const sent = insecure({ host, port, path: `/v3/${path}`, method: "POST", headers }, (response) => {
+      const send = this.tls === undefined ? insecure : secure;
+      const options = { ...this.tls, host, port, path: `/v3/${path}`, method: "POST", headers };
+      const sent = send(options, (response) => {
         let text = "";
         response.setEncoding("utf8").on("data", (chunk: string) => {
           text += chunk;
@@ -257,6 +263,45 @@ describe("etcd", () => {
     );
     await etcd.add("b", "10.0.0.2:2");
     await heard.become("10.0.0.1:1 10.0.0.2:2");
+  });
+
+  test("over TLS, with certificates of both sides", async (t) => {
+    const authority = new Authority("etcd's");
+    const [server, own, other] = [
+      authority.server(),
+      authority.issue({ cn: "hub" }),
+      new Authority("another"),
+    ];
+    const files = write(folder({ after: (end) => t.after(end) }), {
+      "ca.pem": authority.cert,
+      "server.pem": server.cert,
+      "server.key": server.key,
+      "hub.pem": own.cert,
+      "hub.key": own.key,
+      "other.pem": other.cert,
+    });
+    const etcd = await Etcd.start(
+      t,
+      `--cert-file=${files["server.pem"]}`,
+      `--key-file=${files["server.key"]}`,
+      `--trusted-ca-file=${files["ca.pem"]}`,
+      "--client-cert-auth",
+    );
+    etcd.tls = { ca: authority.cert, ...own };
+    await etcd.add("a", "10.0.0.1:1");
+    const target = `etcd://${etcd.address}/services/library`;
+    const tls = { ca: files["ca.pem"], cert: files["hub.pem"], key: files["hub.key"] };
+    const { heard } = follow(t, target, { tls });
+    await heard.become("10.0.0.1:1");
+    await etcd.add("b", "10.0.0.2:2");
+    await heard.become("10.0.0.1:1 10.0.0.2:2");
+    // Nothing is read from a server that is not trusted, nor by a hub that etcd does not know.
+    await follow(t, target, { tls: { ...tls, ca: files["other.pem"] } }).heard.become("", /certificate/);
+    await follow(t, target, { tls: { ca: files["ca.pem"] } }).heard.become(
+      "",
+      /etcd cannot be reached|UNAVAILABLE/,
+    );
+    await follow(t, target).heard.become("", /UNAVAILABLE/);
   });
 
   test("the hub calls what is there, without etcd too", async (t) => {

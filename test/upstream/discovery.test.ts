@@ -93,6 +93,10 @@ describe("the key endpoints", () => {
       "[{ address: h:1, weight: .nan }]",
       /4:41: upstreams\.a\.endpoints\[0\]\.weight: must be a whole number from 0/,
     ],
+    [
+      '[{ address: h:1, zone: "a\\e[31m" }]',
+      /4:39: upstreams\.a\.endpoints\[0\]\.zone: must be the name of a zone/,
+    ],
     ["[{ address: h:1, zone: '' }]", /4:39: upstreams\.a\.endpoints\[0\]\.zone: must be the name of a zone/],
     [
       "[{ address: h:1, color: red }]",
@@ -126,6 +130,7 @@ describe("an endpoint entry of a file or a store", () => {
     [{ address: "h:1", weight: 1e300 }, /^weight must be a whole number/],
     [{ address: "h:1", priority: 0.5 }, /^priority must be a whole number/],
     [{ address: "h:1", zone: 7 }, /^zone must be the name of a zone/],
+    [{ address: "h:1", zone: "a\u001b[31m" }, /^zone must be the name of a zone/],
     [{ address: "h:1", wieght: 7 }, /^wieght unknown key/],
   ] as const)
     it(`is refused where it is ${JSON.stringify(value)}`, () => {
@@ -199,6 +204,25 @@ describe("before the first report of a source", () => {
 });
 
 describe("the list of a source", () => {
+  it("is applied to the other endpoints if one cannot be connected to", async () => {
+    const clock = new FakeClock(1000);
+    const cluster = new Cluster({ name: "library", clock, random: () => 0.5 });
+    cleanups.push(() => cluster.close());
+    const memory = new Memory();
+    cluster.follow(memory.source("x", { clock, random: () => 0.5 }), (endpoint) => ({
+      ...addressOf(endpoint),
+      ...("host" in endpoint && endpoint.host === "broken"
+        ? {
+            dial: () => {
+              throw new RangeError("no such port");
+            },
+          }
+        : {}),
+    }));
+    memory.watcher?.endpoints([{ host: "broken", port: 1 }, await service()]);
+    await until(() => cluster.endpoints[1]?.state === "ready", "the endpoint behind the broken one");
+  });
+
   it("is used, and the problem with the rest of it is reported", async () => {
     const { cluster, memory } = rig();
     memory.watcher?.endpoints([await service()], "one of them is garbage");
@@ -328,6 +352,17 @@ describe("endpoint slices", () => {
   it("that are malformed are rejected as a whole", () => {
     fc.assert(fc.property(fc.anything(), (value) => void sliceOf(value)));
     const metadata = { name: "a" };
+    const odd = { toString: 1, valueOf: 1 };
+    assert.equal(
+      of({
+        metadata,
+        ports: [
+          { name: odd, port: 1 },
+          { name: "grpc", port: 70_000 },
+        ],
+      }),
+      " [the service s has no port grpc; it has 1, grpc]",
+    );
     assert.equal(
       of(undefined, 7, {}, { metadata: { name: 7 } }),
       " [the service s has no port grpc; it has none]",

@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { isHost } from "../../config/address.js";
 import type { EndpointInfo } from "./endpoint-source.js";
-import { distinct, MAX_ZONE } from "./entries.js";
+import { distinct, isZone } from "./entries.js";
 
 export interface ServicePort {
   readonly service: string;
@@ -39,10 +39,20 @@ export function sliceOf(value: unknown): Slice | undefined {
     version: typeof version === "string" ? version : undefined,
     endpoints: list(field(value, "endpoints")).flatMap(endpointOf),
     ports: list(field(value, "ports")).map((port) => ({
-      name: String(field(port, "name") ?? ""),
-      port: Number(field(port, "port")) || undefined,
+      name: textIn(field(port, "name")) ?? "",
+      port: portIn(field(port, "port")),
     })),
   };
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function portIn(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value < 65_536
+    ? value
+    : undefined;
 }
 
 function endpointOf(value: unknown): SliceEndpoint[] {
@@ -58,7 +68,7 @@ function endpointOf(value: unknown): SliceEndpoint[] {
       address,
       ready,
       serving: (field(conditions, "serving") ?? ready) !== false,
-      zone: typeof zone === "string" && zone !== "" && zone.length <= MAX_ZONE ? zone : undefined,
+      zone: isZone(zone) ? zone : undefined,
     },
   ];
 }
@@ -80,8 +90,10 @@ export function endpointsOf(slices: readonly Slice[], { service, namespace, port
   for (const slice of slices) {
     const at = portOf(slice, port);
     if (at === undefined) {
-      for (const other of slice.ports)
-        others.add(other.name === "" ? `${other.port}` : `${other.name} (${other.port})`);
+      for (const { name: own, port: number } of slice.ports)
+        others.add(
+          [own, number === undefined ? "" : own === "" ? `${number}` : `(${number})`].join(" ").trim(),
+        );
       continue;
     }
     withPort = true;

@@ -1,6 +1,7 @@
 // Endpoint entries in files and keys of a store: text from outside, validated.
 import { formatAddress, parseEndpointAddress } from "../../config/address.js";
 import { type Parsed, parsed, rejected } from "../../kit/text/parsed.js";
+import { printableLine } from "../../kit/text/text.js";
 import type { EndpointInfo, EndpointTraits } from "./endpoint-source.js";
 
 export const MAX_WEIGHT = 1_000_000;
@@ -58,8 +59,11 @@ function isWhole(value: unknown, max: number): value is number {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= max;
 }
 
-function isZone(value: unknown): value is string {
-  return typeof value === "string" && value !== "" && value.length <= MAX_ZONE;
+/** It is shown in terminals and logs: control characters are not part of a name. */
+export function isZone(value: unknown): value is string {
+  return (
+    typeof value === "string" && value !== "" && value.length <= MAX_ZONE && printableLine(value) === value
+  );
 }
 
 /** The first of each address; `twice`: a message about the duplicates, undefined if there are none. */

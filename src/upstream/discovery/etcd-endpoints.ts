@@ -121,9 +121,7 @@ class EtcdEndpoints implements Watch {
     if (this.#session !== session || this.#closed) return;
     this.#failures = 0;
     if (more) {
-      this.#failed(
-        `there are more than ${MAX_ENDPOINTS} keys under ${this.#target.prefix}, and an upstream has no more endpoints`,
-      );
+      this.#failed(this.#tooMany);
       return;
     }
     this.#found.clear();
@@ -136,8 +134,10 @@ class EtcdEndpoints implements Watch {
       },
       onCompacted: () => {
         if (!current()) return;
-        // The history has been compacted meanwhile: read all keys again.
-        this.#begin();
+        // The history has been compacted meanwhile: read all keys again, but not in a loop.
+        this.#session?.close();
+        this.#session = undefined;
+        this.#again(MIN_BACKOFF_MS);
       },
       onFailure: (problem) => {
         if (!current()) return;
@@ -152,7 +152,12 @@ class EtcdEndpoints implements Watch {
       if (value === undefined) this.#found.delete(key);
       else this.#put({ key, value });
     }
-    this.#tell();
+    if (this.#found.size > MAX_ENDPOINTS) this.#failed(this.#tooMany);
+    else this.#tell();
+  }
+
+  get #tooMany(): string {
+    return `there are more than ${MAX_ENDPOINTS} keys under ${this.#target.prefix}, and an upstream has no more endpoints`;
   }
 
   #put({ key, value }: EtcdKey): void {
@@ -181,12 +186,16 @@ class EtcdEndpoints implements Watch {
     this.#session?.close();
     this.#session = undefined;
     this.#watcher.problem(problem);
-    const { clock, random } = this.#context;
     const backoffMs = Math.min(MIN_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS);
     this.#failures++;
     this.#host++;
+    this.#again(backoffMs);
+  }
+
+  #again(ms: number): void {
+    const { clock, random } = this.#context;
     this.#timer?.cancel();
-    this.#timer = clock.setTimeout(() => this.#begin(), backoffMs * (0.8 + 0.4 * random()));
+    this.#timer = clock.setTimeout(() => this.#begin(), ms * (0.8 + 0.4 * random()));
   }
 }
 

@@ -1,6 +1,7 @@
 // The source that a cluster follows: its last list, the usable part of it, and its current problem and since when.
 import { formatAddress } from "../../config/address.js";
 import type { Clock } from "../../kit/clock.js";
+import { attempt } from "../../kit/faults.js";
 import { maskedText } from "../../kit/text/masked-text.js";
 import { cut, printableLine } from "../../kit/text/text.js";
 import { type EndpointInfo, type EndpointSource, MAX_ENDPOINTS, type Watch } from "./endpoint-source.js";
@@ -47,13 +48,13 @@ export class FollowedSource {
     this.problem = undefined;
     this.#last = undefined;
     const turn = this.#turn;
+    // Sources report from callbacks of libraries, where an exception would have nobody to catch it.
+    const current = (where: string, report: () => void): void => {
+      if (turn === this.#turn) attempt(where, report);
+    };
     const watch = source.watch({
-      endpoints: (all, problem) => {
-        if (turn === this.#turn) this.#take(all, problem);
-      },
-      problem: (text) => {
-        if (turn === this.#turn) this.#tell(text);
-      },
+      endpoints: (all, problem) => current("while endpoints were applied", () => this.#take(all, problem)),
+      problem: (text) => current("while a problem of a source was reported", () => this.#tell(text)),
     });
     // A report during `watch` may already have replaced this source.
     if (turn === this.#turn) this.#watch = watch;

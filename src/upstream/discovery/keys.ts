@@ -5,7 +5,7 @@ import type { Kit } from "../../config/kit.js";
 import { featureKeys, type Place } from "../../config/section.js";
 import { UserError } from "../../kit/text/user-error.js";
 import { type EndpointInfo, MAX_ENDPOINTS, type SourceLogin } from "./endpoint-source.js";
-import { MAX_PRIORITY, MAX_WEIGHT, MAX_ZONE } from "./entries.js";
+import { isZone, MAX_PRIORITY, MAX_WEIGHT, MAX_ZONE } from "./entries.js";
 import { endpointsFile } from "./file-endpoints.js";
 import { refusalOf } from "./followed-source.js";
 import { checkTarget, hasScheme } from "./sources.js";
@@ -46,6 +46,7 @@ const entry = ({ z, taking, wholeNumber }: Kit) => {
             .string({ error: "must be the name of a zone" })
             .min(1, { error: "must be the name of a zone" })
             .max(MAX_ZONE)
+            .refine(isZone, { error: "must be the name of a zone" })
             .optional()
             .describe("Where it runs, for balancers that prefer the hub's own zone."),
           priority: wholeNumber(0, MAX_PRIORITY)

@@ -75,7 +75,7 @@ export function openKubernetes({ service, namespace }: ServicePort, context: Sou
                 watcher.onChange(object);
                 break;
               case "DELETED":
-                watcher.onGone(String(fieldOf(metadata, "name")), typeof at === "string" ? at : undefined);
+                watcher.onGone(textOf(fieldOf(metadata, "name")) ?? "", textOf(at));
                 break;
               case "BOOKMARK":
                 if (typeof at === "string") watcher.onBookmark(at);
@@ -84,7 +84,7 @@ export function openKubernetes({ service, namespace }: ServicePort, context: Sou
                 if (fieldOf(object, "code") === 410) end(() => watcher.onExpired());
                 else
                   end(() =>
-                    watcher.onEnd(`${server}: ${String(fieldOf(object, "message") ?? "the watch failed")}`),
+                    watcher.onEnd(`${server}: ${textOf(fieldOf(object, "message")) ?? "the watch failed"}`),
                   );
                 break;
               default:
@@ -134,6 +134,11 @@ function within<T>(promise: Promise<T>, { clock }: SourceContext): Promise<T> {
 
 function fieldOf(value: unknown, key: string): unknown {
   return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+/** String() of an object from outside could throw: its toString may be anything. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 /** The HTTP status of an error of the library. */

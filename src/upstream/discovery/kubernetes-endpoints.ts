@@ -112,7 +112,7 @@ class KubernetesEndpoints implements Watch {
       },
       // 410 Gone: the requested resourceVersion is too old.
       onExpired: () => {
-        if (!this.#closed) this.#begin();
+        if (!this.#closed) this.#again(MIN_BACKOFF_MS);
       },
       onEnd: (problem) => {
         if (this.#closed) return;
@@ -148,10 +148,14 @@ class KubernetesEndpoints implements Watch {
   #failed(problem: string): void {
     if (this.#closed) return;
     this.#watcher.problem(problem);
-    const { clock, random } = this.#context;
     const backoffMs = Math.min(MIN_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS);
     this.#failures++;
+    this.#again(backoffMs);
+  }
+
+  #again(ms: number): void {
+    const { clock, random } = this.#context;
     this.#timer?.cancel();
-    this.#timer = clock.setTimeout(() => this.#begin(), backoffMs * (0.8 + 0.4 * random()));
+    this.#timer = clock.setTimeout(() => this.#begin(), ms * (0.8 + 0.4 * random()));
   }
 }

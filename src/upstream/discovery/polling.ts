@@ -48,10 +48,6 @@ export class Polling implements Watch {
     this.#polled.close?.();
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** When the timer fires, in milliseconds of the clock; it is only ever moved forward to an earlier time. */
   #dueAt = Number.POSITIVE_INFINITY;
 

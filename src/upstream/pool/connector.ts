@@ -26,8 +26,11 @@ export class Connector {
 
   private step(): void {
     const end = this.next + AT_ONCE;
-    for (; this.next < end; this.next++) this.endpoints[this.next]?.connect();
+    for (; this.next < end; this.next++) {
+      const endpoint = this.endpoints[this.next];
+      if (endpoint !== undefined) attempt("while connecting to an endpoint", () => endpoint.connect());
+    }
     if (this.next >= this.endpoints.length) this.stop();
-    else this.turn = setImmediate(() => attempt("while connecting to endpoints", () => this.step()));
+    else this.turn = setImmediate(() => this.step());
   }
 }
